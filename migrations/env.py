@@ -1,0 +1,66 @@
+"""How migrations reach the database: one transaction, one process at a time.
+
+The address comes from the program (`spanstats.store.schema`), else from SPANSTATS_DATABASE_URL.
+"""
+
+import asyncio
+import os
+from typing import Literal
+
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import Connection, TypeDecorator, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from spanstats.store.tables import metadata
+
+# Two replicas may start at once: the second waits here for the first, then finds nothing to do.
+TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('spanstats migrations', 0))"
+
+
+def _address() -> str:
+    address = context.config.attributes.get("url") or os.environ.get("SPANSTATS_DATABASE_URL")
+    if not address:
+        raise CommandError("set SPANSTATS_DATABASE_URL to the database to migrate")
+    return str(address)
+
+
+def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Write the program's own column types as what they are in the database: migrations outlive the program's code."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return f"sa.{item.impl!r}"
+    return False
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        compare_type=True,
+        compare_server_default=True,
+        render_item=_render,
+    )
+    with context.begin_transaction():
+        connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+        connection.execute(text(TAKE_TURNS))
+        # A migration that waits for a table makes everybody behind it wait as well: give up early.
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        context.run_migrations()
+
+
+async def _run(address: str) -> None:
+    engine = create_async_engine(
+        address,
+        poolclass=pool.NullPool,
+        connect_args={"timeout": 10, "server_settings": {"application_name": "spanstats migrate"}},
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_migrate)
+    finally:
+        await engine.dispose()
+
+
+if context.is_offline_mode():
+    raise CommandError("migrations look at the server they run on (version, encoding): there is no offline mode")
+asyncio.run(_run(_address()))

@@ -1,0 +1,115 @@
+"""A span: one unit of work with its own, never cumulative, tokens, cost, latency and scores."""
+
+from typing import Any
+
+import msgspec
+
+# What a status may be called on the wire; anything else is kept as it is.
+STATUS_SYNONYMS = {"completed": "success", "ok": "success", "failed": "error"}
+
+# Kinds of span that are a call of a model.
+LLM_KINDS = frozenset(
+    {"chat", "completion", "response", "embedding", "transcription", "speech", "text", "generation", "llm"}
+)
+
+
+class Filled:
+    """Bits that say which values of a span were filled in by us: not carried, and derived again after a merge."""
+
+    START = 1
+    END = 2
+    LATENCY = 4
+    TOTAL_TOKENS = 8
+    COST = 16
+    STATUS = 32
+    TRACE = 64
+    """The trace id was concluded, not named, so a repeat does not move the span to it."""
+
+
+class Score(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One result of an evaluator.
+
+    `key` is the evaluator's id, else slug, else name. `value` is the number as sent (booleans as 1 and 0), `None` for
+    text and categories, which stand in `text`. `value_type` is one of `SCORE_TYPES`.
+    """
+
+    key: str
+    value: float | None = None
+    value_type: str = "numerical"
+    text: str | None = None
+    reason: str | None = None
+    metric_id: int | None = None
+    evaluator_id: str | None = None
+    slug: str | None = None
+    name: str | None = None
+    source: str = "span"
+    """`span` as part of a span, `evaluator` as the output of an evaluator's span, `api` posted on its own."""
+
+
+SCORE_TYPES = frozenset(
+    {"numerical", "percentage", "boolean", "single_select", "multi_select", "categorical", "text", "json", "comment"}
+)
+
+
+class Span(msgspec.Struct, kw_only=True):
+    """What is known of a span. `None` means not carried; empty lists and objects are not carried either.
+
+    Times are microseconds since 1970, durations microseconds, cost picodollars. `borrow` is 1 where the nanoseconds
+    that were cut make end - start one microsecond shorter. `input`, `output` and `target` are JSON documents as text.
+    `labels` are the short texts that traces are filtered by (customer_identifier, environment, ...); `attributes` is
+    everything else that the vendor's wire format has and no number depends on.
+    """
+
+    trace_id: str
+    span_id: str
+    by_span_id: bool = False
+    """The span id alone is its identity (Parea), so a repeat may move the span to another trace."""
+    parent_id: str | None = None
+    experiment_id: str | None = None
+    name: str | None = None
+    kind: str | None = None
+    workflow_name: str | None = None
+    status: str | None = None
+    status_code: int | None = None
+    error: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    start_us: int | None = None
+    end_us: int | None = None
+    borrow: int = 0
+    latency_us: int | None = None
+    ttft_us: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cost_pd: int | None = None
+    prompt_price_pd: int | None = None
+    """Picodollars per million tokens, where the client sent a unit price."""
+    completion_price_pd: int | None = None
+    input: str | None = None
+    output: str | None = None
+    target: str | None = None
+    metadata: dict[str, Any] | None = None
+    labels: dict[str, str] = {}
+    attributes: dict[str, Any] = {}
+    scores: list[Score] | None = None
+    filled: int = 0
+    received_us: int = 0
+    experiment_key: int | None = None
+    """The store's key of `experiment_id`."""
+
+    @property
+    def is_root(self) -> bool:
+        """No parent, or its parent or its trace is itself."""
+        return self.parent_id is None or self.parent_id == self.span_id or self.trace_id == self.span_id
+
+    @property
+    def is_llm_call(self) -> bool:
+        return self.kind in LLM_KINDS if self.kind else self.model is not None
+
+
+def normal_status(status: str | None) -> str | None:
+    """`success` and `error` for their synonyms, other words unchanged."""
+    return STATUS_SYNONYMS.get(status.lower(), status.lower()) if status else None

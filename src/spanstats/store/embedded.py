@@ -1,0 +1,208 @@
+"""The embedded PostgreSQL server: found or started, watched, stopped.
+
+The server outlives a parent that is killed; the next start finds it by its `postmaster.pid`. Whoever uses the server
+holds a shared lock on `server.lock` in the data directory, and the last one to leave stops it; the kernel drops the
+locks of a killed process.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from . import cluster
+from .cluster import EmbeddedServerError
+from .postmaster import Postmaster, forget_stale, is_postmaster
+
+_POLL_S = 0.05
+_STOP_S = 60.0
+_PASSING = ("already exists", "still in use")
+
+
+class EmbeddedServer:
+    """One PostgreSQL server in `directory`, reachable through a Unix socket alone.
+
+    `patience_s` bounds the wait for a start, crash recovery included; `settings` are PostgreSQL's own, as in its
+    configuration file. Not for use by several threads at once.
+    """
+
+    def __init__(self, directory: Path, patience_s: float = 120, settings: Mapping[str, str] | None = None) -> None:
+        self.directory = directory.expanduser().resolve()
+        self._settings = settings or {}
+        self._patience_s = patience_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._users: IO[bytes] | None = None
+        self._claim: IO[bytes] | None = None
+        self._socket_directory: Path | None = None
+
+    def claim(self) -> None:
+        """Be the only service on this directory, until `stop`. Raises `EmbeddedServerError`."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._claim = _locked(self.directory / "service.lock", fcntl.LOCK_EX, 0)
+        except EmbeddedServerError:
+            raise EmbeddedServerError(
+                f"another spanstats serves from {self.directory}: stop it, or set another SPANSTATS_DATA_DIR"
+            ) from None
+
+    def start(self) -> None:
+        """Find the running server or start one, and wait until it answers. Raises `EmbeddedServerError`.
+
+        Called again after the server died, it starts it again.
+        """
+        if self._users is not None:
+            self._start()
+            return
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._users = _locked(self.directory / "server.lock", fcntl.LOCK_SH, self._patience_s)
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        with _locked(self.directory / "start.lock", fcntl.LOCK_EX, self._patience_s):
+            deadline = time.monotonic() + self._patience_s
+            while not self._answering():
+                self._start_process(deadline)
+
+    def url(self) -> str:
+        """The address of the database, for SQLAlchemy with asyncpg."""
+        if self._socket_directory is None:
+            raise EmbeddedServerError("the embedded server was not started")
+        return f"postgresql+asyncpg://postgres@/postgres?host={quote(str(self._socket_directory))}"
+
+    def alive(self) -> bool:
+        """Whether the server process is there and takes connections (it may still be in recovery)."""
+        if self._process is not None and self._process.poll() is not None:
+            return False
+        state = Postmaster.of(self._data)
+        return state is not None and state.listening()
+
+    def stop(self) -> None:
+        """Stop the server, unless another process uses it still. Open transactions are rolled back."""
+        if self._users is not None:
+            with self._users as users:
+                self._users = None
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._stop_process()
+                except BlockingIOError:
+                    pass
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "postgres"
+
+    def _answering(self) -> bool:
+        state = Postmaster.of(self._data)
+        if state is None or not state.ready or not state.listening():
+            return False
+        self._socket_directory = state.socket_directory
+        return True
+
+    def _start_process(self, deadline: float) -> None:
+        """Start the server once and wait; returns where another try, or another look, may help."""
+        state = Postmaster.of(self._data)
+        if (state is None or not state.listening()) and self._ended():
+            owner = cluster.account()
+            data = cluster.prepare(self.directory, owner, self._settings)
+            place = cluster.socket_directory(data, owner)
+            forget_stale(data, place)
+            self._process = self._spawn(data, place, owner)
+        while not self._answering():
+            if time.monotonic() > deadline:
+                raise EmbeddedServerError(f"PostgreSQL did not start in {self._patience_s:.0f} s{self._last_words()}")
+            if self._process is not None and self._process.poll() is not None:
+                # A killed server may be there for a moment still, or its backends hold its memory: worth another try.
+                words = self._last_words()
+                if not words.endswith(_PASSING):
+                    raise EmbeddedServerError(f"PostgreSQL does not start{words}")
+                self._process = None
+                time.sleep(_POLL_S * 10)
+                return
+            time.sleep(_POLL_S)
+
+    def _ended(self) -> bool:
+        """Whether no earlier process of ours is left; one that was killed may need a moment to be gone."""
+        if self._process is not None:
+            try:
+                self._process.wait(1)
+            except subprocess.TimeoutExpired:
+                return False
+        return True
+
+    def _spawn(self, data: Path, place: Path, owner: cluster.Account) -> subprocess.Popen[bytes]:
+        command = [str(cluster.BINARIES / "postgres"), "-D", str(data), "-k", str(place), "-h", "", "-p", "5432"]
+        with (self.directory / "postgres-start.log").open("wb") as log:
+            # Its own session: Ctrl-C in a terminal must reach the service first.
+            return subprocess.Popen(  # noqa: S603
+                command,
+                env=cluster.ENVIRONMENT,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **cluster.as_account(owner),
+            )
+
+    def _last_words(self) -> str:
+        texts = [_tail(self.directory / "postgres-start.log")]
+        logs = sorted((self._data / "log").glob("*.log"), key=lambda file: file.stat().st_mtime)
+        texts += [_tail(file) for file in logs[-1:]]
+        fatal = [line for text in texts for line in text.splitlines() if "FATAL" in line or "PANIC" in line]
+        return f": {fatal[-1].partition('FATAL:')[2].strip() or fatal[-1]}" if fatal else ""
+
+    def _stop_process(self) -> None:
+        for how, patience_s in ((signal.SIGINT, _STOP_S), (signal.SIGQUIT, 10.0)):
+            pid = self._running()
+            if pid is None:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+            deadline = time.monotonic() + patience_s
+            while self._running() is not None and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+
+    def _running(self) -> int | None:
+        """The process id of the server, also while it starts or stops."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid
+        state = Postmaster.of(self._data)
+        return state.pid if state is not None and is_postmaster(state.pid, self._data) else None
+
+
+def _tail(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")[-10_000:]
+    except OSError:
+        return ""
+
+
+def _locked(path: Path, how: int, patience_s: float) -> IO[bytes]:
+    """The open file `path`, locked; waits at most `patience_s`. Closing it unlocks."""
+    file = path.open("ab")
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                file.close()
+                raise EmbeddedServerError(
+                    f"another process is starting or stopping the server in {path.parent}"
+                ) from None
+            time.sleep(_POLL_S)
+        else:
+            return file

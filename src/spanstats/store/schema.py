@@ -1,0 +1,73 @@
+"""The schema's version: bringing a database up to date, and telling whether it is."""
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from .session import Kind, Timeouts, sqlstate, transaction
+
+_UNDEFINED_TABLE = "42P01"
+
+
+def migrate(url: str) -> None:
+    """Run what is missing, in one transaction; several processes may call this at once.
+
+    Not to be called in an event loop. Raises `alembic.util.CommandError` where the database will not do, and the
+    driver's errors.
+    """
+    command.upgrade(configuration(url), "head")
+
+
+async def is_current(engine: AsyncEngine, timeouts: Timeouts) -> bool:
+    """Whether the database has exactly the schema that this program is written for. Raises `Unavailable`."""
+    return await version(engine, timeouts) == newest()
+
+
+async def version(engine: AsyncEngine, timeouts: Timeouts) -> str | None:
+    """The revision that the database is at, `None` where it was never migrated."""
+    try:
+        async with transaction(engine, Kind.READ, timeouts) as tx:
+            found: str | None = await tx.driver.fetchval("SELECT version_num FROM alembic_version")
+            return found
+    except Exception as error:
+        if sqlstate(error) == _UNDEFINED_TABLE:
+            return None
+        raise
+
+
+@cache
+def newest() -> str:
+    """The revision that this program is written for."""
+    head = ScriptDirectory(str(location())).get_current_head()
+    if head is None:
+        raise FileNotFoundError(f"no migrations in {location()}")
+    return head
+
+
+def configuration(url: str) -> Config:
+    """Alembic's configuration for the database at `url`."""
+    config = Config()
+    config.set_main_option("script_location", str(location()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["url"] = url
+    return config
+
+
+def location() -> Path:
+    """The folder `migrations`: beside `src` in a working copy, else where the wheel put it."""
+    beside = Path(__file__).parents[3] / "migrations"
+    if (beside / "env.py").exists():
+        return beside
+    try:
+        shipped = files("spanstats") or []
+    except PackageNotFoundError:
+        shipped = []
+    for file in shipped:
+        if file.match("share/spanstats/migrations/env.py"):
+            return Path(str(file.locate())).resolve().parent
+    raise FileNotFoundError("this installation of spanstats has no migrations: install it again")

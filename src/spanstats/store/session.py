@@ -1,0 +1,209 @@
+"""Connections and transactions: where a transaction begins and ends, and where a database failure gets its name.
+
+The engine runs in autocommit and transactions are begun by hand, so that BEGIN and the statement timeout of its kind
+travel in one round trip, and so that Core statements and the driver's own calls share one transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+import asyncpg
+import msgspec
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ..errors import SpanstatsError, Unavailable
+
+Driver: TypeAlias = Any
+"""asyncpg's connection (it ships no types), used directly by named statements. Times are microseconds since 1970."""
+
+# asyncpg counts microseconds from 2000.
+_PG_EPOCH_US = 946_684_800_000_000
+
+
+class Kind(Enum):
+    """What a transaction may do and how it begins."""
+
+    READ = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+    SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+    REBUILD = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that one statement may take by kind of work; 0 is no bound (maintenance)."""
+
+    read_s: float = 10
+    write_s: float = 10
+
+    def of(self, kind: Kind) -> float:
+        return {Kind.READ: self.read_s, Kind.SNAPSHOT: self.read_s, Kind.WRITE: self.write_s, Kind.REBUILD: 0.0}[kind]
+
+
+def create_engine(
+    url: str, pool_size: int = 10, connect_timeout_s: float = 5, pool_timeout_s: float = 5
+) -> AsyncEngine:
+    """An engine on asyncpg whose connections are ready for `transaction`. `url` is a `postgresql+asyncpg` one."""
+    engine = create_async_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout_s,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        connect_args={
+            "timeout": connect_timeout_s,
+            "server_settings": {
+                "application_name": "spanstats",
+                "jit": "off",
+                "max_parallel_workers_per_gather": "0",
+                "idle_in_transaction_session_timeout": "60000",
+            },
+        },
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.run_async(_use_microseconds)
+
+    return engine
+
+
+async def _use_microseconds(driver: Driver) -> None:
+    await driver.set_type_codec(
+        "timestamptz",
+        schema="pg_catalog",
+        format="tuple",
+        encoder=lambda us: (us - _PG_EPOCH_US,),
+        decoder=lambda t: t[0] + _PG_EPOCH_US,
+    )
+
+
+class Transaction:
+    """One open transaction: `connection` runs Core statements, `driver` named SQL."""
+
+    def __init__(self, connection: AsyncConnection, driver: Driver) -> None:
+        self.connection = connection
+        self.driver = driver
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine, kind: Kind, timeouts: Timeouts) -> AsyncIterator[Transaction]:
+    """A transaction that commits at the end of the block and rolls back on any error.
+
+    Raises `Unavailable` where the database is away, busy, slow or refuses writes; other failures pass unchanged.
+    """
+    with_timeout = f"{kind.value}; SET LOCAL statement_timeout = {int(timeouts.of(kind) * 1000)}"
+    with translated():
+        connection, driver = await _begin(engine, with_timeout)
+        try:
+            try:
+                yield Transaction(connection, driver)
+                await driver.execute("COMMIT")
+            except BaseException:
+                await _abandon(connection, driver)
+                raise
+        finally:
+            await connection.close()
+
+
+async def _begin(engine: AsyncEngine, statement: str) -> tuple[AsyncConnection, Driver]:
+    """A connection in which the statement has begun a transaction.
+
+    After a restart of the server every pooled connection is dead: those are thrown away until one is alive or new.
+    """
+    while True:
+        connection = await _connect(engine)
+        driver: Driver = (await connection.get_raw_connection()).driver_connection
+        try:
+            await driver.execute(statement)
+        except BaseException as error:
+            was_dead = driver.is_closed()
+            await _discard(connection, driver)
+            if not was_dead or not isinstance(error, Exception):
+                raise
+        else:
+            return connection, driver
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
+    """Whatever keeps a connection from being made is an outage: a wrong password or a vanished database too."""
+    try:
+        return await engine.connect()
+    except (DBAPIError, asyncpg.PostgresError) as error:
+        raise Unavailable(unavailable_because(error) or "the database refuses this service") from error
+
+
+async def _discard(connection: AsyncConnection, driver: Driver) -> None:
+    driver.terminate()
+    await connection.invalidate()
+    await connection.close()
+
+
+async def _abandon(connection: AsyncConnection, driver: Driver) -> None:
+    """Roll back; a connection that cannot do even that is thrown away, never returned to the pool."""
+    try:
+        await asyncio.wait_for(asyncio.shield(driver.execute("ROLLBACK")), 2)
+    except BaseException:
+        driver.terminate()
+        await connection.invalidate()
+
+
+# SQLSTATE classes and codes after which the same request may well succeed later.
+# (connection, authorization, catalog name, resources, intervention, system; read-only and locks by code).
+_TRANSIENT_CLASSES = ("08", "28", "3D", "53", "57", "58")
+_TRANSIENT_CODES = {
+    "25006": "the database is read-only",
+    "40001": "the database is busy",
+    "40P01": "the database is busy",
+    "55P03": "the database is busy",
+    "57014": "the query took longer than this service allows",
+    "53100": "the database's disk is full",
+}
+RETRYABLE = frozenset({"40001", "40P01"})
+
+
+class translated:  # noqa: N801 (used as a statement, like contextlib's)
+    """Turns a failure of the database into `Unavailable`, where it is one."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if error is None or isinstance(error, SpanstatsError):
+            return
+        message = unavailable_because(error)
+        if message is not None:
+            raise Unavailable(message) from error
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's five-letter code, wherever the error came through."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return getattr(error.orig, "sqlstate", None)
+    return getattr(error, "sqlstate", None)
+
+
+def unavailable_because(error: BaseException) -> str | None:
+    """Why the database could not serve, in words that are safe to show; `None` where it is no outage."""
+    code = sqlstate(error)
+    if code is not None:
+        if code in _TRANSIENT_CODES:
+            return _TRANSIENT_CODES[code]
+        return "the database is away" if code.startswith(_TRANSIENT_CLASSES) else None
+    if isinstance(error, PoolTimeout):
+        return "all connections to the database are in use"
+    if isinstance(error, asyncpg.InterfaceError | InterfaceError):
+        # Also asyncpg's word for a wrong call, which is no outage.
+        return "the database is away" if "closed" in str(error) else None
+    return "the database is away" if isinstance(error, OSError | asyncio.TimeoutError) else None

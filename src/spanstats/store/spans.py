@@ -1,0 +1,102 @@
+"""Stored spans as `Span` values, for whoever holds a transaction."""
+
+from collections.abc import Collection
+from typing import Any
+
+from ..domain.span import Score, Span
+from .session import Driver
+from .tables import spans as spans_table
+
+TraceKey = tuple[int, str]
+"""(tenant id, trace id)"""
+StoredKey = tuple[int, str, str]
+"""(tenant id, trace id, span id)"""
+
+RENAMED = {"start_time": "start_us", "end_time": "end_us", "received_at": "received_us"}
+"""Columns that are named for the database's type where the attribute is named for its unit."""
+
+_SPAN_LIST = ", ".join(f"s.{c.name}" for c in spans_table.columns)
+_TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
+_SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
+
+_SPANS_OF_TRACES = f"""
+SELECT {_SPAN_LIST}, p.labels, p.metadata FROM {_TRACE_KEYS}
+JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
+JOIN span_payloads p ON p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
+"""
+
+_SPANS_BY_KEY = f"""
+SELECT {_SPAN_LIST}, p.labels, p.metadata FROM {_SPAN_KEYS}
+JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id
+JOIN span_payloads p ON p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
+"""
+
+_CONTENT = f"""
+SELECT p.tenant_id, p.trace_id, p.span_id, p.input::text, p.output::text, p.target::text, p.error, p.attributes
+FROM {_SPAN_KEYS}
+JOIN span_payloads p ON p.tenant_id = k.tenant_id AND p.trace_id = k.trace_id AND p.span_id = k.span_id
+"""
+
+_SCORE_LIST = """s.tenant_id, s.trace_id, s.span_id, s.source, s.evaluator_key AS key, s.value, s.value_type, s.text,
+    s.reason, s.metric_id, s.evaluator_id, s.slug, s.name"""
+_SCORE_ORDER = "ORDER BY s.tenant_id, s.trace_id, s.span_id, s.ordinal, s.evaluator_key"
+
+_SCORES_OF_TRACES = f"""
+SELECT {_SCORE_LIST} FROM {_TRACE_KEYS} JOIN scores s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
+{_SCORE_ORDER}
+"""
+
+_SCORES_OF_SPANS = f"""
+SELECT {_SCORE_LIST} FROM {_SPAN_KEYS}
+JOIN scores s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id {_SCORE_ORDER}
+"""
+
+
+def columns(keys: Collection[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows of keys as one list per column."""
+    return [list(column) for column in zip(*keys, strict=True)]
+
+
+async def spans_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[StoredKey, Span]:
+    """All spans of these traces, without their content and scores."""
+    rows = await driver.fetch(_SPANS_OF_TRACES, *columns(keys)) if keys else []
+    return {(r["tenant_id"], r["trace_id"], r["span_id"]): _span(r) for r in rows}
+
+
+async def spans_by_key(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, Span]:
+    """Those of these spans that are stored, without their content and scores."""
+    rows = await driver.fetch(_SPANS_BY_KEY, *columns(keys)) if keys else []
+    return {(r["tenant_id"], r["trace_id"], r["span_id"]): _span(r) for r in rows}
+
+
+def _span(row: Any) -> Span:
+    return Span(**{RENAMED.get(k, k): v for k, v in row.items() if v is not None and k != "tenant_id"})
+
+
+async def add_content(driver: Driver, stored: dict[StoredKey, Span], keys: Collection[StoredKey]) -> None:
+    """Complete these stored spans by their content, in place."""
+    for row in await driver.fetch(_CONTENT, *columns(keys)) if keys else []:
+        span = stored[row["tenant_id"], row["trace_id"], row["span_id"]]
+        for name in ("input", "output", "target", "error"):
+            setattr(span, name, row[name])
+        if row["attributes"] is not None:
+            span.attributes = row["attributes"]
+
+
+async def scores_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[StoredKey, list[Score]]:
+    """All scores of these traces by span, in their order within the span."""
+    return _by_span(await driver.fetch(_SCORES_OF_TRACES, *columns(keys)) if keys else [])
+
+
+async def scores_of_spans(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, list[Score]]:
+    """All scores of these spans, in their order."""
+    return _by_span(await driver.fetch(_SCORES_OF_SPANS, *columns(keys)) if keys else [])
+
+
+def _by_span(rows: Any) -> dict[StoredKey, list[Score]]:
+    found: dict[StoredKey, list[Score]] = {}
+    for row in rows:
+        values = dict(row)
+        key = values.pop("tenant_id"), values.pop("trace_id"), values.pop("span_id")
+        found.setdefault(key, []).append(Score(**values))
+    return found

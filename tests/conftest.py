@@ -1,0 +1,104 @@
+"""A real PostgreSQL for every test: an embedded one, or the server that SPANSTATS_TEST_DATABASE_URL names.
+
+The schema is migrated once, into a template; each test gets a database of its own copied from it.
+"""
+
+import asyncio
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.store.embedded import EmbeddedServer
+from spanstats.store.schema import migrate
+from spanstats.store.session import create_engine
+
+# Nothing in a test needs to outlive a power failure.
+QUICK = {"shared_buffers": "128MB", "fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The address of a server on which tests may create databases."""
+    named = os.environ.get("SPANSTATS_TEST_DATABASE_URL")
+    if named:
+        yield make_url(named).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        return
+    directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
+    server = EmbeddedServer(directory, settings=QUICK)
+    try:
+        server.start()
+        yield server.url()
+    finally:
+        server.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a database with the newest schema and no rows."""
+    with fresh_database(server_url) as url:
+        migrate(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """A database of this test alone that was never migrated."""
+    with fresh_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database of this test alone."""
+    with fresh_database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on the test's own migrated database."""
+    made = create_engine(database_url)
+    yield made
+    await made.dispose()
+
+
+@contextmanager
+def fresh_database(server_url: str, template: str = "template0", options: str = "ENCODING 'UTF8'") -> Iterator[str]:
+    """A new database, dropped at the end; yields its address."""
+    name = f"spanstats_test_{os.getpid()}_{next(_numbers)}"
+    run_sql(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}" {options}')
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        run_sql(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def run_sql(url: str, statement: str) -> list[asyncpg.Record]:
+    """Run one statement outside any engine or transaction."""
+
+    async def run() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url.replace("postgresql+asyncpg:", "postgresql:", 1))
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(statement)
+            return rows
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())

@@ -1,0 +1,146 @@
+"""Transactions begin, end and fail as they say."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.conftest import run_sql
+
+from spanstats.errors import Unavailable
+from spanstats.store.session import Kind, Timeouts, create_engine, sqlstate, transaction
+
+pytestmark = pytest.mark.anyio
+
+TIMEOUTS = Timeouts()
+
+
+@pytest.fixture
+def kept(database_url: str) -> str:
+    run_sql(database_url, "CREATE TABLE kept (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)")
+    return database_url
+
+
+async def rows(engine: AsyncEngine) -> list[int]:
+    async with transaction(engine, Kind.READ, TIMEOUTS) as tx:
+        return [row["id"] for row in await tx.driver.fetch("SELECT id FROM kept ORDER BY id")]
+
+
+async def test_times_are_microseconds_since_1970_in_both_ways(engine: AsyncEngine) -> None:
+    async with transaction(engine, Kind.READ, TIMEOUTS) as tx:
+        sent = await tx.driver.fetchval("SELECT $1::timestamptz", 1_700_000_000_123_456)
+        known = await tx.driver.fetchval("SELECT '1970-01-01 00:00:01.000002Z'::timestamptz")
+        many = await tx.driver.fetchval("SELECT $1::timestamptz[]", [0, -1])
+    assert (sent, known, many) == (1_700_000_000_123_456, 1_000_002, [0, -1])
+
+
+async def test_a_block_that_ends_well_is_committed(kept: str, engine: AsyncEngine) -> None:
+    async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+        await tx.connection.execute(text("INSERT INTO kept VALUES (1)"))
+        await tx.driver.execute("INSERT INTO kept VALUES (2)")
+    assert await rows(engine) == [1, 2]
+
+
+async def test_a_block_that_raises_is_rolled_back(kept: str, engine: AsyncEngine) -> None:
+    async def fail() -> None:
+        async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+            await tx.driver.execute("INSERT INTO kept VALUES (1)")
+            raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        await fail()
+    assert await rows(engine) == []
+
+
+async def test_a_cancelled_block_is_rolled_back_and_its_connection_usable(kept: str, database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=1)
+
+    async def slow() -> None:
+        async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+            await tx.driver.execute("INSERT INTO kept VALUES (1)")
+            await tx.driver.execute("SELECT pg_sleep(30)")
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await rows(engine) == []
+    await engine.dispose()
+
+
+async def test_a_failure_at_commit_is_raised_and_leaves_nothing(kept: str, engine: AsyncEngine) -> None:
+    with pytest.raises(Exception, match="duplicate key") as failure:
+        async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+            await tx.driver.execute("INSERT INTO kept VALUES (1), (1)")
+    assert sqlstate(failure.value) == "23505"
+    assert await rows(engine) == []
+
+
+@pytest.mark.parametrize("kind", [Kind.READ, Kind.SNAPSHOT])
+async def test_a_read_cannot_write(kept: str, engine: AsyncEngine, kind: Kind) -> None:
+    with pytest.raises(Unavailable, match="read-only"):
+        async with transaction(engine, kind, TIMEOUTS) as tx:
+            await tx.driver.execute("INSERT INTO kept VALUES (1)")
+
+
+async def test_a_snapshot_does_not_see_what_is_committed_meanwhile(kept: str, engine: AsyncEngine) -> None:
+    async with transaction(engine, Kind.SNAPSHOT, TIMEOUTS) as tx:
+        before = await tx.driver.fetchval("SELECT count(*) FROM kept")
+        async with transaction(engine, Kind.WRITE, TIMEOUTS) as other:
+            await other.driver.execute("INSERT INTO kept VALUES (1)")
+        assert await tx.driver.fetchval("SELECT count(*) FROM kept") == before == 0
+    assert await rows(engine) == [1]
+
+
+@pytest.mark.parametrize(("kind", "limit"), [(Kind.READ, "1500ms"), (Kind.WRITE, "2s"), (Kind.REBUILD, "0")])
+async def test_each_kind_has_its_statement_timeout(engine: AsyncEngine, kind: Kind, limit: str) -> None:
+    async with transaction(engine, kind, Timeouts(read_s=1.5, write_s=2)) as tx:
+        assert await tx.driver.fetchval("SHOW statement_timeout") == limit
+
+
+async def test_a_statement_over_its_time_is_an_outage_not_a_fault(engine: AsyncEngine) -> None:
+    with pytest.raises(Unavailable, match="took longer"):
+        async with transaction(engine, Kind.READ, Timeouts(read_s=0.1)) as tx:
+            await tx.connection.execute(text("SELECT pg_sleep(5)"))
+
+
+async def test_a_full_pool_is_an_outage(database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=1, pool_timeout_s=0.1)
+    async with transaction(engine, Kind.READ, TIMEOUTS):
+        with pytest.raises(Unavailable, match="all connections"):
+            async with transaction(engine, Kind.READ, TIMEOUTS):
+                pass
+    await engine.dispose()
+
+
+async def test_a_server_that_is_away_is_an_outage(tmp_path: object) -> None:
+    engine = create_engine(f"postgresql+asyncpg://postgres@/none?host={tmp_path}")
+    with pytest.raises(Unavailable, match="away"):
+        async with transaction(engine, Kind.READ, TIMEOUTS):
+            pass
+    await engine.dispose()
+
+
+async def test_connections_that_the_server_ended_are_an_outage_then_replaced(
+    kept: str, engine: AsyncEngine, server_url: str
+) -> None:
+    assert await rows(engine) == []
+    others = create_engine(server_url)
+    async with others.connect() as connection:
+        await connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'spanstats_test_%'")
+        )
+    await others.dispose()
+    with suppress(Unavailable):
+        await rows(engine)
+    assert await rows(engine) == []
+
+
+async def test_a_mistake_in_sql_is_no_outage(engine: AsyncEngine) -> None:
+    with pytest.raises(DBAPIError) as failure:
+        async with transaction(engine, Kind.READ, TIMEOUTS) as tx:
+            await tx.connection.execute(text("SELECT nonsense"))
+    assert sqlstate(failure.value) == "42703"
