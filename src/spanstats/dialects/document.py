@@ -1,0 +1,49 @@
+"""Content as JSON documents in text form: kept as sent where possible, empty ones as not carried."""
+
+from typing import Any
+
+import msgspec
+
+from ..errors import InvalidInput
+from .json_body import decode, decode_checked, encode
+from .storable import scrub
+
+_EMPTY = frozenset({b"null", b"{}", b"[]"})
+
+
+def from_value(value: Any) -> str | None:
+    """The document of a decoded value; `None` for null and for an empty list or object."""
+    if value is None or value == [] or value == {}:
+        return None
+    text = encode(value)
+    return encode(scrub(value)) if "\\u0000" in text else text
+
+
+def from_raw(raw: msgspec.Raw) -> str | None:
+    """The document that stood in a decoded body, byte for byte unless it is unstorable. Raises `InvalidInput`."""
+    body = bytes(raw)
+    if not body or body in _EMPTY:
+        return None
+    unstorable = b"\\u0000" in body
+    if body[:1] == b'"' and not unstorable:
+        return body.decode()
+    value = decode_checked(body)
+    return from_value(value) if unstorable or not value else body.decode()
+
+
+def from_text(text: str) -> str | None:
+    """The document of text that is meant to be JSON; text that is not becomes a JSON string."""
+    if not text:
+        return None
+    try:
+        value = decode(text.encode("utf-8", "surrogatepass"))
+    except InvalidInput:
+        return from_value(text)
+    if "\\u" in text or not value:
+        return from_value(value)
+    return text
+
+
+def parsed(text: str | None) -> Any:
+    """The value of a document."""
+    return None if text is None else decode(text.encode())

@@ -1,0 +1,113 @@
+"""Strict JSON for every route: what is not JSON, or too deep or too big to hold, is refused and never a crash.
+
+NaN and Infinity are no JSON; of duplicate keys the last wins. NUL and lone surrogates, which JSON lets through as
+escapes, come out as NUL, so that an identifier can refuse it and content can replace it (`storable.py`).
+"""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..errors import InvalidInput, invalid
+
+MAX_DEPTH = 64
+
+T = TypeVar("T")
+
+_ANY = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
+
+# Escapes are read one by one, so that `\\ud800` (a backslash, then text) stays what it is.
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
+_OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
+_ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
+
+
+def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
+    """The decoder of a type, built once."""
+    if type_ not in _DECODERS:
+        _DECODERS[type_] = msgspec.json.Decoder(type_)
+    return _DECODERS[type_]
+
+
+def decode(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+    """Any JSON value. Raises `InvalidInput`."""
+    return _decode(_ANY, body, max_depth)[0]
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """The value where it is an object. Raises `InvalidInput`."""
+    if not isinstance(value, dict):
+        raise invalid("must be an object", kind="dict_type")
+    return value
+
+
+def decode_as(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> T:
+    """A JSON value of this type; unknown fields are ignored. Raises `InvalidInput`."""
+    return _decode(decoder(type_), body, max_depth)[0]
+
+
+def decode_flagged(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> tuple[T, bool]:
+    """As `decode_as`, and whether text in it may be unstorable. Raises `InvalidInput`."""
+    return _decode(decoder(type_), body, max_depth)
+
+
+def decode_checked(part: bytes) -> Any:
+    """Any JSON value that stood, as `msgspec.Raw`, in a body that was decoded. Raises `InvalidInput`."""
+    try:
+        return _ANY.decode(part)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise invalid(str(error), kind="json_invalid") from None
+
+
+def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int) -> tuple[T, bool]:
+    try:
+        body.decode()
+        check_depth(body, max_depth)
+        unstorable = has_unstorable(body)
+        return json.decode(without_lone_surrogates(body) if unstorable else body), unstorable
+    except UnicodeDecodeError:
+        raise invalid("must be UTF-8", kind="json_invalid") from None
+    except RecursionError:
+        raise _too_deep(max_depth) from None
+    except msgspec.ValidationError as error:
+        raise invalid(str(error), kind="json_type") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise invalid(str(error), kind="json_invalid") from None
+
+
+def has_unstorable(body: bytes) -> bool:
+    """Whether text of the JSON may hold a NUL or half a surrogate pair; `False` is certain."""
+    return b"\\u" in body and (b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body)
+
+
+def without_lone_surrogates(body: bytes) -> bytes:
+    """The JSON text with every escape of half a surrogate pair made an escaped NUL."""
+    return _ESCAPE.sub(lambda escape: rb"\u0000" if escape[1] else escape[0], body)
+
+
+def check_depth(body: bytes, max_depth: int) -> None:
+    """Refuse brackets nested deeper than the limit, outside of strings."""
+    if body.count(b"[") + body.count(b"{") <= max_depth:
+        return
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_ONE_BRACKET, _OTHERS)
+    brackets = b"".join(unescaped.split(b'"')[::2])
+    for _ in range(max_depth):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
+    if brackets:
+        raise _too_deep(max_depth)
+
+
+def _too_deep(max_depth: int) -> InvalidInput:
+    return invalid(f"must be JSON nested at most {max_depth} deep", kind="json_too_deep")
+
+
+def encode(value: Any) -> str:
+    """A value that came out of `decode` as JSON text, without blanks."""
+    return _ENCODER.encode(value).decode()

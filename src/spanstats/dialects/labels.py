@@ -1,0 +1,51 @@
+"""What every dialect does alike with names, metadata and short texts of a span."""
+
+from typing import Any
+
+import msgspec
+
+from ..domain.span import Span
+from ..domain.values import cut
+from ..errors import invalid
+
+MAX_METADATA_BYTES = 256 * 1024
+MAX_MODEL_BYTES = 255
+MAX_NAME_CHARACTERS = 255
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def text_of(value: object) -> str | None:
+    """Non-empty text as it is, numbers and booleans as JSON; `None` for everything else."""
+    if isinstance(value, str):
+        return value or None
+    return _ENCODER.encode(value).decode() if isinstance(value, bool | int | float) else None
+
+
+def metadata_of(value: object, field: str) -> dict[str, Any] | None:
+    """Metadata without its top-level nulls, types kept; `None` where nothing is left or it is no object.
+
+    Raises `InvalidInput` above 256 KiB of JSON.
+    """
+    if not isinstance(value, dict):
+        return None
+    kept = {k: v for k, v in value.items() if v is not None}
+    if len(_ENCODER.encode(kept)) > MAX_METADATA_BYTES:
+        raise invalid("must be at most 256 KiB", field, kind="too_large")
+    return kept or None
+
+
+def without_empty(values: dict[str, Any]) -> dict[str, Any]:
+    """The entries that carry something: no nulls, empty lists, empty objects or empty texts."""
+    return {k: v for k, v in values.items() if v is not None and v != [] and v != {} and v != ""}
+
+
+def shorten(span: Span) -> Span:
+    """Cut model and name to what an index holds, in place; the whole text stays in the attributes."""
+    if span.name is not None and len(span.name) > MAX_NAME_CHARACTERS:
+        span.attributes = {**span.attributes, "full_name": span.name}
+        span.name = span.name[:MAX_NAME_CHARACTERS]
+    if span.model is not None and (short := cut(span.model, MAX_MODEL_BYTES)) != span.model:
+        span.attributes = {**span.attributes, "full_model": span.model}
+        span.model = short
+    return span

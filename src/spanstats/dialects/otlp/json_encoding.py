@@ -1,0 +1,126 @@
+"""OTLP in JSON: ids are hex, 64-bit integers text or numbers, enums numbers. Unknown fields are ignored."""
+
+from typing import Any
+
+import msgspec
+
+from ...domain.values import number
+from ...errors import InvalidInput, invalid
+from ..batch import MAX_SPANS, Batch, check_count, read_each
+from ..json_body import MAX_DEPTH, decode_as, decoder
+from ..storable import storable
+from .json_request import JsonSpan, KeyValue, Request, Resource, ResourceSpans, Status, Value
+from .mapping import to_span
+from .wire import WireSpan, finite, hex_id
+
+_NO_SPANS: list[msgspec.Raw] = []
+_STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_INT64 = 2**63
+_MAX_NS = 2**64
+_RESOURCE = decoder(Resource)
+_SPAN = decoder(JsonSpan)
+
+
+def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_DEPTH) -> Batch:
+    """The spans of an export request. Raises `InvalidInput` where the body as a whole cannot be read."""
+    request = decode_as(Request, body, max_depth)
+    # An escape may also turn up in JSON that is itself text, in whatever way its characters are escaped.
+    unstorable = b"\\u" in body
+    items = [(resource, raw) for resource in request.resource_spans or () for raw in _spans(resource)]
+    check_count(len(items), max_spans)
+    resources = {id(r): _resource(r.resource) for r in request.resource_spans or ()}
+
+    def read(item: tuple[ResourceSpans, msgspec.Raw]) -> Any:
+        span = to_span(_wire(item[1], resources[id(item[0])]))
+        return storable(span) if unstorable else span
+
+    return read_each(items, read)
+
+
+def _spans(resource: ResourceSpans) -> list[msgspec.Raw]:
+    return [raw for scope in resource.scope_spans or () for raw in scope.spans or _NO_SPANS]
+
+
+def _resource(raw: msgspec.Raw) -> dict[str, Any]:
+    """Attributes of the sender; nothing depends on them, so unreadable ones are none."""
+    try:
+        return _attributes(_RESOURCE.decode(raw).attributes) if bytes(raw) else {}
+    except (msgspec.DecodeError, InvalidInput, ValueError):
+        return {}
+
+
+def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
+    try:
+        span = _SPAN.decode(raw)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise invalid(str(error), kind="json_type") from None
+    status = span.status or Status()
+    return WireSpan(
+        trace_id=hex_id(span.trace_id, "traceId", 32),
+        span_id=hex_id(span.span_id, "spanId", 16),
+        parent_id=_parent(span.parent_span_id),
+        name=span.name or "",
+        start_ns=_nanoseconds(span.start_time_unix_nano, "startTimeUnixNano"),
+        end_ns=_nanoseconds(span.end_time_unix_nano, "endTimeUnixNano"),
+        status_code=_status(status.code),
+        status_message=status.message or "",
+        attributes=_attributes(span.attributes),
+        exceptions=[_attributes(e.attributes) for e in span.events or () if e.name == "exception"],
+        service_name=resource.get("service.name"),
+        environment=resource.get("deployment.environment.name") or resource.get("deployment.environment"),
+    )
+
+
+def _parent(value: object) -> str | None:
+    return None if value in (None, "", "0" * 16) else hex_id(value, "parentSpanId", 16)
+
+
+def _status(code: int | str | None) -> int:
+    if isinstance(code, str):
+        return _STATUS_NAMES.get(code, 0)
+    return code or 0
+
+
+def _nanoseconds(value: int | str | float | None, field: str) -> int:
+    if value.__class__ is int and 0 <= value < _MAX_NS:
+        return value
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.isdecimal():
+        return int(value)
+    if not value:
+        return 0
+    whole = int(number(value, field))
+    if not 0 <= whole < _MAX_NS:
+        raise invalid("is out of range", field, kind="out_of_range")
+    return whole
+
+
+def _attributes(pairs: list[KeyValue] | None) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs} if pairs else {}
+
+
+def _value(value: Value | None) -> Any:
+    """The JSON value that an attribute's value stands for; bytes stay base64."""
+    if value is None:
+        return None
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return _int64(value.int_value)
+    if value.bool_value is not None:
+        return value.bool_value
+    if value.double_value is not None:
+        return value.double_value if isinstance(value.double_value, str) else finite(value.double_value)
+    if value.array_value is not None:
+        return [_value(item) for item in value.array_value.values or ()]
+    if value.kvlist_value is not None:
+        return _attributes(value.kvlist_value.values)
+    return value.bytes_value
+
+
+def _int64(value: int | str) -> int:
+    if isinstance(value, str):
+        exact = number(value, "intValue")
+        value = int(exact) if exact == exact.to_integral_value() else _INT64
+    if not -_INT64 <= value < _INT64:
+        raise invalid("must be a 64-bit integer", "intValue", kind="int_type")
+    return value

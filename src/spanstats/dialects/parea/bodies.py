@@ -1,0 +1,100 @@
+"""How the bodies that are decoded by hand are described to clients: what is meant, not all that is tolerated."""
+
+from typing import Any
+
+from ...domain.values import MAX_LATENCY_US, MAX_TOKENS, MICRO
+from .scores import MAX_SCORES
+
+Schema = dict[str, Any]
+
+
+def _nullable(type_: str, description: str | None = None, **constraints: Any) -> Schema:
+    described = {} if description is None else {"description": description}
+    return {"type": [type_, "null"], **constraints, **described}
+
+
+def _texts(*names: str) -> dict[str, Schema]:
+    return {name: _nullable("string") for name in names}
+
+
+_TOKENS = _nullable("integer", "The span's own, never those of its children", minimum=0, maximum=MAX_TOKENS)
+_SECONDS = {"minimum": 0, "maximum": MAX_LATENCY_US // MICRO}
+_TIME = {"format": "date-time", "examples": ["2026-01-01T12:00:00.000001+00:00"]}
+_ID = {"minLength": 1, "maxLength": 256}
+_ANY_VALUE: Schema = {"description": "Any JSON value"}
+_SCORE: Schema = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "score": {"type": "number"},
+        "reason": _nullable("string"),
+        "evaluation_metric_id": _nullable("integer"),
+    },
+    "required": ["name", "score"],
+}
+
+TRACE_LOG: Schema = {
+    "title": "TraceLog",
+    "type": "object",
+    "description": "One span. Unknown fields are ignored.",
+    "required": ["trace_id", "start_timestamp"],
+    "properties": {
+        "trace_id": {"type": "string", "description": "The span's own id", **_ID},
+        "parent_trace_id": _nullable("string", "The span above; a root has none, or itself", maxLength=256),
+        "root_trace_id": _nullable("string", "The trace that this span belongs to: its root's id", maxLength=256),
+        "experiment_uuid": _nullable("string", maxLength=256),
+        "start_timestamp": {"type": "string", "description": "ISO 8601; without zone UTC", **_TIME},
+        "end_timestamp": _nullable("string", "ISO 8601; without zone UTC", **_TIME),
+        "latency": _nullable("number", "Seconds", **_SECONDS),
+        "time_to_first_token": _nullable("number", "Seconds", **_SECONDS),
+        "input_tokens": _TOKENS,
+        "output_tokens": _TOKENS,
+        "total_tokens": _TOKENS,
+        "cost": _nullable("number", "US dollars, of this span alone", minimum=0, maximum=100_000),
+        "scores": _nullable("array", items=_SCORE, maxItems=MAX_SCORES),
+        "status": _nullable("string", "`success` or `error`; without it the error decides"),
+        "configuration": _nullable("object", "Of a model's call: model, provider, model_params, messages"),
+        "metadata": _nullable("object"),
+        "cache_hit": _nullable("boolean"),
+        "children": _nullable("array", items={"type": "string"}),
+        "tags": _nullable("array", items={"type": "string"}),
+        "images": _nullable("array"),
+        "evaluation_metric_names": _nullable("array"),
+        "comments": _nullable("array"),
+        "annotations": _nullable("object"),
+        "depth": _nullable("integer"),
+        "execution_order": _nullable("integer"),
+        "feedback_score": _nullable("number"),
+        "apply_eval_frac": _nullable("number"),
+        "log_sample_rate": _nullable("number", "Has no effect: everything is kept"),
+        **dict.fromkeys(("inputs", "output", "target"), _ANY_VALUE),
+        **_texts("project_uuid", "project_name", "trace_name", "error", "output_for_eval_metrics"),
+        **_texts("deployment_id", "session_id", "end_user_identifier"),
+    },
+}
+
+UPDATE_LOG: Schema = {
+    "title": "UpdateLog",
+    "type": "object",
+    "description": "New values of some of a span's fields.",
+    "required": ["trace_id", "field_name_to_value_map"],
+    "properties": {
+        "trace_id": {"type": "string", "description": "The span's own id", **_ID},
+        "field_name_to_value_map": {
+            "type": "object",
+            "description": "Fields of a span by name, except its ids; null clears a field",
+        },
+        "root_trace_id": _nullable("string"),
+    },
+}
+
+LANGCHAIN_RUN: Schema = {
+    "title": "LangChainRun",
+    "type": "object",
+    "description": "A LangChain run with the runs nested in it, and Parea's extra keys.",
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "string", **_ID},
+        "child_runs": {"type": "array", "items": {"type": "object"}},
+    },
+}

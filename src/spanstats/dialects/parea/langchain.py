@@ -1,0 +1,150 @@
+"""LangChain runs, `POST /trace_log/langchain`: the top run with its nested runs, one span each.
+
+The body is LangChain's own run beside a few keys of the Parea tracer. A nested run stands for itself and takes trace,
+project and experiment from the top run. Runs carry no cost.
+"""
+
+from typing import Any
+
+from ...domain.span import Filled, Span
+from ...domain.values import MAX_TOKENS, epoch, identifier, instant
+from ...errors import InvalidInput, invalid
+from ..document import from_value
+from ..json_body import MAX_DEPTH, decode
+from ..labels import metadata_of, shorten, text_of, without_empty
+from ..storable import storable
+
+MAX_RUNS = 10_000
+
+_LABELS = {
+    "project_uuid": "project_id",
+    "_session_id": "session_identifier",
+    "_end_user_identifier": "customer_identifier",
+    "_deployment_id": "deployment_id",
+}
+_MODEL_KEYS = ("model", "model_name", "model_id", "deployment_name", "ls_model_name")
+_TOKEN_KEYS = (
+    ("prompt_tokens", ("prompt_tokens", "input_tokens", "promptTokens")),
+    ("completion_tokens", ("completion_tokens", "output_tokens", "completionTokens")),
+    ("total_tokens", ("total_tokens", "totalTokens")),
+)
+
+
+def read_run(body: bytes, max_depth: int = MAX_DEPTH) -> list[Span]:
+    """The spans of a run and of the runs below it, top first. Raises `InvalidInput`."""
+    top = decode(body, max_depth)
+    if not isinstance(top, dict):
+        raise invalid("must be an object", kind="dict_type")
+    runs = list(_expanded(top))
+    if len(runs) > MAX_RUNS:
+        raise invalid(f"must be at most {MAX_RUNS} runs", "child_runs", kind="too_long")
+    first = _span(top, top, None)
+    return [first, *(_nested(run, top, parent, path) for run, parent, path in runs[1:])]
+
+
+def _expanded(top: dict[str, Any]) -> list[tuple[dict[str, Any], Any, tuple[str | int, ...]]]:
+    """(run, id of the run above it, path in the body) of every run, parents first."""
+    found: list[tuple[dict[str, Any], Any, tuple[str | int, ...]]] = [(top, None, ())]
+    for run, _, path in found:
+        children = run.get("child_runs")
+        for index, child in enumerate(children if isinstance(children, list) else ()):
+            if isinstance(child, dict):
+                found.append((child, run.get("id"), (*path, "child_runs", index)))
+    return found
+
+
+def _nested(run: dict[str, Any], top: dict[str, Any], parent: Any, path: tuple[str | int, ...]) -> Span:
+    try:
+        return _span(run, top, parent)
+    except InvalidInput as error:
+        raise InvalidInput([p.under(*path) for p in error.problems]) from None
+
+
+def _span(run: dict[str, Any], top: dict[str, Any], above: Any) -> Span:
+    span_id = identifier(run.get("id"), "id")
+    if span_id is None:
+        raise invalid("field required", "id", kind="missing")
+    parent = run.get("parent_run_id") or above or run.get("_parea_parent_trace_id")
+    error = text_of(run.get("error"))
+    trace_id = _named_trace(run, top)
+    span = Span(
+        trace_id=trace_id or identifier(top.get("id"), "id") or span_id,
+        span_id=span_id,
+        by_span_id=True,
+        parent_id=identifier(parent, "parent_run_id"),
+        experiment_id=identifier(top.get("experiment_uuid"), "experiment_uuid"),
+        name=text_of(run.get("name")),
+        kind=text_of(run.get("run_type")),
+        status="error" if error else "success",
+        error=error,
+        start_us=_time(run.get("start_time"), "start_time"),
+        end_us=_time(run.get("end_time"), "end_time"),
+        input=from_value(run.get("inputs")),
+        output=from_value(run.get("outputs")),
+        metadata=metadata_of(top.get("_metadata"), "_metadata"),
+        labels={label: text for key, label in _LABELS.items() if (text := text_of(top.get(key)))},
+        attributes=without_empty({"tags": top.get("_tags") or run.get("tags")}),
+        filled=0 if trace_id else Filled.TRACE,
+    )
+    if span.kind == "llm":
+        _add_model_call(span, run)
+    return storable(shorten(span))
+
+
+def _named_trace(run: dict[str, Any], top: dict[str, Any]) -> str | None:
+    """The trace of the traced function around the run, else LangChain's own; `None` where neither is named."""
+    return (
+        identifier(top.get("_parea_root_trace_id"), "_parea_root_trace_id")
+        or identifier(run.get("trace_id"), "trace_id")
+        or identifier(top.get("trace_id"), "trace_id")
+    )
+
+
+def _time(value: object, field: str) -> int | None:
+    """ISO text, or a count of milliseconds since 1970."""
+    return epoch(value, field, 1000) if isinstance(value, int | float) else instant(value, field)
+
+
+def _add_model_call(span: Span, run: dict[str, Any]) -> None:
+    extra = _object(run.get("extra"))
+    places = [_object(extra.get("invocation_params")), _object(extra.get("metadata"))]
+    outputs = _object(run.get("outputs"))
+    call = _object(outputs.get("llm_output") or outputs.get("llmOutput"))
+    span.model = next((m for p in [*places, call] for k in _MODEL_KEYS if (m := text_of(p.get(k)))), None)
+    span.provider = next((p for k in ("ls_provider", "_type") for o in places if (p := _provider(o.get(k)))), None)
+    usage = _object(call.get("token_usage") or call.get("tokenUsage") or call.get("usage")) or _message_usage(outputs)
+    for field, keys in _TOKEN_KEYS:
+        setattr(span, field, next((usage[k] for k in keys if _is_count(usage.get(k))), None))
+
+
+def _provider(value: object) -> str | None:
+    """LangChain's `_type` names the wrapper, such as `openai-chat`."""
+    text = text_of(value)
+    return text.removesuffix("-chat") if text else None
+
+
+def _message_usage(outputs: dict[str, Any]) -> dict[str, Any]:
+    """`usage_metadata` of the messages in `generations`, added up."""
+    total: dict[str, int] = {}
+    for generation in _generations(outputs.get("generations")):
+        message = _object(generation.get("message"))
+        usage = _object(message.get("usage_metadata") or _object(message.get("kwargs")).get("usage_metadata"))
+        for key in ("input_tokens", "output_tokens", "total_tokens"):
+            if _is_count(usage.get(key)):
+                total[key] = total.get(key, 0) + usage[key]
+    return {k: v for k, v in total.items() if v <= MAX_TOKENS}
+
+
+def _generations(value: object) -> list[dict[str, Any]]:
+    """The generations of all prompts; LangChain nests one list per prompt."""
+    rows = value if isinstance(value, list) else []
+    flat = [g for row in rows for g in (row if isinstance(row, list) else [row])]
+    return [g for g in flat if isinstance(g, dict)]
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_count(value: object) -> bool:
+    return value.__class__ is int and 0 <= value <= MAX_TOKENS

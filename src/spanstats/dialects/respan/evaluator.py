@@ -1,0 +1,77 @@
+"""Scores that an evaluator's span carries in its output (`log_type` score, name `evaluator.<slug>`).
+
+Two shapes are known: `{"<slug>": {"primary_score": ..., "evaluator_id": ...}}` and
+`{"workflow_type": "eval", "output": {"primary_score": ..., "evaluator_id": ..., ...}}`.
+"""
+
+import math
+from typing import Any
+
+from ...domain.span import SCORE_TYPES, Score, Span
+from ...domain.values import clean, cut, is_clean
+from ..document import from_text, parsed
+from ..json_body import encode
+from ..labels import text_of
+
+KIND = "score"
+MAX_KEY_BYTES = 200
+_NAME_PREFIX = "evaluator."
+
+
+def add_evaluator_scores(span: Span) -> None:
+    """Set the scores of an evaluator's span from its output, in place; other spans are left alone."""
+    named = span.name is not None and span.name.startswith(_NAME_PREFIX)
+    if span.output is None or not (span.kind == KIND or named):
+        return
+    slug = span.name.removeprefix(_NAME_PREFIX) if span.name and named else None
+    output = parsed(span.output)
+    if isinstance(output, str):
+        output = parsed(from_text(output))
+    found = [score for part, key in _results(output, slug) if (score := _score(part, key)) is not None]
+    span.scores = found or span.scores
+
+
+def _results(output: Any, slug: str | None) -> list[tuple[dict[str, Any], str | None]]:
+    """(result, slug) of every evaluator in an output."""
+    if not isinstance(output, dict):
+        return []
+    if "primary_score" in output:
+        return [(output, slug)]
+    inner = output.get("output")
+    if isinstance(inner, dict) and "primary_score" in inner:
+        return [(inner, slug)]
+    return [(part, key) for key, part in output.items() if isinstance(part, dict) and "primary_score" in part]
+
+
+def _score(result: dict[str, Any], slug: str | None) -> Score | None:
+    slug = text_of(result.get("evaluator_slug")) or slug
+    evaluator_id, name = text_of(result.get("evaluator_id")), text_of(result.get("evaluator_name"))
+    key = cut(evaluator_id or slug or name, MAX_KEY_BYTES)
+    value = result.get("primary_score")
+    if key is None or not is_clean(key) or value is None:
+        return None
+    numeric = isinstance(value, bool | int | float) and math.isfinite(value)
+    reason = result.get("explanation") or result.get("reason")
+    return Score(
+        key=key,
+        value=float(value) if numeric else None,
+        value_type=_type(result.get("score_value_type"), value, numeric),
+        text=None if numeric else value if isinstance(value, str) else encode(value),
+        reason=clean(reason) if isinstance(reason, str) else None,
+        evaluator_id=cut(evaluator_id, MAX_KEY_BYTES),
+        slug=cut(slug, MAX_KEY_BYTES),
+        name=cut(name, MAX_KEY_BYTES),
+        source="evaluator",
+    )
+
+
+def _type(named: Any, value: Any, numeric: bool) -> str:
+    """The type that the evaluator names, where it fits the value."""
+    numbers = {"numerical", "percentage", "boolean"}
+    if isinstance(named, str) and named in SCORE_TYPES and (named in numbers) == numeric:
+        return named
+    if isinstance(value, bool):
+        return "boolean"
+    if numeric:
+        return "numerical"
+    return "categorical" if isinstance(value, list) else "text" if isinstance(value, str) else "json"

@@ -1,0 +1,141 @@
+"""Respan's flat span: the body of `request-logs` and each item of `traces/ingest`. Unknown keys are ignored."""
+
+from typing import Any
+from uuid import uuid4
+
+from ...domain.span import Span, normal_status
+from ...domain.values import MAX_COST_PD, PICO, identifier, instant, microseconds, picodollars, scaled, tokens
+from ...errors import invalid
+from ..batch import MAX_SPANS, Batch, check_count, read_each
+from ..document import from_value
+from ..json_body import MAX_DEPTH, decode
+from ..labels import metadata_of, shorten, text_of, without_empty
+from ..storable import storable
+from .evaluator import add_evaluator_scores
+from .flat_fields import ATTRIBUTES, CUSTOMER, INPUT, LABELS, OUTPUT, USAGE, WRAPPERS
+from .metadata import add_from_metadata
+from .outcome import http_status
+
+_NO_OBJECT: dict[str, Any] = {}
+
+
+def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_DEPTH) -> Batch:
+    """The spans of `POST /api/v1/traces/ingest`: a list, or `{"data": [...]}`; each needs both its ids.
+
+    Raises `InvalidInput` where the body as a whole cannot be read, `TooLarge` above the limit of spans.
+    """
+    value = decode(body, max_depth)
+    items = value.get("data") if isinstance(value, dict) else value
+    if not isinstance(items, list):
+        raise invalid("must be a list of spans, or an object with them under data", kind="list_type")
+    check_count(len(items), max_spans)
+    return read_each(items, lambda item: read_flat(item, ids_required=True))
+
+
+def read_flat(item: object, *, ids_required: bool) -> Span:
+    """One span. Ids that are absent, and not required, are made: a trace of its own. Raises `InvalidInput`."""
+    if not isinstance(item, dict):
+        raise invalid("must be an object", kind="dict_type")
+    flat = _unwrapped(item)
+    trace_id, span_id = _ids(flat, ids_required)
+    usage = _object(flat.get("usage"))
+    customer = _object(flat.get("customer_params"))
+    start_us, end_us, latency_us = _times(flat)
+    silent = flat.get("disable_log") is True
+    span = Span(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_id=identifier(flat.get("span_parent_id"), "span_parent_id"),
+        name=text_of(flat.get("span_name")),
+        kind=(text_of(flat.get("log_type")) or "").lower() or None,
+        workflow_name=text_of(flat.get("span_workflow_name")),
+        status=normal_status(text_of(flat.get("status"))),
+        status_code=http_status(flat.get("status_code")),
+        error=text_of(flat.get("error_message")),
+        model=text_of(flat.get("model")),
+        provider=text_of(flat.get("provider_id")) or text_of(flat.get("provider")),
+        start_us=start_us,
+        end_us=end_us,
+        latency_us=latency_us,
+        ttft_us=_first(flat, ("time_to_first_token", "ttft"), microseconds),
+        **_tokens(flat, usage),
+        cost_pd=picodollars(flat.get("cost"), "cost"),
+        prompt_price_pd=_unit_price(flat, "prompt_unit_price"),
+        completion_price_pd=_unit_price(flat, "completion_unit_price"),
+        input=None if silent else _content(flat, INPUT),
+        output=None if silent else _content(flat, OUTPUT),
+        target=None if silent else from_value(flat.get("expected_output")),
+        metadata=metadata_of(flat.get("metadata"), "metadata"),
+        labels=_labels(flat, customer),
+        attributes=without_empty({name: flat.get(name) for name in ATTRIBUTES}),
+    )
+    add_from_metadata(span, flat.get("experiment_id"))
+    add_evaluator_scores(span)
+    return storable(shorten(span))
+
+
+def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
+    """The item with the objects that wrap some of its keys laid over it; nulls in them are not laid."""
+    flat = item
+    for name in WRAPPERS:
+        if isinstance(wrapped := item.get(name), dict):
+            flat = {**flat, **{k: v for k, v in wrapped.items() if v is not None}}
+    return flat
+
+
+def _ids(flat: dict[str, Any], required: bool) -> tuple[str, str]:
+    """(trace id, span id). A span without a trace is a trace of its own, so a repeat of it is the same one."""
+    trace_id = identifier(flat.get("trace_unique_id"), "trace_unique_id")
+    span_id = identifier(flat.get("span_unique_id"), "span_unique_id")
+    for value, field in ((trace_id, "trace_unique_id"), (span_id, "span_unique_id")):
+        if required and value is None:
+            raise invalid("field required", field, kind="missing")
+    return trace_id or span_id or uuid4().hex, span_id or uuid4().hex
+
+
+def _times(flat: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """(start, end, latency). `timestamp` is the end; a missing start lies the latency before it, if that is known."""
+    latency_us = _first(flat, ("latency", "generation_time"), microseconds)
+    end_us = instant(flat.get("timestamp"), "timestamp")
+    start_us = instant(flat.get("start_time"), "start_time")
+    if start_us is None and end_us is not None and latency_us is not None:
+        start_us = max(0, end_us - latency_us)
+    return start_us, end_us, latency_us
+
+
+def _first(values: dict[str, Any], names: tuple[str, ...], reader: Any) -> int | None:
+    """The number under the first of the names that has one."""
+    return next((reader(values[name], name) for name in names if values.get(name) is not None), None)
+
+
+def _tokens(flat: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
+    """Token counts by field: the span's own keys first, then its `usage` block; never added together."""
+    counts: dict[str, Any] = {}
+    for field, (own, in_usage) in USAGE.items():
+        count = _first(flat, own, tokens)
+        counts[field] = _first(usage, in_usage, tokens) if count is None else count
+    details = _object(usage.get("prompt_tokens_details"))
+    if counts["cache_read_tokens"] is None:
+        counts["cache_read_tokens"] = _first(details, ("cached_tokens",), tokens)
+    return counts
+
+
+def _unit_price(flat: dict[str, Any], field: str) -> int | None:
+    """Dollars per million tokens as picodollars per million tokens."""
+    return scaled(flat.get(field), field, PICO, MAX_COST_PD, "0 to 100,000 dollars per million tokens")
+
+
+def _content(flat: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    return next((text for name in names if (text := from_value(flat.get(name))) is not None), None)
+
+
+def _labels(flat: dict[str, Any], customer: dict[str, Any]) -> dict[str, str]:
+    labels = {label: text for key, label in LABELS.items() if (text := text_of(flat.get(key)))}
+    for key, label in CUSTOMER.items():
+        if label not in labels and (text := text_of(customer.get(key))):
+            labels[label] = text
+    return labels
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else _NO_OBJECT

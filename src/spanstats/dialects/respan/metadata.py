@@ -1,0 +1,32 @@
+"""What Respan's clients say through metadata: the experiment, and what belongs to its rows."""
+
+from typing import Any
+
+from ...domain.span import Span
+from ...domain.values import identifier
+from ..document import from_value
+from ..labels import text_of
+
+_LABELS = ("comparison_key", "dataset_id")
+
+
+def add_from_metadata(span: Span, experiment_id: Any) -> None:
+    """Set experiment, comparison key, dataset and target, in place.
+
+    The experiment is that of the metadata, else the given one (attribute or flat key), else the evaluation identifier.
+    Raises `InvalidInput` for an experiment id that cannot be one.
+    """
+    metadata = span.metadata or {}
+    for value, field in (
+        (metadata.get("experiment_id"), "metadata.experiment_id"),
+        (experiment_id, "experiment_id"),
+        (span.labels.get("evaluation_identifier"), "evaluation_identifier"),
+    ):
+        if (text := text_of(value)) is not None:
+            span.experiment_id = identifier(text, field)
+            break
+    for label in _LABELS:
+        if label not in span.labels and (text := text_of(metadata.get(label))) is not None:
+            span.labels[label] = text
+    if span.target is None:
+        span.target = from_value(metadata.get("expected_output"))

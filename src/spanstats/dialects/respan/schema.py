@@ -1,0 +1,96 @@
+"""Respan's answers and request bodies as they are described to clients."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ..batch import Batch
+
+
+class ErrorDetail(BaseModel):
+    """One thing wrong with a request: where and what."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class ErrorAnswer(BaseModel):
+    """What every failure answers; `error` is always text."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": "body.filters.0.field: unknown field colour",
+                    "detail": [
+                        {"loc": ["body", "filters", 0, "field"], "msg": "unknown field colour", "type": "value_error"}
+                    ],
+                }
+            ]
+        }
+    )
+
+    error: str
+    detail: list[ErrorDetail]
+
+
+class RejectedSpan(BaseModel):
+    """A span that was not stored, by its place in the request."""
+
+    index: int
+    error: str
+
+
+class IngestAnswer(BaseModel):
+    """Respan's clients read `message` only."""
+
+    message: str
+    rejected: list[RejectedSpan]
+
+
+def ingest_answer(batch: Batch) -> IngestAnswer:
+    """What became of a batch of flat spans."""
+    rejected = [
+        RejectedSpan(index=index, error=f"{'.'.join(map(str, problem.location))}: {problem.message}")
+        for index, problem in batch.rejected
+    ]
+    return IngestAnswer(message=f"{len(batch.spans)} spans stored", rejected=rejected)
+
+
+FILTERS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "filters": {
+            "description": (
+                "Conditions by field, or a list of conditions; groups with a connector of their own may be nested. A "
+                "filter only narrows: an unknown field or operator is an error."
+            ),
+            "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}, {"type": "null"}],
+        },
+        "operator": {"type": "string", "description": "How the conditions are joined", "default": "AND"},
+        "is_exporting": {"type": "boolean", "description": "Has no effect"},
+    },
+    "examples": [
+        {
+            "filters": [
+                {"field": "status", "operator": "=", "value": "completed"},
+                {"field": "total_cost", "operator": ">=", "value": 0.01},
+            ]
+        },
+        {
+            "filters": {
+                "status": {"operator": "", "value": ["success"]},
+                "total_cost": [{"operator": "gte", "value": [0.01]}, {"operator": "lt", "value": [1]}],
+            }
+        },
+        {
+            "filters": {
+                "filter_bundle": {
+                    "connector": "OR",
+                    "filter_params": {"model": {"value": ["gpt-4o"]}, "metadata__plan": {"value": ["pro"]}},
+                }
+            }
+        },
+    ],
+}

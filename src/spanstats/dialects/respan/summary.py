@@ -1,0 +1,141 @@
+"""Respan's summary of an experiment: the union of the keys of all client generations, and ours beside them.
+
+Generation A reads `total_count` and the totals, B and C `number_of_requests`, the means and `scores`. None of the ten
+keys is ever null or missing. `error_count`, the counts behind each mean and the spread of scores are additions.
+"""
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...domain.values import MICRO, NANO, PICO
+from ...stats.summary import Evaluator, Summary
+from ...stats.sums import ScoreSums
+
+_MILLI = 1000
+
+SCORE_EXAMPLE: dict[str, Any] = {
+    "evaluator_id": "eval_1",
+    "evaluator_slug": "quality",
+    "evaluator_name": "Quality",
+    "score_value_type": "numerical",
+    "avg_score": 4.2,
+    "true_count": None,
+    "false_count": None,
+    "count": 150,
+    "min_score": 1.0,
+    "max_score": 5.0,
+    "standard_deviation": 0.7,
+}
+SUMMARY_EXAMPLE: dict[str, Any] = {
+    "total_count": 150,
+    "number_of_requests": 150,
+    "total_cost": 12.45,
+    "total_tokens": 50000,
+    "total_prompt_tokens": 30000,
+    "total_completion_tokens": 20000,
+    "avg_latency": 1.23,
+    "avg_tps": 45.2,
+    "avg_ttft": 0.8,
+    "scores": {"eval_1": SCORE_EXAMPLE},
+    "error_count": 3,
+    "cost_count": 149,
+    "latency_count": 150,
+    "tps_count": 147,
+    "ttft_count": 120,
+}
+
+
+class ScoreSummary(BaseModel):
+    """One evaluator's scores in all matching traces."""
+
+    evaluator_id: str | None
+    evaluator_slug: str | None
+    evaluator_name: str | None
+    score_value_type: str
+    avg_score: float | None = Field(description="Mean of the numbers; null for booleans, text and categories")
+    true_count: int | None = Field(description="Booleans only")
+    false_count: int | None = Field(description="Booleans only")
+    count: int = Field(description="Scores of any kind")
+    min_score: float | None
+    max_score: float | None
+    standard_deviation: float | None = Field(description="Of the sample; null below two numbers")
+
+
+class SummaryAnswer(BaseModel):
+    """Totals over the traces of an experiment that lie in the window and match the filters."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SUMMARY_EXAMPLE]})
+
+    total_count: int = Field(description="Matching traces")
+    number_of_requests: int = Field(description="The same number")
+    total_cost: float = Field(description="US dollars; traces whose cost is unknown are left out")
+    total_tokens: int
+    total_prompt_tokens: int
+    total_completion_tokens: int
+    avg_latency: float = Field(description="Seconds, over the traces that have a latency; 0 where none has")
+    avg_tps: float = Field(description="Completion tokens per second of latency, over the traces that have both")
+    avg_ttft: float = Field(description="Seconds to the first token, over the traces that know it")
+    scores: dict[str, ScoreSummary] = Field(description="By evaluator id, else slug, else name")
+    error_count: int = Field(description="Matching traces that failed")
+    cost_count: int = Field(description="Traces behind total_cost")
+    latency_count: int = Field(description="Traces behind avg_latency")
+    tps_count: int = Field(description="Traces behind avg_tps")
+    ttft_count: int = Field(description="Traces behind avg_ttft")
+
+
+def summary_answer(summary: Summary) -> SummaryAnswer:
+    """The answer for exact sums; the only place where they become floats."""
+    count = summary.total("n")
+    return SummaryAnswer(
+        total_count=count,
+        number_of_requests=count,
+        total_cost=summary.total("cost_pd") / PICO,
+        total_tokens=summary.total("total_tokens"),
+        total_prompt_tokens=summary.total("prompt_tokens"),
+        total_completion_tokens=summary.total("completion_tokens"),
+        avg_latency=_mean(summary, "latency_us", MICRO),
+        avg_tps=_mean(summary, "tps", _MILLI),
+        avg_ttft=_mean(summary, "ttft_us", MICRO),
+        scores={
+            key: _score(sums, summary.evaluators.get(key) or Evaluator(name=key))
+            for key, sums in summary.scores.items()
+        },
+        error_count=summary.total("n_errors"),
+        cost_count=summary.total("n_cost_pd"),
+        latency_count=summary.total("n_latency_us"),
+        tps_count=summary.total("n_tps"),
+        ttft_count=summary.total("n_ttft_us"),
+    )
+
+
+def _mean(summary: Summary, name: str, unit: int) -> float:
+    mean = summary.mean(name)
+    return 0.0 if mean is None else float(mean / unit)
+
+
+def _score(sums: ScoreSums, evaluator: Evaluator) -> ScoreSummary:
+    booleans = sums.n_true + sums.n_false > 0
+    return ScoreSummary(
+        evaluator_id=evaluator.id,
+        evaluator_slug=evaluator.slug,
+        evaluator_name=evaluator.name,
+        score_value_type=evaluator.value_type,
+        avg_score=float(Fraction(sums.total, sums.n * NANO)) if sums.n else None,
+        true_count=sums.n_true if booleans else None,
+        false_count=sums.n_false if booleans else None,
+        count=sums.n + sums.n_true + sums.n_false + sums.n_text,
+        min_score=None if sums.low is None else sums.low / NANO,
+        max_score=None if sums.high is None else sums.high / NANO,
+        standard_deviation=_deviation(sums),
+    )
+
+
+def _deviation(sums: ScoreSums) -> float | None:
+    """Of the sample. The numerator is exact, so that it is never negative."""
+    if sums.n < 2:
+        return None
+    squared = Fraction(sums.n * sums.squares - sums.total * sums.total, sums.n * (sums.n - 1) * NANO * NANO)
+    return math.sqrt(squared)

@@ -1,0 +1,211 @@
+"""Respan's filter language (`filters` in the body of lists and summaries) read into a tree of conditions.
+
+    {"filters": {"status": {"operator": "", "value": ["success"]}, "total_cost": {"operator": "gte", "value": 0.01}}}
+    {"filters": {"cost": [{"operator": "gte", "value": 0.01}, {"operator": "lt", "value": 1}]}}
+    {"filters": [{"field": "status", "operator": "=", "value": "completed"}], "operator": "OR"}
+    {"filters": {"model": "gpt-4o", "start_time": {"gte": "2026-01-01", "lt": "2026-02-01"}}}
+    {"filters": {"any_name": {"connector": "OR", "filter_params": {...}}}}
+
+The conditions of one level are joined by one connector; a bundle (`filter_params`) is a level of its own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..errors import Location, invalid
+from ..filters.bind import DEFAULT_LIMITS, Limits
+from ..filters.operators import OPERATORS, Arity, Operator
+from ..filters.predicate import SCORES, Condition, Connector, Group
+from .respan_filter_names import KEYED_PREFIXES, LOG_FIELD_NAMES, OPERATOR_NAMES, UNSUPPORTED_OPERATORS
+
+_CONDITION_KEYS = frozenset({"operator", "value", "connector", "operator_function", "operator_args"})
+_BUNDLE_KEYS = frozenset({"connector", "filter_params"})
+
+Node: TypeAlias = Condition | Group
+_ROOT: Location = ("body", "filters")
+
+
+def read_filters(
+    body: object, field_names: Mapping[str, str] = LOG_FIELD_NAMES, limits: Limits = DEFAULT_LIMITS
+) -> Group | None:
+    """The tree of a request's whole body, `None` where it filters nothing.
+
+    Names of fields and literals are checked when the tree is bound. Raises `InvalidInput` located from `body` on.
+    """
+    if body is None:
+        return None
+    if not isinstance(body, dict):
+        raise invalid("must be an object", "body", kind="dict_type")
+    filters = body.get("filters")
+    if filters is None or filters == {} or filters == []:
+        return None
+    said = _connector(body.get("operator"), ("body", "operator"))
+    return _Reader(field_names, limits).level(filters, [said], _ROOT, 0)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads level by level. `said` collects the connectors of one level, to be made one when it is complete."""
+
+    field_names: Mapping[str, str]
+    limits: Limits
+    count: int = 0
+
+    def level(self, filters: object, said: list[Connector | None], at: Location, depth: int) -> Group | None:
+        """What one connector joins: an object or a list of conditions, or a bundle of them."""
+        if depth > self.limits.depth:
+            raise invalid(f"must be nested at most {self.limits.depth} deep", *_ROOT, kind="too_deep")
+        if isinstance(filters, dict) and "filter_params" in filters:
+            said.append(_bundle_connector(filters, at))
+            return self.level(filters["filter_params"], said, (*at, "filter_params"), depth + 1)
+        if isinstance(filters, dict):
+            nodes = [node for key, value in filters.items() for node in self.field(key, value, said, (*at, key), depth)]
+        elif isinstance(filters, list):
+            nodes = [node for i, item in enumerate(filters) for node in self.item(item, said, (*at, i), depth)]
+        elif filters is None:
+            nodes = []
+        else:
+            raise invalid("must be an object or a list", *at, kind="filters_type")
+        return _joined(nodes, said, at)
+
+    def item(self, item: Any, said: list[Connector | None], at: Location, depth: int) -> Iterator[Node]:
+        """One entry of the list form: it names its field, or is a bundle."""
+        if not isinstance(item, dict):
+            raise invalid("must be an object", *at, kind="dict_type")
+        if "filter_params" in item:
+            yield from _present(self.level(item, [], at, depth))
+            return
+        name = item.get("field")
+        if not isinstance(name, str):
+            raise invalid("must name a field", *at, "field", kind="missing")
+        said.append(_connector(item.get("connector"), (*at, "connector")))
+        yield self.condition(name, {k: v for k, v in item.items() if k != "field"}, at)
+
+    def field(self, name: str, value: Any, said: list[Connector | None], at: Location, depth: int) -> Iterator[Node]:
+        """One entry of the object form: the name of a field, or any name with a bundle."""
+        if isinstance(value, dict) and "filter_params" in value:
+            yield from _present(self.level(value, [], at, depth))
+        elif isinstance(value, dict) and (not value or value.keys() & _CONDITION_KEYS):
+            said.append(_connector(value.get("connector"), (*at, "connector")))
+            yield self.condition(name, value, at)
+        elif isinstance(value, dict):
+            nodes: list[Node] = [
+                self.condition(name, {"operator": operator, "value": operand}, (*at, operator))
+                for operator, operand in value.items()
+            ]
+            yield from _present(_joined(nodes, [], at))
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            yield from self.several(name, value, said, at, depth)
+        else:
+            yield self.condition(name, {"value": value}, at)
+
+    def several(
+        self, name: str, items: list[Any], said: list[Connector | None], at: Location, depth: int
+    ) -> Iterator[Node]:
+        """A list of conditions on one field, such as a range: a level of its own, unless it is just one."""
+        inner = said if len(items) == 1 else []
+        nodes: list[Node] = []
+        for i, item in enumerate(items):
+            if not isinstance(item, dict):
+                raise invalid("must be a condition like the others here", *at, i, kind="dict_type")
+            nodes += self.field(name, item, inner, (*at, i), depth)
+        yield from nodes if len(items) == 1 else _present(_joined(nodes, inner, at))
+
+    def condition(self, name: str, written: dict[str, Any], at: Location) -> Condition:
+        self.count += 1
+        if self.count > self.limits.conditions:
+            raise invalid(f"must have at most {self.limits.conditions} conditions", *_ROOT, kind="too_long")
+        for unsupported in ("operator_function", "operator_args"):
+            if written.get(unsupported):
+                raise invalid("is not supported", *at, unsupported, kind="unsupported_operator")
+        _refuse_others(written, _CONDITION_KEYS, at)
+        operator = _operator(written.get("operator"), at)
+        if "value" not in written and OPERATORS[operator].arity is not Arity.NONE:
+            raise invalid("must be there", *at, "value", kind="missing")
+        field, key = _field(name, self.field_names, at)
+        return Condition(field, operator, _values(written.get("value")), at, key)
+
+
+def _present(group: Group | None) -> Iterable[Group]:
+    return () if group is None else (group,)
+
+
+def _joined(nodes: list[Node], said: list[Connector | None], at: Location) -> Group | None:
+    """The nodes as one group, `None` of none; members that it could as well hold itself are taken in."""
+    connector = _one_connector(said, at)
+    members: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Group) and (node.connector == connector or len(node.members) == 1):
+            members += node.members
+        else:
+            members.append(node)
+    return Group(connector, tuple(members), at) if members else None
+
+
+def _one_connector(said: list[Connector | None], at: Location) -> Connector:
+    """Whether a connector looks back or ahead is told differently in different places, so only uniform levels are
+    read; one that is absent says nothing."""
+    distinct = {connector for connector in said if connector is not None}
+    if len(distinct) > 1:
+        message = (
+            "the conditions of one level must all be joined by AND or all by OR; put those joined otherwise into a "
+            'bundle of their own: {"any_name": {"connector": "OR", "filter_params": {...}}}'
+        )
+        raise invalid(message, *at, kind="mixed_connectors")
+    return distinct.pop() if distinct else "AND"
+
+
+def _connector(value: object, at: Location) -> Connector | None:
+    if value is None or value == "":
+        return None
+    word = value.strip().upper() if isinstance(value, str) else None
+    if word not in ("AND", "OR"):
+        raise invalid("must be AND or OR", *at, kind="connector")
+    return "AND" if word == "AND" else "OR"
+
+
+def _bundle_connector(bundle: dict[str, Any], at: Location) -> Connector | None:
+    _refuse_others(bundle, _BUNDLE_KEYS, at)
+    return _connector(bundle.get("connector"), (*at, "connector"))
+
+
+def _refuse_others(written: dict[str, Any], allowed: frozenset[str], at: Location) -> None:
+    """A misspelt key must not change what a filter means."""
+    for key in written:
+        if key not in allowed:
+            raise invalid(f"is not one of {', '.join(sorted(allowed))}", *at, key, kind="extra_forbidden")
+
+
+def _operator(value: object, at: Location) -> Operator:
+    if value is None:
+        return Operator.EQUALS
+    if not isinstance(value, str):
+        raise invalid("must be text", *at, "operator", kind="string_type")
+    word = value.strip().lower()
+    if word in UNSUPPORTED_OPERATORS:
+        raise invalid(f"{value} is not supported", *at, "operator", kind="unsupported_operator")
+    if word not in OPERATOR_NAMES:
+        raise invalid(f"unknown operator {value[:100]!r}", *at, "operator", kind="unknown_operator")
+    return OPERATOR_NAMES[word]
+
+
+def _field(name: str, field_names: Mapping[str, str], at: Location) -> tuple[str, str | None]:
+    for prefix, field in KEYED_PREFIXES.items():
+        if name.startswith(prefix):
+            key = name.removeprefix(prefix)
+            if not key:
+                raise invalid(f"{prefix} must be followed by a key", *at, "field", kind="unknown_field")
+            if field != SCORES and key.startswith("_"):
+                raise invalid("metadata keys that begin with _ are reserved", *at, "field", kind="reserved")
+            return field, key
+    return field_names.get(name, name), None
+
+
+def _values(value: object) -> tuple[object, ...]:
+    """One value or a list of them; some clients wrap the list once more."""
+    if not isinstance(value, list):
+        return (value,)
+    if len(value) == 1 and isinstance(value[0], list):
+        return tuple(value[0])
+    return tuple(value)

@@ -1,0 +1,177 @@
+"""Binding: from names and literals to fields, operators and stored units. All that can be wrong with a filter is
+found here; what comes out compiles without fail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import assert_never
+
+from ..domain.values import cut, is_clean
+from ..errors import InvalidInput, Problem, invalid
+from .fields import FieldSpec, FieldTable
+from .kinds import KINDS, NEVER, Fit, Kind
+from .operators import OPERATORS, Arity, Operator, OperatorSpec
+from .predicate import EVERYTHING, SCORES, Bound, Condition, Group, Junction, Test
+
+MAX_SCORE_KEY_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a filter may be: conditions in all, levels below the first, items of one list."""
+
+    conditions: int = 100
+    depth: int = 5
+    items: int = 1000
+
+
+Aliases = Mapping[str, frozenset[str]]
+"""What a filter calls an evaluator to the keys of those that go by it; a name that is absent is its own key."""
+
+NO_ALIASES: Aliases = {}
+DEFAULT_LIMITS = Limits()
+
+
+def bind(
+    tree: Group | None, table: FieldTable, aliases: Aliases = NO_ALIASES, limits: Limits = DEFAULT_LIMITS
+) -> Bound:
+    """The filter over the fields of one kind of row; no filter holds always.
+
+    Raises `InvalidInput` with every problem, each located below its condition at `field`, `operator` or `value`:
+    unknown field, operator not of the field's kind, wrong number of values, a value that cannot be read, too large.
+    """
+    if tree is None:
+        return EVERYTHING
+    _check_size(tree, limits)
+    problems: list[Problem] = []
+    bound = _group(tree, _Binder(table, aliases, limits.items), problems)
+    if problems:
+        raise InvalidInput(problems)
+    return bound
+
+
+def _check_size(tree: Group, limits: Limits) -> None:
+    """Counted before any work, and without recursion."""
+    count, level = 0, [tree]
+    for depth in range(limits.depth + 1):
+        members = [member for group in level for member in group.members]
+        level = [member for member in members if isinstance(member, Group)]
+        count += len(members) - len(level)
+        if count > limits.conditions:
+            raise invalid(f"must have at most {limits.conditions} conditions", *tree.location, kind="too_long")
+        if level and depth >= limits.depth:
+            raise invalid(f"must be nested at most {limits.depth} deep", *tree.location, kind="too_deep")
+        if not level:
+            return
+
+
+def _group(group: Group, binder: "_Binder", problems: list[Problem]) -> Junction:
+    members: list[Bound] = []
+    for member in group.members:
+        if isinstance(member, Group):
+            members.append(_group(member, binder, problems))
+            continue
+        try:
+            members.append(binder.condition(member))
+        except InvalidInput as error:
+            problems += [problem.under(*member.location) for problem in error.problems]
+    return Junction(group.connector, tuple(members))
+
+
+@dataclass(frozen=True, slots=True)
+class _Binder:
+    table: FieldTable
+    aliases: Aliases
+    max_items: int
+
+    def condition(self, condition: Condition) -> Bound:
+        """Problems are located relative to the condition."""
+        field, spec = self._field(condition), OPERATORS[condition.operator]
+        if field.kind not in spec.kinds:
+            raise _misapplied(condition, field)
+        negated = spec.negates is not None
+        positive = OPERATORS[spec.negates] if spec.negates else spec
+        values = condition.values
+        match spec.arity:
+            case Arity.NONE:
+                return Test(field, positive, (), negated)
+            case Arity.FLAG:
+                flag = KINDS[Kind.BOOLEAN].read(_only(values), Fit.EXACT)
+                return Test(field, positive, (), negated == flag)
+            case Arity.ONE:
+                return _compared(field, positive, (_only(values),), negated)
+            case Arity.TWO:
+                return _compared(field, positive, _pair(values), negated)
+            case Arity.MANY:
+                self._check_items(values)
+                return _any_of(field, positive, values, negated)
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def _field(self, condition: Condition) -> FieldSpec:
+        name, key = condition.field, condition.key
+        if key is not None and not is_clean(key):
+            raise invalid("must not contain NUL or lone surrogates", "field")
+        if name == SCORES and key is not None:
+            return self.table.scores(self.aliases.get(key) or frozenset({cut(key, MAX_SCORE_KEY_BYTES) or ""}))
+        if key is None and name in self.table.fields:
+            return self.table.fields[name]
+        if key is not None and name in self.table.keyed:
+            return self.table.keyed[name](key)
+        if name == SCORES or name in self.table.keyed:
+            raise invalid(f"{name} needs a key, as in {name}__<key>", "field", kind="unknown_field")
+        raise invalid(f"unknown field {name[:100]!r}", "field", kind="unknown_field")
+
+    def _check_items(self, values: tuple[object, ...]) -> None:
+        if len(values) > self.max_items:
+            raise invalid(f"must have at most {self.max_items} items", "value", kind="too_long")
+
+
+def _misapplied(condition: Condition, field: FieldSpec) -> InvalidInput:
+    applicable = ", ".join(name for name, spec in OPERATORS.items() if field.kind in spec.kinds)
+    message = f"{condition.operator} does not apply to a {field.kind.value} field; what does: {applicable}"
+    return invalid(message, "operator", kind="operator_not_allowed")
+
+
+def _only(values: tuple[object, ...]) -> object:
+    if len(values) != 1:
+        raise invalid(f"must be one value, not {len(values)}", "value", kind="wrong_arity")
+    return values[0]
+
+
+def _pair(values: tuple[object, ...]) -> tuple[object, ...]:
+    if len(values) != 2:
+        raise invalid(f"must be two values, not {len(values)}", "value", kind="wrong_arity")
+    return values
+
+
+def _read(field: FieldSpec, spec: OperatorSpec, values: tuple[object, ...]) -> list[object]:
+    """The literals as they are stored."""
+    kind, _ = field.side(spec.reads)
+    fits = spec.fits if len(spec.fits) == len(values) else spec.fits * len(values)
+    return list(map(partial(_literal, kind), values, fits))
+
+
+def _literal(kind: Kind, value: object, fit: Fit) -> object:
+    if value is None:
+        raise invalid("must not be null here", "value", kind="null_value")
+    return KINDS[kind].read(value, fit)
+
+
+def _compared(field: FieldSpec, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Test:
+    operands = _read(field, spec, values)
+    if NEVER in operands:
+        return Test(field, OPERATORS[Operator.EQUALS], (), negated)
+    return Test(field, spec, tuple(operands), negated)
+
+
+def _any_of(field: FieldSpec, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Bound:
+    """Null among the values means that there is none; none of no values at all always holds."""
+    operands = _read(field, spec, tuple(v for v in values if v is not None))
+    test = Test(field, spec, tuple(dict.fromkeys(o for o in operands if o is not NEVER)), negated)
+    if None not in values:
+        return test
+    absent = Test(field, OPERATORS[Operator.EXISTS], (), not negated)
+    if len(values) == values.count(None):
+        return absent
+    return Junction("AND" if negated else "OR", (absent, test))

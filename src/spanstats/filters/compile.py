@@ -1,0 +1,117 @@
+"""Bound predicates as SQL. They cannot fail here.
+
+A filter only narrows: what is compiled is one condition, to be ANDed to the tenant and experiment conditions that the
+caller adds outside. It reads further rows only of the same tenant and trace, and only inside EXISTS.
+"""
+
+from functools import partial
+from typing import Any, assert_never
+
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Exists,
+    FromClause,
+    Integer,
+    Text,
+    and_,
+    false,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy import any_ as any_element
+
+from ..store.tables import span_payloads, spans, traces
+from .fields import FieldSpec, NullMode, Scope
+from .kinds import KINDS
+from .operators import OPERATORS, Operator, OperatorSpec, Reads
+from .predicate import Bound, Test
+
+_EXISTS = OPERATORS[Operator.EXISTS]
+_ONE: ColumnElement[int] = literal_column("1")
+_NOTHING: ColumnElement[int] = literal_column("0")
+Condition = ColumnElement[bool]
+
+
+def compile_predicate(predicate: Bound, tenant_id: int) -> Condition:
+    """The condition over a row of the table that the predicate was bound to: `traces`, or `spans` joined to
+    `span_payloads`. True, or else false or null. The tenant is a parameter, so that an index of traces suffices."""
+    return _node(predicate, literal(tenant_id, Integer()))
+
+
+def _node(predicate: Bound, tenant: BindParameter[int]) -> Condition:
+    if isinstance(predicate, Test):
+        return _test(predicate, tenant)
+    members = map(partial(_node, tenant=tenant), predicate.members)
+    return and_(true(), *members) if predicate.connector == "AND" else or_(false(), *members)
+
+
+def _test(test: Test, tenant: BindParameter[int]) -> Condition:
+    """A negation is "none has it"; beside the tests for presence, the null mode may demand that there is a value."""
+    some = _some(test.field, test.operator, test.operands, tenant)
+    if not test.negated:
+        return some
+    never_null = isinstance(some, Exists) or (test.operator is _EXISTS and test.field.has is None)
+    none = ~some if never_null else some.is_not(true())
+    if test.operator.reads is Reads.PRESENCE or test.field.null_mode is NullMode.NEGATION_HOLDS:
+        return none
+    return and_(_some(test.field, _EXISTS, (), tenant), none)
+
+
+def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], tenant: BindParameter[int]) -> Condition:
+    """Some value of the field passes the positive test; false or null where it has none."""
+    if spec.reads is Reads.PRESENCE and field.has is not None:
+        return field.has
+    kind, column = field.side(spec.reads)
+    type_ = KINDS[kind].sql
+    within = _within(field, spec.build(column, operands, type_), tenant)
+    if field.summary is None:
+        return within
+    the_one, differ = field.summary
+    return or_(spec.build(the_one, operands, type_), and_(differ, within))
+
+
+def _within(field: FieldSpec, passes: Condition, tenant: BindParameter[int]) -> Condition:
+    """The test on whatever the scope quantifies over."""
+    c = field.table.c
+    match field.scope:
+        case Scope.ROW:
+            return passes if field.elements is None else _exists((field.elements,), passes)
+        case Scope.ANY_SPAN:
+            of_trace = (c.tenant_id == tenant, c.trace_id == traces.c.trace_id)
+            return _exists(_sources(field), *of_trace, passes, rarely=field.summary is not None)
+        case Scope.ROOT_SPAN:
+            is_root = c.span_id == traces.c.root_span_id
+            return _exists(_sources(field), c.tenant_id == tenant, c.trace_id == traces.c.trace_id, is_root, passes)
+        case Scope.TRACE_SCORES:
+            return _exists(_sources(field)[1:], _one_of_keys(field), passes)
+        case Scope.SPAN_SCORES:
+            same_span = (c.trace_id == spans.c.trace_id, c.span_id == spans.c.span_id)
+            counts = true() if field.only is None else field.only
+            return _exists(_sources(field), c.tenant_id == tenant, *same_span, _one_of_keys(field), counts, passes)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _sources(field: FieldSpec) -> tuple[FromClause, ...]:
+    return (field.table,) if field.elements is None else (field.table, field.elements)
+
+
+def _one_of_keys(field: FieldSpec) -> Condition:
+    """Scores are there exactly where their evaluator's key is."""
+    _, key = field.side(Reads.PRESENCE)
+    return key == any_element(literal(sorted(field.keys), ARRAY(Text())))
+
+
+def _exists(sources: tuple[FromClause, ...], *conditions: Condition, rarely: bool = False) -> Exists:
+    """Whatever is not among the sources belongs to the row outside.
+
+    Where it is `rarely` asked, an offset keeps PostgreSQL from reading all spans beforehand to answer for a few rows.
+    """
+    outside = {traces, spans, span_payloads} - set(sources)
+    found = select(_ONE).select_from(*sources).where(*conditions).correlate(*outside)
+    return (found.offset(_NOTHING) if rarely else found).exists()

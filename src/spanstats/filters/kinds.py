@@ -1,0 +1,175 @@
+"""Kinds of field: how a literal for one is read, and as what it travels to the database.
+
+Money, durations, rates and scores are stored as whole numbers of a small unit. A literal for them is scaled exactly;
+where it falls between two units, a bound moves to the unit that gives the same answer, and nothing equals it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from enum import Enum
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, DateTime, Double, Numeric, Text
+from sqlalchemy.types import TypeEngine
+
+from ..domain.span import normal_status
+from ..domain.values import MICRO, NANO, PICO, is_clean, moment, number, round_units
+from ..errors import invalid
+
+
+class Kind(Enum):
+    """What the values of a field are."""
+
+    TEXT = "text"
+    STATUS = "status"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    INTEGER = "integer"
+    MONEY = "money"
+    DURATION = "duration"
+    RATE = "rate"
+    SCORE = "score"
+    REAL = "real"
+    NUMBER = "number"
+    VALUE = "value"
+
+
+class Fit(Enum):
+    """Where a literal between two units goes: nowhere (it equals nothing), down, or up."""
+
+    EXACT = "exact"
+    FLOOR = ROUND_FLOOR
+    CEILING = ROUND_CEILING
+
+
+class Never:
+    """A literal that no stored value equals."""
+
+
+NEVER = Never()
+
+FIELD = "value"
+"""Where in a condition a literal stands: the location of every `InvalidInput` of this module."""
+
+# Bounds beyond bigint travel as numeric; so far out, all are alike.
+_BEYOND = 10**30
+_BIGINT = 2**63
+_SMALLEST_EXPONENT = -400
+_WIDE = Context(prec=1000)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class KindSpec:
+    """`read` makes a JSON literal what is stored, or `NEVER`, or raises `InvalidInput`; `sql` is the type it has."""
+
+    read: Callable[[object, Fit], Any]
+    sql: TypeEngine[Any]
+    doc: str
+
+
+def _text(value: object, _fit: Fit = Fit.EXACT) -> str | Never:
+    if isinstance(value, bool | int | float):
+        return _json_text(value)
+    if not isinstance(value, str):
+        raise invalid("must be text", FIELD, kind="string_type")
+    return value if is_clean(value) else NEVER
+
+
+def _json_text(value: bool | float) -> str:
+    if not isinstance(value, bool):
+        number(value, FIELD)  # refuses what JSON cannot say
+    return _encode(value).decode()
+
+
+def _status(value: object, _fit: Fit) -> str | Never:
+    text = _text(value)
+    return text if isinstance(text, Never) else normal_status(text) or ""
+
+
+def _boolean(value: object, _fit: Fit) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and (word := value.strip().lower()) in ("true", "false"):
+        return word == "true"
+    raise invalid("must be true or false", FIELD, kind="bool_parsing")
+
+
+def _time(value: object, _fit: Fit) -> int:
+    us = moment(value, FIELD)
+    if us is None:
+        raise invalid("must be an ISO 8601 time", FIELD, kind="datetime_parsing")
+    return us
+
+
+def _whole(unit: int) -> Callable[[object, Fit], int | Decimal | Never]:
+    """Reads a number into whole units of 1/unit."""
+
+    def read(value: object, fit: Fit) -> int | Decimal | Never:
+        exact = number(value, FIELD)
+        if exact and exact.adjusted() < _SMALLEST_EXPONENT:
+            exact = Decimal(1).scaleb(_SMALLEST_EXPONENT).copy_sign(exact)
+        scaled = _WIDE.multiply(exact, Decimal(unit))
+        return _fitted(scaled, fit)
+
+    return read
+
+
+def _fitted(scaled: Decimal, fit: Fit) -> int | Decimal | Never:
+    rounding = ROUND_FLOOR if fit is Fit.EXACT else fit.value
+    whole = int(scaled.to_integral_value(rounding))
+    in_range = -_BIGINT <= whole < _BIGINT
+    if fit is Fit.EXACT:
+        return whole if in_range and whole == scaled else NEVER
+    return whole if in_range else Decimal(_BEYOND).copy_sign(scaled)
+
+
+def _score(value: object, fit: Fit) -> int | Decimal | Never:
+    """Stored scores were rounded to billionths, so a literal is too: what a list shows finds its trace again."""
+    return _fitted(Decimal(round_units(number(value, FIELD), NANO)), fit)
+
+
+def _real(value: object, _fit: Fit) -> float:
+    return float(number(value, FIELD))
+
+
+def _number(value: object, _fit: Fit) -> Decimal:
+    exact = number(value, FIELD)
+    if exact and exact.adjusted() < _SMALLEST_EXPONENT:
+        raise invalid("is out of range", FIELD, kind="out_of_range")
+    return exact
+
+
+KINDS: dict[Kind, KindSpec] = {
+    Kind.TEXT: KindSpec(_text, Text(), "text; a number or a boolean is compared as its JSON text"),
+    Kind.STATUS: KindSpec(_status, Text(), "text without case; `completed`, `ok` = `success`, `failed` = `error`"),
+    Kind.BOOLEAN: KindSpec(_boolean, Boolean(), "`true` or `false`, also as text"),
+    Kind.TIME: KindSpec(_time, DateTime(timezone=True), "ISO 8601, to the microsecond; without zone it is UTC"),
+    Kind.INTEGER: KindSpec(_whole(1), BigInteger(), "a number, also as text"),
+    Kind.MONEY: KindSpec(_whole(PICO), BigInteger(), "US dollars, exact to 1e-12"),
+    Kind.DURATION: KindSpec(_whole(MICRO), BigInteger(), "seconds, exact to the microsecond"),
+    Kind.RATE: KindSpec(_whole(1000), BigInteger(), "a number per second, exact to a thousandth"),
+    Kind.SCORE: KindSpec(_score, BigInteger(), "a number, rounded to a billionth"),
+    Kind.REAL: KindSpec(_real, Double(), "a number, compared as a double"),
+    Kind.NUMBER: KindSpec(_number, Numeric(), "a number, compared exactly"),
+    Kind.VALUE: KindSpec(_text, Text(), "any JSON value: compared as text, ordered as a number where it is one"),
+}
+"""Every kind there is."""
+
+TEXTUAL = frozenset({Kind.TEXT, Kind.STATUS, Kind.VALUE})
+ORDERED = frozenset(
+    {
+        Kind.TIME,
+        Kind.INTEGER,
+        Kind.MONEY,
+        Kind.DURATION,
+        Kind.RATE,
+        Kind.SCORE,
+        Kind.REAL,
+        Kind.NUMBER,
+        Kind.VALUE,
+    }
+)
+ALL = frozenset(Kind)

@@ -1,0 +1,79 @@
+"""Exact sums become the floats of Respan's summary, each by one division."""
+
+import math
+import statistics
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstats.dialects.respan.summary import SUMMARY_EXAMPLE, ScoreSummary, SummaryAnswer, summary_answer
+from spanstats.stats.measures import AGGREGATES
+from spanstats.stats.summary import Evaluator, Summary
+from spanstats.stats.sums import ScoreSums
+
+
+def answer(scores: dict[str, ScoreSums] | None = None, **sums: int) -> SummaryAnswer:
+    known = {"key": Evaluator("id", "slug", "name", "boolean")}
+    return summary_answer(Summary({a.name: None for a in AGGREGATES} | sums, scores or {}, known))
+
+
+def score(sums: ScoreSums) -> ScoreSummary:
+    return answer({"key": sums}).scores["key"]
+
+
+def test_nothing_is_zeros_and_no_scores() -> None:
+    found = answer().model_dump()
+    assert found.keys() == SUMMARY_EXAMPLE.keys()
+    assert found.pop("scores") == {}
+    assert set(found.values()) == {0}
+
+
+@given(st.integers(1, 10**9), st.integers(0, 10**20), st.integers(0, 10**20))
+def test_money_and_means_are_the_nearest_floats(count: int, cost: int, latency: int) -> None:
+    found = answer(
+        n=count, cost_pd=cost, n_cost_pd=count, latency_us=latency, n_latency_us=count, tps=latency, n_tps=count
+    )
+    assert found.total_count == found.number_of_requests == count
+    assert found.total_cost == float(Fraction(cost, 10**12))
+    assert found.avg_latency == float(Fraction(latency, count * 10**6))
+    assert found.avg_tps == float(Fraction(latency, count * 1000))
+    assert (found.cost_count, found.latency_count, found.tps_count, found.ttft_count) == (count, count, count, 0)
+
+
+@given(st.lists(st.integers(-(9 * 10**18), 9 * 10**18), min_size=1, max_size=20))
+def test_scores_agree_with_the_statistics_of_their_values(billionths: list[int]) -> None:
+    squares = sum(v * v for v in billionths)
+    sums = ScoreSums(len(billionths), sum(billionths), squares, min(billionths), max(billionths))
+    found, values = score(sums), [Fraction(v, 10**9) for v in billionths]
+    assert found.avg_score == float(statistics.mean(values))
+    assert (found.min_score, found.max_score) == (float(min(values)), float(max(values)))
+    assert (found.count, found.true_count, found.false_count) == (len(values), None, None)
+    if len(values) == 1:
+        assert found.standard_deviation is None
+    else:
+        assert found.standard_deviation == pytest.approx(math.sqrt(statistics.variance(values)), rel=1e-12)
+
+
+def test_equal_scores_do_not_spread() -> None:
+    assert score(ScoreSums(3, 3 * 10**8, 3 * 10**16)).standard_deviation == 0
+
+
+def test_booleans_are_counted_and_have_no_mean() -> None:
+    found = score(ScoreSums(n_true=2))
+    assert (found.true_count, found.false_count, found.avg_score, found.count) == (2, 0, None, 2)
+    assert (found.evaluator_id, found.evaluator_slug, found.evaluator_name) == ("id", "slug", "name")
+    assert found.score_value_type == "boolean"
+
+
+def test_texts_have_a_count_alone() -> None:
+    found = score(ScoreSums(n_text=4)).model_dump()
+    assert found.pop("count") == 4
+    described = {found.pop(name) for name in ("evaluator_id", "evaluator_slug", "evaluator_name", "score_value_type")}
+    assert None not in described
+    assert set(found.values()) == {None}
+
+
+def test_an_evaluator_of_which_nothing_is_known_is_named_by_its_key() -> None:
+    assert answer({"other": ScoreSums(n_text=1)}).scores["other"].evaluator_name == "other"

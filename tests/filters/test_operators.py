@@ -1,0 +1,58 @@
+"""The tables of operators and kinds are complete, and fit each other."""
+
+import pytest
+
+from spanstats.filters.fields import FieldSpec, Scope
+from spanstats.filters.kinds import ALL, KINDS, Kind
+from spanstats.filters.operators import OPERATORS, Arity, Operator, OperatorSpec, Reads
+from spanstats.filters.span_fields import SPAN_FIELDS, SPANS
+from spanstats.filters.trace_fields import ROOTS, TRACES
+
+FIELDS = [
+    (f"{name} {spec.scope.name}", spec)
+    for table in (SPANS.fields, TRACES.fields, ROOTS.fields, SPAN_FIELDS)
+    for name, spec in table.items()
+]
+
+
+def test_every_operator_has_a_row() -> None:
+    assert set(OPERATORS) == set(Operator)
+    assert all(name is spec.name for name, spec in OPERATORS.items())
+
+
+def test_every_kind_reads_its_literals() -> None:
+    assert set(KINDS) == set(Kind) == ALL
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_can_be_compared_and_tested_for_presence(kind: Kind) -> None:
+    takes = {operator for operator, spec in OPERATORS.items() if kind in spec.kinds}
+    assert takes >= {Operator.EQUALS, Operator.NOT_EQUALS, Operator.EMPTY, Operator.NOT_EMPTY, Operator.ISNULL}
+
+
+@pytest.mark.parametrize("spec", OPERATORS.values(), ids=lambda spec: spec.name)
+def test_every_operator_fits_its_number_of_values(spec: OperatorSpec) -> None:
+    assert spec.kinds
+    assert spec.doc
+    assert len(spec.fits) == (2 if spec.arity is Arity.TWO else 1)
+    assert (spec.reads is Reads.PRESENCE) == (spec.arity in (Arity.NONE, Arity.FLAG))
+
+
+@pytest.mark.parametrize("spec", [s for s in OPERATORS.values() if s.negates], ids=lambda spec: spec.name)
+def test_a_negation_is_the_same_test_of_a_positive_operator(spec: OperatorSpec) -> None:
+    assert spec.negates is not None
+    positive = OPERATORS[spec.negates]
+    assert positive.negates is None
+    assert (spec.build, spec.kinds, spec.reads, spec.fits) == (
+        positive.build,
+        positive.kinds,
+        positive.reads,
+        positive.fits,
+    )
+
+
+@pytest.mark.parametrize(("name", "spec"), FIELDS, ids=[name for name, _ in FIELDS])
+def test_every_field_can_be_read_from_its_scope(name: str, spec: FieldSpec) -> None:
+    assert (spec.number is not None) == (spec.kind is Kind.VALUE)
+    if spec.scope in (Scope.ANY_SPAN, Scope.ROOT_SPAN):
+        assert {"tenant_id", "trace_id", "span_id"} <= set(spec.table.c.keys())

@@ -1,0 +1,101 @@
+"""Spans put straight into the tables, and filters run over them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.domain.span import Span
+from spanstats.domain.trace import Trace, finish, fold
+from spanstats.domain.values import billionths, iso
+from spanstats.filters.compile import compile_predicate
+from spanstats.filters.predicate import Bound
+from spanstats.store.session import Driver, Kind, Timeouts, transaction
+from spanstats.store.tables import span_payloads, spans, traces
+
+TENANT, OTHER_TENANT = 1, 2
+EMPTY = "DELETE FROM spans; DELETE FROM span_payloads; DELETE FROM scores; DELETE FROM traces"
+
+
+def by_trace(stored: Iterable[Span]) -> dict[str, list[Span]]:
+    """The spans of each trace, in the order given."""
+    result: dict[str, list[Span]] = {}
+    for span in stored:
+        result.setdefault(span.trace_id, []).append(span)
+    return result
+
+
+async def store(engine: AsyncEngine, stored: Sequence[Span], tenant: int = TENANT) -> None:
+    """Insert settled spans with their payloads, scores and traces."""
+    whole = [finish(trace_id, fold(members)) for trace_id, members in by_trace(stored).items()]
+    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+        await _insert(tx.driver, "spans", [_span_row(tenant, s) for s in stored])
+        await _insert(tx.driver, "span_payloads", [_payload_row(tenant, s) for s in stored])
+        await _insert(tx.driver, "scores", [row for s in stored for row in _score_rows(tenant, s)])
+        await _insert(tx.driver, "traces", [_trace_row(tenant, t) for t in whole])
+
+
+async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
+    """The ids of the tenant's traces for which the predicate holds."""
+    condition = and_(traces.c.tenant_id == TENANT, compile_predicate(predicate, TENANT))
+    async with transaction(engine, Kind.READ, Timeouts()) as tx:
+        return set((await tx.connection.execute(select(traces.c.trace_id).where(condition))).scalars())
+
+
+async def matching_spans(engine: AsyncEngine, predicate: Bound) -> set[str]:
+    """The ids of the tenant's spans for which the predicate holds."""
+    same = and_(*(spans.c[c] == span_payloads.c[c] for c in ("tenant_id", "trace_id", "span_id")))
+    condition = and_(spans.c.tenant_id == TENANT, compile_predicate(predicate, TENANT))
+    statement = select(spans.c.span_id).select_from(spans.join(span_payloads, same)).where(condition)
+    async with transaction(engine, Kind.READ, Timeouts()) as tx:
+        return set((await tx.connection.execute(statement)).scalars())
+
+
+async def _insert(driver: Driver, table: str, rows: list[dict[str, Any]]) -> None:
+    names = ", ".join(rows[0]) if rows else ""
+    statement = f"INSERT INTO {table} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{table}, $1)"
+    if rows:
+        await driver.execute(statement, json.dumps(rows))
+
+
+def _span_row(tenant: int, span: Span) -> dict[str, Any]:
+    row = {c.name: getattr(span, c.name) for c in spans.columns if hasattr(span, c.name)}
+    assert span.start_us is not None
+    assert span.end_us is not None
+    times = {"start_time": iso(span.start_us), "end_time": iso(span.end_us), "received_at": iso(span.start_us)}
+    return row | {"tenant_id": tenant, **times}
+
+
+def _payload_row(tenant: int, span: Span) -> dict[str, Any]:
+    row = {c.name: getattr(span, c.name) or None for c in span_payloads.columns if hasattr(span, c.name)}
+    documents = {name: json.loads(row[name]) for name in ("input", "output", "target") if row[name]}
+    return row | documents | {"tenant_id": tenant}
+
+
+def _score_rows(tenant: int, span: Span) -> list[dict[str, Any]]:
+    return [
+        {
+            "tenant_id": tenant,
+            "trace_id": span.trace_id,
+            "span_id": span.span_id,
+            "source": score.source,
+            "evaluator_key": score.key,
+            "ordinal": ordinal,
+            "value": score.value,
+            "value_type": score.value_type,
+            "created_at": iso(0),
+        }
+        for ordinal, score in enumerate(span.scores or ())
+    ]
+
+
+def _trace_row(tenant: int, trace: Trace) -> dict[str, Any]:
+    row = {c.name: getattr(trace, c.name) for c in traces.columns if hasattr(trace, c.name)}
+    scores = {
+        "score_keys": [s.key for s in trace.scores] or None,
+        "score_values": [billionths(s.value) for s in trace.scores] or None,
+    }
+    times = {"start_time": iso(trace.start_us), "end_time": iso(trace.end_us)}
+    return row | scores | times | {"tenant_id": tenant}
