@@ -1,0 +1,118 @@
+"""What one transaction is asked to write, with repeats of a span folded in their order."""
+
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from ..domain.merge import merge, overlay
+from ..domain.span import Score, Span
+
+SpanKey = tuple[int, str, str]
+"""(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
+
+
+class PostedScore(msgspec.Struct, kw_only=True):
+    """A score that is posted on its own: of the span `log_id`, else of that trace, whether it is there yet or not.
+
+    There is one for each log, evaluator and scorer, so a repeat updates it. A write sets `id` to that of the score
+    that was there before, and `waits` where neither span nor trace is known yet.
+    """
+
+    id: str
+    log_id: str
+    score: Score
+    scorer: str | None = None
+    details: dict[str, Any] = {}
+    created_us: int = 0
+    deleted: bool = False
+    waits: bool = False
+
+
+@dataclass(slots=True)
+class Write:
+    """What one request asks for: spans, a patch, or a score.
+
+    A patch holds domain fields that replace those of a span: `patch` of the span that has this id alone, whenever it
+    comes, `placed_patch` (trace id, span id, fields) of one that is stored. `log` is one whose scores came early.
+    """
+
+    tenant_id: int
+    spans: list[Span] = field(default_factory=list)
+    patch: tuple[str, dict[str, Any]] | None = None
+    placed_patch: tuple[str, str, dict[str, Any]] | None = None
+    score: PostedScore | None = None
+    log: str | None = None
+
+
+def span_key(tenant_id: int, span: Span) -> SpanKey:
+    """The identity of a span within the store."""
+    return tenant_id, "" if span.by_span_id else span.trace_id, span.span_id
+
+
+@dataclass(slots=True)
+class Batch:
+    """The distinct spans and patches of several writes."""
+
+    spans: dict[SpanKey, Span] = field(default_factory=dict)
+    patches: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
+    placed_patches: dict[SpanKey, dict[str, Any]] = field(default_factory=dict)
+    scores: list[tuple[int, PostedScore]] = field(default_factory=list)
+    logs: set[tuple[int, str]] = field(default_factory=set)
+    """(tenant id, log id) of scores that were posted, now or early."""
+
+    @property
+    def loose_ids(self) -> list[tuple[int, str]]:
+        """(tenant, span id) of spans that are, or may be, found by their span id alone, and of patches; sorted."""
+        return sorted({(k[0], k[2]) for k, s in self.spans.items() if s.by_span_id} | self.patches.keys() | self.logs)
+
+
+def collect(writes: Iterable[Write]) -> Batch:
+    """The writes as one batch; a later span of the same identity updates the earlier one."""
+    batch = Batch()
+    for write in writes:
+        for span in write.spans:
+            key = span_key(write.tenant_id, span)
+            known = batch.spans.get(key)
+            batch.spans[key] = copy(span) if known is None else merge(known, span)
+        if write.patch is not None:
+            span_id, fields = write.patch
+            earlier = batch.patches.setdefault((write.tenant_id, span_id), {})
+            batch.patches[write.tenant_id, span_id] = join_patches(earlier, fields)
+        _collect_late(batch, write)
+    return batch
+
+
+def _collect_late(batch: Batch, write: Write) -> None:
+    if write.placed_patch is not None:
+        trace_id, span_id, fields = write.placed_patch
+        key = write.tenant_id, trace_id, span_id
+        batch.placed_patches[key] = join_patches(batch.placed_patches.get(key, {}), fields)
+    if write.score is not None:
+        batch.scores.append((write.tenant_id, write.score))
+        batch.logs.add((write.tenant_id, write.score.log_id))
+    if write.log is not None:
+        batch.logs.add((write.tenant_id, write.log))
+
+
+def join_patches(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Both patches as one: the later one's fields win, labels and attributes key by key."""
+    joined = {**earlier, **later}
+    for name in ("labels", "attributes"):
+        if name in earlier and name in later:
+            joined[name] = {**earlier[name], **later[name]}
+    return joined
+
+
+def patched(span: Span, patch: dict[str, Any] | None) -> Span:
+    """The span under its patch, if it has one."""
+    return overlay(span, patch) if patch else span
+
+
+def lock_number(tenant_id: int, span_id: str) -> int:
+    """The advisory lock of a span that is found by its span id alone: a signed 64-bit digest."""
+    digest = blake2b(f"{tenant_id}:{span_id}".encode(), digest_size=8, person=b"spanstats").digest()
+    return int.from_bytes(digest, "big", signed=True)

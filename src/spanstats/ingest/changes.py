@@ -1,0 +1,90 @@
+"""The statements that change the store, each for any number of rows. The caller holds the locks."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ..domain.span import Span
+from ..domain.trace import Trace
+from ..store.session import Driver
+from ..store.spans import StoredKey, TraceKey, columns
+from . import rows
+
+Changed = list[tuple[int, Span]]
+"""(tenant id, span)"""
+TraceRow = tuple[int, Trace, str | None, bytes | None]
+"""(tenant id, trace, stats entry, packed fold)"""
+
+_MINUTE_US = 60_000_000
+
+_PUT_PATCHES = """
+INSERT INTO patches (tenant_id, trace_id, span_id, fields)
+SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tenant_id, trace_id, span_id, fields)
+ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.fields, changed_at = now()
+"""
+
+_MARK = """
+INSERT INTO rollup_marks (experiment_key, minute)
+SELECT u.k, u.m FROM unnest($1::bigint[], $2::timestamptz[]) AS u(k, m)
+"""
+
+_DELETE_SPANS = """
+DELETE FROM {table} x USING unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)
+WHERE x.tenant_id = k.tenant_id AND x.trace_id = k.trace_id AND x.span_id = k.span_id
+"""
+_DELETE_OWN_SCORES = _DELETE_SPANS.format(table="scores") + " AND x.source <> 'api'"
+
+_MOVE_SCORES = """
+UPDATE scores x SET trace_id = k.target
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS k(tenant_id, trace_id, span_id, target)
+WHERE x.tenant_id = k.tenant_id AND x.trace_id = k.trace_id AND x.span_id = k.span_id
+"""
+
+
+async def put_patches(driver: Driver, patches: dict[StoredKey, dict[str, Any]]) -> None:
+    """Store these patches, each whole; the trace id is empty where the span id alone is the identity."""
+    encoded = [(*key, rows.to_json(fields)) for key, fields in sorted(patches.items())]
+    await driver.execute(_PUT_PATCHES, *columns(encoded))
+
+
+async def put_spans(driver: Driver, changed: Changed) -> None:
+    """Insert or replace spans with their payloads and the scores that came with them."""
+    if not changed:
+        return
+    await driver.execute(rows.PUT_SPANS, *rows.span_rows(changed))
+    await driver.execute(rows.PUT_PAYLOADS, *rows.payload_rows(changed))
+    if scores := rows.score_rows(changed):
+        await driver.execute(rows.PUT_SCORES, *scores)
+
+
+async def move_spans(driver: Driver, moved: Sequence[tuple[StoredKey, str]]) -> None:
+    """Take spans out of the trace that they leave; their scores go with them to the trace id beside the key."""
+    if not moved:
+        return
+    keys = columns([key for key, _ in moved])
+    await driver.execute(_MOVE_SCORES, *keys, [target for _, target in moved])
+    for table in ("spans", "span_payloads"):
+        await driver.execute(_DELETE_SPANS.format(table=table), *keys)
+
+
+async def drop_own_scores(driver: Driver, keys: Collection[StoredKey]) -> None:
+    """Delete the scores that came with these spans; those posted on their own stay."""
+    if keys:
+        await driver.execute(_DELETE_OWN_SCORES, *columns(keys))
+
+
+async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> set[TraceKey]:
+    """Insert the traces that do not exist and lock the others, in key order; the keys of the inserted."""
+    returned = await driver.fetch(rows.LOCK_OR_INSERT_TRACES, *rows.trace_rows(as_new))
+    return {(r["tenant_id"], r["trace_id"]) for r in returned}
+
+
+async def update_traces(driver: Driver, traces: Sequence[TraceRow]) -> None:
+    if traces:
+        await driver.execute(rows.UPDATE_TRACES, *rows.trace_rows(traces))
+
+
+async def mark(driver: Driver, places: Collection[tuple[int | None, int]]) -> None:
+    """Mark the minutes of these (experiment key, start) as changed; a trace without experiment marks nothing."""
+    marks = {(key, start_us - start_us % _MINUTE_US) for key, start_us in places if key is not None}
+    if marks:
+        await driver.execute(_MARK, *columns(sorted(marks)))

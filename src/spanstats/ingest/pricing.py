@@ -1,0 +1,113 @@
+"""What a span costs where its client did not say: unit prices that it sent, else the price table of `genai-prices`.
+
+The table is the one that the installed package carries; nothing is ever fetched. What is remembered is the model that a
+name stands for, not a price: tiers, cached tokens and the time of the call change that.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, Provider
+
+from ..domain.measures import divide_half_even
+from ..domain.span import Span
+from ..domain.values import MAX_COST_PD
+from .rates import MILLION, Rates, read_rates
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE = re.compile(r"[-@]20\d\d-?\d\d-?\d\d$")
+
+# Models that run on the user's own machine have no price, whatever they are called.
+SELF_HOSTED = frozenset({"ollama", "vllm", "lmstudio", "lm_studio", "llama.cpp", "llamacpp", "llamafile"})
+
+
+@dataclass(slots=True)
+class _Match:
+    """A model of the table, and those of its price lists that were met."""
+
+    model: ModelInfo
+    rates: dict[int, Rates | None] = field(default_factory=dict)
+
+    def at(self, start_us: int) -> Rates | None:
+        listed = self.model.prices
+        if not isinstance(listed, ModelPrice):
+            listed = self.model.get_prices(_EPOCH + timedelta(microseconds=start_us))
+        # A price list lives as long as its model, so its identity names it.
+        if id(listed) not in self.rates:
+            self.rates[id(listed)] = read_rates(listed)
+        return self.rates[id(listed)]
+
+
+class Prices:
+    """Prices spans, remembering a bounded number of model names, unknown ones too."""
+
+    def __init__(self, remembered: int = 4096) -> None:
+        self._providers: list[Provider] = get_snapshot().providers
+        self._remembered = remembered
+        self._matches: OrderedDict[tuple[str | None, str], _Match | None] = OrderedDict()
+
+    def price(self, span: Span) -> int | None:
+        """Picodollars; `None` without token counts, for a model that is unknown, or above 100,000 dollars.
+
+        Unit prices of the span come before the table; where it has one of the two, the other counts 0.
+        """
+        if span.prompt_tokens is None and span.completion_tokens is None:
+            return None
+        if span.prompt_price_pd is not None or span.completion_price_pd is not None:
+            cost = _by_unit_prices(span)
+        elif (rates := self._rates(span)) is not None:
+            cost = rates.cost_pd(span)
+        else:
+            return None
+        return cost if cost <= MAX_COST_PD else None
+
+    def _rates(self, span: Span) -> Rates | None:
+        match = self._match(span.provider, span.model) if span.model else None
+        return match.at(span.start_us or span.received_us) if match else None
+
+    def _match(self, provider: str | None, model: str) -> _Match | None:
+        key = provider, model
+        if key in self._matches:
+            self._matches.move_to_end(key)
+            return self._matches[key]
+        found = self._find(provider, model)
+        self._matches[key] = match = None if found is None else _Match(found)
+        if len(self._matches) > self._remembered:
+            self._matches.popitem(last=False)
+        return match
+
+    def _find(self, provider: str | None, model: str) -> ModelInfo | None:
+        """The first of the ways to read the two names that the table knows."""
+        name = model.strip().lower()
+        if provider is not None and provider.strip().lower() in SELF_HOSTED:
+            return None
+        undated = _DATE.sub("", name)
+        for spelling in (name, undated) if undated != name else (name,):
+            for home, rest in self._homes(provider, spelling):
+                if home is not None and (found := home.find_model(rest, all_providers=self._providers)):
+                    return found
+        return None
+
+    def _homes(self, provider: str | None, name: str) -> Iterator[tuple[Provider | None, str]]:
+        """Where a model may be listed, and under which name: at its provider, at the one that its name suggests, and,
+        for names like `openai/gpt-4o`, at the one before the slash."""
+        if provider is not None:
+            yield find_provider_by_id(self._providers, provider), name
+        yield self._suggested(name), name
+        while "/" in name:
+            prefix, _, name = name.partition("/")
+            yield find_provider_by_id(self._providers, prefix), name
+            yield self._suggested(name), name
+
+    def _suggested(self, name: str) -> Provider | None:
+        return next((p for p in self._providers if p.model_match is not None and p.model_match.is_match(name)), None)
+
+
+def _by_unit_prices(span: Span) -> int:
+    millionths = (span.prompt_tokens or 0) * (span.prompt_price_pd or 0)
+    millionths += (span.completion_tokens or 0) * (span.completion_price_pd or 0)
+    return divide_half_even(millionths, MILLION)

@@ -1,0 +1,132 @@
+"""The locked traces as they stand before the batch changes them, and what becomes of their spans."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..domain.merge import Price, merge, settle, with_posted
+from ..domain.span import Score, Span
+from ..domain.trace import TraceFold, fold
+from ..store.erase import erase_spans
+from ..store.session import Driver
+from ..store.spans import StoredKey, TraceKey, add_content, scores_of_traces, spans_of_traces
+from . import changes, reading
+from .arrivals import Arrival
+from .batch import patched
+from .experiments import hold
+from .rows import unpack_fold
+
+
+@dataclass(slots=True)
+class Stored:
+    """`rows` of the traces that existed; `folds` of those that go on from their stored fold; of the others `spans` by
+    id and `scores` of every source."""
+
+    rows: dict[TraceKey, Any] = field(default_factory=dict)
+    spans: dict[TraceKey, dict[str, Span]] = field(default_factory=dict)
+    scores: dict[StoredKey, list[Score]] = field(default_factory=dict)
+    folds: dict[TraceKey, TraceFold] = field(default_factory=dict)
+    dirty: set[TraceKey] = field(default_factory=set)
+    """Traces whose row must be made anew."""
+
+
+async def read_stored(
+    driver: Driver, existing: Collection[TraceKey], touched: dict[TraceKey, list[Span]], held: set[int]
+) -> Stored:
+    """Read the locked traces: whole, but where the stored fold can be continued."""
+    stored = Stored()
+    if not existing:
+        return stored
+    stored.rows = await reading.traces(driver, existing)
+    await _erase_deleted(driver, stored, held)
+    folds = {k: f for k, row in stored.rows.items() if touched[k] and (f := unpack_fold(row["fold"])) is not None}
+    repeated = await reading.present(driver, [(*k, span.span_id) for k in folds for span in touched[k]])
+    stored.folds = {k: f for k, f in folds.items() if k not in repeated}
+    await read_whole(driver, stored, stored.rows.keys() - stored.folds.keys())
+    return stored
+
+
+async def _erase_deleted(driver: Driver, stored: Stored, held: set[int]) -> None:
+    """A trace whose experiment is being deleted is emptied first: what comes after the deletion begins anew."""
+    doubtful = {r["experiment_key"] for r in stored.rows.values()} - held - {None}
+    deleted = doubtful - await hold(driver, doubtful)
+    emptied = [k for k, row in stored.rows.items() if row["experiment_key"] in deleted]
+    await erase_spans(driver, emptied)
+    stored.dirty |= set(emptied)
+    for key in emptied:
+        stored.rows[key] = {**stored.rows[key], "fold": None, "scored": False}
+
+
+async def read_whole(driver: Driver, stored: Stored, keys: Collection[TraceKey]) -> None:
+    """Read all spans and scores of these traces."""
+    for key in keys:
+        stored.spans[key] = {}
+        stored.folds.pop(key, None)
+    for (tenant_id, trace_id, span_id), span in (await spans_of_traces(driver, keys)).items():
+        stored.spans[tenant_id, trace_id][span_id] = span
+    stored.scores |= await scores_of_traces(driver, [k for k in keys if stored.rows[k]["scored"]])
+    for (tenant_id, trace_id, span_id), scores in stored.scores.items():
+        own = stored.spans.get((tenant_id, trace_id), {}).get(span_id)
+        if own is not None:
+            own.scores = [s for s in scores if s.source != "api"] or None
+
+
+async def merge_arrivals(driver: Driver, stored: Stored, arrivals: list[Arrival], price: Price) -> changes.Changed:
+    """Merge repeats into what is stored, move spans that now name another trace; the spans that are new or changed."""
+    befores = {a.home: before for a in arrivals if (before := _at_home(stored, a)) is not None}
+    await add_content(driver, befores, befores.keys())
+    changed: changes.Changed = []
+    rescored: list[StoredKey] = []
+    moved: list[tuple[StoredKey, str]] = []
+    for arrival in arrivals:
+        before = befores.get(arrival.home)
+        after = arrival.span
+        if before is not None:
+            after = settle(patched(merge(before, arrival.span), arrival.patch), price)
+            if after == before:
+                continue
+            if arrival.home in stored.scores:
+                rescored.append(arrival.home)
+            if after.trace_id != before.trace_id:
+                moved.append((arrival.home, after.trace_id))
+        changed.append((arrival.tenant_id, after))
+    await changes.drop_own_scores(driver, rescored)
+    await changes.move_spans(driver, moved)
+    _apply(stored, changed, moved)
+    return changed
+
+
+def _at_home(stored: Stored, arrival: Arrival) -> Span | None:
+    tenant_id, trace_id, span_id = arrival.home
+    return stored.spans.get((tenant_id, trace_id), {}).get(span_id)
+
+
+def _apply(stored: Stored, changed: changes.Changed, moved: Iterable[tuple[StoredKey, str]]) -> None:
+    """Bring what was read in step with what is about to be written."""
+    for (tenant_id, trace_id, span_id), target in moved:
+        del stored.spans[tenant_id, trace_id][span_id]
+        scores = stored.scores.pop((tenant_id, trace_id, span_id), None)
+        if scores is not None:
+            stored.scores[tenant_id, target, span_id] = scores
+        stored.dirty |= {(tenant_id, trace_id), (tenant_id, target)}
+    for tenant_id, span in changed:
+        key = tenant_id, span.trace_id
+        stored.spans.setdefault(key, {})[span.span_id] = span
+        if key in stored.rows:
+            stored.dirty.add(key)
+
+
+def fold_trace(stored: Stored, key: TraceKey) -> TraceFold:
+    """The trace as it is after the batch: its fold continued, or made anew from all its spans."""
+    spans = [_with_posted_scores(stored, key[0], span) for span in stored.spans.get(key, {}).values()]
+    state = stored.folds.get(key)
+    if state is None:
+        return fold(spans)
+    for span in spans:
+        state.add(span)
+    return state
+
+
+def _with_posted_scores(stored: Stored, tenant_id: int, span: Span) -> Span:
+    posted = [s for s in stored.scores.get((tenant_id, span.trace_id, span.span_id), ()) if s.source == "api"]
+    return with_posted(span, posted) if posted else span

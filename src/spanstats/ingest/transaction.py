@@ -1,0 +1,107 @@
+"""The one write transaction: exact whatever the order of arrival, for any number of writers at once.
+
+Everyone takes locks in one order: loose span ids (advisory, sorted), experiments (shared), traces (in key order). Under
+the trace locks the stored spans are read, merged with the new ones, and every touched trace is folded from its spans.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..domain.merge import Price
+from ..domain.span import Score, Span
+from ..domain.trace import Trace, TraceFold, finish, fold
+from ..errors import invalid
+from ..store.erase import erase_traces
+from ..store.session import Driver
+from ..store.spans import TraceKey
+from . import changes
+from .arrivals import arrive, by_trace, find_loose, name_experiments
+from .batch import Batch
+from .changes import TraceRow
+from .evaluators import Evaluators
+from .experiments import hold
+from .rows import pack_fold
+from .stored import Stored, fold_trace, merge_arrivals, read_stored, read_whole
+
+Render = Callable[[Trace], str]
+"""A trace's part of a stats answer, as text that is ready to send."""
+
+MAX_SPANS_OF_TRACE = 100_000
+MAX_TOTAL = 2**63 - 1
+FOLD_FROM = 64
+"""A trace of so many spans keeps its fold: adding a span to it then reads none of the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a write needs beside the database."""
+
+    price: Price
+    render: Render
+    evaluators: Evaluators
+
+
+async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[int, str], Score]:
+    """Store the batch within the open transaction. Returns what `Evaluators.learn` takes after the commit.
+
+    Raises `InvalidInput` where a trace would leave its limits.
+    """
+    loose = await find_loose(driver, batch)
+    held = await name_experiments(driver, batch)
+    arrivals = arrive(batch, loose, tools.price, now_us)
+    touched = by_trace(arrivals)
+    if not touched:
+        return {}
+    inserted = await _lock(driver, touched, tools)
+    stored = await read_stored(driver, touched.keys() - inserted, touched, held)
+    changed = await merge_arrivals(driver, stored, arrivals, tools.price)
+    await changes.put_spans(driver, changed)
+    await _rewrite(driver, stored, held, tools)
+    return await tools.evaluators.remember(driver, changed)
+
+
+async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tools) -> set[TraceKey]:
+    """Lock the touched traces, inserting those that are new as the batch alone makes them; the keys of the inserted."""
+    stand_in = next(spans[0] for spans in touched.values() if spans)
+    as_new = [_row(key, fold(spans or [stand_in]), tools) for key, spans in touched.items()]
+    inserted = await changes.lock_or_insert_traces(driver, as_new)
+    await changes.mark(driver, [(t.experiment_key, t.start_us) for n, t, _, _ in as_new if (n, t.trace_id) in inserted])
+    # A span was about to leave a trace that has been deleted since.
+    await erase_traces(driver, [key for key in inserted if not touched[key]])
+    return inserted
+
+
+def _row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
+    tenant_id, trace_id = key
+    if state.n_spans > MAX_SPANS_OF_TRACE:
+        raise invalid(f"a trace holds at most {MAX_SPANS_OF_TRACE} spans", "trace_id", kind="too_many")
+    if max(state.cost_pd, state.prompt_tokens, state.completion_tokens, state.total_tokens) > MAX_TOTAL:
+        raise invalid("the sum over the trace's spans is out of range", "trace_id", kind="out_of_range")
+    trace = finish(trace_id, state)
+    entry = tools.render(trace) if trace.has_root else None
+    return tenant_id, trace, entry, pack_fold(state) if state.n_spans >= FOLD_FROM else None
+
+
+async def _rewrite(driver: Driver, stored: Stored, held: set[int], tools: Tools) -> None:
+    """Make the rows of the changed traces anew and mark the minutes that they stood in and stand in now."""
+    states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
+    filled = {key: _row(key, state, tools) for key, state in states.items() if state.n_spans}
+    filled |= await _without_deleted(driver, stored, filled, held, tools)
+    await changes.update_traces(driver, list(filled.values()))
+    await erase_traces(driver, states.keys() - filled.keys())
+    before = [(row["experiment_key"], row["start_time"]) for key, row in stored.rows.items() if key in states]
+    await changes.mark(driver, before + [(t.experiment_key, t.start_us) for _, t, _, _ in filled.values()])
+
+
+async def _without_deleted(
+    driver: Driver, stored: Stored, filled: dict[TraceKey, TraceRow], held: set[int], tools: Tools
+) -> dict[TraceKey, TraceRow]:
+    """The rows of those traces that would fall to a deleted experiment, made anew as if no span had named it."""
+    known = held | {row["experiment_key"] for row in stored.rows.values()}
+    doubtful = {key for _, t, _, _ in filled.values() if (key := t.experiment_key) is not None} - known
+    deleted = doubtful - await hold(driver, doubtful)
+    fallen = [key for key, (_, t, _, _) in filled.items() if t.experiment_key in deleted]
+    await read_whole(driver, stored, fallen)
+    for span in (span for key in fallen for span in stored.spans[key].values()):
+        span.experiment_key = None if span.experiment_key in deleted else span.experiment_key
+    return {key: _row(key, fold_trace(stored, key), tools) for key in fallen}

@@ -1,0 +1,71 @@
+"""Stored spans on their own: by id, and in pages that match a filter."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
+
+from ..domain.merge import with_posted
+from ..domain.span import Span
+from ..domain.values import is_clean
+from ..store.session import Driver, Transaction
+from ..store.spans import StoredKey, add_content, scores_of_spans, spans_by_key
+from ..store.tables import span_payloads, spans
+
+Condition = ColumnElement[bool]
+Order = Sequence[UnaryExpression[object] | ColumnElement[object]]
+
+_JOINED = spans.join(
+    span_payloads,
+    and_(
+        spans.c.tenant_id == span_payloads.c.tenant_id,
+        spans.c.trace_id == span_payloads.c.trace_id,
+        spans.c.span_id == span_payloads.c.span_id,
+    ),
+)
+
+_LATEST = """
+SELECT trace_id FROM spans WHERE tenant_id = $1 AND span_id = $2 ORDER BY start_time DESC, trace_id DESC LIMIT 1
+"""
+
+
+async def find_span(driver: Driver, tenant_id: int, span_id: str) -> Span | None:
+    """The tenant's span of this id, of several the one that starts latest, with all that is known of it."""
+    trace_id = await driver.fetchval(_LATEST, tenant_id, span_id) if is_clean(span_id) else None
+    if trace_id is None:
+        return None
+    found = await whole_spans(driver, [(tenant_id, trace_id, span_id)])
+    return found[0] if found else None
+
+
+async def whole_spans(driver: Driver, keys: Sequence[StoredKey]) -> list[Span]:
+    """These spans in their order, with their content and scores; those that are gone are left out."""
+    stored = await spans_by_key(driver, keys)
+    await add_content(driver, stored, stored.keys())
+    scores = await scores_of_spans(driver, stored.keys())
+    for key, span in stored.items():
+        every = scores.get(key, [])
+        posted = [s for s in every if s.source == "api"]
+        span.scores = [s for s in every if s.source != "api"] or None
+        stored[key] = with_posted(span, posted) if posted else span
+    return [stored[key] for key in keys if key in stored]
+
+
+async def count_spans(tx: Transaction, where: Sequence[Condition]) -> int:
+    """How many spans match the conditions, which may look at their payloads too."""
+    statement = select(func.count()).select_from(_JOINED).where(*where)
+    return int((await tx.connection.execute(statement)).scalar_one())
+
+
+async def page_of_spans(
+    tx: Transaction, where: Sequence[Condition], order: Order, limit: int, offset: int
+) -> list[StoredKey]:
+    """The keys of the spans that match, in this order."""
+    statement = (
+        select(spans.c.tenant_id, spans.c.trace_id, spans.c.span_id)
+        .select_from(_JOINED)
+        .where(*where)
+        .order_by(*order)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [(r.tenant_id, r.trace_id, r.span_id) for r in (await tx.connection.execute(statement)).all()]

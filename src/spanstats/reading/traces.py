@@ -1,0 +1,56 @@
+"""Pages of traces that match a filter, and the spans of traces with all that was sent of them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, UnaryExpression, func, select, true
+
+from ..domain.merge import with_posted
+from ..domain.span import Span
+from ..store.session import Driver, Transaction
+from ..store.spans import TraceKey, add_content, scores_of_traces, spans_of_traces
+from ..store.tables import traces
+
+Condition = ColumnElement[bool]
+Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of rows of `traces`, and how many match in all."""
+
+    count: int
+    rows: list[Any]
+
+
+def newest_first() -> Order:
+    """By start, the latest first; equal starts by trace id, so that pages neither repeat nor skip."""
+    return traces.c.start_time.desc(), traces.c.trace_id.desc()
+
+
+async def page_of_traces(tx: Transaction, where: Sequence[Condition], order: Order, limit: int, offset: int) -> Page:
+    """The traces for which all conditions hold (the tenant's among them, which the caller gives).
+
+    Count and rows are of one snapshot only in a transaction that keeps one (`Kind.SNAPSHOT`).
+    """
+    count = (await tx.connection.execute(select(func.count()).select_from(traces).where(true(), *where))).scalar_one()
+    if offset >= count:
+        return Page(count, [])
+    columns = [c for c in traces.columns if c.name not in ("fold", "entry")]
+    statement = select(*columns).where(*where).order_by(*order).limit(limit).offset(offset)
+    return Page(count, list((await tx.connection.execute(statement)).all()))
+
+
+async def spans_with_content(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[Span]]:
+    """Everything that is known of the spans of these traces, scores that were posted on their own included."""
+    stored = await spans_of_traces(driver, keys)
+    await add_content(driver, stored, stored.keys())
+    scores = await scores_of_traces(driver, keys)
+    found: dict[TraceKey, list[Span]] = {key: [] for key in keys}
+    for (tenant_id, trace_id, span_id), span in stored.items():
+        every = scores.get((tenant_id, trace_id, span_id), [])
+        span.scores = [s for s in every if s.source != "api"] or None
+        posted = [s for s in every if s.source == "api"]
+        found[tenant_id, trace_id].append(with_posted(span, posted) if posted else span)
+    return found

@@ -1,0 +1,82 @@
+"""The spans of a trace as a tree. Parent links may be missing, lead nowhere or in circles: every span stands once."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..domain.span import Span
+
+Sort = Callable[[Span], Any]
+
+MAX_DEPTH = 100
+"""What lies deeper hangs beside its parent: a document nested without bound can be neither written nor parsed."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A span and the spans below it, in order."""
+
+    span: Span
+    children: list["Node"] = field(default_factory=list)
+
+
+def by_start(span: Span) -> tuple[int, str]:
+    """The order in which spans begin; equal starts by span id in byte order."""
+    return span.start_us or 0, span.span_id
+
+
+def tree(spans: Iterable[Span], sort: Sort = by_start) -> list[Node]:
+    """The tops of the trace's tree, each list in the order of `sort`.
+
+    With a root (of several the earliest) it is the only top, and what has no parent in the trace hangs below it.
+    Without a root every span that has no parent in the trace is a top.
+    """
+    ordered = sorted(spans, key=sort)
+    ids = {span.span_id for span in ordered}
+    root = min((s for s in ordered if s.is_root), key=by_start, default=None)
+    below: dict[str, list[Span]] = {}
+    loose: list[Span] = []
+    for span in ordered:
+        if span is root:
+            continue
+        if span.is_root or span.parent_id not in ids:
+            loose.append(span)
+        else:
+            below.setdefault(span.parent_id or "", []).append(span)
+    if root is not None:
+        below[root.span_id] = sorted(below.get(root.span_id, []) + loose, key=sort)
+    return _grow([root] if root else loose, ordered, below)
+
+
+def _grow(tops: list[Span], ordered: list[Span], below: dict[str, list[Span]]) -> list[Node]:
+    """Place the tops and what is below them; then what stands in a circle, each circle cut at its first span."""
+    placed: set[str] = set()
+    nodes = [_place(span, below, placed) for span in tops]
+    cut = [_place(span, below, placed) for span in ordered if span.span_id not in placed]
+    return nodes + cut if not nodes or len(nodes) > 1 else [Node(nodes[0].span, nodes[0].children + cut)]
+
+
+def _place(top: Span, below: dict[str, list[Span]], placed: set[str]) -> Node:
+    node = Node(top)
+    placed.add(top.span_id)
+    pending = deque([(node, node, 1)])
+    while pending:
+        current, above, depth = pending.popleft()
+        for span in below.get(current.span.span_id, ()):
+            if span.span_id not in placed:
+                placed.add(span.span_id)
+                child = Node(span)
+                host = current if depth < MAX_DEPTH else above
+                host.children.append(child)
+                pending.append((child, host, min(depth + 1, MAX_DEPTH)))
+    return node
+
+
+def walk(nodes: Iterable[Node]) -> Iterator[Span]:
+    """Every span of the trees, each before those below it."""
+    pending = deque(nodes)
+    while pending:
+        node = pending.popleft()
+        yield node.span
+        pending.extendleft(reversed(node.children))

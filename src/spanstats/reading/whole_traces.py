@@ -1,0 +1,93 @@
+"""Whole traces, with everything that was sent of their spans, read piece by piece within one transaction."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
+
+from ..domain.span import Span
+from ..store.session import Transaction
+from ..store.spans import TraceKey
+from ..store.tables import experiments, spans, traces
+from .traces import spans_with_content
+
+Condition = ColumnElement[bool]
+_c = traces.c
+
+FOUND_AT_A_TIME = 1_000
+SPANS_AT_A_TIME = 2_000
+
+
+async def count(tx: Transaction, where: Sequence[Condition]) -> int:
+    """How many traces meet all conditions."""
+    found: int = (await tx.connection.execute(select(func.count()).select_from(traces).where(*where))).scalar_one()
+    return found
+
+
+async def whole_traces(
+    tx: Transaction, where: Sequence[Condition], *, newest_first: bool = False, offset: int = 0, limit: int | None = None
+) -> AsyncIterator[list[list[Span]]]:
+    """The spans of the traces that meet all conditions, by start and trace id, some traces at a time.
+
+    A piece holds no more than 2,000 spans, or one trace.
+    """
+    async for keys in _keys(tx, where, newest_first, offset, limit):
+        for piece in _pieces(keys):
+            found = await spans_with_content(tx.driver, piece)
+            yield [found[key] for key in piece]
+
+
+async def _keys(
+    tx: Transaction, where: Sequence[Condition], newest_first: bool, offset: int, limit: int | None
+) -> AsyncIterator[list[tuple[TraceKey, int]]]:
+    """Keys of traces and how many spans they have. Pages after the first start behind the last trace of the one before."""
+    place = tuple_(_c.start_time, _c.trace_id)
+    order = (_c.start_time.desc(), _c.trace_id.desc()) if newest_first else (_c.start_time, _c.trace_id)
+    columns = _c.tenant_id, _c.trace_id, _c.n_spans, _c.start_time
+    statement = select(*columns).where(*where).order_by(*order)
+    page, left = statement.offset(offset), limit
+    while left is None or left > 0:
+        size = FOUND_AT_A_TIME if left is None else min(left, FOUND_AT_A_TIME)
+        rows = (await tx.connection.execute(page.limit(size))).all()
+        if rows:
+            yield [((row.tenant_id, row.trace_id), row.n_spans) for row in rows]
+        if len(rows) < size:
+            return
+        left = None if left is None else left - size
+        last = tuple_(literal(rows[-1].start_time, _c.start_time.type), literal(rows[-1].trace_id, _c.trace_id.type))
+        page = statement.where(place < last if newest_first else place > last)
+
+
+def _pieces(keys: Iterable[tuple[TraceKey, int]]) -> Iterable[list[TraceKey]]:
+    piece: list[TraceKey] = []
+    n_spans = 0
+    for key, n in keys:
+        if piece and n_spans + n > SPANS_AT_A_TIME:
+            yield piece
+            piece, n_spans = [], 0
+        piece.append(key)
+        n_spans += n
+    if piece:
+        yield piece
+
+
+async def trace_of(tx: Transaction, tenant_id: int, log_id: str) -> TraceKey | None:
+    """The trace of the span of this id (of several the one that began last), else the trace of this id."""
+    s = spans.c
+    by_span = select(s.trace_id).where(s.tenant_id == tenant_id, s.span_id == log_id)
+    newest = by_span.order_by(s.start_time.desc(), s.trace_id).limit(1)
+    by_trace = select(_c.trace_id).where(_c.tenant_id == tenant_id, _c.trace_id == log_id)
+    for statement in (newest, by_trace):
+        trace_id = (await tx.connection.execute(statement)).scalar_one_or_none()
+        if trace_id is not None:
+            return tenant_id, trace_id
+    return None
+
+
+async def experiment_ids(tx: Transaction, tenant_id: int, members: Iterable[Span]) -> dict[int, str]:
+    """The ids of the experiments that these spans name, by the store's key; deleted ones are left out."""
+    keys = {span.experiment_key for span in members} - {None}
+    if not keys:
+        return {}
+    e = experiments.c
+    statement = select(e.key, e.id).where(e.key.in_(keys), e.tenant_id == tenant_id, e.deleted_at.is_(None))
+    return {row.key: row.id for row in await tx.connection.execute(statement)}

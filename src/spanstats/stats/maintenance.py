@@ -1,0 +1,105 @@
+"""Keeping the rollups warm: the background task, marking everything anew, and comparing rollups with traces."""
+
+import asyncio
+import logging
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import Unavailable
+from ..store.session import Kind, Timeouts, sqlstate, transaction
+from .rollups import HOUR, LOCK, MINUTE, fresh_hours, fresh_minutes, kept, rebuild
+
+log = logging.getLogger(__name__)
+
+MARKS_PER_TRANSACTION = 10_000
+# After so many deleted marks the table is vacuumed at once: reads would step over the dead ones until autovacuum comes.
+_VACUUM_AFTER = 50_000
+_LOCK_NOT_AVAILABLE = "55P03"
+
+_ANY_MARK = "SELECT EXISTS (SELECT FROM rollup_marks)"
+
+_MARK_EVERYTHING = """
+INSERT INTO rollup_marks (experiment_key, minute)
+SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
+UNION SELECT experiment_key, bucket FROM rollups WHERE level = 0
+UNION SELECT experiment_key, bucket FROM rollups WHERE level = 1
+"""
+
+_UNMARKED = """
+NOT EXISTS (SELECT FROM rollup_marks m WHERE m.experiment_key = {key} AND m.minute >= {start}
+    AND m.minute < {start} + interval '{length}')
+"""
+
+
+async def rebuild_marked(engine: AsyncEngine, timeouts: Timeouts, *, wait: bool = False) -> int:
+    """One transaction of rebuilding; the marks taken, 0 also where another process is at it and `wait` is false."""
+    try:
+        async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+            await tx.driver.execute(LOCK if wait else f"{LOCK} NOWAIT")
+            return await rebuild(tx.driver, MARKS_PER_TRANSACTION)
+    except Unavailable as error:
+        if error.__cause__ is not None and sqlstate(error.__cause__) == _LOCK_NOT_AVAILABLE:
+            return 0
+        raise
+
+
+async def drain_marks(engine: AsyncEngine, timeouts: Timeouts) -> int:
+    """Rebuild until hardly any mark is left, in transactions of bounded size; the marks taken."""
+    async with transaction(engine, Kind.READ, timeouts) as tx:
+        if not await tx.driver.fetchval(_ANY_MARK):
+            return 0
+    total = 0
+    while taken := await rebuild_marked(engine, timeouts):
+        total += taken
+        if taken < MARKS_PER_TRANSACTION:
+            break
+    if total > _VACUUM_AFTER:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("VACUUM rollup_marks")
+    return total
+
+
+async def keep_warm(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.0) -> None:
+    """Run for ever; an outage is waited out."""
+    while True:
+        try:
+            await drain_marks(engine, timeouts)
+        except Unavailable as error:
+            log.warning("rollups wait: %s", error)
+        except Exception:
+            log.exception("rollups could not be rebuilt")
+        await asyncio.sleep(every_s)
+
+
+async def mark_everything(engine: AsyncEngine, timeouts: Timeouts) -> int:
+    """Mark every minute that has traces or a rollup, so that all is rebuilt; answers stay exact meanwhile."""
+    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        status: str = await tx.driver.execute(_MARK_EVERYTHING)
+    return int(status.split()[-1])
+
+
+async def mismatches(engine: AsyncEngine, timeouts: Timeouts) -> list[tuple[int, int, int]]:
+    """(experiment key, level, start) of the buckets that differ from what the traces make and have no mark.
+
+    Empty in a sound store.
+    """
+    found = []
+    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        for level, fresh, length in ((MINUTE, fresh_minutes, "1 minute"), (HOUR, fresh_hours, "1 hour")):
+            unmarked = _UNMARKED.format(key="x.experiment_key", start="x.bucket", length=length)
+            made = f"SELECT * FROM ({fresh(_BUCKETS[level])}) x WHERE {unmarked}"
+            stored = f"SELECT * FROM ({kept(level)}) x WHERE {unmarked}"
+            differing = f"(({made}) EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT ({made}))"
+            rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
+            found += [(r["experiment_key"], level, r["bucket"]) for r in rows]
+    return found
+
+
+_MINUTES = """
+(SELECT DISTINCT experiment_key AS k, date_trunc('minute', start_time, 'UTC') AS t FROM traces
+ WHERE experiment_key IS NOT NULL) u
+"""
+_HOURS = """
+(SELECT DISTINCT experiment_key AS k, date_trunc('hour', bucket, 'UTC') AS t FROM rollups WHERE level = 0) u
+"""
+_BUCKETS = {MINUTE: _MINUTES, HOUR: _HOURS}

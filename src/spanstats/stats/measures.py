@@ -1,0 +1,73 @@
+"""What is summed over traces, as data: a measure is one row here, and everything that sums is built from the rows."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """`column` of `traces` is summed; where it may be null, the traces that have it are counted for the mean."""
+
+    column: str
+    nullable: bool = False
+    extremes: bool = False
+
+
+MEASURES = (
+    Measure("cost_pd", nullable=True),
+    Measure("prompt_tokens"),
+    Measure("completion_tokens"),
+    Measure("total_tokens"),
+    Measure("latency_us", nullable=True, extremes=True),
+    Measure("tps", nullable=True),
+    Measure("ttft_us", nullable=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A number over any set of rows (`sql`), and how the numbers of disjoint sets make that of their union."""
+
+    name: str
+    sql: str
+    join: str = "sum({})"
+
+    @property
+    def joined(self) -> str:
+        """SQL over rows that each hold this aggregate of a set."""
+        return self.join.format(self.name)
+
+
+_COUNTS = "coalesce(sum({}), 0)"
+
+
+def _of_measure(m: Measure) -> list[Aggregate]:
+    found = [Aggregate(m.column, f"sum({m.column})")]
+    if m.nullable:
+        found.append(Aggregate(f"n_{m.column}", f"count({m.column})", join=_COUNTS))
+    if m.extremes:
+        found.append(Aggregate(f"min_{m.column}", f"min({m.column})", join="min({})"))
+        found.append(Aggregate(f"max_{m.column}", f"max({m.column})", join="max({})"))
+    return found
+
+
+AGGREGATES = (
+    Aggregate("n", "count(*)", join=_COUNTS),
+    Aggregate("n_errors", "count(*) FILTER (WHERE status = 'error')", join=_COUNTS),
+    *(aggregate for measure in MEASURES for aggregate in _of_measure(measure)),
+)
+"""Over rows of `traces`."""
+
+SCORE_AGGREGATES = (
+    Aggregate("n", "count(v) FILTER (WHERE k = 0)", join=_COUNTS),
+    Aggregate("total", "sum(v) FILTER (WHERE k = 0)"),
+    Aggregate("squares", "sum(v::numeric * v) FILTER (WHERE k = 0)"),
+    Aggregate("low", "min(v) FILTER (WHERE k = 0)", join="min({})"),
+    Aggregate("high", "max(v) FILTER (WHERE k = 0)", join="max({})"),
+    Aggregate("n_true", "count(*) FILTER (WHERE k = 1 AND v <> 0)", join=_COUNTS),
+    Aggregate("n_false", "count(*) FILTER (WHERE k = 1 AND v = 0)", join=_COUNTS),
+    Aggregate("n_text", "count(*) FILTER (WHERE k = 2)", join=_COUNTS),
+)
+"""Over rows of (name: evaluator key, v: billionths, k: 0 number, 1 boolean, 2 text)."""
+
+SCORES_OF_TRACES = "unnest(score_keys, score_values, score_kinds) AS s(name, v, kind)"
+SCORE_COLUMNS = "s.name, s.v, coalesce(s.kind, 0) AS k"

@@ -1,0 +1,115 @@
+"""Totals over the traces of an experiment that lie in a window and match a filter, exact to the last digit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, true
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.tables import evaluators, traces
+from .measures import AGGREGATES, SCORE_AGGREGATES
+from .rollups import rolled_up
+from .sums import ScoreSums, Sums, Window
+
+
+class Evaluator(msgspec.Struct, frozen=True):
+    """What an evaluator is called; any of it may be unknown."""
+
+    id: str | None = None
+    slug: str | None = None
+    name: str | None = None
+    value_type: str = "numerical"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`sums` by the names of `AGGREGATES`; `scores` and what is known of their evaluators by evaluator key."""
+
+    sums: Mapping[str, int | None]
+    scores: Mapping[str, ScoreSums]
+    evaluators: Mapping[str, Evaluator]
+
+    def total(self, name: str) -> int:
+        """The sum or count, 0 where nothing was summed."""
+        return self.sums[name] or 0
+
+    def mean(self, name: str) -> Fraction | None:
+        """The mean over the traces that have the value, `None` where none has."""
+        count = self.total(f"n_{name}")
+        return Fraction(self.total(name), count) if count else None
+
+
+async def summarize(
+    engine: AsyncEngine,
+    timeouts: Timeouts,
+    tenant_id: int,
+    experiment_key: int,
+    window: Window,
+    condition: ColumnElement[bool] | None = None,
+) -> Summary:
+    """The summary of the experiment's traces in the window for which the condition (over `traces`) holds.
+
+    Raises `Unavailable` where the database is away or the statement takes too long.
+    """
+    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+        if condition is None:
+            sums, scores = await rolled_up(tx.driver, experiment_key, window)
+        else:
+            sums, scores = await directly(tx, experiment_key, window, condition)
+        return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
+
+
+async def directly(tx: Transaction, experiment_key: int, window: Window, condition: ColumnElement[bool] | None) -> Sums:
+    """The sums and scores from the traces themselves."""
+    where = _where(experiment_key, window, condition)
+    row = (await tx.connection.execute(_sums(where))).one()
+    sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}
+    return sums, await _scores(tx, where)
+
+
+def _where(experiment_key: int, window: Window, condition: ColumnElement[bool] | None) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [traces.c.experiment_key == experiment_key]
+    if window.start_us is not None:
+        where.append(traces.c.start_time >= window.start_us)
+    if window.end_us is not None:
+        where.append(traces.c.start_time < window.end_us)
+    if condition is not None:
+        where.append(condition)
+    return where
+
+
+def _sums(where: list[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
+    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in AGGREGATES]
+    return select(*columns).select_from(traces).where(*where)
+
+
+async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str, ScoreSums]:
+    each = func.unnest(traces.c.score_keys, traces.c.score_values, traces.c.score_kinds)
+    score = each.table_valued("name", "v", "kind").render_derived().alias("score")
+    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
+    k = func.coalesce(score.c.kind, 0).label("k")
+    rows = select(score.c.name, score.c.v, k).select_from(traces).join(score, true())
+    flat = rows.where(*where, traces.c.score_keys.is_not(None)).subquery()
+    statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
+    found = (await tx.connection.execute(statement)).all()
+    return {r.name: _score_sums(r._mapping) for r in found}
+
+
+def _score_sums(row: Mapping[Any, Any]) -> ScoreSums:
+    return ScoreSums(**{a.name: int(row[a.name]) for a in SCORE_AGGREGATES if row[a.name] is not None})
+
+
+async def evaluators_of(tx: Transaction, tenant_id: int, keys: list[str]) -> dict[str, Evaluator]:
+    """What is known of these evaluators, by key."""
+    if not keys:
+        return {}
+    e = evaluators.c
+    statement = select(e.key, e.id, e.slug, e.name, e.value_type).where(
+        e.tenant_id == tenant_id, e.key == func.any(keys)
+    )
+    found = (await tx.connection.execute(statement)).all()
+    return {r.key: Evaluator(r.id, r.slug, r.name, r.value_type) for r in found}

@@ -1,0 +1,30 @@
+"""What a summary is asked and what it is made of, whichever way the sums are got."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """On the trace's start, microseconds since 1970: start inclusive, end exclusive, `None` is unbounded."""
+
+    start_us: int | None = None
+    end_us: int | None = None
+
+
+class ScoreSums(msgspec.Struct):
+    """One evaluator's scores: exact sums in whole billionths, squares in billionths squared."""
+
+    n: int = 0
+    total: int = 0
+    squares: int = 0
+    low: int | None = None
+    high: int | None = None
+    n_true: int = 0
+    n_false: int = 0
+    n_text: int = 0
+
+
+Sums = tuple[dict[str, int | None], dict[str, ScoreSums]]
+"""The aggregates of the traces by name, and the scores by evaluator key."""

@@ -1,0 +1,190 @@
+"""Prices against the package's own arithmetic, which is the oracle: same table, other code, decimals throughout."""
+
+import random
+import socket
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import pytest
+from genai_prices import Usage, calc_price
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstats.domain.span import Span
+from spanstats.ingest.pricing import Prices
+from spanstats.ingest.rates import read_rates
+
+START_US = 1_767_225_600_000_000
+PRICES = Prices()
+LISTS = [
+    prices
+    for provider in get_snapshot().providers
+    for model in provider.models
+    for prices in ([model.prices] if isinstance(model.prices, ModelPrice) else [c.prices for c in model.prices])
+]
+
+
+def span(**fields: Any) -> Span:
+    return Span(**{"trace_id": "t", "span_id": "s", "start_us": START_US, **fields})
+
+
+def cost(**fields: Any) -> int | None:
+    return PRICES.price(span(**fields))
+
+
+def rounded(dollars: Decimal) -> int:
+    return int((dollars * 10**12).to_integral_value(ROUND_HALF_EVEN))
+
+
+@given(st.data())
+def test_every_price_list_of_the_table_costs_what_the_package_says(data: st.DataObject) -> None:
+    prices = data.draw(st.sampled_from(LISTS))
+    total = data.draw(st.integers(0, 2**31 - 1) | st.integers(0, 300_000))
+    read = data.draw(st.integers(0, total))
+    write = data.draw(st.integers(0, total - read))
+    completion = data.draw(st.integers(0, 2**31 - 1))
+    rates = read_rates(prices)
+    usage = Usage(input_tokens=total, output_tokens=completion, cache_read_tokens=read, cache_write_tokens=write)
+    expected = rounded(prices.calc_price(usage)["total_price"])
+    sent = span(prompt_tokens=total, completion_tokens=completion, cache_read_tokens=read, cache_write_tokens=write)
+    assert (0 if rates is None else rates.cost_pd(sent)) == expected
+
+
+@pytest.mark.parametrize("boundary", [-1, 0, 1])
+def test_a_tier_is_the_price_of_all_tokens_once_the_prompt_is_above_it(boundary: int) -> None:
+    tiered = [p for p in LISTS if hasattr(p.__dict__.get("input_mtok"), "tiers")]
+    assert tiered
+    for prices in tiered:
+        prompt = prices.__dict__["input_mtok"].tiers[0].start + boundary
+        rates = read_rates(prices)
+        assert rates is not None
+        usage = Usage(input_tokens=prompt, output_tokens=10)
+        assert rates.cost_pd(span(prompt_tokens=prompt, completion_tokens=10)) == rounded(
+            prices.calc_price(usage)["total_price"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-4o", None),
+        ("gpt-4o-mini-2024-07-18", "openai"),
+        ("GPT-4o", "OpenAI"),
+        ("claude-3-5-sonnet-20241022", "anthropic"),
+        ("gemini-1.5-pro", "vertex_ai"),
+        ("gpt-4o", "azure"),
+    ],
+)
+def test_a_model_that_the_package_knows_costs_the_same_here(model: str, provider: str | None) -> None:
+    moment = datetime.fromtimestamp(START_US // 10**6, UTC)
+    usage = Usage(input_tokens=1234, output_tokens=567, cache_read_tokens=100)
+    expected = calc_price(usage, model, provider_id=provider, genai_request_timestamp=moment).total_price
+    found = cost(model=model, provider=provider, prompt_tokens=1234, completion_tokens=567, cache_read_tokens=100)
+    assert found == rounded(expected)
+    assert found
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-4o-2099-01-01", "openai"),
+        ("gpt-4o-20990101", None),
+        ("openai/gpt-4o", None),
+        ("openrouter/openai/gpt-4o", "litellm"),
+        ("gpt-4o", "Langchain"),
+        ("gpt-4o", "aws.bedrock"),
+        (" GPT-4o ", "az.ai.openai"),
+    ],
+)
+def test_names_that_other_tools_write_stand_for_the_same_model(model: str, provider: str | None) -> None:
+    assert cost(model=model, provider=provider, prompt_tokens=1000, completion_tokens=100) == 3_500_000_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model": "nobody-knows-this", "prompt_tokens": 5},
+        {"model": "gpt-4o"},
+        {"prompt_tokens": 5, "completion_tokens": 5},
+        {"model": "gpt-4o", "provider": "Ollama", "prompt_tokens": 5},
+        {"model": "whisper-1", "provider": "openai", "prompt_tokens": 5},
+        {"model": "", "prompt_tokens": 5},
+    ],
+)
+def test_what_is_unknown_costs_null_and_not_zero(fields: dict[str, Any]) -> None:
+    assert cost(**fields) is None
+
+
+def test_no_tokens_at_all_cost_nothing_where_the_model_is_known() -> None:
+    assert cost(model="gpt-4o", prompt_tokens=0, completion_tokens=0) == 0
+
+
+def test_impossible_usage_is_priced_without_its_cache_figures() -> None:
+    plain = cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1)
+    assert cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1, cache_read_tokens=20) == plain
+    assert cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1, cache_read_tokens=10) != plain
+
+
+def test_unit_prices_of_the_span_come_before_the_table_and_a_missing_one_is_zero() -> None:
+    tokens = {"prompt_tokens": 3, "completion_tokens": 2}
+    assert cost(model="gpt-4o", prompt_price_pd=10**12, completion_price_pd=2 * 10**12, **tokens) == 7 * 10**6
+    assert cost(model="gpt-4o", prompt_price_pd=10**12, **tokens) == 3 * 10**6
+    assert cost(completion_price_pd=10**12, **tokens) == 2 * 10**6
+    assert cost(model="gpt-4o", prompt_price_pd=0, **tokens) == 0
+    assert cost(prompt_price_pd=10**12) is None
+
+
+@pytest.mark.parametrize(("price_pd", "expected"), [(500_000, 0), (1_500_000, 2), (2_500_000, 2), (2_500_001, 3)])
+def test_half_a_picodollar_goes_to_the_even_one(price_pd: int, expected: int) -> None:
+    assert cost(prompt_price_pd=price_pd, prompt_tokens=1) == expected
+
+
+def test_a_cost_that_no_column_could_hold_is_none() -> None:
+    assert cost(prompt_price_pd=10**17, prompt_tokens=2**31 - 1) is None
+    assert cost(prompt_price_pd=10**17, prompt_tokens=10**6) == 10**17
+
+
+def test_the_time_of_the_call_decides_which_price_list_counts() -> None:
+    changed = [
+        (provider, model)
+        for provider in get_snapshot().providers
+        for model in provider.models
+        if isinstance(model.prices, list) and len(model.prices) > 1
+    ]
+    assert changed
+    for provider, model in changed:
+        for days in (0, 400, 800, 1200):
+            moment = datetime(2023, 6, 1, 3, 30, tzinfo=UTC) + timedelta(days=days)
+            assert_same(provider.id, model, moment)
+
+
+def assert_same(provider: str, model: ModelInfo, moment: datetime) -> None:
+    try:
+        matched = calc_price(
+            Usage(input_tokens=1000, output_tokens=10), model.id, provider_id=provider, genai_request_timestamp=moment
+        )
+    except LookupError:
+        return
+    start_us = int(moment.timestamp()) * 10**6
+    found = cost(model=model.id, provider=provider, prompt_tokens=1000, completion_tokens=10, start_us=start_us)
+    assert (found or 0) == rounded(matched.total_price)
+
+
+def test_memory_is_bounded_and_forgetting_changes_no_price() -> None:
+    prices = Prices(remembered=3)
+    models = ["gpt-4o", "gpt-4o-mini", "nobody", "claude-3-haiku-20240307", "gpt-4-turbo"]
+    expected = {m: cost(model=m, prompt_tokens=1000) for m in models}
+    for model in random.Random(1).choices(models, k=100):
+        assert prices.price(span(model=model, prompt_tokens=1000)) == expected[model]
+        assert len(prices._matches) <= 3
+
+
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a price look-up opened a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert Prices().price(span(model="gpt-4o", prompt_tokens=1000)) == 2_500_000_000
