@@ -1,0 +1,40 @@
+"""`python -m benchmarks`: seeds its own data, measures, prints a table and writes `benchmarks/results.md`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from . import answers, ingest
+from .report import Report
+from .server import serving
+
+Sizes = Annotated[str, typer.Option(help="Numbers, separated by commas.")]
+
+
+def main(
+    roots: Sizes = "1000,10000,100000",
+    traces: Sizes = "10000,100000,1000000",
+    short: Annotated[bool, typer.Option(help="A tenth of everything, in a minute or two.")] = False,
+    only: Annotated[str, typer.Option(help="ingest or answers")] = "",
+    out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path(__file__).parent / "results.md",
+) -> None:
+    """Measure the service against floors in the same run."""
+    scale = 0.1 if short else 1.0
+    console = Console()
+    report = Report(console)
+    with serving() as service:
+        if only != "answers":
+            asyncio.run(ingest.measure(service, report, scale))
+        if only != "ingest":
+            sizes = [[int(int(n) * scale) for n in given.split(",")] for given in (roots, traces)]
+            asyncio.run(answers.measure(service, report, console, *sizes))
+    report.show()
+    report.write(out)
+    console.print(f"Written to {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,102 @@
+"""The two answers: stats streamed per root trace, the summary unfiltered, by window and by filter."""
+
+import asyncio
+import json
+import statistics
+import time
+
+import asyncpg
+from rich.console import Console
+from rich.progress import Progress
+
+from . import seed
+from .load import Request, Result, run
+from .report import Report
+from .server import KEY, Service
+
+_WINDOW = "start_time=2026-05-02T03:04:05.5Z&end_time=2026-05-29T01:02:03.25Z"
+_ROWS = "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM traces WHERE experiment_key = $1"
+
+FILTERS = {
+    "status": {"status": {"operator": "", "value": ["error"]}},
+    "cost": {"total_cost": {"operator": "gte", "value": [0.0001]}},
+    "tokens": {"total_tokens": {"operator": "gt", "value": [600]}},
+    "latency": {"duration": {"operator": "lt", "value": [1.5]}},
+    "model": {"model": {"operator": "in", "value": ["model-1", "model-2"]}},
+    "metadata =": {"metadata__env": {"operator": "", "value": ["prod"]}},
+    "metadata = (rare)": {"metadata__user": {"operator": "", "value": ["u77"]}},
+    "metadata contains": {"metadata__user": {"operator": "contains", "value": ["U7"]}},
+    "name contains": {"name": {"operator": "contains", "value": ["EP 4"]}},
+    "score": {"scores__exact": {"operator": "gte", "value": [0.5]}},
+}
+
+
+async def measure(service: Service, report: Report, console: Console, roots: list[int], traces: list[int]) -> None:
+    """All of it, for experiments of so many root traces (stats) and traces (summary)."""
+    connection = await asyncpg.connect(service.database_url.replace("+asyncpg", ""))
+    await connection.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
+    tenant = await connection.fetchval("SELECT id FROM tenants WHERE name = 'default'")
+    sizes = sorted({*roots, *traces})
+    with Progress(console=console) as progress:
+        made = {n: await seed.experiment(connection, progress, tenant, n) for n in sizes}
+        task = progress.add_task("Vacuum, then rollups", total=None)
+        await connection.execute("VACUUM (ANALYZE) traces")
+        await connection.execute("CHECKPOINT")
+        while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        progress.remove_task(task)
+    for n in roots:
+        await _stats(service, report, connection, n, *made[n])
+    for n in traces:
+        await _summary(service, report, n, made[n][0])
+    await _filtered(service, report, connection, max(traces), *made[max(traces)])
+    await connection.close()
+
+
+async def _stats(service: Service, report: Report, connection: asyncpg.Connection, n: int, name: str, key: int) -> None:
+    request = Request.make("GET", f"/api/parea/v1/experiment/{name}/stats", KEY)
+    await run(service.port, [request], 1)
+    result = await run(service.port, [request] * 5, 1)
+    floor = await _timed(connection, key)
+    first = statistics.median(result.first_bytes) * 1000
+    note = f"first byte {first:.1f} ms, {result.bytes / 5 / 2**20:.1f} MiB, bare scan {floor:.1f} ms"
+    report.add(f"stats of {n:,} roots", result.p50_ms, "ms", note=note)
+    report.add(f"stats of {n:,} roots / bare scan of the rows", result.p50_ms / floor, "x", target="at most 4")
+    report.add(f"memory of the worker after stats of {n:,} roots", service.rss_mib(), "MiB")
+
+
+async def _timed(connection: asyncpg.Connection, key: int, sql: str = _ROWS) -> float:
+    """Median milliseconds of the statement."""
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        await connection.fetch(sql, key)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1000
+
+
+def _ask(name: str, query: str = "", body: object = None) -> Request:
+    sent = json.dumps(body or {}).encode()
+    return Request.make("POST", f"/api/v2/experiments/{name}/logs/summary/?{query}", KEY, sent)
+
+
+async def _summary(service: Service, report: Report, n: int, name: str) -> None:
+    for what, query in (("all", ""), ("window", _WINDOW)):
+        await run(service.port, [_ask(name, query)] * 10, 1)
+        result = await run(service.port, [_ask(name, query)] * 200, 1)
+        note = f"p99 {result.p99_ms:.1f} ms"
+        report.add(f"summary of {n:,} traces, {what}: p50", result.p50_ms, "ms", target="under 5, flat", note=note)
+
+
+async def _filtered(
+    service: Service, report: Report, connection: asyncpg.Connection, n: int, name: str, key: int
+) -> None:
+    bare = "SELECT count(*), sum(cost_pd), sum(total_tokens), sum(latency_us) FROM traces WHERE experiment_key = $1"
+    floor = await _timed(connection, key, bare)
+    report.add(f"floor: bare index scan of {n:,} traces", floor * 1e6 / n, "ns per trace")
+    for what, filters in FILTERS.items():
+        requests = [_ask(name, "", {"filters": filters})] * 3
+        result: Result = await run(service.port, requests, 1)
+        report.add(
+            f"summary filtered by {what}", result.p50_ms * 1e6 / n, "ns per trace", note=f"{result.p50_ms:.0f} ms"
+        )

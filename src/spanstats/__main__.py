@@ -1,0 +1,5 @@
+"""`python -m spanstats` is the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,168 @@
+"""The one place where an error becomes a status and a body, in the dialect of the path that was asked for."""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route
+
+from ..dialects import otlp
+from ..domain.values import clean
+from ..errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    OutOfScope,
+    Problem,
+    SpanstatsError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from .answers import json_answer
+
+logger = logging.getLogger(__name__)
+
+_MAX_TEXT = 500
+_MAX_PROBLEMS = 100
+
+
+class Dialect(Enum):
+    """Whose error bodies a path answers with; the pattern tells by the path, the first that matches."""
+
+    PAREA = re.compile(r"(/api)*/parea(/|$)")
+    OTLP = re.compile(r"(/api)*/v[12]/(traces|logs|metrics)/?$")
+    RESPAN = re.compile("")
+
+    @classmethod
+    def of(cls, path: str) -> "Dialect":
+        return next(dialect for dialect in cls if dialect.value.match(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, as every dialect can tell it. `status` is `None` where dialects differ: an invalid input."""
+
+    status: int | None
+    message: str
+    problems: tuple[Problem, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_STATUS: dict[type[SpanstatsError], int] = {
+    Conflict: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    TooLarge: 413,
+    OutOfScope: 501,
+}
+_INTERNAL = Failure(500, "Internal error")
+
+
+def failure_of(error: Exception) -> Failure:
+    """Everything that is said to the client about this error; of an unexpected one nothing."""
+    match error:
+        case InvalidInput():
+            return Failure(None, str(error), error.problems)
+        case RequestValidationError():
+            return failure_of(InvalidInput([Problem(tuple(e["loc"]), e["msg"], e["type"]) for e in error.errors()]))
+        case Unavailable():
+            return Failure(503, str(error), headers={"Retry-After": str(error.retry_after_s)})
+        case Unauthenticated():
+            return Failure(401, str(error), headers={"WWW-Authenticate": "Bearer"})
+        case SpanstatsError():
+            return Failure(_STATUS[type(error)], str(error))
+        case StarletteHTTPException():
+            return Failure(error.status_code, str(error.detail), headers=error.headers or {})
+        case _:
+            return _INTERNAL
+
+
+def answer(request: Request, failure: Failure) -> Response:
+    """The failure in the dialect of the request's path."""
+    dialect = Dialect.of(_route_path(request))
+    status = failure.status or (422 if dialect is Dialect.PAREA else 400)
+    message, problems = _short(failure.message), _described(failure.problems)
+    if dialect is Dialect.OTLP:
+        body, media_type = otlp.encode_status(status, message, request.headers.get("content-type", ""))
+        return Response(body, status, dict(failure.headers), media_type)
+    if dialect is Dialect.PAREA:
+        return json_answer({"detail": problems or message}, status, failure.headers)
+    return json_answer({"error": message, "detail": problems}, status, failure.headers)
+
+
+def _route_path(request: Request) -> str:
+    """The path as routes know it, without what a proxy put before it."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def _described(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """FastAPI's shape, without the input itself: it may be huge, secret or impossible to encode."""
+    return [
+        {
+            "loc": [_short(part) if isinstance(part, str) else part for part in problem.location],
+            "msg": _short(problem.message),
+            "type": problem.kind,
+        }
+        for problem in list(problems)[:_MAX_PROBLEMS]
+    ]
+
+
+def _short(text: str) -> str:
+    return clean(text[:_MAX_TEXT])
+
+
+@contextmanager
+def within(*location: str | int) -> Iterator[None]:
+    """Locates problems that are found inside as lying there: `within("body")`."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput([problem.under(*location) for problem in error.problems]) from error
+
+
+def install(app: FastAPI) -> None:
+    """Have the application answer all its errors from here."""
+    for error in (SpanstatsError, RequestValidationError, StarletteHTTPException, Exception):
+        app.add_exception_handler(error, _handle)
+    app.add_exception_handler(404, _not_found)
+    app.add_exception_handler(405, _wrong_method)
+    app.add_exception_handler(ClientDisconnect, _nobody_listens)
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    if isinstance(error, Unavailable):
+        logger.warning("%s %r: %s", request.method, _route_path(request), error)
+    return answer(request, failure_of(error))
+
+
+_OTHER_SIGNAL = re.compile(r"(/api)*/v1/(logs|metrics)/?$")
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    if _OTHER_SIGNAL.match(_route_path(request)):
+        error = HTTPException(404, "Only traces are accepted here, at /v1/traces; logs and metrics are not")
+    return await _handle(request, error)
+
+
+async def _wrong_method(request: Request, _error: Exception) -> Response:
+    """Routes know their own methods only; of one path there may be several."""
+    path = _route_path(request)
+    routes = [r for r in request.app.routes if isinstance(r, Route) and r.path_regex.match(path)]
+    allowed = sorted({method for route in routes for method in route.methods or ()})
+    return await _handle(request, HTTPException(405, "Method Not Allowed", {"Allow": ", ".join(allowed)}))
+
+
+async def _nobody_listens(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)

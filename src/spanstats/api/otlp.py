@@ -1,0 +1,64 @@
+"""OpenTelemetry's traces over HTTP, JSON or protobuf, for every tracing client of Respan and any other exporter."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.security import HTTPBearer
+
+from ..dialects.otlp import answers, json_encoding, protobuf_encoding
+from ..dialects.otlp.answers import JSON, PROTOBUF
+from .failures import within
+from .resources import caller, resources
+from .routing import RespanWrite
+
+write = APIRouter(route_class=RespanWrite, dependencies=[Security(HTTPBearer(auto_error=False))])
+
+_REQUEST = {"type": "object", "description": "`ExportTraceServiceRequest`"}
+_STATUS = {
+    "type": "object",
+    "description": "`google.rpc.Status`",
+    "properties": {"code": {"type": "integer"}, "message": {"type": "string"}, "error": {"type": "string"}},
+    "required": ["code", "message", "error"],
+}
+_SUCCESS = {
+    "type": "object",
+    "description": "`ExportTraceServiceResponse`",
+    "properties": {
+        "partialSuccess": {
+            "type": "object",
+            "properties": {"rejectedSpans": {"type": "integer"}, "errorMessage": {"type": "string"}},
+        }
+    },
+}
+_BYTES = {"type": "string", "format": "binary"}
+
+
+def _content(schema: dict[str, Any]) -> dict[str, Any]:
+    return {JSON: {"schema": schema}, PROTOBUF: {"schema": _BYTES}}
+
+
+_EXPORT: dict[str, Any] = {
+    "description": (
+        "Stores spans, compressed with gzip or not; sent again, they update what is stored. Answers, in the encoding "
+        "of the request, once they are committed. A span that cannot be read costs no other: it is counted and named "
+        "in `partialSuccess`."
+    ),
+    "openapi_extra": {"requestBody": {"required": True, "content": _content(_REQUEST)}},
+    "responses": {
+        200: {"content": _content(_SUCCESS)},
+        "default": {"description": "An error; 503 may be tried again", "content": _content(_STATUS)},
+    },
+}
+
+
+@write.post("/api/v2/traces", summary="Export traces", **_EXPORT)
+@write.post("/api/v1/traces", summary="Export traces, at OpenTelemetry's usual path", **_EXPORT)
+async def export_traces(request: Request) -> Response:
+    tools, sent = resources(request), await request.body()
+    protobuf = answers.is_protobuf(request.headers.get("content-type", ""))
+    read = protobuf_encoding.read_protobuf if protobuf else json_encoding.read_json
+    with within("body"):
+        batch = read(sent, max_spans=tools.limits.spans)
+    await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
+    content = answers.encode_success(len(batch.rejected), batch.reasons, protobuf)
+    return Response(content, media_type=PROTOBUF if protobuf else JSON)

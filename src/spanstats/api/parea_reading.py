@@ -1,0 +1,178 @@
+"""What Parea's SDKs read back: experiments with their statistics, and logs as trees."""
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from itertools import chain
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, HTTPException, Request, Response
+from sqlalchemy import ColumnElement
+
+from ..catalog import evaluators, experiment_lists, experiments, projects
+from ..catalog.experiment_lists import Wanted
+from ..dialects import json_body, parea_filters
+from ..dialects.parea import trees
+from ..dialects.parea.experiments import listed
+from ..dialects.parea.reading_schema import (
+    FILTER_KEYS,
+    TIME_RANGES_S,
+    ExperimentWithPinnedStats,
+    ListExperimentsRequest,
+    PaginatedTraceLogs,
+    QueryParams,
+    TraceLogFilters,
+    TraceLogTree,
+)
+from ..domain.span import normal_status
+from ..domain.values import MICRO, clean, is_clean
+from ..errors import InvalidInput, NotFound
+from ..filters import predicate
+from ..filters.bind import bind
+from ..filters.compile import compile_predicate
+from ..filters.trace_fields import ROOTS
+from ..reading import whole_traces
+from ..reading.of_project import of_project
+from ..reading.traces import spans_with_content
+from ..stats.roots import summaries_of_roots
+from ..stats.traces import stats_document
+from ..store.session import Kind, Transaction, transaction
+from ..store.tables import traces
+from .answers import JSON, JsonStream
+from .parea_shared import ROUTER, errors
+from .resources import Resources, caller, resources
+from .routing import PareaRead
+
+read = APIRouter(route_class=PareaRead, **ROUTER)
+
+Condition = ColumnElement[bool]
+
+
+@read.post(
+    "/experiments",
+    response_model=list[ExperimentWithPinnedStats],
+    description="Lists experiments, newest first, with statistics of what is stored now.",
+    responses=errors(401, 403, 503),
+)
+async def list_experiments(
+    request: Request, filters: Annotated[ListExperimentsRequest | None, Body()] = None
+) -> Response:
+    tools, asked = resources(request), filters or ListExperimentsRequest()
+    wanted = Wanted(
+        asked.project_name,
+        asked.experiment_name_filter,
+        asked.run_name_filter,
+        asked.metadata_filter or {},
+        tuple(asked.experiment_uuids or ()),
+    )
+    pages = _listed(tools, caller(request).tenant_id, wanted)
+    return await JsonStream.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
+
+
+async def _listed(tools: Resources, tenant_id: int, wanted: Wanted) -> AsyncGenerator[str, None]:
+    async for page in experiment_lists.pages(tools.engine, tools.timeouts, tenant_id, wanted):
+        keys = [experiment.key for experiment in page]
+        if keys:
+            summaries = await summaries_of_roots(tools.engine, tools.timeouts, tenant_id, keys)
+            yield ",".join(listed(experiment, summaries[experiment.key]) for experiment in page)
+
+
+@read.post(
+    "/experiment/{experiment_uuid}/trace_logs",
+    response_model=list[TraceLogTree],
+    description="The root logs of an experiment that meet the condition, by their start, with the logs below them.",
+    responses=errors(400, 401, 403, 404, 503),
+)
+async def get_experiment_trace_logs(
+    request: Request, experiment_uuid: str, filters: Annotated[TraceLogFilters | None, Body()] = None
+) -> Response:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    condition = await _condition(tools, tenant_id, filters)
+    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_uuid)
+    where = [traces.c.experiment_key == experiment.key, traces.c.has_root, *condition]
+    forest = _experiment_forest(tools, tenant_id, where)
+    return await JsonStream.begin(stats_document(forest, "[", "]"), tools.limits.stream_s)
+
+
+@read.post(
+    "/get_trace_logs",
+    response_model=PaginatedTraceLogs,
+    description="A page of a project's root logs that meet the condition, newest first, with the logs below them.",
+    responses=errors(400, 401, 403, 503),
+)
+async def get_trace_logs(request: Request, query: QueryParams) -> Response:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    condition = await _condition(tools, tenant_id, query)
+    project = await projects.find(tools.engine, tools.timeouts, tenant_id, query.project_name)
+    where = [
+        traces.c.tenant_id == tenant_id,
+        traces.c.has_root,
+        of_project(tenant_id, project.id if project else None, query.project_name),
+        *condition,
+    ]
+    if query.status:
+        where.append(traces.c.status == clean(normal_status(query.status) or ""))
+    if (seconds := TIME_RANGES_S[query.time_range or "na"]) is not None:
+        where.append(traces.c.start_time >= int((time.time() - seconds) * MICRO))
+    return await JsonStream.begin(_page(tools, tenant_id, where, query), tools.limits.stream_s)
+
+
+async def _page(
+    tools: Resources, tenant_id: int, where: Sequence[Condition], query: QueryParams
+) -> AsyncGenerator[bytes, None]:
+    """The page as one document; count and logs are of one snapshot."""
+    offset, size = (query.page - 1) * query.page_size, query.page_size
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        total = await whole_traces.count(tx, where)
+        head = {"total": total, "page": query.page, "total_pages": -(-total // size), "page_size": size}
+        limit = max(0, min(size, total - offset))
+        pages = _forest(tx, tenant_id, where, newest_first=True, offset=offset if limit else 0, limit=limit)
+        async for piece in stats_document(pages, f'{json_body.encode(head)[:-1]},"results":[', "]}"):
+            yield piece
+
+
+@read.get(
+    "/trace_log/{trace_id:path}",
+    response_model=TraceLogTree,
+    description="A log, root or not, with the logs below it; the id of a trace means its root.",
+    responses=errors(401, 403, 404, 503),
+)
+async def get_trace_log(request: Request, trace_id: str) -> Response:
+    tools, tenant_id, log_id = resources(request), caller(request).tenant_id, trace_id.removesuffix("/")
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        key = await whole_traces.trace_of(tx, tenant_id, log_id) if is_clean(log_id) else None
+        members = (await spans_with_content(tx.driver, [key]))[key] if key else []
+        experiment_ids = await whole_traces.experiment_ids(tx, tenant_id, members)
+    found = trees.find(trees.forest(members), log_id)
+    if found is None:
+        raise NotFound("Log not found")
+    return Response(trees.encode_tree(*found, experiment_ids), media_type=JSON)
+
+
+async def _experiment_forest(
+    tools: Resources, tenant_id: int, where: Sequence[Condition]
+) -> AsyncGenerator[str, None]:
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        async for piece in _forest(tx, tenant_id, where):
+            yield piece
+
+
+async def _forest(
+    tx: Transaction, tenant_id: int, where: Sequence[Condition], **page: Any
+) -> AsyncGenerator[str, None]:
+    """The trees of these traces, some at a time, joined by commas."""
+    async for members in whole_traces.whole_traces(tx, where, **page):
+        ids = await whole_traces.experiment_ids(tx, tenant_id, chain.from_iterable(members))
+        yield ",".join(trees.encode_trees(trees.forest(spans), ids) for spans in members)
+
+
+async def _condition(tools: Resources, tenant_id: int, filters: TraceLogFilters | None) -> list[Condition]:
+    """The body's one condition. Raises `InvalidInput` where it is malformed, 400 where it does not fit its field."""
+    tree = parea_filters.read_filter(filters.model_dump(include=FILTER_KEYS) if filters else {})
+    if tree is None:
+        return []
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, predicate.evaluators(tree))
+    try:
+        bound = bind(tree, ROOTS, keys, tools.limits.filters)
+    except InvalidInput as error:
+        raise HTTPException(400, "; ".join(problem.message for problem in error.problems)) from error
+    return [compile_predicate(bound, tenant_id)]

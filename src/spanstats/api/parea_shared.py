@@ -1,0 +1,35 @@
+"""What all routes of Parea's API have in common: their prefix, their keys, the errors that they document."""
+
+from typing import Any
+
+from fastapi import Security
+from fastapi.security import APIKeyHeader
+
+from ..dialects.parea.schema import ErrorMessage, HTTPValidationError
+
+PREFIX = "/api/parea/v1"
+
+ROUTER: dict[str, Any] = {
+    "prefix": PREFIX,
+    "dependencies": [Security(APIKeyHeader(name="x-user-id", auto_error=False))],
+    "strict_content_type": False,
+}
+"""Options of every router of holders of a key."""
+
+DESCRIPTIONS = {
+    400: "Contradicts what is stored, or a filter's value that does not fit its field",
+    401: "No API key, or one that is not valid",
+    403: "The API key's scope does not allow this",
+    404: "Not found",
+    413: "Over a limit of size",
+    501: "Not what this service does",
+    503: "Try again after the seconds in Retry-After",
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route that may answer with these, beside FastAPI's 422."""
+    described: dict[int | str, dict[str, Any]] = {
+        422: {"model": HTTPValidationError, "description": "Validation Error"}
+    }
+    return described | {s: {"model": ErrorMessage, "description": DESCRIPTIONS[s]} for s in statuses}

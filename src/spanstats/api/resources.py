@@ -1,0 +1,53 @@
+"""What the lifespan of the application makes and every request may use."""
+
+from dataclasses import dataclass
+from typing import TypedDict, cast
+
+from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..filters.bind import DEFAULT_LIMITS
+from ..filters.bind import Limits as FilterLimits
+from ..ingest.commits import Committer
+from ..store.session import Timeouts
+from .authentication import Caller, KeyCache
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Largest request that is looked at: bytes before and after decompression, spans in one request, filters."""
+
+    body_bytes: int = 20 * MEBIBYTE
+    spans: int = 10_000
+    stream_s: float = 60
+    """Seconds that a streamed answer may take in all."""
+    filters: FilterLimits = DEFAULT_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The service's own tools, shared by all requests of a worker."""
+
+    engine: AsyncEngine
+    timeouts: Timeouts
+    committer: Committer
+    keys: KeyCache
+    limits: Limits
+
+
+class State(TypedDict):
+    """The lifespan state."""
+
+    resources: Resources
+
+
+def resources(request: Request) -> Resources:
+    """The tools of the application that serves this request."""
+    return cast(Resources, request.state.resources)
+
+
+def caller(request: Request) -> Caller:
+    """Who sent this request; set before the handler of every keyed route runs."""
+    return cast(Caller, request.state.caller)

@@ -1,0 +1,106 @@
+"""Respan's API: spans in its own flat format, and the summary of an experiment."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from ..catalog import experiments
+from ..dialects.respan import flat
+from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
+from ..dialects.respan.summary import SummaryAnswer, summary_answer
+from ..dialects.respan_filters import LOG_FIELD_NAMES
+from ..errors import InvalidInput
+from ..filters.trace_fields import TRACES
+from ..stats.summary import summarize
+from ..stats.sums import Window
+from .failures import within
+from .openapi import body
+from .resources import caller, resources
+from .respan_shared import ROUTER, Time, condition_of, errors, filter_body, window_of
+from .routing import RespanRead, RespanWrite
+
+read = APIRouter(route_class=RespanRead, **ROUTER)
+write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+_SPANS = {
+    "description": "Spans, as a list or under `data`",
+    "anyOf": [
+        {"type": "array", "items": {"type": "object"}},
+        {
+            "type": "object",
+            "properties": {"data": {"type": "array", "items": {"type": "object"}}},
+            "required": ["data"],
+        },
+    ],
+}
+_INGEST: dict[str, Any] = {
+    "summary": "Ingest flat spans",
+    "description": (
+        "Stores spans; sent again, they update what is stored. Answers once they are committed. A span that cannot be "
+        "read costs no other: it is named under `rejected`; where none can be read, the answer is 400."
+    ),
+    "openapi_extra": body(_SPANS),
+    "responses": errors(400, 401, 403, 413, 503),
+}
+
+
+@write.post("/api/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
+@write.post("/api/openai/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
+async def ingest_spans(request: Request) -> IngestAnswer:
+    tools, sent = resources(request), await request.body()
+    with within("body"):
+        batch = flat.read_batch(sent, max_spans=tools.limits.spans)
+        if batch.rejected and not batch.spans:
+            raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
+    await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
+    return ingest_answer(batch)
+
+
+_PATH = "/api/v2/experiments/{experiment_id}/logs/summary/"
+_OTHER_PATH = "/api/evaluations/experiments/{experiment_id}/logs/summary/"
+_SUMMARY: dict[str, Any] = {
+    "response_model": SummaryAnswer,
+    "responses": errors(400, 401, 403, 404, 503),
+}
+_WINDOW = (
+    "`start_time` is inclusive, `end_time` exclusive, both of the trace's start and both optional; without zone they "
+    "are UTC."
+)
+
+
+_GET: dict[str, Any] = {
+    **_SUMMARY,
+    "summary": "Summarize an experiment",
+    "description": f"Totals and means over the experiment's traces in the window. {_WINDOW}",
+}
+
+
+@read.get(_PATH, **_GET)
+@read.get(_OTHER_PATH, **_GET)
+async def get_experiment_summary(
+    request: Request, experiment_id: str, start_time: Time = None, end_time: Time = None
+) -> SummaryAnswer:
+    return await _summary(request, experiment_id, window_of(start_time, end_time), None)
+
+
+_FILTER: dict[str, Any] = {
+    **_SUMMARY,
+    "summary": "Summarize the traces that match filters",
+    "description": f"Totals and means over the experiment's traces in the window that match the filters. {_WINDOW}",
+    "openapi_extra": body(FILTERS_SCHEMA, required=False),
+}
+
+
+@read.post(_PATH, **_FILTER)
+@read.post(_OTHER_PATH, **_FILTER)
+async def filter_experiment_summary(
+    request: Request, experiment_id: str, start_time: Time = None, end_time: Time = None
+) -> SummaryAnswer:
+    return await _summary(request, experiment_id, window_of(start_time, end_time), await filter_body(request))
+
+
+async def _summary(request: Request, experiment_id: str, window: Window, sent: Any) -> SummaryAnswer:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
+    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_id)
+    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment.key, window, condition))

@@ -1,0 +1,95 @@
+"""What all of Respan's routes share: how they are described, and how they read windows, filters and pages."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Security
+from fastapi.security import HTTPBearer
+from sqlalchemy import ColumnElement
+
+from ..catalog import evaluators
+from ..dialects import json_body, respan_filters
+from ..dialects.respan.paging import Paging, envelope, read_paging
+from ..dialects.respan.schema import ErrorAnswer
+from ..domain.values import instant
+from ..filters import predicate
+from ..filters.bind import bind
+from ..filters.compile import compile_predicate
+from ..filters.fields import FieldTable
+from ..stats.sums import Window
+from .failures import within
+from .resources import caller, resources
+
+Condition = ColumnElement[bool]
+
+_DESCRIPTIONS = {
+    400: "The request is wrong; what is wrong with it stands in `detail`",
+    401: "No API key, or one that is not valid",
+    403: "The API key's scope does not allow this",
+    404: "Not found",
+    413: "Over a limit of size",
+    501: "Not what this service does",
+    503: "Try again after the seconds in Retry-After",
+}
+
+ROUTER: dict[str, Any] = {"dependencies": [Security(HTTPBearer(auto_error=False))], "strict_content_type": False}
+"""Options of every router of Respan's routes."""
+
+Time = Annotated[str | None, Query(examples=["2026-01-01T00:00:00Z"])]
+Page = Annotated[str | None, Query(description="From 1; beyond the last page `results` is empty", examples=["1"])]
+PageSize = Annotated[str | None, Query(description="1 to 1000, 100 by default", examples=["100"])]
+SortBy = Annotated[str | None, Query(description="A field, with `-` before it for descending order")]
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`default` stands for all others, and for FastAPI's 422, which is never answered here."""
+    documented: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer, "description": "Any other error"}}
+    return documented | {s: {"model": ErrorAnswer, "description": _DESCRIPTIONS[s]} for s in statuses}
+
+
+def window_of(start_time: str | None, end_time: str | None) -> Window:
+    """The window that a query names. Raises `InvalidInput`."""
+    with within("query"):
+        return Window(instant(start_time, "start_time"), instant(end_time, "end_time"))
+
+
+def paging_of(page: str | None, page_size: str | None) -> Paging:
+    """The page that a query names. Raises `InvalidInput`."""
+    with within("query"):
+        return read_paging(page, page_size)
+
+
+async def sent_object(request: Request, *, required: bool = False) -> dict[str, Any]:
+    """The body as an object; an empty one is an empty object unless it is required. Raises `InvalidInput`."""
+    sent = await request.body()
+    with within("body"):
+        decoded = json_body.decode(sent) if sent.strip() or required else {}
+        return json_body.as_object(decoded)
+
+
+async def filter_body(request: Request) -> Any:
+    """The body of a list or summary; GET has none, and what it carries all the same is not read."""
+    sent = await request.body()
+    if request.method == "GET" or not sent.strip():
+        return None
+    with within("body"):
+        return json_body.decode(sent)
+
+
+async def condition_of(
+    request: Request, body: Any, table: FieldTable, field_names: Mapping[str, str]
+) -> Condition | None:
+    """The filters of a body as a condition on rows of the table, `None` where it has none. Raises `InvalidInput`."""
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    filters = respan_filters.read_filters(body, field_names, tools.limits.filters)
+    if filters is None:
+        return None
+    names = predicate.evaluators(filters)
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, names)
+    return compile_predicate(bind(filters, table, keys, tools.limits.filters), tenant_id)
+
+
+def listed(request: Request, count: int, paging: Paging, results: list[Any], body: Any = None) -> dict[str, Any]:
+    """A page of a list, with the addresses of its neighbours."""
+    filters = body.get("filters") if isinstance(body, dict) else None
+    return envelope(count, paging, results, str(request.url), filters)

@@ -1,0 +1,82 @@
+"""The order in which every keyed route checks a request: route, key, permission, size, decoding, content.
+
+FastAPI decodes a declared body before it runs dependencies, so the key and the body are seen to here, around it.
+"""
+
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from ..dialects import json_body
+from ..errors import Unauthenticated
+from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Permission, presented_key
+from .body import read_body
+from .failures import within
+from .resources import resources
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class TolerantRoute(APIRoute):
+    """A route that answers to every spelling of its path that clients use, and is described once.
+
+    With and without the slash at the end; with, without or with a doubled `/api` at the start. A redirect would do for
+    none of them: several clients follow none, or lose the body.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        pattern = self.path_regex.pattern.removeprefix("^").removesuffix("$").removesuffix("/")
+        if pattern.startswith("/api/"):
+            pattern = "(?:/api)*" + pattern.removeprefix("/api")
+        self.path_regex = re.compile(f"^{pattern}/?$")
+
+
+class KeyedRoute(TolerantRoute):
+    """A route for holders of a key. The handler finds the caller and the body of the request ready."""
+
+    key_headers: Sequence[str]
+    permission: Permission
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+        decodes = self.body_field is not None
+
+        async def checked(request: Request) -> Response:
+            tools = resources(request)
+            caller = await tools.keys.find(presented_key(request.headers, self.key_headers))
+            if caller is None:
+                raise Unauthenticated("This API key is not valid")
+            self.permission.check(caller)
+            request.state.caller = caller
+            with within("body"):
+                body = await read_body(request, tools.limits.body_bytes)
+                request._body = body
+                if decodes and body.strip():
+                    request._json = json_body.decode(body)
+            return await handle(request)
+
+        return checked
+
+
+class PareaRead(KeyedRoute):
+    key_headers = PAREA_HEADERS
+    permission = Permission.READ
+
+
+class PareaWrite(KeyedRoute):
+    key_headers = PAREA_HEADERS
+    permission = Permission.WRITE
+
+
+class RespanRead(KeyedRoute):
+    key_headers = RESPAN_HEADERS
+    permission = Permission.READ
+
+
+class RespanWrite(KeyedRoute):
+    key_headers = RESPAN_HEADERS
+    permission = Permission.WRITE

@@ -1,0 +1,36 @@
+"""Evaluators by whatever name a client knows them."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from sqlalchemy import any_, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..domain.values import is_clean
+from ..store.session import Kind, Timeouts, transaction
+from ..store.tables import ByBytes, evaluators
+
+
+async def find_keys(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, names: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """The keys of the evaluators that go by each name, as key, id, slug or name; names that none goes by are left out.
+
+    Raises `Unavailable`.
+    """
+    wanted = sorted(name for name in names if is_clean(name))
+    if not wanted:
+        return {}
+    columns = evaluators.c.key, evaluators.c.id, evaluators.c.slug, evaluators.c.name
+    one_of_them = any_(literal(wanted, ARRAY(ByBytes)))
+    statement = select(*columns).where(
+        evaluators.c.tenant_id == tenant_id, or_(*(column == one_of_them for column in columns))
+    )
+    async with transaction(engine, Kind.READ, timeouts) as tx:
+        rows = (await tx.connection.execute(statement)).all()
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for name in {*row} & set(wanted):
+            found[name].add(row.key)
+    return {name: frozenset(keys) for name, keys in found.items()}

@@ -1,0 +1,83 @@
+"""Experiments that match what a client looks for, newest first, in bounded pages."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..domain.values import clean, is_clean
+from ..store.session import Kind, Timeouts, transaction
+from ..store.tables import experiments, projects
+from .experiments import Experiment
+
+PAGE = 100
+
+Condition = ColumnElement[bool]
+_c = experiments.c
+_COLUMNS = [_c[name] for name in Experiment.__dataclass_fields__]
+_ZERO = literal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """All conditions hold; `None` and empty ones ask for nothing. Parts of names mind case.
+
+    An experiment that was never created goes by its id. Metadata is compared as text; null asks for its absence.
+    """
+
+    project_name: str | None = None
+    name_part: str | None = None
+    run_name_part: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+
+
+async def pages(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, wanted: Wanted, size: int = PAGE
+) -> AsyncGenerator[list[Experiment], None]:
+    """The tenant's experiments; the last page may be short or empty. Raises `Unavailable`."""
+    conditions = _conditions(tenant_id, wanted)
+    newest_first = select(*_COLUMNS).where(*conditions).order_by(_c.created_at.desc(), _c.key.desc()).limit(size)
+    statement = newest_first
+    while True:
+        async with transaction(engine, Kind.READ, timeouts) as tx:
+            found = [Experiment(*row) for row in await tx.connection.execute(statement)]
+        yield found
+        if len(found) < size:
+            return
+        last = literal(found[-1].created_at, _c.created_at.type), literal(found[-1].key)
+        statement = newest_first.where(tuple_(_c.created_at, _c.key) < tuple_(*last))
+
+
+def _conditions(tenant_id: int, wanted: Wanted) -> list[Condition]:
+    conditions: list[Condition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
+    if wanted.project_name is not None:
+        project = select(projects.c.id).where(
+            projects.c.tenant_id == tenant_id, projects.c.name == clean(wanted.project_name)
+        )
+        conditions.append(_c.project_id.in_(project))
+    if wanted.name_part:
+        conditions.append(_contains(func.coalesce(_c.name, _c.id), wanted.name_part))
+    if wanted.run_name_part:
+        conditions.append(_contains(func.coalesce(_c.run_name, ""), wanted.run_name_part))
+    conditions += [_has(key, value) for key, value in wanted.metadata.items()]
+    if wanted.ids:
+        conditions.append(_c.id.in_([i for i in wanted.ids if is_clean(i)]))
+    return conditions
+
+
+def _contains(text: ColumnElement[Any], part: str) -> Condition:
+    return func.strpos(text, clean(part)) > _ZERO
+
+
+def _has(key: str, value: Any) -> Condition:
+    as_text = _c.metadata.op("->>")(clean(key))
+    if value is None:
+        return as_text.is_(None)
+    if isinstance(value, dict | list):
+        return and_(_c.metadata.is_not(None), _c.metadata.op("->")(clean(key)) == literal(value, JSONB))
+    return as_text == clean(value if isinstance(value, str) else msgspec.json.encode(value).decode())

@@ -1,0 +1,150 @@
+"""The command line."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.progress import Progress
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from . import database, demo, serve
+from .catalog import keys
+from .database import StartError
+from .errors import SpanstatsError
+from .settings import Settings, SettingsError, load
+from .stats import maintenance
+from .store.session import Timeouts, create_engine
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Statistics of LLM experiments.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+rollups_app = typer.Typer(help="The cache behind the summaries.", no_args_is_help=True)
+app.add_typer(rollups_app, name="rollups")
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is told in one line each, with exit code 1."""
+    try:
+        app()
+    except SettingsError as error:
+        _fail(error.lines)
+    except (StartError, SpanstatsError) as error:
+        _fail([str(error)])
+
+
+def _fail(lines: list[str]) -> None:
+    for line in lines:
+        print(f"spanstats: {line}", file=sys.stderr)
+    sys.exit(1)
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer requests.")] = None,
+) -> None:
+    """Migrate the database and serve until stopped."""
+    given = {"host": host, "port": port, "workers": workers}
+    serve.run(load(**{name: value for name, value in given.items() if value is not None}))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    settings = load()
+    with database.opened(settings) as url:
+        database.migrate(url)
+    print("The schema is up to date.")
+
+
+@app.command("demo")
+def demo_command() -> None:
+    """Load a sample experiment in both dialects and print both answers of each."""
+    _on_database(demo.run)
+
+
+@keys_app.command("create")
+def create_key(
+    name: str,
+    tenant: Annotated[str, typer.Option(help="Whose key it is; made if there is none.")] = keys.DEFAULT_TENANT,
+    scope: Annotated[str, typer.Option(help="all, ingest or read")] = "all",
+) -> None:
+    """Make an API key and print it; it is not shown again."""
+    wanted = next((known for known in keys.SCOPES if known == scope), None)
+    if wanted is None:
+        raise StartError(f"--scope is one of {', '.join(keys.SCOPES)}")
+    print(_on_database(lambda engine: keys.create(engine, name, tenant, wanted)))
+
+
+@keys_app.command("list")
+def list_keys() -> None:
+    """List all API keys: id, tenant, name, scope, made, revoked."""
+    for key in _on_database(keys.list_keys):
+        revoked = f"revoked {_day(key.revoked_at)}" if key.revoked_at is not None else "active"
+        print(f"{key.id}\t{key.tenant}\t{key.name}\t{key.scope}\t{_day(key.created_at)}\t{revoked}")
+
+
+@keys_app.command("revoke")
+def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+    """Stop an API key; a running service knows within a second."""
+    _on_database(lambda engine: keys.revoke(engine, key_id))
+    print(f"Key {key_id} is revoked.")
+
+
+@rollups_app.command("rebuild")
+def rebuild_rollups() -> None:
+    """Make all rollups anew from the traces; answers stay exact meanwhile."""
+    _on_database(_rebuild)
+
+
+async def _rebuild(engine: AsyncEngine) -> None:
+    unbounded = Timeouts()
+    minutes = await maintenance.mark_everything(engine, unbounded)
+    with Progress() as progress:
+        task = progress.add_task("Rebuilding", total=minutes)
+        while taken := await maintenance.rebuild_marked(engine, unbounded, wait=True):
+            progress.advance(task, taken)
+    print(f"{minutes} minutes were rebuilt.")
+
+
+@rollups_app.command("check")
+def check_rollups() -> None:
+    """Compare the rollups with the traces; exit code 1 where they differ."""
+    found = _on_database(lambda engine: maintenance.mismatches(engine, Timeouts()))
+    if found:
+        raise StartError(f"{len(found)} rollups differ from their traces: run `spanstats rollups rebuild`")
+    print("The rollups equal the traces.")
+
+
+def _on_database(work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
+    settings = load()
+    with _migrated(settings) as url:
+        return asyncio.run(_with_engine(url, work))
+
+
+@contextmanager
+def _migrated(settings: Settings) -> Iterator[str]:
+    with database.opened(settings) as url:
+        database.check_schema(url)
+        yield url
+
+
+async def _with_engine(url: str, work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
+    engine = create_engine(url)
+    try:
+        return await work(engine)
+    finally:
+        await engine.dispose()
+
+
+def _day(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,111 @@
+"""The database that the commands work on: the one that the settings name, else the embedded server."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from alembic.util import CommandError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from .errors import Unavailable
+from .settings import Settings
+from .store import schema
+from .store.cluster import EmbeddedServerError
+from .store.embedded import EmbeddedServer
+from .store.session import Timeouts, create_engine, sqlstate, unavailable_because
+
+_RETRY_S = 0.5
+
+
+class StartError(Exception):
+    """The program cannot go on; the text is one line that says why and what to do."""
+
+
+@contextmanager
+def opened(settings: Settings, server: EmbeddedServer | None = None) -> Iterator[str]:
+    """The address of a database that takes connections; the embedded server is started, and stopped at the end.
+
+    Raises `StartError`.
+    """
+    try:
+        if settings.database_url is not None:
+            yield _answering(settings.database_url.get_secret_value(), settings)
+            return
+        server = server or EmbeddedServer(settings.data_dir)
+        server.start()
+        try:
+            yield server.url()
+        finally:
+            server.stop()
+    except (EmbeddedServerError, Unavailable) as error:
+        raise StartError(str(error)) from error
+    except PermissionError as error:
+        raise StartError(f"{error.filename}: {error.strerror}: choose another SPANSTATS_DATA_DIR") from error
+
+
+def migrate(url: str) -> None:
+    """Bring the schema up to date. Raises `StartError`."""
+    try:
+        schema.migrate(url)
+    except CommandError as error:
+        text = str(error)
+        if "locate revision" in text:
+            text = "the database has the schema of another version of spanstats: run that version, or a newer one"
+        raise StartError(text) from error
+    except (DBAPIError, OSError, asyncpg.PostgresError) as error:
+        if sqlstate(error) == "55P03":
+            raise StartError("the tables are in use by others: stop them, or try again later") from error
+        if sqlstate(error) == "42501":
+            raise StartError("this user of the database may not make tables: grant it CREATE on the schema") from error
+        if (reason := unavailable_because(error)) is None:
+            raise
+        raise StartError(f"cannot migrate: {reason}") from error
+
+
+def check_schema(url: str) -> None:
+    """Raises `StartError` where the schema is not the one that this program is written for."""
+
+    async def current() -> bool:
+        engine = create_engine(url)
+        try:
+            return await schema.is_current(engine, Timeouts())
+        finally:
+            await engine.dispose()
+
+    if not asyncio.run(current()):
+        raise StartError("the database's schema is not that of this version: run `spanstats migrate`")
+
+
+def _answering(url: str, settings: Settings) -> str:
+    deadline = time.monotonic() + settings.database_wait_s
+    while True:
+        reason, lasting = asyncio.run(_refusal(url, settings.connect_timeout_s))
+        if reason is None:
+            return url
+        if lasting or time.monotonic() > deadline:
+            raise StartError(f"the database at {_place(url)} cannot be used: {reason}: look at SPANSTATS_DATABASE_URL")
+        time.sleep(_RETRY_S)
+
+
+async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
+    """Why the database takes no connection, and whether waiting is in vain; the reason is `None` where it does."""
+    engine = create_engine(url, connect_timeout_s=timeout_s)
+    try:
+        async with engine.connect():
+            return None, False
+    except (OSError, TimeoutError) as error:
+        return getattr(error, "strerror", None) or "no answer", False
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        code = sqlstate(error) or ""
+        # Wrong password or user (28), no such database (3D), wrong options (no code at all).
+        return str(getattr(error, "orig", None) or error).splitlines()[0], not code.startswith(("08", "53", "57"))
+    finally:
+        await engine.dispose()
+
+
+def _place(url: str) -> str:
+    parsed = make_url(url)
+    return f"{parsed.host or parsed.query.get('host')}:{parsed.port or 5432}/{parsed.database}"

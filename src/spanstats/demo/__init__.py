@@ -1,0 +1,73 @@
+"""A sample experiment in both dialects, loaded through the code that serves, and both answers made readable."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..catalog import experiments, keys
+from ..dialects import otlp
+from ..dialects.parea.logs import read_log
+from ..dialects.parea.stats import stats_entry
+from ..dialects.respan.summary import summary_answer
+from ..domain.span import Span
+from ..ingest.commits import Committer
+from ..ingest.evaluators import Evaluators
+from ..ingest.pricing import Prices
+from ..ingest.transaction import Tools
+from ..stats.summary import summarize
+from ..stats.sums import Window
+from ..stats.traces import entry_pages
+from ..store.session import Timeouts
+from . import report, sample
+
+TIMEOUTS = Timeouts()
+
+
+async def run(engine: AsyncEngine, console: Console | None = None) -> None:
+    """Load the sample for the default tenant, as a new experiment in each dialect, and print both answers of each."""
+    console = console or Console()
+    tenant_id = await keys.tenant_id(engine, keys.DEFAULT_TENANT)
+    run_id, began = uuid4().hex[:24], datetime.now(UTC).replace(microsecond=0)
+    for name, experiment_id, batches in (
+        ("Parea", f"demo-parea-{run_id[:8]}", _parea(f"demo-parea-{run_id[:8]}", run_id[:8], began)),
+        ("Respan", f"demo-respan-{run_id[:8]}", _respan(f"demo-respan-{run_id[:8]}", run_id, began)),
+    ):
+        await _load(engine, console, tenant_id, name, list(batches))
+        await _show(engine, console, tenant_id, name, experiment_id)
+
+
+def _parea(experiment_id: str, run_id: str, began: datetime) -> Iterator[list[Span]]:
+    for body in sample.parea_logs(experiment_id, run_id, began):
+        yield [read_log(body)]
+
+
+def _respan(experiment_id: str, run_id: str, began: datetime) -> Iterator[list[Span]]:
+    for body in sample.otlp_requests(experiment_id, run_id, began):
+        yield otlp.read_json(body).spans
+
+
+async def _load(engine: AsyncEngine, console: Console, tenant_id: int, name: str, batches: list[list[Span]]) -> None:
+    committer = Committer(engine, TIMEOUTS, Tools(Prices().price, stats_entry, Evaluators()))
+    committer.start()
+    try:
+        with Progress(console=console) as progress:
+            for batch in progress.track(batches, description=f"Posting spans as {name}'s SDK does"):
+                await committer.submit(tenant_id, batch)
+    finally:
+        await committer.stop()
+
+
+async def _show(engine: AsyncEngine, console: Console, tenant_id: int, name: str, experiment_id: str) -> None:
+    experiment = await experiments.get(engine, TIMEOUTS, tenant_id, experiment_id)
+    pages = [page async for page in entry_pages(engine, TIMEOUTS, experiment.key)]
+    entries = msgspec.json.decode(f"[{','.join(pages)}]", type=list[dict[str, Any]])
+    report.show_traces(console, f"\n{name}: GET /api/parea/v1/experiment/{experiment_id}/stats", entries)
+    summary = await summarize(engine, TIMEOUTS, tenant_id, experiment.key, Window())
+    title = f"\n{name}: POST /api/v2/experiments/{experiment_id}/logs/summary/"
+    report.show_summary(console, title, summary_answer(summary))

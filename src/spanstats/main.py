@@ -1,0 +1,142 @@
+"""The composition root: settings become an application, its lifespan makes the tools that all requests share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware.gzip import GZipMiddleware
+
+from .api import failures, health, otlp, parea, respan, respan_spans
+from .api.authentication import KeyCache
+from .api.resources import Limits, Resources, State
+from .catalog import keys
+from .dialects.parea.stats import stats_entry
+from .filters.bind import Limits as FilterLimits
+from .ingest.commits import Committer, QueueLimits
+from .ingest.evaluators import Evaluators
+from .ingest.pricing import Prices
+from .ingest.transaction import Tools
+from .settings import Settings, load
+from .stats.maintenance import keep_warm
+from .store import schema
+from .store.session import Timeouts, create_engine
+
+# What is posted most is matched first.
+_ROUTERS = (
+    *(parea.write, otlp.write, respan.write, respan_spans.write),
+    *(parea.read, respan.read, respan_spans.read, health.router),
+)
+
+_GZIP_FROM_BYTES = 1024
+_GZIP_LEVEL = 5
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; without settings those of the environment hold. Raises `SettingsError`.
+
+    Starting it raises `NotReady` or `Unavailable` where the database is not fit to serve.
+    """
+    settings = settings or load()
+    app = FastAPI(
+        title="spanstats",
+        version=version("spanstats"),
+        description="Statistics of LLM experiments, in the dialects of Parea and Respan.",
+        lifespan=_lifespan(settings),
+        redirect_slashes=False,
+        # One description of a model, whether it is sent or answered.
+        separate_input_output_schemas=False,
+    )
+    # Not the server's root path: uvicorn would expect every proxy to strip it.
+    app.root_path = settings.root_path
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
+        )
+    failures.install(app)
+    for router in _ROUTERS:
+        # As they are: `include_router` would compile their paths anew, and match every request twice.
+        app.router.routes.extend(router.routes)
+    return app
+
+
+class NotReady(Exception):
+    """The database cannot be served from; the text is one line that says why and what to do."""
+
+
+def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
+        engine = _engine(settings)
+        try:
+            if not await schema.is_current(engine, timeouts):
+                raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
+            async with _committer(engine, timeouts, settings) as committer, _meanwhile(keep_warm(engine, timeouts)):
+                lookup = KeyCache(partial(keys.find, engine, timeouts=timeouts))
+                yield {"resources": Resources(engine, timeouts, committer, lookup, _limits(settings))}
+        finally:
+            await engine.dispose()
+
+    return lifespan
+
+
+def _engine(settings: Settings) -> AsyncEngine:
+    if settings.database_url is None:
+        raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
+    return create_engine(
+        settings.database_url.get_secret_value(),
+        settings.pool_size,
+        settings.connect_timeout_s,
+        settings.pool_timeout_s,
+    )
+
+
+@asynccontextmanager
+async def _committer(engine: AsyncEngine, timeouts: Timeouts, settings: Settings) -> AsyncIterator[Committer]:
+    """Writes what is queued before it ends."""
+    tools = Tools(Prices().price, stats_entry, Evaluators())
+    queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
+    committer = Committer(engine, timeouts, tools, queue)
+    committer.start()
+    try:
+        yield committer
+    finally:
+        await committer.stop()
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs endless work in the background of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def _background(engine: AsyncEngine, timeouts: Timeouts) -> AsyncIterator[None]:
+    """Keeps the rollups warm while the application runs."""
+    task = asyncio.create_task(keep_warm(engine, timeouts))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        body_bytes=settings.max_body_bytes,
+        spans=settings.max_spans_per_request,
+        stream_s=settings.stats_stream_timeout_s,
+        filters=FilterLimits(settings.max_filter_conditions, settings.max_filter_nesting, settings.max_filter_items),
+    )

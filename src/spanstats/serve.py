@@ -1,0 +1,196 @@
+"""The parent of the service: it alone starts, watches and stops the embedded server, and runs the workers."""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from . import database, logs
+from .catalog import keys
+from .database import StartError
+from .main import create_app
+from .settings import PREFIX, Settings, load
+from .store.cluster import EmbeddedServerError
+from .store.embedded import EmbeddedServer
+from .store.session import create_engine
+from .welcome import Key, welcome
+
+logger = logging.getLogger(__name__)
+
+_WATCH_S = 0.5
+# Longer than clients and proxies keep an idle connection, so that theirs is the one that ends it.
+_KEEP_ALIVE_S = 75
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `StartError`, and `SystemExit` where a worker cannot start."""
+    logs.configure(settings.log_level, settings.log_format)
+    _exit_on_signals()
+    with _bound(settings.host, settings.port) as listener:
+        server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
+        if server is not None:
+            _claim(server)
+        with database.opened(settings, server) as url:
+            database.migrate(url)
+            os.environ[PREFIX + "DATABASE_URL"] = url
+            key = asyncio.run(_first_key(settings, url))
+            with _watched(server):
+                _listen(listener, settings)
+                print(welcome(settings, listener.getsockname()[1], key), flush=True)
+                _serve(listener, settings)
+
+
+def application() -> FastAPI:
+    """The application of one worker, which drains and ends when its parent is gone."""
+    settings = load()
+    logs.configure(settings.log_level, settings.log_format)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return create_app(settings)
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _serve(listener: socket.socket, settings: Settings) -> None:
+    config = uvicorn.Config(
+        "spanstats.serve:application",
+        factory=True,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(settings.grace_period_s) or 1,
+        timeout_worker_healthcheck=30,
+    )
+    if settings.workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+        return
+    workers = Multiprocess(config, sockets=[listener])
+    workers.run()
+    if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes):
+        sys.exit(STARTUP_FAILURE)
+
+
+def _exit_on_signals() -> None:
+    """Leave through the `finally` blocks, also while starting; uvicorn raises its signals again when it has drained."""
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        # From here on there is only the database to stop: no second signal may cut that short.
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, signal.SIG_IGN)
+        sys.exit(0)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, leave)
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+        listener = socket.socket(family, kind)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise _not_ours(host, port, error) from error
+    with listener:
+        yield listener
+
+
+def _listen(listener: socket.socket, settings: Settings) -> None:
+    # Only now: until then nobody's request waits here for a database that is still starting.
+    try:
+        listener.listen(2048)
+    except OSError as error:
+        raise _not_ours(settings.host, settings.port, error) from error
+
+
+def _not_ours(host: str, port: int, error: OSError) -> StartError:
+    return StartError(f"cannot listen on {host} port {port} ({error.strerror}): choose another with --host or --port")
+
+
+def _claim(server: EmbeddedServer) -> None:
+    try:
+        server.claim()
+    except (EmbeddedServerError, OSError) as error:
+        raise StartError(str(error)) from error
+
+
+@contextmanager
+def _watched(server: EmbeddedServer | None) -> Iterator[None]:
+    """Start the embedded server again whenever it dies."""
+    if server is None:
+        yield
+        return
+    done = threading.Event()
+    watch = threading.Thread(target=_watch, args=(server, done), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watch.join()
+
+
+def _watch(server: EmbeddedServer, done: threading.Event) -> None:
+    while not done.wait(_WATCH_S):
+        if server.alive():
+            continue
+        logger.warning("PostgreSQL is gone, starting it again")
+        try:
+            server.start()
+            logger.warning("PostgreSQL is back")
+        except (EmbeddedServerError, OSError) as error:
+            # Whatever stands in the way (a full disk) may go; until then requests are answered with 503.
+            logger.error("%s", error)
+
+
+async def _first_key(settings: Settings, url: str) -> Key:
+    """The key that the settings name, the one that an earlier start made, or a new one where there is none at all."""
+    engine = create_engine(url)
+    file = settings.data_dir.expanduser().resolve() / "api_key"
+    try:
+        if settings.api_key is not None:
+            plain, place = settings.api_key.get_secret_value(), None
+        elif file.exists():
+            plain, place = file.read_text().strip(), file
+        elif await keys.list_keys(engine):
+            return Key(None, None, usable=True)
+        else:
+            plain, place = _keep(keys.generate(), file), None
+            await keys.ensure(engine, plain)
+            return Key(plain, file, usable=True)
+        await keys.ensure(engine, plain)
+        return Key(None, place, usable=await keys.find(engine, plain) is not None)
+    finally:
+        await engine.dispose()
+
+
+def _keep(plain: str, file: Path) -> str:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
+        out.write(plain + "\n")
+    return plain

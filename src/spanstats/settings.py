@@ -1,0 +1,137 @@
+"""Settings: environment variables with the prefix SPANSTATS_, read by composition root and command line alone."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+PREFIX = "SPANSTATS_"
+MEBIBYTE = 1024 * 1024
+
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class SettingsError(Exception):
+    """Some settings are wrong: one line each, naming the variable."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class Settings(BaseSettings):
+    """All settings; the descriptions are the documentation."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL, as `postgresql://user:password@host:port/name`. Unset: the embedded server."
+    )
+    data_dir: Path = Field(Path(".spanstats"), description="Where the embedded server and a generated key are kept.")
+    api_key: SecretStr | None = Field(
+        None, description="A key made to exist at start, of tenant `default`. Unset: one is generated once."
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=256, description="Processes that answer requests.")
+    root_path: str = Field("", description="Path under which a proxy serves this service, such as `/spanstats`.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose web pages may call the service, separated by commas; `*` for all."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="A line of text or a JSON object for each event.")
+    grace_period_s: Seconds = Field(30, description="Seconds that requests have to finish after a stop signal.")
+
+    pool_size: int = Field(10, ge=2, le=1000, description="Database connections of each worker.")
+    pool_timeout_s: Seconds = Field(5, description="Seconds a request waits for a free connection, then 503.")
+    connect_timeout_s: Seconds = Field(5, description="Seconds to connect to the database.")
+    database_wait_s: Seconds = Field(
+        60, description="Seconds that the start waits for a database that is not there yet."
+    )
+    read_timeout_s: Seconds = Field(10, description="Seconds that one statement of a read may take.")
+    write_timeout_s: Seconds = Field(10, description="Seconds that one statement of a write may take.")
+    stats_stream_timeout_s: Seconds = Field(60, description="Seconds that a streamed stats answer may take in all.")
+
+    max_body_bytes: Count = Field(20 * MEBIBYTE, description="Largest body, compressed and decompressed (413).")
+    max_spans_per_request: Count = Field(10_000, description="Most spans in one request (413).")
+    queue_spans: Count = Field(20_000, description="Spans that may wait to be written, per worker.")
+    queue_bytes: Count = Field(64 * MEBIBYTE, description="Bytes of requests that may wait to be written, per worker.")
+    queue_wait_s: Seconds = Field(5, description="Seconds a request waits for room in the queue, then 503.")
+    max_filter_conditions: Count = Field(100, description="Most conditions in a filter (400).")
+    max_filter_nesting: Count = Field(5, description="Most levels of bundles in a filter (400).")
+    max_filter_items: Count = Field(1_000, description="Most items in one list of a filter (400).")
+
+    @field_validator("database_url")
+    @classmethod
+    def _for_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(_asyncpg_url(value.get_secret_value()))
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not all("!" <= c <= "~" for c in value.get_secret_value()):
+            raise ValueError("must be printable ASCII without spaces")
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("root_path")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if value and not value.startswith("/"):
+            raise ValueError("must begin with /")
+        return value.rstrip("/")
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process's environment, `given` ones before them. Raises `SettingsError`."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(
+            [
+                f"{_variable(e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors(include_url=False)
+            ]
+        ) from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return PREFIX + str(location[0]).upper()
+
+
+# libpq's names of what asyncpg calls otherwise.
+_RENAMED = {"sslmode": "ssl", "connect_timeout": "timeout"}
+_KNOWN = frozenset({"host", "port", "ssl", "prepared_statement_cache_size"})
+
+
+def _asyncpg_url(text: str) -> str:
+    """The address in SQLAlchemy's form for asyncpg. Raises `ValueError`; its text holds no part of the address."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("is not an address like postgresql://user:password@host:5432/name") from None
+    if url.drivername not in ("postgres", "postgresql", "postgresql+asyncpg"):
+        raise ValueError("must begin with postgresql://")
+    if not url.database:
+        raise ValueError("names no database: put /name at its end")
+    return _with_asyncpg_options(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+def _with_asyncpg_options(url: URL) -> URL:
+    options = {_RENAMED.get(name, name): value for name, value in url.query.items()}
+    # The service sets its own.
+    for name in ("timeout", "application_name"):
+        options.pop(name, None)
+    unknown = sorted(options.keys() - _KNOWN)
+    if unknown:
+        raise ValueError(f"has options that are not supported: {', '.join(unknown)}")
+    return url.set(query=options)

@@ -1,0 +1,107 @@
+"""Whatever is sent, the answer is never a fault of the service, and always readable."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spanstats.dialects.parea import bodies
+
+pytestmark = pytest.mark.anyio
+
+ODD = [
+    *("", "\0", "\ud800", "e", "NaN", "1e999", "true", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "x" * 300),
+    *(0, -1, 2**31, 2**63, 10**400, 0.5, 1e308, 5e-324, True, False, None),
+]
+ATOMS = st.sampled_from(ODD) | st.text(max_size=5) | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+NAMES = sorted(
+    {*bodies.TRACE_LOG["properties"], "field_name_to_value_map", "id", "child_runs", "outputs", "run_type"}
+    | {"name", "run_name", "project_uuid", "status", "dataset_level_stats", "score", "reason", "is_public"}
+    | {
+        "filters",
+        "operator",
+        "field",
+        "value",
+        "connector",
+        "filter_params",
+        "cost",
+        "latency",
+        "metadata__k",
+        "scores__q",
+    }
+    | {"resourceSpans", "scopeSpans", "spans", "traceId", "spanId", "attributes", "key", "stringValue", "intValue"}
+    | {"data", "trace_unique_id", "span_unique_id", "timestamp", "usage", "prompt_tokens"}
+)
+VALUES = st.recursive(
+    ATOMS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=12,
+)
+LOGS = st.fixed_dictionaries(
+    {"trace_id": st.sampled_from(["a", "b"]), "start_timestamp": st.just("2026-01-01")},
+    optional={name: VALUES for name in bodies.TRACE_LOG["properties"] if name not in ("trace_id", "start_timestamp")},
+)
+FLAT = st.lists(
+    st.fixed_dictionaries(
+        {"trace_unique_id": st.just("a"), "span_unique_id": st.sampled_from(["s", "t"])},
+        optional=dict.fromkeys(("metadata", "cost", "usage", "timestamp", "start_time", "latency", "model"), VALUES),
+    ),
+    max_size=2,
+)
+CONDITION = st.dictionaries(
+    st.sampled_from(["status", "cost", "model", "metadata__k", "scores__q", "start_time", "trace_id", "input"]),
+    st.fixed_dictionaries(
+        {"operator": st.sampled_from(["", "not", "gt", "contains", "in", "empty", "isnull", "endswith", "ilike"])},
+        optional={"value": VALUES},
+    ),
+    max_size=2,
+)
+REQUESTS = st.one_of(
+    st.tuples(st.just("POST /api/parea/v1/trace_log"), LOGS | VALUES),
+    st.tuples(st.just("PUT /api/parea/v1/trace_log"), VALUES),
+    st.tuples(
+        st.just("PUT /api/parea/v1/trace_log"),
+        st.fixed_dictionaries(
+            {"trace_id": st.just("a"), "field_name_to_value_map": st.dictionaries(st.sampled_from(NAMES), VALUES)}
+        ),
+    ),
+    st.tuples(
+        st.sampled_from(
+            [
+                "POST /api/parea/v1/trace_log/langchain",
+                "POST /api/parea/v1/project",
+                "POST /api/parea/v1/experiment",
+                "POST /api/parea/v1/experiment/e/finished",
+                "POST /api/v1/traces",
+                "POST /api/v2/experiments/e/logs/summary/",
+            ]
+        ),
+        VALUES,
+    ),
+    st.tuples(st.just("POST /api/v1/traces/ingest"), FLAT | VALUES),
+    st.tuples(
+        st.just("POST /api/v2/experiments/e/logs/summary/"), st.fixed_dictionaries({"filters": CONDITION | VALUES})
+    ),
+)
+
+
+@given(st.lists(REQUESTS, min_size=1, max_size=3))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_no_request_is_a_fault(client: httpx.AsyncClient, requests: list[tuple[str, Any]]) -> None:
+    for route, body in [*requests, ("GET /api/parea/v1/experiment/e/stats", None)]:
+        method, path = route.split()
+        content = b"" if body is None else json.dumps(body).encode()
+        answer = await client.request(method, path, content=content)
+        assert answer.status_code in (200, 400, 404, 422), (route, body, answer.text)
+        json.loads(answer.content.decode())
+
+
+@given(st.sampled_from(["/api/parea/v1/trace_log", "/api/v1/traces", "/api/v1/traces/ingest"]), st.binary(max_size=60))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_no_bytes_are_a_fault(client: httpx.AsyncClient, path: str, content: bytes) -> None:
+    for kind in ("application/json", "application/x-protobuf"):
+        answer = await client.post(path, content=content, headers={"content-type": kind})
+        assert answer.status_code in (200, 400, 422), (path, content, answer.content)

@@ -1,0 +1,99 @@
+"""A database that cannot be reached: every route says so in the same way, and serves again once it is back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from sqlalchemy.engine import URL, make_url
+
+from .conftest import MakeClient
+
+pytestmark = pytest.mark.anyio
+
+LOG = {"trace_id": "t", "start_timestamp": "2026-01-01T00:00:00Z"}
+
+
+class Gate:
+    """A door in front of the server: closed, it drops all connections and refuses new ones."""
+
+    def __init__(self, target: URL) -> None:
+        self._target = target
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._carry(reader, writer)))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        directory = self._target.query.get("host")
+        if directory:
+            to_server = await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.5432")
+        else:
+            to_server = await asyncio.open_connection(self._target.host, self._target.port or 5432)
+        try:
+            await asyncio.gather(_pump(reader, to_server[1]), _pump(to_server[0], writer))
+        finally:
+            for end in (writer, to_server[1]):
+                end.transport.abort()
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        sink.write(data)
+        await sink.drain()
+    sink.close()
+
+
+@asynccontextmanager
+async def gate_to(database_url: str) -> AsyncIterator[tuple[Gate, str]]:
+    """An open gate, and the database's address through it."""
+    target = make_url(database_url)
+    gate = Gate(target)
+    await gate.open()
+    through = target.set(host="127.0.0.1", port=gate.port).difference_update_query(["host"])
+    try:
+        yield gate, through.render_as_string(hide_password=False)
+    finally:
+        await gate.close()
+
+
+async def every_route(client: httpx.AsyncClient) -> list[httpx.Response]:
+    return [
+        await client.get("/api/parea/v1/experiment/e/stats"),
+        await client.post("/api/parea/v1/trace_log", json=LOG),
+        await client.put("/api/parea/v1/trace_log", json={"trace_id": "t", "field_name_to_value_map": {"cost": 1}}),
+        await client.post("/api/parea/v1/project", json={}),
+        await client.post("/api/parea/v1/experiment", json={"name": "e"}),
+        await client.post("/api/parea/v1/experiment/e/finished"),
+        await client.get("/api/v2/experiments/e/logs/summary/"),
+        await client.post("/api/v1/traces/ingest", json=[{"trace_unique_id": "t", "span_unique_id": "s"}]),
+        await client.get("/readyz"),
+    ]
+
+
+async def test_an_outage_is_503_with_a_time_to_come_back_and_ends(make_client: MakeClient, database_url: str) -> None:
+    async with gate_to(database_url) as (gate, through):
+        client = await make_client(database_url=through)
+        assert {answer.status_code for answer in await every_route(client)} == {200, 404}
+        await gate.close()
+        for answer in await every_route(client):
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) >= 1
+        assert (await client.get("/healthz")).status_code == 200
+        await gate.open()
+        assert {answer.status_code for answer in await every_route(client)} == {200, 404}

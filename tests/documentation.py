@@ -1,0 +1,29 @@
+"""What the README says and the program knows, in one form."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from spanstats.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def settings_table() -> str:
+    """The table of all settings as the README shows it."""
+    rows = [
+        f"| `{PREFIX}{n.upper()}` | {_shown(f.default)} | {f.description} |" for n, f in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def _shown(default: Any) -> str:
+    if default is None or default == "" or default == () or isinstance(default, SecretStr):
+        return ""
+    return f"`{default:,}`" if isinstance(default, int) and default >= 10_000 else f"`{default}`"
+
+
+def snippet(path: Path) -> str:
+    """A client's snippet as the README shows it: without the list of its packages."""
+    return path.read_text().split("# ///\n")[-1].strip()

@@ -1,0 +1,278 @@
+"""The command line as its users meet it: real processes, real signals."""
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run_sql
+
+SPANSTATS = (sys.executable, "-m", "spanstats")
+PATIENCE_S = 60
+
+
+@dataclass
+class Service:
+    """A running `spanstats serve`; its output is in the files `out` and `err` of `place`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    place: Path
+
+    @property
+    def out(self) -> str:
+        return (self.place / "out").read_text()
+
+    @property
+    def err(self) -> str:
+        return (self.place / "err").read_text()
+
+    def status(self, path: str, key: str | None = None) -> int:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", headers={"x-api-key": key} if key else {}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError:
+            return 0
+
+    def wait_for(self, path: str, status: int) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := self.status(path)) != status:
+            assert self.process.poll() is None, self.err
+            assert time.monotonic() < deadline, f"{path} answers {found}\n{self.err}"
+            time.sleep(0.1)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE_S)
+
+
+Start = Callable[..., Service]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Variables of a process that keeps its data in the test's own directory."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SPANSTATS_")}
+    return clean | {"SPANSTATS_DATA_DIR": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Starts services, and stops those that are left."""
+    running: list[Service] = []
+
+    def begin(**variables: str) -> Service:
+        place = tmp_path / f"service{len(running)}"
+        place.mkdir()
+        port = free_port()
+        with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [*SPANSTATS, "serve", "--port", str(port)], env=environment | variables, stdout=out, stderr=err
+            )
+        running.append(Service(process, port, place))
+        return running[-1]
+
+    yield begin
+    for service in running:
+        if service.process.poll() is None:
+            service.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SPANSTATS, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 1
+    assert done.stderr.startswith("spanstats: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def data(environment: dict[str, str]) -> Path:
+    return Path(environment["SPANSTATS_DATA_DIR"])
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_starts_answers_and_stops_cleanly(start: Start, environment: dict[str, str], workers: str) -> None:
+    service = start(SPANSTATS_WORKERS=workers)
+    service.wait_for("/readyz", 200)
+    [key] = re.findall(r"API key\s+(sps_\S+)", service.out)
+    file = data(environment) / "api_key"
+    assert file.read_text().strip() == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert f"http://127.0.0.1:{service.port}" in service.out
+    assert service.status("/api/parea/v1/experiment/none/stats", key) == 404
+    assert service.status("/api/parea/v1/experiment/none/stats", key + "x") == 401
+    assert service.stop() == 0
+    assert not (data(environment) / "postgres" / "postmaster.pid").exists()
+
+
+def test_the_printed_requests_work_as_they_are(start: Start) -> None:
+    service = start()
+    service.wait_for("/readyz", 200)
+    commands = re.findall(r"curl .*", service.out)
+    answers = [subprocess.run(["/bin/sh", "-c", f"{c} -sS"], capture_output=True, check=True).stdout for c in commands]
+    [trace] = json.loads(answers[-1])["parent_trace_stats"]
+    assert trace["cost"] == 0.01
+
+
+def test_the_second_start_says_where_the_key_is_and_does_not_print_it(
+    start: Start, environment: dict[str, str]
+) -> None:
+    first = start()
+    first.wait_for("/readyz", 200)
+    assert first.stop(signal.SIGINT) == 0
+    second = start()
+    second.wait_for("/readyz", 200)
+    key = (data(environment) / "api_key").read_text().strip()
+    assert key not in second.out
+    assert str(data(environment) / "api_key") in second.out
+    assert second.status("/api/parea/v1/experiment/none/stats", key) == 404
+
+
+def test_a_configured_key_works_and_none_is_made(start: Start, environment: dict[str, str]) -> None:
+    service = start(SPANSTATS_API_KEY="my-own-key")
+    service.wait_for("/readyz", 200)
+    assert service.status("/api/parea/v1/experiment/none/stats", "my-own-key") == 404
+    assert not (data(environment) / "api_key").exists()
+    assert "my-own-key" not in service.out + service.err
+
+
+def test_a_database_server_that_dies_is_started_again(start: Start, environment: dict[str, str]) -> None:
+    service = start()
+    service.wait_for("/readyz", 200)
+    file = data(environment) / "postgres" / "postmaster.pid"
+    before = int(file.read_text().split()[0])
+    os.kill(before, signal.SIGKILL)
+    service.wait_for("/readyz", 503)
+    service.wait_for("/readyz", 200)
+    assert int(file.read_text().split()[0]) != before
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_killed_service_starts_again_on_the_same_port(
+    start: Start, environment: dict[str, str], workers: str
+) -> None:
+    first = start(SPANSTATS_WORKERS=workers)
+    first.wait_for("/readyz", 200)
+    first.stop(signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE_S
+    while first.status("/healthz"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    environment["SPANSTATS_PORT"] = str(first.port)
+    second = start()
+    second.wait_for("/readyz", 200)
+    assert second.stop() == 0
+    assert not (data(environment) / "postgres" / "postmaster.pid").exists()
+
+
+def test_keys_are_made_listed_and_revoked_beside_a_running_service(start: Start, environment: dict[str, str]) -> None:
+    service = start()
+    service.wait_for("/readyz", 200)
+    key = run(environment, "keys", "create", "ci", "--tenant", "acme", "--scope", "read").stdout.strip()
+    assert service.status("/api/parea/v1/experiment/none/stats", key) == 404
+    [line] = [line for line in run(environment, "keys", "list").stdout.splitlines() if "\tacme\tci\tread\t" in line]
+    assert run(environment, "keys", "revoke", line.split("\t")[0]).returncode == 0
+    time.sleep(1.1)
+    assert service.status("/api/parea/v1/experiment/none/stats", key) == 401
+    assert service.status("/readyz") == 200
+
+
+def test_a_second_service_on_the_same_data_is_refused(start: Start, environment: dict[str, str]) -> None:
+    service = start()
+    service.wait_for("/readyz", 200)
+    assert_one_line(run(environment, "serve", "--port", "0"), "another spanstats", "SPANSTATS_DATA_DIR")
+    assert service.status("/readyz") == 200
+
+
+def test_a_port_in_use_is_told_before_anything_is_started(environment: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert_one_line(run(environment, "serve", "--port", str(port)), str(port), "--port")
+    assert not data(environment).exists()
+
+
+def test_wrong_settings_are_told_in_one_line(environment: dict[str, str]) -> None:
+    environment["SPANSTATS_WORKERS"] = "many"
+    assert_one_line(run(environment, "serve"), "SPANSTATS_WORKERS")
+    assert_one_line(run(environment, "keys", "list"), "SPANSTATS_WORKERS")
+
+
+def test_a_wrong_option_is_told_like_a_wrong_setting(environment: dict[str, str]) -> None:
+    assert_one_line(run(environment, "serve", "--port", "70000"), "SPANSTATS_PORT")
+
+
+def test_a_database_that_never_answers_is_given_up_on(environment: dict[str, str]) -> None:
+    environment["SPANSTATS_DATABASE_URL"] = f"postgresql://u:hunter2@127.0.0.1:{free_port()}/d"
+    environment["SPANSTATS_DATABASE_WAIT_S"] = "1"
+    done = run(environment, "migrate")
+    assert_one_line(done, "127.0.0.1", "SPANSTATS_DATABASE_URL")
+    assert "hunter2" not in done.stderr
+
+
+def test_a_database_that_does_not_exist_is_not_waited_for(environment: dict[str, str], server_url: str) -> None:
+    environment["SPANSTATS_DATABASE_URL"] = server_url.replace("/postgres?", "/no_such?")
+    began = time.monotonic()
+    assert_one_line(run(environment, "migrate"), "no_such")
+    assert time.monotonic() - began < 30
+
+
+def test_a_named_database_is_migrated_then_keys_can_be_made(
+    environment: dict[str, str], empty_database_url: str
+) -> None:
+    environment["SPANSTATS_DATABASE_URL"] = empty_database_url
+    assert_one_line(run(environment, "keys", "create", "ci"), "spanstats migrate")
+    for _ in range(2):
+        assert run(environment, "migrate").returncode == 0
+    assert run(environment, "keys", "create", "ci").stdout.startswith("sps_")
+    assert not data(environment).exists()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(environment: dict[str, str], database_url: str) -> None:
+    run_sql(database_url, "UPDATE alembic_version SET version_num = '99990101'")
+    environment["SPANSTATS_DATABASE_URL"] = database_url
+    assert_one_line(run(environment, "serve", "--port", "0"), "another version")
+
+
+def test_two_replicas_may_start_on_one_empty_database_at_once(start: Start, empty_database_url: str) -> None:
+    replicas = [start(SPANSTATS_DATABASE_URL=empty_database_url, SPANSTATS_API_KEY="shared") for _ in range(2)]
+    for service in replicas:
+        service.wait_for("/readyz", 200)
+        assert service.status("/api/parea/v1/experiment/none/stats", "shared") == 404
+    assert [service.stop() for service in replicas] == [0, 0]
+
+
+def test_a_scope_that_is_none_is_refused(environment: dict[str, str]) -> None:
+    assert_one_line(run(environment, "keys", "create", "ci", "--scope", "write"), "--scope")

@@ -1,0 +1,30 @@
+"""The README shows what is there."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from .documentation import ROOT, settings_table, snippet
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_settings_table_is_that_of_the_program() -> None:
+    assert settings_table() in README
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "clients/snippets").glob("*.py")), ids=lambda p: p.stem)
+def test_every_tested_snippet_is_shown_as_it_is(path) -> None:
+    assert f"```python\n{snippet(path)}\n```" in README
+
+
+def test_every_make_target_and_command_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z]+)", README)) - {"install"} <= targets
+    for command in sorted(set(re.findall(r"spanstats ((?:keys |rollups )?[a-z]+)", README))):
+        shown = subprocess.run(
+            [sys.executable, "-m", "spanstats", *command.split(), "--help"], capture_output=True, text=True, check=False
+        )
+        assert shown.returncode == 0, command

@@ -1,0 +1,76 @@
+"""Settings come from the environment, and wrong ones are told by name."""
+
+from pathlib import Path
+
+import pytest
+
+import spanstats
+from spanstats.settings import Settings, SettingsError, load
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_every_usual_form_of_address_is_taken(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv(
+        "SPANSTATS_DATABASE_URL", f"{scheme}://me:p%40ss@db:6543/spans?sslmode=require&connect_timeout=3"
+    )
+    url = load().database_url
+    assert url is not None
+    assert url.get_secret_value() == "postgresql+asyncpg://me:p%40ss@db:6543/spans?ssl=require"
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"SPANSTATS_{name.upper()}", "")
+    assert load() == Settings.model_construct()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("PORT", "http", "integer"),
+        ("PORT", "65536", "65535"),
+        ("WORKERS", "0", "greater"),
+        ("READ_TIMEOUT_S", "nan", "finite|less|greater"),
+        ("LOG_LEVEL", "loud", "debug"),
+        ("DATABASE_URL", "mysql://u:hunter2@h/d", "postgresql://"),
+        ("DATABASE_URL", "postgresql://u:hunter2@h", "names no database"),
+        ("DATABASE_URL", "hunter2", "not an address"),
+        ("DATABASE_URL", "postgresql://u:hunter2@h/d?sslrootcert=x", "sslrootcert"),
+        ("API_KEY", "hunter2 with spaces", "printable"),
+        ("ROOT_PATH", "spanstats", "begin with /"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, why: str
+) -> None:
+    monkeypatch.setenv(f"SPANSTATS_{name}", value)
+    with pytest.raises(SettingsError, match=why) as failure:
+        load()
+    [line] = failure.value.lines
+    assert line.startswith(f"SPANSTATS_{name}: ")
+    assert "\n" not in line
+    assert "hunter2" not in line
+
+
+def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANSTATS_API_KEY", "hunter2")
+    monkeypatch.setenv("SPANSTATS_DATABASE_URL", "postgresql://u:hunter2@h/d")
+    assert "hunter2" not in repr(load())
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANSTATS_CORS_ORIGINS", "https://a.example, https://b.example,")
+    assert load().cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANSTATS_PORT", "1")
+    assert load(port=2).port == 2
+
+
+def test_every_setting_is_described_and_used() -> None:
+    package = Path(spanstats.__file__).parent
+    code = "".join(file.read_text() for file in package.glob("*.py") if file.name != "settings.py")
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert f"settings.{name}" in code, f"{name} is read nowhere"
