@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.gzip import GZipMiddleware
 
-from .api import failures, health, otlp, parea, respan, respan_spans
+from .api import failures, health, otlp, parea, parea_datasets, parea_reading, respan, respan_scores, respan_spans
 from .api.authentication import KeyCache
 from .api.resources import Limits, Resources, State
 from .catalog import keys
@@ -28,8 +28,9 @@ from .store.session import Timeouts, create_engine
 
 # What is posted most is matched first.
 _ROUTERS = (
-    *(parea.write, otlp.write, respan.write, respan_spans.write),
-    *(parea.read, respan.read, respan_spans.read, health.router),
+    *(parea.write, otlp.write, respan.write, respan_spans.write, respan_scores.write),
+    *(parea.read, respan.read, respan_spans.read, respan_scores.read, health.router),
+    *(parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 
 _GZIP_FROM_BYTES = 1024

@@ -70,12 +70,14 @@ STATUSES = frozenset({"status"})
 
 def earliest_first(spans: Sequence[Span]) -> list[Span]:
     """The trace's root, then its other spans by start and id."""
-    return sorted(spans, key=lambda s: (s.parent_id is not None, s.start_us, s.span_id))
+    ordered = sorted(spans, key=lambda s: (s.start_us, s.span_id))
+    root = root_of(spans)
+    return sorted(ordered, key=lambda s: s is not root)
 
 
 def root_of(spans: Sequence[Span]) -> Span | None:
-    first = earliest_first(spans)[0]
-    return first if first.parent_id is None else None
+    roots = [s for s in spans if s.parent_id is None]
+    return min(roots, key=lambda s: (s.start_us, s.span_id), default=None)
 
 
 def first_of(spans: Sequence[Span], get: Getter) -> Any:

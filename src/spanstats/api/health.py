@@ -26,3 +26,8 @@ async def readyz(request: Request) -> Response:
     if not await schema.is_current(tools.engine, tools.timeouts):
         raise Unavailable("the schema of the database is not the one that this version is written for")
     return json_answer({"status": "ready"})
+
+
+@router.get("/api/parea/v1/", summary="Parea's health check", description="The process is alive; needs no key.")
+async def parea_health() -> dict[str, str]:
+    return {"status": "ok"}

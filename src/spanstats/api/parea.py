@@ -1,12 +1,14 @@
 """Parea's API, below `/api/parea/v1`: what its SDKs post, and the stats that they and their users read."""
 
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
 from ..catalog import experiments, projects
 from ..catalog.experiments import Experiment, NewRun
-from ..dialects.parea import bodies, langchain, logs, patches
+from ..dialects.parea import bodies, feedback, langchain, logs, patches
+from ..dialects.parea.reading_schema import FeedbackRequest
 from ..dialects.parea.schema import (
     ErrorMessage,
     ExperimentAnswer,
@@ -70,6 +72,17 @@ async def log_langchain_run(request: Request) -> Response:
         spans = langchain.read_run(sent)
     await tools.committer.submit(caller(request).tenant_id, spans, len(sent))
     return null_answer()
+
+
+@write.post(
+    "/feedback",
+    description="Notes what a user thought of a log, which may come later; the last word counts. It is no score.",
+    responses=errors(401, 403, 503),
+)
+async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
+    with within("body"):
+        span_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
+    await resources(request).committer.patch(caller(request).tenant_id, span_id, fields)
 
 
 @write.post(

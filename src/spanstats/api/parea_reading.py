@@ -148,9 +148,7 @@ async def get_trace_log(request: Request, trace_id: str) -> Response:
     return Response(trees.encode_tree(*found, experiment_ids), media_type=JSON)
 
 
-async def _experiment_forest(
-    tools: Resources, tenant_id: int, where: Sequence[Condition]
-) -> AsyncGenerator[str, None]:
+async def _experiment_forest(tools: Resources, tenant_id: int, where: Sequence[Condition]) -> AsyncGenerator[str, None]:
     async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
         async for piece in _forest(tx, tenant_id, where):
             yield piece

@@ -8,7 +8,7 @@ from ..catalog import experiments
 from ..dialects.respan import flat
 from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
 from ..dialects.respan.summary import SummaryAnswer, summary_answer
-from ..dialects.respan_filters import LOG_FIELD_NAMES
+from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..errors import InvalidInput
 from ..filters.trace_fields import TRACES
 from ..stats.summary import summarize

@@ -1,9 +1,10 @@
 """Projects: made to exist by being asked for."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -48,5 +49,5 @@ async def find(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, name: st
     return _project(row, was_created=False) if row else None
 
 
-def _project(row: Row[tuple[str, str, int]], was_created: bool) -> Project:
+def _project(row: Any, was_created: bool) -> Project:
     return Project(row.id, row.name, row.created_at, was_created)

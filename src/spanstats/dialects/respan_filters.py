@@ -17,7 +17,15 @@ from ..errors import Location, invalid
 from ..filters.bind import DEFAULT_LIMITS, Limits
 from ..filters.operators import OPERATORS, Arity, Operator
 from ..filters.predicate import SCORES, Condition, Connector, Group
-from .respan_filter_names import KEYED_PREFIXES, LOG_FIELD_NAMES, OPERATOR_NAMES, UNSUPPORTED_OPERATORS
+from .respan_filter_names import (
+    KEYED_PREFIXES,
+    LOG_FIELD_NAMES,
+    OPERATOR_NAMES,
+    SPAN_FIELD_NAMES,
+    UNSUPPORTED_OPERATORS,
+)
+
+__all__ = ["LOG_FIELD_NAMES", "SPAN_FIELD_NAMES", "read_filters"]
 
 _CONDITION_KEYS = frozenset({"operator", "value", "connector", "operator_function", "operator_args"})
 _BUNDLE_KEYS = frozenset({"connector", "filter_params"})

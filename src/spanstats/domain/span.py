@@ -51,7 +51,7 @@ SCORE_TYPES = frozenset(
 )
 
 
-class Span(msgspec.Struct, kw_only=True):
+class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is known of a span. `None` means not carried; empty lists and objects are not carried either.
 
     Times are microseconds since 1970, durations microseconds, cost picodollars. `borrow` is 1 where the nanoseconds

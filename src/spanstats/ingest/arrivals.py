@@ -1,5 +1,6 @@
 """The spans of a batch as they meet the store: where each stands, its patch, and its values filled in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,9 +87,12 @@ def arrive(batch: Batch, loose: Loose, price: Price, now_us: int) -> list[Arriva
     return arrivals
 
 
-def by_trace(arrivals: list[Arrival]) -> dict[TraceKey, list[Span]]:
-    """The spans by the trace that they belong to, in key order; a trace that a span leaves is there without it."""
-    found: dict[TraceKey, list[Span]] = {}
+def by_trace(arrivals: list[Arrival], others: Collection[TraceKey] = ()) -> dict[TraceKey, list[Span]]:
+    """The spans by the trace that they belong to, in key order; a trace that a span leaves is there without it.
+
+    So are the other traces that are to be locked.
+    """
+    found: dict[TraceKey, list[Span]] = {key: [] for key in others}
     for arrival in arrivals:
         found.setdefault((arrival.tenant_id, arrival.span.trace_id), []).append(arrival.span)
         found.setdefault(arrival.home[:2], [])

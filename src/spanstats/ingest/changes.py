@@ -4,15 +4,13 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..domain.span import Span
-from ..domain.trace import Trace
 from ..store.session import Driver
 from ..store.spans import StoredKey, TraceKey, columns
 from . import rows
+from .rows import TraceRow
 
 Changed = list[tuple[int, Span]]
 """(tenant id, span)"""
-TraceRow = tuple[int, Trace, str | None, bytes | None]
-"""(tenant id, trace, stats entry, packed fold)"""
 
 _MINUTE_US = 60_000_000
 
@@ -50,10 +48,7 @@ async def put_spans(driver: Driver, changed: Changed) -> None:
     """Insert or replace spans with their payloads and the scores that came with them."""
     if not changed:
         return
-    await driver.execute(rows.PUT_SPANS, *rows.span_rows(changed))
-    await driver.execute(rows.PUT_PAYLOADS, *rows.payload_rows(changed))
-    if scores := rows.score_rows(changed):
-        await driver.execute(rows.PUT_SCORES, *scores)
+    await driver.execute(rows.PUT_SPANS, rows.to_json([s for _, s in changed]), [tenant_id for tenant_id, _ in changed])
 
 
 async def move_spans(driver: Driver, moved: Sequence[tuple[StoredKey, str]]) -> None:
@@ -74,13 +69,13 @@ async def drop_own_scores(driver: Driver, keys: Collection[StoredKey]) -> None:
 
 async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> set[TraceKey]:
     """Insert the traces that do not exist and lock the others, in key order; the keys of the inserted."""
-    returned = await driver.fetch(rows.LOCK_OR_INSERT_TRACES, *rows.trace_rows(as_new))
+    returned = await driver.fetch(rows.LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
     return {(r["tenant_id"], r["trace_id"]) for r in returned}
 
 
 async def update_traces(driver: Driver, traces: Sequence[TraceRow]) -> None:
     if traces:
-        await driver.execute(rows.UPDATE_TRACES, *rows.trace_rows(traces))
+        await driver.execute(rows.UPDATE_TRACES, rows.to_json(traces))
 
 
 async def mark(driver: Driver, places: Collection[tuple[int | None, int]]) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..domain.span import Span
 from ..errors import Unavailable
 from ..store.session import RETRYABLE, Kind, Timeouts, sqlstate, transaction
-from .batch import Write, collect
+from .batch import PostedScore, Write, collect
+from .posted import others_written
 from .transaction import Tools, write_batch
 
 
@@ -83,6 +84,19 @@ class Committer:
         """Return once these fields of the span, stored or not, are committed as a patch."""
         if fields:
             await self._enqueue(Write(tenant_id, patch=(span_id, fields)), 1, size)
+
+    async def patch_placed(self, tenant_id: int, trace_id: str, span_id: str, fields: dict[str, Any]) -> None:
+        """Return once these fields of a stored span are committed as a patch; one that is gone is left alone."""
+        if fields:
+            await self._enqueue(Write(tenant_id, placed_patch=(trace_id, span_id, fields)), 1, 0)
+
+    async def score(self, tenant_id: int, score: PostedScore, size: int = 0) -> None:
+        """Return once this score is committed, to its span or, where that is not there yet, among the early ones."""
+        await self._enqueue(Write(tenant_id, score=score), 1, size)
+        if score.waits and not score.deleted:
+            # Its span may have come in a transaction that could not see it yet.
+            await others_written(self._engine, self._timeouts)
+            await self._enqueue(Write(tenant_id, log=score.log_id), 1, 0)
 
     async def _enqueue(self, write: Write, weight: int, size: int) -> None:
         if self._is_full(weight, size):

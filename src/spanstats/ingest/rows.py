@@ -1,10 +1,11 @@
-"""How spans, payloads, scores and traces become rows, and the statements that write them.
+"""The statements that write spans and traces, and the documents that they read their rows from.
 
-Rows travel as one array per column (`unnest`), so a statement has one text for any number of rows and is prepared once.
-Arrays inside a row travel as PostgreSQL array literals, as an array of arrays would be flattened.
+All rows of a statement travel as one JSON document: the driver encodes one text instead of an array per column, and
+PostgreSQL reads it faster than arrays. Integers, texts and shortest floats survive JSON unchanged; times are whole
+microseconds. A statement has one text for any number of rows and is prepared once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -12,78 +13,21 @@ import msgspec
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
-from ..domain.span import Score, Span
+from ..domain.span import Score
 from ..domain.trace import Trace, TraceFold
 from ..domain.values import billionths
 from ..store import tables
 from ..store.spans import RENAMED
-
-Columns = list[list[Any]]
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(TraceFold).decode
 
-_LITERAL_ARRAYS = frozenset({"score_keys", "score_values", "score_kinds"})
-_OWN_JSON = frozenset({"metadata", "labels", "attributes"})
-
 _KEY = ("tenant_id", "trace_id", "span_id")
-SPAN_COLUMNS = tuple(c.name for c in tables.spans.columns)
-PAYLOAD_COLUMNS = tuple(c.name for c in tables.span_payloads.columns)
-TRACE_COLUMNS = tuple(c.name for c in tables.traces.columns)
-_OF_POSTS = frozenset({"created_at", "id", "log_id", "scorer", "details"})
-SCORE_COLUMNS = tuple(c.name for c in tables.scores.columns if c.name not in _OF_POSTS)
 SCORE_NUMBER, SCORE_BOOLEAN, SCORE_TEXT = 0, 1, 2
-
-_score_fields = attrgetter(*SCORE_COLUMNS[6:])
-
 # A fold of another shape is not read but made anew.
 _FOLD_VERSION = b"\x01"
-
-
-def _type(table: Table, column: str) -> str:
-    return table.c[column].type.compile(_DIALECT).replace(' COLLATE "C"', "")
-
-
-def _source(table: Table, columns: Sequence[str]) -> str:
-    types = ("TEXT" if c in _LITERAL_ARRAYS else _type(table, c) for c in columns)
-    return f"unnest({', '.join(f'${i}::{t}[]' for i, t in enumerate(types, 1))}) AS u({', '.join(columns)})"
-
-
-def _value(table: Table, column: str) -> str:
-    return f"u.{column}::{_type(table, column)}" if column in _LITERAL_ARRAYS else f"u.{column}"
-
-
-def _insert(table: Table, columns: Sequence[str], key: Sequence[str], on_conflict: str) -> str:
-    """Inserts in key order, so that concurrent writers that meet on rows meet in one order."""
-    order = ", ".join(f"u.{c}" if c in ("tenant_id", "ordinal") else f'u.{c} COLLATE "C"' for c in key)
-    return (
-        f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT {', '.join(_value(table, c) for c in columns)} "
-        f"FROM {_source(table, columns)} ORDER BY {order} ON CONFLICT ({', '.join(key)}) {on_conflict}"
-    )
-
-
-def _replacing(columns: Sequence[str], key: Sequence[str]) -> str:
-    return "DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in columns if c not in key)
-
-
-PUT_SPANS = _insert(tables.spans, SPAN_COLUMNS, _KEY, _replacing(SPAN_COLUMNS, _KEY))
-PUT_PAYLOADS = _insert(tables.span_payloads, PAYLOAD_COLUMNS, _KEY, _replacing(PAYLOAD_COLUMNS, _KEY))
-_SCORE_KEY = (*_KEY, "source", "evaluator_key", "ordinal")
-PUT_SCORES = _insert(tables.scores, SCORE_COLUMNS, _SCORE_KEY, _replacing(SCORE_COLUMNS, _SCORE_KEY))
-
-# New traces are written whole; those that exist are only locked, in key order, and not returned.
-LOCK_OR_INSERT_TRACES = (
-    _insert(tables.traces, TRACE_COLUMNS, _KEY[:2], "DO UPDATE SET n_spans = traces.n_spans WHERE false")
-    + " RETURNING tenant_id, trace_id"
-)
-UPDATE_TRACES = (
-    "UPDATE traces SET "
-    + ", ".join(f"{c} = {_value(tables.traces, c)}" for c in TRACE_COLUMNS if c not in _KEY)
-    + f" FROM {_source(tables.traces, TRACE_COLUMNS)} "
-    + "WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id"
-)
 
 
 def to_json(value: object) -> str:
@@ -91,70 +35,145 @@ def to_json(value: object) -> str:
     return _encode(value).decode()
 
 
-def span_rows(spans: Sequence[tuple[int, Span]]) -> Columns:
-    """The spans of (tenant id, span) as columns of `spans`."""
-    only = [s for _, s in spans]
-    rest = [[getattr(s, a) for s in only] for a in (RENAMED.get(c, c) for c in SPAN_COLUMNS[1:])]
-    return [[t for t, _ in spans], *rest]
+def _type(table: Table, column: str) -> str:
+    return table.c[column].type.compile(_DIALECT).replace(' COLLATE "C"', "")
 
 
-def payload_rows(spans: Sequence[tuple[int, Span]]) -> Columns:
-    """The payloads of (tenant id, span) as columns of `span_payloads`; what is empty is null."""
-    columns: Columns = [[t for t, _ in spans]]
-    for name in PAYLOAD_COLUMNS[1:]:
-        values = [getattr(s, name) for _, s in spans]
-        columns.append([to_json(v) if v else None for v in values] if name in _OWN_JSON else values)
-    return columns
+def _sent(table: Table, column: str) -> str:
+    """The column as it stands in the document: name and type."""
+    if column in RENAMED:
+        return f"{RENAMED[column]} bigint"
+    return f"{column} {'text' if _type(table, column) in ('JSON', 'BYTEA') else _type(table, column)}"
 
 
-def score_rows(spans: Iterable[tuple[int, Span]]) -> Columns:
-    """The scores that came with these spans as columns of `scores`."""
-    rows = [
-        (tenant, span.trace_id, span.span_id, score.source, score.key, ordinal, *_score_fields(score))
-        for tenant, span in spans
-        for ordinal, score in enumerate(span.scores or ())
-    ]
-    return [list(column) for column in zip(*rows, strict=True)]
+def _taken(table: Table, column: str) -> str:
+    """The value of the column from what was sent; what is not sent is the column's zero, or null."""
+    if column in RENAMED:
+        # Exact: both factors and their product are whole and below 2^53.
+        return f"'1970-01-01Z'::timestamptz + u.{RENAMED[column]} * interval '1 microsecond'"
+    kind = _type(table, column)
+    if kind in ("JSON", "BYTEA"):
+        return f"u.{column}::{kind}"
+    zero = "false" if kind == "BOOLEAN" else "0"
+    return f"u.{column}" if table.c[column].nullable or kind in ("TEXT",) else f"coalesce(u.{column}, {zero})"
 
 
-def trace_rows(traces: Sequence[tuple[int, Trace, str | None, bytes | None]]) -> Columns:
-    """(tenant id, trace, stats entry, packed fold) as columns of `traces`."""
-    columns: Columns = [[t for t, _, _, _ in traces]]
-    for name in TRACE_COLUMNS[1:]:
-        if name == "entry":
-            columns.append([e for _, _, e, _ in traces])
-        elif name == "fold":
-            columns.append([f for _, _, _, f in traces])
-        elif name in _LITERAL_ARRAYS:
-            columns.append([_SCORE_ARRAY[name](t.scores) if t.scores else None for _, t, _, _ in traces])
-        else:
-            values = [getattr(t, RENAMED.get(name, name)) for _, t, _, _ in traces]
-            columns.append([to_json(v) if v else None for v in values] if name in _OWN_JSON else values)
-    return columns
+def _columns(table: Table) -> list[str]:
+    return [c.name for c in table.columns]
 
 
-def _score_keys(scores: Sequence[Score]) -> str:
-    quoted = ('"' + s.key.replace("\\", "\\\\").replace('"', '\\"') + '"' for s in scores)
-    return "{" + ",".join(quoted) + "}"
+def _insert(table: Table, source: str, key: Sequence[str], on_conflict: str) -> str:
+    """Inserts in key order, so that concurrent writers that meet on rows meet in one order."""
+    names = _columns(table)
+    order = ", ".join(f"u.{c}" if c == "tenant_id" else f'u.{c} COLLATE "C"' for c in key)
+    return (
+        f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(_taken(table, c) for c in names)} "
+        f"FROM {source} ORDER BY {order} ON CONFLICT ({', '.join(key)}) {on_conflict}"
+    )
 
 
-def _score_values(scores: Sequence[Score]) -> str:
-    values = (billionths(s.value) for s in scores)
-    return "{" + ",".join("NULL" if v is None else str(v) for v in values) + "}"
+def _replacing(names: Sequence[str], key: Sequence[str]) -> str:
+    return "DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in names if c not in key)
+
+
+_SPAN_COLUMNS = [c for c in _columns(tables.spans) if c != "tenant_id"]
+_PAYLOAD_COLUMNS = [c for c in _columns(tables.span_payloads) if c not in _KEY]
+_SENT_SPAN = [_sent(tables.spans, c) for c in _SPAN_COLUMNS]
+_SENT_SPAN += [_sent(tables.span_payloads, c) for c in _PAYLOAD_COLUMNS]
+_SCORE_COLUMNS = ("value", "value_type", "text", "reason", "metric_id", "evaluator_id", "slug", "name")
+_SCORE_KEY = (*_KEY, "source", "evaluator_key", "ordinal")
+
+# $1 the spans as a JSON array, $2 the tenant of each.
+_SPANS_SENT = f"""
+u AS MATERIALIZED (
+    SELECT * FROM ROWS FROM (json_to_recordset($1) AS ({", ".join(_SENT_SPAN)}, scores json), unnest($2::int[]))
+        AS u({", ".join(RENAMED.get(c, c) for c in [*_SPAN_COLUMNS, *_PAYLOAD_COLUMNS])}, scores, tenant_id)
+)
+"""
+_PUT_SPANS = _insert(tables.spans, "u", _KEY, _replacing(_columns(tables.spans), _KEY))
+_PUT_PAYLOADS = _insert(tables.span_payloads, "u", _KEY, _replacing(_columns(tables.span_payloads), _KEY))
+PUT_SPANS = f"""
+WITH {_SPANS_SENT}, put_spans AS ({_PUT_SPANS}), put_payloads AS ({_PUT_PAYLOADS})
+INSERT INTO scores ({", ".join(_SCORE_KEY)}, {", ".join(_SCORE_COLUMNS)})
+SELECT u.tenant_id, u.trace_id, u.span_id, coalesce(s.source, 'span'), s.key, s.ordinal - 1, s.value,
+    coalesce(s.value_type, 'numerical'), s.text, s.reason, s.metric_id, s.evaluator_id, s.slug, s.name
+FROM u CROSS JOIN LATERAL ROWS FROM (json_to_recordset(u.scores) AS (
+    source text, key text, value double precision, value_type text, text text, reason text, metric_id bigint,
+    evaluator_id text, slug text, name text
+)) WITH ORDINALITY AS s(source, key, {", ".join(_SCORE_COLUMNS)}, ordinal)
+WHERE u.scores IS NOT NULL
+ON CONFLICT ({", ".join(_SCORE_KEY)}) {_replacing(_SCORE_COLUMNS, ())}
+"""
+
+# $1 the traces as a JSON array.
+_TRACES_SENT = f"json_to_recordset($1) AS u({', '.join(_sent(tables.traces, c) for c in _columns(tables.traces))})"
+# New traces are written whole; those that exist are only locked, in key order, and not returned.
+LOCK_OR_INSERT_TRACES = (
+    _insert(tables.traces, _TRACES_SENT, _KEY[:2], "DO UPDATE SET n_spans = traces.n_spans WHERE false")
+    + " RETURNING tenant_id, trace_id"
+)
+UPDATE_TRACES = (
+    "UPDATE traces SET "
+    + ", ".join(f"{c} = {_taken(tables.traces, c)}" for c in _columns(tables.traces) if c not in _KEY)
+    + f" FROM {_TRACES_SENT} WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id"
+)
+
+
+class TraceRow(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A row of `traces`, as it is sent; times in microseconds since 1970."""
+
+    tenant_id: int
+    trace_id: str
+    experiment_key: int | None = None
+    start_us: int
+    end_us: int
+    latency_us: int | None = None
+    ttft_us: int | None = None
+    tps: int | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cost_pd: int | None = None
+    n_spans: int = 0
+    n_errors: int = 0
+    n_llm_calls: int = 0
+    has_root: bool = False
+    many_models: bool = False
+    status: str
+    model: str | None = None
+    name: str | None = None
+    root_span_id: str | None = None
+    labels: dict[str, str] | None = None
+    metadata: dict[str, Any] | None = None
+    score_keys: list[str] | None = None
+    score_values: list[int | None] | None = None
+    score_kinds: list[int] | None = None
+    entry: str | None = None
+    fold: str | None = None
+
+
+_FROM_TRACE = tuple(f for f in Trace.__struct_fields__ if f in TraceRow.__struct_fields__)
+_from_trace = attrgetter(*_FROM_TRACE)
+
+
+def trace_row(tenant_id: int, trace: Trace, entry: str | None, state: TraceFold | None) -> TraceRow:
+    """The row of this trace, with its part of a stats answer and the fold that it keeps."""
+    row = TraceRow(tenant_id=tenant_id, entry=entry, **dict(zip(_FROM_TRACE, _from_trace(trace), strict=True)))
+    row.labels, row.metadata = trace.labels or None, trace.metadata or None
+    if trace.scores:
+        row.score_keys = [s.key for s in trace.scores]
+        row.score_values = [billionths(s.value) for s in trace.scores]
+        kinds = [_score_kind(s) for s in trace.scores]
+        row.score_kinds = kinds if any(kinds) else None
+    if state is not None:
+        row.fold = "\\x" + pack_fold(state).hex()
+    return row
 
 
 def _score_kind(score: Score) -> int:
     if score.value is None:
         return SCORE_TEXT
     return SCORE_BOOLEAN if score.value_type == "boolean" else SCORE_NUMBER
-
-
-def _score_kinds(scores: Sequence[Score]) -> str | None:
-    kinds = [_score_kind(s) for s in scores]
-    return "{" + ",".join(map(str, kinds)) + "}" if any(kinds) else None
-
-
-_SCORE_ARRAY = {"score_keys": _score_keys, "score_values": _score_values, "score_kinds": _score_kinds}
 
 
 def pack_fold(state: TraceFold) -> bytes:

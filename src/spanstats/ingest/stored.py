@@ -12,7 +12,7 @@ from ..store.session import Driver
 from ..store.spans import StoredKey, TraceKey, add_content, scores_of_traces, spans_of_traces
 from . import changes, reading
 from .arrivals import Arrival
-from .batch import patched
+from .batch import Batch, join_patches, patched
 from .experiments import hold
 from .rows import unpack_fold
 
@@ -31,15 +31,20 @@ class Stored:
 
 
 async def read_stored(
-    driver: Driver, existing: Collection[TraceKey], touched: dict[TraceKey, list[Span]], held: set[int]
+    driver: Driver,
+    existing: Collection[TraceKey],
+    touched: dict[TraceKey, list[Span]],
+    held: set[int],
+    whole: Collection[TraceKey] = (),
 ) -> Stored:
-    """Read the locked traces: whole, but where the stored fold can be continued."""
+    """Read the locked traces: whole where asked for, and where the stored fold cannot be continued."""
     stored = Stored()
     if not existing:
         return stored
     stored.rows = await reading.traces(driver, existing)
     await _erase_deleted(driver, stored, held)
-    folds = {k: f for k, row in stored.rows.items() if touched[k] and (f := unpack_fold(row["fold"])) is not None}
+    growing = [(k, row) for k, row in stored.rows.items() if touched[k] and k not in whole]
+    folds = {k: f for k, row in growing if (f := unpack_fold(row["fold"])) is not None}
     repeated = await reading.present(driver, [(*k, span.span_id) for k in folds for span in touched[k]])
     stored.folds = {k: f for k, f in folds.items() if k not in repeated}
     await read_whole(driver, stored, stored.rows.keys() - stored.folds.keys())
@@ -71,10 +76,22 @@ async def read_whole(driver: Driver, stored: Stored, keys: Collection[TraceKey])
             own.scores = [s for s in scores if s.source != "api"] or None
 
 
+async def place_patches(driver: Driver, stored: Stored, batch: Batch, arrivals: list[Arrival]) -> list[Arrival]:
+    """Store the patches of spans that are stored; each such span arrives again, as a repeat that carries nothing."""
+    keys = [key for key in batch.placed_patches if key[2] in stored.spans.get(key[:2], {})]
+    earlier = await reading.patches(driver, keys)
+    if keys:
+        joined = {key: join_patches(earlier.get(key, {}), batch.placed_patches[key]) for key in keys}
+        await changes.put_patches(driver, joined)
+    again = set(keys) - {arrival.home for arrival in arrivals}
+    return arrivals + [Arrival(key[0], Span(trace_id=key[1], span_id=key[2]), key, None) for key in sorted(again)]
+
+
 async def merge_arrivals(driver: Driver, stored: Stored, arrivals: list[Arrival], price: Price) -> changes.Changed:
     """Merge repeats into what is stored, move spans that now name another trace; the spans that are new or changed."""
     befores = {a.home: before for a in arrivals if (before := _at_home(stored, a)) is not None}
     await add_content(driver, befores, befores.keys())
+    placed = await reading.patches(driver, [home for home, before in befores.items() if not before.by_span_id])
     changed: changes.Changed = []
     rescored: list[StoredKey] = []
     moved: list[tuple[StoredKey, str]] = []
@@ -82,7 +99,7 @@ async def merge_arrivals(driver: Driver, stored: Stored, arrivals: list[Arrival]
         before = befores.get(arrival.home)
         after = arrival.span
         if before is not None:
-            after = settle(patched(merge(before, arrival.span), arrival.patch), price)
+            after = settle(patched(merge(before, arrival.span), arrival.patch or placed.get(arrival.home)), price)
             if after == before:
                 continue
             if arrival.home in stored.scores:

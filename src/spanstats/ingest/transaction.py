@@ -14,14 +14,13 @@ from ..errors import invalid
 from ..store.erase import erase_traces
 from ..store.session import Driver
 from ..store.spans import TraceKey
-from . import changes
+from . import changes, posted
 from .arrivals import arrive, by_trace, find_loose, name_experiments
 from .batch import Batch
-from .changes import TraceRow
 from .evaluators import Evaluators
 from .experiments import hold
-from .rows import pack_fold
-from .stored import Stored, fold_trace, merge_arrivals, read_stored, read_whole
+from .rows import TraceRow, trace_row
+from .stored import Stored, fold_trace, merge_arrivals, place_patches, read_stored, read_whole
 
 Render = Callable[[Trace], str]
 """A trace's part of a stats answer, as text that is ready to send."""
@@ -49,23 +48,31 @@ async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -
     loose = await find_loose(driver, batch)
     held = await name_experiments(driver, batch)
     arrivals = arrive(batch, loose, tools.price, now_us)
-    touched = by_trace(arrivals)
-    if not touched:
-        return {}
-    inserted = await _lock(driver, touched, tools)
-    stored = await read_stored(driver, touched.keys() - inserted, touched, held)
+    logs = await posted.find_logs(driver, batch.logs)
+    touched = by_trace(arrivals, {*logs.values(), *(key[:2] for key in batch.placed_patches)})
+    inserted = await _lock(driver, touched, tools) if touched else set()
+    early = await posted.take_early(driver, batch, arrivals, logs)
+    whole = {(e.tenant_id, e.trace_id) for e in early} | {key[:2] for key in batch.placed_patches}
+    stored = await read_stored(driver, touched.keys() - inserted, touched, held, whole)
+    arrivals = await place_patches(driver, stored, batch, arrivals)
     changed = await merge_arrivals(driver, stored, arrivals, tools.price)
     await changes.put_spans(driver, changed)
+    scored = await posted.apply(driver, stored, batch, early)
     await _rewrite(driver, stored, held, tools)
-    return await tools.evaluators.remember(driver, changed)
+    return await tools.evaluators.remember(driver, changed + scored)
+
+
+# What a trace is locked as that this batch brings no span for; it is never kept.
+_NOBODY = Span(trace_id="", span_id="", start_us=0, end_us=0, status="success")
 
 
 async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tools) -> set[TraceKey]:
     """Lock the touched traces, inserting those that are new as the batch alone makes them; the keys of the inserted."""
-    stand_in = next(spans[0] for spans in touched.values() if spans)
+    stand_in = next((spans[0] for spans in touched.values() if spans), _NOBODY)
     as_new = [_row(key, fold(spans or [stand_in]), tools) for key, spans in touched.items()]
     inserted = await changes.lock_or_insert_traces(driver, as_new)
-    await changes.mark(driver, [(t.experiment_key, t.start_us) for n, t, _, _ in as_new if (n, t.trace_id) in inserted])
+    new = [row for row in as_new if (row.tenant_id, row.trace_id) in inserted]
+    await changes.mark(driver, [(row.experiment_key, row.start_us) for row in new])
     # A span was about to leave a trace that has been deleted since.
     await erase_traces(driver, [key for key in inserted if not touched[key]])
     return inserted
@@ -79,7 +86,7 @@ def _row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
         raise invalid("the sum over the trace's spans is out of range", "trace_id", kind="out_of_range")
     trace = finish(trace_id, state)
     entry = tools.render(trace) if trace.has_root else None
-    return tenant_id, trace, entry, pack_fold(state) if state.n_spans >= FOLD_FROM else None
+    return trace_row(tenant_id, trace, entry, state if state.n_spans >= FOLD_FROM else None)
 
 
 async def _rewrite(driver: Driver, stored: Stored, held: set[int], tools: Tools) -> None:
@@ -90,7 +97,7 @@ async def _rewrite(driver: Driver, stored: Stored, held: set[int], tools: Tools)
     await changes.update_traces(driver, list(filled.values()))
     await erase_traces(driver, states.keys() - filled.keys())
     before = [(row["experiment_key"], row["start_time"]) for key, row in stored.rows.items() if key in states]
-    await changes.mark(driver, before + [(t.experiment_key, t.start_us) for _, t, _, _ in filled.values()])
+    await changes.mark(driver, before + [(t.experiment_key, t.start_us) for t in filled.values()])
 
 
 async def _without_deleted(
@@ -98,9 +105,9 @@ async def _without_deleted(
 ) -> dict[TraceKey, TraceRow]:
     """The rows of those traces that would fall to a deleted experiment, made anew as if no span had named it."""
     known = held | {row["experiment_key"] for row in stored.rows.values()}
-    doubtful = {key for _, t, _, _ in filled.values() if (key := t.experiment_key) is not None} - known
+    doubtful = {key for t in filled.values() if (key := t.experiment_key) is not None} - known
     deleted = doubtful - await hold(driver, doubtful)
-    fallen = [key for key, (_, t, _, _) in filled.items() if t.experiment_key in deleted]
+    fallen = [key for key, t in filled.items() if t.experiment_key in deleted]
     await read_whole(driver, stored, fallen)
     for span in (span for key in fallen for span in stored.spans[key].values()):
         span.experiment_key = None if span.experiment_key in deleted else span.experiment_key

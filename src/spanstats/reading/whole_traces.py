@@ -24,7 +24,12 @@ async def count(tx: Transaction, where: Sequence[Condition]) -> int:
 
 
 async def whole_traces(
-    tx: Transaction, where: Sequence[Condition], *, newest_first: bool = False, offset: int = 0, limit: int | None = None
+    tx: Transaction,
+    where: Sequence[Condition],
+    *,
+    newest_first: bool = False,
+    offset: int = 0,
+    limit: int | None = None,
 ) -> AsyncIterator[list[list[Span]]]:
     """The spans of the traces that meet all conditions, by start and trace id, some traces at a time.
 
@@ -39,7 +44,7 @@ async def whole_traces(
 async def _keys(
     tx: Transaction, where: Sequence[Condition], newest_first: bool, offset: int, limit: int | None
 ) -> AsyncIterator[list[tuple[TraceKey, int]]]:
-    """Keys of traces and how many spans they have. Pages after the first start behind the last trace of the one before."""
+    """Keys of traces and how many spans they have. Later pages start behind the last trace of the one before."""
     place = tuple_(_c.start_time, _c.trace_id)
     order = (_c.start_time.desc(), _c.trace_id.desc()) if newest_first else (_c.start_time, _c.trace_id)
     columns = _c.tenant_id, _c.trace_id, _c.n_spans, _c.start_time

@@ -1,7 +1,7 @@
 """Sums over the traces of many experiments that stats list: those whose root has arrived.
 
-What is rolled up counts every trace. The few without a root are found by an index of their own and taken away again, which
-is exact, since sums are.
+What is rolled up counts every trace. The few without a root are found by an index of their own and taken away again,
+which is exact, since sums are.
 """
 
 from collections.abc import Collection

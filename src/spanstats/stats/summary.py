@@ -66,7 +66,7 @@ async def summarize(
 async def directly(tx: Transaction, experiment_key: int, window: Window, condition: ColumnElement[bool] | None) -> Sums:
     """The sums and scores from the traces themselves."""
     where = _where(experiment_key, window, condition)
-    row = (await tx.connection.execute(_sums(where))).one()
+    row = (await tx.connection.execute(sums_statement(where))).one()
     sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}
     return sums, await _scores(tx, where)
 
@@ -82,21 +82,26 @@ def _where(experiment_key: int, window: Window, condition: ColumnElement[bool] |
     return where
 
 
-def _sums(where: list[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
+def sums_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
+    """The aggregates of these traces, from the covering index where the conditions allow it."""
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in AGGREGATES]
     return select(*columns).select_from(traces).where(*where)
 
 
 async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str, ScoreSums]:
+    found = (await tx.connection.execute(scores_statement(where))).all()
+    return {r.name: _score_sums(r._mapping) for r in found}
+
+
+def scores_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
+    """The aggregates of the scores of these traces, by evaluator key."""
     each = func.unnest(traces.c.score_keys, traces.c.score_values, traces.c.score_kinds)
     score = each.table_valued("name", "v", "kind").render_derived().alias("score")
-    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
     k = func.coalesce(score.c.kind, 0).label("k")
     rows = select(score.c.name, score.c.v, k).select_from(traces).join(score, true())
     flat = rows.where(*where, traces.c.score_keys.is_not(None)).subquery()
-    statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
-    found = (await tx.connection.execute(statement)).all()
-    return {r.name: _score_sums(r._mapping) for r in found}
+    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
+    return select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
 
 
 def _score_sums(row: Mapping[Any, Any]) -> ScoreSums:

@@ -10,7 +10,7 @@ from ...domain.span import Span
 from ..json_body import encode
 
 _MAX_WHOLE = 2**53
-_EMPTY_VALUES = (None, [], {})
+_EMPTY_VALUES: tuple[Any, ...] = (None, [], {})
 
 
 def text(value: object) -> str | None:
@@ -112,4 +112,5 @@ def _named(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_annotation(value: dict[str, Any]) -> bool:
-    return all(isinstance(value.get(n), str) for n in ("created_at", "user_id")) and number(value.get("score")) is not None
+    named = all(isinstance(value.get(name), str) for name in ("created_at", "user_id"))
+    return named and number(value.get("score")) is not None

@@ -12,7 +12,7 @@ from ..json_body import MAX_DEPTH, decode
 from ..labels import metadata_of, shorten, text_of, without_empty
 from ..storable import storable
 from .evaluator import add_evaluator_scores
-from .flat_fields import ATTRIBUTES, CUSTOMER, INPUT, LABELS, OUTPUT, USAGE, WRAPPERS
+from .flat_fields import ATTRIBUTES, CUSTOMER, INPUT, LABELS, OUTPUT, TOKENS, USAGE, WRAPPERS
 from .metadata import add_from_metadata
 from .outcome import http_status
 
@@ -29,11 +29,16 @@ def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_
     if not isinstance(items, list):
         raise invalid("must be a list of spans, or an object with them under data", kind="list_type")
     check_count(len(items), max_spans)
-    return read_each(items, lambda item: read_flat(item, ids_required=True))
+    # Only an escape can bring in what PostgreSQL cannot hold.
+    clean = b"\\u" not in body
+    return read_each(items, lambda item: read_flat(item, ids_required=True, clean=clean))
 
 
-def read_flat(item: object, *, ids_required: bool) -> Span:
-    """One span. Ids that are absent, and not required, are made: a trace of its own. Raises `InvalidInput`."""
+def read_flat(item: object, *, ids_required: bool, clean: bool = False) -> Span:
+    """One span. Ids that are absent, and not required, are made: a trace of its own. Raises `InvalidInput`.
+
+    `clean` says that no text of the item holds NUL or lone surrogates.
+    """
     if not isinstance(item, dict):
         raise invalid("must be an object", kind="dict_type")
     flat = _unwrapped(item)
@@ -67,11 +72,11 @@ def read_flat(item: object, *, ids_required: bool) -> Span:
         target=None if silent else from_value(flat.get("expected_output")),
         metadata=metadata_of(flat.get("metadata"), "metadata"),
         labels=_labels(flat, customer),
-        attributes=without_empty({name: flat.get(name) for name in ATTRIBUTES}),
+        attributes=without_empty({name: value for name, value in flat.items() if name in ATTRIBUTES}),
     )
     add_from_metadata(span, flat.get("experiment_id"))
     add_evaluator_scores(span)
-    return storable(shorten(span))
+    return shorten(span) if clean else storable(shorten(span))
 
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +110,17 @@ def _times(flat: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
 
 def _first(values: dict[str, Any], names: tuple[str, ...], reader: Any) -> int | None:
     """The number under the first of the names that has one."""
-    return next((reader(values[name], name) for name in names if values.get(name) is not None), None)
+    for name in names:
+        if values.get(name) is not None:
+            return reader(values[name], name)  # type: ignore[no-any-return]
+    return None
 
 
 def _tokens(flat: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
     """Token counts by field: the span's own keys first, then its `usage` block; never added together."""
     counts: dict[str, Any] = {}
+    if not usage and TOKENS.isdisjoint(flat):
+        return counts
     for field, (own, in_usage) in USAGE.items():
         count = _first(flat, own, tokens)
         counts[field] = _first(usage, in_usage, tokens) if count is None else count
@@ -130,10 +140,10 @@ def _content(flat: dict[str, Any], names: tuple[str, ...]) -> str | None:
 
 
 def _labels(flat: dict[str, Any], customer: dict[str, Any]) -> dict[str, str]:
-    labels = {label: text for key, label in LABELS.items() if (text := text_of(flat.get(key)))}
-    for key, label in CUSTOMER.items():
-        if label not in labels and (text := text_of(customer.get(key))):
-            labels[label] = text
+    labels = {label: text for key, label in LABELS.items() if key in flat and (text := text_of(flat[key]))}
+    if customer:
+        others = {label: text for key, label in CUSTOMER.items() if (text := text_of(customer.get(key)))}
+        labels = {**others, **labels}
     return labels
 
 

@@ -17,6 +17,8 @@ USAGE = {
     ),
 }
 
+TOKENS = frozenset(name for own, _ in USAGE.values() for name in own)
+
 INPUT = ("input", "messages", "prompt_messages")
 OUTPUT = ("output", "completion_message", "completion_messages")
 
@@ -36,37 +38,39 @@ LABELS = {
 }
 CUSTOMER = {"customer_identifier": "customer_identifier", "email": "customer_email", "name": "customer_name"}
 
-ATTRIBUTES = (
-    "properties",
-    "span_path",
-    "log_method",
-    "prompt_id",
-    "prompt_name",
-    "prompt_version_number",
-    "variables",
-    "deployment_name",
-    "tokens_per_second",
-    "routing_time",
-    "error_code",
-    "error_class",
-    "error_fingerprint",
-    "warnings",
-    "positive_feedback",
-    "note",
-    "cache_key",
-    "cache_bit",
-    "tools",
-    "tool_calls",
-    "temperature",
-    "max_tokens",
-    "top_p",
-    "stream",
-    "has_tool_calls",
-    "organization_key_id",
-    "provider_id",
-    "fault_domain",
-    "used_custom_credential",
-    "behaviors",
-    "full_request",
-    "full_response",
+ATTRIBUTES = frozenset(
+    {
+        "properties",
+        "span_path",
+        "log_method",
+        "prompt_id",
+        "prompt_name",
+        "prompt_version_number",
+        "variables",
+        "deployment_name",
+        "tokens_per_second",
+        "routing_time",
+        "error_code",
+        "error_class",
+        "error_fingerprint",
+        "warnings",
+        "positive_feedback",
+        "note",
+        "cache_key",
+        "cache_bit",
+        "tools",
+        "tool_calls",
+        "temperature",
+        "max_tokens",
+        "top_p",
+        "stream",
+        "has_tool_calls",
+        "organization_key_id",
+        "provider_id",
+        "fault_domain",
+        "used_custom_credential",
+        "behaviors",
+        "full_request",
+        "full_response",
+    }
 )
