@@ -187,7 +187,7 @@ def _create_tables() -> None:
     op.create_table(
         "rollups",
         sa.Column("experiment_key", sa.BigInteger(), nullable=False),
-        sa.Column("level", sa.SmallInteger(), nullable=False, comment="0 minute, 1 hour"),
+        sa.Column("level", sa.SmallInteger(), nullable=False, comment="0 minute, 1 hour, 2 day"),
         sa.Column("bucket", sa.DateTime(timezone=True), nullable=False),
         sa.Column("n", sa.Numeric(), nullable=False),
         sa.Column("n_errors", sa.Numeric(), nullable=False),

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Score, Span
 from spanstats.ingest.commits import Committer
 from spanstats.stats import rollups
+from spanstats.stats.rolled_up import rolled_up
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Window
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
@@ -19,8 +20,8 @@ from tests.ingest.worlds import START, TENANT, committer, rows
 pytestmark = pytest.mark.anyio
 SECONDS = 4.0
 EXPERIMENTS = ("a", "b", "c")
-HOURS = 5
-MINUTE = rollups.MINUTE_US
+HOURS = 75
+MINUTE = rollups.MINUTE.length_us
 
 
 class Killed(Exception):
@@ -83,7 +84,7 @@ def random_scores(rng: random.Random) -> list[Score]:
 
 def random_window(rng: random.Random) -> Window:
     edges = sorted(START + rng.randrange(-MINUTE, (HOURS * 60 + 1) * MINUTE) for _ in range(2))
-    grain = rng.choice([1, 1, MINUTE, 60 * MINUTE])
+    grain = rng.choice([1, 1, MINUTE, 60 * MINUTE, 24 * 60 * MINUTE])
     start, end = (edge // grain * grain for edge in edges)
     if rng.random() < 0.2:
         end = start + rng.randrange(MINUTE)
@@ -107,7 +108,7 @@ async def rebuild(engine: AsyncEngine, rng: random.Random, until: float) -> int:
 
 
 async def compare(driver: Driver, tx: object, key: int, window: Window) -> bool:
-    return await rollups.rolled_up(driver, key, window) == await directly(tx, key, window, None)  # type: ignore[arg-type]
+    return await rolled_up(driver, key, window) == await directly(tx, key, window, None)  # type: ignore[arg-type]
 
 
 async def read(engine: AsyncEngine, rng: random.Random, until: float) -> tuple[int, int]:
@@ -163,7 +164,7 @@ async def test_a_writer_that_is_open_over_a_whole_rebuild_keeps_its_mark(engine:
             assert await rebuild_once(engine) == 1
         async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
             assert await compare(tx.driver, tx, 1, Window())
-            assert (await rollups.rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 7
+            assert (await rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 7
 
 
 async def test_clean_minutes_are_read_from_the_rollups_alone(engine: AsyncEngine) -> None:
@@ -173,4 +174,4 @@ async def test_clean_minutes_are_read_from_the_rollups_alone(engine: AsyncEngine
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE traces SET prompt_tokens = 6")
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        assert (await rollups.rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 5
+        assert (await rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 5

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
 from ..store.session import Kind, Timeouts, sqlstate, transaction
-from .rollups import HOUR, LOCK, MINUTE, fresh_hours, fresh_minutes, kept, rebuild
+from .rollups import LEVELS, LOCK, MINUTE, Level, fresh, kept, rebuild
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,7 @@ _ANY_MARK = "SELECT EXISTS (SELECT FROM rollup_marks)"
 _MARK_EVERYTHING = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
-UNION SELECT experiment_key, bucket FROM rollups WHERE level = 0
-UNION SELECT experiment_key, bucket FROM rollups WHERE level = 1
+UNION SELECT experiment_key, bucket FROM rollups
 """
 
 _UNMARKED = """
@@ -85,21 +84,21 @@ async def mismatches(engine: AsyncEngine, timeouts: Timeouts) -> list[tuple[int,
     """
     found = []
     async with transaction(engine, Kind.REBUILD, timeouts) as tx:
-        for level, fresh, length in ((MINUTE, fresh_minutes, "1 minute"), (HOUR, fresh_hours, "1 hour")):
-            unmarked = _UNMARKED.format(key="x.experiment_key", start="x.bucket", length=length)
-            made = f"SELECT * FROM ({fresh(_BUCKETS[level])}) x WHERE {unmarked}"
+        for level in LEVELS:
+            unmarked = _UNMARKED.format(key="x.experiment_key", start="x.bucket", length=level.interval)
+            made = f"SELECT * FROM ({fresh(level, _all_buckets(level))}) x WHERE {unmarked}"
             stored = f"SELECT * FROM ({kept(level)}) x WHERE {unmarked}"
             differing = f"(({made}) EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT ({made}))"
             rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
-            found += [(r["experiment_key"], level, r["bucket"]) for r in rows]
+            found += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]
     return found
 
 
-_MINUTES = """
-(SELECT DISTINCT experiment_key AS k, date_trunc('minute', start_time, 'UTC') AS t FROM traces
- WHERE experiment_key IS NOT NULL) u
-"""
-_HOURS = """
-(SELECT DISTINCT experiment_key AS k, date_trunc('hour', bucket, 'UTC') AS t FROM rollups WHERE level = 0) u
-"""
-_BUCKETS = {MINUTE: _MINUTES, HOUR: _HOURS}
+def _all_buckets(level: Level) -> str:
+    """Every bucket of the level in which there is something, as a FROM item `u(k, t)`."""
+    if level is MINUTE:
+        rows, moment = "traces WHERE experiment_key IS NOT NULL", "start_time"
+    else:
+        rows, moment = f"rollups WHERE level = {level.number - 1}", "bucket"
+    start = f"date_bin('{level.interval}', {moment}, '2000-01-01Z')"
+    return f"(SELECT DISTINCT experiment_key AS k, {start} AS t FROM {rows}) u"

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import traces
 from .measures import AGGREGATES, SCORE_AGGREGATES
-from .rollups import rolled_up
+from .rolled_up import rolled_up
 from .summary import Summary, directly, evaluators_of
 from .sums import ScoreSums, Sums, Window
 

@@ -6,13 +6,13 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Select, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..store.session import Kind, Timeouts, Transaction, transaction
-from ..store.tables import evaluators, traces
+from ..store.tables import traces
 from .measures import AGGREGATES, SCORE_AGGREGATES
-from .rollups import rolled_up
+from .rolled_up import rolled_up
 from .sums import ScoreSums, Sums, Window
 
 
@@ -95,11 +95,12 @@ async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str
 
 def scores_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
     """The aggregates of the scores of these traces, by evaluator key."""
-    each = func.unnest(traces.c.score_keys, traces.c.score_values, traces.c.score_kinds)
-    score = each.table_valued("name", "v", "kind").render_derived().alias("score")
-    k = func.coalesce(score.c.kind, 0).label("k")
-    rows = select(score.c.name, score.c.v, k).select_from(traces).join(score, true())
-    flat = rows.where(*where, traces.c.score_keys.is_not(None)).subquery()
+    t = traces.c
+    arrays = {"name": t.score_keys, "v": t.score_values, "kind": t.score_kinds}
+    # In step, as in `each_score`.
+    unnested = select(*(func.unnest(array).label(name) for name, array in arrays.items()))
+    each = unnested.where(*where, t.score_keys.is_not(None)).subquery()
+    flat = select(each.c.name, each.c.v, func.coalesce(each.c.kind, 0).label("k")).subquery()
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
     return select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
 
@@ -108,13 +109,10 @@ def _score_sums(row: Mapping[Any, Any]) -> ScoreSums:
     return ScoreSums(**{a.name: int(row[a.name]) for a in SCORE_AGGREGATES if row[a.name] is not None})
 
 
+_EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"
+
+
 async def evaluators_of(tx: Transaction, tenant_id: int, keys: list[str]) -> dict[str, Evaluator]:
-    """What is known of these evaluators, by key."""
-    if not keys:
-        return {}
-    e = evaluators.c
-    statement = select(e.key, e.id, e.slug, e.name, e.value_type).where(
-        e.tenant_id == tenant_id, e.key == func.any(keys)
-    )
-    found = (await tx.connection.execute(statement)).all()
-    return {r.key: Evaluator(r.id, r.slug, r.name, r.value_type) for r in found}
+    """What the tenant's evaluators of these keys are called, by key."""
+    rows = await tx.driver.fetch(_EVALUATORS, tenant_id, keys) if keys else []
+    return {r["key"]: Evaluator(r["id"], r["slug"], r["name"], r["value_type"]) for r in rows}

@@ -308,7 +308,7 @@ rollups = Table(
     "rollups",
     metadata,
     _col("experiment_key", BigInteger),
-    _col("level", SmallInteger, comment="0 minute, 1 hour"),
+    _col("level", SmallInteger, comment="0 minute, 1 hour, 2 day"),
     _col("bucket", Time),
     _col("n", Numeric),
     _col("n_errors", Numeric),

@@ -1,0 +1,83 @@
+"""Totals over single spans, as exact as those over traces."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Numeric, SmallInteger, Text, and_, case, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.expression import literal_column
+
+from ..domain.values import MAX_SCORE, NANO
+from ..filters.span_fields import SPAN_FIELDS
+from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.tables import scores, span_payloads, spans
+from .measures import SCORE_AGGREGATES
+from .summary import Evaluator, Summary, evaluators_of
+from .sums import ScoreSums
+
+_s = spans.c
+_JOINED = spans.join(
+    span_payloads,
+    and_(
+        _s.tenant_id == span_payloads.c.tenant_id,
+        _s.trace_id == span_payloads.c.trace_id,
+        _s.span_id == span_payloads.c.span_id,
+    ),
+)
+_TPS = SPAN_FIELDS["tokens_per_second"].value
+_SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
+_AVERAGED: dict[str, ColumnElement[Any]] = {
+    "cost_pd": _s.cost_pd,
+    "latency_us": _s.latency_us,
+    "tps": _TPS,
+    "ttft_us": _s.ttft_us,
+}
+
+
+async def summarize_spans(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, where: list[ColumnElement[bool]]
+) -> Summary:
+    """The summary of the tenant's spans for which the conditions (over `spans` and `span_payloads`) hold.
+
+    Raises `Unavailable`.
+    """
+    where = [_s.tenant_id == tenant_id, *where]
+    columns = [func.count().label("n"), func.count().filter(_s.status == "error").label("n_errors")]
+    columns += [func.sum(_s[name]).label(name) for name in _SUMMED]
+    for name, value in _AVERAGED.items():
+        columns += [func.sum(value).label(name), func.count(value).label(f"n_{name}")]
+    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+        row = (await tx.connection.execute(select(*columns).select_from(_JOINED).where(*where))).one()
+        sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}
+        by_key = await _scores(tx, where)
+        evaluators: dict[str, Evaluator] = await evaluators_of(tx, tenant_id, list(by_key))
+    return Summary(sums, by_key, evaluators)
+
+
+async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str, ScoreSums]:
+    """By evaluator key; a posted score hides that of an evaluator's span."""
+    c, posted = scores.c, scores.alias("posted")
+    same_span = and_(c.tenant_id == _s.tenant_id, c.trace_id == _s.trace_id, c.span_id == _s.span_id)
+    hidden = (
+        select(literal_column("1"))
+        .where(posted.c.tenant_id == c.tenant_id, posted.c.trace_id == c.trace_id, posted.c.span_id == c.span_id)
+        .where(posted.c.source == "api", posted.c.evaluator_key == c.evaluator_key)
+        .exists()
+    )
+    # As text a double is what was sent, and so are its billionths.
+    exact = func.round(cast(cast(c.value, Text), Numeric) * literal_column(str(NANO)))
+    in_range = func.abs(c.value) <= literal_column(str(MAX_SCORE))
+    value = case((in_range, cast(exact, BigInteger)))
+    kind = case((c.value.is_(None), 2), (c.value_type == "boolean", 1), else_=0)
+    flat = (
+        select(c.evaluator_key.label("name"), value.label("v"), cast(kind, SmallInteger).label("k"))
+        .select_from(_JOINED.join(scores, same_span))
+        .where(*where, ~and_(c.source == "evaluator", hidden))
+        .subquery()
+    )
+    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
+    statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
+    found = (await tx.connection.execute(statement)).all()
+    return {
+        row.name: ScoreSums(**{a.name: int(v) for a in SCORE_AGGREGATES if (v := row._mapping[a.name]) is not None})
+        for row in found
+    }
