@@ -11,8 +11,9 @@ help: ## Show this list
 serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with an embedded PostgreSQL
 	@exec $(BIN)/spanstats serve
 
-test: check ## Run everything that CI runs: checks, then all tests
-	$(BIN)/pytest
+test: check ## Run everything that CI runs: checks, then the tests, then those on another PostgreSQL
+	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest
+	$(BIN)/python -m tests.installed
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, layers
 	$(BIN)/ruff check .

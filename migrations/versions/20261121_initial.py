@@ -257,9 +257,7 @@ def _create_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_early_scores")),
     )
-    op.create_index(
-        op.f("ix_early_scores_tenant_id_log_id"), "early_scores", ["tenant_id", "log_id"], unique=False
-    )
+    op.create_index(op.f("ix_early_scores_tenant_id_log_id"), "early_scores", ["tenant_id", "log_id"], unique=False)
     op.create_table(
         "span_payloads",
         sa.Column("tenant_id", sa.Integer(), nullable=False),
@@ -402,6 +400,14 @@ def _create_tables() -> None:
         ["experiment_key"],
         unique=False,
         postgresql_where=sa.text("experiment_key IS NOT NULL AND NOT has_root"),
+    )
+    op.create_index(
+        "ix_traces_start_time",
+        "traces",
+        ["start_time"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
     )
     op.create_index(
         "ix_traces_metadata",

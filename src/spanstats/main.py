@@ -11,10 +11,24 @@ from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.gzip import GZipMiddleware
 
-from .api import failures, health, otlp, parea, parea_datasets, parea_reading, respan, respan_scores, respan_spans
+from .api import (
+    failures,
+    health,
+    otlp,
+    parea,
+    parea_datasets,
+    parea_reading,
+    respan,
+    respan_absent,
+    respan_experiments,
+    respan_logs,
+    respan_scores,
+    respan_spans,
+)
 from .api.authentication import KeyCache
 from .api.resources import Limits, Resources, State
 from .catalog import keys
+from .catalog.erasure import erase_deleted
 from .dialects.parea.stats import stats_entry
 from .filters.bind import Limits as FilterLimits
 from .ingest.commits import Committer, QueueLimits
@@ -29,7 +43,9 @@ from .store.session import Timeouts, create_engine
 # What is posted most is matched first.
 _ROUTERS = (
     *(parea.write, otlp.write, respan.write, respan_spans.write, respan_scores.write),
+    *(respan_logs.write, respan_experiments.write, respan_absent.write),
     *(parea.read, respan.read, respan_spans.read, respan_scores.read, health.router),
+    *(respan_logs.read, respan_experiments.read),
     *(parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 
@@ -78,7 +94,11 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         try:
             if not await schema.is_current(engine, timeouts):
                 raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
-            async with _committer(engine, timeouts, settings) as committer, _meanwhile(keep_warm(engine, timeouts)):
+            async with (
+                _committer(engine, timeouts, settings) as committer,
+                _meanwhile(keep_warm(engine, timeouts)),
+                _meanwhile(erase_deleted(engine, timeouts)),
+            ):
                 lookup = KeyCache(partial(keys.find, engine, timeouts=timeouts))
                 yield {"resources": Resources(engine, timeouts, committer, lookup, _limits(settings))}
         finally:

@@ -44,7 +44,7 @@ def check_status(answer: httpx.Response, code: int) -> None:
     assert body["code"] == code
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/api/v2/experiments", "/api/nowhere", "/v1", "/"])
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v2/nowhere", "/api/nowhere", "/v1", "/"])
 async def test_an_unknown_path_is_404_without_a_key(anonymous: httpx.AsyncClient, path: str) -> None:
     answer = await anonymous.get(path)
     assert answer.status_code == 404

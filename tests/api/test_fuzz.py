@@ -44,12 +44,34 @@ LOGS = st.fixed_dictionaries(
     {"trace_id": st.sampled_from(["a", "b"]), "start_timestamp": st.just("2026-01-01")},
     optional={name: VALUES for name in bodies.TRACE_LOG["properties"] if name not in ("trace_id", "start_timestamp")},
 )
-FLAT = st.lists(
-    st.fixed_dictionaries(
-        {"trace_unique_id": st.just("a"), "span_unique_id": st.sampled_from(["s", "t"])},
-        optional=dict.fromkeys(("metadata", "cost", "usage", "timestamp", "start_time", "latency", "model"), VALUES),
+ONE_FLAT = st.fixed_dictionaries(
+    {"trace_unique_id": st.just("a"), "span_unique_id": st.sampled_from(["s", "t"])},
+    optional=dict.fromkeys(("metadata", "cost", "usage", "timestamp", "start_time", "latency", "model"), VALUES),
+)
+FLAT = st.lists(ONE_FLAT, max_size=2)
+SCORE = st.fixed_dictionaries(
+    {"evaluator_slug": st.sampled_from(["q", "r"]) | ATOMS},
+    optional=dict.fromkeys(
+        ("numerical_value", "boolean_value", "string_value", "categorical_value", "json_value", "scorer"), VALUES
+    )
+    | {"explanation": VALUES, "score_value_type": st.sampled_from(["percentage", "comment", "x"]), "is_passed": VALUES},
+)
+CHANGE = st.fixed_dictionaries(
+    {},
+    optional={
+        "input": VALUES,
+        "output": VALUES,
+        "name": VALUES,
+        "status": ATOMS,
+        "metadata": VALUES,
+        "metrics": st.dictionaries(st.sampled_from(["cost", "latency", "prompt_tokens", "total_tokens"]), ATOMS),
+    },
+)
+DEFINITION = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("experiment_id", "name", "status", "workflow", "tags", "batch_size", "description"), VALUES
     ),
-    max_size=2,
 )
 CONDITION = st.dictionaries(
     st.sampled_from(["status", "cost", "model", "metadata__k", "scores__q", "start_time", "trace_id", "input"]),
@@ -77,25 +99,66 @@ REQUESTS = st.one_of(
                 "POST /api/parea/v1/experiment/e/finished",
                 "POST /api/v1/traces",
                 "POST /api/v2/experiments/e/logs/summary/",
+                "POST /api/v2/experiments/e/logs/list/",
+                "PATCH /api/v2/experiments/e/logs/t/",
+                "POST /api/v2/experiments/",
+                "POST /api/v2/experiments/list/",
+                "PATCH /api/v2/experiments/e/",
+                "PUT /api/v2/experiments/e/",
+                "POST /api/request-logs/",
+                "POST /api/request-logs/bulk/",
+                "POST /api/request-logs/list/",
+                "POST /api/request-logs/summary/",
+                "POST /api/scores/",
+                "POST /api/scores/list/",
+                "POST /api/logs/t/scores/",
             ]
         ),
         VALUES,
     ),
     st.tuples(st.just("POST /api/v1/traces/ingest"), FLAT | VALUES),
+    st.tuples(st.just("POST /api/request-logs/"), ONE_FLAT),
+    st.tuples(st.just("POST /api/request-logs/bulk/"), st.fixed_dictionaries({"logs": st.lists(ONE_FLAT, max_size=3)})),
+    st.tuples(st.just("POST /api/logs/t/scores/"), SCORE),
+    st.tuples(st.just("PATCH /api/v2/experiments/e/logs/t/"), CHANGE),
+    st.tuples(st.sampled_from(["POST /api/v2/experiments/", "PATCH /api/v2/experiments/e/"]), DEFINITION),
     st.tuples(
-        st.just("POST /api/v2/experiments/e/logs/summary/"), st.fixed_dictionaries({"filters": CONDITION | VALUES})
+        st.sampled_from(
+            [
+                "POST /api/v2/experiments/e/logs/summary/",
+                "POST /api/v2/experiments/e/logs/list/",
+                "POST /api/v2/experiments/list/",
+                "POST /api/request-logs/list/",
+                "POST /api/request-logs/summary/",
+                "POST /api/scores/list/",
+            ]
+        ),
+        st.fixed_dictionaries({"filters": CONDITION | VALUES}),
     ),
+)
+
+
+READS = (
+    "/api/parea/v1/experiment/e/stats",
+    "/api/v2/experiments/e/logs/summary/",
+    "/api/v2/experiments/e/logs/list/",
+    "/api/v2/experiments/",
+    "/api/request-logs/list/",
+    "/api/request-logs/summary/",
+    "/api/logs/t/scores/",
 )
 
 
 @given(st.lists(REQUESTS, min_size=1, max_size=3))
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_no_request_is_a_fault(client: httpx.AsyncClient, requests: list[tuple[str, Any]]) -> None:
-    for route, body in [*requests, ("GET /api/parea/v1/experiment/e/stats", None)]:
+    known = {"trace_unique_id": "t", "span_unique_id": "t", "metadata": {"experiment_id": "e"}}
+    reads = [(f"GET {path}", None) for path in READS]
+    for route, body in [("POST /api/v1/traces/ingest", [known]), *requests, *reads]:
         method, path = route.split()
         content = b"" if body is None else json.dumps(body).encode()
         answer = await client.request(method, path, content=content)
-        assert answer.status_code in (200, 400, 404, 422), (route, body, answer.text)
+        assert answer.status_code in (200, 201, 400, 404, 422), (route, body, answer.text)
         json.loads(answer.content.decode())
 
 

@@ -58,3 +58,29 @@ def test_the_summary_shows_both_shapes_of_filters_and_an_answer(served: dict[str
 def test_operations_have_ids_of_their_own(served: dict[str, Any]) -> None:
     ids = [operation["operationId"] for path in served["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
+
+
+def test_every_parea_operation_shows_an_example_of_what_is_sent_and_answered(served: dict[str, Any]) -> None:
+    """Writes whose answer is `null` and what the service does not do have nothing to show."""
+
+    def shows(schema: dict[str, Any]) -> bool:
+        for part in (schema, *schema.get("anyOf", ()), schema.get("items", {})):
+            target = served["components"]["schemas"][part["$ref"].split("/")[-1]] if "$ref" in part else part
+            if target.get("examples"):
+                return True
+        return False
+
+    operations = {
+        (path, method): operation
+        for path, methods in served["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith("/api/parea/v1/")
+    }
+    assert len(operations) == 20
+    silent = []
+    for name, operation in operations.items():
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        answers = [operation["responses"]["200"]] if "200" in operation["responses"] else []
+        schemas = [part["content"]["application/json"]["schema"] for part in bodies + answers if "content" in part]
+        silent += [name for schema in schemas if schema and not shows(schema)]
+    assert silent == []

@@ -95,6 +95,27 @@ def test_a_pid_file_that_names_another_program_is_no_hindrance(server: EmbeddedS
     assert run_sql(server.url(), "SELECT 1 AS one")[0]["one"] == 1
 
 
+def test_a_copy_of_a_running_servers_directory_gets_a_server_of_its_own(
+    server: EmbeddedServer, directory: Path
+) -> None:
+    run_sql(server.url(), "CHECKPOINT")
+    copied = directory / "copy"
+    ignored = shutil.ignore_patterns(".s.PGSQL.5432", "copy")
+    shutil.copytree(directory / "postgres", copied / "postgres", ignore=ignored)
+    if os.geteuid() == 0:
+        owner = (directory / "postgres").stat()
+        for file in (copied / "postgres", *(copied / "postgres").rglob("*")):
+            os.chown(file, owner.st_uid, owner.st_gid)
+    copy = EmbeddedServer(copied, settings=QUICK)
+    copy.start()
+    try:
+        assert postmaster(copied) != postmaster(directory)
+        assert run_sql(copy.url(), "SHOW data_directory")[0]["data_directory"] == str(copied / "postgres")
+    finally:
+        copy.stop()
+    assert server.alive()
+
+
 def test_the_last_user_to_leave_stops_it(server: EmbeddedServer, directory: Path) -> None:
     other = EmbeddedServer(directory)
     other.start()
@@ -123,6 +144,7 @@ def test_a_path_that_cannot_be_a_socket_gets_a_private_one_elsewhere(directory: 
         assert not place.is_relative_to(directory)
     finally:
         server.stop()
+    assert not place.exists()
 
 
 def test_a_half_made_data_directory_is_made_anew(directory: Path) -> None:

@@ -28,6 +28,11 @@ async def readyz(request: Request) -> Response:
     return json_answer({"status": "ready"})
 
 
-@router.get("/api/parea/v1/", summary="Parea's health check", description="The process is alive; needs no key.")
+@router.get(
+    "/api/parea/v1/",
+    summary="Parea's health check",
+    description="The process is alive; needs no key.",
+    responses={200: {"content": {"application/json": {"schema": {"examples": [{"status": "ok"}]}}}}},
+)
 async def parea_health() -> dict[str, str]:
     return {"status": "ok"}

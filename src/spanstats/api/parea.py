@@ -20,7 +20,9 @@ from ..dialects.parea.schema import (
 )
 from ..domain.values import iso
 from ..errors import OutOfScope
+from ..reading.whole_traces import placed_span
 from ..stats import traces
+from ..store.session import Kind, transaction
 from .answers import JsonStream, null_answer
 from .failures import within
 from .openapi import body
@@ -80,9 +82,15 @@ async def log_langchain_run(request: Request) -> Response:
     responses=errors(401, 403, 503),
 )
 async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
+    tools, tenant_id = resources(request), caller(request).tenant_id
     with within("body"):
-        span_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
-    await resources(request).committer.patch(caller(request).tenant_id, span_id, fields)
+        log_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
+    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+        place = await placed_span(tx, tenant_id, log_id)
+    if place is None:
+        await tools.committer.patch(tenant_id, log_id, fields)
+    else:
+        await tools.committer.patch_placed(tenant_id, *place, fields)
 
 
 @write.post(

@@ -1,8 +1,9 @@
 """Respan's `request-logs`: spans posted one by one or in bulk, listed, summarized, and read whole."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import ColumnElement
 
 from ..dialects.respan.flat import read_flat
 from ..dialects.respan.intake import (
@@ -14,17 +15,55 @@ from ..dialects.respan.intake import (
     created_answer,
     read_bulk,
 )
-from ..errors import Unavailable
+from ..dialects.respan.paging import read_sort
+from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..dialects.respan.spans import SORTS, SpanList, SpanObject, only, span_object
+from ..dialects.respan.summary import SummaryAnswer, summary_answer
+from ..dialects.respan_filter_names import SPAN_FIELD_NAMES
+from ..errors import NotFound, Unavailable
+from ..filters.span_fields import SPANS
+from ..reading.spans import Order, count_spans, find_span, page_of_spans, whole_spans
+from ..stats.spans import summarize_spans
+from ..stats.sums import Window
 from ..store.session import Kind, transaction
 from ..store.spans import spans_by_key
+from ..store.tables import spans
+from .answers import json_answer
 from .failures import within
 from .openapi import body
 from .resources import caller, resources
-from .respan_shared import ROUTER, errors, sent_object
+from .respan_shared import (
+    ROUTER,
+    Page,
+    PageSize,
+    SortBy,
+    Time,
+    condition_of,
+    errors,
+    filter_body,
+    listed,
+    paging_of,
+    sent_object,
+    window_of,
+)
 from .routing import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+_LIST, _SUMMARY = "/api/request-logs/list/", "/api/request-logs/summary/"
+_PAGE: dict[str, Any] = {
+    "response_model": SpanList,
+    "responses": errors(400, 401, 403, 503),
+    "description": "Spans of all experiments and of none, in any time unless a window is named.",
+}
+_TOTALS: dict[str, Any] = {
+    "response_model": SummaryAnswer,
+    "responses": errors(400, 401, 403, 503),
+    "description": "Totals and means over single spans, where an experiment's summary is over traces.",
+}
+Only = Annotated[str | None, Query(description="Spans that have just this value")]
+Included = Annotated[str | None, Query(description="Names of the wanted keys, joined by commas")]
 
 _CREATE: dict[str, Any] = {
     "status_code": 201,
@@ -69,3 +108,82 @@ async def bulk_create_spans(request: Request) -> BulkCreated:
         batch = read_bulk(sent)
     await resources(request).committer.submit(caller(request).tenant_id, batch.spans, len(await request.body()))
     return bulk_answer(batch)
+
+
+@read.get(_LIST, summary="List spans", **_PAGE)
+@read.post(_LIST, summary="Filter spans", openapi_extra=body(FILTERS_SCHEMA, required=False), **_PAGE)
+async def list_spans(
+    request: Request,
+    page: Page = None,
+    page_size: PageSize = None,
+    sort_by: SortBy = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    environment: Only = None,
+    log_type: Only = None,
+    include_fields: Included = None,
+) -> Response:
+    tools, paging, sent = resources(request), paging_of(page, page_size), await filter_body(request)
+    order = _order(sort_by)
+    where = await _where(request, sent, window_of(start_time, end_time), environment, log_type)
+    tenant_id = caller(request).tenant_id
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        count = await count_spans(tx, tenant_id, where)
+        keys = await page_of_spans(tx, tenant_id, where, order, paging.size, paging.offset)
+        found = await whole_spans(tx.driver, keys)
+    return json_answer(listed(request, count, paging, [only(span_object(s), include_fields) for s in found], sent))
+
+
+def _order(sort_by: str | None) -> Order:
+    name, descending = read_sort(sort_by, SORTS, "-start_time")
+    column, ties = spans.c[name], (spans.c.trace_id, spans.c.span_id)
+    # The start is never null, and only without the clause is its index walked.
+    first = column.desc() if descending else column.asc()
+    return (first if name == "start_time" else first.nulls_last(), *(t.desc() if descending else t.asc() for t in ties))
+
+
+@read.get(_SUMMARY, summary="Summarize spans", **_TOTALS)
+@read.post(
+    _SUMMARY,
+    summary="Summarize the spans that match filters",
+    openapi_extra=body(FILTERS_SCHEMA, required=False),
+    **_TOTALS,
+)
+async def summarize(
+    request: Request,
+    start_time: Time = None,
+    end_time: Time = None,
+    environment: Only = None,
+    log_type: Only = None,
+) -> SummaryAnswer:
+    tools, sent = resources(request), await filter_body(request)
+    where = await _where(request, sent, window_of(start_time, end_time), environment, log_type)
+    return summary_answer(await summarize_spans(tools.engine, tools.timeouts, caller(request).tenant_id, where))
+
+
+async def _where(
+    request: Request, sent: Any, window: Window, environment: str | None, log_type: str | None
+) -> list[ColumnElement[bool]]:
+    """What the spans that are asked for have in common, but for the tenant."""
+    queried = {"environment": environment, "log_type": log_type}
+    named = {"filters": {name: {"value": [value]} for name, value in queried.items() if value}}
+    conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (sent, named)]
+    where = [condition for condition in conditions if condition is not None]
+    where += [] if window.start_us is None else [spans.c.start_time >= window.start_us]
+    return where + ([] if window.end_us is None else [spans.c.start_time < window.end_us])
+
+
+@read.get(
+    "/api/request-logs/{unique_id}/",
+    summary="Read a span",
+    description="Of several spans with this id, the one that started last.",
+    response_model=SpanObject,
+    responses=errors(401, 403, 404, 503),
+)
+async def get_span(request: Request, unique_id: str) -> Response:
+    tools = resources(request)
+    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+        found = await find_span(tx.driver, caller(request).tenant_id, unique_id)
+    if found is None:
+        raise NotFound("Log not found")
+    return json_answer(span_object(found))

@@ -12,9 +12,7 @@ from . import reading
 from .batch import Batch, join_patches, lock_number, patched
 from .changes import put_patches
 from .experiments import hold_named
-
-LooseKey = tuple[int, str]
-"""(tenant id, span id) of a span that is found by its span id alone."""
+from .reading import LooseKey
 
 
 @dataclass(slots=True)
@@ -41,8 +39,7 @@ async def find_loose(driver: Driver, batch: Batch) -> Loose:
     if not ids:
         return Loose()
     await reading.serialise(driver, [lock_number(*key) for key in ids])
-    patches = await reading.patches(driver, [(tenant_id, "", span_id) for tenant_id, span_id in ids])
-    loose = Loose(await reading.homes(driver, ids), {(t, s): fields for (t, _, s), fields in patches.items()})
+    loose = Loose(*await reading.loose(driver, ids))
     if batch.patches:
         joined = {k: join_patches(loose.patches.get(k, {}), fields) for k, fields in batch.patches.items()}
         loose.patches |= joined

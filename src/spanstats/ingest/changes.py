@@ -12,17 +12,10 @@ from .rows import TraceRow
 Changed = list[tuple[int, Span]]
 """(tenant id, span)"""
 
-_MINUTE_US = 60_000_000
-
 _PUT_PATCHES = """
 INSERT INTO patches (tenant_id, trace_id, span_id, fields)
 SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tenant_id, trace_id, span_id, fields)
 ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.fields, changed_at = now()
-"""
-
-_MARK = """
-INSERT INTO rollup_marks (experiment_key, minute)
-SELECT u.k, u.m FROM unnest($1::bigint[], $2::timestamptz[]) AS u(k, m)
 """
 
 _DELETE_SPANS = """
@@ -73,13 +66,8 @@ async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> s
     return {(r["tenant_id"], r["trace_id"]) for r in returned}
 
 
-async def update_traces(driver: Driver, traces: Sequence[TraceRow]) -> None:
-    if traces:
-        await driver.execute(rows.UPDATE_TRACES, rows.to_json(traces))
-
-
-async def mark(driver: Driver, places: Collection[tuple[int | None, int]]) -> None:
-    """Mark the minutes of these (experiment key, start) as changed; a trace without experiment marks nothing."""
-    marks = {(key, start_us - start_us % _MINUTE_US) for key, start_us in places if key is not None}
-    if marks:
-        await driver.execute(_MARK, *columns(sorted(marks)))
+async def update_traces(driver: Driver, traces: Sequence[TraceRow], before: Collection[tuple[int | None, int]]) -> None:
+    """Bring these traces up to date, and mark their minutes and those that they had: (experiment key, start)."""
+    if traces or before:
+        places = columns(before) if before else [[], []]
+        await driver.execute(rows.UPDATE_TRACES, rows.to_json(traces), *places)

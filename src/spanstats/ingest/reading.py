@@ -9,15 +9,19 @@ from ..domain.span import Score
 from ..store.session import Driver
 from ..store.spans import StoredKey, TraceKey, columns
 
+LooseKey = tuple[int, str]
+"""(tenant id, span id) of a span that is found by its span id alone."""
+
 _TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
 _SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
 
 # Taken one after another in the order given (sorted), before any row is locked.
 _SERIALISE = "SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n"
 
-_HOMES = """
-SELECT s.tenant_id, s.span_id, s.trace_id FROM unnest($1::int[], $2::text[]) AS k(tenant_id, span_id)
-JOIN spans s ON s.tenant_id = k.tenant_id AND s.span_id = k.span_id AND s.by_span_id
+_LOOSE = """
+SELECT k.tenant_id, k.span_id, s.trace_id, p.fields FROM unnest($1::int[], $2::text[]) AS k(tenant_id, span_id)
+LEFT JOIN spans s ON s.tenant_id = k.tenant_id AND s.span_id = k.span_id AND s.by_span_id
+LEFT JOIN patches p ON p.tenant_id = k.tenant_id AND p.trace_id = '' AND p.span_id = k.span_id
 """
 
 _PATCHES = f"""
@@ -40,9 +44,13 @@ async def serialise(driver: Driver, locks: Sequence[int]) -> None:
     await driver.fetch(_SERIALISE, sorted(set(locks)))
 
 
-async def homes(driver: Driver, loose: Collection[tuple[int, str]]) -> dict[tuple[int, str], str]:
-    """(tenant, span id) -> trace id of the stored spans that are found by their span id alone."""
-    return {(r["tenant_id"], r["span_id"]): r["trace_id"] for r in await driver.fetch(_HOMES, *columns(loose))}
+async def loose(
+    driver: Driver, ids: Collection[LooseKey]
+) -> tuple[dict[LooseKey, str], dict[LooseKey, dict[str, Any]]]:
+    """The trace ids of the stored spans that are found by their span id alone, and the fields of their patches."""
+    found = {(r["tenant_id"], r["span_id"]): r for r in await driver.fetch(_LOOSE, *columns(ids))}
+    homes = {key: r["trace_id"] for key, r in found.items() if r["trace_id"] is not None}
+    return homes, {key: _patch(r["fields"]) for key, r in found.items() if r["fields"] is not None}
 
 
 async def patches(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, dict[str, Any]]:

@@ -107,16 +107,28 @@ ON CONFLICT ({", ".join(_SCORE_KEY)}) {_replacing(_SCORE_COLUMNS, ())}
 
 # $1 the traces as a JSON array.
 _TRACES_SENT = f"json_to_recordset($1) AS u({', '.join(_sent(tables.traces, c) for c in _columns(tables.traces))})"
-# New traces are written whole; those that exist are only locked, in key order, and not returned.
-LOCK_OR_INSERT_TRACES = (
-    _insert(tables.traces, _TRACES_SENT, _KEY[:2], "DO UPDATE SET n_spans = traces.n_spans WHERE false")
-    + " RETURNING tenant_id, trace_id"
+_MARK = "INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM"
+_WHERE_SUMMED = "WHERE experiment_key IS NOT NULL"
+# New traces are written whole and mark their minutes; those that exist are only locked, in key order, and not returned.
+_INSERT_TRACES = _insert(tables.traces, _TRACES_SENT, _KEY[:2], "DO UPDATE SET n_spans = traces.n_spans WHERE false")
+LOCK_OR_INSERT_TRACES = f"""
+WITH inserted AS ({_INSERT_TRACES} RETURNING tenant_id, trace_id, experiment_key, start_time),
+marked AS ({_MARK} inserted {_WHERE_SUMMED})
+SELECT tenant_id, trace_id FROM inserted
+"""
+_UPDATES = ", ".join(f"{c} = {_taken(tables.traces, c)}" for c in _columns(tables.traces) if c not in _KEY)
+# $2, $3: the experiments and starts that the traces had. Old and new minutes are marked.
+UPDATE_TRACES = f"""
+WITH updated AS (
+    UPDATE traces SET {_UPDATES} FROM {_TRACES_SENT}
+    WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id
+    RETURNING traces.experiment_key, traces.start_time
 )
-UPDATE_TRACES = (
-    "UPDATE traces SET "
-    + ", ".join(f"{c} = {_taken(tables.traces, c)}" for c in _columns(tables.traces) if c not in _KEY)
-    + f" FROM {_TRACES_SENT} WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id"
-)
+{_MARK} (
+    SELECT experiment_key, start_time FROM updated
+    UNION ALL SELECT * FROM unnest($2::bigint[], $3::timestamptz[])
+) AS places (experiment_key, start_time) {_WHERE_SUMMED}
+"""
 
 
 class TraceRow(msgspec.Struct, omit_defaults=True, kw_only=True):

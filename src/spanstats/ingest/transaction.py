@@ -71,8 +71,6 @@ async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tool
     stand_in = next((spans[0] for spans in touched.values() if spans), _NOBODY)
     as_new = [_row(key, fold(spans or [stand_in]), tools) for key, spans in touched.items()]
     inserted = await changes.lock_or_insert_traces(driver, as_new)
-    new = [row for row in as_new if (row.tenant_id, row.trace_id) in inserted]
-    await changes.mark(driver, [(row.experiment_key, row.start_us) for row in new])
     # A span was about to leave a trace that has been deleted since.
     await erase_traces(driver, [key for key in inserted if not touched[key]])
     return inserted
@@ -94,10 +92,9 @@ async def _rewrite(driver: Driver, stored: Stored, held: set[int], tools: Tools)
     states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
     filled = {key: _row(key, state, tools) for key, state in states.items() if state.n_spans}
     filled |= await _without_deleted(driver, stored, filled, held, tools)
-    await changes.update_traces(driver, list(filled.values()))
-    await erase_traces(driver, states.keys() - filled.keys())
     before = [(row["experiment_key"], row["start_time"]) for key, row in stored.rows.items() if key in states]
-    await changes.mark(driver, before + [(t.experiment_key, t.start_us) for t in filled.values()])
+    await changes.update_traces(driver, list(filled.values()), before)
+    await erase_traces(driver, states.keys() - filled.keys())
 
 
 async def _without_deleted(

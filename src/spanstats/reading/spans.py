@@ -50,20 +50,20 @@ async def whole_spans(driver: Driver, keys: Sequence[StoredKey]) -> list[Span]:
     return [stored[key] for key in keys if key in stored]
 
 
-async def count_spans(tx: Transaction, where: Sequence[Condition]) -> int:
-    """How many spans match the conditions, which may look at their payloads too."""
-    statement = select(func.count()).select_from(_JOINED).where(*where)
+async def count_spans(tx: Transaction, tenant_id: int, where: Sequence[Condition]) -> int:
+    """How many of the tenant's spans match the conditions, which may look at their payloads too."""
+    statement = select(func.count()).select_from(_JOINED).where(spans.c.tenant_id == tenant_id, *where)
     return int((await tx.connection.execute(statement)).scalar_one())
 
 
 async def page_of_spans(
-    tx: Transaction, where: Sequence[Condition], order: Order, limit: int, offset: int
+    tx: Transaction, tenant_id: int, where: Sequence[Condition], order: Order, limit: int, offset: int
 ) -> list[StoredKey]:
-    """The keys of the spans that match, in this order."""
+    """The keys of the tenant's spans that match, in this order."""
     statement = (
         select(spans.c.tenant_id, spans.c.trace_id, spans.c.span_id)
         .select_from(_JOINED)
-        .where(*where)
+        .where(spans.c.tenant_id == tenant_id, *where)
         .order_by(*order)
         .limit(limit)
         .offset(offset)

@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, exists, func, literal, select, tuple_
 
 from ..domain.span import Span
 from ..store.session import Transaction
 from ..store.spans import TraceKey
 from ..store.tables import experiments, spans, traces
+from .logs import first_spans
 from .traces import spans_with_content
 
 Condition = ColumnElement[bool]
 _c = traces.c
 
 FOUND_AT_A_TIME = 1_000
-SPANS_AT_A_TIME = 2_000
+SPANS_AT_A_TIME = 500
+"""What is decoded at once keeps all other requests of the process waiting."""
 
 
 async def count(tx: Transaction, where: Sequence[Condition]) -> int:
@@ -33,7 +35,7 @@ async def whole_traces(
 ) -> AsyncIterator[list[list[Span]]]:
     """The spans of the traces that meet all conditions, by start and trace id, some traces at a time.
 
-    A piece holds no more than 2,000 spans, or one trace.
+    A piece holds no more than 500 spans, or one trace.
     """
     async for keys in _keys(tx, where, newest_first, offset, limit):
         for piece in _pieces(keys):
@@ -86,6 +88,20 @@ async def trace_of(tx: Transaction, tenant_id: int, log_id: str) -> TraceKey | N
         if trace_id is not None:
             return tenant_id, trace_id
     return None
+
+
+async def placed_span(tx: Transaction, tenant_id: int, log_id: str) -> tuple[str, str] | None:
+    """Trace and span id of the stored span that a log's id means, as in `trace_of`; of a trace its root, else its
+    earliest span. `None` where none is stored, and where the span's id alone is its identity."""
+    key = await trace_of(tx, tenant_id, log_id)
+    if key is None:
+        return None
+    first = (await first_spans(tx.driver, [key])).get(key)
+    if first is None or first.by_span_id:
+        return None
+    s = spans.c
+    itself = select(exists().where(s.tenant_id == tenant_id, s.trace_id == key[1], s.span_id == log_id))
+    return key[1], log_id if (await tx.connection.execute(itself)).scalar_one() else first.span_id
 
 
 async def experiment_ids(tx: Transaction, tenant_id: int, members: Iterable[Span]) -> dict[int, str]:

@@ -94,6 +94,7 @@ class EmbeddedServer:
                 try:
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     self._stop_process()
+                    self._remove_socket_directory()
                 except BlockingIOError:
                     pass
         if self._claim is not None:
@@ -174,6 +175,11 @@ class EmbeddedServer:
             deadline = time.monotonic() + patience_s
             while self._running() is not None and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
+
+    def _remove_socket_directory(self) -> None:
+        if self._socket_directory is not None and self._socket_directory != self._data:
+            with suppress(OSError):
+                self._socket_directory.rmdir()
 
     def _running(self) -> int | None:
         """The process id of the server, also while it starts or stops."""

@@ -9,7 +9,7 @@ from .cluster import SOCKET_NAME
 
 
 class Postmaster:
-    """What `postmaster.pid` says of the server (process id, socket directory on line 5, status on line 8)."""
+    """What `postmaster.pid` says: process id, data directory; socket directory on line 5, status on line 8."""
 
     def __init__(self, lines: list[str]) -> None:
         self.pid = int(lines[0])
@@ -21,7 +21,8 @@ class Postmaster:
         """The server of this data directory, `None` where it was stopped; one that was killed may still be named."""
         try:
             lines = (data / "postmaster.pid").read_text().splitlines()
-            return cls(lines) if len(lines) > 4 else None
+            # A data directory that was copied while its server ran names that server, which is not its own.
+            return cls(lines) if len(lines) > 4 and Path(lines[1]) == data else None
         except (OSError, ValueError):
             return None
 

@@ -293,6 +293,12 @@ traces = Table(
         "experiment_key",
         postgresql_where=text("experiment_key IS NOT NULL AND NOT has_root"),
     ),
+    Index(
+        "ix_traces_start_time",
+        "start_time",
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
+    ),
     Index("ix_traces_metadata", "metadata", postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"}),
 )
 

@@ -33,10 +33,32 @@ _SCORE: Schema = {
     "required": ["name", "score"],
 }
 
+_LOG_EXAMPLE: Schema = {
+    "trace_id": "a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7",
+    "parent_trace_id": "a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7",
+    "root_trace_id": "a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7",
+    "experiment_uuid": "0b6e1e4c-94a7-4d5e-9d6a-7f3f0e6f2c10",
+    "trace_name": "greet",
+    "start_timestamp": "2026-01-01T12:00:00.000001+00:00",
+    "end_timestamp": "2026-01-01T12:00:00.800001+00:00",
+    "latency": 0.8,
+    "inputs": {"name": "Ada"},
+    "output": "Hello Ada",
+    "target": "Hello Ada",
+    "input_tokens": 22,
+    "output_tokens": 14,
+    "total_tokens": 36,
+    "cost": 0.0002,
+    "scores": [{"name": "accuracy", "score": 1.0}],
+    "status": "success",
+    "configuration": {"model": "gpt-4o", "messages": [{"role": "user", "content": "Greet Ada"}]},
+}
+
 TRACE_LOG: Schema = {
     "title": "TraceLog",
     "type": "object",
     "description": "One span. Unknown fields are ignored.",
+    "examples": [_LOG_EXAMPLE],
     "required": ["trace_id", "start_timestamp"],
     "properties": {
         "trace_id": {"type": "string", "description": "The span's own id", **_ID},
@@ -77,6 +99,9 @@ UPDATE_LOG: Schema = {
     "title": "UpdateLog",
     "type": "object",
     "description": "New values of some of a span's fields.",
+    "examples": [
+        {"trace_id": "a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7", "field_name_to_value_map": {"output": "Good day, Ada"}}
+    ],
     "required": ["trace_id", "field_name_to_value_map"],
     "properties": {
         "trace_id": {"type": "string", "description": "The span's own id", **_ID},
@@ -92,6 +117,21 @@ LANGCHAIN_RUN: Schema = {
     "title": "LangChainRun",
     "type": "object",
     "description": "A LangChain run with the runs nested in it, and Parea's extra keys.",
+    "examples": [
+        {
+            "id": "4f5a3c52-5e0e-4f2e-9c43-0a7f0f4f6d11",
+            "trace_id": "4f5a3c52-5e0e-4f2e-9c43-0a7f0f4f6d11",
+            "name": "RunnableSequence",
+            "run_type": "chain",
+            "start_time": "2026-01-01T12:00:00.000001+00:00",
+            "end_time": "2026-01-01T12:00:00.800001+00:00",
+            "inputs": {"name": "Ada"},
+            "outputs": {"output": "Hello Ada"},
+            "child_runs": [],
+            "_parea_root_trace_id": None,
+            "project_uuid": "5d2c5c5e-6f0f-4b0e-8c39-4f0c1b7d1a11",
+        }
+    ],
     "required": ["id"],
     "properties": {
         "id": {"type": "string", **_ID},

@@ -100,11 +100,31 @@ Name = Annotated[str, Content, Field(max_length=1000)]
 Metadata = Annotated[dict[str, Any], Content]
 
 
+def example(**values: Any) -> ConfigDict:
+    """The configuration of a model that shows this example."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+_PROJECT_ID = "5d2c5c5e-6f0f-4b0e-8c39-4f0c1b7d1a11"
+_EXPERIMENT: dict[str, Any] = {
+    "name": "greetings",
+    "run_name": "run-1",
+    "metadata": {"branch": "main"},
+    "project_uuid": _PROJECT_ID,
+    "is_public": False,
+}
+_CREATED = "2026-01-01T12:00:00.000001+00:00"
+
+
 class ProjectRequest(BaseModel):
+    model_config = example(name="greetings")
+
     name: Key = Field("default", description="Found by this name, or made.")
 
 
 class ProjectAnswer(BaseModel):
+    model_config = example(name="greetings", uuid=_PROJECT_ID, created_at=_CREATED, was_created=True)
+
     name: str
     uuid: str
     created_at: str
@@ -112,6 +132,8 @@ class ProjectAnswer(BaseModel):
 
 
 class ExperimentRequest(BaseModel):
+    model_config = example(**_EXPERIMENT)
+
     name: Name = Field(min_length=1, description="What is tried; several runs share it.")
     run_name: Name | None = Field(None, description="Unique among the runs of one name; null: one is made up.")
     metadata: Metadata | None = None
@@ -120,6 +142,8 @@ class ExperimentRequest(BaseModel):
 
 
 class ExperimentAnswer(BaseModel):
+    model_config = example(**_EXPERIMENT, uuid="0b6e1e4c-94a7-4d5e-9d6a-7f3f0e6f2c10", created_at=_CREATED)
+
     name: str
     uuid: str
     created_at: str
@@ -136,6 +160,8 @@ class DatasetStat(BaseModel):
 
 
 class FinishedRequest(BaseModel):
+    model_config = example(status="completed", dataset_level_stats=[{"name": "f1", "score": 0.8, "reason": None}])
+
     status: Literal["pending", "running", "completed", "failed"] = "completed"
     dataset_level_stats: list[DatasetStat] | None = Field(
         None, max_length=1000, description="Replaces what an earlier request said."

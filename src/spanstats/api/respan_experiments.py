@@ -1,0 +1,146 @@
+"""Respan's experiments: created with an id of the client's choice or adopted, listed, changed, deleted."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import ColumnElement
+
+from ..catalog import definitions
+from ..dialects.respan.experiments import (
+    CHANGE_SCHEMA,
+    CREATE_SCHEMA,
+    SORTS,
+    ExperimentCount,
+    ExperimentList,
+    ExperimentObject,
+    experiment_object,
+    listed_experiment,
+    read_new,
+    read_values,
+)
+from ..dialects.respan.paging import read_sort
+from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..filters.experiment_fields import EXPERIMENTS, NAME, STATUS
+from ..store.tables import experiments
+from .answers import json_answer
+from .failures import within
+from .openapi import body
+from .resources import caller, resources
+from .respan_shared import (
+    ROUTER,
+    Page,
+    PageSize,
+    SortBy,
+    condition_of,
+    errors,
+    filter_body,
+    listed,
+    paging_of,
+    sent_object,
+)
+from .routing import RespanRead, RespanWrite
+
+read = APIRouter(route_class=RespanRead, **ROUTER)
+write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+_ALL, _LIST = "/api/v2/experiments/", "/api/v2/experiments/list/"
+_SUMMARY, _ONE = "/api/v2/experiments/summary/", "/api/v2/experiments/{experiment_id}/"
+_FILTERS = body(FILTERS_SCHEMA, required=False)
+_PAGE: dict[str, Any] = {"response_model": ExperimentList, "responses": errors(400, 401, 403, 503)}
+_COUNT: dict[str, Any] = {"response_model": ExperimentCount, "responses": errors(400, 401, 403, 503)}
+_CHANGE: dict[str, Any] = {
+    "response_model": ExperimentObject,
+    "openapi_extra": body(CHANGE_SCHEMA),
+    "responses": errors(400, 401, 403, 404, 503),
+}
+
+
+@write.post(
+    _ALL,
+    summary="Create an experiment",
+    description=(
+        "The client may choose the id. An experiment that only spans have named until now is taken over, with its "
+        "traces; one that was created before is a 400. Nothing is run: traces come from the clients' own runs."
+    ),
+    status_code=201,
+    response_model=ExperimentObject,
+    openapi_extra=body(CREATE_SCHEMA),
+    responses=errors(400, 401, 403, 503),
+)
+async def create_experiment(request: Request) -> Response:
+    tools, sent = resources(request), await sent_object(request, required=True)
+    with within("body"):
+        experiment_id, values = read_new(sent)
+    made = await definitions.create(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id, values)
+    return json_answer(experiment_object(made), 201)
+
+
+@read.get(_ALL, summary="List experiments", **_PAGE)
+@read.get(_LIST, summary="List experiments, at the path of filters", **_PAGE)
+@read.post(_LIST, summary="Filter experiments", openapi_extra=_FILTERS, **_PAGE)
+async def list_experiments(
+    request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
+) -> Response:
+    tools, paging, sent = resources(request), paging_of(page, page_size), await filter_body(request)
+    order = _order(sort_by)
+    condition = await condition_of(request, sent, EXPERIMENTS, {})
+    tenant_id = caller(request).tenant_id
+    count, found = await definitions.page(
+        tools.engine, tools.timeouts, tenant_id, condition, order, paging.size, paging.offset
+    )
+    return json_answer(listed(request, count, paging, [listed_experiment(e) for e in found], sent))
+
+
+def _order(sort_by: str | None) -> definitions.Order:
+    name, descending = read_sort(sort_by, SORTS, "-created_at")
+    own: dict[str, ColumnElement[Any]] = {"name": NAME, "status": STATUS}
+    column = own[name] if name in own else experiments.c[name]
+    key = experiments.c.key
+    return (column.desc().nulls_last(), key.desc()) if descending else (column.asc().nulls_last(), key.asc())
+
+
+@read.get(_SUMMARY, summary="Count experiments", **_COUNT)
+@read.post(_SUMMARY, summary="Count the experiments that match filters", openapi_extra=_FILTERS, **_COUNT)
+async def count_experiments(request: Request) -> Response:
+    tools = resources(request)
+    condition = await condition_of(request, await filter_body(request), EXPERIMENTS, {})
+    count, _ = await definitions.page(tools.engine, tools.timeouts, caller(request).tenant_id, condition, (), 0, 0)
+    return json_answer({"total_count": count})
+
+
+@read.get(_ONE, summary="Read an experiment", response_model=ExperimentObject, responses=errors(401, 403, 404, 503))
+async def get_experiment(request: Request, experiment_id: str) -> Response:
+    tools = resources(request)
+    found = await definitions.get(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+    return json_answer(experiment_object(found))
+
+
+@write.patch(_ONE, summary="Change an experiment", **_CHANGE)
+@write.put(_ONE, summary="Replace an experiment's definition", **_CHANGE)
+async def change_experiment(request: Request, experiment_id: str) -> Response:
+    tools, sent = resources(request), await sent_object(request, required=True)
+    with within("body"):
+        values = read_values(sent)
+    changed = await definitions.change(
+        tools.engine,
+        tools.timeouts,
+        caller(request).tenant_id,
+        experiment_id,
+        values,
+        whole=request.method == "PUT",
+    )
+    return json_answer(experiment_object(changed))
+
+
+@write.delete(
+    _ONE,
+    summary="Delete an experiment with its traces",
+    description="It is not found from this answer on; spans that name its id afterwards begin a new one.",
+    status_code=204,
+    response_class=Response,
+    responses=errors(401, 403, 404, 503),
+)
+async def delete_experiment(request: Request, experiment_id: str) -> Response:
+    tools = resources(request)
+    await definitions.delete(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+    return Response(status_code=204)

@@ -1,0 +1,174 @@
+"""The logs of an experiment, which are its traces: listed, read with their spans, changed, and how they scored."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ..catalog import evaluators, experiments
+from ..dialects.respan.log_schema import (
+    CHANGE_SCHEMA,
+    HistogramAnswer,
+    LogChanged,
+    LogDetail,
+    LogList,
+    histogram_answer,
+    read_bins,
+)
+from ..dialects.respan.logs import SORTS, log_object, read_change
+from ..dialects.respan.paging import read_flag, read_preview, read_sort
+from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..dialects.respan_filter_names import LOG_FIELD_NAMES
+from ..domain.values import identifier, is_clean
+from ..errors import NotFound, OutOfScope, invalid
+from ..filters.trace_fields import TRACES
+from ..reading.logs import Log, complete, find_row, logs_where
+from ..reading.traces import Order, page_of_traces
+from ..reading.whole_traces import trace_of
+from ..stats.histogram import histogram
+from ..store.session import Kind, transaction
+from ..store.tables import traces
+from .answers import json_answer
+from .failures import within
+from .openapi import body
+from .resources import caller, resources
+from .respan_shared import (
+    ROUTER,
+    Page,
+    PageSize,
+    SortBy,
+    Time,
+    condition_of,
+    errors,
+    filter_body,
+    listed,
+    paging_of,
+    sent_object,
+    window_of,
+)
+from .routing import RespanRead, RespanWrite
+
+read = APIRouter(route_class=RespanRead, **ROUTER)
+write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+_EXPERIMENT = "/api/v2/experiments/{experiment_id}"
+_LIST, _BARE, _ONE = f"{_EXPERIMENT}/logs/list/", f"{_EXPERIMENT}/logs/", f"{_EXPERIMENT}/logs/{{log_id}}/"
+_HISTOGRAM = f"{_EXPERIMENT}/histogram/"
+_PAGE: dict[str, Any] = {
+    "response_model": LogList,
+    "responses": errors(400, 401, 403, 404, 501, 503),
+    "description": "The same traces that the summary counts for the same window and filters.",
+}
+_BINS: dict[str, Any] = {
+    "response_model": HistogramAnswer,
+    "responses": errors(400, 401, 403, 404, 503),
+    "description": "Exact bins of equal width between the lowest and the highest score.",
+}
+
+Detail = Annotated[str | None, Query(description="`1` or `true`: with the tree of spans", examples=["1"])]
+Preview = Annotated[str | None, Query(description="Cuts content to so many characters; not with `detail`")]
+Export = Annotated[str | None, Query(description="Exports by mail are not what this service does")]
+
+
+@read.get(_BARE, summary="List the logs of an experiment, at the older path", **_PAGE)
+@read.get(_LIST, summary="List the logs of an experiment", **_PAGE)
+@read.post(
+    _LIST, summary="Filter the logs of an experiment", openapi_extra=body(FILTERS_SCHEMA, required=False), **_PAGE
+)
+async def list_logs(
+    request: Request,
+    experiment_id: str,
+    page: Page = None,
+    page_size: PageSize = None,
+    sort_by: SortBy = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    detail: Detail = None,
+    preview_length: Preview = None,
+    export: Export = None,
+) -> Response:
+    tools, window, paging = resources(request), window_of(start_time, end_time), paging_of(page, page_size)
+    if read_flag(export):
+        raise OutOfScope("This service sends no mail: page through the list instead")
+    order, sent = _order(sort_by), await filter_body(request)
+    condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
+    experiment = await experiments.get(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+    where = logs_where(experiment.key, window.start_us, window.end_us, condition)
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        found = await page_of_traces(tx, where, order, paging.size, paging.offset)
+        logs = await complete(tx.driver, found.rows, whole=read_flag(detail))
+    preview = read_preview(preview_length)
+    return json_answer(listed(request, found.count, paging, [log_object(log, preview) for log in logs], sent))
+
+
+def _order(sort_by: str | None) -> Order:
+    name, descending = read_sort(sort_by, SORTS, "-start_time")
+    column, trace_id = traces.c[name], traces.c.trace_id
+    # Times are never null, and only without the clause is their index walked.
+    last = name not in ("start_time", "trace_id")
+    first = column.desc() if descending else column.asc()
+    return (first.nulls_last() if last else first), (trace_id.desc() if descending else trace_id.asc())
+
+
+@read.get(
+    _ONE, summary="Read a log with its spans", response_model=LogDetail, responses=errors(400, 401, 403, 404, 503)
+)
+async def get_log(request: Request, experiment_id: str, log_id: str, detail: Detail = None) -> Response:
+    return json_answer(log_object(await _find(request, experiment_id, log_id, whole=True)))
+
+
+@write.patch(
+    _ONE,
+    summary="Change a log",
+    description="Changes the trace's root, else its earliest span; repeats of that span do not undo it.",
+    response_model=LogChanged,
+    openapi_extra=body(CHANGE_SCHEMA),
+    responses=errors(400, 401, 403, 404, 503),
+)
+async def change_log(request: Request, experiment_id: str, log_id: str) -> Response:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    sent = await sent_object(request, required=True)
+    span = (await _find(request, experiment_id, log_id)).first
+    with within("body"):
+        patch = read_change(sent, span)
+    if span.by_span_id:
+        await tools.committer.patch(tenant_id, span.span_id, patch, len(await request.body()))
+    else:
+        await tools.committer.patch_placed(tenant_id, span.trace_id, span.span_id, patch)
+    row = (await _find(request, experiment_id, span.trace_id)).row
+    return json_answer({"id": row.trace_id, "trace_unique_id": row.trace_id, "status": row.status})
+
+
+async def _find(request: Request, experiment_id: str, log_id: str, *, whole: bool = False) -> Log:
+    """The trace of this id, else that of the span of this id. Raises `NotFound` where the experiment has none."""
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_id)
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        row = await find_row(tx, experiment.key, (tenant_id, log_id)) if is_clean(log_id) else None
+        if row is None and is_clean(log_id) and (key := await trace_of(tx, tenant_id, log_id)) is not None:
+            row = await find_row(tx, experiment.key, key)
+        logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
+    if not logs:
+        raise NotFound("Log not found")
+    return logs[0]
+
+
+@read.get(_HISTOGRAM, summary="Distribution of an evaluator's scores", **_BINS)
+@read.post(_HISTOGRAM, summary="Distribution of an evaluator's scores, by POST", **_BINS)
+async def get_histogram(
+    request: Request,
+    experiment_id: str,
+    evaluator_id: Annotated[str | None, Query(description="Id, slug or name; what follows `:` is left out")] = None,
+    bins: Annotated[str | None, Query(description="1 to 50, 20 by default")] = None,
+) -> Response:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    with within("query"):
+        named = identifier(evaluator_id, "evaluator_id")
+        if named is None:
+            raise invalid("field required", "evaluator_id", kind="missing")
+        count = read_bins(bins)
+    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_id)
+    names = [named, named.partition(":")[0]]
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, names)
+    wanted = keys.get(names[0]) or keys.get(names[1]) or frozenset({named})
+    found = await histogram(tools.engine, tools.timeouts, experiment.key, wanted, count)
+    return json_answer(histogram_answer(named, found).model_dump())

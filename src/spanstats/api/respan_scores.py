@@ -1,0 +1,174 @@
+"""Respan's scores: posted to a log on their own, whether it is there yet or not, changed, listed and deleted."""
+
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ..catalog import evaluators
+from ..dialects.respan.paging import read_sort
+from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..dialects.respan.scores import (
+    CHANGE_SCHEMA,
+    SCORE_OF_LOG_SCHEMA,
+    SCORE_SCHEMA,
+    SORTS,
+    ScoreList,
+    ScoreObject,
+    changed_score,
+    evaluator_of,
+    log_of,
+    read_score,
+    score_object,
+    without_score,
+)
+from ..domain.values import identifier
+from ..errors import NotFound
+from ..filters.score_fields import SCORES
+from ..reading.scores import StoredScore, find_score, page_of_scores, scores_of_log
+from ..store.session import Kind, transaction
+from ..store.tables import scores
+from .answers import json_answer
+from .failures import within
+from .openapi import body
+from .resources import caller, resources
+from .respan_shared import (
+    ROUTER,
+    Page,
+    PageSize,
+    SortBy,
+    condition_of,
+    errors,
+    filter_body,
+    listed,
+    paging_of,
+    sent_object,
+)
+from .routing import RespanRead, RespanWrite
+
+read = APIRouter(route_class=RespanRead, **ROUTER)
+write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+_OF_LOG = "/api/logs/{log_id}/scores/"
+_ONE_OF_LOG = "/api/logs/{log_id}/scores/{score_id}/"
+_ALL, _LIST, _ONE = "/api/scores/", "/api/scores/list/", "/api/scores/{score_id}/"
+
+_POST: dict[str, Any] = {
+    "status_code": 201,
+    "response_model": ScoreObject,
+    "description": (
+        "Scores a span, or a trace through its root. There is one score for each log, evaluator and scorer: a repeat "
+        "updates it. A score may come before its span, and counts as soon as that is there."
+    ),
+    "responses": errors(400, 401, 403, 413, 503),
+}
+_CHANGE: dict[str, Any] = {
+    "response_model": ScoreObject,
+    "openapi_extra": body(CHANGE_SCHEMA),
+    "responses": errors(400, 401, 403, 404, 503),
+}
+_DELETE: dict[str, Any] = {"status_code": 204, "response_class": Response, "responses": errors(401, 403, 404, 503)}
+_GET: dict[str, Any] = {"response_model": ScoreObject, "responses": errors(401, 403, 404, 503)}
+_PAGE: dict[str, Any] = {"response_model": ScoreList, "responses": errors(400, 401, 403, 503)}
+
+
+@write.post(_OF_LOG, summary="Score a log", openapi_extra=body(SCORE_SCHEMA), **_POST)
+async def create_score_of_log(request: Request, log_id: str) -> Response:
+    with within("path"):
+        log = log_of({"log_id": identifier(log_id, "log_id")})
+    return await _create(request, await sent_object(request, required=True), log)
+
+
+@write.post(_ALL, summary="Score a log that the body names", openapi_extra=body(SCORE_OF_LOG_SCHEMA), **_POST)
+async def create_score(request: Request) -> Response:
+    sent = await sent_object(request, required=True)
+    with within("body"):
+        log = log_of(sent)
+    return await _create(request, sent, log)
+
+
+async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Response:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    with within("body"):
+        names = [name for name in evaluator_of(sent) if name is not None]
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, names)
+    with within("body"):
+        posted = read_score(sent, log_id, keys, time.time_ns() // 1000)
+    await tools.committer.score(tenant_id, posted, len(await request.body()))
+    return json_answer(score_object(await _find(request, posted.id, None)), 201)
+
+
+@read.get(
+    _OF_LOG,
+    summary="List the posted scores of a log",
+    description="Those of a span, or of all spans of a trace; `count` is that of this page.",
+    response_model=ScoreList,
+    responses=errors(400, 401, 403, 404, 503),
+)
+async def list_scores_of_log(request: Request, log_id: str, page: Page = None, page_size: PageSize = None) -> Response:
+    tools, paging = resources(request), paging_of(page, page_size)
+    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+        found = await scores_of_log(tx.driver, caller(request).tenant_id, log_id)
+    if found is None:
+        raise NotFound("Log not found")
+    shown = found[paging.offset : paging.offset + paging.size]
+    answer = listed(request, len(found), paging, [score_object(score) for score in shown])
+    return json_answer({**answer, "count": len(shown)})
+
+
+@read.get(_ALL, summary="List posted scores", **_PAGE)
+@read.get(_LIST, summary="List posted scores, at the path of filters", **_PAGE)
+@read.post(_LIST, summary="Filter posted scores", openapi_extra=body(FILTERS_SCHEMA, required=False), **_PAGE)
+async def list_scores(
+    request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
+) -> Response:
+    tools, paging, sent = resources(request), paging_of(page, page_size), await filter_body(request)
+    name, descending = read_sort(sort_by, SORTS, "-created_at")
+    column = scores.c[name]
+    order = (column.desc() if descending else column.asc()).nulls_last(), scores.c.id
+    condition = await condition_of(request, sent, SCORES, {})
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        tenant_id = caller(request).tenant_id
+        count, found = await page_of_scores(tx, tenant_id, condition, order, paging.size, paging.offset)
+    return json_answer(listed(request, count, paging, [score_object(score) for score in found], sent))
+
+
+@read.get(_ONE_OF_LOG, summary="Read a score of a log", **_GET)
+@read.get(_ONE, summary="Read a score", **_GET)
+async def get_score(request: Request, score_id: str) -> Response:
+    return json_answer(score_object(await _find(request, score_id, _named_log(request))))
+
+
+@write.patch(_ONE_OF_LOG, summary="Change a score of a log", **_CHANGE)
+@write.patch(_ONE, summary="Change a score", **_CHANGE)
+@write.put(_ONE_OF_LOG, summary="Replace a score of a log", **_CHANGE)
+@write.put(_ONE, summary="Replace a score", **_CHANGE)
+async def change_score(request: Request, score_id: str) -> Response:
+    stored = await _find(request, score_id, _named_log(request))
+    sent = await sent_object(request, required=True)
+    with within("body"):
+        changed = changed_score(stored, sent, whole=request.method == "PUT")
+    await resources(request).committer.score(caller(request).tenant_id, changed, len(await request.body()))
+    return json_answer(score_object(await _find(request, score_id, None)))
+
+
+@write.delete(_ONE_OF_LOG, summary="Delete a score of a log", **_DELETE)
+@write.delete(_ONE, summary="Delete a score", **_DELETE)
+async def delete_score(request: Request, score_id: str) -> Response:
+    stored = await _find(request, score_id, _named_log(request))
+    await resources(request).committer.score(caller(request).tenant_id, without_score(stored))
+    return Response(status_code=204)
+
+
+def _named_log(request: Request) -> str | None:
+    return request.path_params.get("log_id")
+
+
+async def _find(request: Request, score_id: str, log_id: str | None) -> StoredScore:
+    """The score, of this log if one is named. Raises `NotFound`."""
+    tools = resources(request)
+    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+        found = await find_score(tx.driver, caller(request).tenant_id, score_id)
+    if found is None or (log_id is not None and log_id not in (found.log_id, found.span_id, found.trace_id)):
+        raise NotFound("Score not found")
+    return found

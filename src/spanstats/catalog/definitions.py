@@ -1,0 +1,157 @@
+"""Experiments as clients define them with an id of their choice: created or adopted, changed, listed, deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.expression import literal
+
+from ..domain.values import is_clean
+from ..errors import Conflict, NotFound
+from ..store.session import Kind, Timeouts, transaction
+from ..store.tables import experiments
+
+_c = experiments.c
+DEFINED = "defined"
+"""The member of `definition` that holds what clients said by the functions here."""
+
+Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """An experiment with what its client said of it. Times are microseconds since 1970."""
+
+    key: int
+    id: str
+    created: bool
+    name: str | None
+    status: str | None
+    definition: dict[str, Any] | None
+    created_at: int
+    started_at: int | None
+    finished_at: int | None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the client defined beside the name and the status."""
+        return dict((self.definition or {}).get(DEFINED) or {})
+
+
+_COLUMNS = [_c[name] for name in Defined.__dataclass_fields__]
+
+
+async def create(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, values: dict[str, Any]
+) -> Defined:
+    """A new experiment; one that was only named by spans until now is taken over.
+
+    Raises `Conflict` where one of this id was created before, `Unavailable`.
+    """
+    said = _said(values)
+    row = {"tenant_id": tenant_id, "id": experiment_id, "created": True, **said}
+    statement = (
+        insert(experiments)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "id"],
+            index_where=_c.deleted_at.is_(None),
+            set_={"created": True, "created_at": func.now(), **said},
+            where=~_c.created,
+        )
+        .returning(*_COLUMNS)
+    )
+    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+        made = (await tx.connection.execute(statement)).one_or_none()
+    if made is None:
+        raise Conflict(f"Experiment {experiment_id} was created before")
+    return Defined(*made)
+
+
+async def get(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> Defined:
+    """The tenant's experiment of this id. Raises `NotFound`, `Unavailable`."""
+    statement = select(*_COLUMNS).where(_is_the_one(tenant_id, experiment_id))
+    async with transaction(engine, Kind.READ, timeouts) as tx:
+        row = (await tx.connection.execute(statement)).one_or_none()
+    return _there(row)
+
+
+async def change(
+    engine: AsyncEngine,
+    timeouts: Timeouts,
+    tenant_id: int,
+    experiment_id: str,
+    values: dict[str, Any],
+    *,
+    whole: bool = False,
+) -> Defined:
+    """Change what the values name; `whole` forgets what they do not. Raises `NotFound`, `Unavailable`."""
+    said = _said(values)
+    defined: ColumnElement[Any] = literal(said["definition"][DEFINED], JSONB)
+    if not whole:
+        defined = func.coalesce(_c.definition[DEFINED], _empty()).op("||")(defined)
+        said = {name: value for name, value in said.items() if name in values}
+    said["definition"] = func.coalesce(_c.definition, _empty()).op("||")(func.jsonb_build_object(DEFINED, defined))
+    statement = update(experiments).where(_is_the_one(tenant_id, experiment_id)).values(said).returning(*_COLUMNS)
+    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+        row = (await tx.connection.execute(statement)).one_or_none()
+    return _there(row)
+
+
+async def delete(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> None:
+    """The experiment is gone at once; what stands under it follows (`erasure.py`).
+
+    Waits for the writes that hold it; the next one that names its id begins a new experiment. Raises `NotFound`,
+    `Unavailable`.
+    """
+    the_one = _is_the_one(tenant_id, experiment_id)
+    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+        key = (await tx.connection.execute(select(_c.key).where(the_one).with_for_update())).scalar_one_or_none()
+        if key is None:
+            raise NotFound("Experiment not found")
+        await tx.connection.execute(update(experiments).where(_c.key == key).values(deleted_at=func.now()))
+
+
+async def page(
+    engine: AsyncEngine,
+    timeouts: Timeouts,
+    tenant_id: int,
+    condition: ColumnElement[bool] | None,
+    order: Order,
+    limit: int,
+    offset: int,
+) -> tuple[int, list[Defined]]:
+    """How many of the tenant's experiments match, and a page of them. Raises `Unavailable`."""
+    where = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
+    if condition is not None:
+        where.append(condition)
+    counting = select(func.count()).select_from(experiments).where(*where)
+    statement = select(*_COLUMNS).where(*where).order_by(*order).limit(limit).offset(offset)
+    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+        count = int((await tx.connection.execute(counting)).scalar_one())
+        rows = (await tx.connection.execute(statement)).all() if limit and offset < count else []
+    return count, [Defined(*row) for row in rows]
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    rest = {name: value for name, value in values.items() if name not in ("name", "status")}
+    return {"name": values.get("name"), "status": values.get("status"), "definition": {DEFINED: rest}}
+
+
+def _empty() -> ColumnElement[Any]:
+    return literal({}, JSONB)
+
+
+def _there(row: Any) -> Defined:
+    if row is None:
+        raise NotFound("Experiment not found")
+    return Defined(*row)
+
+
+def _is_the_one(tenant_id: int, experiment_id: str) -> ColumnElement[bool]:
+    """An id that cannot be stored is nobody's."""
+    wanted = experiment_id if is_clean(experiment_id) else ""
+    return and_(_c.tenant_id == tenant_id, _c.id == wanted, _c.deleted_at.is_(None))

@@ -1,0 +1,76 @@
+"""What stood under deleted experiments is erased in batches, by whichever process comes first, until nothing is left.
+
+Nothing is remembered beside the deleted row itself, so that a process that dies is followed by the next one. No trace
+joins a deleted experiment any more: the deletion waited for the writes that held it.
+"""
+
+import asyncio
+import logging
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import Unavailable
+from ..store.erase import erase_spans, erase_traces
+from ..store.session import Driver, Kind, Timeouts, transaction
+
+log = logging.getLogger(__name__)
+
+TRACES_AT_A_TIME = 500
+
+_NEXT = """
+SELECT key FROM experiments WHERE deleted_at IS NOT NULL ORDER BY deleted_at, key LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+# In key order, as every writer locks them; a trace that left the experiment meanwhile is not there any more.
+_TRACES = """
+SELECT tenant_id, trace_id, start_time FROM traces WHERE experiment_key = $1
+ORDER BY tenant_id, trace_id LIMIT $2 FOR UPDATE
+"""
+_MARK = """
+INSERT INTO rollup_marks (experiment_key, minute)
+SELECT DISTINCT $1::bigint, date_trunc('minute', t, 'UTC') FROM unnest($2::timestamptz[]) AS t
+"""
+# First in its transaction, as in a rebuild of rollups, which could bring rows back that are deleted here.
+_LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
+_LAST = (
+    "DELETE FROM rollup_marks WHERE experiment_key = $1",
+    "DELETE FROM rollups WHERE experiment_key = $1",
+    "DELETE FROM experiments WHERE key = $1 AND deleted_at IS NOT NULL",
+)
+
+
+async def erase_some(engine: AsyncEngine, timeouts: Timeouts, limit: int = TRACES_AT_A_TIME) -> bool:
+    """Erase at most so many traces of one deleted experiment, at last the experiment; whether there was any."""
+    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+        key = await tx.driver.fetchval(_NEXT)
+        if key is None:
+            return False
+        if await _erase_traces(tx.driver, key, limit):
+            return True
+    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        await tx.driver.execute(_LOCK)
+        for statement in _LAST:
+            await tx.driver.execute(statement, key)
+    return True
+
+
+async def _erase_traces(driver: Driver, key: int, limit: int) -> int:
+    found = await driver.fetch(_TRACES, key, limit)
+    keys = [(row["tenant_id"], row["trace_id"]) for row in found]
+    await erase_spans(driver, keys)
+    await erase_traces(driver, keys)
+    if found:
+        await driver.execute(_MARK, key, [row["start_time"] for row in found])
+    return len(found)
+
+
+async def erase_deleted(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.0) -> None:
+    """Run for ever; an outage is waited out."""
+    while True:
+        try:
+            while await erase_some(engine, timeouts):
+                pass
+        except Unavailable as error:
+            log.warning("deleted experiments wait: %s", error)
+        except Exception:
+            log.exception("deleted experiments could not be erased")
+        await asyncio.sleep(every_s)

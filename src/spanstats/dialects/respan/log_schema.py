@@ -1,0 +1,198 @@
+"""Logs and histograms as they are described to clients."""
+
+from fractions import Fraction
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...domain.values import NANO
+from ...errors import invalid
+from ...stats.histogram import Histogram
+
+DEFAULT_BINS, MAX_BINS = 20, 50
+
+_LOG: dict[str, Any] = {
+    "id": "5f2b1c",
+    "trace_unique_id": "5f2b1c",
+    "root_span_unique_id": "a1",
+    "name": "answer",
+    "status": "success",
+    "environment": "prod",
+    "customer_identifier": None,
+    "comparison_key": None,
+    "start_time": "2026-01-01T00:00:00+00:00",
+    "end_time": "2026-01-01T00:00:01.230000+00:00",
+    "duration": 1.23,
+    "span_count": 3,
+    "llm_call_count": 1,
+    "error_count": 0,
+    "total_cost": 0.083,
+    "total_tokens": 350,
+    "total_prompt_tokens": 200,
+    "total_completion_tokens": 150,
+    "scores": {},
+    "metadata": {"plan": "pro"},
+    "input": "Hi",
+    "output": "Hello",
+    "expected_output": None,
+}
+
+
+class LogObject(BaseModel):
+    """A trace of an experiment; numbers are the sums over its spans."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_LOG]})
+
+    id: str
+    trace_unique_id: str
+    root_span_unique_id: str | None
+    name: str | None
+    status: str
+    environment: str | None
+    customer_identifier: str | None
+    comparison_key: str | None
+    start_time: str
+    end_time: str
+    duration: float | None = Field(description="Seconds")
+    span_count: int
+    llm_call_count: int
+    error_count: int
+    total_cost: float | None = Field(description="US dollars; null where no span has a cost")
+    total_tokens: int
+    total_prompt_tokens: int
+    total_completion_tokens: int
+    scores: dict[str, dict[str, Any]] = Field(description="By evaluator id, else slug, else name")
+    metadata: dict[str, Any]
+    input: Any
+    output: Any
+    expected_output: Any
+
+
+class LogDetail(LogObject):
+    """A trace with its spans."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                _LOG | {"span_tree": [{"id": "a1", "span_name": "answer", "log_type": "task", "children": []}]}
+            ]
+        }
+    )
+
+    span_tree: list[dict[str, Any]] = Field(description="The root with its `children`; without a root several spans")
+
+
+class LogList(BaseModel):
+    """A page of the traces of an experiment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"count": 1, "next": None, "previous": None, "results": [_LOG], "current_filters": {}}]
+        }
+    )
+
+    count: int = Field(description="Of all pages, the same as the summary's `total_count`")
+    next: str | None
+    previous: str | None
+    results: list[LogObject]
+    current_filters: dict[str, Any]
+
+
+class LogChanged(BaseModel):
+    """What a change is answered with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "5f2b1c", "trace_unique_id": "5f2b1c", "status": "success"}]}
+    )
+
+    id: str
+    trace_unique_id: str
+    status: str
+
+
+CHANGE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "input": {},
+        "output": {},
+        "expected_output": {},
+        "name": {"type": "string"},
+        "metrics": {
+            "type": "object",
+            "properties": {
+                **{key: {"type": "number"} for key in ("cost", "latency", "time_to_first_token")},
+                **{key: {"type": "integer"} for key in ("prompt_tokens", "completion_tokens", "total_tokens")},
+            },
+        },
+        "metadata": {"type": "object"},
+    },
+    "examples": [{"output": "Hello", "metrics": {"cost": 0.01, "latency": 0.8}, "metadata": {"reviewed": True}}],
+}
+
+
+class Bin(BaseModel):
+    """Scores at or above `lower` and below `upper`; the last bin holds its upper bound too."""
+
+    lower: float
+    upper: float
+    count: int
+    label: str
+
+
+class HistogramStats(BaseModel):
+    """Of the scores in all bins."""
+
+    min: float
+    max: float
+    mean: float
+    total: int = Field(description="Scores")
+
+
+class HistogramAnswer(BaseModel):
+    """How the scores of one evaluator are distributed; booleans as 0 and 1."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "evaluator_id": "eval_1",
+                    "bins": [
+                        {"lower": 0.0, "upper": 0.5, "count": 2, "label": "0.0 - 0.5"},
+                        {"lower": 0.5, "upper": 1.0, "count": 5, "label": "0.5 - 1.0"},
+                    ],
+                    "stats": {"min": 0.0, "max": 1.0, "mean": 0.7, "total": 7},
+                }
+            ]
+        }
+    )
+
+    evaluator_id: str
+    bins: list[Bin]
+    stats: HistogramStats
+
+
+def read_bins(text: str | None) -> int:
+    """Raises `InvalidInput` outside 1 to 50."""
+    value = int(text) if text and text.isascii() and text.isdecimal() and len(text) < 5 else 0 if text else DEFAULT_BINS
+    if not 1 <= value <= MAX_BINS:
+        raise invalid(f"must be a whole number from 1 to {MAX_BINS}", "bins", kind="out_of_range")
+    return value
+
+
+def histogram_answer(evaluator_id: str, found: Histogram) -> HistogramAnswer:
+    """The answer for exact bins; the only place where they become floats."""
+    n = len(found.counts)
+    edges = [float(Fraction(found.low * n + i * (found.high - found.low), n * NANO)) for i in range(n + 1)] if n else []
+    return HistogramAnswer(
+        evaluator_id=evaluator_id,
+        bins=[
+            Bin(lower=edges[i], upper=edges[i + 1], count=count, label=f"{edges[i]} - {edges[i + 1]}")
+            for i, count in enumerate(found.counts)
+        ],
+        stats=HistogramStats(
+            min=found.low / NANO,
+            max=found.high / NANO,
+            mean=float(Fraction(found.total, found.count * NANO)) if found.count else 0.0,
+            total=found.count,
+        ),
+    )

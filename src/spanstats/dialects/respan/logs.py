@@ -1,0 +1,183 @@
+"""The logs of an experiment (its traces) as Respan's clients read and change them."""
+
+from typing import Any
+
+from ...domain.span import Score, Span, normal_status
+from ...domain.values import PICO, iso, microseconds, picodollars, tokens
+from ...errors import invalid
+from ...reading.logs import Log
+from ...reading.tree import Node, tree
+from ..document import from_value, parsed
+from ..json_body import encode
+from ..labels import metadata_of, text_of
+from ..storable import scrub
+from .intake import seconds
+
+SORTS = {
+    **dict.fromkeys(("start_time", "timestamp"), "start_time"),
+    "end_time": "end_time",
+    **dict.fromkeys(("duration", "latency"), "latency_us"),
+    **dict.fromkeys(("total_cost", "cost"), "cost_pd"),
+    **dict.fromkeys(("total_tokens", "total_request_tokens"), "total_tokens"),
+    **dict.fromkeys(("total_prompt_tokens", "prompt_tokens"), "prompt_tokens"),
+    **dict.fromkeys(("total_completion_tokens", "completion_tokens"), "completion_tokens"),
+    **dict.fromkeys(("id", "trace_unique_id"), "trace_id"),
+    "name": "name",
+    "status": "status",
+    "span_count": "n_spans",
+    "llm_call_count": "n_llm_calls",
+    "error_count": "n_errors",
+}
+
+_METRICS = {
+    "cost": ("cost_pd", picodollars),
+    "total_cost": ("cost_pd", picodollars),
+    "latency": ("latency_us", microseconds),
+    "duration": ("latency_us", microseconds),
+    "time_to_first_token": ("ttft_us", microseconds),
+    "prompt_tokens": ("prompt_tokens", tokens),
+    "completion_tokens": ("completion_tokens", tokens),
+    "total_tokens": ("total_tokens", tokens),
+}
+
+
+def log_object(log: Log, preview: int | None = None) -> dict[str, Any]:
+    """A trace as clients read it; durations in seconds, cost in dollars. `preview` cuts content to so many characters.
+
+    With its spans where they were read.
+    """
+    row, first, labels = log.row, log.first, log.row.labels or {}
+    shown: dict[str, Any] = {
+        "id": row.trace_id,
+        "trace_unique_id": row.trace_id,
+        "root_span_unique_id": row.root_span_id,
+        "name": row.name,
+        "status": row.status,
+        "environment": labels.get("environment"),
+        "customer_identifier": labels.get("customer_identifier"),
+        "comparison_key": labels.get("comparison_key"),
+        "start_time": iso(row.start_time),
+        "end_time": iso(row.end_time),
+        "duration": seconds(row.latency_us),
+        "span_count": row.n_spans,
+        "llm_call_count": row.n_llm_calls,
+        "error_count": row.n_errors,
+        "total_cost": None if row.cost_pd is None else row.cost_pd / PICO,
+        "total_tokens": row.total_tokens,
+        "total_prompt_tokens": row.prompt_tokens,
+        "total_completion_tokens": row.completion_tokens,
+        "scores": scores_object(log.scores),
+        "metadata": row.metadata or {},
+        **content(first, None if log.spans is not None else preview),
+    }
+    if log.spans is not None:
+        shown["span_tree"] = [node_object(node) for node in tree(log.spans)]
+    return shown
+
+
+def content(span: Span, preview: int | None = None) -> dict[str, Any]:
+    """Input, output and expected output, cut as text where a preview is wanted."""
+    values = {"input": span.input, "output": span.output, "expected_output": span.target}
+    return {name: _preview(parsed(document), preview) for name, document in values.items()}
+
+
+def _preview(value: Any, preview: int | None) -> Any:
+    if value is None or preview is None:
+        return value
+    text = value if isinstance(value, str) else encode(value)
+    return text[:preview] if len(text) > preview else value
+
+
+def node_object(node: Node) -> dict[str, Any]:
+    """A span and those below it; trees are never deeper than `reading.tree.MAX_DEPTH`."""
+    span = node.span
+    return {
+        "id": span.span_id,
+        "trace_unique_id": span.trace_id,
+        "span_unique_id": span.span_id,
+        "span_parent_id": span.parent_id,
+        "name": span.name,
+        "span_name": span.name,
+        "span_workflow_name": span.workflow_name,
+        "log_type": span.kind,
+        "model": span.model,
+        "status": span.status,
+        "error_message": span.error,
+        "environment": span.labels.get("environment"),
+        "customer_identifier": span.labels.get("customer_identifier"),
+        "start_time": iso(span.start_us or 0),
+        "end_time": iso(span.end_us or 0),
+        "duration": seconds(span.latency_us),
+        "latency": seconds(span.latency_us),
+        "time_to_first_token": seconds(span.ttft_us),
+        "total_cost": None if span.cost_pd is None else span.cost_pd / PICO,
+        "total_tokens": span.total_tokens or 0,
+        "total_prompt_tokens": span.prompt_tokens or 0,
+        "total_completion_tokens": span.completion_tokens or 0,
+        "scores": scores_object(span.scores or []),
+        "metadata": span.metadata or {},
+        **content(span),
+        "children": [node_object(child) for child in node.children],
+    }
+
+
+def scores_object(scores: list[Score]) -> dict[str, dict[str, Any]]:
+    """Scores by evaluator key; of several of one evaluator the first is shown."""
+    found: dict[str, dict[str, Any]] = {}
+    for score in scores:
+        found.setdefault(score.key, _score_object(score))
+    return found
+
+
+def _score_object(score: Score) -> dict[str, Any]:
+    numeric = score.value is not None
+    boolean = numeric and score.value_type == "boolean"
+    unnamed = score.evaluator_id is None and score.slug is None and score.name is None
+    return {
+        "evaluator_id": score.evaluator_id,
+        "evaluator_slug": score.slug,
+        "evaluator_name": score.key if unnamed else score.name,
+        "score_value_type": score.value_type,
+        "numerical_value": score.value if numeric and not boolean else None,
+        "boolean_value": bool(score.value) if boolean else None,
+        "string_value": None if numeric else score.text,
+        "explanation": score.reason,
+    }
+
+
+def read_change(body: dict[str, Any], span: Span) -> dict[str, Any]:
+    """What a body changes in a log's span, as a patch: content, name, status, metrics; metadata key by key.
+
+    Raises `InvalidInput`.
+    """
+    patch: dict[str, Any] = {}
+    for name, target in (("input", "input"), ("output", "output"), ("expected_output", "target")):
+        if name in body:
+            patch[target] = from_value(body[name])
+    if (label := text_of(body.get("name"))) is not None:
+        patch["name"] = scrub(label)[:255]
+    if (status := text_of(body.get("status"))) is not None:
+        patch["status"] = normal_status(scrub(status))
+    if body.get("metadata") is not None:
+        patch["metadata"] = metadata_of({**(span.metadata or {}), **_object(body, "metadata")}, "metadata")
+    return patch | _metrics(_object(body, "metrics"))
+
+
+def _metrics(sent: dict[str, Any]) -> dict[str, Any]:
+    patch = {}
+    for name, (target, read) in _METRICS.items():
+        if sent.get(name) is not None:
+            patch[target] = read(sent[name], f"metrics.{name}")
+    if patch.keys() & {"prompt_tokens", "completion_tokens"}:
+        patch.setdefault("total_tokens", None)  # their sum again
+    return patch
+
+
+def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
+    value = body.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise invalid("must be an object", name, kind="dict_type")
+    found: dict[str, Any] = scrub(value)
+    return found

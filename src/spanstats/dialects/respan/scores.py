@@ -1,0 +1,295 @@
+"""Scores as Respan's clients post, change and read them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...domain.span import SCORE_TYPES, Score
+from ...domain.values import MAX_SCORE, clean, identifier, iso, number
+from ...errors import invalid
+from ...ingest.batch import PostedScore
+from ...reading.scores import StoredScore
+from ..document import from_text, parsed
+from ..json_body import encode
+from ..labels import text_of
+from ..storable import scrub
+from .evaluator import MAX_KEY_BYTES
+
+_NUMERIC = frozenset({"numerical", "percentage"})
+_VALUES = ("numerical_value", "boolean_value", "categorical_value", "string_value", "json_value")
+_DETAILS = (
+    *("type", "environment", "prompt_id", "prompt_version_number", "dataset_id", "automation_id"),
+    *("is_passed", "cost", "status", "error_message", "timestamp"),
+)
+_TYPES = {"categorical_value": "categorical", "string_value": "text", "json_value": "json"}
+
+SORTS = {"created_at": "created_at", "numerical_value": "value", "id": "id"}
+
+_EXAMPLE: dict[str, Any] = {
+    "id": "5b4a2f0f3d5c4e1f9a7b6c5d4e3f2a1b",
+    "created_at": "2026-01-01T00:00:00+00:00",
+    "log_id": "a1",
+    "evaluator_id": "eval_1",
+    "evaluator_slug": "quality",
+    "evaluator_name": "Quality",
+    "scorer": None,
+    "score_value_type": "numerical",
+    "numerical_value": 0.9,
+    "string_value": None,
+    "boolean_value": None,
+    "categorical_value": None,
+    "json_value": None,
+    "explanation": "Right, but long",
+    "type": None,
+    "environment": None,
+    "is_passed": None,
+    "cost": None,
+    "prompt_id": None,
+    "prompt_version_number": None,
+    "dataset_id": None,
+    "automation_id": None,
+    "status": None,
+    "error_message": None,
+}
+
+
+class ScoreObject(BaseModel):
+    """A posted score."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: str
+    created_at: str
+    log_id: str = Field(description="As the post named it")
+    evaluator_id: str | None
+    evaluator_slug: str | None
+    evaluator_name: str | None
+    scorer: str | None
+    score_value_type: str
+    numerical_value: float | None
+    string_value: str | None
+    boolean_value: bool | None
+    categorical_value: list[Any] | None
+    json_value: str | None
+    explanation: str | None
+    type: Any
+    environment: Any
+    is_passed: Any
+    cost: Any
+    prompt_id: Any
+    prompt_version_number: Any
+    dataset_id: Any
+    automation_id: Any
+    status: Any
+    error_message: Any
+
+
+class ScoreList(BaseModel):
+    """A page of scores."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[ScoreObject]
+    current_filters: dict[str, Any]
+
+
+_PROPERTIES: dict[str, Any] = {
+    "evaluator_id": {"type": "string"},
+    "evaluator_slug": {"type": "string"},
+    "numerical_value": {"type": "number", "minimum": -MAX_SCORE, "maximum": MAX_SCORE},
+    "boolean_value": {"type": "boolean"},
+    "categorical_value": {"type": "array", "items": {"type": "string"}},
+    "string_value": {"type": "string"},
+    "json_value": {"type": "string"},
+    "explanation": {"type": "string"},
+    "scorer": {"type": "string"},
+}
+SCORE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": _PROPERTIES,
+    "examples": [{"evaluator_slug": "quality", "numerical_value": 0.9, "explanation": "Right, but long"}],
+}
+SCORE_OF_LOG_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"log_id": {"type": "string"}, **_PROPERTIES},
+    "required": ["log_id"],
+    "examples": [{"log_id": "a1", "evaluator_slug": "quality", "numerical_value": 0.9}],
+}
+CHANGE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": _PROPERTIES,
+    "examples": [{"numerical_value": 0.5, "explanation": "Read again"}],
+}
+
+
+def log_of(body: dict[str, Any]) -> str:
+    """The log that a body names. Raises `InvalidInput`."""
+    log_id = identifier(body.get("log_id"), "log_id")
+    if log_id is None:
+        raise invalid("field required", "log_id", kind="missing")
+    return log_id
+
+
+def evaluator_of(body: dict[str, Any]) -> tuple[str | None, str | None]:
+    """(id, slug) of the evaluator, one of which is needed. Raises `InvalidInput`."""
+    evaluator_id = identifier(body.get("evaluator_id"), "evaluator_id", MAX_KEY_BYTES)
+    slug = identifier(body.get("evaluator_slug"), "evaluator_slug", MAX_KEY_BYTES)
+    if evaluator_id is None and slug is None:
+        raise invalid("field required, or evaluator_slug", "evaluator_id", kind="missing")
+    return evaluator_id, slug
+
+
+def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[str]], now_us: int) -> PostedScore:
+    """A new score. `keys` are those of evaluators by name. Raises `InvalidInput`."""
+    evaluator_id, slug = evaluator_of(body)
+    known = keys.get(evaluator_id or slug or "", frozenset())
+    score = Score(
+        key=next(iter(known)) if len(known) == 1 else evaluator_id or slug or "",
+        evaluator_id=evaluator_id,
+        slug=slug,
+        name=identifier(body.get("evaluator_name"), "evaluator_name", MAX_KEY_BYTES),
+        reason=_text(body.get("explanation")),
+        source="api",
+    )
+    scorer = identifier(body.get("scorer"), "scorer")
+    valued = _valued(score, body)
+    if valued is None:
+        raise invalid(f"one of {', '.join(_VALUES)} is required", kind="missing")
+    return PostedScore(
+        id=_public_id(log_id, score.key, scorer),
+        log_id=log_id,
+        score=valued,
+        scorer=scorer,
+        details=_details(body),
+        created_us=now_us,
+    )
+
+
+def changed_score(stored: StoredScore, body: dict[str, Any], *, whole: bool) -> PostedScore:
+    """The score with what the body says; `whole` forgets what it does not say, and needs a value.
+
+    Evaluator, scorer and log stay; a body that names others is wrong. Raises `InvalidInput`.
+    """
+    _refuse_other(body, "evaluator_id", (stored.score.evaluator_id, stored.score.key))
+    _refuse_other(body, "evaluator_slug", (stored.score.slug, stored.score.key))
+    _refuse_other(body, "scorer", (stored.scorer,))
+    _refuse_other(body, "log_id", (stored.log_id, stored.span_id, stored.trace_id))
+    score = stored.score
+    if whole or "explanation" in body:
+        score = msgspec.structs.replace(score, reason=_text(body.get("explanation")))
+    valued = _valued(score, body)
+    if valued is None and whole:
+        raise invalid(f"one of {', '.join(_VALUES)} is required", kind="missing")
+    kept = {} if whole or valued is not None else {k: v for k, v in stored.details.items() if k in _VALUES}
+    others = {} if whole else {k: v for k, v in stored.details.items() if k not in _VALUES}
+    return PostedScore(
+        id=stored.id,
+        log_id=stored.log_id,
+        score=valued or score,
+        scorer=stored.scorer,
+        details={**others, **kept, **_details(body)},
+        created_us=stored.created_us,
+    )
+
+
+def without_score(stored: StoredScore) -> PostedScore:
+    """What deletes the score."""
+    return PostedScore(id=stored.id, log_id=stored.log_id, score=stored.score, scorer=stored.scorer, deleted=True)
+
+
+def _refuse_other(body: dict[str, Any], field: str, own: tuple[str | None, ...]) -> None:
+    value = body.get(field)
+    if value not in (None, "", *own):
+        raise invalid("cannot be changed", field, kind="read_only")
+
+
+def _public_id(log_id: str, key: str, scorer: str | None) -> str:
+    """The same for the same log, evaluator and scorer, so that a post that is sent again is the same score."""
+    return hashlib.sha256(json.dumps([log_id, key, scorer]).encode()).hexdigest()[:32]
+
+
+def _valued(score: Score, body: dict[str, Any]) -> Score | None:
+    """The score with the first value that the body carries, `None` where it carries none."""
+    field = next((name for name in _VALUES if body.get(name) is not None), None)
+    if field is None:
+        return None
+    value, text, value_type = _value(body[field], field)
+    named = body.get("score_value_type")
+    if isinstance(named, str) and named in SCORE_TYPES and _fits(named, field):
+        value_type = named
+    return msgspec.structs.replace(score, value=value, text=text, value_type=value_type)
+
+
+def _fits(value_type: str, field: str) -> bool:
+    if field == "numerical_value":
+        return value_type in _NUMERIC
+    return field != "boolean_value" and value_type not in _NUMERIC | {"boolean"}
+
+
+def _value(value: Any, field: str) -> tuple[float | None, str | None, str]:
+    """(number, text, type)."""
+    if field == "numerical_value":
+        exact = number(value, field)
+        if abs(exact) > MAX_SCORE:
+            raise invalid(f"must be {-MAX_SCORE:g} to {MAX_SCORE:g}", field, kind="out_of_range")
+        return float(exact), None, "numerical"
+    if field == "boolean_value":
+        if not isinstance(value, bool):
+            raise invalid("must be true or false", field, kind="bool_type")
+        return float(value), None, "boolean"
+    if field == "categorical_value":
+        categories = value if isinstance(value, list) else [value]
+        return None, encode(scrub(categories)), "categorical"
+    text = value if isinstance(value, str) else encode(value)
+    return None, clean(text), _TYPES[field]
+
+
+def _details(body: dict[str, Any]) -> dict[str, Any]:
+    """What is kept beside the score: what numbers do not depend on, and values beside the first."""
+    first = next((name for name in _VALUES if body.get(name) is not None), None)
+    names = _DETAILS + tuple(name for name in _VALUES if name != first)
+    found: dict[str, Any] = scrub({name: body[name] for name in names if body.get(name) is not None})
+    return found
+
+
+def _text(value: Any) -> str | None:
+    text = text_of(value)
+    return None if text is None else clean(text)
+
+
+def score_object(stored: StoredScore) -> dict[str, Any]:
+    """A score as clients read it, as `ScoreObject` describes it."""
+    score, details = stored.score, stored.details
+    values = {name: details.get(name) for name in _VALUES} | _typed(score)
+    return {
+        "id": stored.id,
+        "created_at": iso(stored.created_us),
+        "log_id": stored.log_id,
+        "evaluator_id": score.evaluator_id,
+        "evaluator_slug": score.slug,
+        "evaluator_name": score.name,
+        "scorer": stored.scorer,
+        "score_value_type": score.value_type,
+        "explanation": score.reason,
+        **values,
+        **{name: details.get(name) for name in _DETAILS if name != "timestamp"},
+    }
+
+
+def _typed(score: Score) -> dict[str, Any]:
+    """The value under the name of its type."""
+    if score.value is not None:
+        return (
+            {"boolean_value": bool(score.value)} if score.value_type == "boolean" else {"numerical_value": score.value}
+        )
+    if score.value_type in ("text", "comment"):
+        return {"string_value": score.text}
+    if score.value_type == "json":
+        return {"json_value": score.text}
+    categories = parsed(from_text(score.text or ""))
+    return {"categorical_value": categories if isinstance(categories, list) else [score.text]}

@@ -1,0 +1,156 @@
+"""A stored span as Respan's clients read it (`request-logs`)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...domain.measures import tps_thousandths
+from ...domain.span import Span
+from ..document import parsed
+from .intake import SPAN_EXAMPLE, figures
+from .logs import scores_object
+
+SORTS = {
+    "start_time": "start_time",
+    **dict.fromkeys(("timestamp", "end_time"), "end_time"),
+    **dict.fromkeys(("id", "unique_id", "span_unique_id"), "span_id"),
+    "trace_unique_id": "trace_id",
+    **dict.fromkeys(("cost", "total_cost"), "cost_pd"),
+    "latency": "latency_us",
+    "time_to_first_token": "ttft_us",
+    **dict.fromkeys(("prompt_tokens", "input_tokens"), "prompt_tokens"),
+    **dict.fromkeys(("completion_tokens", "output_tokens"), "completion_tokens"),
+    **dict.fromkeys(("total_request_tokens", "total_tokens"), "total_tokens"),
+    "model": "model",
+    "status": "status",
+    "span_name": "name",
+}
+
+# Attributes that are shown, each only where it has the type that clients parse.
+_ATTRIBUTES: dict[type | tuple[type, ...], tuple[str, ...]] = {
+    str: (
+        *("log_method", "prompt_id", "prompt_name", "deployment_name", "provider_id", "organization_key_id"),
+        *("error_code", "error_class", "error_fingerprint", "fault_domain", "cache_key", "note", "span_path"),
+    ),
+    dict: ("properties", "variables", "full_request", "full_response"),
+    list: ("tools", "tool_calls", "behaviors"),
+    (int, float): ("routing_time", "temperature", "top_p"),
+    int: ("prompt_version_number", "max_tokens"),
+    bool: ("stream", "has_tool_calls", "cache_bit", "used_custom_credential", "positive_feedback"),
+    (str, dict, list): ("warnings",),
+}
+_LABELS = {
+    "customer_email": "customer_email",
+    "customer_name": "customer_name",
+    "thread_identifier": "thread_identifier",
+    "session_identifier": "session_identifier",
+    "group_identifier": "trace_group_identifier",
+    "custom_identifier": "custom_identifier",
+    "evaluation_identifier": "evaluation_identifier",
+}
+
+_EXAMPLE: dict[str, Any] = SPAN_EXAMPLE | {
+    "id": "a1",
+    "unique_id": "a1",
+    "status": "success",
+    "cost": 0.00008,
+    "total_request_tokens": 17,
+    "is_root_span": True,
+    "scores": {},
+}
+
+
+class SpanObject(BaseModel):
+    """A span with its content; keys that it has no value for may be null or absent."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: str
+    unique_id: str
+    trace_unique_id: str
+    span_unique_id: str
+    span_parent_id: str | None
+    span_name: str | None
+    log_type: str | None
+    model: str | None
+    status: str
+    cost: float | None = Field(description="US dollars")
+    latency: float | None = Field(description="Seconds")
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_request_tokens: int | None
+    start_time: str
+    timestamp: str = Field(description="The end")
+    metadata: dict[str, Any]
+    scores: dict[str, dict[str, Any]]
+
+
+class SpanList(BaseModel):
+    """A page of spans."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"count": 1, "next": None, "previous": None, "results": [_EXAMPLE], "current_filters": {}}]
+        }
+    )
+
+    count: int = Field(description="Of all pages, the same as the summary's `total_count`")
+    next: str | None
+    previous: str | None
+    results: list[dict[str, Any]]
+    current_filters: dict[str, Any]
+
+
+def span_object(span: Span) -> dict[str, Any]:
+    """A span with all that is known of it; durations in seconds, cost in dollars."""
+    shown = figures(span) | {
+        # A root has no parent, even where it names itself.
+        "span_parent_id": None if span.is_root else span.parent_id,
+        "is_root_span": span.is_root,
+        "span_name": span.name,
+        "span_workflow_name": span.workflow_name,
+        "log_type": span.kind,
+        "status_code": span.status_code,
+        "error_message": span.error,
+        "provider_id": span.provider,
+        "tokens_per_second": _tokens_per_second(span),
+        "metadata": span.metadata or {},
+        "scores": scores_object(span.scores or []),
+        "expected_output": parsed(span.target),
+        **{name: span.labels.get(label) for name, label in _LABELS.items()},
+        **_messages(parsed(span.input), parsed(span.output)),
+    }
+    return shown | _attributes(span.attributes)
+
+
+def only(shown: Mapping[str, Any], include_fields: str | None) -> dict[str, Any]:
+    """What of a description is wanted: names joined by commas; the ids always."""
+    if not include_fields:
+        return dict(shown)
+    wanted = {name.strip() for name in include_fields.split(",")} | {"id", "unique_id"}
+    return {name: value for name, value in shown.items() if name in wanted}
+
+
+def _tokens_per_second(span: Span) -> float | None:
+    thousandths = tps_thousandths(span.completion_tokens or 0, span.latency_us)
+    return None if thousandths is None else thousandths / 1000
+
+
+def _messages(sent: Any, answered: Any) -> dict[str, Any]:
+    """Content, and again under the names of messages where it is some."""
+    shown: dict[str, Any] = {"input": sent, "output": answered}
+    if isinstance(sent, list) and all(isinstance(message, dict) for message in sent):
+        shown["prompt_messages"] = sent
+    if isinstance(answered, dict) and "role" in answered:
+        shown["completion_message"] = answered
+    return shown
+
+
+def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for types, names in _ATTRIBUTES.items()
+        for name in names
+        if isinstance(value := attributes.get(name), types) and (types is bool or not isinstance(value, bool))
+    }

@@ -1,0 +1,207 @@
+"""Scores that are posted on their own: each finds the span that it is of, now or when that span comes.
+
+A write keeps every posted score among the early ones first, and then takes from there what now has a span. It looks for
+early scores only after it has locked its traces; so a writer of spans that did not see an early score holds locks on
+`traces` until it commits, and whoever posted that score waits for those locks to go and looks again (`commits.py`).
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..domain.span import Span
+from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.spans import StoredKey, TraceKey, columns, scores_of_traces
+from . import rows
+from .arrivals import Arrival
+from .batch import Batch, PostedScore
+from .stored import Stored
+
+LogKey = tuple[int, str]
+"""(tenant id, log id)"""
+
+_FIND = """
+SELECT k.tenant_id, k.log_id, coalesce(
+    (SELECT s.trace_id FROM spans s WHERE s.tenant_id = k.tenant_id AND s.span_id = k.log_id
+     ORDER BY s.start_time DESC, s.trace_id DESC LIMIT 1),
+    (SELECT t.trace_id FROM traces t WHERE t.tenant_id = k.tenant_id AND t.trace_id = k.log_id)
+) AS trace_id
+FROM unnest($1::int[], $2::text[]) AS k(tenant_id, log_id)
+"""
+
+_KEEP = """
+INSERT INTO early_scores (tenant_id, id, log_id, fields)
+SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tenant_id, id, log_id, fields)
+ORDER BY u.tenant_id, u.id
+ON CONFLICT (tenant_id, id) DO UPDATE SET fields = excluded.fields
+"""
+
+# Locked, since the same span id may come in two traces at once.
+_EARLY = """
+SELECT e.tenant_id, e.fields FROM early_scores e
+WHERE (e.tenant_id, e.log_id) IN (SELECT * FROM unnest($1::int[], $2::text[]))
+ORDER BY e.tenant_id, e.id FOR UPDATE
+"""
+
+_FORGET = """
+DELETE FROM early_scores e USING unnest($1::int[], $2::text[]) AS k(tenant_id, id)
+WHERE e.tenant_id = k.tenant_id AND e.id = k.id
+"""
+
+_POSTED = """
+SELECT s.tenant_id, s.trace_id, s.span_id, s.evaluator_key, s.ordinal, s.id, s.log_id, s.scorer
+FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+JOIN scores s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.source = 'api'
+"""
+
+_DROP = """
+DELETE FROM scores s USING unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::int[])
+    AS k(tenant_id, trace_id, span_id, evaluator_key, ordinal)
+WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id AND s.source = 'api'
+    AND s.evaluator_key = k.evaluator_key AND s.ordinal = k.ordinal
+"""
+
+_PUT = """
+INSERT INTO scores (tenant_id, trace_id, span_id, source, evaluator_key, ordinal, value, value_type, text, reason,
+    evaluator_id, slug, name, created_at, id, log_id, scorer, details)
+VALUES ($1, $2, $3, 'api', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+ON CONFLICT (tenant_id, trace_id, span_id, source, evaluator_key, ordinal) DO UPDATE SET value = excluded.value,
+    value_type = excluded.value_type, text = excluded.text, reason = excluded.reason,
+    evaluator_id = coalesce(excluded.evaluator_id, scores.evaluator_id), slug = coalesce(excluded.slug, scores.slug),
+    name = coalesce(excluded.name, scores.name), details = excluded.details
+"""
+
+
+# Every transaction that writes spans holds this lock on the table from its first trace until it ends.
+_WRITERS = """
+SELECT virtualtransaction FROM pg_locks
+WHERE locktype = 'relation' AND relation = 'traces'::regclass AND mode = 'RowExclusiveLock' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_POLL_S = 0.005
+
+
+async def others_written(engine: AsyncEngine, timeouts: Timeouts) -> None:
+    """Return once all transactions that are writing spans now have ended, or no write may take so long."""
+    waited_for = await _writers(engine, timeouts)
+    deadline = time.monotonic() + timeouts.write_s
+    while waited_for and time.monotonic() < deadline:
+        await asyncio.sleep(_POLL_S)
+        waited_for &= await _writers(engine, timeouts)
+
+
+async def _writers(engine: AsyncEngine, timeouts: Timeouts) -> set[str]:
+    async with transaction(engine, Kind.READ, timeouts) as tx:
+        return {row["virtualtransaction"] for row in await tx.driver.fetch(_WRITERS)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Early:
+    """A score that may have found its trace."""
+
+    tenant_id: int
+    trace_id: str
+    posted: PostedScore
+
+
+async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, TraceKey]:
+    """The traces of those logs that are stored: of the span of this id (of several the latest), else of this trace."""
+    found = await driver.fetch(_FIND, *columns(sorted(logs))) if logs else []
+    return {(r["tenant_id"], r["log_id"]): (r["tenant_id"], r["trace_id"]) for r in found if r["trace_id"] is not None}
+
+
+async def take_early(
+    driver: Driver, batch: Batch, arrivals: Iterable[Arrival], found: dict[LogKey, TraceKey]
+) -> list[_Early]:
+    """Keep the posted scores of the batch; all kept ones that are of a found log or of a span of this batch."""
+    if batch.scores:
+        latest = {(tenant, posted.id): (tenant, posted.id, posted.log_id, posted) for tenant, posted in batch.scores}
+        await driver.execute(_KEEP, *columns([(*row[:3], rows.to_json(row[3])) for row in latest.values()]))
+    homes = {**_by_id(arrivals), **found}
+    if not homes:
+        return []
+    early = await driver.fetch(_EARLY, *columns(sorted(homes)))
+    posted = [(r["tenant_id"], msgspec.convert(r["fields"], PostedScore)) for r in early]
+    return [_Early(tenant, homes[tenant, score.log_id][1], score) for tenant, score in posted]
+
+
+def _by_id(arrivals: Iterable[Arrival]) -> dict[LogKey, TraceKey]:
+    """The traces of the arriving spans by trace id and, which goes before, by span id, of several the latest."""
+    by_span: dict[LogKey, Span] = {}
+    by_trace: dict[LogKey, TraceKey] = {}
+    for arrival in arrivals:
+        span, key = arrival.span, (arrival.tenant_id, arrival.span.span_id)
+        by_trace[arrival.tenant_id, span.trace_id] = arrival.tenant_id, span.trace_id
+        if key not in by_span or (by_span[key].start_us or 0) < (span.start_us or 0):
+            by_span[key] = span
+    return by_trace | {key: (key[0], span.trace_id) for key, span in by_span.items()}
+
+
+async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early]) -> list[tuple[int, Span]]:
+    """Give the taken scores to their spans, whose traces were read whole. The scores as of spans, for evaluators."""
+    traces = {(e.tenant_id, e.trace_id) for e in early}
+    known = list(await driver.fetch(_POSTED, *columns(traces))) if traces else []
+    done: dict[LogKey, str] = {}
+    for entry in early:
+        span_id = _span_of(stored, entry)
+        if span_id is not None:
+            done[entry.tenant_id, entry.posted.id] = await _write(driver, entry, span_id, known)
+            stored.dirty.add((entry.tenant_id, entry.trace_id))
+    for tenant_id, posted in batch.scores:
+        posted.waits = (tenant_id, posted.id) not in done
+        posted.id = done.get((tenant_id, posted.id), posted.id)
+    gone = done.keys() | {(tenant_id, posted.id) for tenant_id, posted in batch.scores if posted.deleted}
+    if gone:
+        await driver.execute(_FORGET, *columns(sorted(gone)))
+    await _read_again(driver, stored, traces)
+    return [(e.tenant_id, Span(trace_id="", span_id="", scores=[e.posted.score])) for e in early]
+
+
+def _span_of(stored: Stored, entry: _Early) -> str | None:
+    """The span of this id, else the root of the trace of this id, else its earliest span."""
+    spans = stored.spans.get((entry.tenant_id, entry.trace_id), {})
+    if entry.posted.log_id in spans:
+        return entry.posted.log_id
+    if entry.posted.log_id != entry.trace_id or not spans:
+        return None
+    first = min(spans.values(), key=lambda s: (not s.is_root, s.start_us or 0, s.span_id))
+    return first.span_id
+
+
+async def _write(driver: Driver, entry: _Early, span_id: str, known: list[Any]) -> str:
+    """Insert, update or delete the score; its id. `known`, the scores of its trace, is brought up to date."""
+    tenant_id, posted, score = entry.tenant_id, entry.posted, entry.posted.score
+    home: StoredKey = tenant_id, entry.trace_id, span_id
+    same = [r for r in known if (r["tenant_id"], r["trace_id"], r["evaluator_key"]) == (*home[:2], score.key)]
+    before = next((r for r in same if r["scorer"] == posted.scorer and _is_same_log(r, posted, span_id)), None)
+    if posted.deleted:
+        if before is not None:
+            known.remove(before)
+            place = [before[name] for name in ("span_id", "evaluator_key", "ordinal")]
+            await driver.execute(_DROP, *columns([(*home[:2], *place)]))
+        return posted.id
+    if before is None:
+        ordinal = max((r["ordinal"] for r in same if r["span_id"] == span_id), default=-1) + 1
+        before = {"span_id": span_id, "ordinal": ordinal, "id": posted.id}
+        names = {"tenant_id": tenant_id, "trace_id": entry.trace_id, "evaluator_key": score.key}
+        known.append({**before, **names, "log_id": posted.log_id, "scorer": posted.scorer})
+    values = (score.value, score.value_type, score.text, score.reason, score.evaluator_id, score.slug, score.name)
+    details = rows.to_json(posted.details) if posted.details else None
+    about = (posted.created_us, before["id"], posted.log_id, posted.scorer, details)
+    await driver.execute(_PUT, *home[:2], before["span_id"], score.key, before["ordinal"], *values, *about)
+    return str(before["id"])
+
+
+def _is_same_log(row: Any, posted: PostedScore, span_id: str) -> bool:
+    return bool(row["id"] == posted.id or row["log_id"] == posted.log_id or row["span_id"] == span_id)
+
+
+async def _read_again(driver: Driver, stored: Stored, traces: Collection[TraceKey]) -> None:
+    if traces:
+        stored.scores = {key: scores for key, scores in stored.scores.items() if key[:2] not in traces}
+        stored.scores |= await scores_of_traces(driver, traces)

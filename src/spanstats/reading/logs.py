@@ -1,0 +1,86 @@
+"""Traces as logs of an experiment: pages of them, each with the content of its first span and with its scores."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from ..domain.span import Score, Span
+from ..store.session import Driver, Transaction
+from ..store.spans import StoredKey, TraceKey, add_content, columns, scores_of_traces, spans_by_key
+from ..store.tables import traces
+from .traces import spans_with_content
+
+Condition = ColumnElement[bool]
+
+# The root, else the earliest span.
+_FIRST = """
+SELECT k.tenant_id, k.trace_id, coalesce(t.root_span_id, (
+    SELECT s.span_id FROM spans s WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
+    ORDER BY s.start_time, s.span_id LIMIT 1
+)) AS span_id
+FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+JOIN traces t ON t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
+"""
+
+
+@dataclass(slots=True)
+class Log:
+    """A row of `traces`, its root or else earliest span with its content, its scores, and all spans where wanted."""
+
+    row: Any
+    first: Span
+    scores: list[Score] = field(default_factory=list)
+    spans: list[Span] | None = None
+
+
+def logs_where(
+    experiment_key: int, start_us: int | None, end_us: int | None, condition: Condition | None
+) -> list[Condition]:
+    """What the traces of an experiment in a window (microseconds, end exclusive) that match a filter have in common."""
+    c = traces.c
+    where: list[Condition] = [c.experiment_key == experiment_key]
+    where += [] if start_us is None else [c.start_time >= start_us]
+    where += [] if end_us is None else [c.start_time < end_us]
+    return where if condition is None else [*where, condition]
+
+
+async def find_row(tx: Transaction, experiment_key: int, key: TraceKey) -> Any:
+    """The row of this trace where it belongs to the experiment, else `None`."""
+    c = traces.c
+    columns_ = [column for column in c if column.name not in ("fold", "entry")]
+    statement = select(*columns_).where(c.tenant_id == key[0], c.trace_id == key[1], c.experiment_key == experiment_key)
+    return (await tx.connection.execute(statement)).one_or_none()
+
+
+async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[Log]:
+    """These rows of `traces` as logs; `whole` with all their spans."""
+    keys = [(row.tenant_id, row.trace_id) for row in rows]
+    firsts = await first_spans(driver, keys)
+    spans = await spans_with_content(driver, keys) if whole else {}
+    scores = await _scores(driver, [(row.tenant_id, row.trace_id) for row in rows if row.score_keys is not None])
+    return [
+        Log(row, firsts[key], scores.get(key, []), spans.get(key))
+        for row, key in zip(rows, keys, strict=True)
+        if key in firsts
+    ]
+
+
+async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Span]:
+    """The root, else the earliest span of these traces, with its content."""
+    found = await driver.fetch(_FIRST, *columns(keys)) if keys else []
+    wanted: list[StoredKey] = [(r["tenant_id"], r["trace_id"], r["span_id"]) for r in found if r["span_id"] is not None]
+    stored = await spans_by_key(driver, wanted)
+    await add_content(driver, stored, stored.keys())
+    return {key[:2]: span for key, span in stored.items()}
+
+
+async def _scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[Score]]:
+    """All scores of these traces but those that a posted one of the same span and evaluator hides."""
+    found: dict[TraceKey, list[Score]] = {}
+    for key, scores in (await scores_of_traces(driver, keys)).items():
+        posted = {score.key for score in scores if score.source == "api"}
+        shown = [s for s in scores if s.source != "evaluator" or s.key not in posted]
+        found.setdefault(key[:2], []).extend(shown)
+    return found

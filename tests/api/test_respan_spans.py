@@ -1,0 +1,175 @@
+"""Single spans listed, summarized and read; list and summary agree."""
+
+import random
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from spanstats.dialects.respan.spans import SpanList, SpanObject
+from tests.dialects.recorded import load
+
+pytestmark = pytest.mark.anyio
+
+LIST, SUMMARY = "/api/request-logs/list/", "/api/request-logs/summary/"
+
+
+def flat(trace_id: str, span_id: str, parent: str | None = None, **fields: Any) -> dict[str, Any]:
+    ids = {"trace_unique_id": trace_id, "span_unique_id": span_id, "span_parent_id": parent}
+    return {**ids, "start_time": "2026-01-01T00:00:00Z", "latency": 1, **fields}
+
+
+async def ingest(client: httpx.AsyncClient, *spans: dict[str, Any]) -> None:
+    answer = await client.post("/api/v1/traces/ingest", json=list(spans))
+    assert answer.status_code == 200, answer.text
+
+
+async def matching(client: httpx.AsyncClient, filters: Any, **query: str) -> list[str]:
+    answer = await client.post(LIST, json={"filters": filters}, params=query)
+    assert answer.status_code == 200, answer.text
+    summary = (await client.post(SUMMARY, json={"filters": filters}, params=query)).json()
+    assert summary["total_count"] == summary["number_of_requests"] == answer.json()["count"]
+    return sorted(span["id"] for span in answer.json()["results"])
+
+
+async def test_a_test_tool_finds_every_span_of_a_trace_and_one_root(client: httpx.AsyncClient) -> None:
+    call = {"model": "gpt-4o", "log_type": "chat", "prompt_tokens": 10, "completion_tokens": 5}
+    await ingest(client, flat("t", "call", "root", **call), flat("t", "root"), flat("u", "other"))
+    filters = {"trace_unique_id": {"operator": "", "value": ["t"]}}
+    answer = await client.post("/request-logs/list/", json={"filters": filters}, params={"page_size": "500"})
+    found = answer.json()
+    SpanList.model_validate(found)
+    assert sorted(span["span_unique_id"] for span in found["results"]) == ["call", "root"]
+    assert [span["id"] for span in found["results"] if not span["span_parent_id"]] == ["root"]
+    whole = (await client.get("/request-logs/call/")).json()
+    SpanObject.model_validate(whole)
+    assert (whole["prompt_tokens"], whole["completion_tokens"], whole["cost"]) == (10, 5, 0.000075)
+    assert (await client.get("/api/request-logs/nothing/")).status_code == 404
+
+
+async def test_a_span_is_read_with_all_that_was_sent(client: httpx.AsyncClient) -> None:
+    sent = {
+        "span_name": "answer",
+        "log_type": "chat",
+        "model": "m",
+        "input": [{"role": "user", "content": "Hi"}],
+        "output": {"role": "assistant", "content": "Hello"},
+        "customer_identifier": "c",
+        "metadata": {"a": 1},
+        "prompt_id": "p",
+        "stream": True,
+        "temperature": 0.5,
+        "completion_tokens": 10,
+        "latency": 4,
+        "status_code": 500,
+        "error_message": "boom",
+    }
+    await ingest(client, flat("t", "s", **sent))
+    found = (await client.get("/api/request-logs/s/")).json()
+    kept = {name: value for name, value in sent.items() if name != "latency"}
+    assert {name: found[name] for name in kept} == kept
+    assert (found["tokens_per_second"], found["status"], found["is_root_span"]) == (2.5, "error", True)
+    assert (found["prompt_messages"], found["completion_message"]) == (sent["input"], sent["output"])
+    (only,) = (await client.get(LIST, params={"include_fields": "model, cost"})).json()["results"]
+    assert only.keys() == {"id", "unique_id", "model", "cost"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"model": "a"}, ["1", "2"]),
+        ({"model": {"operator": "not", "value": ["a"]}}, ["3", "4"]),
+        ({"total_cost": {"operator": "gte", "value": [0.5]}}, ["2", "3"]),
+        ({"is_root_span": {"operator": "", "value": [True]}}, ["1", "4"]),
+        ({"metadata__plan": "pro"}, ["2"]),
+        ({"status": "failed"}, ["3"]),
+        ({"customer_identifier": {"operator": "isnull", "value": [True]}}, ["2", "3", "4"]),
+        ({"scores__quality": {"operator": "gt", "value": [0.5]}}, ["2"]),
+        ({"any": {"connector": "OR", "filter_params": {"unique_id": "1", "trace_id": "u"}}}, ["1", "4"]),
+    ],
+)
+async def test_filters_are_those_of_spans(client: httpx.AsyncClient, filters: Any, expected: list[str]) -> None:
+    await ingest(
+        client,
+        flat("t", "1", model="a", customer_identifier="c"),
+        flat("t", "2", "1", model="a", cost=0.5, metadata={"plan": "pro"}),
+        flat("t", "3", "1", model="b", cost=1, status="error"),
+        flat("u", "4"),
+    )
+    for span_id, value in (("1", 0.25), ("2", 0.75)):
+        body = {"evaluator_slug": "quality", "numerical_value": value}
+        await client.post(f"/api/logs/{span_id}/scores/", json=body)
+    assert await matching(client, filters) == expected
+
+
+async def test_windows_and_named_values_narrow_too(client: httpx.AsyncClient) -> None:
+    for hour in range(6):
+        at = {"start_time": f"2026-01-01T{hour:02}:00:00Z", "environment": "prod" if hour % 2 else "test"}
+        await ingest(client, flat(f"t{hour}", f"{hour}", log_type="chat" if hour > 2 else "tool", **at))
+    assert await matching(client, {}) == ["0", "1", "2", "3", "4", "5"]
+    assert await matching(client, {}, start_time="2026-01-01T02:00:00Z", end_time="2026-01-01T04:00:00Z") == ["2", "3"]
+    assert await matching(client, {}, environment="prod", log_type="chat") == ["3", "5"]
+    newest = (await client.get(LIST, params={"page_size": "2"})).json()
+    assert [span["id"] for span in newest["results"]] == ["5", "4"]
+    assert (await client.get(newest["next"])).json()["results"][0]["id"] == "3"
+    assert (await client.get(LIST, params={"page": "99"})).json()["results"] == []
+
+
+async def test_a_summary_is_over_spans(client: httpx.AsyncClient) -> None:
+    rng = random.Random(1)
+    sent = [
+        flat(
+            f"t{n % 7}",
+            f"s{n}",
+            f"s{n % 7}" if n >= 7 else None,
+            cost=rng.choice([None, rng.randrange(1000) / 1000]),
+            latency=rng.choice([0, 0.5, 2]),
+            prompt_tokens=rng.randrange(90),
+            completion_tokens=rng.randrange(90),
+            status=rng.choice(["success", "error"]),
+        )
+        for n in range(40)
+    ]
+    await ingest(client, *sent)
+    for n in range(0, 40, 3):
+        body = {"evaluator_slug": "quality", "numerical_value": n / 8}
+        await client.post(f"/api/logs/s{n}/scores/", json=body)
+    found = (await client.get(SUMMARY)).json()
+    assert (found["total_count"], found["error_count"]) == (40, sum(s["status"] == "error" for s in sent))
+    assert found["total_cost"] == float(sum(Decimal(repr(s["cost"])) for s in sent if s["cost"] is not None))
+    assert found["total_tokens"] == sum(s["prompt_tokens"] + s["completion_tokens"] for s in sent)
+    assert found["avg_latency"] == pytest.approx(sum(s["latency"] for s in sent) / 40, rel=1e-15)
+    rates = [s["completion_tokens"] / s["latency"] for s in sent if s["latency"] and s["completion_tokens"]]
+    assert found["avg_tps"] == pytest.approx(sum(rates) / len(rates), rel=1e-12)
+    quality = found["scores"]["quality"]
+    assert (quality["count"], quality["avg_score"], quality["max_score"]) == (14, sum(range(0, 40, 3)) / 8 / 14, 39 / 8)
+
+
+async def test_nothing_is_all_zeros(client: httpx.AsyncClient) -> None:
+    found = (await client.post(SUMMARY, json={})).json()
+    assert found.pop("scores") == {}
+    assert set(found.values()) == {0}
+
+
+async def test_the_recorded_reads_of_the_old_client_are_answered(client: httpx.AsyncClient) -> None:
+    await ingest(client, flat("t", "l1"))
+    for number in ("02", "03"):
+        record = load(f"respan/respan-ai-2.0.1-logs-{number}.json")
+        answer = await client.request(record["method"], record["path"], params=record["query"])
+        assert answer.status_code == 200, answer.text
+
+
+async def test_wrong_questions_are_400_and_strangers_see_nothing(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    await ingest(client, flat("t", "s"))
+    for query in ({"sort_by": "colour"}, {"page": "0"}, {"page_size": "1001"}, {"start_time": "soon"}):
+        assert (await client.get(LIST, params=query)).status_code == 400
+    for path in (LIST, SUMMARY):
+        answer = await client.post(path, json={"filters": {"span_count": 1}})
+        assert answer.status_code == 400
+        assert answer.json()["detail"][0]["loc"][:2] == ["body", "filters"]
+    assert (await stranger.get(LIST)).json()["count"] == 0
+    assert (await stranger.get(SUMMARY)).json()["total_count"] == 0
+    assert (await stranger.get("/api/request-logs/s/")).status_code == 404

@@ -1,0 +1,76 @@
+"""Whole traces, read in pieces: each once, in order, from any page."""
+
+from itertools import chain
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.domain.span import Span
+from spanstats.reading import whole_traces
+from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.tables import traces
+
+from ..filters.world import OTHER_TENANT, TENANT, store
+
+pytestmark = pytest.mark.anyio
+
+SECOND = 1_000_000
+
+
+def trace(number: int, n_spans: int) -> list[Span]:
+    """Several traces begin at the same moment."""
+    start = 1_800_000_000 * SECOND + number // 3 * SECOND
+    trace_id = f"t{number:02}"
+    made = [Span(trace_id=trace_id, span_id=f"s{n}", parent_id=None if n == 0 else "s0") for n in range(n_spans)]
+    for span in made:
+        span.start_us, span.end_us, span.status, span.received_us = start, start + SECOND, "success", start
+    return made
+
+
+WORLD = [trace(n, 1 + n % 4) for n in range(20)]
+WHERE = [traces.c.tenant_id == TENANT]
+
+
+@pytest.fixture
+async def world(engine: AsyncEngine) -> AsyncEngine:
+    await store(engine, list(chain.from_iterable(WORLD)))
+    await store(engine, trace(3, 2), OTHER_TENANT)
+    return engine
+
+
+async def read(engine: AsyncEngine, **page: object) -> list[list[list[Span]]]:
+    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        return [piece async for piece in whole_traces.whole_traces(tx, WHERE, **page)]  # type: ignore[arg-type]
+
+
+def ids(pieces: list[list[list[Span]]]) -> list[str]:
+    return [spans[0].trace_id for piece in pieces for spans in piece]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 3, 19, 20, 21])
+async def test_pages_and_pieces_of_any_size_hold_every_trace_once(
+    world: AsyncEngine, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    monkeypatch.setattr(whole_traces, "FOUND_AT_A_TIME", at_a_time)
+    monkeypatch.setattr(whole_traces, "SPANS_AT_A_TIME", at_a_time)
+    in_order = [f"t{n:02}" for n in range(20)]
+    found = await read(world)
+    assert ids(found) == in_order
+    assert all(len(piece) == 1 or sum(map(len, piece)) <= at_a_time for piece in found)
+    assert [len(spans) for piece in found for spans in piece] == [len(spans) for spans in WORLD]
+    newest_first = in_order[::-1]
+    assert ids(await read(world, newest_first=True)) == newest_first
+    for offset in (0, 1, 7, 19, 20, 25):
+        for limit in (0, 1, 6, 40):
+            expected = newest_first[offset : offset + limit]
+            assert ids(await read(world, newest_first=True, offset=offset, limit=limit)) == expected
+
+
+async def test_a_span_is_found_before_a_trace_and_of_several_the_last(world: AsyncEngine) -> None:
+    async with transaction(world, Kind.SNAPSHOT, Timeouts()) as tx:
+        assert await whole_traces.count(tx, WHERE) == 20
+        assert await whole_traces.trace_of(tx, TENANT, "s0") == (TENANT, "t18")
+        assert await whole_traces.trace_of(tx, TENANT, "s3") == (TENANT, "t19")
+        assert await whole_traces.trace_of(tx, TENANT, "t05") == (TENANT, "t05")
+        assert await whole_traces.trace_of(tx, TENANT, "nothing") is None
+        assert await whole_traces.trace_of(tx, TENANT + 5, "t05") is None
