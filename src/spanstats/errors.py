@@ -18,6 +18,10 @@ class Problem:
         """The same problem seen from further out."""
         return Problem((*prefix, *self.location), self.message, self.kind)
 
+    def __str__(self) -> str:
+        place = ".".join(map(str, self.location))
+        return f"{place}: {self.message}" if place else self.message
+
 
 class SpanstatsError(Exception):
     """Root of all errors that a client is meant to see; the text is safe to show."""
@@ -27,7 +31,7 @@ class InvalidInput(SpanstatsError):
     """The input is wrong and would be wrong again: never retried."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{'.'.join(map(str, p.location))}: {p.message}" for p in problems))
+        super().__init__("; ".join(map(str, problems)))
         self.problems = tuple(problems)
 
 

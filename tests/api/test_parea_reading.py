@@ -267,6 +267,18 @@ async def test_an_update_is_seen_in_the_tree(client: httpx.AsyncClient) -> None:
     assert await stats_of(run) == before
 
 
+async def test_logs_outside_of_experiments_are_traces_of_their_project(run: Recording) -> None:
+    before = (await run.answer(103))["total"]
+    for seq in (106, 107, 109):
+        assert await run.answer(seq) is None
+    page = await run.answer(103)
+    assert page["total"] == before + 2
+    call, function = page["results"][:2]
+    assert (call["trace_name"], call["experiment_uuid"], call["children_logs"]) == ("llm-openai", None, [])
+    assert [child["trace_name"] for child in function["children_logs"]] == ["llm-openai"]
+    assert len(function["children"]) == 2, "one of them never came"
+
+
 async def test_what_the_service_does_not_do_is_said(run: Recording) -> None:
     for seq in (105, 110):
         response = await run.send(next(r for r in recorded() if r["seq"] == seq))
@@ -287,6 +299,8 @@ async def test_what_the_service_does_not_do_is_said(run: Recording) -> None:
         ("experiment/nobody/trace_logs", {}, 404),
         ("experiments", {"experiment_uuids": "e"}, 422),
         ("experiments", [], 422),
+        ("experiments", {"experiment_uuids": ["e"] * 1001}, 422),
+        ("experiments", {"metadata_filter": {str(n): "" for n in range(101)}}, 422),
         ("get_trace_logs", {}, 422),
         ("get_trace_logs", {"project_name": "p", "page": 0}, 422),
         ("get_trace_logs", {"project_name": "p", "page_size": 100_001}, 422),

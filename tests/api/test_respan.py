@@ -52,6 +52,7 @@ async def test_a_bad_span_is_named_and_the_others_are_stored(client: httpx.Async
     assert [rejected["index"] for rejected in answer["rejected"]] == [1, 2, 3]
     assert "trace_unique_id" in answer["rejected"][0]["error"]
     assert "cost" in answer["rejected"][1]["error"]
+    assert answer["rejected"][2]["error"] == "must be an object"
     assert (await get(client))["total_count"] == 1
 
 

@@ -116,6 +116,29 @@ async def test_windows_and_named_values_narrow_too(client: httpx.AsyncClient) ->
     assert (await client.get(LIST, params={"page": "99"})).json()["results"] == []
 
 
+async def test_a_query_may_name_the_value_of_any_field(client: httpx.AsyncClient) -> None:
+    await ingest(client, flat("t", "1", model="a", metadata={"k": "v"}), flat("t", "2", "1", model="b"))
+    for query in ({"model": "a"}, {"metadata__k": "v"}, {"is_root_span": "true"}, {"model": "a", "colour": "red"}):
+        assert await matching(client, {}, **query) == ["1"]
+    assert (await client.get(LIST, params={"cost": "much"})).status_code == 400
+
+
+async def test_a_change_of_a_span_is_seen_and_outlives_a_repeat(client: httpx.AsyncClient) -> None:
+    sent = flat("t", "s", cost=1, metadata={"a": 1})
+    await ingest(client, sent)
+    change = {"positive_feedback": True, "note": "well", "metadata": {"b": 2}}
+    for _ in range(2):
+        answer = await client.patch("/api/request-logs/s/", json=change)
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert (found["positive_feedback"], found["note"], found["cost"]) == (True, "well", 1)
+        assert found["metadata"] == {"a": 1, "b": 2}
+        await ingest(client, {**sent, "note": "bad"})
+    assert await matching(client, {"note": "well", "positive_feedback": True}) == ["s"]
+    assert (await client.patch("/api/request-logs/s/", json={"note": 7})).status_code == 400
+    assert (await client.patch("/api/request-logs/nobody/", json=change)).status_code == 404
+
+
 async def test_a_summary_is_over_spans(client: httpx.AsyncClient) -> None:
     rng = random.Random(1)
     sent = [

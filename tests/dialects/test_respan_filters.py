@@ -122,6 +122,12 @@ def test_conditions_that_all_say_or_are_joined_by_or(first: object, second: obje
     assert tree([{"field": name, **rest} for name, rest in conditions.items()]) == ("OR", [SUCCESS, GPT])
 
 
+@pytest.mark.parametrize("nothing", [None, {}, []])
+def test_an_unknown_connector_is_refused_even_where_it_joins_nothing(nothing: object) -> None:
+    with pytest.raises(InvalidInput, match="must be AND or OR"):
+        read_filters({"filters": nothing, "operator": "XOR"})
+
+
 def test_mixed_connectors_are_refused_with_a_request_for_a_bundle() -> None:
     mixed = {"status": {"value": "a", "connector": "AND"}, "model": {"value": "b", "connector": "OR"}}
     for body in ({"filters": mixed}, {"filters": {"b": {"filter_params": mixed}}}):

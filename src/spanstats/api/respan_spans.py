@@ -17,9 +17,19 @@ from ..dialects.respan.intake import (
 )
 from ..dialects.respan.paging import read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
-from ..dialects.respan.spans import SORTS, SpanList, SpanObject, only, span_object
+from ..dialects.respan.spans import (
+    PATCH_SCHEMA,
+    SORTS,
+    SpanList,
+    SpanObject,
+    filters_of_query,
+    only,
+    read_patch,
+    span_object,
+)
 from ..dialects.respan.summary import SummaryAnswer, summary_answer
 from ..dialects.respan_filter_names import SPAN_FIELD_NAMES
+from ..domain.span import Span
 from ..errors import NotFound, Unavailable
 from ..filters.span_fields import SPANS
 from ..reading.spans import Order, count_spans, find_span, page_of_spans, whole_spans
@@ -51,7 +61,7 @@ from .routing import RespanRead, RespanWrite
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
 
-_LIST, _SUMMARY = "/api/request-logs/list/", "/api/request-logs/summary/"
+_LIST, _SUMMARY, _ONE = "/api/request-logs/list/", "/api/request-logs/summary/", "/api/request-logs/{unique_id}/"
 _PAGE: dict[str, Any] = {
     "response_model": SpanList,
     "responses": errors(400, 401, 403, 503),
@@ -125,7 +135,7 @@ async def list_spans(
 ) -> Response:
     tools, paging, sent = resources(request), paging_of(page, page_size), await filter_body(request)
     order = _order(sort_by)
-    where = await _where(request, sent, window_of(start_time, end_time), environment, log_type)
+    where = await _where(request, sent, window_of(start_time, end_time))
     tenant_id = caller(request).tenant_id
     async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
         count = await count_spans(tx, tenant_id, where)
@@ -157,16 +167,13 @@ async def summarize(
     log_type: Only = None,
 ) -> SummaryAnswer:
     tools, sent = resources(request), await filter_body(request)
-    where = await _where(request, sent, window_of(start_time, end_time), environment, log_type)
+    where = await _where(request, sent, window_of(start_time, end_time))
     return summary_answer(await summarize_spans(tools.engine, tools.timeouts, caller(request).tenant_id, where))
 
 
-async def _where(
-    request: Request, sent: Any, window: Window, environment: str | None, log_type: str | None
-) -> list[ColumnElement[bool]]:
-    """What the spans that are asked for have in common, but for the tenant."""
-    queried = {"environment": environment, "log_type": log_type}
-    named = {"filters": {name: {"value": [value]} for name, value in queried.items() if value}}
+async def _where(request: Request, sent: Any, window: Window) -> list[ColumnElement[bool]]:
+    """What the spans that are asked for have in common, but for the tenant; a query may name values of any field."""
+    named = {"filters": filters_of_query(request.query_params.multi_items())}
     conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (sent, named)]
     where = [condition for condition in conditions if condition is not None]
     where += [] if window.start_us is None else [spans.c.start_time >= window.start_us]
@@ -174,16 +181,41 @@ async def _where(
 
 
 @read.get(
-    "/api/request-logs/{unique_id}/",
+    _ONE,
     summary="Read a span",
     description="Of several spans with this id, the one that started last.",
     response_model=SpanObject,
     responses=errors(401, 403, 404, 503),
 )
 async def get_span(request: Request, unique_id: str) -> Response:
+    return json_answer(span_object(await _find(request, unique_id)))
+
+
+@write.patch(
+    _ONE,
+    summary="Change a span",
+    description="Metadata is joined to what is there; repeats of the span do not undo the change.",
+    response_model=SpanObject,
+    openapi_extra=body(PATCH_SCHEMA),
+    responses=errors(400, 401, 403, 404, 503),
+)
+async def change_span(request: Request, unique_id: str) -> Response:
+    committer, tenant_id = resources(request).committer, caller(request).tenant_id
+    sent = await sent_object(request, required=True)
+    span = await _find(request, unique_id)
+    with within("body"):
+        patch = read_patch(sent, span)
+    if span.by_span_id:
+        await committer.patch(tenant_id, span.span_id, patch, len(await request.body()))
+    else:
+        await committer.patch_placed(tenant_id, span.trace_id, span.span_id, patch)
+    return json_answer(span_object(await _find(request, unique_id)))
+
+
+async def _find(request: Request, unique_id: str) -> Span:
     tools = resources(request)
     async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
         found = await find_span(tx.driver, caller(request).tenant_id, unique_id)
     if found is None:
         raise NotFound("Log not found")
-    return json_answer(span_object(found))
+    return found

@@ -22,7 +22,7 @@ class Batch:
     @property
     def reasons(self) -> str:
         """The first few problems, with their places, as one line."""
-        return "; ".join(f"span {i}: {'.'.join(map(str, p.location))}: {p.message}" for i, p in self.rejected[:5])
+        return "; ".join(f"span {i}: {p}" for i, p in self.rejected[:5])
 
 
 def read_each(items: Iterable[T], read: Callable[[T], Span]) -> Batch:

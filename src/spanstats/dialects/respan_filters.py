@@ -45,10 +45,10 @@ def read_filters(
         return None
     if not isinstance(body, dict):
         raise invalid("must be an object", "body", kind="dict_type")
+    said = _connector(body.get("operator"), ("body", "operator"))
     filters = body.get("filters")
     if filters is None or filters == {} or filters == []:
         return None
-    said = _connector(body.get("operator"), ("body", "operator"))
     return _Reader(field_names, limits).level(filters, [said], _ROOT, 0)
 
 

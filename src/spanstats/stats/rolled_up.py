@@ -25,7 +25,7 @@ _ORIGIN = "'2000-01-01Z'"
 # traces; `gap`: what lies between stretches; `clean`: each gap as whole days, the whole hours before and after them,
 # and the single minutes before and after those. The ranges are read by index, one by one (OFFSET 0 keeps the planner
 # from turning that around). `sums` runs over both kinds.
-_READ = f"""
+STATEMENT = f"""
 WITH marked AS MATERIALIZED (
     SELECT DISTINCT minute FROM rollup_marks WHERE experiment_key = $1 AND minute >= $2 AND minute < $4
 ), stretch AS MATERIALIZED (
@@ -85,7 +85,7 @@ def bounds(window: Window) -> tuple[int, int, int, int]:
 
 async def rolled_up(driver: Driver, experiment_key: int, window: Window) -> Sums:
     """The sums and scores of the experiment's traces in the window."""
-    row = dict(await driver.fetchrow(_READ, experiment_key, *bounds(window)))
+    row = dict(await driver.fetchrow(STATEMENT, experiment_key, *bounds(window)))
     scores = {name: _score(values) for name, values in sorted((row.pop("scores") or {}).items())}
     return {name: None if value is None else int(value) for name, value in row.items()}, scores
 

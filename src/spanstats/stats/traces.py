@@ -12,9 +12,9 @@ from ..store.session import Kind, Timeouts, transaction
 PAGE = 2_000
 
 # Keyset pages over the index (experiment_key, start_time, trace_id). The entries were rendered when they were written.
-_PAGE = """
+PAGE_STATEMENT = """
 SELECT string_agg(entry, ',' ORDER BY start_time, trace_id) AS entries, count(*) AS n,
-    max(start_time) AS last_time, (array_agg(trace_id ORDER BY start_time DESC, trace_id DESC))[1] AS last_id
+    max(start_time) AS last_time, (array_agg(trace_id ORDER BY start_time, trace_id))[count(*)] AS last_id
 FROM (
     SELECT entry, start_time, trace_id FROM traces
     WHERE experiment_key = $1 AND has_root AND (start_time, trace_id) > ($2, $3)
@@ -36,7 +36,7 @@ async def entry_pages(
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         after: tuple[int, str] = (_BEFORE_ALL, "")
         while True:
-            row = await tx.driver.fetchrow(_PAGE, experiment_key, *after, PAGE)
+            row = await tx.driver.fetchrow(PAGE_STATEMENT, experiment_key, *after, PAGE)
             if row["n"]:
                 yield row["entries"]
             if row["n"] < PAGE:

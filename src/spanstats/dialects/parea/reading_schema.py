@@ -81,7 +81,9 @@ class ListExperimentsRequest(BaseModel):
     model_config = _example({"project_name": "greetings", "metadata_filter": {"branch": "main"}}, {})
 
     project_name: str | None = Field(None, description="Exactly; an unknown project has no experiments.")
-    metadata_filter: Metadata | None = Field(None, description="Pairs that the metadata contains, compared as text.")
+    metadata_filter: Metadata | None = Field(
+        None, max_length=100, description="Pairs that the metadata contains, compared as text."
+    )
     experiment_name_filter: str | None = Field(None, description="Part of the name, minding case.")
     run_name_filter: str | None = Field(None, description="Part of the run's name, minding case.")
     experiment_uuids: list[str] | None = Field(None, max_length=1000)

@@ -125,10 +125,7 @@ def read_bulk(body: dict[str, Any]) -> Batch:
 
 
 def bulk_answer(batch: Batch) -> BulkCreated:
-    errors = [
-        BulkError(index=index, error=f"{'.'.join(map(str, problem.location))}: {problem.message}")
-        for index, problem in batch.rejected
-    ]
+    errors = [BulkError(index=index, error=str(problem)) for index, problem in batch.rejected]
     return BulkCreated(success_count=len(batch.spans), error_count=len(errors), errors=errors)
 
 

@@ -51,10 +51,7 @@ class IngestAnswer(BaseModel):
 
 def ingest_answer(batch: Batch) -> IngestAnswer:
     """What became of a batch of flat spans."""
-    rejected = [
-        RejectedSpan(index=index, error=f"{'.'.join(map(str, problem.location))}: {problem.message}")
-        for index, problem in batch.rejected
-    ]
+    rejected = [RejectedSpan(index=index, error=str(problem)) for index, problem in batch.rejected]
     return IngestAnswer(message=f"{len(batch.spans)} spans stored", rejected=rejected)
 
 

@@ -7,9 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.measures import tps_thousandths
 from ...domain.span import Span
+from ...errors import invalid
+from ...filters.span_fields import SPANS
 from ..document import parsed
+from ..respan_filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES
+from ..storable import scrub
 from .intake import SPAN_EXAMPLE, figures
-from .logs import scores_object
+from .logs import read_change, scores_object
 
 SORTS = {
     "start_time": "start_time",
@@ -37,7 +41,7 @@ _ATTRIBUTES: dict[type | tuple[type, ...], tuple[str, ...]] = {
     list: ("tools", "tool_calls", "behaviors"),
     (int, float): ("routing_time", "temperature", "top_p"),
     int: ("prompt_version_number", "max_tokens"),
-    bool: ("stream", "has_tool_calls", "cache_bit", "used_custom_credential", "positive_feedback"),
+    bool: ("stream", "has_tool_calls", "cache_bit", "used_custom_credential", "positive_feedback", "is_pinned"),
     (str, dict, list): ("warnings",),
 }
 _LABELS = {
@@ -122,6 +126,51 @@ def span_object(span: Span) -> dict[str, Any]:
         **_messages(parsed(span.input), parsed(span.output)),
     }
     return shown | _attributes(span.attributes)
+
+
+_FLAGS, _TEXTS = ("is_pinned", "positive_feedback"), ("note",)
+PATCH_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(_FLAGS, {"type": "boolean"}),
+        **dict.fromkeys(_TEXTS, {"type": "string"}),
+        "metadata": {"type": "object"},
+    },
+    "examples": [{"positive_feedback": True, "note": "Well put", "metadata": {"reviewed": True}}],
+}
+
+
+def read_patch(body: dict[str, Any], span: Span) -> dict[str, Any]:
+    """What a body changes in a span: feedback, note, pin; and all that `logs.read_change` reads.
+
+    Raises `InvalidInput`.
+    """
+    patch = read_change(body, span)
+    attributes = {}
+    for names, type_, phrase in ((_FLAGS, bool, "must be true or false"), (_TEXTS, str, "must be text")):
+        for name in names:
+            value = body.get(name)
+            if value is not None and not isinstance(value, type_):
+                raise invalid(phrase, name)
+            if name in body:
+                attributes[name] = scrub(value)
+    return patch | ({"attributes": attributes} if attributes else {})
+
+
+_OF_QUERY_ITSELF = frozenset({"page", "page_size", "sort_by", "start_time", "end_time", "include_fields"})
+
+
+def filters_of_query(query: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The conditions that a query names as `field=value`; what is no field of a span is left alone."""
+    return [
+        {"field": name, "operator": "", "value": [value]}
+        for name, value in query
+        if value and name not in _OF_QUERY_ITSELF and _is_field(name)
+    ]
+
+
+def _is_field(name: str) -> bool:
+    return SPAN_FIELD_NAMES.get(name, name) in SPANS.fields or name.startswith(tuple(KEYED_PREFIXES))
 
 
 def only(shown: Mapping[str, Any], include_fields: str | None) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""The plans that the answers' speed rests on, on enough rows for the planner to choose as it does on many."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.dialects.respan_filters import read_filters
+from spanstats.filters.bind import bind
+from spanstats.filters.compile import compile_predicate
+from spanstats.filters.trace_fields import TRACES
+from spanstats.ingest import reading
+from spanstats.stats import rolled_up, traces
+from spanstats.stats.maintenance import drain_marks
+from spanstats.stats.summary import sums_statement
+from spanstats.store.session import Driver, Kind, Timeouts, transaction
+from spanstats.store.tables import traces as traces_table
+
+pytestmark = pytest.mark.anyio
+ROWS = 20_000
+COVERED = ["status", "total_cost", "total_tokens", "duration", "total_prompt_tokens", "model"]
+VALUES = {"status": "error", "model": "m1"}
+
+_FILL = f"""
+INSERT INTO traces (tenant_id, trace_id, experiment_key, start_time, end_time, latency_us, prompt_tokens,
+    completion_tokens, total_tokens, cost_pd, n_spans, n_errors, n_llm_calls, has_root, many_models, status, model,
+    name, root_span_id, metadata, score_keys, score_values, entry)
+SELECT 1, 't' || n, n % 4 + 1, '2026-05-01Z'::timestamptz + n * interval '30 seconds', '2026-06-01Z', n, n, n, n, n, 1,
+    0, 0, true, false, CASE WHEN n % 9 = 0 THEN 'error' ELSE 'success' END, 'm' || n % 5, 'name', 't' || n,
+    jsonb_build_object('user', n), ARRAY['s'], ARRAY[n], repeat('x', 200)
+FROM generate_series(1, {ROWS}) AS n;
+INSERT INTO spans (tenant_id, trace_id, span_id, by_span_id, status, start_time, end_time, borrow, filled, received_at)
+SELECT 1, 't' || n, 's' || n, true, 'success', now(), now(), 0, 0, now() FROM generate_series(1, {ROWS}) AS n;
+INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', start_time) FROM traces;
+"""
+
+
+@pytest.fixture
+async def filled(engine: AsyncEngine) -> AsyncEngine:
+    async with transaction(engine, Kind.REBUILD, Timeouts()) as tx:
+        await tx.driver.execute(_FILL)
+    await drain_marks(engine, Timeouts())
+    async with engine.connect() as connection:
+        for table in ("traces", "spans", "rollups", "rollup_marks"):
+            await connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
+    return engine
+
+
+async def nodes(driver: Driver, sql: str, *values: Any) -> list[dict[str, Any]]:
+    """All nodes of the plan as it ran."""
+    (row,) = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values)
+    document = json.loads(row[0]) if isinstance(row[0], str) else row[0]
+    pending, found = [document[0]["Plan"]], []
+    while pending:
+        found.append(pending.pop())
+        pending += found[-1].get("Plans", [])
+    return found
+
+
+def rows_read(plan: list[dict[str, Any]], table: str) -> int:
+    """Rows that the scans of the table gave or threw away; what EXPLAIN shows is per loop."""
+    scans = [n for n in plan if n.get("Relation Name") == table]
+    return sum(n["Actual Loops"] * (n["Actual Rows"] + n.get("Rows Removed by Filter", 0)) for n in scans)
+
+
+async def test_an_unfiltered_summary_reads_rollups_and_no_trace(filled: AsyncEngine) -> None:
+    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
+        plan = await nodes(tx.driver, rolled_up.STATEMENT, 1, *rolled_up.bounds(rolled_up.Window()))
+    assert rows_read(plan, "traces") == 0
+    assert 0 < rows_read(plan, "rollups") <= 10
+    assert {n["Node Type"] for n in plan if n.get("Relation Name") == "rollups"} == {"Index Scan"}
+
+
+@pytest.mark.parametrize("field", COVERED)
+async def test_a_summary_filtered_by_a_covered_field_reads_the_index_alone(filled: AsyncEngine, field: str) -> None:
+    tree = read_filters({"filters": {field: {"operator": "", "value": [VALUES.get(field, 50)]}}})
+    assert tree is not None
+    condition = compile_predicate(bind(tree, TRACES), 1)
+    statement = sums_statement([traces_table.c.experiment_key == 1, condition])
+    sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
+        plan = await nodes(tx.driver, sql)
+    (scan,) = [n for n in plan if n.get("Relation Name") == "traces"]
+    assert (scan["Node Type"], scan["Index Name"], scan["Heap Fetches"]) == (
+        "Index Only Scan",
+        "ix_traces_experiment",
+        0,
+    )
+
+
+async def test_a_page_of_stats_reads_its_own_rows_in_index_order(filled: AsyncEngine) -> None:
+    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
+        await tx.driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        plan = await nodes(tx.driver, traces.PAGE_STATEMENT, 1, 1_778_000_000_000_000, "t77", 100)
+    (scan,) = [n for n in plan if n.get("Relation Name") == "traces"]
+    assert (scan["Node Type"], scan["Index Name"]) == ("Index Scan", "ix_traces_experiment")
+    assert rows_read(plan, "traces") <= 110
+
+
+async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> None:
+    keys = [1, 1], ["t7", "t8"]
+    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
+        loose = await nodes(tx.driver, reading.LOOSE_STATEMENT, [1, 1], ["s7", "s8"])
+        locked = await nodes(tx.driver, reading.TRACES_STATEMENT, *keys)
+    assert rows_read(loose, "spans") <= 2
+    assert rows_read(locked, "traces") <= 2
