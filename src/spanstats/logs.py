@@ -1,9 +1,14 @@
-"""Logs on standard error: one line of text, or one JSON object, for each event; control characters are escaped."""
+"""Logs on standard error: one line of text, or one JSON object, for each event; control characters are escaped.
+
+Events of a request carry its id. Fields that an event has (`extra={"fields": ...}`) are members of its JSON object.
+"""
 
 import json
 import logging
 import sys
 from datetime import UTC, datetime
+
+from .api.observation import REQUEST_ID
 
 _ESCAPED = {c: f"\\x{c:02x}" for c in (*range(32), 127, *range(128, 160), 0x2028, 0x2029)}
 
@@ -21,6 +26,8 @@ def configure(level: str, layout: str) -> None:
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = f"{_time(record)} {record.levelname.lower()} {_message(record)}"
+        if (request_id := REQUEST_ID.get()) is not None:
+            line += f" request_id={request_id}"
         return line if not record.exc_info else f"{line}\n{_traceback(self, record)}"
 
 
@@ -32,6 +39,9 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if (request_id := REQUEST_ID.get()) is not None:
+            event["request_id"] = request_id
+        event |= getattr(record, "fields", {})
         if record.exc_info:
             event["exception"] = _traceback(self, record)
         return json.dumps(event)

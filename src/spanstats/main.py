@@ -17,6 +17,7 @@ from .api import (
     otlp,
     parea,
     parea_datasets,
+    parea_experiments,
     parea_reading,
     respan,
     respan_absent,
@@ -44,9 +45,9 @@ from .store.session import Timeouts, create_engine
 _ROUTERS = (
     *(parea.write, otlp.write, respan.write, respan_spans.write, respan_scores.write),
     *(respan_logs.write, respan_experiments.write, respan_absent.write),
-    *(parea.read, respan.read, respan_spans.read, respan_scores.read, health.router),
+    *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read),
-    *(parea_reading.read, parea_datasets.read, parea_datasets.write),
+    *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 
 _GZIP_FROM_BYTES = 1024

@@ -1,4 +1,4 @@
-"""What Parea's SDKs read back: experiments with their statistics, and logs as trees."""
+"""The logs that Parea's SDKs read back, as trees."""
 
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -8,16 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException, Request, Response
 from sqlalchemy import ColumnElement
 
-from ..catalog import evaluators, experiment_lists, experiments, projects
-from ..catalog.experiment_lists import Wanted
+from ..catalog import evaluators, experiments, projects
 from ..dialects import json_body, parea_filters
 from ..dialects.parea import trees
-from ..dialects.parea.experiments import listed
 from ..dialects.parea.reading_schema import (
     FILTER_KEYS,
     TIME_RANGES_S,
-    ExperimentWithPinnedStats,
-    ListExperimentsRequest,
     PaginatedTraceLogs,
     QueryParams,
     TraceLogFilters,
@@ -33,7 +29,6 @@ from ..filters.trace_fields import ROOTS
 from ..reading import whole_traces
 from ..reading.of_project import of_project
 from ..reading.traces import spans_with_content
-from ..stats.roots import summaries_of_roots
 from ..stats.traces import stats_document
 from ..store.session import Kind, Transaction, transaction
 from ..store.tables import traces
@@ -45,35 +40,6 @@ from .routing import PareaRead
 read = APIRouter(route_class=PareaRead, **ROUTER)
 
 Condition = ColumnElement[bool]
-
-
-@read.post(
-    "/experiments",
-    response_model=list[ExperimentWithPinnedStats],
-    description="Lists experiments, newest first, with statistics of what is stored now.",
-    responses=errors(401, 403, 503),
-)
-async def list_experiments(
-    request: Request, filters: Annotated[ListExperimentsRequest | None, Body()] = None
-) -> Response:
-    tools, asked = resources(request), filters or ListExperimentsRequest()
-    wanted = Wanted(
-        asked.project_name,
-        asked.experiment_name_filter,
-        asked.run_name_filter,
-        asked.metadata_filter or {},
-        tuple(asked.experiment_uuids or ()),
-    )
-    pages = _listed(tools, caller(request).tenant_id, wanted)
-    return await JsonStream.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
-
-
-async def _listed(tools: Resources, tenant_id: int, wanted: Wanted) -> AsyncGenerator[str, None]:
-    async for page in experiment_lists.pages(tools.engine, tools.timeouts, tenant_id, wanted):
-        keys = [experiment.key for experiment in page]
-        if keys:
-            summaries = await summaries_of_roots(tools.engine, tools.timeouts, tenant_id, keys)
-            yield ",".join(listed(experiment, summaries[experiment.key]) for experiment in page)
 
 
 @read.post(

@@ -9,6 +9,8 @@ from .json_body import decode, decode_checked, encode
 from .storable import scrub
 
 _EMPTY = frozenset({b"null", b"{}", b"[]"})
+# Plain text is told by its first character, without an attempt to read it.
+_BEGINS_JSON = frozenset('{["-0123456789tfn \t\r\n')
 
 
 def from_value(value: Any) -> str | None:
@@ -35,6 +37,8 @@ def from_text(text: str) -> str | None:
     """The document of text that is meant to be JSON; text that is not becomes a JSON string."""
     if not text:
         return None
+    if text[0] not in _BEGINS_JSON:
+        return from_value(text)
     try:
         value = decode(text.encode("utf-8", "surrogatepass"))
     except InvalidInput:

@@ -1,11 +1,11 @@
-"""Parea's models of what is read: lists of experiments, trees of logs, filters, feedback."""
+"""Parea's models of reading logs: filters, pages, trees."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..parea_filters import OPERATOR_NAMES
-from .schema import Content, EvaluationScoreSchema, Key, Metadata, Name
+from .schema import EvaluationScoreSchema
 
 _DAY_S = 86_400
 TIME_RANGES_S = {
@@ -25,26 +25,6 @@ TIME_RANGES_S = {
 FILTER_KEYS = {"filter_field", "filter_key", "filter_operator", "filter_value"}
 MAX_PAGE_SIZE = 100_000
 MAX_PAGE = 2**31 - 1
-
-_EXPERIMENT: dict[str, Any] = {
-    "name": "greetings",
-    "run_name": "run-1",
-    "project_uuid": "5d2c5c5e-6f0f-4b0e-8c39-4f0c1b7d1a11",
-    "is_public": False,
-    "metadata": {"branch": "main"},
-    "uuid": "0b6e1e4c-94a7-4d5e-9d6a-7f3f0e6f2c10",
-    "created_at": "2026-01-01T12:00:00.000001+00:00",
-    "status": "completed",
-    "pinned_stats": [
-        {"var1": "accuracy", "operation": "mean", "value": 0.75, "var2": None},
-        {"var1": "Cost", "operation": "mean", "value": 0.0002, "var2": None},
-        {"var1": "Total Tokens", "operation": "mean", "value": 36.0, "var2": None},
-        {"var1": "Output Tokens", "operation": "mean", "value": 14.0, "var2": None},
-        {"var1": "Input Tokens", "operation": "mean", "value": 22.0, "var2": None},
-        {"var1": "Latency", "operation": "mean", "value": 0.8, "var2": None},
-    ],
-    "num_samples": 2,
-}
 
 _LOG: dict[str, Any] = {
     "trace_id": "a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7",
@@ -73,44 +53,6 @@ _LOG: dict[str, Any] = {
 
 def _example(*examples: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": list(examples)})
-
-
-class ListExperimentsRequest(BaseModel):
-    """All conditions hold together; null and empty ones ask for nothing."""
-
-    model_config = _example({"project_name": "greetings", "metadata_filter": {"branch": "main"}}, {})
-
-    project_name: str | None = Field(None, description="Exactly; an unknown project has no experiments.")
-    metadata_filter: Metadata | None = Field(
-        None, max_length=100, description="Pairs that the metadata contains, compared as text."
-    )
-    experiment_name_filter: str | None = Field(None, description="Part of the name, minding case.")
-    run_name_filter: str | None = Field(None, description="Part of the run's name, minding case.")
-    experiment_uuids: list[str] | None = Field(None, max_length=1000)
-
-
-class PinnedStatistic(BaseModel):
-    var1: str = Field(description="A score, Cost, Total Tokens, Output Tokens, Input Tokens or Latency.")
-    operation: str = Field(description="`mean` over the traces, or `custom`: sent with the end of the run.")
-    value: float
-    var2: str | None = None
-
-
-class ExperimentWithPinnedStats(BaseModel):
-    """An experiment with its statistics as they are now."""
-
-    model_config = _example(_EXPERIMENT)
-
-    name: str
-    run_name: str
-    project_uuid: str
-    is_public: bool
-    metadata: dict[str, Any] | None
-    uuid: str
-    created_at: str
-    status: Literal["pending", "running", "completed", "failed"]
-    pinned_stats: list[PinnedStatistic]
-    num_samples: int = Field(description="Traces whose root has arrived.")
 
 
 class TraceLogFilters(BaseModel):
@@ -208,20 +150,3 @@ class PaginatedTraceLogs(BaseModel):
     total_pages: int
     page_size: int
     results: list[TraceLogTree]
-
-
-class FeedbackRequest(BaseModel):
-    """What a user thought of a log. One of the ids is needed."""
-
-    model_config = _example({"score": 0.9, "trace_id": "a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7", "comment": "good"})
-
-    score: float = Field(ge=0, le=1, strict=False, allow_inf_nan=False)
-    trace_id: Key | None = None
-    inference_id: Key | None = None
-    name: Name | None = None
-    target: Annotated[Any, Content] = Field(
-        None,
-        description="Taken as the log's target where it has none.",
-        json_schema_extra={"type": ["string", "null"]},
-    )
-    comment: Annotated[str, Content] | None = None

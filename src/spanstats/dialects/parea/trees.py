@@ -5,13 +5,13 @@ value is brought into the shape that they read. All numbers are the span's own.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import msgspec
 
 from ...domain.span import Score, Span
 from ...domain.values import MICRO, PICO, iso
 from ...reading.tree import Node, by_start, tree
+from .log_shape import Log, LogScore
 from .odds import annotations, comments, configuration, images, number, text, texts, whole
 
 _ENCODER = msgspec.json.Encoder()
@@ -19,59 +19,6 @@ _NULL = msgspec.Raw(b"null")
 
 ExperimentIds = Mapping[int, str]
 """The store's keys of experiments to the ids that clients know."""
-
-
-class LogScore(msgspec.Struct):
-    name: str
-    score: float
-    evaluation_metric_id: int | None
-    reason: str | None
-
-
-class Log(msgspec.Struct, kw_only=True):
-    """One log, its fields in the order of Parea's. Times are ISO 8601, durations seconds, cost US dollars."""
-
-    configuration: dict[str, Any]
-    inputs: msgspec.Raw
-    output: str | None
-    target: str | None
-    latency: float | None
-    time_to_first_token: float | None
-    input_tokens: int | None
-    output_tokens: int | None
-    total_tokens: int | None
-    cost: float | None
-    scores: list[LogScore]
-    trace_id: str
-    parent_trace_id: str
-    root_trace_id: str
-    start_timestamp: str
-    organization_id: None = None
-    project_uuid: str | None
-    project_name: str | None
-    error: str | None
-    status: str | None
-    deployment_id: str | None
-    cache_hit: bool
-    output_for_eval_metrics: str | None
-    evaluation_metric_names: list[str] | None
-    apply_eval_frac: float
-    log_sample_rate: float
-    feedback_score: float | None
-    trace_name: str | None
-    children: list[str]
-    end_timestamp: str | None
-    end_user_identifier: str | None
-    session_id: str | None
-    metadata: dict[str, Any] | None
-    tags: list[str] | None
-    experiment_uuid: str | None
-    images: list[dict[str, Any]]
-    comments: list[dict[str, Any]]
-    annotations: dict[str, Any]
-    depth: int
-    execution_order: int
-    children_logs: list["Log"]
 
 
 def by_execution(span: Span) -> tuple[float, int, str]:

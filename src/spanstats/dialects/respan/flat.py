@@ -99,12 +99,11 @@ def _ids(flat: dict[str, Any], required: bool) -> tuple[str, str]:
 
 
 def _times(flat: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
-    """(start, end, latency). `timestamp` is the end; a missing start lies the latency before it, if that is known."""
+    """(start, end, latency) as sent; `timestamp` is the end. What is missing is concluded once the span is merged: a
+    start made here would pass for one that was sent."""
     latency_us = _first(flat, ("latency", "generation_time"), microseconds)
     end_us = instant(flat.get("timestamp"), "timestamp")
     start_us = instant(flat.get("start_time"), "start_time")
-    if start_us is None and end_us is not None and latency_us is not None:
-        start_us = max(0, end_us - latency_us)
     return start_us, end_us, latency_us
 
 

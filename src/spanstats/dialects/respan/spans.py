@@ -132,8 +132,8 @@ _FLAGS, _TEXTS = ("is_pinned", "positive_feedback"), ("note",)
 PATCH_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        **dict.fromkeys(_FLAGS, {"type": "boolean"}),
-        **dict.fromkeys(_TEXTS, {"type": "string"}),
+        **{key: {"type": "boolean"} for key in _FLAGS},
+        **{key: {"type": "string"} for key in _TEXTS},
         "metadata": {"type": "object"},
     },
     "examples": [{"positive_feedback": True, "note": "Well put", "metadata": {"reviewed": True}}],

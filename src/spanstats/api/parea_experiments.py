@@ -1,0 +1,127 @@
+"""Parea's projects and experiments: made, finished, listed, and the stats that SDKs and their users read."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request, Response
+
+from ..catalog import experiment_lists, experiments, projects
+from ..catalog.experiment_lists import Wanted
+from ..catalog.experiments import Experiment, NewRun
+from ..dialects.parea.experiments import listed
+from ..dialects.parea.list_schema import ExperimentWithPinnedStats, ListExperimentsRequest
+from ..dialects.parea.schema import (
+    ExperimentAnswer,
+    ExperimentRequest,
+    ExperimentStatsSchema,
+    FinishedRequest,
+    ProjectAnswer,
+    ProjectRequest,
+)
+from ..domain.values import iso
+from ..stats import traces
+from ..stats.roots import summaries_of_roots
+from ..stats.traces import stats_document
+from .answers import JsonStream
+from .parea_shared import ROUTER, errors
+from .resources import Resources, caller, resources
+from .routing import PareaRead, PareaWrite
+
+read = APIRouter(route_class=PareaRead, **ROUTER)
+write = APIRouter(route_class=PareaWrite, **ROUTER)
+
+
+@write.post(
+    "/project", response_model=ProjectAnswer, description="Finds or makes a project.", responses=errors(401, 403, 503)
+)
+async def find_or_create_project(request: Request, wanted: ProjectRequest) -> ProjectAnswer:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    project = await projects.get_or_create(tools.engine, tools.timeouts, tenant_id, wanted.name or "default")
+    return ProjectAnswer(
+        name=project.name, uuid=project.id, created_at=iso(project.created_us), was_created=project.was_created
+    )
+
+
+@write.post(
+    "/experiment",
+    response_model=ExperimentAnswer,
+    description="Creates an experiment; an identical request within a minute, before any trace, is taken for a retry.",
+    responses=errors(400, 401, 403, 503),
+)
+async def create_experiment(request: Request, wanted: ExperimentRequest) -> ExperimentAnswer:
+    tools, who = resources(request), caller(request)
+    run = NewRun(wanted.project_uuid, wanted.name, wanted.run_name or None, wanted.metadata, wanted.is_public)
+    made = await experiments.create_run(tools.engine, tools.timeouts, who.tenant_id, who.key_id, run)
+    return ExperimentAnswer(
+        name=made.name or "",
+        uuid=made.id,
+        created_at=iso(made.created_at),
+        project_uuid=made.project_id or "",
+        run_name=made.run_name,
+        metadata=made.metadata,
+        is_public=wanted.is_public,
+    )
+
+
+@write.post(
+    "/experiment/{experiment_uuid}/finished",
+    response_model=ExperimentStatsSchema,
+    description="Notes how a run ended and answers its stats as they are now; more traces may follow.",
+    responses=errors(401, 403, 404, 503),
+)
+async def finish_experiment(
+    request: Request, experiment_uuid: str, ended: Annotated[FinishedRequest | None, Body()] = None
+) -> Response:
+    tools, ended = resources(request), ended or FinishedRequest()
+    scores = [s.model_dump() for s in ended.dataset_level_stats or [] if s.score is not None]
+    experiment = await experiments.finish(
+        tools.engine, tools.timeouts, caller(request).tenant_id, experiment_uuid, ended.status, scores
+    )
+    return await _stats(tools, experiment)
+
+
+@read.get(
+    "/experiment/{experiment_uuid}/stats",
+    response_model=ExperimentStatsSchema,
+    description="Fetches aggregated stats for every root-level trace log in an experiment.",
+    responses=errors(401, 404, 503),
+)
+async def get_experiment_stats_api(request: Request, experiment_uuid: str) -> Response:
+    tools = resources(request)
+    experiment = await experiments.get(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_uuid)
+    return await _stats(tools, experiment)
+
+
+async def _stats(tools: Resources, experiment: Experiment) -> Response:
+    seconds = tools.limits.stream_s
+    pages = traces.entry_pages(tools.engine, tools.timeouts, experiment.key, seconds)
+    return await JsonStream.begin(traces.stats_document(pages, '{"parent_trace_stats":[', "]}"), seconds)
+
+
+@read.post(
+    "/experiments",
+    response_model=list[ExperimentWithPinnedStats],
+    description="Lists experiments, newest first, with statistics of what is stored now.",
+    responses=errors(401, 403, 503),
+)
+async def list_experiments(
+    request: Request, filters: Annotated[ListExperimentsRequest | None, Body()] = None
+) -> Response:
+    tools, asked = resources(request), filters or ListExperimentsRequest()
+    wanted = Wanted(
+        asked.project_name,
+        asked.experiment_name_filter,
+        asked.run_name_filter,
+        asked.metadata_filter or {},
+        tuple(asked.experiment_uuids or ()),
+    )
+    pages = _listed(tools, caller(request).tenant_id, wanted)
+    return await JsonStream.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
+
+
+async def _listed(tools: Resources, tenant_id: int, wanted: Wanted) -> AsyncGenerator[str, None]:
+    async for page in experiment_lists.pages(tools.engine, tools.timeouts, tenant_id, wanted):
+        keys = [experiment.key for experiment in page]
+        if keys:
+            summaries = await summaries_of_roots(tools.engine, tools.timeouts, tenant_id, keys)
+            yield ",".join(listed(experiment, summaries[experiment.key]) for experiment in page)

@@ -1,0 +1,109 @@
+"""What the service counts of itself, for Prometheus.
+
+With several workers each writes its numbers into files of the directory that PROMETHEUS_MULTIPROC_DIR names, and every
+worker answers with the sums; `serve` makes that directory before it starts them. Labels come from closed sets: route
+templates, dialects, kinds of rejection. Nothing that a client sends becomes a label.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import psutil
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+MEDIA_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SPANS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000)
+_MAX_KINDS = 100
+
+REQUESTS = Counter("spanstats_http_requests", "Requests answered.", ("method", "route", "status"))
+REQUEST_SECONDS = Histogram(
+    "spanstats_http_request_duration_seconds", "From a request's head to its answer's end.", ("method", "route"),
+    buckets=_SECONDS,
+)  # fmt: skip
+_INGESTED = Counter("spanstats_spans_ingested", "Spans committed, repeats too, by the dialect of the post.", ("dialect",))
+_REJECTED = Counter("spanstats_rejected", "Requests and spans refused, by the kind of what was wrong.", ("kind",))
+
+QUEUE_SPANS = Gauge("spanstats_queue_spans", "Spans that wait to be committed.", multiprocess_mode="livesum")
+QUEUE_BYTES = Gauge("spanstats_queue_bytes", "Bytes of requests that wait.", multiprocess_mode="livesum")
+COMMIT_REQUESTS = Histogram("spanstats_commit_requests", "Requests that share one commit.", buckets=_SPANS)
+COMMIT_SPANS = Histogram("spanstats_commit_spans", "Spans and patches in one commit.", buckets=_SPANS)
+COMMIT_SECONDS = Histogram(
+    "spanstats_commit_duration_seconds", "One write transaction, with its repeats.", buckets=_SECONDS
+)
+COMMIT_FAILURES = Counter("spanstats_commit_failures", "Write transactions that were given up.")
+
+POOL_IN_USE = Gauge("spanstats_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
+POOL_SIZE = Gauge("spanstats_pool_size", "Database connections that there may be.", multiprocess_mode="livesum")
+
+CAUGHT_UP = Gauge(
+    "spanstats_rollup_caught_up_timestamp_seconds", "When no mark was left to rebuild.", multiprocess_mode="max"
+)
+PRUNED = Counter("spanstats_pruned_traces", "Traces erased for their age by the service itself.")
+
+
+@cache
+def _ingested_from(dialect: str) -> Counter:
+    return _INGESTED.labels(dialect)
+
+
+def ingested(dialect: str, spans: int) -> None:
+    """So many spans that were posted in this dialect are committed."""
+    _ingested_from(dialect).inc(spans)
+
+
+_kinds: dict[str, Counter] = {}
+
+
+def rejected(kind: str, count: int = 1) -> None:
+    """Something was refused for a reason of this kind; after a hundred kinds the rest are one."""
+    if kind not in _kinds and len(_kinds) >= _MAX_KINDS:
+        kind = "other"
+    if kind not in _kinds:
+        _kinds[kind] = _REJECTED.labels(kind)
+    _kinds[kind].inc(count)
+
+
+class Sampled:
+    """Gauges that were looked up for one answer: (name, what it is, value)."""
+
+    def __init__(self, found: Iterable[tuple[str, str, float]]) -> None:
+        self._found = tuple(found)
+
+    def collect(self) -> Iterator[Metric]:
+        for name, told, value in self._found:
+            yield GaugeMetricFamily(name, told, value)
+
+
+def exposition(sampled: Iterable[tuple[str, str, float]] = ()) -> bytes:
+    """All metrics in Prometheus' text format, and these gauges. Reads files where there are several workers."""
+    registry = CollectorRegistry()
+    registry.register(Sampled(sampled))
+    directory = os.environ.get(DIRECTORY)
+    if directory is None:
+        return generate_latest(REGISTRY) + generate_latest(registry)
+    forget_dead_workers(Path(directory))
+    MultiProcessCollector(registry, directory)
+    return generate_latest(registry)
+
+
+def forget_dead_workers(directory: Path) -> None:
+    """A worker that is gone has no queue and no connections; what it counted stays."""
+    for file in directory.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not psutil.pid_exists(pid):
+            mark_process_dead(pid, str(directory))

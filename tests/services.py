@@ -1,0 +1,107 @@
+"""Real `spanstats serve` processes for tests: started on a free port, watched, stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SPANSTATS = (sys.executable, "-m", "spanstats")
+PATIENCE_S = 60
+
+
+@dataclass
+class Service:
+    """A running `spanstats serve`; its output is in the files `out` and `err` of `place`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    place: Path
+
+    @property
+    def out(self) -> str:
+        return (self.place / "out").read_text()
+
+    @property
+    def err(self) -> str:
+        return (self.place / "err").read_text()
+
+    def status(self, path: str, key: str | None = None) -> int:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", headers={"x-api-key": key} if key else {}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError:
+            return 0
+
+    def wait_for(self, path: str, status: int) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := self.status(path)) != status:
+            assert self.process.poll() is None, self.err
+            assert time.monotonic() < deadline, f"{path} answers {found}\n{self.err}"
+            time.sleep(0.1)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE_S)
+
+
+Start = Callable[..., Service]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Variables of a process that keeps its data in the test's own directory."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SPANSTATS_")}
+    return clean | {"SPANSTATS_DATA_DIR": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Starts services, and stops those that are left."""
+    running: list[Service] = []
+
+    def begin(**variables: str) -> Service:
+        place = tmp_path / f"service{len(running)}"
+        place.mkdir()
+        port = free_port()
+        with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [*SPANSTATS, "serve", "--port", str(port)], env=environment | variables, stdout=out, stderr=err
+            )
+        running.append(Service(process, port, place))
+        return running[-1]
+
+    yield begin
+    for service in running:
+        if service.process.poll() is None:
+            service.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SPANSTATS, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+
+def data(environment: dict[str, str]) -> Path:
+    return Path(environment["SPANSTATS_DATA_DIR"])
