@@ -10,7 +10,7 @@ from checks import Checks
 from expected import KEY, URL
 from respan import BadRequestError, NotFoundError, RespanClient
 from respan.experiments import CreateExperimentRequestWorkflowItem
-from respan.types import FilterValue, Filters, SpanCreateRequest
+from respan.types import Filters, FilterValue, SpanCreateRequest
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TRACES = 25
@@ -135,9 +135,7 @@ def scores(checks: Checks, client: RespanClient, experiment_id: str, run: str) -
     client.scores.delete_span_score(f"{run}-00", again.id)
     with checks.raises("score deleted: NotFoundError", NotFoundError):
         client.scores.retrieve_score(again.id)
-    client.spans.create_span(
-        model="gpt-4o", trace_unique_id=f"{run}-later", metadata={"experiment_id": experiment_id}
-    )
+    client.spans.create_span(model="gpt-4o", trace_unique_id=f"{run}-later", metadata={"experiment_id": experiment_id})
     found = client.experiments.filter_experiment_spans_summary(experiment_id).scores
     checks.equal("scores: the early one counts now", (found["early"].avg_score, found["quality"].avg_score), (1, 0.5))
 

@@ -1,25 +1,20 @@
 """The command line."""
 
-import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from . import database, demo, serve
+from . import data_commands, database, demo, serve
 from .catalog import keys
-from .database import StartError
+from .database import StartError, on_database
 from .errors import SpanstatsError
-from .settings import Settings, SettingsError, load
+from .settings import SettingsError, load
 from .stats import maintenance
-from .store.session import Timeouts, create_engine
-
-T = TypeVar("T")
+from .store.session import Timeouts
 
 app = typer.Typer(
     help="Statistics of LLM experiments.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -69,7 +64,7 @@ def migrate() -> None:
 @app.command("demo")
 def demo_command() -> None:
     """Load a sample experiment in both dialects and print both answers of each."""
-    _on_database(demo.run)
+    on_database(demo.run)
 
 
 @keys_app.command("create")
@@ -82,13 +77,13 @@ def create_key(
     wanted = next((known for known in keys.SCOPES if known == scope), None)
     if wanted is None:
         raise StartError(f"--scope is one of {', '.join(keys.SCOPES)}")
-    print(_on_database(lambda engine: keys.create(engine, name, tenant, wanted)))
+    print(on_database(lambda engine: keys.create(engine, name, tenant, wanted)))
 
 
 @keys_app.command("list")
 def list_keys() -> None:
     """List all API keys: id, tenant, name, scope, made, revoked."""
-    for key in _on_database(keys.list_keys):
+    for key in on_database(keys.list_keys):
         revoked = f"revoked {_day(key.revoked_at)}" if key.revoked_at is not None else "active"
         print(f"{key.id}\t{key.tenant}\t{key.name}\t{key.scope}\t{_day(key.created_at)}\t{revoked}")
 
@@ -96,14 +91,14 @@ def list_keys() -> None:
 @keys_app.command("revoke")
 def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Stop an API key; a running service knows within a second."""
-    _on_database(lambda engine: keys.revoke(engine, key_id))
+    on_database(lambda engine: keys.revoke(engine, key_id))
     print(f"Key {key_id} is revoked.")
 
 
 @rollups_app.command("rebuild")
 def rebuild_rollups() -> None:
     """Make all rollups anew from the traces; answers stay exact meanwhile."""
-    _on_database(_rebuild)
+    on_database(_rebuild)
 
 
 async def _rebuild(engine: AsyncEngine) -> None:
@@ -119,31 +114,13 @@ async def _rebuild(engine: AsyncEngine) -> None:
 @rollups_app.command("check")
 def check_rollups() -> None:
     """Compare the rollups with the traces; exit code 1 where they differ."""
-    found = _on_database(lambda engine: maintenance.mismatches(engine, Timeouts()))
+    found = on_database(lambda engine: maintenance.mismatches(engine, Timeouts()))
     if found:
         raise StartError(f"{len(found)} rollups differ from their traces: run `spanstats rollups rebuild`")
     print("The rollups equal the traces.")
 
 
-def _on_database(work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
-    settings = load()
-    with _migrated(settings) as url:
-        return asyncio.run(_with_engine(url, work))
-
-
-@contextmanager
-def _migrated(settings: Settings) -> Iterator[str]:
-    with database.opened(settings) as url:
-        database.check_schema(url)
-        yield url
-
-
-async def _with_engine(url: str, work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
-    engine = create_engine(url)
-    try:
-        return await work(engine)
-    finally:
-        await engine.dispose()
+data_commands.install(app)
 
 
 def _day(time_us: int) -> str:

@@ -2,20 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import asyncpg
 from alembic.util import CommandError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .errors import Unavailable
-from .settings import Settings
+from .settings import Settings, load
 from .store import schema
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.session import Timeouts, create_engine, sqlstate, unavailable_because
+
+T = TypeVar("T")
 
 _RETRY_S = 0.5
 
@@ -77,6 +81,21 @@ def check_schema(url: str) -> None:
 
     if not asyncio.run(current()):
         raise StartError("the database's schema is not that of this version: run `spanstats migrate`")
+
+
+def on_database(work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
+    """Do this work on the database of the settings, whose schema must be current. Raises `StartError`."""
+
+    async def run(url: str) -> T:
+        engine = create_engine(url)
+        try:
+            return await work(engine)
+        finally:
+            await engine.dispose()
+
+    with opened(load()) as url:
+        check_schema(url)
+        return asyncio.run(run(url))
 
 
 def _answering(url: str, settings: Settings) -> str:

@@ -59,6 +59,14 @@ class OutOfScope(SpanstatsError):
     """The vendor's endpoint exists, and this service does not do what it does."""
 
 
+class TooMany(SpanstatsError):
+    """This tenant asks more often than it may."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class Unavailable(SpanstatsError):
     """Try again later: the database is away, busy or slow, or the queue is full."""
 

@@ -6,10 +6,13 @@ Events of a request carry its id. Fields that an event has (`extra={"fields": ..
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 from .api.observation import REQUEST_ID
 
+_MAX_FRAMES, _MAX_CAUSES = 12, 4
 _ESCAPED = {c: f"\\x{c:02x}" for c in (*range(32), 127, *range(128, 160), 0x2028, 0x2029)}
 
 
@@ -28,7 +31,7 @@ class _Text(logging.Formatter):
         line = f"{_time(record)} {record.levelname.lower()} {_message(record)}"
         if (request_id := REQUEST_ID.get()) is not None:
             line += f" request_id={request_id}"
-        return line if not record.exc_info else f"{line}\n{_traceback(self, record)}"
+        return line if not record.exc_info else f"{line} {_fault(record)}"
 
 
 class _Json(logging.Formatter):
@@ -43,7 +46,7 @@ class _Json(logging.Formatter):
             event["request_id"] = request_id
         event |= getattr(record, "fields", {})
         if record.exc_info:
-            event["exception"] = _traceback(self, record)
+            event["exception"] = _fault(record)
         return json.dumps(event)
 
 
@@ -51,8 +54,15 @@ def _message(record: logging.LogRecord) -> str:
     return record.getMessage().translate(_ESCAPED)
 
 
-def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    return formatter.formatException(record.exc_info) if record.exc_info else ""
+def _fault(record: logging.LogRecord) -> str:
+    """The error's kind and where it came through, innermost first; what it says may hold what a client sent."""
+    error = record.exc_info[1] if record.exc_info else None
+    kinds = []
+    while error is not None:
+        frames = [f"{Path(f.f_code.co_filename).stem}:{line}" for f, line in traceback.walk_tb(error.__traceback__)]
+        kinds.append(f"{type(error).__name__} at {' < '.join(frames[: -_MAX_FRAMES - 1 : -1])}")
+        error = error.__cause__ if len(kinds) < _MAX_CAUSES else None
+    return " because of ".join(kinds)
 
 
 def _time(record: logging.LogRecord) -> str:

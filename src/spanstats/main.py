@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
+from typing import cast
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -27,15 +29,19 @@ from .api import (
     respan_spans,
 )
 from .api.authentication import KeyCache
+from .api.observation import Observation
+from .api.rates import Rates
 from .api.resources import Limits, Resources, State
 from .catalog import keys
 from .catalog.erasure import erase_deleted
+from .catalog.retention import DAY_US, keep_pruned
 from .dialects.parea.stats import stats_entry
 from .filters.bind import Limits as FilterLimits
 from .ingest.commits import Committer, QueueLimits
 from .ingest.evaluators import Evaluators
 from .ingest.pricing import Prices
 from .ingest.transaction import Tools
+from .metrics import POOL_IN_USE, POOL_SIZE
 from .settings import Settings, load
 from .stats.maintenance import keep_warm
 from .store import schema
@@ -49,6 +55,11 @@ _ROUTERS = (
     *(respan_logs.read, respan_experiments.read),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
+
+# The server's own timeout comes first, unless the network has gone silent.
+_LATE_S = 2
+# Background work has no bound of its own; this one ends the wait for a server that will never answer.
+_BACKGROUND_S = 600
 
 _GZIP_FROM_BYTES = 1024
 _GZIP_LEVEL = 5
@@ -76,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
         )
+    app.add_middleware(Observation, access_log=settings.access_log)
     failures.install(app)
     for router in _ROUTERS:
         # As they are: `include_router` would compile their paths anew, and match every request twice.
@@ -91,24 +103,29 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
-        engine = _engine(settings)
+        patience_s = max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
+        engine, background = _engine(settings, patience_s), _engine(settings, _BACKGROUND_S)
         try:
             if not await schema.is_current(engine, timeouts):
                 raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
             async with (
                 _committer(engine, timeouts, settings) as committer,
-                _meanwhile(keep_warm(engine, timeouts)),
-                _meanwhile(erase_deleted(engine, timeouts)),
+                _meanwhile(keep_warm(background, timeouts)),
+                _meanwhile(erase_deleted(background, timeouts)),
+                _meanwhile(_tell_pool(engine)),
+                _meanwhile(_retention(background, settings)),
             ):
                 lookup = KeyCache(partial(keys.find, engine, timeouts=timeouts))
-                yield {"resources": Resources(engine, timeouts, committer, lookup, _limits(settings))}
+                rates = Rates(settings.requests_per_second)
+                yield {"resources": Resources(engine, timeouts, committer, lookup, _limits(settings), rates)}
         finally:
             await engine.dispose()
+            await background.dispose()
 
     return lifespan
 
 
-def _engine(settings: Settings) -> AsyncEngine:
+def _engine(settings: Settings, answer_timeout_s: float) -> AsyncEngine:
     if settings.database_url is None:
         raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
     return create_engine(
@@ -116,13 +133,14 @@ def _engine(settings: Settings) -> AsyncEngine:
         settings.pool_size,
         settings.connect_timeout_s,
         settings.pool_timeout_s,
+        answer_timeout_s,
     )
 
 
 @asynccontextmanager
 async def _committer(engine: AsyncEngine, timeouts: Timeouts, settings: Settings) -> AsyncIterator[Committer]:
     """Writes what is queued before it ends."""
-    tools = Tools(Prices().price, stats_entry, Evaluators())
+    tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
     queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
     committer = Committer(engine, timeouts, tools, queue)
     committer.start()
@@ -155,10 +173,28 @@ async def _background(engine: AsyncEngine, timeouts: Timeouts) -> AsyncIterator[
             await task
 
 
+async def _tell_pool(engine: AsyncEngine, every_s: float = 1.0) -> None:
+    while True:
+        pool = cast(QueuePool, engine.pool)
+        POOL_SIZE.set(pool.size())
+        POOL_IN_USE.set(pool.checkedout())
+        await asyncio.sleep(every_s)
+
+
+async def _retention(engine: AsyncEngine, settings: Settings) -> None:
+    if settings.retention_days is not None:
+        await keep_pruned(engine, int(settings.retention_days * DAY_US))
+
+
 def _limits(settings: Settings) -> Limits:
     return Limits(
         body_bytes=settings.max_body_bytes,
         spans=settings.max_spans_per_request,
+        bulk_spans=settings.max_bulk_spans,
+        json_depth=settings.max_json_depth,
+        scores=settings.max_scores_per_span,
+        page_size=settings.max_page_size,
         stream_s=settings.stats_stream_timeout_s,
+        metrics=settings.metrics,
         filters=FilterLimits(settings.max_filter_conditions, settings.max_filter_nesting, settings.max_filter_items),
     )

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from . import database, logs
 from .catalog import keys
 from .database import StartError
 from .main import create_app
+from .metrics import DIRECTORY
 from .settings import PREFIX, Settings, load
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
@@ -50,7 +52,8 @@ def run(settings: Settings) -> None:
             with _watched(server):
                 _listen(listener, settings)
                 print(welcome(settings, listener.getsockname()[1], key), flush=True)
-                _serve(listener, settings)
+                with _metrics_shared(settings.workers):
+                    _serve(listener, settings)
 
 
 def application() -> FastAPI:
@@ -77,7 +80,8 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
         http="httptools",
         ws="none",
         log_config=None,
-        access_log=settings.log_level == "debug",
+        # Ours says less of a request, and more of its answer (`SPANSTATS_ACCESS_LOG`).
+        access_log=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(settings.grace_period_s) or 1,
@@ -90,6 +94,20 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
     workers.run()
     if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes):
         sys.exit(STARTUP_FAILURE)
+
+
+@contextmanager
+def _metrics_shared(workers: int) -> Iterator[None]:
+    """A directory in which several workers put their metrics together."""
+    if workers == 1 or DIRECTORY in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="spanstats-metrics-", ignore_cleanup_errors=True) as directory:
+        os.environ[DIRECTORY] = directory
+        try:
+            yield
+        finally:
+            del os.environ[DIRECTORY]
 
 
 def _exit_on_signals() -> None:

@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["text", "json"] = Field("text", description="A line of text or a JSON object for each event.")
+    access_log: bool = Field(
+        False, description="A line for every request: method, route, status, duration, tenant, request id."
+    )
+    metrics: bool = Field(True, description="Whether `/metrics` answers, to anyone; it holds no tenant's data.")
     grace_period_s: Seconds = Field(30, description="Seconds that requests have to finish after a stop signal.")
 
     pool_size: int = Field(10, ge=2, le=1000, description="Database connections of each worker.")
@@ -57,8 +61,20 @@ class Settings(BaseSettings):
     write_timeout_s: Seconds = Field(10, description="Seconds that one statement of a write may take.")
     stats_stream_timeout_s: Seconds = Field(60, description="Seconds that a streamed stats answer may take in all.")
 
+    retention_days: float | None = Field(
+        None, gt=0, le=36_500, description="Traces that began longer ago are erased for good. Unset: all are kept."
+    )
+
     max_body_bytes: Count = Field(20 * MEBIBYTE, description="Largest body, compressed and decompressed (413).")
     max_spans_per_request: Count = Field(10_000, description="Most spans in one request (413).")
+    max_bulk_spans: Count = Field(500, description="Most spans in one bulk request of Respan's API (400).")
+    max_spans_per_trace: Count = Field(100_000, description="Most spans of one trace (400, Parea 422).")
+    max_scores_per_span: int = Field(100, ge=1, le=100, description="Most scores of one Parea log, at most 100 (422).")
+    max_json_depth: int = Field(64, ge=8, le=64, description="Most levels of JSON, at most 64 (400, Parea 422).")
+    max_page_size: Count = Field(1_000, description="Most entries on one page of a Respan list (400).")
+    requests_per_second: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(
+        None, description="Requests a second of one tenant to one worker, then 429. Unset: no limit."
+    )
     queue_spans: Count = Field(20_000, description="Spans that may wait to be written, per worker.")
     queue_bytes: Count = Field(64 * MEBIBYTE, description="Bytes of requests that may wait to be written, per worker.")
     queue_wait_s: Seconds = Field(5, description="Seconds a request waits for room in the queue, then 503.")

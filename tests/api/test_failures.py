@@ -73,7 +73,7 @@ async def test_a_wrong_method_is_405_and_names_the_right_ones(anonymous: httpx.A
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST, PUT"
     check_parea(answer.json())
-    assert (await anonymous.delete("/api/v2/experiments/e/logs/summary/")).headers["allow"] == "GET, POST"
+    assert (await anonymous.delete("/api/v2/experiments/e/histogram/")).headers["allow"] == "GET, POST"
 
 
 async def test_a_missing_key_is_401_in_every_dialect(anonymous: httpx.AsyncClient) -> None:

@@ -13,6 +13,7 @@ from tests.dialects.parea.readable import assert_readable, walk
 
 from .conftest import MakeClient
 from .parea_world import API, Recording, recorded, replay
+from .test_replay import replay_respan
 
 pytestmark = pytest.mark.anyio
 
@@ -267,6 +268,20 @@ async def test_an_update_is_seen_in_the_tree(client: httpx.AsyncClient) -> None:
     assert await stats_of(run) == before
 
 
+async def test_a_trace_that_names_no_project_belongs_to_that_of_its_experiment(client: httpx.AsyncClient) -> None:
+    ids = [(await client.post(f"{API}/project", json={"name": name})).json()["uuid"] for name in ("one", "two")]
+    made = await client.post(f"{API}/experiment", json={"name": "e", "project_uuid": ids[0]})
+    log = {"start_timestamp": "2026-01-01", "experiment_uuid": made.json()["uuid"]}
+    for log_id, named in (("a", {}), ("b", {"project_uuid": ids[1]}), ("c", {"project_name": "two"}), ("d", {})):
+        body = {**log, "trace_id": log_id, **named} | ({"experiment_uuid": None} if log_id == "d" else {})
+        assert (await client.post(f"{API}/trace_log", json=body)).status_code == 200
+    found = {}
+    for name in ("one", "two", "three"):
+        page = (await client.post(f"{API}/get_trace_logs", json={"project_name": name})).json()
+        found[name] = {tree["trace_id"] for tree in page["results"]}
+    assert found == {"one": {"a"}, "two": {"b", "c"}, "three": set()}
+
+
 async def test_logs_outside_of_experiments_are_traces_of_their_project(run: Recording) -> None:
     before = (await run.answer(103))["total"]
     for seq in (106, 107, 109):
@@ -320,6 +335,22 @@ async def test_wrong_questions_are_refused_in_the_shapes_of_the_dialect(
         assert all(problem.keys() == {"loc", "msg", "type"} for problem in answer.json()["detail"])
     elif status != 200:
         assert isinstance(answer.json()["detail"], str)
+
+
+READS = ("experiments", "experiment/e/trace_logs", "get_trace_logs")
+WRITES = ("feedback", "collection", "testcases", "update_test_case/1/1")
+
+
+async def test_a_key_does_only_what_its_scope_allows(make_client: MakeClient) -> None:
+    reader, writer = await make_client(scope="read"), await make_client(scope="ingest")
+    for client, paths in ((writer, READS), (reader, WRITES)):
+        for path in paths:
+            assert (await client.post(f"{API}/{path}", json={})).status_code == 403
+    for path in ("trace_log/t", "collection/d"):
+        assert (await writer.get(f"{API}/{path}")).status_code == 403
+    for client, paths in ((reader, READS), (writer, WRITES)):
+        for path in paths:
+            assert (await client.post(f"{API}/{path}", json={})).status_code in (200, 404, 422)
 
 
 async def test_tenants_read_only_their_own(make_client: MakeClient) -> None:
@@ -388,3 +419,18 @@ async def test_spans_of_other_dialects_are_read_as_logs(client: httpx.AsyncClien
     assert (await client.get(f"{API}/trace_log/c")).json() == child
     (listed,) = (await client.post(f"{API}/experiments", json={"experiment_name_filter": "e"})).json()
     assert (listed["name"], listed["run_name"], listed["status"], listed["num_samples"]) == ("e", "", "running", 1)
+
+
+async def test_recorded_traces_of_other_clients_are_read_as_trees(client: httpx.AsyncClient) -> None:
+    await replay_respan(client, 4)
+    for experiment in ("exp_1", "exp_123"):
+        trees = (await client.post(f"{API}/experiment/{experiment}/trace_logs", json={})).json()
+        entries = (await client.get(f"{API}/experiment/{experiment}/stats")).json()["parent_trace_stats"]
+        assert [tree["trace_id"] for tree in trees] == [entry["trace_id"] for entry in entries]
+        for tree, entry in zip(trees, entries, strict=True):
+            assert_readable(tree)
+            logs = [log for log, _ in walk(tree)]
+            assert sum(log["total_tokens"] or 0 for log in logs) == entry["total_tokens"]
+            assert sum(log["cost"] or 0 for log in logs) == pytest.approx(entry["cost"] or 0, abs=1e-12)
+            assert {log["root_trace_id"] for log in logs} == {tree["trace_id"]}
+            assert (await client.get(f"{API}/trace_log/{tree['trace_id']}")).json() == tree

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog.erasure import erase_some
-from spanstats.dialects.respan.experiments import ExperimentList, ExperimentObject
+from spanstats.dialects.respan.experiment_schema import ExperimentList, ExperimentObject
 from spanstats.stats.maintenance import drain_marks, mismatches
 from spanstats.store.session import Timeouts
 from tests.ingest.worlds import assert_traces_equal_their_spans, rows

@@ -28,28 +28,29 @@ async def ingest(client: httpx.AsyncClient, *spans: dict[str, Any]) -> None:
     assert answer.status_code == 200, answer.text
 
 
+def some_span(rng: random.Random, number: int, place: int, start: datetime, metadata: Any) -> dict[str, Any]:
+    return flat(
+        f"t{number:03}",
+        f"t{number:03}-{place}",
+        f"t{number:03}-0" if place else None,
+        start_time=start.isoformat(),
+        latency=rng.choice([0, 0.5, 2]),
+        cost=rng.choice([None, 0.25, 1]),
+        model=rng.choice([None, "gpt-4o", "claude"]),
+        status=rng.choice([None, "error"]),
+        span_name=rng.choice([None, "main", "Main step"]),
+        prompt_tokens=rng.randrange(50),
+        completion_tokens=rng.randrange(50),
+        metadata=metadata,
+    )
+
+
 def some_spans(rng: random.Random, traces: int) -> list[dict[str, Any]]:
     spans = []
     for number in range(traces):
         start = START + timedelta(minutes=number // 3)
         metadata = {"experiment_id": "e", **rng.choice([{}, {"plan": "pro"}, {"plan": "free", "n": rng.randrange(5)}])}
-        for place in range(rng.randrange(1, 4)):
-            spans.append(
-                flat(
-                    f"t{number:03}",
-                    f"t{number:03}-{place}",
-                    f"t{number:03}-0" if place else None,
-                    start_time=start.isoformat(),
-                    latency=rng.choice([0, 0.5, 2]),
-                    cost=rng.choice([None, 0.25, 1]),
-                    model=rng.choice([None, "gpt-4o", "claude"]),
-                    status=rng.choice([None, "error"]),
-                    span_name=rng.choice([None, "main", "Main step"]),
-                    prompt_tokens=rng.randrange(50),
-                    completion_tokens=rng.randrange(50),
-                    metadata=metadata,
-                )
-            )
+        spans += [some_span(rng, number, place, start, metadata) for place in range(rng.randrange(1, 4))]
     rng.shuffle(spans)
     return spans
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from spanstats.dialects.respan.spans import SpanList, SpanObject
+from spanstats.dialects.respan.span_schema import SpanList, SpanObject
 from tests.dialects.recorded import load
 
 pytestmark = pytest.mark.anyio
@@ -160,6 +160,8 @@ async def test_a_summary_is_over_spans(client: httpx.AsyncClient) -> None:
         await client.post(f"/api/logs/s{n}/scores/", json=body)
     found = (await client.get(SUMMARY)).json()
     assert (found["total_count"], found["error_count"]) == (40, sum(s["status"] == "error" for s in sent))
+    assert (found["total_requests"], found["average_latency"]) == (40, found["avg_latency"])
+    assert found["average_cost"] == pytest.approx(found["total_cost"] / found["cost_count"], rel=1e-15)
     assert found["total_cost"] == float(sum(Decimal(repr(s["cost"])) for s in sent if s["cost"] is not None))
     assert found["total_tokens"] == sum(s["prompt_tokens"] + s["completion_tokens"] for s in sent)
     assert found["avg_latency"] == pytest.approx(sum(s["latency"] for s in sent) / 40, rel=1e-15)

@@ -35,6 +35,14 @@ async def test_a_repeated_creation_changes_nothing_whenever_it_comes(engine: Asy
         await datasets.create(engine, Timeouts(), TENANT, "d", ["k"], ROWS[:1])
 
 
+async def test_the_order_of_columns_makes_no_other_dataset(engine: AsyncEngine) -> None:
+    for columns in (["a", "b"], ["b", "a"]):
+        await datasets.create(engine, Timeouts(), TENANT, "d", columns, [])
+    found = await datasets.find(engine, Timeouts(), TENANT, "d")
+    assert found is not None
+    assert found.column_names == ["a", "b"]
+
+
 async def test_repeated_rows_are_a_retry_only_for_a_while(engine: AsyncEngine) -> None:
     await datasets.create(engine, Timeouts(), TENANT, "d", ["k"], [])
     counts = []

@@ -83,7 +83,6 @@ class Traffic:
             else:
                 await asyncio.sleep(0.05)
 
-
     async def _answer(self, path: str, content: bytes, content_type: str) -> httpx.Response | None:
         self.under_way += 1
         try:

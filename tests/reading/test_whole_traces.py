@@ -3,12 +3,13 @@
 from itertools import chain
 
 import pytest
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
 from spanstats.reading import whole_traces
 from spanstats.store.session import Kind, Timeouts, transaction
-from spanstats.store.tables import traces
+from spanstats.store.tables import experiments, traces
 
 from ..filters.world import OTHER_TENANT, TENANT, store
 
@@ -64,6 +65,28 @@ async def test_pages_and_pieces_of_any_size_hold_every_trace_once(
         for limit in (0, 1, 6, 40):
             expected = newest_first[offset : offset + limit]
             assert ids(await read(world, newest_first=True, offset=offset, limit=limit)) == expected
+
+
+async def test_what_stood_under_a_deleted_experiment_is_not_found(engine: AsyncEngine) -> None:
+    kept, deleted, free = trace(1, 2), trace(2, 2), trace(3, 2)
+    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+        for experiment_id, deleted_at in (("kept", None), ("deleted", 1)):
+            values = {"tenant_id": TENANT, "id": experiment_id, "deleted_at": deleted_at}
+            await tx.connection.execute(insert(experiments).values(values))
+        keys = dict((await tx.connection.execute(select(experiments.c.id, experiments.c.key))).all())  # type: ignore[arg-type]
+    for spans, name in ((kept, "kept"), (deleted, "deleted")):
+        for span in spans:
+            span.experiment_key = keys[name]
+    await store(engine, [*kept, *deleted, *free])
+    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        assert await whole_traces.count(tx, [*WHERE, whole_traces.is_kept()]) == 2
+        assert [await whole_traces.trace_of(tx, TENANT, t) for t in ("t01", "t02", "t03")] == [
+            (TENANT, "t01"),
+            None,
+            (TENANT, "t03"),
+        ]
+        assert await whole_traces.trace_of(tx, TENANT, "s1") == (TENANT, "t03")
+        assert await whole_traces.experiment_ids(tx, TENANT, [*kept, *deleted]) == {keys["kept"]: "kept"}
 
 
 async def test_a_span_is_found_before_a_trace_and_of_several_the_last(world: AsyncEngine) -> None:

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -25,10 +25,13 @@ from ..errors import (
     Problem,
     SpanstatsError,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
+from ..metrics import rejected
 from .answers import json_answer
+from .observation import HEADER, REQUEST_ID
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +81,8 @@ def failure_of(error: Exception) -> Failure:
             return failure_of(InvalidInput([Problem(tuple(e["loc"]), e["msg"], e["type"]) for e in error.errors()]))
         case Unavailable():
             return Failure(503, str(error), headers={"Retry-After": str(error.retry_after_s)})
+        case TooMany():
+            return Failure(429, str(error), headers={"Retry-After": str(error.retry_after_s)})
         case Unauthenticated():
             return Failure(401, str(error), headers={"WWW-Authenticate": "Bearer"})
         case SpanstatsError():
@@ -144,7 +149,20 @@ def install(app: FastAPI) -> None:
 async def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
         logger.warning("%s %r: %s", request.method, _route_path(request), error)
-    return answer(request, failure_of(error))
+    failure = failure_of(error)
+    _count(error, failure)
+    if failure is _INTERNAL:
+        # This answer is made outside of the middleware that adds it to all others.
+        failure = replace(failure, headers={HEADER: REQUEST_ID.get() or ""})
+    return answer(request, failure)
+
+
+def _count(error: Exception, failure: Failure) -> None:
+    """Refusals by the kinds of their problems, else by what kind of error it is."""
+    for kind in {problem.kind for problem in failure.problems}:
+        rejected(kind)
+    if isinstance(error, SpanstatsError) and not failure.problems:
+        rejected(type(error).__name__.lower())
 
 
 _OTHER_SIGNAL = re.compile(r"(/api)*/v1/(logs|metrics)/?$")

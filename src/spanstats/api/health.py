@@ -1,11 +1,15 @@
-"""Whether the process is alive, and whether it can serve."""
+"""Whether the process is alive, whether it can serve, and what it counts of itself."""
+
+import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from ..errors import Unavailable
+from ..errors import NotFound, Unavailable
+from ..metrics import MEDIA_TYPE, exposition
+from ..stats.maintenance import waiting_marks
 from ..store import schema
 from .answers import json_answer
-from .resources import resources
+from .resources import Resources, resources
 from .routing import TolerantRoute
 
 router = APIRouter(route_class=TolerantRoute)
@@ -36,3 +40,27 @@ async def readyz(request: Request) -> Response:
 )
 async def parea_health() -> dict[str, str]:
     return {"status": "ok"}
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus' metrics",
+    description="Sums over all workers of this service; needs no key, holds no tenant's data.",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 404: {"description": "Turned off"}},
+)
+async def metrics(request: Request) -> Response:
+    tools = resources(request)
+    if not tools.limits.metrics:
+        raise NotFound("Not Found")
+    content = await asyncio.to_thread(exposition, await _sampled(tools))
+    return Response(content, media_type=MEDIA_TYPE)
+
+
+async def _sampled(tools: Resources) -> list[tuple[str, str, float]]:
+    up = "spanstats_database_up", "Whether the database answered just now."
+    try:
+        marks = await waiting_marks(tools.engine, tools.timeouts)
+    except Unavailable:
+        return [(*up, 0)]
+    return [(*up, 1), ("spanstats_rollup_marks", "Marks that wait to be rebuilt, 100,000 at most.", marks)]

@@ -9,7 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..metrics import REQUEST_SECONDS, REQUESTS
+from ..dialects.batch import Batch
+from ..metrics import REQUEST_SECONDS, REQUESTS, ingested, rejected
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("spanstats_request_id", default=None)
 """The id of the request that this task serves."""
@@ -75,6 +76,13 @@ class Observation:
         duration.observe(seconds)
         if self._access_log:
             _log(scope, method, route, status, seconds)
+
+
+def note_batch(dialect: str, batch: Batch) -> None:
+    """The good spans of this batch are committed, the others were left out."""
+    ingested(dialect, len(batch.spans))
+    for _, problem in batch.rejected:
+        rejected(problem.kind)
 
 
 def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> None:

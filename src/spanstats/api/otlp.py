@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 from ..dialects.otlp import answers, json_encoding, protobuf_encoding
 from ..dialects.otlp.answers import JSON, PROTOBUF
 from .failures import within
+from .observation import note_batch
 from .resources import caller, resources
 from .routing import RespanWrite
 
@@ -60,5 +61,6 @@ async def export_traces(request: Request) -> Response:
     with within("body"):
         batch = read(sent, max_spans=tools.limits.spans)
     await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
+    note_batch("otlp", batch)
     content = answers.encode_success(len(batch.rejected), batch.reasons, protobuf)
     return Response(content, media_type=PROTOBUF if protobuf else JSON)

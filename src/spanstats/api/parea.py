@@ -8,8 +8,10 @@ from fastapi import APIRouter, Request, Response
 from ..dialects.parea import bodies, feedback, langchain, logs, patches
 from ..dialects.parea.feedback import FeedbackRequest
 from ..dialects.parea.schema import ErrorMessage
+from ..dialects.parea.scores import check_count
 from ..domain.values import iso
 from ..errors import OutOfScope
+from ..metrics import ingested
 from ..reading.whole_traces import placed_span
 from ..store.session import Kind, transaction
 from .answers import null_answer
@@ -32,7 +34,9 @@ async def log_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
         span = logs.read_log(sent)
+        check_count(span.scores, resources(request).limits.scores)
     await resources(request).committer.submit(caller(request).tenant_id, [span], len(sent))
+    ingested("parea", 1)
     return null_answer()
 
 
@@ -46,6 +50,7 @@ async def update_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
         span_id, fields = patches.read_patch(sent)
+        check_count(fields.get("scores"), resources(request).limits.scores)
     await resources(request).committer.patch(caller(request).tenant_id, span_id, fields, len(sent))
     return null_answer()
 
@@ -61,6 +66,7 @@ async def log_langchain_run(request: Request) -> Response:
     with within("body"):
         spans = langchain.read_run(sent)
     await tools.committer.submit(caller(request).tenant_id, spans, len(sent))
+    ingested("parea", len(spans))
     return null_answer()
 
 

@@ -72,6 +72,7 @@ async def get_trace_logs(request: Request, query: QueryParams) -> Response:
     where = [
         traces.c.tenant_id == tenant_id,
         traces.c.has_root,
+        whole_traces.is_kept(),
         of_project(tenant_id, project.id if project else None, query.project_name),
         *condition,
     ]

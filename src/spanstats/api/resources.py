@@ -11,19 +11,27 @@ from ..filters.bind import Limits as FilterLimits
 from ..ingest.commits import Committer
 from ..store.session import Timeouts
 from .authentication import Caller, KeyCache
+from .rates import Rates
 
 MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Largest request that is looked at: bytes before and after decompression, spans in one request, filters."""
+    """Largest request that is looked at: bytes before and after decompression, spans in one request and in one of
+    Respan's bulk requests, levels of JSON, scores of a span, entries of a page, filters."""
 
     body_bytes: int = 20 * MEBIBYTE
     spans: int = 10_000
+    bulk_spans: int = 500
+    json_depth: int = 64
+    scores: int = 100
+    page_size: int = 1_000
     stream_s: float = 60
     """Seconds that a streamed answer may take in all."""
     filters: FilterLimits = DEFAULT_LIMITS
+    metrics: bool = True
+    """Whether anyone may read the service's metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Resources:
     committer: Committer
     keys: KeyCache
     limits: Limits
+    rates: Rates
 
 
 class State(TypedDict):

@@ -14,6 +14,7 @@ from ..filters.trace_fields import TRACES
 from ..stats.summary import summarize
 from ..stats.sums import Window
 from .failures import within
+from .observation import note_batch
 from .openapi import body
 from .resources import caller, resources
 from .respan_shared import ROUTER, Time, condition_of, errors, filter_body, window_of
@@ -54,6 +55,7 @@ async def ingest_spans(request: Request) -> IngestAnswer:
         if batch.rejected and not batch.spans:
             raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
     await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
+    note_batch("respan", batch)
     return ingest_answer(batch)
 
 

@@ -6,13 +6,15 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import ColumnElement
 
 from ..catalog import definitions
-from ..dialects.respan.experiments import (
+from ..dialects.respan.experiment_schema import (
     CHANGE_SCHEMA,
     CREATE_SCHEMA,
-    SORTS,
     ExperimentCount,
     ExperimentList,
     ExperimentObject,
+)
+from ..dialects.respan.experiments import (
+    SORTS,
     experiment_object,
     listed_experiment,
     read_new,
@@ -81,7 +83,7 @@ async def create_experiment(request: Request) -> Response:
 async def list_experiments(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
-    tools, paging, sent = resources(request), paging_of(page, page_size), await filter_body(request)
+    tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
     order = _order(sort_by)
     condition = await condition_of(request, sent, EXPERIMENTS, {})
     tenant_id = caller(request).tenant_id

@@ -86,7 +86,7 @@ async def list_logs(
     preview_length: Preview = None,
     export: Export = None,
 ) -> Response:
-    tools, window, paging = resources(request), window_of(start_time, end_time), paging_of(page, page_size)
+    tools, window, paging = resources(request), window_of(start_time, end_time), paging_of(request, page, page_size)
     if read_flag(export):
         raise OutOfScope("This service sends no mail: page through the list instead")
     order, sent = _order(sort_by), await filter_body(request)

@@ -8,13 +8,9 @@ from fastapi import APIRouter, Request, Response
 from ..catalog import evaluators
 from ..dialects.respan.paging import read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..dialects.respan.score_schema import CHANGE_SCHEMA, SCORE_OF_LOG_SCHEMA, SCORE_SCHEMA, ScoreList, ScoreObject
 from ..dialects.respan.scores import (
-    CHANGE_SCHEMA,
-    SCORE_OF_LOG_SCHEMA,
-    SCORE_SCHEMA,
     SORTS,
-    ScoreList,
-    ScoreObject,
     changed_score,
     evaluator_of,
     log_of,
@@ -106,7 +102,7 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
     responses=errors(400, 401, 403, 404, 503),
 )
 async def list_scores_of_log(request: Request, log_id: str, page: Page = None, page_size: PageSize = None) -> Response:
-    tools, paging = resources(request), paging_of(page, page_size)
+    tools, paging = resources(request), paging_of(request, page, page_size)
     async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
         found = await scores_of_log(tx.driver, caller(request).tenant_id, log_id)
     if found is None:
@@ -122,7 +118,7 @@ async def list_scores_of_log(request: Request, log_id: str, page: Page = None, p
 async def list_scores(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
-    tools, paging, sent = resources(request), paging_of(page, page_size), await filter_body(request)
+    tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
     name, descending = read_sort(sort_by, SORTS, "-created_at")
     column = scores.c[name]
     order = (column.desc() if descending else column.asc()).nulls_last(), scores.c.id

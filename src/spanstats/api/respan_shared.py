@@ -11,7 +11,7 @@ from ..catalog import evaluators
 from ..dialects import json_body, respan_filters
 from ..dialects.respan.paging import Paging, envelope, read_paging
 from ..dialects.respan.schema import ErrorAnswer
-from ..domain.values import instant
+from ..domain.values import moment
 from ..filters import predicate
 from ..filters.bind import bind
 from ..filters.compile import compile_predicate
@@ -37,7 +37,10 @@ ROUTER: dict[str, Any] = {"dependencies": [Security(HTTPBearer(auto_error=False)
 
 Time = Annotated[str | None, Query(examples=["2026-01-01T00:00:00Z"])]
 Page = Annotated[str | None, Query(description="From 1; beyond the last page `results` is empty", examples=["1"])]
-PageSize = Annotated[str | None, Query(description="1 to 1000, 100 by default", examples=["100"])]
+PageSize = Annotated[
+    str | None,
+    Query(description="1 to 1000 (or as the service is set), 100 by default", examples=["100"]),
+]
 SortBy = Annotated[str | None, Query(description="A field, with `-` before it for descending order")]
 
 
@@ -48,15 +51,15 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def window_of(start_time: str | None, end_time: str | None) -> Window:
-    """The window that a query names. Raises `InvalidInput`."""
+    """The window that a query names; its ends may lie where no trace can. Raises `InvalidInput`."""
     with within("query"):
-        return Window(instant(start_time, "start_time"), instant(end_time, "end_time"))
+        return Window(moment(start_time, "start_time"), moment(end_time, "end_time"))
 
 
-def paging_of(page: str | None, page_size: str | None) -> Paging:
+def paging_of(request: Request, page: str | None, page_size: str | None) -> Paging:
     """The page that a query names. Raises `InvalidInput`."""
     with within("query"):
-        return read_paging(page, page_size)
+        return read_paging(page, page_size, resources(request).limits.page_size)
 
 
 async def sent_object(request: Request, *, required: bool = False) -> dict[str, Any]:

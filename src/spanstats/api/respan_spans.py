@@ -17,21 +17,20 @@ from ..dialects.respan.intake import (
 )
 from ..dialects.respan.paging import read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..dialects.respan.span_schema import PATCH_SCHEMA, SpanList, SpanObject, SpanSummary
 from ..dialects.respan.spans import (
-    PATCH_SCHEMA,
     SORTS,
-    SpanList,
-    SpanObject,
     filters_of_query,
     only,
     read_patch,
     span_object,
+    span_summary,
 )
-from ..dialects.respan.summary import SummaryAnswer, summary_answer
 from ..dialects.respan_filter_names import SPAN_FIELD_NAMES
 from ..domain.span import Span
 from ..errors import NotFound, Unavailable
 from ..filters.span_fields import SPANS
+from ..metrics import ingested
 from ..reading.spans import Order, count_spans, find_span, page_of_spans, whole_spans
 from ..stats.spans import summarize_spans
 from ..stats.sums import Window
@@ -40,6 +39,7 @@ from ..store.spans import spans_by_key
 from ..store.tables import spans
 from .answers import json_answer
 from .failures import within
+from .observation import note_batch
 from .openapi import body
 from .resources import caller, resources
 from .respan_shared import (
@@ -68,7 +68,7 @@ _PAGE: dict[str, Any] = {
     "description": "Spans of all experiments and of none, in any time unless a window is named.",
 }
 _TOTALS: dict[str, Any] = {
-    "response_model": SummaryAnswer,
+    "response_model": SpanSummary,
     "responses": errors(400, 401, 403, 503),
     "description": "Totals and means over single spans, where an experiment's summary is over traces.",
 }
@@ -96,6 +96,7 @@ async def create_span(request: Request) -> SpanCreated:
         span = read_flat(sent, ids_required=False)
     key = tenant_id, span.trace_id, span.span_id
     await tools.committer.submit(tenant_id, [span], len(await request.body()))
+    ingested("respan", 1)
     async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
         stored = (await spans_by_key(tx.driver, [key])).get(key)
     if stored is None:
@@ -106,7 +107,7 @@ async def create_span(request: Request) -> SpanCreated:
 @write.post(
     "/api/request-logs/bulk/",
     summary="Log many spans",
-    description="Stores at most 500 spans; one that cannot be read costs no other and is named under `errors`.",
+    description="Stores at most 500 spans (or as the service is set); one that is wrong costs no other: see `errors`.",
     status_code=201,
     response_model=BulkCreated,
     openapi_extra=body(BULK_SCHEMA),
@@ -115,8 +116,9 @@ async def create_span(request: Request) -> SpanCreated:
 async def bulk_create_spans(request: Request) -> BulkCreated:
     sent = await sent_object(request, required=True)
     with within("body"):
-        batch = read_bulk(sent)
+        batch = read_bulk(sent, resources(request).limits.bulk_spans)
     await resources(request).committer.submit(caller(request).tenant_id, batch.spans, len(await request.body()))
+    note_batch("respan", batch)
     return bulk_answer(batch)
 
 
@@ -133,7 +135,7 @@ async def list_spans(
     log_type: Only = None,
     include_fields: Included = None,
 ) -> Response:
-    tools, paging, sent = resources(request), paging_of(page, page_size), await filter_body(request)
+    tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
     order = _order(sort_by)
     where = await _where(request, sent, window_of(start_time, end_time))
     tenant_id = caller(request).tenant_id
@@ -165,10 +167,10 @@ async def summarize(
     end_time: Time = None,
     environment: Only = None,
     log_type: Only = None,
-) -> SummaryAnswer:
+) -> SpanSummary:
     tools, sent = resources(request), await filter_body(request)
     where = await _where(request, sent, window_of(start_time, end_time))
-    return summary_answer(await summarize_spans(tools.engine, tools.timeouts, caller(request).tenant_id, where))
+    return span_summary(await summarize_spans(tools.engine, tools.timeouts, caller(request).tenant_id, where))
 
 
 async def _where(request: Request, sent: Any, window: Window) -> list[ColumnElement[bool]]:

@@ -1,4 +1,5 @@
-"""The order in which every keyed route checks a request: route, key, permission, size, decoding, content.
+"""The order in which every keyed route checks a request: route, key, permission, rate, size, decoding,
+content.
 
 FastAPI decodes a declared body before it runs dependencies, so the key and the body are seen to here, around it.
 """
@@ -11,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from ..dialects import json_body
+from ..dialects.otlp import answers as otlp_answers
 from ..errors import Unauthenticated
 from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Permission, presented_key
 from .body import read_body
@@ -51,15 +53,23 @@ class KeyedRoute(TolerantRoute):
             if caller is None:
                 raise Unauthenticated("This API key is not valid")
             self.permission.check(caller)
+            tools.rates.take(caller.tenant_id)
             request.state.caller = caller
             with within("body"):
                 body = await read_body(request, tools.limits.body_bytes)
                 request._body = body
+                _check_depth(request, body, tools.limits.json_depth)
                 if decodes and body.strip():
                     request._json = json_body.decode(body)
             return await handle(request)
 
         return checked
+
+
+def _check_depth(request: Request, body: bytes, limit: int) -> None:
+    """Decoders have a limit of their own; only a lower one is looked at here."""
+    if limit < json_body.MAX_DEPTH and not otlp_answers.is_protobuf(request.headers.get("content-type", "")):
+        json_body.check_depth(body, limit)
 
 
 class PareaRead(KeyedRoute):

@@ -57,7 +57,8 @@ async def create(
     engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, name: str, column_names: list[str], rows: Sequence[Row]
 ) -> None:
     """Make a dataset. Raises `Conflict` where another one has this name, `Unavailable`."""
-    digest = _digest(name, column_names, rows)
+    # Clients that collect the names in a set send them in another order every time.
+    digest = _digest(name, sorted(column_names), rows)
     wanted = upsert(datasets).values(tenant_id=tenant_id, name=name, column_names=column_names, request=digest)
     async with transaction(engine, Kind.WRITE, timeouts) as tx:
         # An insert that meets another's waits for its commit, so that the statement after it sees the row.

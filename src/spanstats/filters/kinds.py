@@ -10,7 +10,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import Enum
 from typing import Any
 
-import msgspec
 from sqlalchemy import BigInteger, Boolean, DateTime, Double, Numeric, Text
 from sqlalchemy.types import TypeEngine
 
@@ -58,7 +57,6 @@ _BEYOND = 10**30
 _BIGINT = 2**63
 _SMALLEST_EXPONENT = -400
 _WIDE = Context(prec=1000)
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +77,11 @@ def _text(value: object, _fit: Fit = Fit.EXACT) -> str | Never:
 
 
 def _json_text(value: bool | float) -> str:
-    if not isinstance(value, bool):
-        number(value, FIELD)  # refuses what JSON cannot say
-    return _encode(value).decode()
+    """As PostgreSQL writes what it was stored as: all digits and no exponent, zero without a sign."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    exact = number(value, FIELD)
+    return format(exact if exact else abs(exact), "f")
 
 
 def _status(value: object, _fit: Fit) -> str | Never:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.span import Span
 from ..errors import Unavailable
+from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS, QUEUE_BYTES, QUEUE_SPANS
 from ..store.session import RETRYABLE, Kind, Timeouts, sqlstate, transaction
 from .batch import PostedScore, Write, collect
 from .posted import others_written
@@ -37,9 +38,11 @@ class _Waiting:
     weight: int
     size: int
     done: asyncio.Future[None]
+    since: float
 
 
 ATTEMPTS = 5
+_ENOUGH = 2
 # Statement timeout, lock timeout, deadlock, serialization failure: another request may well succeed.
 _OF_ONE_REQUEST = RETRYABLE | {"57014", "55P03"}
 
@@ -103,10 +106,11 @@ class Committer:
             await self._wait_for_room(weight, size)
         if self._stopping:
             raise Unavailable("the service is stopping")
-        waiting = _Waiting(write, weight, size, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(write, weight, size, asyncio.get_running_loop().create_future(), time.monotonic())
         self._queue.append(waiting)
         self._spans += weight
         self._bytes += size
+        self._tell_depth()
         self._arrived.set()
         await asyncio.shield(waiting.done)
 
@@ -122,6 +126,10 @@ class Committer:
         except TimeoutError:
             raise Unavailable("the ingest queue is full", retry_after_s=5) from None
 
+    def _tell_depth(self) -> None:
+        QUEUE_SPANS.set(self._spans)
+        QUEUE_BYTES.set(self._bytes)
+
     async def _run(self) -> None:
         while True:
             await self._arrived.wait()
@@ -130,8 +138,8 @@ class Committer:
                 group = self._take()
                 await self._commit(group)
                 async with self._room:
-                    self._spans -= sum(w.weight for w in group)
-                    self._bytes -= sum(w.size for w in group)
+                    self._forget(group)
+                    self._tell_depth()
                     self._room.notify_all()
             if self._stopping:
                 return
@@ -145,20 +153,53 @@ class Committer:
             group.append(self._queue.popleft())
         return group
 
-    async def _commit(self, group: list[_Waiting]) -> None:
+    async def _commit(self, group: list[_Waiting]) -> Exception | None:
+        """Write the group, or else its requests one by one; the error where none could be written."""
+        began = time.perf_counter()
         try:
             await self._write([w.write for w in group])
         except Exception as error:
+            COMMIT_FAILURES.inc()
             if len(group) == 1 or _is_outage(error):
                 for waiting in group:
                     _fail(waiting, error)
-            else:
-                for waiting in group:
-                    await self._commit([waiting])
+                if _is_outage(error):
+                    self._fail_late(error)
+                return error
+            await self._one_by_one(group)
         else:
+            COMMIT_SECONDS.observe(time.perf_counter() - began)
+            COMMIT_REQUESTS.observe(len(group))
+            COMMIT_SPANS.observe(sum(w.weight for w in group))
             for waiting in group:
                 if not waiting.done.done():
                     waiting.done.set_result(None)
+        return None
+
+    async def _one_by_one(self, group: list[_Waiting]) -> None:
+        unavailable = 0
+        for place, waiting in enumerate(group):
+            error = await self._commit([waiting])
+            unavailable = unavailable + 1 if isinstance(error, Unavailable) else 0
+            if error is not None and unavailable == _ENOUGH:
+                # It was no request's own fault: a lock that others hold would cost each of them as long again.
+                for later in group[place + 1 :]:
+                    _fail(later, error)
+                self._fail_late(error)
+                return
+
+    def _fail_late(self, error: Exception) -> None:
+        """An outage that takes long to show must not cost every queued request as long again, one after another."""
+        too_old = time.monotonic() - self._limits.wait_s
+        late = [w for w in self._queue if w.since < too_old]
+        self._queue = deque(w for w in self._queue if w.since >= too_old)
+        self._forget(late)
+        for waiting in late:
+            _fail(waiting, error)
+
+    def _forget(self, gone: list[_Waiting]) -> None:
+        self._spans -= sum(w.weight for w in gone)
+        self._bytes -= sum(w.size for w in gone)
 
     async def _write(self, writes: list[Write]) -> None:
         """One transaction; repeated where the database asks for it (deadlock, serialization failure)."""

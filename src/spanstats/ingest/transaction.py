@@ -38,6 +38,8 @@ class Tools:
     price: Price
     render: Render
     evaluators: Evaluators
+    max_spans_of_trace: int | None = None
+    """`MAX_SPANS_OF_TRACE` where it is not said."""
 
 
 async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[int, str], Score]:
@@ -69,17 +71,19 @@ _NOBODY = Span(trace_id="", span_id="", start_us=0, end_us=0, status="success")
 async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tools) -> set[TraceKey]:
     """Lock the touched traces, inserting those that are new as the batch alone makes them; the keys of the inserted."""
     stand_in = next((spans[0] for spans in touched.values() if spans), _NOBODY)
-    as_new = [_row(key, fold(spans or [stand_in]), tools) for key, spans in touched.items()]
+    as_new = [made_row(key, fold(spans or [stand_in]), tools) for key, spans in touched.items()]
     inserted = await changes.lock_or_insert_traces(driver, as_new)
     # A span was about to leave a trace that has been deleted since.
     await erase_traces(driver, [key for key in inserted if not touched[key]])
     return inserted
 
 
-def _row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
+def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
+    """The row of a trace that is folded so. Raises `InvalidInput` where it would leave its limits."""
     tenant_id, trace_id = key
-    if state.n_spans > MAX_SPANS_OF_TRACE:
-        raise invalid(f"a trace holds at most {MAX_SPANS_OF_TRACE} spans", "trace_id", kind="too_many")
+    limit = tools.max_spans_of_trace or MAX_SPANS_OF_TRACE
+    if state.n_spans > limit:
+        raise invalid(f"a trace holds at most {limit} spans", "trace_id", kind="too_many")
     if max(state.cost_pd, state.prompt_tokens, state.completion_tokens, state.total_tokens) > MAX_TOTAL:
         raise invalid("the sum over the trace's spans is out of range", "trace_id", kind="out_of_range")
     trace = finish(trace_id, state)
@@ -90,7 +94,7 @@ def _row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
 async def _rewrite(driver: Driver, stored: Stored, held: set[int], tools: Tools) -> None:
     """Make the rows of the changed traces anew and mark the minutes that they stood in and stand in now."""
     states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
-    filled = {key: _row(key, state, tools) for key, state in states.items() if state.n_spans}
+    filled = {key: made_row(key, state, tools) for key, state in states.items() if state.n_spans}
     filled |= await _without_deleted(driver, stored, filled, held, tools)
     before = [(row["experiment_key"], row["start_time"]) for key, row in stored.rows.items() if key in states]
     await changes.update_traces(driver, list(filled.values()), before)
@@ -108,4 +112,4 @@ async def _without_deleted(
     await read_whole(driver, stored, fallen)
     for span in (span for key in fallen for span in stored.spans[key].values()):
         span.experiment_key = None if span.experiment_key in deleted else span.experiment_key
-    return {key: _row(key, fold_trace(stored, key), tools) for key in fallen}
+    return {key: made_row(key, fold_trace(stored, key), tools) for key in fallen}

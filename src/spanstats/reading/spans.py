@@ -2,26 +2,18 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
+from sqlalchemy import ColumnElement, UnaryExpression, func, select
 
 from ..domain.merge import with_posted
 from ..domain.span import Span
 from ..domain.values import is_clean
+from ..filters.sources import spans_source
 from ..store.session import Driver, Transaction
 from ..store.spans import StoredKey, add_content, scores_of_spans, spans_by_key
-from ..store.tables import span_payloads, spans
+from ..store.tables import spans
 
 Condition = ColumnElement[bool]
 Order = Sequence[UnaryExpression[object] | ColumnElement[object]]
-
-_JOINED = spans.join(
-    span_payloads,
-    and_(
-        spans.c.tenant_id == span_payloads.c.tenant_id,
-        spans.c.trace_id == span_payloads.c.trace_id,
-        spans.c.span_id == span_payloads.c.span_id,
-    ),
-)
 
 _LATEST = """
 SELECT trace_id FROM spans WHERE tenant_id = $1 AND span_id = $2 ORDER BY start_time DESC, trace_id DESC LIMIT 1
@@ -52,7 +44,7 @@ async def whole_spans(driver: Driver, keys: Sequence[StoredKey]) -> list[Span]:
 
 async def count_spans(tx: Transaction, tenant_id: int, where: Sequence[Condition]) -> int:
     """How many of the tenant's spans match the conditions, which may look at their payloads too."""
-    statement = select(func.count()).select_from(_JOINED).where(spans.c.tenant_id == tenant_id, *where)
+    statement = select(func.count()).select_from(spans_source(where)).where(spans.c.tenant_id == tenant_id, *where)
     return int((await tx.connection.execute(statement)).scalar_one())
 
 
@@ -62,7 +54,7 @@ async def page_of_spans(
     """The keys of the tenant's spans that match, in this order."""
     statement = (
         select(spans.c.tenant_id, spans.c.trace_id, spans.c.span_id)
-        .select_from(_JOINED)
+        .select_from(spans_source(where))
         .where(spans.c.tenant_id == tenant_id, *where)
         .order_by(*order)
         .limit(limit)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from sqlalchemy import ColumnElement, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple_
 
 from ..domain.span import Span
 from ..store.session import Transaction
@@ -77,13 +77,20 @@ def _pieces(keys: Iterable[tuple[TraceKey, int]]) -> Iterable[list[TraceKey]]:
         yield piece
 
 
+def is_kept() -> Condition:
+    """The trace's experiment, if it has one, is not deleted: what stood under one that is, is about to be erased."""
+    e = experiments.c
+    return ~exists().where(e.key == _c.experiment_key, e.deleted_at.is_not(None)).correlate(traces)
+
+
 async def trace_of(tx: Transaction, tenant_id: int, log_id: str) -> TraceKey | None:
     """The trace of the span of this id (of several the one that began last), else the trace of this id."""
     s = spans.c
-    by_span = select(s.trace_id).where(s.tenant_id == tenant_id, s.span_id == log_id)
-    newest = by_span.order_by(s.start_time.desc(), s.trace_id).limit(1)
-    by_trace = select(_c.trace_id).where(_c.tenant_id == tenant_id, _c.trace_id == log_id)
-    for statement in (newest, by_trace):
+    of_trace = and_(_c.tenant_id == s.tenant_id, _c.trace_id == s.trace_id)
+    by_span = select(s.trace_id).select_from(spans.join(traces, of_trace))
+    newest = by_span.where(s.tenant_id == tenant_id, s.span_id == log_id, is_kept())
+    by_trace = select(_c.trace_id).where(_c.tenant_id == tenant_id, _c.trace_id == log_id, is_kept())
+    for statement in (newest.order_by(s.start_time.desc(), s.trace_id).limit(1), by_trace):
         trace_id = (await tx.connection.execute(statement)).scalar_one_or_none()
         if trace_id is not None:
             return tenant_id, trace_id

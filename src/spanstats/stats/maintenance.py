@@ -6,6 +6,7 @@ import logging
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
+from ..metrics import CAUGHT_UP
 from ..store.session import Kind, Timeouts, sqlstate, transaction
 from .rollups import LEVELS, LOCK, MINUTE, Level, fresh, kept, rebuild
 
@@ -17,6 +18,8 @@ _VACUUM_AFTER = 50_000
 _LOCK_NOT_AVAILABLE = "55P03"
 
 _ANY_MARK = "SELECT EXISTS (SELECT FROM rollup_marks)"
+
+_COUNT_MARKS = "SELECT count(*) FROM (SELECT FROM rollup_marks LIMIT $1) counted"
 
 _MARK_EVERYTHING = """
 INSERT INTO rollup_marks (experiment_key, minute)
@@ -46,11 +49,13 @@ async def drain_marks(engine: AsyncEngine, timeouts: Timeouts) -> int:
     """Rebuild until hardly any mark is left, in transactions of bounded size; the marks taken."""
     async with transaction(engine, Kind.READ, timeouts) as tx:
         if not await tx.driver.fetchval(_ANY_MARK):
+            CAUGHT_UP.set_to_current_time()
             return 0
     total = 0
     while taken := await rebuild_marked(engine, timeouts):
         total += taken
         if taken < MARKS_PER_TRANSACTION:
+            CAUGHT_UP.set_to_current_time()
             break
     if total > _VACUUM_AFTER:
         async with engine.connect() as connection:
@@ -68,6 +73,12 @@ async def keep_warm(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.
         except Exception:
             log.exception("rollups could not be rebuilt")
         await asyncio.sleep(every_s)
+
+
+async def waiting_marks(engine: AsyncEngine, timeouts: Timeouts, limit: int = 100_000) -> int:
+    """How many marks wait to be rebuilt, counted up to the limit. Raises `Unavailable`."""
+    async with transaction(engine, Kind.READ, timeouts) as tx:
+        return int(await tx.driver.fetchval(_COUNT_MARKS, limit))
 
 
 async def mark_everything(engine: AsyncEngine, timeouts: Timeouts) -> int:

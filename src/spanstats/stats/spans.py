@@ -7,22 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.expression import literal_column
 
 from ..domain.values import MAX_SCORE, NANO
+from ..filters.sources import spans_source
 from ..filters.span_fields import SPAN_FIELDS
 from ..store.session import Kind, Timeouts, Transaction, transaction
-from ..store.tables import scores, span_payloads, spans
+from ..store.tables import scores, spans
 from .measures import SCORE_AGGREGATES
 from .summary import Evaluator, Summary, evaluators_of
 from .sums import ScoreSums
 
 _s = spans.c
-_JOINED = spans.join(
-    span_payloads,
-    and_(
-        _s.tenant_id == span_payloads.c.tenant_id,
-        _s.trace_id == span_payloads.c.trace_id,
-        _s.span_id == span_payloads.c.span_id,
-    ),
-)
 _TPS = SPAN_FIELDS["tokens_per_second"].value
 _SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
 _AVERAGED: dict[str, ColumnElement[Any]] = {
@@ -46,7 +39,7 @@ async def summarize_spans(
     for name, value in _AVERAGED.items():
         columns += [func.sum(value).label(name), func.count(value).label(f"n_{name}")]
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
-        row = (await tx.connection.execute(select(*columns).select_from(_JOINED).where(*where))).one()
+        row = (await tx.connection.execute(select(*columns).select_from(spans_source(where)).where(*where))).one()
         sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}
         by_key = await _scores(tx, where)
         evaluators: dict[str, Evaluator] = await evaluators_of(tx, tenant_id, list(by_key))
@@ -70,7 +63,7 @@ async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str
     kind = case((c.value.is_(None), 2), (c.value_type == "boolean", 1), else_=0)
     flat = (
         select(c.evaluator_key.label("name"), value.label("v"), cast(kind, SmallInteger).label("k"))
-        .select_from(_JOINED.join(scores, same_span))
+        .select_from(spans_source(where).join(scores, same_span))
         .where(*where, ~and_(c.source == "evaluator", hidden))
         .subquery()
     )

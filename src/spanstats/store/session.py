@@ -48,9 +48,17 @@ class Timeouts:
 
 
 def create_engine(
-    url: str, pool_size: int = 10, connect_timeout_s: float = 5, pool_timeout_s: float = 5
+    url: str,
+    pool_size: int = 10,
+    connect_timeout_s: float = 5,
+    pool_timeout_s: float = 5,
+    answer_timeout_s: float | None = None,
 ) -> AsyncEngine:
-    """An engine on asyncpg whose connections are ready for `transaction`. `url` is a `postgresql+asyncpg` one."""
+    """An engine on asyncpg whose connections are ready for `transaction`. `url` is a `postgresql+asyncpg` one.
+
+    `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
+    network has gone silent.
+    """
     engine = create_async_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -63,6 +71,7 @@ def create_engine(
         json_deserializer=msgspec.json.decode,
         connect_args={
             "timeout": connect_timeout_s,
+            "command_timeout": answer_timeout_s,
             "server_settings": {
                 "application_name": "spanstats",
                 "jit": "off",
@@ -110,8 +119,12 @@ async def transaction(engine: AsyncEngine, kind: Kind, timeouts: Timeouts) -> As
             try:
                 yield Transaction(connection, driver)
                 await driver.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
+                lost = driver.is_closed()
                 await _abandon(connection, driver)
+                if lost and isinstance(error, Exception) and not isinstance(error, SpanstatsError):
+                    # The driver has many words for a connection that breaks at the wrong moment.
+                    raise Unavailable("the database is away") from error
                 raise
         finally:
             await connection.close()
@@ -152,8 +165,11 @@ async def _discard(connection: AsyncConnection, driver: Driver) -> None:
 
 async def _abandon(connection: AsyncConnection, driver: Driver) -> None:
     """Roll back; a connection that cannot do even that is thrown away, never returned to the pool."""
+    rollback = asyncio.ensure_future(driver.execute("ROLLBACK"))
+    # Once it is given up nobody waits for it, and nobody is told how it failed.
+    rollback.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
-        await asyncio.wait_for(asyncio.shield(driver.execute("ROLLBACK")), 2)
+        await asyncio.wait_for(asyncio.shield(rollback), 2)
     except BaseException:
         driver.terminate()
         await connection.invalidate()
@@ -203,6 +219,9 @@ def unavailable_because(error: BaseException) -> str | None:
         return "the database is away" if code.startswith(_TRANSIENT_CLASSES) else None
     if isinstance(error, PoolTimeout):
         return "all connections to the database are in use"
+    if isinstance(error, asyncpg.InternalClientError):
+        # What the driver says when the last words of a dying server cross a new statement.
+        return "the database is away"
     if isinstance(error, asyncpg.InterfaceError | InterfaceError):
         # Also asyncpg's word for a wrong call, which is no outage.
         return "the database is away" if "closed" in str(error) else None

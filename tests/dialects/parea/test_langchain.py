@@ -5,10 +5,16 @@ import pytest
 from hypothesis import given
 
 from spanstats.dialects.parea.langchain import read_run
+from spanstats.domain.merge import merge, settle
 from spanstats.domain.span import Filled, Span
 from spanstats.errors import InvalidInput
 
 from ..test_json_body import JSON
+
+
+def settled(span: Span) -> Span:
+    return settle(span, lambda _: None)
+
 
 LLM: dict[str, Any] = {
     "id": "llm",
@@ -55,7 +61,7 @@ def test_nested_runs_become_spans_of_the_same_trace_and_experiment() -> None:
     assert llm.by_span_id
     assert top.labels == {"project_id": "p", "session_identifier": "s1"}
     assert (top.metadata, top.attributes) == ({"k": "v"}, {"tags": ["t"]})
-    assert (top.status, top.kind, top.output) == ("success", "chain", '{"output":"yo"}')
+    assert (top.status, top.kind, top.output) == (None, "chain", '{"output":"yo"}')
     assert (top.end_us or 0) - (top.start_us or 0) == 1_000_000
 
 
@@ -100,7 +106,13 @@ def test_typescript_sends_milliseconds_and_only_the_top_run() -> None:
 
 def test_a_run_that_failed_says_so() -> None:
     [span] = read({**LLM, "error": "boom"})
-    assert (span.status, span.error) == ("error", "boom")
+    assert (settled(span).status, span.error) == ("error", "boom")
+    assert settled(read(LLM)[0]).status == "success"
+
+
+def test_a_repeat_that_says_nothing_of_an_error_does_not_call_the_run_a_success() -> None:
+    [failed], [repeat] = read({**LLM, "error": "boom"}), read(LLM)
+    assert settled(merge(failed, repeat)).status == "error"
 
 
 @pytest.mark.parametrize(

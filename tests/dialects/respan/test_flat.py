@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from spanstats.dialects.respan.flat import read_batch, read_flat
-from spanstats.domain.merge import settle
+from spanstats.domain.merge import merge, settle
 from spanstats.domain.span import Span
 from spanstats.errors import InvalidInput, TooLarge
 
@@ -74,6 +74,20 @@ def test_the_timestamp_is_the_end_and_the_start_lies_the_latency_before(
 ) -> None:
     span = settled(**fields)
     assert (span.start_us, span.end_us, span.latency_us) == (start_us, end_us, latency_us)
+
+
+def repeated(earlier: dict[str, Any], later: dict[str, Any]) -> Span:
+    return settle(merge(settled(**earlier), settled(**later)), lambda _: None)
+
+
+def test_a_start_that_was_sent_is_not_overridden_by_one_that_a_repeat_implies() -> None:
+    span = repeated({"start_time": "2025-12-31T23:59:50Z"}, {"timestamp": END, "latency": 2})
+    assert (span.start_us, span.end_us, span.latency_us) == (END_US - 10_000_000, END_US, 2_000_000)
+
+
+def test_a_start_that_was_implied_is_implied_again_by_what_a_repeat_carries() -> None:
+    span = repeated({"timestamp": END, "latency": 2}, {"latency": 3})
+    assert (span.start_us, span.end_us, span.latency_us) == (END_US - 3_000_000, END_US, 3_000_000)
 
 
 def test_own_token_counts_come_before_the_usage_block_and_are_never_added() -> None:

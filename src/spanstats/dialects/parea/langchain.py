@@ -65,7 +65,6 @@ def _span(run: dict[str, Any], top: dict[str, Any], above: Any) -> Span:
     if span_id is None:
         raise invalid("field required", "id", kind="missing")
     parent = run.get("parent_run_id") or above or run.get("_parea_parent_trace_id")
-    error = text_of(run.get("error"))
     trace_id = _named_trace(run, top)
     span = Span(
         trace_id=trace_id or identifier(top.get("id"), "id") or span_id,
@@ -75,8 +74,7 @@ def _span(run: dict[str, Any], top: dict[str, Any], above: Any) -> Span:
         experiment_id=identifier(top.get("experiment_uuid"), "experiment_uuid"),
         name=text_of(run.get("name")),
         kind=text_of(run.get("run_type")),
-        status="error" if error else "success",
-        error=error,
+        error=text_of(run.get("error")),
         start_us=_time(run.get("start_time"), "start_time"),
         end_us=_time(run.get("end_time"), "end_time"),
         input=from_value(run.get("inputs")),

@@ -1,5 +1,6 @@
 """Parea's score objects (contract of `POST /trace_log`): a number, `true` or `false`, a name, perhaps a reason."""
 
+from collections.abc import Sized
 from typing import Any
 
 from ...domain.span import Score
@@ -18,9 +19,14 @@ def read_scores(items: object, field: str = "scores") -> list[Score] | None:
     """
     if not isinstance(items, list):
         return None
-    if len(items) > MAX_SCORES:
-        raise invalid(f"must be at most {MAX_SCORES} scores", field, kind="too_long")
+    check_count(items, MAX_SCORES, field)
     return [score for item in items if (score := read_score(item)) is not None]
+
+
+def check_count(items: Sized | None, limit: int, field: str = "scores") -> None:
+    """Raises `InvalidInput` above the limit."""
+    if items is not None and len(items) > limit:
+        raise invalid(f"must be at most {limit} scores", field, kind="too_long")
 
 
 def read_score(item: Any) -> Score | None:

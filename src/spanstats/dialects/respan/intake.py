@@ -114,13 +114,13 @@ class BulkCreated(BaseModel):
     errors: list[BulkError]
 
 
-def read_bulk(body: dict[str, Any]) -> Batch:
-    """The spans of `{"logs": [...]}`. Raises `InvalidInput` where there is no such list, or more than 500."""
+def read_bulk(body: dict[str, Any], max_spans: int = MAX_BULK) -> Batch:
+    """The spans of `{"logs": [...]}`. Raises `InvalidInput` where there is no such list, or too long a one."""
     logs = body.get("logs")
     if not isinstance(logs, list):
         raise invalid("must be a list of spans", "logs", kind="list_type")
-    if len(logs) > MAX_BULK:
-        raise invalid(f"must have at most {MAX_BULK} spans", "logs", kind="too_long")
+    if len(logs) > max_spans:
+        raise invalid(f"must have at most {max_spans} spans", "logs", kind="too_long")
     return read_each(logs, lambda item: read_flat(item, ids_required=False))
 
 

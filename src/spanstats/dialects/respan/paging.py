@@ -23,9 +23,10 @@ class Paging:
         return (self.page - 1) * self.size
 
 
-def read_paging(page: str | None, page_size: str | None) -> Paging:
-    """Raises `InvalidInput` for what is no page, and for a size outside 1 to 1,000."""
-    return Paging(_whole(page, "page", 1, _MAX_PAGE), _whole(page_size, "page_size", DEFAULT_SIZE, MAX_SIZE))
+def read_paging(page: str | None, page_size: str | None, max_size: int = MAX_SIZE) -> Paging:
+    """Raises `InvalidInput` for what is no page, and for a size outside 1 to `max_size`."""
+    default = min(DEFAULT_SIZE, max_size)
+    return Paging(_whole(page, "page", 1, _MAX_PAGE), _whole(page_size, "page_size", default, max_size))
 
 
 def _whole(text: str | None, field: str, default: int, maximum: int) -> int:

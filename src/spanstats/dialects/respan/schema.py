@@ -45,6 +45,12 @@ class RejectedSpan(BaseModel):
 class IngestAnswer(BaseModel):
     """Respan's clients read `message` only."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"message": "1 spans stored", "rejected": [{"index": 1, "error": "cost: must be a number"}]}]
+        }
+    )
+
     message: str
     rejected: list[RejectedSpan]
 

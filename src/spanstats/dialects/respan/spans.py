@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from ...domain.measures import tps_thousandths
 from ...domain.span import Span
+from ...domain.values import PICO
 from ...errors import invalid
 from ...filters.span_fields import SPANS
+from ...stats.summary import Summary
 from ..document import parsed
 from ..respan_filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES
 from ..storable import scrub
-from .intake import SPAN_EXAMPLE, figures
+from .intake import figures
 from .logs import read_change, scores_object
+from .span_schema import FLAGS, TEXTS, SpanSummary
+from .summary import summary_answer
 
 SORTS = {
     "start_time": "start_time",
@@ -54,57 +56,6 @@ _LABELS = {
     "evaluation_identifier": "evaluation_identifier",
 }
 
-_EXAMPLE: dict[str, Any] = SPAN_EXAMPLE | {
-    "id": "a1",
-    "unique_id": "a1",
-    "status": "success",
-    "cost": 0.00008,
-    "total_request_tokens": 17,
-    "is_root_span": True,
-    "scores": {},
-}
-
-
-class SpanObject(BaseModel):
-    """A span with its content; keys that it has no value for may be null or absent."""
-
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [_EXAMPLE]})
-
-    id: str
-    unique_id: str
-    trace_unique_id: str
-    span_unique_id: str
-    span_parent_id: str | None
-    span_name: str | None
-    log_type: str | None
-    model: str | None
-    status: str
-    cost: float | None = Field(description="US dollars")
-    latency: float | None = Field(description="Seconds")
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    total_request_tokens: int | None
-    start_time: str
-    timestamp: str = Field(description="The end")
-    metadata: dict[str, Any]
-    scores: dict[str, dict[str, Any]]
-
-
-class SpanList(BaseModel):
-    """A page of spans."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"count": 1, "next": None, "previous": None, "results": [_EXAMPLE], "current_filters": {}}]
-        }
-    )
-
-    count: int = Field(description="Of all pages, the same as the summary's `total_count`")
-    next: str | None
-    previous: str | None
-    results: list[dict[str, Any]]
-    current_filters: dict[str, Any]
-
 
 def span_object(span: Span) -> dict[str, Any]:
     """A span with all that is known of it; durations in seconds, cost in dollars."""
@@ -128,16 +79,16 @@ def span_object(span: Span) -> dict[str, Any]:
     return shown | _attributes(span.attributes)
 
 
-_FLAGS, _TEXTS = ("is_pinned", "positive_feedback"), ("note",)
-PATCH_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        **{key: {"type": "boolean"} for key in _FLAGS},
-        **{key: {"type": "string"} for key in _TEXTS},
-        "metadata": {"type": "object"},
-    },
-    "examples": [{"positive_feedback": True, "note": "Well put", "metadata": {"reviewed": True}}],
-}
+def span_summary(summary: Summary) -> SpanSummary:
+    """The answer for exact sums over spans."""
+    answer = summary_answer(summary)
+    cost = summary.mean("cost_pd")
+    return SpanSummary(
+        **dict(answer),
+        total_requests=answer.total_count,
+        average_latency=answer.avg_latency,
+        average_cost=0.0 if cost is None else float(cost / PICO),
+    )
 
 
 def read_patch(body: dict[str, Any], span: Span) -> dict[str, Any]:
@@ -147,7 +98,7 @@ def read_patch(body: dict[str, Any], span: Span) -> dict[str, Any]:
     """
     patch = read_change(body, span)
     attributes = {}
-    for names, type_, phrase in ((_FLAGS, bool, "must be true or false"), (_TEXTS, str, "must be text")):
+    for names, type_, phrase in ((FLAGS, bool, "must be true or false"), (TEXTS, str, "must be text")):
         for name in names:
             value = body.get(name)
             if value is not None and not isinstance(value, type_):

@@ -1,0 +1,81 @@
+"""Experiments to files and back: one line of JSON for the experiment, one for each trace, one at the end."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing
+from typing import BinaryIO
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from .dialects.parea.stats import stats_entry
+from .domain.archive import FORMAT, VERSION, End, Header, Line, Trace
+from .errors import invalid
+from .ingest.evaluators import Evaluators
+from .ingest.restore import restore_experiment, restore_traces
+from .ingest.transaction import Tools
+from .reading.archive import lines
+
+_SPANS_AT_A_TIME = 1_000
+
+_decode = msgspec.json.Decoder(Line).decode
+_encode = msgspec.json.Encoder().encode
+
+
+async def write(engine: AsyncEngine, tenant_id: int, experiment_id: str, out: BinaryIO) -> int:
+    """Write the experiment as it is at this moment; how many traces it has. Raises `NotFound`, `Unavailable`."""
+    count = 0
+    async with aclosing(lines(engine, tenant_id, experiment_id)) as found:
+        async for line in found:
+            out.write(_encode(line) + b"\n")
+            count += isinstance(line, Trace)
+    return count
+
+
+async def read(
+    engine: AsyncEngine, tenant_id: int, sent: Iterable[bytes], advance: Callable[[int], None]
+) -> tuple[str, int, int]:
+    """Restore an experiment; its id, how many traces were written, and how many were there before.
+
+    `advance` is told how many traces each transaction took. After an interruption the same file may be read again.
+    Raises `InvalidInput` where a line is not one of an archive or the last one is missing, `Conflict` where what is
+    stored is in the way, `Unavailable`.
+    """
+    numbered = _lines(sent)
+    header = next(numbered, None)
+    if not isinstance(header, Header) or header.format != FORMAT or header.version != VERSION:
+        raise invalid(f"is not an archive of an experiment, version {VERSION}", "line 1")
+    tools = Tools(lambda _span: None, stats_entry, Evaluators())
+    key = await restore_experiment(engine, tenant_id, header.experiment, header.evaluators)
+    written = seen = 0
+    for group in _groups(numbered):
+        written += await restore_traces(engine, tenant_id, key, group, tools)
+        seen += len(group)
+        advance(len(group))
+    return header.experiment.id, written, seen - written
+
+
+def _lines(sent: Iterable[bytes]) -> Iterator[Line]:
+    for number, line in enumerate(sent, 1):
+        try:
+            yield _decode(line)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise invalid(str(error), f"line {number}") from None
+
+
+def _groups(found: Iterator[Line]) -> Iterator[list[Trace]]:
+    """The traces, some at a time; the last line must follow them and tell their number."""
+    group: list[Trace] = []
+    count = spans = 0
+    for line in found:
+        if isinstance(line, End) and line.traces == count and next(found, None) is None:
+            yield group
+            return
+        if not isinstance(line, Trace):
+            break
+        group.append(line)
+        count += 1
+        spans += len(line.spans)
+        if spans >= _SPANS_AT_A_TIME:
+            yield group
+            group, spans = [], 0
+    raise invalid(f"ends before its end; {count} traces were read", "file")

@@ -1,0 +1,129 @@
+"""Traces that are older than is wanted, erased for good in small transactions; what is left stays exact.
+
+Nothing is remembered between transactions, so whoever is stopped goes on where it was. Locks are those of the writers,
+in their order: traces by key.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Collection
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import Unavailable
+from ..metrics import PRUNED
+from ..store.erase import erase_spans, erase_traces
+from ..store.session import Driver, Kind, Timeouts, transaction, translated
+from ..store.spans import TraceKey, columns
+
+log = logging.getLogger(__name__)
+
+DAY_US = 86_400_000_000
+TRACES_AT_A_TIME = 500
+# Found with one scan, erased in several transactions.
+_FOUND_AT_A_TIME = 20_000
+_EVERY_S = 300.0
+# A scan of a large table may take its time; nobody waits for it.
+_TIMEOUTS = Timeouts(read_s=600, write_s=60)
+
+_COUNT = "SELECT count(*) FROM traces WHERE start_time < $1 AND ($2::int IS NULL OR tenant_id = $2)"
+_FIND = """
+SELECT tenant_id, trace_id FROM traces WHERE start_time < $1 AND ($2::int IS NULL OR tenant_id = $2) LIMIT $3
+"""
+# A trace that a late root made younger meanwhile is left alone.
+_LOCK = """
+SELECT t.tenant_id, t.trace_id, t.experiment_key, t.start_time
+FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+JOIN traces t ON t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
+WHERE t.start_time < $3 ORDER BY t.tenant_id, t.trace_id FOR UPDATE OF t
+"""
+_MARK = """
+INSERT INTO rollup_marks (experiment_key, minute)
+SELECT DISTINCT k, date_trunc('minute', t, 'UTC') FROM unnest($1::bigint[], $2::timestamptz[]) AS u(k, t)
+WHERE k IS NOT NULL
+"""
+# Of spans that never came, or are gone.
+_FORGET_PATCHES = """
+DELETE FROM patches p WHERE trace_id = '' AND changed_at < $1 AND ($2::int IS NULL OR tenant_id = $2)
+    AND NOT EXISTS (SELECT FROM spans s WHERE s.tenant_id = p.tenant_id AND s.span_id = p.span_id)
+"""
+_FORGET_SCORES = "DELETE FROM early_scores WHERE created_at < $1 AND ($2::int IS NULL OR tenant_id = $2)"
+
+# One process at a time; the lock goes with its connection, however that ends.
+_TURN = "SELECT pg_try_advisory_lock(hashtextextended('spanstats retention', 0))"
+_TURN_OVER = "SELECT pg_advisory_unlock(hashtextextended('spanstats retention', 0))"
+
+
+async def count_older(engine: AsyncEngine, before_us: int, tenant_id: int | None = None) -> int:
+    """How many traces began before this time, of one tenant or of all. Raises `Unavailable`."""
+    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+        return int(await tx.driver.fetchval(_COUNT, before_us, tenant_id))
+
+
+async def prune(engine: AsyncEngine, before_us: int, tenant_id: int | None = None) -> AsyncGenerator[int, None]:
+    """Erase the traces that began before this time, microseconds since 1970; yields how many after each transaction.
+
+    Experiments stay, without them. Raises `Unavailable`.
+    """
+    while found := await _find(engine, before_us, tenant_id):
+        erased = 0
+        for start in range(0, len(found), TRACES_AT_A_TIME):
+            gone = await erase(engine, found[start : start + TRACES_AT_A_TIME], before_us)
+            erased += gone
+            yield gone
+        if not erased:
+            break
+    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+        await tx.driver.execute(_FORGET_PATCHES, before_us, tenant_id)
+        await tx.driver.execute(_FORGET_SCORES, before_us, tenant_id)
+
+
+async def _find(engine: AsyncEngine, before_us: int, tenant_id: int | None) -> list[TraceKey]:
+    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+        rows = await tx.driver.fetch(_FIND, before_us, tenant_id, _FOUND_AT_A_TIME)
+    return sorted((r["tenant_id"], r["trace_id"]) for r in rows)
+
+
+async def erase(engine: AsyncEngine, keys: Collection[TraceKey], before_us: int) -> int:
+    """Erase those of the traces that exist and began before this time, in one transaction; how many there were."""
+    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+        return await _erase(tx.driver, keys, before_us)
+
+
+async def _erase(driver: Driver, keys: Collection[TraceKey], before_us: int) -> int:
+    rows = await driver.fetch(_LOCK, *columns(keys), before_us)
+    locked = [(r["tenant_id"], r["trace_id"]) for r in rows]
+    await erase_spans(driver, locked)
+    await erase_traces(driver, locked)
+    if rows:
+        await driver.execute(_MARK, *columns([(r["experiment_key"], r["start_time"]) for r in rows]))
+    return len(rows)
+
+
+async def keep_pruned(engine: AsyncEngine, age_us: int, every_s: float = _EVERY_S) -> None:
+    """Run for ever, in one process at a time; an outage is waited out."""
+    while True:
+        try:
+            await _prune_in_turn(engine, age_us)
+        except Unavailable as error:
+            log.warning("old traces wait: %s", error)
+        except Exception:
+            log.exception("old traces could not be erased")
+        await asyncio.sleep(every_s)
+
+
+async def _prune_in_turn(engine: AsyncEngine, age_us: int) -> None:
+    total = 0
+    with translated():
+        async with engine.connect() as connection:
+            if not (await connection.exec_driver_sql(_TURN)).scalar():
+                return
+            try:
+                async for gone in prune(engine, time.time_ns() // 1000 - age_us):
+                    PRUNED.inc(gone)
+                    total += gone
+            finally:
+                await connection.exec_driver_sql(_TURN_OVER)
+    if total:
+        log.info("erased %d traces for their age", total)

@@ -1,0 +1,68 @@
+"""Tenants: found by name, and deleted with everything that is theirs."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import NotFound
+from ..store.session import Kind, Timeouts, transaction
+from ..store.spans import TraceKey
+from .retention import TRACES_AT_A_TIME, erase
+
+_TIMEOUTS = Timeouts(60, 600)
+_EVER = 2**62
+# Workers remember a key for a second, and may still have its writes to do.
+_LAST_WRITES_S = 2.0
+
+_FIND = "SELECT id FROM tenants WHERE name = $1"
+_REVOKE = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1"
+_TRACES = "SELECT trace_id FROM traces WHERE tenant_id = $1 LIMIT $2"
+# As in a rebuild of rollups, which could bring rows back that are deleted here.
+_LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
+_OF_EXPERIMENTS = "DELETE FROM {} WHERE experiment_key IN (SELECT key FROM experiments WHERE tenant_id = $1)"
+_REST = (
+    *(_OF_EXPERIMENTS.format(table) for table in ("rollup_marks", "rollups")),
+    "DELETE FROM test_cases WHERE dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)",
+    *(
+        f"DELETE FROM {table} WHERE tenant_id = $1"
+        for table in ("datasets", "early_scores", "patches", "evaluators", "experiments", "projects", "api_keys")
+    ),
+    "DELETE FROM tenants WHERE id = $1",
+)
+
+
+async def find(engine: AsyncEngine, name: str) -> int:
+    """The tenant of this name. Raises `NotFound`, `Unavailable`."""
+    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+        found: int | None = await tx.driver.fetchval(_FIND, name)
+    if found is None:
+        raise NotFound(f"There is no tenant {name}")
+    return found
+
+
+async def delete_trace(engine: AsyncEngine, tenant_id: int, trace_id: str) -> None:
+    """Erase a trace with all that stands under it; sums follow at once. Raises `NotFound`, `Unavailable`."""
+    if not await erase(engine, [(tenant_id, trace_id)], _EVER):
+        raise NotFound(f"There is no trace {trace_id}")
+
+
+async def delete(engine: AsyncEngine, tenant_id: int) -> AsyncGenerator[int, None]:
+    """Revoke the tenant's keys, erase its traces, then all else; yields how many traces after each transaction.
+
+    Can be repeated after an interruption. Raises `Unavailable`.
+    """
+    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+        await tx.driver.execute(_REVOKE, tenant_id)
+    await asyncio.sleep(_LAST_WRITES_S)
+    while keys := await _some(engine, tenant_id):
+        yield await erase(engine, keys, _EVER)
+    async with transaction(engine, Kind.REBUILD, _TIMEOUTS) as tx:
+        await tx.driver.execute(_LOCK)
+        for statement in _REST:
+            await tx.driver.execute(statement, tenant_id)
+
+
+async def _some(engine: AsyncEngine, tenant_id: int) -> list[TraceKey]:
+    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+        return [(tenant_id, row["trace_id"]) for row in await tx.driver.fetch(_TRACES, tenant_id, TRACES_AT_A_TIME)]

@@ -1,0 +1,160 @@
+"""Commands for the life of the data: pruning, export and import, deletion of traces and tenants."""
+
+import re
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from . import archive
+from .catalog import retention, tenants
+from .catalog.keys import DEFAULT_TENANT
+from .catalog.keys import tenant_id as made_tenant
+from .database import StartError, on_database
+
+traces_app = typer.Typer(help="Single traces.", no_args_is_help=True)
+tenants_app = typer.Typer(help="Tenants.", no_args_is_help=True)
+
+Tenant = Annotated[str, typer.Option(help="Whose data it is.")]
+
+_UNITS_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 7 * 86_400_000_000}
+
+
+def install(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("prune")(prune)
+    app.command("export")(export_experiment)
+    app.command("import")(import_experiment)
+    app.add_typer(traces_app, name="traces")
+    app.add_typer(tenants_app, name="tenants")
+
+
+def prune(
+    older_than: Annotated[str, typer.Option(help="Age of the trace's start: 90d, 12h, 8w.")],
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's; else everyone's.")] = None,
+) -> None:
+    """Erase old traces for good, in small steps; stopped, it goes on where it was when called again."""
+    before_us = time.time_ns() // 1000 - _age_us(older_than)
+
+    async def work(engine: AsyncEngine) -> int:
+        tenant_id = None if tenant is None else await tenants.find(engine, tenant)
+        total = await retention.count_older(engine, before_us, tenant_id)
+        return await _shown("Erasing", total, retention.prune(engine, before_us, tenant_id))
+
+    print(f"{on_database(work)} traces were erased.")
+
+
+def _age_us(text: str) -> int:
+    """Raises `StartError`."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([hdw])", text)
+    if match is None:
+        raise StartError("--older-than is a whole number and a unit: 90d, 12h or 8w")
+    return int(match[1]) * _UNITS_US[match[2]]
+
+
+async def _shown(what: str, total: int | None, done: AsyncGenerator[int, None]) -> int:
+    count = 0
+    with _progress() as progress:
+        task = progress.add_task(what, total=total)
+        async for some in done:
+            progress.advance(task, some)
+            count += some
+    return count
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True))
+
+
+def export_experiment(
+    experiment_id: str,
+    tenant: Tenant = DEFAULT_TENANT,
+    output: Annotated[Path | None, typer.Option(help="The file to write; else standard output.")] = None,
+) -> None:
+    """Write an experiment with all its traces as JSON Lines."""
+
+    async def work(engine: AsyncEngine) -> int:
+        tenant_id = await tenants.find(engine, tenant)
+        with _written(output) as out:
+            return await archive.write(engine, tenant_id, experiment_id, out)
+
+    print(f"{on_database(work)} traces were exported.", file=sys.stderr)
+
+
+@contextmanager
+def _written(file: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that gets its name once it is whole. Raises `StartError`."""
+    if file is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    partial = file.with_name(file.name + ".part")
+    try:
+        with partial.open("wb") as out:
+            yield out
+        partial.replace(file)
+    except OSError as error:
+        raise StartError(f"{partial}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def import_experiment(
+    file: Annotated[Path, typer.Argument(help="A file that `export` wrote; - is standard input.")],
+    tenant: Annotated[str, typer.Option(help="Whose it will be; made if there is none.")] = DEFAULT_TENANT,
+) -> None:
+    """Restore an exported experiment exactly; traces that are there already stay as they are."""
+
+    async def work(engine: AsyncEngine) -> tuple[str, int, int]:
+        with _opened(file) as sent, _progress() as progress:
+            task = progress.add_task("Importing", total=None)
+            tenant_id = await made_tenant(engine, tenant)
+            return await archive.read(engine, tenant_id, sent, lambda count: progress.advance(task, count))
+
+    experiment_id, written, there = on_database(work)
+    print(f"Experiment {experiment_id}: {written} traces were imported, {there} were there before.")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        sent = file.open("rb")
+    except OSError as error:
+        raise StartError(f"{file}: {error.strerror}") from error
+    with sent:
+        yield sent
+
+
+@traces_app.command("delete")
+def delete_trace(trace_id: str, tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Erase one trace for good; sums follow at once."""
+
+    async def work(engine: AsyncEngine) -> None:
+        await tenants.delete_trace(engine, await tenants.find(engine, tenant), trace_id)
+
+    on_database(work)
+    print(f"Trace {trace_id} is erased.")
+
+
+@tenants_app.command("delete")
+def delete_tenant(
+    name: str, yes: Annotated[bool, typer.Option("--yes", help="Really: nothing of it can be had back.")] = False
+) -> None:
+    """Erase a tenant with its keys, experiments, datasets and traces, for good."""
+    if not yes:
+        raise StartError(f"everything of tenant {name} would be erased for good: say so with --yes")
+
+    async def work(engine: AsyncEngine) -> int:
+        return await _shown("Erasing", None, tenants.delete(engine, await tenants.find(engine, name)))
+
+    print(f"Tenant {name} and its {on_database(work)} traces are erased.")

@@ -1,0 +1,157 @@
+"""Traces of an archive written as they were: nothing is merged, priced or derived again but the trace's own row."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..domain.archive import Evaluator, Experiment, Posted, Trace
+from ..domain.merge import with_posted
+from ..domain.span import Span
+from ..domain.trace import TraceFold, fold
+from ..errors import Conflict
+from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.spans import StoredKey, TraceKey, columns
+from . import changes, reading, rows
+from .batch import lock_number
+from .experiments import hold_named
+from .transaction import Tools, made_row
+
+_TIMEOUTS = Timeouts(60, 60)
+
+_PROJECT = """
+INSERT INTO projects (tenant_id, id, name) VALUES ($1, gen_random_uuid()::text, $2)
+ON CONFLICT (tenant_id, name) DO UPDATE SET name = excluded.name RETURNING id
+"""
+# One that is only named by spans is taken over; one of the same making was imported before.
+_EXPERIMENT = """
+INSERT INTO experiments AS e (tenant_id, id, created, created_at, project_id, name, run_name, run_key, status, metadata,
+    definition, dataset_stats, started_at, finished_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (tenant_id, id) WHERE deleted_at IS NULL DO UPDATE SET created = excluded.created,
+    created_at = excluded.created_at, project_id = excluded.project_id, name = excluded.name,
+    run_name = excluded.run_name, run_key = excluded.run_key, status = excluded.status, metadata = excluded.metadata,
+    definition = excluded.definition, dataset_stats = excluded.dataset_stats, started_at = excluded.started_at,
+    finished_at = excluded.finished_at
+WHERE NOT e.created OR e.created_at = excluded.created_at
+RETURNING key
+"""
+_EVALUATORS = """
+INSERT INTO evaluators (tenant_id, key, id, slug, name, value_type)
+SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    AS u(key, id, slug, name, value_type)
+ORDER BY u.key COLLATE "C" ON CONFLICT (tenant_id, key) DO NOTHING
+"""
+_ELSEWHERE = """
+SELECT t.trace_id FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+JOIN traces t ON t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
+WHERE t.experiment_key IS DISTINCT FROM $3::bigint ORDER BY t.trace_id
+"""
+_POSTED = """
+INSERT INTO scores (tenant_id, trace_id, span_id, source, evaluator_key, ordinal, value, value_type, text, reason,
+    metric_id, evaluator_id, slug, name, created_at, id, log_id, scorer, details)
+VALUES ($1, $2, $3, 'api', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+"""
+
+
+async def restore_experiment(
+    engine: AsyncEngine, tenant_id: int, experiment: Experiment, evaluators: Sequence[Evaluator]
+) -> int:
+    """Define the experiment and name its evaluators; its key. Raises `Conflict` where another has its id or run name.
+
+    The same archive may be restored again.
+    """
+    e = experiment
+    try:
+        async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+            project = None if e.project is None else await tx.driver.fetchval(_PROJECT, tenant_id, e.project)
+            about = (e.name, e.run_name, e.run_key, e.status, *map(_json, (e.metadata, e.definition, e.dataset_stats)))
+            values = (tenant_id, e.id, e.created, e.created_us, project, *about, e.started_us, e.finished_us)
+            key: int | None = await tx.driver.fetchval(_EXPERIMENT, *values)
+            named = [(v.key, v.id, v.slug, v.name, v.value_type) for v in evaluators]
+            if named:
+                await tx.driver.execute(_EVALUATORS, tenant_id, *columns(named))
+    except asyncpg.UniqueViolationError:
+        raise Conflict(f"Run name {e.run_name} is already used in experiment {e.name}") from None
+    if key is None:
+        raise Conflict(f"Experiment {e.id} exists already")
+    return key
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else rows.to_json(value)
+
+
+async def restore_traces(
+    engine: AsyncEngine, tenant_id: int, experiment_key: int, traces: Sequence[Trace], tools: Tools
+) -> int:
+    """Write those of the traces that are not there yet, in one transaction; how many.
+
+    Raises `Conflict` where another experiment has one of them, or another trace one of the spans.
+    """
+    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+        by_id = {(tenant_id, trace.trace_id): trace for trace in traces}
+        await _hold_spans(tx.driver, by_id)
+        await _hold_experiments(tx.driver, by_id)
+        as_new = [made_row(key, _fold(by_id[key]), tools) for key in sorted(by_id)]
+        inserted = await changes.lock_or_insert_traces(tx.driver, as_new)
+        await _refuse_others(tx.driver, by_id.keys() - inserted, experiment_key)
+        await _put(tx.driver, {key: by_id[key] for key in inserted})
+    return len(inserted)
+
+
+async def _hold_spans(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
+    """Serialise with the writers of spans that are found by their id alone, and refuse those that stand elsewhere."""
+    here = {(key[0], s.span_id): key[1] for key, trace in traces.items() for s in trace.spans if s.by_span_id}
+    if not here:
+        return
+    await reading.serialise(driver, [lock_number(*loose) for loose in here])
+    homes, _ = await reading.loose(driver, list(here))
+    for loose, home in homes.items():
+        if home != here[loose]:
+            raise Conflict(f"Span {loose[1]} belongs to trace {home}")
+
+
+async def _hold_experiments(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
+    spans = [(key[0], span) for key, trace in traces.items() for span in trace.spans if span.experiment_id is not None]
+    held = await hold_named(driver, {(tenant_id, str(span.experiment_id)) for tenant_id, span in spans})
+    for tenant_id, span in spans:
+        span.experiment_key, span.experiment_id = held[tenant_id, str(span.experiment_id)], None
+
+
+def _fold(trace: Trace) -> TraceFold:
+    posted: dict[str, list[Posted]] = {}
+    for entry in trace.posted:
+        posted.setdefault(entry.span_id, []).append(entry)
+    return fold([_with(span, posted.get(span.span_id, ())) for span in trace.spans])
+
+
+def _with(span: Span, posted: Collection[Posted]) -> Span:
+    return with_posted(span, [entry.score for entry in posted]) if posted else span
+
+
+async def _refuse_others(driver: Driver, existing: Collection[TraceKey], experiment_key: int) -> None:
+    for row in await driver.fetch(_ELSEWHERE, *columns(existing), experiment_key) if existing else []:
+        raise Conflict(f"Trace {row['trace_id']} belongs to another experiment")
+
+
+async def _put(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
+    await changes.put_spans(driver, [(key[0], span) for key, trace in traces.items() for span in trace.spans])
+    posted = [_posted_row(key, entry) for key, trace in traces.items() for entry in trace.posted]
+    if posted:
+        await driver.executemany(_POSTED, posted)
+    patches: dict[StoredKey, dict[str, Any]] = {
+        (key[0], "" if patch.by_span_id else key[1], patch.span_id): patch.fields
+        for key, trace in traces.items()
+        for patch in trace.patches
+    }
+    if patches:
+        await changes.put_patches(driver, patches)
+
+
+def _posted_row(key: TraceKey, entry: Posted) -> tuple[Any, ...]:
+    s = entry.score
+    values = (s.value, s.value_type, s.text, s.reason, s.metric_id, s.evaluator_id, s.slug, s.name)
+    about = (entry.created_us, entry.id, entry.log_id, entry.scorer, _json(entry.details))
+    return (*key, entry.span_id, s.key, entry.ordinal, *values, *about)

@@ -1,0 +1,333 @@
+"""Input that is wrong in every way we know, at every route: one documented answer each, and never a fault."""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from spanstats.api.failures import Dialect
+from spanstats.main import create_app
+from spanstats.settings import Settings
+from tests.faults.leaks import assert_nothing_leaked
+
+from .conftest import MakeClient
+
+pytestmark = pytest.mark.anyio
+
+ANSWERS = {200, 201, 204, 400, 403, 404, 405, 409, 413, 415, 422, 501}
+NUMBERS = [0, -0.0, -1, 2**31, 2**63, 2**64, 10**400, 1e308, 5e-324, 0.1, True, "NaN", "1e999", "٣", "1_000", " 1 "]
+TEXTS = [
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "\ud800",
+    "\udfff\ud800",
+    "\u202e",
+    "e\u0301",
+    "😀" * 300,
+    "x" * 5000,
+    "' OR 1=1 --",
+    "%_\\",
+]
+TIMES = [
+    *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-12:00", "2026-02-30", "24:00"),
+    *("infinity", "-infinity", "2026-01-01T00:00:00+99:99", "2016-12-31T23:59:60Z", "now", 1e18, -1e18, 253402300800),
+]
+ODD: list[Any] = [*NUMBERS, *TEXTS, *TIMES, None, [], {}, [[]], {"": {}}, [None], {"a": [{"a": 1}]}]
+FIELDS = (
+    *("trace_id", "root_trace_id", "parent_trace_id", "start_timestamp", "end_timestamp", "cost", "latency", "inputs"),
+    *("output", "scores", "metadata", "tags", "configuration", "experiment_uuid", "input_tokens", "status", "error"),
+    *("trace_unique_id", "span_unique_id", "span_parent_id", "start_time", "timestamp", "model", "prompt_tokens"),
+    *("usage", "log_type", "name", "run_name", "project_name", "filters", "operator", "filter_field", "filter_value"),
+    *("filter_operator", "numerical_value", "boolean_value", "evaluator_slug", "log_id", "logs", "id", "column_names"),
+    *("test_cases", "score", "field_name_to_value_map", "experiment_id", "page", "page_size", "input", "metrics"),
+)
+JSON_BODIES = {
+    "empty": b"",
+    "blank": b" \n",
+    "bom": b"\xef\xbb\xbf{}",
+    "utf-16": '{"a": 1}'.encode("utf-16"),
+    "not utf-8": b'{"trace_id": "\xff\xfe"}',
+    "nan": b'{"trace_id": NaN, "cost": Infinity}',
+    "deep lists": b"[" * 100_000 + b"]" * 100_000,
+    "deep objects": b'{"a":' * 5000 + b"1" + b"}" * 5000,
+    "deep in a field": b'{"trace_id": "t", "inputs": ' + b"[" * 500 + b"]" * 500 + b"}",
+    "duplicate keys": b'{"trace_id": "a", "trace_id": "b", "name": 1, "name": "x", "filters": [], "filters": {}}',
+    "many keys": json.dumps({f"k{n}": n for n in range(20_000)}).encode(),
+    "truncated": b'{"trace_id": "t", "start_timestamp": "2026',
+    "trailing": b"{} {}",
+    "a number": b"1",
+    "a huge number": b"1" * 5000,
+    "text": b'"text"',
+    "null": b"null",
+    "list": b"[1, null, [], {}]",
+    "lone surrogate": b'{"trace_id": "\\ud800", "name": "\\udc00", "logs": [{"span_unique_id": "\\ud800"}]}',
+    "xml": b"<a/>",
+}
+RAW_BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
+    "protobuf truncated": (b"\x0a\xff\xff\xff\xff\x0f\x0a", {"content-type": "application/x-protobuf"}),
+    "protobuf garbage": (bytes(range(256)), {"content-type": "application/x-protobuf"}),
+    "json as protobuf": (b"{}", {"content-type": "application/x-protobuf"}),
+    "form": (b"a=1&b=2", {"content-type": "application/x-www-form-urlencoded"}),
+    "multipart": (b"--x\r\n\r\n", {"content-type": "multipart/form-data; boundary=x"}),
+    "no boundary": (b"", {"content-type": "multipart/form-data"}),
+    "odd content type": (b"{}", {"content-type": "application/json; charset=\x7f;;;"}),
+    "long content type": (b"{}", {"content-type": "x/" + "y" * 10_000}),
+    "gzip truncated": (gzip.compress(b'{"name": "a"}' * 100)[:-5], {"content-encoding": "gzip"}),
+    "gzip of nothing": (b"not gzip", {"content-encoding": "gzip"}),
+    "gzip bomb": (gzip.compress(bytes(30_000_000), 9), {"content-encoding": "gzip"}),
+    "deflate bomb": (zlib.compress(bytes(30_000_000), 9), {"content-encoding": "deflate"}),
+    "brotli": (b"{}", {"content-encoding": "br"}),
+    "twice": (b"{}", {"content-encoding": "gzip, gzip"}),
+    "a length that lies": (b"{}", {"content-length": "9" * 30}),
+    "a length that is none": (b"{}", {"content-length": "²"}),
+    "oversized": (b" " * 21_000_000, {}),
+}
+PATHS = {
+    "encoded slash": "a%2Fb",
+    "dots": "..%2F..%2Fetc%2Fpasswd",
+    "nul": "a%00b",
+    "not utf-8": "%ff%fe",
+    "surrogate": "%ed%a0%80",
+    "long": "x" * 3000,
+    "controls": "%0d%0aSet-Cookie:%20a=b",
+    "injection": "x'%3B%20DROP%20TABLE%20spans%3B--",
+    "percent": "%25%25",
+    "blank": "%20",
+    "number": "99999999999999999999",
+}
+
+
+def routes() -> list[tuple[str, str]]:
+    """Every method and path that the application answers to, but its own documentation."""
+    app = create_app(Settings())
+    found = [(m, r.path) for r in app.routes if isinstance(r, Route) for m in sorted(r.methods or ()) if m != "HEAD"]
+    return [(m, p) for m, p in found if not p.startswith(("/docs", "/redoc", "/openapi.json"))]
+
+
+ROUTES = routes()
+WRITING = [(m, re.sub(r"{[^}]*}", "1", p)) for m, p in ROUTES if m != "GET"]
+
+
+async def check(client: httpx.AsyncClient, method: str, path: str, **sent: Any) -> int:
+    answer = await client.request(method, path, **sent)
+    where = method, path, str(sent)[:300], answer.status_code, answer.text[:300]
+    assert answer.status_code in ANSWERS, where
+    assert_nothing_leaked(answer.text)
+    if answer.status_code >= 400:
+        assert len(answer.content) < 100_000, where
+        _check_shape(Dialect.of(path), answer)
+    return answer.status_code
+
+
+def _check_shape(dialect: Dialect, answer: httpx.Response) -> None:
+    if dialect is Dialect.OTLP and answer.headers["content-type"] == "application/x-protobuf":
+        assert answer.content[0] == 8
+        return
+    body = answer.json()
+    shape = {Dialect.PAREA: {"detail"}, Dialect.RESPAN: {"error", "detail"}, Dialect.OTLP: {"code", "message", "error"}}
+    assert body.keys() == shape[dialect], (str(answer.url), body)
+
+
+@pytest.mark.parametrize("name", JSON_BODIES)
+async def test_bodies_that_are_not_what_is_asked_for(client: httpx.AsyncClient, name: str) -> None:
+    for method, path in WRITING:
+        await check(client, method, path, content=JSON_BODIES[name], headers={"content-type": "application/json"})
+
+
+@pytest.mark.parametrize("name", RAW_BODIES)
+async def test_bodies_that_are_encoded_or_announced_wrongly(client: httpx.AsyncClient, name: str) -> None:
+    content, headers = RAW_BODIES[name]
+    for method, path in WRITING:
+        status = await check(client, method, path, content=content, headers=headers)
+        if name in ("gzip bomb", "deflate bomb", "oversized", "a length that lies"):
+            assert status == 413, (method, path)
+        if name in ("brotli", "twice"):
+            assert status == 415, (method, path)
+
+
+def bodies_with(value: Any) -> Iterator[bytes]:
+    """The value in every field at once, then in each of those that ingest needs, beside good ones."""
+    good = {"trace_id": "t", "start_timestamp": "2026-01-01", "trace_unique_id": "t", "span_unique_id": "s"}
+    good |= {"experiment_id": "e", "evaluator_slug": "q", "name": "n"}
+    for body in (
+        dict.fromkeys(FIELDS, value),
+        {**dict.fromkeys(FIELDS, value), **good},
+        {"logs": [good | {"cost": value}]},
+    ):
+        yield json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("values", [ODD[n::4] for n in range(4)], ids=["first", "second", "third", "fourth"])
+async def test_odd_values_in_every_field(client: httpx.AsyncClient, values: list[Any]) -> None:
+    for value in values:
+        for content in bodies_with(value):
+            for method, path in WRITING:
+                await check(client, method, path, content=content, headers={"content-type": "application/json"})
+
+
+async def test_odd_ids_in_every_path(client: httpx.AsyncClient) -> None:
+    for method, path in ROUTES:
+        if "{" not in path:
+            continue
+        for odd in PATHS.values():
+            status = await check(
+                client, method, re.sub(r"{[^}]*}", odd, path), content=b"{}" if method != "GET" else b""
+            )
+            assert status != 500
+
+
+async def test_odd_values_in_every_query(client: httpx.AsyncClient) -> None:
+    names = ("page", "page_size", "sort_by", "start_time", "end_time", "environment", "include_fields", "unknown", "")
+    values = [
+        "",
+        "-1",
+        "0",
+        "x" * 2000,
+        "%00",
+        "%ed%a0%80",
+        "9" * 100,
+        "1e3",
+        "NaN",
+        "9999-12-31T23:59:59-12:00",
+        "'--",
+    ]
+    for method, path in ROUTES:
+        if (method in ("GET", "POST") and "experiment" in path) or "list" in path or "summary" in path:
+            for value in values:
+                query = "&".join(f"{name}={value}" for name in names)
+                await check(client, method, f"{re.sub('{[^}]*}', 'e', path)}?{query}&page=1&page=2")
+
+
+FILTERS: dict[str, Any] = {
+    "100,000 conditions": [{"field": "cost", "operator": "gt", "value": [1]}] * 100_000,
+    "a million items": [{"field": "model", "operator": "in", "value": ["m"] * 1_000_000}],
+    "wildcards": [{"field": "model", "operator": "contains", "value": ["%_\\%" * 1000]}],
+    "injected field": [{"field": "cost); DROP TABLE spans; --", "operator": "gt", "value": [1]}],
+    "injected key": {"metadata__a' || pg_sleep(9) || '": {"operator": "", "value": ["x"]}},
+    "injected operator": [{"field": "cost", "operator": "> 0 OR 1=1 --", "value": [1]}],
+    "injected value": [{"field": "status", "operator": "", "value": ["'; SELECT pg_sleep(9); --"]}],
+    "injected score": {"scores__x'--": {"operator": "gt", "value": [1]}},
+    "format characters": {"metadata__%(a)s {b} :c $1 ?": {"operator": "", "value": ["%s :p $2"]}},
+    "nul key": {"metadata__\0": {"operator": "", "value": ["\0"]}},
+    "huge number": {"cost": {"operator": "gt", "value": [10**400]}},
+    "regex": {"model": {"operator": "regex", "value": ["(a+)+$"]}},
+    "nested": [{"operator": "and", "value": []}] * 3,
+    "no list": "cost > 1",
+}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    bundle: dict[str, Any] = {"field": "cost", "operator": "gt", "value": [1]}
+    for _ in range(depth):
+        bundle = {"operator": "and", "value": [bundle], "field": "bundle", "filter_params": [bundle]}
+    return bundle
+
+
+@pytest.mark.parametrize("name", [*FILTERS, "a tower"])
+async def test_filters_that_harm(client: httpx.AsyncClient, name: str) -> None:
+    await client.post("/api/v1/traces/ingest", json=[{"trace_unique_id": "t", "metadata": {"experiment_id": "e"}}])
+    filters = FILTERS.get(name) or [nested(20)]
+    content = json.dumps({"filters": filters}).encode()
+    for method, path in ROUTES:
+        if method == "POST" and re.search("summary|list|histogram", path):
+            status = await check(client, method, re.sub("{[^}]*}", "e", path), content=content)
+            if name in ("100,000 conditions", "a million items", "injected field", "injected operator", "regex"):
+                assert status in (400, 413, 501), (path, name)
+    parea = {"filter_field": "cost); DROP TABLE spans", "filter_operator": "=' OR 1=1", "filter_value": "'--"}
+    await check(client, "POST", "/api/parea/v1/experiment/e/trace_logs", json=parea)
+    assert (await client.get("/api/v2/experiments/e/logs/summary/")).json()["total_count"] == 1
+
+
+async def test_headers_that_are_long_empty_or_sent_twice(
+    client: httpx.AsyncClient, anonymous: httpx.AsyncClient
+) -> None:
+    key = client.headers["authorization"]
+    odd: list[list[tuple[str, str]]] = [
+        [("authorization", "Bearer " + "x" * 60_000)],
+        [("authorization", "")],
+        [("authorization", "Bearer")],
+        [("authorization", "Bearer  ")],
+        [("authorization", key), ("authorization", key)],
+        [("authorization", "Basic dTpw")],
+        [("authorization", "Bearer \xff\xfe")],
+        [("x-api-key", "")],
+        [("x-api-key", "\x7f")],
+        [("x-api-key", "' OR 1=1 --")],
+    ]
+    for method, path in ROUTES:
+        path = re.sub("{[^}]*}", "1", path)
+        if path in ("/healthz", "/readyz", "/metrics", "/api/parea/v1/"):
+            continue
+        for headers in odd:
+            raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+            answer = await anonymous.request(method, path, headers=raw, content=b"{")
+            assert answer.status_code == 401, (method, path, headers[0][1][:20])
+            assert_nothing_leaked(answer.text)
+
+
+async def test_trees_without_sense_are_stored_and_read(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
+    def span(trace: str, name: str, parent: str | None, cost: float = 1) -> dict[str, Any]:
+        ids = {"trace_unique_id": trace, "span_unique_id": name, "span_parent_id": parent}
+        return ids | {"cost": cost, "start_time": "2026-01-01T00:00:00Z", "metadata": {"experiment_id": "trees"}}
+
+    trees = [
+        *(span("cycle", "a", "b"), span("cycle", "b", "c"), span("cycle", "c", "a")),
+        *(span("self", "s", "s"), span("self", "t", "s")),
+        *(span("twins", "u", None, 5), span("twins", "u", None, 1)),
+        *(span("roots", "v", None), span("roots", "w", None)),
+        *(span("orphan", "x", "never"),),
+    ]
+    for sender in (client, stranger):
+        assert (await sender.post("/api/v1/traces/ingest", json=trees)).status_code == 200
+    for reader in (client, stranger):
+        found = (await reader.get("/api/v2/experiments/trees/logs/summary/")).json()
+        assert (found["total_count"], found["total_cost"]) == (5, 9)
+        for trace in ("cycle", "self", "twins", "roots", "orphan"):
+            assert (await reader.get(f"/api/v2/experiments/trees/logs/{trace}/")).status_code == 200
+        assert (await reader.post("/api/parea/v1/experiment/trees/trace_logs")).status_code == 200
+
+
+async def test_limits_are_settings(make_client: MakeClient) -> None:
+    client = await make_client(
+        max_bulk_spans=1, max_json_depth=8, max_scores_per_span=1, max_page_size=10, max_spans_per_trace=2
+    )
+    log = {"trace_id": "t", "start_timestamp": "2026-01-01"}
+    one = {"trace_unique_id": "t", "span_unique_id": "1"}
+    two = {"scores": [{"name": "a", "score": 1}, {"name": "b", "score": 1}]}
+    deep: Any = 1
+    for _ in range(9):
+        deep = [deep]
+    api = "/api/parea/v1/trace_log"
+    assert (await client.post("/api/request-logs/bulk/", json={"logs": [one, one]})).status_code == 400
+    assert (await client.post(api, json=log | two)).status_code == 422
+    assert (await client.put(api, json={"trace_id": "t", "field_name_to_value_map": two})).status_code == 422
+    assert (await client.post(api, json=log | {"inputs": {"a": deep}})).status_code == 422
+    assert (await client.post("/api/v1/traces", json={"resourceSpans": deep})).status_code == 400
+    assert (await client.get("/api/request-logs/list/?page_size=11")).status_code == 400
+    assert (await client.get("/api/request-logs/list/")).status_code == 200
+    spans = [one | {"span_unique_id": str(n)} for n in range(3)]
+    answer = await client.post("/api/v1/traces/ingest", json=spans)
+    assert answer.status_code == 400
+    assert "at most 2 spans" in answer.text
+    assert (await client.post("/api/v1/traces/ingest", json=spans[:2])).status_code == 200
+
+
+async def test_a_tenant_that_asks_too_often_is_held_back_alone(make_client: MakeClient) -> None:
+    client = await make_client(requests_per_second=5)
+    paths = ("/api/parea/v1/experiment/e/stats", "/api/v2/experiments/e/logs/summary/", "/v1/traces")
+    answers = [await client.request("POST" if p == "/v1/traces" else "GET", p, json={}) for p in paths * 7]
+    held = [answer for answer in answers if answer.status_code == 429]
+    assert len(answers) - len(held) in range(5, 12)
+    assert {str(answer.url.path) for answer in held} == set(paths)
+    for answer in held:
+        assert int(answer.headers["retry-after"]) >= 1
+        _check_shape(Dialect.of(answer.url.path), answer)
+    assert (await client.get("/healthz")).status_code == 200

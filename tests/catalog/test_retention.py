@@ -1,0 +1,111 @@
+"""Erasing by age: exactly what is older goes, whatever else is written meanwhile, and the sums follow."""
+
+import asyncio
+import random
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.ingest.worlds import START, TENANT, committer, expected_traces, rows, stored_traces
+from tests.stats.test_rollups import random_span
+
+from spanstats.catalog import retention
+from spanstats.catalog.retention import count_older, keep_pruned, prune
+from spanstats.domain.span import Span
+from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.store.session import Timeouts
+
+pytestmark = pytest.mark.anyio
+UNDER_TRACES = ("spans", "span_payloads", "scores", "patches")
+
+
+async def pruned(engine: AsyncEngine, before_us: int, tenant_id: int | None = None) -> list[int]:
+    return [count async for count in prune(engine, before_us, tenant_id)]
+
+
+async def test_exactly_the_older_traces_go_and_the_rollups_follow(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "TRACES_AT_A_TIME", 7)
+    monkeypatch.setattr(retention, "_FOUND_AT_A_TIME", 20)
+    rng = random.Random(11)
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [random_span(rng) for _ in range(150)])
+        await writer.submit(TENANT + 1, [random_span(rng) for _ in range(150)])
+    await drain_marks(engine, Timeouts())
+    before = await rows(engine, "SELECT tenant_id, trace_id, start_time FROM traces ORDER BY start_time")
+    cut = before[len(before) // 2]["start_time"]
+    older = [t for t in before if t["start_time"] < cut]
+    assert await count_older(engine, cut) == len(older)
+
+    own = [t for t in older if t["tenant_id"] == TENANT]
+    assert sum(await pruned(engine, cut, TENANT)) == len(own)
+    steps = await pruned(engine, cut)
+    assert sum(steps) == len(older) - len(own)
+    assert max(steps) <= 7
+    assert await pruned(engine, cut) == []
+
+    left = {(t["tenant_id"], t["trace_id"]) for t in before if t["start_time"] >= cut}
+    for table in ("traces", *UNDER_TRACES):
+        found = await rows(engine, f"SELECT DISTINCT tenant_id, trace_id FROM {table} WHERE trace_id <> ''")
+        assert {tuple(row.values()) for row in found} <= left, table
+    assert len(await rows(engine, "SELECT 1 FROM traces")) == len(left)
+    await drain_marks(engine, Timeouts())
+    assert await mismatches(engine, Timeouts()) == []
+
+
+async def test_a_trace_whose_root_makes_it_younger_meanwhile_stays(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        child = Span(trace_id="t", span_id="c", parent_id="r", start_us=START, end_us=START)
+        await writer.submit(TENANT, [child])
+        [key] = [(r["tenant_id"], r["trace_id"]) for r in await rows(engine, "SELECT * FROM traces")]
+        await writer.submit(TENANT, [Span(trace_id="t", span_id="r", start_us=START + 1_000, end_us=START + 1_000)])
+    assert await retention.erase(engine, [key], START + 1_000) == 0
+    assert await retention.erase(engine, [key], START + 1_001) == 1
+
+
+async def test_writers_and_pruning_at_once_leave_traces_that_equal_their_spans(engine: AsyncEngine) -> None:
+    rng = random.Random(3)
+    batches = [[random_span(rng) for _ in range(20)] for _ in range(20)]
+    middle = sorted(s.start_us for batch in batches for s in batch)[200]
+    async with committer(engine) as writer, asyncio.TaskGroup() as group:
+        for batch in batches:
+            group.create_task(writer.submit(TENANT, batch))
+        for _ in range(5):
+            group.create_task(pruned(engine, middle))
+    stored, expected = await stored_traces(engine), await expected_traces(engine)
+    assert stored.keys() == expected.keys()
+    for name in ("n_spans", "cost_pd", "start_time", "latency_us", "total_tokens", "status"):
+        assert {t: row[name] for t, row in stored.items()} == {t: row[name] for t, row in expected.items()}, name
+    await drain_marks(engine, Timeouts())
+    assert await mismatches(engine, Timeouts()) == []
+
+
+async def test_patches_of_spans_that_never_came_go_too(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        await writer.patch(TENANT, "never", {"name": "n"})
+        await writer.submit(TENANT, [Span(trace_id="t", span_id="s", by_span_id=True, start_us=START, end_us=START)])
+        await writer.patch(TENANT, "s", {"name": "n"})
+    [now] = await rows(engine, "SELECT now() AS us")
+    await pruned(engine, START)
+    assert len(await rows(engine, "SELECT 1 FROM patches")) == 2
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("UPDATE patches SET changed_at = '2001-01-01'")
+    await pruned(engine, START)
+    assert [row["span_id"] for row in await rows(engine, "SELECT span_id FROM patches")] == ["s"]
+    assert now["us"] > START
+
+
+async def test_one_process_prunes_at_a_time_and_an_outage_is_waited_out(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [Span(trace_id="t", span_id="s", start_us=1, end_us=1)])
+    async with engine.connect() as other:
+        assert (await other.exec_driver_sql(retention._TURN)).scalar()
+        task = asyncio.create_task(keep_pruned(engine, retention.DAY_US, every_s=0.01))
+        await asyncio.sleep(0.1)
+        assert len(await rows(engine, "SELECT 1 FROM traces")) == 1
+        await other.exec_driver_sql(retention._TURN_OVER)
+        async with asyncio.timeout(5):
+            while await rows(engine, "SELECT 1 FROM traces"):
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])

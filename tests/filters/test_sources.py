@@ -1,0 +1,29 @@
+"""Payloads are joined just where a condition looks at them."""
+
+import pytest
+
+from spanstats.dialects.respan_filter_names import SPAN_FIELD_NAMES
+from spanstats.dialects.respan_filters import read_filters
+from spanstats.filters.bind import bind
+from spanstats.filters.compile import compile_predicate
+from spanstats.filters.sources import spans_source
+from spanstats.filters.span_fields import SPANS
+from spanstats.store.tables import span_payloads, spans
+
+
+@pytest.mark.parametrize(
+    ("field", "joined"),
+    [
+        ("model", False),
+        ("cost", False),
+        ("scores__q", False),
+        ("metadata__k", True),
+        ("note", True),
+        ("environment", True),
+    ],
+)
+def test_payloads_are_joined_only_for_fields_that_stand_there(field: str, joined: bool) -> None:
+    tree = read_filters({"filters": {field: {"operator": "", "value": ["1"]}}}, SPAN_FIELD_NAMES)
+    source = spans_source([compile_predicate(bind(tree, SPANS), 1), spans.c.tenant_id == 1])
+    assert source.is_derived_from(spans)
+    assert source.is_derived_from(span_payloads) is joined

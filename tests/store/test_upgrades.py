@@ -1,0 +1,88 @@
+"""A database with data in every table comes from the first revision to the newest, one by one, and loses nothing."""
+
+import json
+from typing import Any
+
+from alembic import command
+from alembic.script import ScriptDirectory
+from tests.conftest import fresh_database, run_sql
+
+from spanstats.store import schema
+
+COLUMNS = """
+SELECT table_name, column_name, udt_name, is_identity FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY table_name, ordinal_position
+"""
+SAMPLES = {
+    "bool": "true",
+    "int2": "2",
+    "int4": "4",
+    "int8": "9007199254740993",
+    "float8": "0.1",
+    "numeric": "123456789012345678901234567890",
+    "text": "'Grüße'",
+    "bytea": r"'\x00ff'",
+    "json": """'{"b": 1, "a": "é"}'""",
+    "jsonb": """'{"a": [1, 2.5, null], "b": "é"}'""",
+    "timestamptz": "'2026-01-02 03:04:05.678901+00'",
+    "_text": "ARRAY['a', 'b']",
+    "_int8": "ARRAY[1, NULL]::bigint[]",
+    "_int2": "ARRAY[0, 2]::smallint[]",
+}
+
+
+def revisions() -> list[str]:
+    """From the first to the newest."""
+    scripts = ScriptDirectory(str(schema.location()))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+def columns(url: str) -> dict[str, dict[str, tuple[str, bool]]]:
+    found: dict[str, dict[str, tuple[str, bool]]] = {}
+    for row in run_sql(url, COLUMNS):
+        is_identity = row["is_identity"] == "YES"
+        found.setdefault(row["table_name"], {})[row["column_name"]] = row["udt_name"], is_identity
+    return found
+
+
+def fill(url: str) -> None:
+    for table, described in columns(url).items():
+        given = {name: SAMPLES[kind] for name, (kind, is_identity) in described.items() if not is_identity}
+        run_sql(url, f"INSERT INTO {table} ({', '.join(given)}) VALUES ({', '.join(given.values())})")
+
+
+def contents(url: str, tables: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        table: [json.loads(row["row"]) for row in run_sql(url, f"SELECT row_to_json(t)::text AS row FROM {table} t")]
+        for table in tables
+    }
+
+
+def test_data_of_the_first_revision_is_intact_after_each_upgrade(empty_database_url: str) -> None:
+    first, *later = revisions()
+    command.upgrade(schema.configuration(empty_database_url), first)
+    fill(empty_database_url)
+    tables = columns(empty_database_url)
+    before = contents(empty_database_url, tables)
+    assert all(before.values())
+    for revision in later:
+        command.upgrade(schema.configuration(empty_database_url), revision)
+        kept = columns(empty_database_url)
+        after = contents(empty_database_url, {table: kept[table] for table in tables if table in kept})
+        for table, rows in after.items():
+            shared = tables[table].keys() & kept[table].keys()
+            assert [{k: row[k] for k in shared} for row in rows] == [
+                {k: row[k] for k in shared} for row in before[table]
+            ], (revision, table)
+    command.check(schema.configuration(empty_database_url))
+    schema.migrate(empty_database_url)
+    assert contents(empty_database_url, columns(empty_database_url)).keys() >= before.keys()
+
+
+def test_every_upgrade_can_be_begun_from_every_revision(server_url: str) -> None:
+    for revision in revisions():
+        with fresh_database(server_url) as url:
+            command.upgrade(schema.configuration(url), revision)
+            fill(url)
+            schema.migrate(url)
+            command.check(schema.configuration(url))

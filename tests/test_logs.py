@@ -1,0 +1,45 @@
+"""What a line of the log looks like, and that nothing in it can forge another."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from spanstats import logs
+from spanstats.api.observation import REQUEST_ID
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
+
+
+def test_control_characters_are_escaped_in_text(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "text")
+    logging.getLogger("x").info("a\nb\x1b[31m\u2028c")
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "a\\x0ab\\x1b[31m\\x2028c" in line
+
+
+def test_json_has_the_fields_of_the_event_and_the_id_of_its_request(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    token = REQUEST_ID.set("abc")
+    try:
+        logging.getLogger("x").info("a\nb", extra={"fields": {"status": 200}})
+    finally:
+        REQUEST_ID.reset(token)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    event = json.loads(lines[0])
+    assert (event["message"], event["status"], event["request_id"]) == ("a\nb", 200, "abc")
+
+
+def test_levels_below_the_one_that_is_set_are_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("warning", "text")
+    logging.getLogger("x").info("quiet")
+    assert capsys.readouterr().err == ""
