@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format clients bench clean
+.PHONY: help serve test check format clients bench soak fuzz clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -30,6 +30,12 @@ clients: $(VENV)/.installed ## Run the vendors' unmodified clients against a rea
 
 bench: $(VENV)/.installed ## Measure ingest and both answers against floors (ARGS="--short" for minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/.installed-dev ## Load the service for ten minutes, then check it for leaks and exactness (SECONDS=60 for less)
+	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600)
+
+fuzz: $(VENV)/.installed-dev ## Try the served description at length (EXAMPLES=1000 for each operation)
+	SPANSTATS_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/api/test_described.py tests/test_state_machine.py
 
 clean: ## Remove what was built; data in .spanstats stays
 	rm -rf $(VENV) .clients build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

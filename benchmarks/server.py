@@ -52,7 +52,10 @@ def serving(directory: Path | None = None) -> Iterator[Service]:
         # Finds the server that the service runs, and leaves it to the service.
         database = EmbeddedServer(home)
         database.start()
-        yield Service(port, database.url(), psutil.Process(process.pid))
+        try:
+            yield Service(port, database.url(), psutil.Process(process.pid))
+        finally:
+            database.stop()
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)

@@ -1,6 +1,7 @@
 """Any sequence of writes, then any read: the answers are what a plain model of the same sequence says."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from spanstats.catalog import keys
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import create_engine
-from spanstats.catalog import keys
 
 TRACES, SPANS = st.integers(0, 1), st.integers(0, 2)
 CHILDREN = st.integers(1, 2)
@@ -176,6 +177,9 @@ def test_answers_after_any_sequence_of_writes(api: Api) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=int(os.environ.get("SPANSTATS_FUZZ_EXAMPLES", "20")),
+            stateful_step_count=15,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )

@@ -82,13 +82,13 @@ RAW_BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "long content type": (b"{}", {"content-type": "x/" + "y" * 10_000}),
     "gzip truncated": (gzip.compress(b'{"name": "a"}' * 100)[:-5], {"content-encoding": "gzip"}),
     "gzip of nothing": (b"not gzip", {"content-encoding": "gzip"}),
-    "gzip bomb": (gzip.compress(bytes(30_000_000), 9), {"content-encoding": "gzip"}),
-    "deflate bomb": (zlib.compress(bytes(30_000_000), 9), {"content-encoding": "deflate"}),
+    "gzip bomb": (gzip.compress(bytes(2_000_000)), {"content-encoding": "gzip"}),
+    "deflate bomb": (zlib.compress(bytes(2_000_000)), {"content-encoding": "deflate"}),
     "brotli": (b"{}", {"content-encoding": "br"}),
     "twice": (b"{}", {"content-encoding": "gzip, gzip"}),
     "a length that lies": (b"{}", {"content-length": "9" * 30}),
-    "a length that is none": (b"{}", {"content-length": "²"}),
-    "oversized": (b" " * 21_000_000, {}),
+    "a length that is none": (b"{}", {"content-length": "-1"}),
+    "oversized": (b" " * 1_000_001, {}),
 }
 PATHS = {
     "encoded slash": "a%2Fb",
@@ -120,7 +120,8 @@ async def check(client: httpx.AsyncClient, method: str, path: str, **sent: Any) 
     answer = await client.request(method, path, **sent)
     where = method, path, str(sent)[:300], answer.status_code, answer.text[:300]
     assert answer.status_code in ANSWERS, where
-    assert_nothing_leaked(answer.text)
+    if answer.headers.get("content-type") != "application/x-protobuf":
+        assert_nothing_leaked(answer.text)
     if answer.status_code >= 400:
         assert len(answer.content) < 100_000, where
         _check_shape(Dialect.of(path), answer)
@@ -136,21 +137,21 @@ def _check_shape(dialect: Dialect, answer: httpx.Response) -> None:
     assert body.keys() == shape[dialect], (str(answer.url), body)
 
 
-@pytest.mark.parametrize("name", JSON_BODIES)
-async def test_bodies_that_are_not_what_is_asked_for(client: httpx.AsyncClient, name: str) -> None:
-    for method, path in WRITING:
-        await check(client, method, path, content=JSON_BODIES[name], headers={"content-type": "application/json"})
+async def test_bodies_that_are_not_what_is_asked_for(client: httpx.AsyncClient) -> None:
+    for content in JSON_BODIES.values():
+        for method, path in WRITING:
+            await check(client, method, path, content=content, headers={"content-type": "application/json"})
 
 
-@pytest.mark.parametrize("name", RAW_BODIES)
-async def test_bodies_that_are_encoded_or_announced_wrongly(client: httpx.AsyncClient, name: str) -> None:
-    content, headers = RAW_BODIES[name]
-    for method, path in WRITING:
-        status = await check(client, method, path, content=content, headers=headers)
-        if name in ("gzip bomb", "deflate bomb", "oversized", "a length that lies"):
-            assert status == 413, (method, path)
-        if name in ("brotli", "twice"):
-            assert status == 415, (method, path)
+async def test_bodies_that_are_encoded_or_announced_wrongly(make_client: MakeClient) -> None:
+    client = await make_client(max_body_bytes=1_000_000)
+    for name, (content, headers) in RAW_BODIES.items():
+        for method, path in WRITING:
+            status = await check(client, method, path, content=content, headers=headers)
+            if name in ("gzip bomb", "deflate bomb", "oversized", "a length that lies"):
+                assert status == 413, (method, path)
+            if name in ("brotli", "twice"):
+                assert status == 415, (method, path)
 
 
 def bodies_with(value: Any) -> Iterator[bytes]:
@@ -159,15 +160,13 @@ def bodies_with(value: Any) -> Iterator[bytes]:
     good |= {"experiment_id": "e", "evaluator_slug": "q", "name": "n"}
     for body in (
         dict.fromkeys(FIELDS, value),
-        {**dict.fromkeys(FIELDS, value), **good},
-        {"logs": [good | {"cost": value}]},
+        {**dict.fromkeys(FIELDS, value), **good, "logs": [good | {"cost": value}]},
     ):
         yield json.dumps(body).encode()
 
 
-@pytest.mark.parametrize("values", [ODD[n::4] for n in range(4)], ids=["first", "second", "third", "fourth"])
-async def test_odd_values_in_every_field(client: httpx.AsyncClient, values: list[Any]) -> None:
-    for value in values:
+async def test_odd_values_in_every_field(client: httpx.AsyncClient) -> None:
+    for value in ODD:
         for content in bodies_with(value):
             for method, path in WRITING:
                 await check(client, method, path, content=content, headers={"content-type": "application/json"})
@@ -224,23 +223,33 @@ FILTERS: dict[str, Any] = {
 }
 
 
+SPAN = [{"trace_unique_id": "t", "span_unique_id": "t", "metadata": {"experiment_id": "e"}}]
+FILTERED = (
+    "/api/v2/experiments/e/logs/summary/",
+    "/api/v2/experiments/list/",
+    "/api/request-logs/list/",
+    "/api/scores/list/",
+)
+
+
+REFUSED = {"100,000 conditions", "a million items", "injected field", "injected operator", "regex", "a tower"}
+
+
 def nested(depth: int) -> dict[str, Any]:
     bundle: dict[str, Any] = {"field": "cost", "operator": "gt", "value": [1]}
     for _ in range(depth):
-        bundle = {"operator": "and", "value": [bundle], "field": "bundle", "filter_params": [bundle]}
+        bundle = {"operator": "and", "value": [bundle], "field": "bundle"}
     return bundle
 
 
-@pytest.mark.parametrize("name", [*FILTERS, "a tower"])
-async def test_filters_that_harm(client: httpx.AsyncClient, name: str) -> None:
-    await client.post("/api/v1/traces/ingest", json=[{"trace_unique_id": "t", "metadata": {"experiment_id": "e"}}])
-    filters = FILTERS.get(name) or [nested(20)]
-    content = json.dumps({"filters": filters}).encode()
-    for method, path in ROUTES:
-        if method == "POST" and re.search("summary|list|histogram", path):
-            status = await check(client, method, re.sub("{[^}]*}", "e", path), content=content)
-            if name in ("100,000 conditions", "a million items", "injected field", "injected operator", "regex"):
-                assert status in (400, 413, 501), (path, name)
+async def test_filters_that_harm(client: httpx.AsyncClient) -> None:
+    await client.post("/api/v1/traces/ingest", json=SPAN)
+    for name, filters in {**FILTERS, "a tower": [nested(20)]}.items():
+        content = json.dumps({"filters": filters}).encode()
+        for path in FILTERED:
+            status = await check(client, "POST", path, content=content)
+            if name in REFUSED:
+                assert status in (400, 413), (path, name)
     parea = {"filter_field": "cost); DROP TABLE spans", "filter_operator": "=' OR 1=1", "filter_value": "'--"}
     await check(client, "POST", "/api/parea/v1/experiment/e/trace_logs", json=parea)
     assert (await client.get("/api/v2/experiments/e/logs/summary/")).json()["total_count"] == 1

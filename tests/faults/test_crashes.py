@@ -16,7 +16,7 @@ from .truth import check_store
 
 pytestmark = pytest.mark.anyio
 
-SPANS = 2_000
+SPANS = 1_000
 
 
 def serve(start: Start, **variables: str) -> Service:

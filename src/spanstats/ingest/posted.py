@@ -41,6 +41,9 @@ ORDER BY u.tenant_id, u.id
 ON CONFLICT (tenant_id, id) DO UPDATE SET fields = excluded.fields
 """
 
+# Hardly ever: most writes need not ask for their own.
+_ANY_EARLY = "SELECT EXISTS (SELECT FROM early_scores)"
+
 # Locked, since the same span id may come in two traces at once.
 _EARLY = """
 SELECT e.tenant_id, e.fields FROM early_scores e
@@ -123,7 +126,7 @@ async def take_early(
         latest = {(tenant, posted.id): (tenant, posted.id, posted.log_id, posted) for tenant, posted in batch.scores}
         await driver.execute(_KEEP, *columns([(*row[:3], rows.to_json(row[3])) for row in latest.values()]))
     homes = {**_by_id(arrivals), **found}
-    if not homes:
+    if not homes or not await driver.fetchval(_ANY_EARLY):
         return []
     early = await driver.fetch(_EARLY, *columns(sorted(homes)))
     posted = [(r["tenant_id"], msgspec.convert(r["fields"], PostedScore)) for r in early]

@@ -1,0 +1,144 @@
+"""docs/filters.md, made of the program's own tables. `python -m tests.filter_documentation` writes it anew."""
+
+from collections.abc import Iterable, Mapping
+
+from spanstats.dialects import parea_filters
+from spanstats.dialects.respan_filter_names import (
+    LOG_FIELD_NAMES,
+    OPERATOR_NAMES,
+    SPAN_FIELD_NAMES,
+    UNSUPPORTED_OPERATORS,
+)
+from spanstats.filters.experiment_fields import EXPERIMENTS
+from spanstats.filters.fields import FieldTable, Scope
+from spanstats.filters.kinds import ALL, ORDERED, TEXTUAL, Kind
+from spanstats.filters.operators import OPERATORS
+from spanstats.filters.score_fields import SCORES
+from spanstats.filters.span_fields import SPANS
+from spanstats.filters.trace_fields import ROOTS, TRACES
+
+from .documentation import ROOT
+
+FILE = ROOT / "docs/filters.md"
+
+INTRODUCTION = """
+# Filters
+
+<!-- Made of the program's tables by `python -m tests.filter_documentation`; a test compares. -->
+
+A filter only narrows. A field or operator that is not listed here, and a value that cannot be read as the field's kind,
+is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored.
+
+- Conditions of one level are joined by one connector, `AND` unless another is named; for both, nest one in a bundle.
+- `equals` with several values holds for any of them; its negation for none.
+- On a field of **any span** a condition holds when some span of the trace has such a value, its negation when none has.
+- Where there is no value, a comparison does not hold and its negation does, except on metadata and scores, where a
+  negation needs a value too. `empty` and `isnull` hold there always.
+- `gt`, `gte`, `lt`, `lte` and `between` on metadata look at JSON numbers alone; other values do not match.
+- Text is compared by its bytes; where case is ignored, by one Unicode collation, whatever the database's locale.
+- Money and durations are compared exactly: `cost = 0.1` is 0.1 and nothing near it.
+
+## Respan's shapes
+
+```json
+{"filters": {"status": {"operator": "", "value": ["success"]}, "total_cost": {"operator": "gte", "value": 0.01}}}
+```
+
+```json
+{"filters": [{"field": "model", "operator": "in", "value": ["gpt-4o", "gpt-4o-mini"]}], "operator": "AND"}
+```
+
+```json
+{"filters": {"either": {"connector": "OR", "filter_params": {
+  "latency": {"operator": "gt", "value": 2}, "scores__judge": {"operator": "lt", "value": 0.5}}}}}
+```
+
+## Parea's shape
+
+```json
+{"filter_field": "metadata", "filter_key": "env", "filter_operator": "equals", "filter_value": "prod"}
+```
+""".strip()
+
+
+def document() -> str:
+    """The whole file."""
+    return (
+        "\n\n".join(
+            [
+                INTRODUCTION,
+                "## Operators",
+                _operators(),
+                f"Refused by name: {_codes(sorted(UNSUPPORTED_OPERATORS))}.",
+                "## Kinds",
+                _kinds(),
+                "## Fields of an experiment's logs and of the summary (traces)",
+                _fields(TRACES, LOG_FIELD_NAMES),
+                "## Fields of spans (`/api/request-logs/`)",
+                _fields(SPANS, SPAN_FIELD_NAMES),
+                "## Fields of scores (`/api/scores/`)",
+                _fields(SCORES, {}),
+                "## Fields of experiments",
+                _fields(EXPERIMENTS, {}),
+                "## Fields of Parea's root logs",
+                "They are asked for by Parea's names, which stand under *also*.",
+                _fields(ROOTS, parea_filters.FIELD_NAMES),
+                "",
+            ]
+        ).rstrip("\n")
+        + "\n"
+    )
+
+
+def _operators() -> str:
+    columns = "operator", "holds where the field", "values", "kinds", "Respan writes", "Parea writes"
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for name, spec in OPERATORS.items():
+        respan = [alias or '""' for alias, operator in OPERATOR_NAMES.items() if operator is name]
+        parea = [alias for alias, operator in parea_filters.OPERATOR_NAMES.items() if operator is name]
+        cells = (f"`{name}`", spec.doc, spec.arity.value, _kinds_of(spec.kinds), _codes(respan), _codes(parea))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _kinds_of(kinds: frozenset[Kind]) -> str:
+    if kinds == ALL:
+        return "all"
+    return "ordered" if kinds == ORDERED else "textual" if kinds == TEXTUAL else ", ".join(sorted(kinds))
+
+
+def _kinds() -> str:
+    lines = ["| kind | ordered | textual |", "|---|---|---|"]
+    lines += [f"| {kind.value} | {_yes(kind in ORDERED)} | {_yes(kind in TEXTUAL)} |" for kind in Kind]
+    return "\n".join(lines)
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else ""
+
+
+def _fields(table: FieldTable, aliases: Mapping[str, str]) -> str:
+    lines = ["| field | also | kind | of |", "|---|---|---|---|"]
+    for name, spec in table.fields.items():
+        also = [alias for alias, meant in aliases.items() if meant == name and alias != name]
+        lines.append(f"| `{name}` | {_codes(also)} | {spec.kind.value} | {_scope(spec.scope)} |")
+    lines += [
+        f"| `{name}` and a key | | {make('k').kind.value} | {_scope(make('k').scope)} |"
+        for name, make in table.keyed.items()
+    ]
+    if table.scores not in (SCORES.scores,):
+        spec = table.scores(frozenset({"k"}))
+        lines.append(f"| `scores__` and an evaluator's id, slug or name | | {spec.kind.value} | {_scope(spec.scope)} |")
+    return "\n".join(lines)
+
+
+def _scope(scope: Scope) -> str:
+    return "" if scope is Scope.ROW else scope.value
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    FILE.write_text(document())
