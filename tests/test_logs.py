@@ -43,3 +43,27 @@ def test_levels_below_the_one_that_is_set_are_silent(capsys: pytest.CaptureFixtu
     logs.configure("warning", "text")
     logging.getLogger("x").info("quiet")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("layout", ["text", "json"])
+def test_a_fault_tells_its_kind_and_place_in_one_line_and_nothing_that_was_sent(
+    capsys: pytest.CaptureFixture[str], layout: str
+) -> None:
+    logs.configure("info", layout)
+
+    def broken() -> None:
+        try:
+            raise ValueError("what a client sent")
+        except ValueError as cause:
+            raise RuntimeError("SELECT secret\nFROM t") from cause
+
+    try:
+        broken()
+    except RuntimeError:
+        logging.getLogger("x").exception("it broke")
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "RuntimeError at test_logs:" in err
+    assert "because of ValueError at test_logs:" in err
+    for hidden in ("sent", "SELECT", "Traceback", ".py", "/"):
+        assert hidden not in err

@@ -48,16 +48,16 @@ async def test_an_ingest_says_what_became_of_it(client: httpx.AsyncClient) -> No
 
 
 async def test_a_bad_span_is_named_and_the_others_are_stored(client: httpx.AsyncClient) -> None:
-    answer = await ingest(client, flat("a"), {"span_unique_id": "s"}, flat("b", cost=-1), "no object")
+    answer = await ingest(client, flat("a"), {"span_unique_id": 7}, flat("b", cost=-1), "no object")
     assert [rejected["index"] for rejected in answer["rejected"]] == [1, 2, 3]
-    assert "trace_unique_id" in answer["rejected"][0]["error"]
+    assert "span_unique_id" in answer["rejected"][0]["error"]
     assert "cost" in answer["rejected"][1]["error"]
     assert answer["rejected"][2]["error"] == "must be an object"
     assert (await get(client))["total_count"] == 1
 
 
 async def test_none_but_bad_spans_are_400(client: httpx.AsyncClient) -> None:
-    answer = await client.post(INGEST, json=[flat("b", cost=-1), {}])
+    answer = await client.post(INGEST, json=[flat("b", cost=-1), 5])
     assert answer.status_code == 400
     assert [problem["loc"][:2] for problem in answer.json()["detail"]] == [["body", 0], ["body", 1]]
 

@@ -24,9 +24,9 @@ OTLP_JSON = [
 def spans_of(name: str) -> list[Span]:
     record, body = load(f"respan/{name}"), respan(name)
     if record["path"] in FLAT:
-        return [flat.read_flat(json.loads(body), ids_required=False)]
+        return [flat.read_flat(json.loads(body))]
     if record["path"] == "/api/request-logs/bulk/":
-        return [flat.read_flat(item, ids_required=False) for item in json.loads(body)["logs"]]
+        return [flat.read_flat(item) for item in json.loads(body)["logs"]]
     if record["path"].endswith("/ingest"):
         batch = flat.read_batch(body)
     else:

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Span
 from spanstats.errors import InvalidInput, Unavailable
 from spanstats.ingest import transaction as write_transaction
-from spanstats.ingest.commits import QueueLimits
+from spanstats.ingest.commits import Committer, QueueLimits
 from spanstats.store.session import Kind, Timeouts, transaction
 
-from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, rows, stored_traces
+from .worlds import START, TENANT, TOOLS, assert_traces_equal_their_spans, committer, rows, stored_traces
 
 pytestmark = pytest.mark.anyio
 WRITES_OF = "SELECT count(DISTINCT xmin::text) AS n FROM spans"
@@ -140,3 +140,20 @@ async def test_an_outage_fails_the_request_as_unavailable_and_the_next_one_is_se
                 await posted
         await writer.submit(TENANT, spans("held", 3))
     assert (await stored_traces(engine))["held"]["n_spans"] == 3
+
+
+async def test_a_lock_that_others_hold_costs_no_request_more_than_a_few_timeouts(engine: AsyncEngine) -> None:
+    quick = Committer(engine, Timeouts(write_s=0.3), TOOLS, QueueLimits(wait_s=0.1))
+    quick.start()
+    await quick.submit(TENANT, spans("first"))
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("BEGIN")
+        await connection.exec_driver_sql("LOCK TABLE traces IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(5):
+            posts = [quick.submit(TENANT, spans(f"t{n}")) for n in range(40)]
+            results = await asyncio.gather(*posts, return_exceptions=True)
+        assert {type(result) for result in results} == {Unavailable}
+        await connection.exec_driver_sql("ROLLBACK")
+    await quick.submit(TENANT, spans("last"))
+    await quick.stop()
+    assert set(await stored_traces(engine)) == {"first", "last"}

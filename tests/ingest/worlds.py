@@ -22,11 +22,12 @@ def price_of_known_models(span: Span) -> int | None:
     return 1_000 * span.prompt_tokens if span.model == "priced" and span.prompt_tokens is not None else None
 
 
+TOOLS = Tools(price_of_known_models, lambda trace: trace.trace_id, Evaluators())
+
+
 @asynccontextmanager
 async def committer(engine: AsyncEngine, limits: QueueLimits | None = None) -> AsyncIterator[Committer]:
-    made = Committer(
-        engine, Timeouts(), Tools(price_of_known_models, lambda trace: trace.trace_id, Evaluators()), limits
-    )
+    made = Committer(engine, Timeouts(), TOOLS, limits)
     made.start()
     try:
         yield made

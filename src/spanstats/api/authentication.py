@@ -37,11 +37,11 @@ def presented_key(headers: Headers, order: Sequence[str]) -> str:
 
     Raises `Unauthenticated` where there is none, or no one key in it.
     """
+    if len(headers.getlist("authorization")) > 1:
+        raise Unauthenticated("Authorization was sent more than once")
     for name in order:
         values = headers.getlist(name)
         if name == "authorization":
-            if len(values) > 1:
-                raise Unauthenticated("Authorization was sent more than once")
             if values and values[0].strip():
                 return _of_authorization(values[0])
         elif values and (key := values[0].strip()):

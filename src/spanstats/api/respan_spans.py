@@ -93,7 +93,7 @@ async def create_span(request: Request) -> SpanCreated:
     tools, tenant_id = resources(request), caller(request).tenant_id
     sent = await sent_object(request, required=True)
     with within("body"):
-        span = read_flat(sent, ids_required=False)
+        span = read_flat(sent)
     key = tenant_id, span.trace_id, span.span_id
     await tools.committer.submit(tenant_id, [span], len(await request.body()))
     ingested("respan", 1)

@@ -155,7 +155,7 @@ def moment(value: object, field: str) -> int | None:
 
 def _spaced(value: str, field: str) -> datetime:
     try:
-        return datetime.fromisoformat(_SPACED_OFFSET.sub(r"\1+\2", value.strip()))
+        return datetime.fromisoformat(_SPACED_OFFSET.sub(r"\1+\2", value.strip().upper()))
     except ValueError:
         raise invalid("must be an ISO 8601 time", field, kind="datetime_parsing") from None
 

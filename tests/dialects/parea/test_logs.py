@@ -108,8 +108,6 @@ def test_every_form_of_time_is_read_as_utc_and_cut_to_microseconds(sent: str, mi
         {"parent_trace_id": "\x00"},
         {"root_trace_id": ["r"]},
         {"experiment_uuid": "x" * 257},
-        {"start_timestamp": None},
-        {"start_timestamp": ""},
         {"start_timestamp": "yesterday"},
         {"start_timestamp": 1_700_000_000},
         {"start_timestamp": "9999-12-31T23:59:59-12:00"},
@@ -221,6 +219,11 @@ def test_nulls_empties_and_unknown_fields_are_not_carried() -> None:
     )
     assert (span.metadata, span.attributes, span.labels) == (None, {}, {})
     assert (span.input, span.output, span.error, span.status, span.name) == (None,) * 5
+
+
+@pytest.mark.parametrize("sent", [None, ""])
+def test_a_missing_start_is_not_carried(sent: str | None) -> None:
+    assert read(start_timestamp=sent).start_us is None
 
 
 @pytest.mark.parametrize("field", sorted(set(TraceLog.__struct_fields__) - {"trace_id", "start_timestamp"}))

@@ -17,7 +17,7 @@ END_US = 1_767_225_600_000_000
 
 
 def read(**fields: Any) -> Span:
-    return read_flat(json.loads(json.dumps(fields)), ids_required=False)
+    return read_flat(json.loads(json.dumps(fields)))
 
 
 def settled(**fields: Any) -> Span:
@@ -36,12 +36,12 @@ def test_ids_are_kept_and_absent_ones_are_made() -> None:
     assert read(span_unique_id="s").trace_id == "s"
 
 
-@pytest.mark.parametrize("absent", ["trace_unique_id", "span_unique_id"])
-def test_traces_ingest_needs_both_ids(absent: str) -> None:
-    item = {"trace_unique_id": "t", "span_unique_id": "s"} | {absent: None}
-    batch = read_batch(json.dumps([item, {"trace_unique_id": "t", "span_unique_id": "s"}, 5]).encode())
-    assert [span.span_id for span in batch.spans] == ["s"]
-    assert [(i, p.location) for i, p in batch.rejected] == [(0, (absent,)), (2, ())]
+def test_a_batch_keeps_its_good_spans_and_names_the_others() -> None:
+    given = {"trace_unique_id": "t", "span_unique_id": "s"}
+    batch = read_batch(json.dumps([{"trace_unique_id": "t"}, given, 5, {"span_unique_id": 7}]).encode())
+    assert [span.trace_id for span in batch.spans] == ["t", "t"]
+    assert batch.spans[0].span_id not in ("", "s")
+    assert [(i, p.location) for i, p in batch.rejected] == [(2, ()), (3, ("span_unique_id",))]
 
 
 def test_a_batch_is_a_list_or_lies_under_data() -> None:
@@ -198,7 +198,7 @@ def test_unusable_numbers_and_times_are_refused_by_name(field: str, value: Any) 
 @pytest.mark.parametrize("value", ["a\x00b", "\ud800", "x" * 257])
 def test_unusable_ids_are_refused_by_name(field: str, value: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        read_flat({field: value}, ids_required=False)
+        read_flat({field: value})
     assert refused.value.problems[0].location == (field,)
 
 
@@ -213,6 +213,6 @@ def test_any_json_gives_a_span_or_is_refused(value: Any, other: Any) -> None:
     items = [value, *({name: value, "log_type": "score", "output": other} for name in names)]
     for item in items:
         try:
-            msgspec.json.encode(read_flat(item, ids_required=False))
+            msgspec.json.encode(read_flat(item))
         except InvalidInput:
             continue

@@ -59,7 +59,7 @@ TRACE_LOG: Schema = {
     "type": "object",
     "description": "One span. Unknown fields are ignored.",
     "examples": [_LOG_EXAMPLE],
-    "required": ["trace_id", "start_timestamp"],
+    "required": ["trace_id"],
     "properties": {
         "trace_id": {"type": "string", "description": "The span's own id", **_ID},
         "parent_trace_id": _nullable("string", "The span above; a root has none, or itself", maxLength=256),

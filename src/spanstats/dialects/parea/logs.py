@@ -86,7 +86,7 @@ def _span(log: TraceLog) -> Span:
         error=_text(log.error),
         model=_text(configuration.get("model")),
         provider=_text(configuration.get("provider")),
-        start_us=required(instant(log.start_timestamp, "start_timestamp"), "start_timestamp"),
+        start_us=instant(log.start_timestamp, "start_timestamp"),
         end_us=instant(log.end_timestamp, "end_timestamp"),
         latency_us=microseconds(log.latency, "latency"),
         ttft_us=microseconds(log.time_to_first_token, "time_to_first_token"),

@@ -20,7 +20,7 @@ _NO_OBJECT: dict[str, Any] = {}
 
 
 def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_DEPTH) -> Batch:
-    """The spans of `POST /api/v1/traces/ingest`: a list, or `{"data": [...]}`; each needs both its ids.
+    """The spans of `POST /api/v1/traces/ingest`: a list, or `{"data": [...]}`.
 
     Raises `InvalidInput` where the body as a whole cannot be read, `TooLarge` above the limit of spans.
     """
@@ -31,18 +31,18 @@ def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_
     check_count(len(items), max_spans)
     # Only an escape can bring in what PostgreSQL cannot hold.
     clean = b"\\u" not in body
-    return read_each(items, lambda item: read_flat(item, ids_required=True, clean=clean))
+    return read_each(items, lambda item: read_flat(item, clean=clean))
 
 
-def read_flat(item: object, *, ids_required: bool, clean: bool = False) -> Span:
-    """One span. Ids that are absent, and not required, are made: a trace of its own. Raises `InvalidInput`.
+def read_flat(item: object, *, clean: bool = False) -> Span:
+    """One span. Ids that are absent are made: a trace of its own. Raises `InvalidInput`.
 
     `clean` says that no text of the item holds NUL or lone surrogates.
     """
     if not isinstance(item, dict):
         raise invalid("must be an object", kind="dict_type")
     flat = _unwrapped(item)
-    trace_id, span_id = _ids(flat, ids_required)
+    trace_id, span_id = _ids(flat)
     usage = _object(flat.get("usage"))
     customer = _object(flat.get("customer_params"))
     start_us, end_us, latency_us = _times(flat)
@@ -88,13 +88,10 @@ def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _ids(flat: dict[str, Any], required: bool) -> tuple[str, str]:
+def _ids(flat: dict[str, Any]) -> tuple[str, str]:
     """(trace id, span id). A span without a trace is a trace of its own, so a repeat of it is the same one."""
     trace_id = identifier(flat.get("trace_unique_id"), "trace_unique_id")
     span_id = identifier(flat.get("span_unique_id"), "span_unique_id")
-    for value, field in ((trace_id, "trace_unique_id"), (span_id, "span_unique_id")):
-        if required and value is None:
-            raise invalid("field required", field, kind="missing")
     return trace_id or span_id or uuid4().hex, span_id or uuid4().hex
 
 

@@ -121,7 +121,7 @@ def read_bulk(body: dict[str, Any], max_spans: int = MAX_BULK) -> Batch:
         raise invalid("must be a list of spans", "logs", kind="list_type")
     if len(logs) > max_spans:
         raise invalid(f"must have at most {max_spans} spans", "logs", kind="too_long")
-    return read_each(logs, lambda item: read_flat(item, ids_required=False))
+    return read_each(logs, lambda item: read_flat(item))
 
 
 def bulk_answer(batch: Batch) -> BulkCreated:

@@ -1,0 +1,139 @@
+"""The documents show what is there: commands run, snippets are accepted, names and links exist."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer
+from sqlalchemy.engine import make_url
+
+from spanstats.cli import app
+from spanstats.dialects.parea_filters import read_filter
+from spanstats.dialects.respan_filters import read_filters
+from spanstats.filters.bind import bind
+from spanstats.filters.trace_fields import ROOTS, TRACES
+from spanstats.settings import PREFIX, Settings
+from spanstats.store import cluster
+from tests.conftest import fresh_database
+
+from .documentation import ROOT
+from .filter_documentation import FILE, document
+from .test_cli import Start, environment, start
+
+__all__ = ["environment", "start"]
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def named(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+def test_the_filters_are_those_of_the_program() -> None:
+    assert FILE.read_text() == document()
+
+
+@pytest.mark.parametrize("snippet", blocks(FILE.read_text(), "json"))
+def test_every_filter_that_is_shown_can_be_read(snippet: str) -> None:
+    body = json.loads(snippet)
+    tree = read_filter(body) if "filter_field" in body else read_filters(body)
+    assert tree is not None
+    bind(tree, ROOTS if "filter_field" in body else TRACES)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=named)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if not target.startswith(("http://", "https://")):
+            file, _, heading = target.partition("#")
+            there = path.parent / file if file else path
+            assert there.exists(), target
+            if heading:
+                headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+                assert heading in {h.lower().replace(" ", "-") for h in headings}, target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=named)
+def test_every_setting_and_command_that_is_named_exists(path: Path) -> None:
+    text = path.read_text()
+    settings = {PREFIX + name.upper() for name in Settings.model_fields}
+    others = {"SPANSTATS_TEST_DATABASE_URL", "SPANSTATS_URL"}
+    assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", text)) <= settings | others
+    commands = known_commands()
+    for words in re.findall(r"(?:`|^)spanstats ([a-z][a-z ]*[a-z])", text, re.MULTILINE):
+        assert any(words == c or words.startswith(c + " ") or c.startswith(words) for c in commands), words
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE)) <= targets
+
+
+def known_commands() -> set[str]:
+    """`serve`, `keys create` and so on."""
+    root: Any = typer.main.get_command(app)
+    found = set()
+    for name, command in root.commands.items():
+        found |= {f"{name} {inner}" for inner in getattr(command, "commands", {})} or {name}
+    return found
+
+
+def test_every_metric_that_is_documented_is_exposed_and_the_reverse(start: Start) -> None:
+    service = start(SPANSTATS_WORKERS="2", SPANSTATS_API_KEY="k")
+    service.wait_for("/readyz", 200)
+    for _ in range(30):
+        assert service.status("/healthz") == 200
+    assert service.status("/api/parea/v1/experiment/e/stats", "wrong") == 401
+    text = httpx.get(f"http://127.0.0.1:{service.port}/metrics").text
+    # Of all workers together, whichever of them answers.
+    [counted] = re.findall(r'spanstats_http_requests_total\{method="GET",route="/healthz",status="200"\} (\S+)', text)
+    assert float(counted) == 30
+    families = set(re.findall(r"^# TYPE (spanstats_\S+) ", text, re.MULTILINE))
+    documented = set(re.findall(r"`(spanstats_[a-z_]+)`", OPERATIONS))
+    assert documented == families
+    assert service.stop() == 0
+
+
+def test_the_commands_of_the_operations_document_work_in_their_order(
+    start: Start, environment: dict[str, str], server_url: str, template: str, tmp_path: Path
+) -> None:
+    with fresh_database(server_url, template) as own, fresh_database(server_url) as restored:
+        service = start(SPANSTATS_DATABASE_URL=own, SPANSTATS_API_KEY="k")
+        service.wait_for("/readyz", 200)
+        url = f"http://127.0.0.1:{service.port}"
+        log = {"trace_id": "t1", "root_trace_id": "t1", "experiment_uuid": "e1", "trace_name": "n", "cost": 1}
+        for trace in ("t1", "t2"):
+            body = {**log, "trace_id": trace, "root_trace_id": trace}
+            assert httpx.post(f"{url}/api/parea/v1/trace_log", json=body, headers={"x-api-key": "k"}).is_success
+        variables = {
+            "SPANSTATS_DATABASE_URL": own,
+            "DATABASE": for_libpq(own),
+            "RESTORED": for_libpq(restored),
+            "URL": url,
+            "KEY": "k",
+            "EXPERIMENT": "e1",
+            "TRACE": "t2",
+            "PATH": f"{Path(sys.executable).parent}:{cluster.BINARIES}:{os.environ['PATH']}",
+        }
+        script = "\n".join(["set -eu", *blocks(OPERATIONS, "sh")])
+        done = subprocess.run(
+            ["/bin/sh", "-c", script], env=environment | variables, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        for told in ("sps_", "The rollups equal", "2 traces were imported", "0 traces were erased", "t2 is erased"):
+            assert told in done.stdout
+        answer = httpx.get(f"{url}/api/parea/v1/experiment/e1/stats", headers={"x-api-key": "k"}).json()
+        assert [trace["trace_id"] for trace in answer["parent_trace_stats"]] == ["t1"]
+        assert service.stop() == 0
+
+
+def for_libpq(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
