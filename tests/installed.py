@@ -19,7 +19,10 @@ NAMED = "SPANSTATS_TEST_DATABASE_URL"
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/pgsql/bin")
 OLDEST = 15
 # These start servers of their own, which are always the embedded one.
-APART = ("tests/test_cli.py", "tests/store/test_embedded.py")
+APART = (
+    *("tests/test_cli.py", "tests/test_docs.py", "tests/store/test_embedded.py"),
+    *("tests/faults", "tests/api/test_described.py"),
+)
 
 
 def main() -> int:

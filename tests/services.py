@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,30 +66,42 @@ Start = Callable[..., Service]
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Variables of a process that keeps its data in the test's own directory."""
+    return environment_in(tmp_path)
+
+
+def environment_in(place: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SPANSTATS_")}
-    return clean | {"SPANSTATS_DATA_DIR": str(tmp_path / "data")}
+    return clean | {"SPANSTATS_DATA_DIR": str(place / "data")}
+
+
+@contextmanager
+def starting(place: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Starts services whose output goes below `place`, and stops those that are left."""
+    running: list[Service] = []
+
+    def begin(**variables: str) -> Service:
+        own = place / f"service{len(running)}"
+        own.mkdir()
+        port = free_port()
+        with (own / "out").open("wb") as out, (own / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [*SPANSTATS, "serve", "--port", str(port)], env=environment | variables, stdout=out, stderr=err
+            )
+        running.append(Service(process, port, own))
+        return running[-1]
+
+    try:
+        yield begin
+    finally:
+        for service in running:
+            if service.process.poll() is None:
+                service.stop()
 
 
 @pytest.fixture
 def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
-    """Starts services, and stops those that are left."""
-    running: list[Service] = []
-
-    def begin(**variables: str) -> Service:
-        place = tmp_path / f"service{len(running)}"
-        place.mkdir()
-        port = free_port()
-        with (place / "out").open("wb") as out, (place / "err").open("wb") as err:
-            process = subprocess.Popen(
-                [*SPANSTATS, "serve", "--port", str(port)], env=environment | variables, stdout=out, stderr=err
-            )
-        running.append(Service(process, port, place))
-        return running[-1]
-
-    yield begin
-    for service in running:
-        if service.process.poll() is None:
-            service.stop()
+    with starting(tmp_path, environment) as begin:
+        yield begin
 
 
 def free_port() -> int:

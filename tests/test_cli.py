@@ -182,3 +182,11 @@ def test_two_replicas_may_start_on_one_empty_database_at_once(start: Start, empt
 
 def test_a_scope_that_is_none_is_refused(environment: dict[str, str]) -> None:
     assert_one_line(run(environment, "keys", "create", "ci", "--scope", "write"), "--scope")
+
+
+def test_what_erases_for_good_asks_for_clear_words(environment: dict[str, str], database_url: str) -> None:
+    environment["SPANSTATS_DATABASE_URL"] = database_url
+    assert_one_line(run(environment, "tenants", "delete", "default"), "--yes")
+    assert_one_line(run(environment, "prune", "--older-than", "90"), "--older-than")
+    assert_one_line(run(environment, "export", "e", "--tenant", "nobody"), "no tenant nobody")
+    assert_one_line(run(environment, "import", "no-such-file"), "no-such-file")

@@ -57,3 +57,28 @@ def test_the_panels_of_the_dashboard_have_places_of_their_own() -> None:
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
     assert len(set(places)) == len(places)
     assert all(panel["title"] and panel["targets"] for panel in panels)
+
+
+def test_only_the_port_of_the_service_is_published_and_nothing_has_privileges() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    services = compose["services"]
+    assert [name for name, service in services.items() if "ports" in service] == ["spanstats"]
+    assert all(port.startswith("127.0.0.1:") for port in services["spanstats"]["ports"])
+    assert compose["networks"]["inside"]["internal"]
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert not service.get("privileged"), name
+    assert services["spanstats"]["read_only"]
+    assert services["migrate"]["read_only"]
+
+
+def test_the_image_is_not_root_and_keeps_its_data_in_a_volume() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    last = lines[max(i for i, line in enumerate(lines) if line.startswith("FROM ")) :]
+    [user] = [line.split()[1] for line in last if line.startswith("USER ")]
+    assert int(user) > 0
+    assert "VOLUME /var/lib/spanstats" in last
+    assert "STOPSIGNAL SIGTERM" in last
+    assert any(line.startswith("HEALTHCHECK") for line in last)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,26 @@ def test_the_commands_of_the_operations_document_work_in_their_order(
         answer = httpx.get(f"{url}/api/parea/v1/experiment/e1/stats", headers={"x-api-key": "k"}).json()
         assert [trace["trace_id"] for trace in answer["parent_trace_stats"]] == ["t1"]
         assert service.stop() == 0
+
+
+def test_a_cold_copy_of_the_embedded_database_is_a_backup(start: Start, environment: dict[str, str]) -> None:
+    first = start(SPANSTATS_API_KEY="k")
+    first.wait_for("/readyz", 200)
+    log = {"trace_id": "t1", "root_trace_id": "t1", "experiment_uuid": "e1", "trace_name": "n", "cost": 1}
+    path, headers = "/api/parea/v1/", {"x-api-key": "k"}
+    stored = httpx.post(f"http://127.0.0.1:{first.port}{path}trace_log", json=log, headers=headers)
+    assert stored.is_success
+    assert first.stop() == 0
+    data = Path(environment["SPANSTATS_DATA_DIR"])
+    backup = data.with_name("backup")
+    subprocess.run(["/bin/cp", "-a", data, backup], check=True)
+    shutil.rmtree(data)
+    backup.rename(data)
+    second = start(SPANSTATS_API_KEY="k")
+    second.wait_for("/readyz", 200)
+    answer = httpx.get(f"http://127.0.0.1:{second.port}{path}experiment/e1/stats", headers=headers).json()
+    assert [trace["cost"] for trace in answer["parent_trace_stats"]] == [1]
+    assert second.stop() == 0
 
 
 def for_libpq(url: str) -> str:

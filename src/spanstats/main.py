@@ -189,6 +189,7 @@ async def _retention(engine: AsyncEngine, settings: Settings) -> None:
 def _limits(settings: Settings) -> Limits:
     return Limits(
         body_bytes=settings.max_body_bytes,
+        body_wait_s=settings.body_wait_s,
         spans=settings.max_spans_per_request,
         bulk_spans=settings.max_bulk_spans,
         json_depth=settings.max_json_depth,

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: Count = Field(20 * MEBIBYTE, description="Largest body, compressed and decompressed (413).")
+    body_wait_s: Seconds = Field(30, description="Seconds that each part of a body may be in coming, then 408.")
     max_spans_per_request: Count = Field(10_000, description="Most spans in one request (413).")
     max_bulk_spans: Count = Field(500, description="Most spans in one bulk request of Respan's API (400).")
     max_spans_per_trace: Count = Field(100_000, description="Most spans of one trace (400, Parea 422).")

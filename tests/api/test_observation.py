@@ -7,6 +7,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from spanstats.store import schema
 from tests.api.conftest import MakeClient
 
 pytestmark = pytest.mark.anyio
@@ -117,3 +118,19 @@ async def test_there_is_no_access_log_unless_it_is_asked_for(
     caplog.set_level(logging.INFO, "spanstats.access")
     await client.get("/healthz")
     assert [r for r in caplog.records if r.name == "spanstats.access"] == []
+
+
+async def test_a_fault_names_its_request_and_tells_nothing_else(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> bool:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(schema, "is_current", broken)
+    labels = {"route": "/readyz", "status": "500"}
+    before = await sample(client, "spanstats_http_requests_total", **labels)
+    answer = await client.get("/readyz", headers={"x-request-id": "r1"})
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] == "r1"
+    assert "secret" not in answer.text
+    assert await sample(client, "spanstats_http_requests_total", **labels) == before + 1

@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import asyncpg
 import httpx
+import pytest
+from sqlalchemy.engine import make_url
 
-from tests.conftest import run_sql
-from tests.services import Service, Start, free_port, run
+from tests.conftest import fresh_database, run_sql
+from tests.services import Service, Start, environment_in, free_port, run, starting
 
 from .leaks import KEY, PASSWORD, assert_nothing_leaked
 from .proxy import Proxy, proxy_to
@@ -75,16 +78,28 @@ def assert_up(service: Service) -> None:
     assert service.process.poll() is None
 
 
-@contextmanager
-def through_proxy(start: Start, database_url: str, **variables: str) -> Iterator[tuple[Service, Proxy]]:
-    with proxy_to(database_url) as proxy:
-        service = start(SPANSTATS_DATABASE_URL=proxy.url, **(QUICK | variables))
-        service.wait_for("/readyz", 200)
+class World(NamedTuple):
+    """A service that reaches its database through a proxy alone."""
+
+    service: Service
+    proxy: Proxy
+    database_url: str
+
+
+@pytest.fixture(scope="module")
+def world(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One service for all faults: each must leave it as good as it was."""
+    place = tmp_path_factory.mktemp("away")
+    with (
+        fresh_database(server_url, template) as url,
+        proxy_to(url) as proxy,
+        starting(place, environment_in(place)) as start,
+    ):
+        service = start(SPANSTATS_DATABASE_URL=proxy.url, **QUICK)
         assert_up(service)
-        try:
-            yield service, proxy
-        finally:
-            assert service.stop() == 0
+        yield World(service, proxy, url)
+        assert service.stop() == 0
+        assert_nothing_leaked(service.err)
 
 
 def test_a_start_without_a_database_ends_in_time_with_one_line(environment: dict[str, str]) -> None:
@@ -111,66 +126,57 @@ def test_a_start_waits_for_a_database_that_comes_late(start: Start, database_url
         assert service.stop() == 0
 
 
-def test_refused_dropped_and_silent_connections_are_outages_that_end(start: Start, database_url: str) -> None:
-    with through_proxy(start, database_url) as (service, proxy):
-        proxy.drop()
-        assert_up(service)
-        proxy.refuse()
-        assert_down(service)
-        proxy.accept()
-        assert_up(service)
-        proxy.stall()
-        assert_down(service)
-        proxy.flow()
-        assert_up(service)
+def test_refused_dropped_and_silent_connections_are_outages_that_end(world: World) -> None:
+    world.proxy.drop()
+    assert_up(world.service)
+    world.proxy.refuse()
+    assert_down(world.service)
+    world.proxy.accept()
+    assert_up(world.service)
+    world.proxy.stall()
+    assert_down(world.service)
+    world.proxy.flow()
+    assert_up(world.service)
 
 
-def test_a_connection_lost_in_the_midst_of_a_request_is_a_503(start: Start, database_url: str) -> None:
-    with through_proxy(start, database_url, SPANSTATS_WRITE_TIMEOUT_S="20") as (service, proxy):
-        with ThreadPoolExecutor(1) as pool:
-            with _locked(database_url):
-                posted = pool.submit(ask_all, service, WRITES)
-                _wait_for_waiters(database_url)
-                proxy.drop()
-            answers = posted.result(30)
-        assert {answer.status_code for answer in answers} <= {200, 201, 503}, [a.text for a in answers]
-        assert 503 in {answer.status_code for answer in answers}
-        assert_up(service)
+def test_a_connection_lost_in_the_midst_of_a_request_is_a_503(world: World) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with _locked(world.database_url):
+            posted = pool.submit(ask_all, world.service, WRITES)
+            _wait_for_waiters(world.database_url)
+            world.proxy.drop()
+        answers = posted.result(30)
+    assert {answer.status_code for answer in answers} <= {200, 201, 503}, [a.text for a in answers]
+    assert 503 in {answer.status_code for answer in answers}
+    assert_up(world.service)
 
 
-def test_locks_that_are_held_too_long_are_a_503(start: Start, database_url: str) -> None:
-    with through_proxy(start, database_url) as (service, _):
-        with _locked(database_url):
-            writes = [request for request in WRITES if not request[1].endswith("/scores/")]
-            assert_down(service, writes)
-            assert service.status("/readyz") == 200
-        assert_up(service)
+def test_locks_that_are_held_too_long_are_a_503(world: World) -> None:
+    with _locked(world.database_url):
+        assert_down(world.service, [request for request in WRITES if not request[1].endswith("/scores/")])
+        assert world.service.status("/readyz") == 200
+    assert_up(world.service)
 
 
-def test_an_exhausted_pool_is_a_503(start: Start, database_url: str) -> None:
-    with through_proxy(start, database_url) as (service, _):
-        with _locked(database_url, "api_keys"):
-            # Every look-up of another key takes one of the four connections, and waits.
-            with ThreadPoolExecutor(16) as pool:
-                path = "/api/parea/v1/experiment/e/stats"
-                statuses = list(pool.map(lambda n: service.status(path, f"k{n}"), range(16)))
-            assert set(statuses) == {503}
-            assert service.status("/healthz") == 200
-        assert_up(service)
+def test_an_exhausted_pool_is_a_503(world: World) -> None:
+    with _locked(world.database_url, "api_keys"), ThreadPoolExecutor(16) as pool:
+        # Every look-up of another key takes one of the four connections, and waits.
+        path = "/api/parea/v1/experiment/e/stats"
+        statuses = list(pool.map(lambda n: world.service.status(path, f"k{n}"), range(16)))
+        assert set(statuses) == {503}
+        assert world.service.status("/healthz") == 200
+    assert_up(world.service)
 
 
-def test_a_read_only_database_is_a_503_for_writes_until_it_is_not(
-    start: Start, database_url: str, server_url: str
-) -> None:
-    name = database_url.split("/")[-1].split("?")[0]
-    with through_proxy(start, database_url) as (service, proxy):
-        run_sql(database_url, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-        proxy.drop()
-        assert_down(service, WRITES)
-        assert ask(service, ("GET", "/api/v2/experiments/e/logs/summary/", None)).status_code == 200
-        run_sql(server_url, f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-        proxy.drop()
-        assert_up(service)
+def test_a_read_only_database_is_a_503_for_writes_until_it_is_not(world: World, server_url: str) -> None:
+    name = make_url(world.database_url).database
+    run_sql(server_url, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    world.proxy.drop()
+    assert_down(world.service, WRITES)
+    assert ask(world.service, ("GET", "/api/v2/experiments/e/logs/summary/", None)).status_code == 200
+    run_sql(server_url, f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    world.proxy.drop()
+    assert_up(world.service)
 
 
 @contextmanager

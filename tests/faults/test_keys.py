@@ -1,14 +1,22 @@
 """Keys under harm: revoked ones stop everywhere in time, and other tenants' ids are as if they never were."""
 
+import asyncio
 import re
 import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.services import Service, Start, run
+from spanstats.catalog import keys
+from spanstats.store.session import create_engine
+from tests.services import Service, Start
 
 from .leaks import KEY, assert_nothing_leaked
+
+T = TypeVar("T")
 
 OURS = {"x-api-key": KEY}
 STATS = "/api/parea/v1/experiment/{}/stats"
@@ -20,11 +28,22 @@ SPAN = {
 }
 
 
-def test_a_revoked_key_stops_within_a_second_on_every_worker(start: Start, environment: dict[str, str]) -> None:
-    service = start(SPANSTATS_API_KEY=KEY, SPANSTATS_WORKERS="2")
+def on(database_url: str, work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
+    async def run() -> T:
+        engine = create_engine(database_url)
+        try:
+            return await work(engine)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(run())
+
+
+def test_a_revoked_key_stops_within_a_second_on_every_worker(start: Start, database_url: str) -> None:
+    service = start(SPANSTATS_DATABASE_URL=database_url, SPANSTATS_API_KEY=KEY, SPANSTATS_WORKERS="2")
     service.wait_for("/readyz", 200)
-    key = run(environment, "keys", "create", "ci").stdout.strip()
-    [number] = [x.split("\t")[0] for x in run(environment, "keys", "list").stdout.splitlines() if "\tci\t" in x]
+    key = on(database_url, lambda engine: keys.create(engine, "ci"))
+    [number] = [listed.id for listed in on(database_url, keys.list_keys) if listed.name == "ci"]
 
     def statuses(count: int) -> set[int]:
         # Each on a connection of its own, so that both workers are met.
@@ -32,16 +51,16 @@ def test_a_revoked_key_stops_within_a_second_on_every_worker(start: Start, envir
             return set(pool.map(lambda _: service.status(STATS.format("e"), key), range(count)))
 
     assert statuses(40) == {404}
-    assert run(environment, "keys", "revoke", number).returncode == 0
+    on(database_url, lambda engine: keys.revoke(engine, number))
     time.sleep(1.1)
     assert statuses(40) == {401}
-    _check_that_other_tenants_ids_never_were(service, environment)
+    _check_that_other_tenants_ids_never_were(service, database_url)
     _check_that_no_key_is_noted(service)
     assert service.stop() == 0
 
 
-def _check_that_other_tenants_ids_never_were(service: Service, environment: dict[str, str]) -> None:
-    theirs = {"x-api-key": run(environment, "keys", "create", "their", "--tenant", "their").stdout.strip()}
+def _check_that_other_tenants_ids_never_were(service: Service, database_url: str) -> None:
+    theirs = {"x-api-key": on(database_url, lambda engine: keys.create(engine, "their", "their"))}
     with httpx.Client(base_url=f"http://127.0.0.1:{service.port}") as client:
         assert client.post("/api/v1/traces/ingest", json=[SPAN], headers=OURS).status_code == 200
         score = {"evaluator_slug": "q", "numerical_value": 1}

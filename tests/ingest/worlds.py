@@ -22,12 +22,14 @@ def price_of_known_models(span: Span) -> int | None:
     return 1_000 * span.prompt_tokens if span.model == "priced" and span.prompt_tokens is not None else None
 
 
-TOOLS = Tools(price_of_known_models, lambda trace: trace.trace_id, Evaluators())
+def new_tools() -> Tools:
+    """What a writer needs; it remembers evaluators, so each database needs its own."""
+    return Tools(price_of_known_models, lambda trace: trace.trace_id, Evaluators())
 
 
 @asynccontextmanager
 async def committer(engine: AsyncEngine, limits: QueueLimits | None = None) -> AsyncIterator[Committer]:
-    made = Committer(engine, Timeouts(), TOOLS, limits)
+    made = Committer(engine, Timeouts(), new_tools(), limits)
     made.start()
     try:
         yield made

@@ -1,5 +1,6 @@
 """A request's body, read and decompressed within a limit that is counted before any work is done on it."""
 
+import asyncio
 import zlib
 from collections.abc import Iterator
 
@@ -16,31 +17,37 @@ _UNCOMPRESSED = frozenset({"", "identity"})
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, decompressed.
+async def read_body(request: Request, limit: int, wait_s: float | None = None) -> bytes:
+    """The whole body, decompressed; each part of it may be `wait_s` seconds in coming.
 
     Raises `TooLarge` where it is longer than the limit in bytes, sent or decompressed; `HTTPException` 415 for an
-    encoding other than gzip and deflate; `InvalidInput` where it does not decompress.
+    encoding other than gzip and deflate, 408 where the body does not come; `InvalidInput` where it does not decompress.
     """
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in _UNCOMPRESSED | _ENCODINGS:
         raise HTTPException(415, "Content-Encoding must be gzip or deflate", {"Accept-Encoding": "gzip, deflate"})
-    sent = await _read(request, limit)
+    try:
+        sent = await _read(request, limit, wait_s)
+    except TimeoutError:
+        raise HTTPException(408, "The rest of the body did not come in time", {"Connection": "close"}) from None
     if encoding in _UNCOMPRESSED or not sent:
         return sent
     return _decompress(sent, _GZIP if encoding.endswith("gzip") else _ZLIB if _has_zlib_header(sent) else _BARE, limit)
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def _read(request: Request, limit: int, wait_s: float | None) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
         raise _too_large(limit)
     chunks, length = [], 0
-    async for chunk in request.stream():
-        length += len(chunk)
-        if length > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    async with asyncio.timeout(wait_s) as patience:
+        async for chunk in request.stream():
+            length += len(chunk)
+            if length > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+            if wait_s is not None:
+                patience.reschedule(asyncio.get_running_loop().time() + wait_s)
     return b"".join(chunks)
 
 

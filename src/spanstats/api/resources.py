@@ -22,6 +22,8 @@ class Limits:
     Respan's bulk requests, levels of JSON, scores of a span, entries of a page, filters."""
 
     body_bytes: int = 20 * MEBIBYTE
+    body_wait_s: float = 30
+    """Seconds that each part of a body may be in coming."""
     spans: int = 10_000
     bulk_spans: int = 500
     json_depth: int = 64

@@ -56,7 +56,7 @@ class KeyedRoute(TolerantRoute):
             tools.rates.take(caller.tenant_id)
             request.state.caller = caller
             with within("body"):
-                body = await read_body(request, tools.limits.body_bytes)
+                body = await read_body(request, tools.limits.body_bytes, tools.limits.body_wait_s)
                 request._body = body
                 _check_depth(request, body, tools.limits.json_depth)
                 if decodes and body.strip():

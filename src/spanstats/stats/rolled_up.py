@@ -1,5 +1,8 @@
 """Reading the rollups: one statement, whatever is marked, whatever the window."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..domain.values import MAX_TIME_US
 from ..store.session import Driver
 from .measures import SCORE_AGGREGATES
@@ -85,9 +88,14 @@ def bounds(window: Window) -> tuple[int, int, int, int]:
 
 async def rolled_up(driver: Driver, experiment_key: int, window: Window) -> Sums:
     """The sums and scores of the experiment's traces in the window."""
-    row = dict(await driver.fetchrow(STATEMENT, experiment_key, *bounds(window)))
-    scores = {name: _score(values) for name, values in sorted((row.pop("scores") or {}).items())}
-    return {name: None if value is None else int(value) for name, value in row.items()}, scores
+    return read_sums(await driver.fetchrow(STATEMENT, experiment_key, *bounds(window)))
+
+
+def read_sums(row: Mapping[str, Any]) -> Sums:
+    """A row of aggregates with, under `scores`, those of the scores as kept in rollups."""
+    values = dict(row)
+    scores = {name: _score(score) for name, score in sorted((values.pop("scores", None) or {}).items())}
+    return {name: None if value is None else int(value) for name, value in values.items()}, scores
 
 
 def _score(values: list[int | None]) -> ScoreSums:

@@ -6,13 +6,15 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import traces
-from .measures import AGGREGATES, SCORE_AGGREGATES
-from .rolled_up import rolled_up
+from .measures import AGGREGATES, MEASURES, SCORE_AGGREGATES
+from .rolled_up import read_sums, rolled_up
+from .rollups import SCORES_KEPT
 from .sums import ScoreSums, Sums, Window
 
 
@@ -59,16 +61,23 @@ async def summarize(
         if condition is None:
             sums, scores = await rolled_up(tx.driver, experiment_key, window)
         else:
-            sums, scores = await directly(tx, experiment_key, window, condition)
+            scored = await tx.driver.fetchval(_ANY_EVALUATOR, tenant_id)
+            sums, scores = await directly(tx, experiment_key, window, condition, scored=scored)
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
-async def directly(tx: Transaction, experiment_key: int, window: Window, condition: ColumnElement[bool] | None) -> Sums:
-    """The sums and scores from the traces themselves."""
+async def directly(
+    tx: Transaction,
+    experiment_key: int,
+    window: Window,
+    condition: ColumnElement[bool] | None,
+    *,
+    scored: bool = True,
+) -> Sums:
+    """The sums from the traces themselves, and their scores unless it is known that there are none."""
     where = _where(experiment_key, window, condition)
-    row = (await tx.connection.execute(sums_statement(where))).one()
-    sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}
-    return sums, await _scores(tx, where)
+    statement = scored_statement(where) if scored else sums_statement(where)
+    return read_sums((await tx.connection.execute(statement)).one()._mapping)
 
 
 def _where(experiment_key: int, window: Window, condition: ColumnElement[bool] | None) -> list[ColumnElement[bool]]:
@@ -88,27 +97,24 @@ def sums_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
     return select(*columns).select_from(traces).where(*where)
 
 
-async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str, ScoreSums]:
-    found = (await tx.connection.execute(scores_statement(where))).all()
-    return {r.name: _score_sums(r._mapping) for r in found}
-
-
-def scores_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
-    """The aggregates of the scores of these traces, by evaluator key."""
+def scored_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
+    """The aggregates of these traces and of their scores, in one scan: the covering index has no scores."""
     t = traces.c
-    arrays = {"name": t.score_keys, "v": t.score_values, "kind": t.score_kinds}
+    read = {c: t[c] for c in ("status", *(m.column for m in MEASURES), "score_keys", "score_values", "score_kinds")}
+    matching = select(*read.values()).where(*where).cte("matching")
+    sums = select(*(literal_column(a.sql).label(a.name) for a in AGGREGATES)).select_from(matching).subquery("sums")
+    m = matching.c
     # In step, as in `each_score`.
-    unnested = select(*(func.unnest(array).label(name) for name, array in arrays.items()))
-    each = unnested.where(*where, t.score_keys.is_not(None)).subquery()
-    flat = select(each.c.name, each.c.v, func.coalesce(each.c.kind, 0).label("k")).subquery()
-    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
-    return select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
+    arrays = {"name": m.score_keys, "v": m.score_values, "kind": m.score_kinds}
+    each = select(*(func.unnest(array).label(name) for name, array in arrays.items())).subquery("each_score")
+    flat = select(each.c.name, each.c.v, func.coalesce(each.c.kind, 0).label("k")).subquery("flat")
+    by_score: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
+    by_name = select(flat.c.name, *by_score).group_by(flat.c.name).subquery("by_name")
+    kept = select(literal_column(SCORES_KEPT)).select_from(by_name).scalar_subquery()
+    return select(sums, type_coerce(kept, JSONB).label("scores"))
 
 
-def _score_sums(row: Mapping[Any, Any]) -> ScoreSums:
-    return ScoreSums(**{a.name: int(row[a.name]) for a in SCORE_AGGREGATES if row[a.name] is not None})
-
-
+_ANY_EVALUATOR = "SELECT EXISTS (SELECT FROM evaluators WHERE tenant_id = $1)"
 _EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"
 
 

@@ -1,0 +1,59 @@
+"""Filtered summaries, against the spans that were posted."""
+
+import random
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.stats.summary import directly, summarize
+from spanstats.stats.sums import Window
+from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.tables import traces
+from tests.ingest.worlds import START, TENANT, committer, stored_traces
+
+from .test_rollups import EXPERIMENTS, random_span
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_sums_are_the_same_with_scores_and_without(engine: AsyncEngine) -> None:
+    rng = random.Random(11)
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [random_span(rng) for _ in range(400)])
+    rows = (await stored_traces(engine)).values()
+    window = Window(START + 3_600_000_000, START + 90_000_000_000)
+    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        for key in range(1, len(EXPERIMENTS) + 1):
+            condition = traces.c.status == "error"
+            scored = await directly(tx, key, window, condition)
+            plain = await directly(tx, key, window, condition, scored=False)
+            matching = [
+                r
+                for r in rows
+                if r["experiment_key"] == key
+                and r["status"] == "error"
+                and window.start_us <= r["start_time"] < window.end_us
+            ]
+            assert scored[0] == plain[0]
+            assert plain[1] == {}
+            assert scored[0]["n"] == len(matching) > 0
+            assert (scored[0]["cost_pd"] or 0) == sum(r["cost_pd"] or 0 for r in matching)
+            accuracy = [v for r in matching for k, v in scores_of(r) if k == "accuracy" and v is not None]
+            assert (scored[1]["accuracy"].n, scored[1]["accuracy"].total) == (len(accuracy), sum(accuracy))
+            assert scored[1]["accuracy"].squares == sum(v * v for v in accuracy)
+
+
+def scores_of(row: dict) -> list[tuple[str, int | None]]:
+    return list(zip(row["score_keys"] or [], row["score_values"] or [], strict=True))
+
+
+async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
+    summary = await summarize(engine, Timeouts(), TENANT, 1, Window(), traces.c.status == "no such status")
+    assert (summary.total("n"), summary.total("cost_pd"), summary.mean("latency_us"), summary.scores) == (
+        0,
+        0,
+        None,
+        {},
+    )
