@@ -13,7 +13,7 @@ from checks import Checks
 from expected import Expected, compare, stats, summary
 from fake_openai import serving, tokens
 from parea import Experiment, Parea, trace
-from parea.schemas import EvaluationResult, Log
+from parea.schemas import EvaluatedLog, EvaluationResult, ListExperimentUUIDsFilters, Log
 
 # The SDK counts the tokens of streams itself, with tables that tiktoken would download. Here a token is a byte.
 for name in ("cl100k_base", "o200k_base"):
@@ -31,6 +31,7 @@ ROWS = [
     {"question": "who wrote it", "target": "someone else"},
     {"question": STREAMED, "target": "TELL ME A STORY"},
     {"question": FAILED, "target": "never"},
+    *({"question": f"what is word {n}", "target": f"WHAT IS WORD {n}"} for n in range(16)),
 ]
 
 
@@ -44,6 +45,10 @@ def main() -> None:
     )
     for score, values in expected.scores.items():
         checks.near(f"sdk: avg_scores {score}", run.avg_scores[score], Decimal(sum(values)) / len(values), 1e-9)
+    share = Decimal(sum(expected.scores["exact"])) / expected.traces
+    (listed,) = Parea().list_experiments(ListExperimentUUIDsFilters(experiment_uuids=[run.experiment_uuid]))
+    (pinned,) = (stat.value for stat in listed.pinned_stats if stat.var1 == "share_exact")
+    checks.near("experiments: what the evaluation of all rows gave", pinned, share, 1e-9)
     compare(checks, run.experiment_uuid, expected)
     compare_roots(checks, run.experiment_uuid)
     checks.equal("summary: traces that know a first token", summary(run.experiment_uuid)["ttft_count"], TRIALS)
@@ -85,8 +90,18 @@ def run_experiment(client: openai.OpenAI) -> Experiment:
             raise ValueError("as planned")
         return text
 
+    def share_exact(logs: list[EvaluatedLog]) -> float:
+        return sum(score.score for log in logs for score in log.scores if score.name == "exact") / len(logs)
+
     experiment = Experiment(
-        experiment_name="clients", p=parea, data=ROWS, func=answer, n_trials=TRIALS, n_workers=4, stop_on_error=False
+        experiment_name="clients",
+        p=parea,
+        data=ROWS,
+        func=answer,
+        n_trials=TRIALS,
+        n_workers=4,
+        stop_on_error=False,
+        dataset_level_evals=[share_exact],
     )
     experiment.run(run_name=f"run-{uuid.uuid4()}")
     return experiment
