@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import SecretStr
 
+from spanstats.cli import app
 from spanstats.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -27,3 +29,12 @@ def _shown(default: Any) -> str:
 def snippet(path: Path) -> str:
     """A client's snippet as the README shows it: without the list of its packages."""
     return path.read_text().split("# ///\n")[-1].strip()
+
+
+def known_commands() -> set[str]:
+    """`serve`, `keys create` and so on."""
+    root: Any = typer.main.get_command(app)
+    found = set()
+    for name, command in root.commands.items():
+        found |= {f"{name} {inner}" for inner in getattr(command, "commands", {})} or {name}
+    return found

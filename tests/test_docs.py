@@ -7,14 +7,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import typer
 from sqlalchemy.engine import make_url
 
-from spanstats.cli import app
 from spanstats.dialects.parea_filters import read_filter
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
@@ -23,7 +20,7 @@ from spanstats.settings import PREFIX, Settings
 from spanstats.store import cluster
 from tests.conftest import fresh_database
 
-from .documentation import ROOT
+from .documentation import ROOT, known_commands
 from .filter_documentation import FILE, document
 from .test_cli import Start, environment, start
 
@@ -76,15 +73,6 @@ def test_every_setting_and_command_that_is_named_exists(path: Path) -> None:
         assert any(words == c or words.startswith(c + " ") or c.startswith(words) for c in commands), words
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE)) <= targets
-
-
-def known_commands() -> set[str]:
-    """`serve`, `keys create` and so on."""
-    root: Any = typer.main.get_command(app)
-    found = set()
-    for name, command in root.commands.items():
-        found |= {f"{name} {inner}" for inner in getattr(command, "commands", {})} or {name}
-    return found
 
 
 def test_every_metric_that_is_documented_is_exposed_and_the_reverse(start: Start) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import cast
@@ -60,6 +60,8 @@ _ROUTERS = (
 _LATE_S = 2
 # Background work has no bound of its own; this one ends the wait for a server that will never answer.
 _BACKGROUND_S = 600
+# Rollups and erasure with a connection each, retention with two: a busy pool holds none of them up.
+_TASKS = 4
 
 _GZIP_FROM_BYTES = 1024
 _GZIP_LEVEL = 5
@@ -104,7 +106,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
         patience_s = max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
-        engine, background = _engine(settings, patience_s), _engine(settings, _BACKGROUND_S)
+        engine, background = _engine(settings, settings.pool_size, patience_s), _engine(settings, _TASKS, _BACKGROUND_S)
         try:
             if not await schema.is_current(engine, timeouts):
                 raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
@@ -125,12 +127,12 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
     return lifespan
 
 
-def _engine(settings: Settings, answer_timeout_s: float) -> AsyncEngine:
+def _engine(settings: Settings, pool_size: int, answer_timeout_s: float) -> AsyncEngine:
     if settings.database_url is None:
         raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
     return create_engine(
         settings.database_url.get_secret_value(),
-        settings.pool_size,
+        pool_size,
         settings.connect_timeout_s,
         settings.pool_timeout_s,
         answer_timeout_s,
@@ -159,18 +161,6 @@ async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-@asynccontextmanager
-async def _background(engine: AsyncEngine, timeouts: Timeouts) -> AsyncIterator[None]:
-    """Keeps the rollups warm while the application runs."""
-    task = asyncio.create_task(keep_warm(engine, timeouts))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _tell_pool(engine: AsyncEngine, every_s: float = 1.0) -> None:

@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     metrics: bool = Field(True, description="Whether `/metrics` answers, to anyone; it holds no tenant's data.")
     grace_period_s: Seconds = Field(30, description="Seconds that requests have to finish after a stop signal.")
 
-    pool_size: int = Field(10, ge=2, le=1000, description="Database connections of each worker.")
+    pool_size: int = Field(
+        10, ge=2, le=1000, description="Database connections of each worker, and 4 more for background work."
+    )
     pool_timeout_s: Seconds = Field(5, description="Seconds a request waits for a free connection, then 503.")
     connect_timeout_s: Seconds = Field(5, description="Seconds to connect to the database.")
     database_wait_s: Seconds = Field(
