@@ -88,7 +88,8 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 def fresh_database(server_url: str, template: str = "template0", options: str = "ENCODING 'UTF8'") -> Iterator[str]:
     """A new database, dropped at the end; yields its address."""
     name = f"spanstats_test_{os.getpid()}_{next(_numbers)}"
-    run_sql(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}" {options}')
+    # Copying files is five times faster than logging every page, and nothing here outlives a crash.
+    run_sql(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY {options}')
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
