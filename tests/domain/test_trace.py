@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstats.domain.merge import settle
@@ -103,6 +103,20 @@ def as_dict(trace: Trace) -> dict[str, Any]:
     return {f: getattr(trace, f) for f in Trace.__struct_fields__ if f != "trace_id"}
 
 
+def test_what_the_root_says_goes_before_what_earlier_spans_say() -> None:
+    child = Span(trace_id="t", span_id="c", parent_id="t", start_us=1, end_us=9, experiment_key=2, metadata={"k": "c"})
+    late = Span(trace_id="t", span_id="d", parent_id="t", start_us=3, end_us=4, experiment_key=3, labels={"l": "d"})
+    root = Span(trace_id="t", span_id="t", start_us=5, end_us=7, experiment_key=1, metadata={"k": "r"}, name="main")
+    settled = [settle(span, lambda _: None) for span in (child, late, root)]
+    trace = finish("t", fold(settled))
+    assert (trace.experiment_key, trace.metadata, trace.labels, trace.start_us) == (1, {"k": "r"}, {"l": "d"}, 5)
+    without_root = finish("t", fold(settled[:2]))
+    assert (without_root.experiment_key, without_root.metadata, without_root.start_us) == (2, {"k": "c"}, 1)
+    root.experiment_key = None
+    assert finish("t", fold(settled)).experiment_key == 2
+
+
+@settings(max_examples=500)
 @given(traces())
 def test_every_number_of_a_trace_is_what_it_is_defined_to_be(spans: list[Span]) -> None:
     assert as_dict(finish("t", fold(spans))) == defined(spans)
