@@ -1,10 +1,11 @@
-"""How migrations reach the database: one transaction, one process at a time.
+"""How migrations reach the database: one process at a time, a transaction for each migration.
 
 The address comes from the program (`spanstats.store.schema`), else from SPANSTATS_DATABASE_URL.
 """
 
 import asyncio
 import os
+import time
 from typing import Literal
 
 from alembic import context
@@ -14,8 +15,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from spanstats.store.tables import metadata
 
-# Two replicas may start at once: the second waits here for the first, then finds nothing to do.
-TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('spanstats migrations', 0))"
+# Two replicas may start at once: the second waits for the first, then finds nothing to do. It asks again and again
+# rather than waiting within a statement, whose snapshot would hold up an index that is built beside running work.
+TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats migrations', 0))")
+PATIENCE_S = 600
 
 
 def _address() -> str:
@@ -39,13 +42,25 @@ def _migrate(connection: Connection) -> None:
         compare_type=True,
         compare_server_default=True,
         render_item=_render,
+        transaction_per_migration=True,
     )
+    _take_turn(connection)
+    # A migration that waits for a table makes everybody behind it wait as well: give up early.
+    connection.execute(text("SET lock_timeout = '5s'"))
+    connection.commit()
     with context.begin_transaction():
-        connection.execute(text("SET LOCAL lock_timeout = '60s'"))
-        connection.execute(text(TAKE_TURNS))
-        # A migration that waits for a table makes everybody behind it wait as well: give up early.
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         context.run_migrations()
+
+
+def _take_turn(connection: Connection) -> None:
+    """Held until the connection ends."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not connection.scalar(TAKE_TURN):
+        connection.rollback()
+        if time.monotonic() > deadline:
+            raise CommandError("another process is still migrating this database: try again later")
+        time.sleep(0.2)
+    connection.commit()
 
 
 async def _run(address: str) -> None:

@@ -79,10 +79,10 @@ def starting(place: Path, environment: dict[str, str]) -> Iterator[Start]:
     """Starts services whose output goes below `place`, and stops those that are left."""
     running: list[Service] = []
 
-    def begin(**variables: str) -> Service:
+    def begin(port: int | None = None, **variables: str) -> Service:
         own = place / f"service{len(running)}"
         own.mkdir()
-        port = free_port()
+        port = port or free_port()
         with (own / "out").open("wb") as out, (own / "err").open("wb") as err:
             process = subprocess.Popen(
                 [*SPANSTATS, "serve", "--port", str(port)], env=environment | variables, stdout=out, stderr=err

@@ -38,6 +38,13 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
         ("DATABASE_URL", "postgresql://u:hunter2@h/d?sslrootcert=x", "sslrootcert"),
         ("API_KEY", "hunter2 with spaces", "printable"),
         ("ROOT_PATH", "spanstats", "begin with /"),
+        ("TRACING_ENDPOINT", "hunter2:4318", "not an address"),
+        ("TRACING_ENDPOINT", "grpc://hunter2:4317", "not an address"),
+        ("TRACING_ENDPOINT", "http://:4318/hunter2", "not an address"),
+        ("TRACING_ENDPOINT", "http://hunter2:port", "not an address"),
+        ("TRACING_ENDPOINT", "http://hunter2:4318/v1 traces", "not an address"),
+        ("TRACING_ENDPOINT", "http://u:hunter2@h:4318", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("TRACING_ENDPOINT", "http://h:4318/v1/traces?token=hunter2", "OTEL_EXPORTER_OTLP_HEADERS"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
@@ -50,6 +57,21 @@ def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
     assert line.startswith(f"SPANSTATS_{name}: ")
     assert "\n" not in line
     assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("http://collector:4318", "http://collector:4318/v1/traces"),
+        ("https://[::1]:4318/", "https://[::1]:4318/v1/traces"),
+        ("https://collector/otlp/v1/traces", "https://collector/otlp/v1/traces"),
+    ],
+)
+def test_an_address_of_a_collector_without_a_path_has_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch, given: str, taken: str
+) -> None:
+    monkeypatch.setenv("SPANSTATS_TRACING_ENDPOINT", given)
+    assert load().tracing_endpoint == taken
 
 
 def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Logs on standard error: one line of text, or one JSON object, for each event; control characters are escaped.
 
-Events of a request carry its id. Fields that an event has (`extra={"fields": ...}`) are members of its JSON object.
+Events of a request carry its id and, where it is traced, that of its trace. Fields that an event has
+(`extra={"fields": ...}`) are members of its JSON object.
 """
 
 import json
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .api.observation import REQUEST_ID
+from .tracing import REQUEST
 
 _MAX_FRAMES, _MAX_CAUSES = 12, 4
 _ESCAPED = {c: f"\\x{c:02x}" for c in (*range(32), 127, *range(128, 160), 0x2028, 0x2029)}
@@ -31,6 +33,8 @@ class _Text(logging.Formatter):
         line = f"{_time(record)} {record.levelname.lower()} {_message(record)}"
         if (request_id := REQUEST_ID.get()) is not None:
             line += f" request_id={request_id}"
+        if (trace_id := REQUEST.get().trace_id) is not None:
+            line += f" trace_id={trace_id}"
         return line if not record.exc_info else f"{line} {_fault(record)}"
 
 
@@ -44,6 +48,8 @@ class _Json(logging.Formatter):
         }
         if (request_id := REQUEST_ID.get()) is not None:
             event["request_id"] = request_id
+        if (trace_id := REQUEST.get().trace_id) is not None:
+            event["trace_id"] = trace_id
         event |= getattr(record, "fields", {})
         if record.exc_info:
             event["exception"] = _fault(record)

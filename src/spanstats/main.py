@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from typing import cast
 
@@ -35,6 +36,7 @@ from .api.resources import Limits, Resources, State
 from .catalog import keys
 from .catalog.erasure import erase_deleted
 from .catalog.retention import DAY_US, keep_pruned
+from .database import StartError
 from .dialects.parea.stats import stats_entry
 from .filters.bind import Limits as FilterLimits
 from .ingest.commits import Committer, QueueLimits
@@ -46,6 +48,7 @@ from .settings import Settings, load
 from .stats.maintenance import keep_warm
 from .store import schema
 from .store.session import Timeouts, create_engine
+from .tracing import Tracing
 
 # What is posted most is matched first.
 _ROUTERS = (
@@ -68,17 +71,19 @@ _GZIP_LEVEL = 5
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application; without settings those of the environment hold. Raises `SettingsError`.
+    """The application; without settings those of the environment hold. Raises `SettingsError`, `StartError`.
 
     Starting it raises `NotReady` or `Unavailable` where the database is not fit to serve.
     """
     settings = settings or load()
+    tracing = tracing_of(settings)
     app = FastAPI(
         title="spanstats",
         version=version("spanstats"),
         description="Statistics of LLM experiments, in the dialects of Parea and Respan.",
-        lifespan=_lifespan(settings),
+        lifespan=_lifespan(settings, tracing),
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # One description of a model, whether it is sent or answered.
         separate_input_output_schemas=False,
     )
@@ -90,6 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
         )
     app.add_middleware(Observation, access_log=settings.access_log)
+    for around in tracing.middleware:
+        app.add_middleware(around)
     failures.install(app)
     for router in _ROUTERS:
         # As they are: `include_router` would compile their paths anew, and match every request twice.
@@ -97,11 +104,26 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def tracing_of(settings: Settings) -> Tracing:
+    """What the settings say of tracing the service itself. Raises `StartError`."""
+    if settings.tracing_endpoint is None:
+        return Tracing()
+    try:
+        # By name: it needs packages that are not installed everywhere, and costs a quarter of a second.
+        tracing: Tracing = import_module(".otel", __package__).tracing_to(settings.tracing_endpoint)
+    except ModuleNotFoundError as error:
+        install = "pip install -r requirements-tracing.txt"
+        raise StartError(f"SPANSTATS_TRACING_ENDPOINT needs the extra spanstats[tracing]: {install}") from error
+    except (ValueError, RuntimeError) as error:
+        raise StartError(f"SPANSTATS_TRACING_ENDPOINT: look at the variables OTEL_*: {error}") from error
+    return tracing
+
+
 class NotReady(Exception):
     """The database cannot be served from; the text is one line that says why and what to do."""
 
 
-def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
@@ -111,7 +133,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             if not await schema.is_current(engine, timeouts):
                 raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
             async with (
-                _committer(engine, timeouts, settings) as committer,
+                _committer(engine, timeouts, settings, tracing) as committer,
                 _meanwhile(keep_warm(background, timeouts)),
                 _meanwhile(erase_deleted(background, timeouts)),
                 _meanwhile(_tell_pool(engine)),
@@ -123,6 +145,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         finally:
             await engine.dispose()
             await background.dispose()
+            await asyncio.to_thread(tracing.stop)
 
     return lifespan
 
@@ -136,15 +159,18 @@ def _engine(settings: Settings, pool_size: int, answer_timeout_s: float) -> Asyn
         settings.connect_timeout_s,
         settings.pool_timeout_s,
         answer_timeout_s,
+        settings.read_timeout_s,
     )
 
 
 @asynccontextmanager
-async def _committer(engine: AsyncEngine, timeouts: Timeouts, settings: Settings) -> AsyncIterator[Committer]:
+async def _committer(
+    engine: AsyncEngine, timeouts: Timeouts, settings: Settings, tracing: Tracing
+) -> AsyncIterator[Committer]:
     """Writes what is queued before it ends."""
     tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
     queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
-    committer = Committer(engine, timeouts, tools, queue)
+    committer = Committer(engine, timeouts, tools, queue, tracing)
     committer.start()
     try:
         yield committer

@@ -1,6 +1,7 @@
 """The parent of the service: it alone starts, watches and stops the embedded server, and runs the workers."""
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -22,7 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from . import database, logs
 from .catalog import keys
 from .database import StartError
-from .main import create_app
+from .main import create_app, tracing_of
 from .metrics import DIRECTORY
 from .settings import PREFIX, Settings, load
 from .store.cluster import EmbeddedServerError
@@ -35,12 +36,16 @@ logger = logging.getLogger(__name__)
 _WATCH_S = 0.5
 # Longer than clients and proxies keep an idle connection, so that theirs is the one that ends it.
 _KEEP_ALIVE_S = 75
+# Requests make little that only the collector can free: looking seldom, and never at what was imported, costs less.
+_COLLECT_EVERY = 20_000
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `StartError`, and `SystemExit` where a worker cannot start."""
     logs.configure(settings.log_level, settings.log_format)
     _exit_on_signals()
+    # What is wrong with it is told here, in one line, and not by every worker.
+    tracing_of(settings).stop()
     with _bound(settings.host, settings.port) as listener:
         server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
         if server is not None:
@@ -63,7 +68,10 @@ def application() -> FastAPI:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    return create_app(settings)
+    app = create_app(settings)
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY)
+    return app
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
         False, description="A line for every request: method, route, status, duration, tenant, request id."
     )
     metrics: bool = Field(True, description="Whether `/metrics` answers, to anyone; it holds no tenant's data.")
+    tracing_endpoint: str | None = Field(
+        None,
+        description="Collector that gets OpenTelemetry spans of the service's own work, over HTTP: "
+        "`http://collector:4318/v1/traces`. Needs `spanstats[tracing]`. Unset: nothing is traced.",
+    )
     grace_period_s: Seconds = Field(30, description="Seconds that requests have to finish after a stop signal.")
 
     pool_size: int = Field(
@@ -109,6 +115,11 @@ class Settings(BaseSettings):
             raise ValueError("must begin with /")
         return value.rstrip("/")
 
+    @field_validator("tracing_endpoint")
+    @classmethod
+    def _takes_spans(cls, value: str | None) -> str | None:
+        return None if value is None else _collector_url(value)
+
 
 def load(**given: Any) -> Settings:
     """The settings of this process's environment, `given` ones before them. Raises `SettingsError`."""
@@ -154,3 +165,17 @@ def _with_asyncpg_options(url: URL) -> URL:
     if unknown:
         raise ValueError(f"has options that are not supported: {', '.join(unknown)}")
     return url.set(query=options)
+
+
+def _collector_url(text: str) -> str:
+    """The address, with OTLP's usual path where it has none. Raises `ValueError`; its text holds no part of it."""
+    try:
+        url = urlsplit(text)
+        reachable = bool(url.hostname) and url.port != 0
+    except ValueError:
+        reachable = False
+    if not reachable or url.scheme not in ("http", "https") or not all("!" <= c <= "~" for c in text):
+        raise ValueError("is not an address like http://collector:4318/v1/traces")
+    if url.username is not None or url.query or url.fragment:
+        raise ValueError("must hold no user, ? or #: put credentials into OTEL_EXPORTER_OTLP_HEADERS")
+    return url._replace(path="/v1/traces").geturl() if url.path in ("", "/") else text

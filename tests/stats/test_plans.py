@@ -11,7 +11,7 @@ from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.trace_fields import TRACES
-from spanstats.ingest import reading
+from spanstats.ingest import reading, rows
 from spanstats.stats import rolled_up, traces
 from spanstats.stats.maintenance import drain_marks
 from spanstats.stats.summary import sums_statement
@@ -24,6 +24,7 @@ COVERED = ["status", "total_cost", "total_tokens", "duration", "total_prompt_tok
 VALUES = {"status": "error", "model": "m1"}
 
 _FILL = f"""
+INSERT INTO experiments (tenant_id, id) VALUES (1, 'e1');
 INSERT INTO traces (tenant_id, trace_id, experiment_key, start_time, end_time, latency_us, prompt_tokens,
     completion_tokens, total_tokens, cost_pd, n_spans, n_errors, n_llm_calls, has_root, many_models, status, model,
     name, root_span_id, metadata, score_keys, score_values, entry)
@@ -48,9 +49,9 @@ async def filled(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-async def nodes(driver: Driver, sql: str, *values: Any) -> list[dict[str, Any]]:
-    """All nodes of the plan as it ran."""
-    (row,) = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values)
+async def nodes(driver: Driver, sql: str, *values: Any, analyze: bool = True) -> list[dict[str, Any]]:
+    """All nodes of the plan, as it ran unless it is only planned."""
+    (row,) = await driver.fetch(f"EXPLAIN (ANALYZE {analyze}, FORMAT JSON) {sql}", *values)
     document = json.loads(row[0]) if isinstance(row[0], str) else row[0]
     pending, found = [document[0]["Plan"]], []
     while pending:
@@ -67,7 +68,7 @@ def rows_read(plan: list[dict[str, Any]], table: str) -> int:
 
 async def test_an_unfiltered_summary_reads_rollups_and_no_trace(filled: AsyncEngine) -> None:
     async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
-        plan = await nodes(tx.driver, rolled_up.STATEMENT, 1, *rolled_up.bounds(rolled_up.Window()))
+        plan = await nodes(tx.driver, rolled_up.STATEMENT, *rolled_up.bounds(rolled_up.Window()), 1)
     assert rows_read(plan, "traces") == 0
     assert 0 < rows_read(plan, "rollups") <= 10
     assert {n["Node Type"] for n in plan if n.get("Relation Name") == "rollups"} == {"Index Scan"}
@@ -85,7 +86,7 @@ async def test_a_summary_filtered_by_a_covered_field_reads_the_index_alone(fille
     (scan,) = [n for n in plan if n.get("Relation Name") == "traces"]
     assert (scan["Node Type"], scan["Index Name"], scan["Heap Fetches"]) == (
         "Index Only Scan",
-        "ix_traces_experiment",
+        "ix_traces_summed",
         0,
     )
 
@@ -93,16 +94,44 @@ async def test_a_summary_filtered_by_a_covered_field_reads_the_index_alone(fille
 async def test_a_page_of_stats_reads_its_own_rows_in_index_order(filled: AsyncEngine) -> None:
     async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
         await tx.driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        plan = await nodes(tx.driver, traces.PAGE_STATEMENT, 1, 1_778_000_000_000_000, "t77", 100)
+        plan = await nodes(tx.driver, traces.PAGE_STATEMENT, 1, "e1", 1_778_000_000_000_000, "t77", 100)
     (scan,) = [n for n in plan if n.get("Relation Name") == "traces"]
-    assert (scan["Node Type"], scan["Index Name"]) == ("Index Scan", "ix_traces_experiment")
+    assert (scan["Node Type"], scan["Index Name"]) == ("Index Scan", "ix_traces_summed")
     assert rows_read(plan, "traces") <= 110
 
 
 async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> None:
     keys = [1, 1], ["t7", "t8"]
-    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
-        loose = await nodes(tx.driver, reading.LOOSE_STATEMENT, [1, 1], ["s7", "s8"])
+    async with transaction(filled, Kind.INGEST, Timeouts()) as tx:
+        loose = await nodes(tx.driver, reading.FIND_STATEMENT, [1, 1], ["s7", "s8"], [1], ["e1"])
         locked = await nodes(tx.driver, reading.TRACES_STATEMENT, *keys)
     assert rows_read(loose, "spans") <= 2
     assert rows_read(locked, "traces") <= 2
+
+
+_WRITES = {
+    "find": (reading.FIND_STATEMENT, "int[], text[], int[], text[]", "'{1}', '{s}', '{1}', '{e}'"),
+    "lock": (rows.LOCK_OR_INSERT_TRACES, "json", "'[]'"),
+    "read": (reading.TRACES_STATEMENT, "int[], text[]", "'{1}', '{t}'"),
+    "put": (
+        rows.PUT_SPANS_AND_TRACES,
+        "json, int[], json, bigint[], timestamptz[]",
+        "'[]', '{}', '[]', '{}', '{}'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _WRITES)
+async def test_a_write_that_is_planned_on_empty_tables_stays_fast_when_they_are_full(
+    engine: AsyncEngine, name: str
+) -> None:
+    sql, types, values = _WRITES[name]
+    async with transaction(engine, Kind.INGEST, Timeouts()) as tx:
+        await tx.driver.execute(f"PREPARE planned ({types}) AS {sql}")
+        found = await nodes(tx.driver, f"EXECUTE planned({values})", analyze=False)
+    scans = {n["Relation Name"]: n for n in found if n["Node Type"].endswith("Scan") and "Relation Name" in n}
+    scans.pop("early_scores", None)
+    assert {n["Node Type"] for n in scans.values()} <= {"Index Scan", "Index Only Scan", "Tid Scan"}
+    by_key = [n.get("Index Cond", "") for n in scans.values() if n["Node Type"] != "Tid Scan"]
+    assert all("tenant_id = " in condition and condition.count(" = ") > 1 for condition in by_key), by_key
+    assert bool(scans) == (name != "lock")

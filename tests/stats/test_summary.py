@@ -25,8 +25,9 @@ async def test_sums_are_the_same_with_scores_and_without(engine: AsyncEngine) ->
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
         for key in range(1, len(EXPERIMENTS) + 1):
             condition = traces.c.status == "error"
-            scored = await directly(tx, key, window, condition)
-            plain = await directly(tx, key, window, condition, scored=False)
+            scored, *others = [await directly(tx, key, window, condition, places=n) for n in (2, 1, 3, 16)]
+            assert others == [scored] * 3
+            plain = await directly(tx, key, window, condition, places=0)
             matching = [
                 r
                 for r in rows
@@ -50,7 +51,7 @@ def scores_of(row: dict) -> list[tuple[str, int | None]]:
 async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
-    summary = await summarize(engine, Timeouts(), TENANT, 1, Window(), traces.c.status == "no such status")
+    summary = await summarize(engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), traces.c.status == "no such status")
     assert (summary.total("n"), summary.total("cost_pd"), summary.mean("latency_us"), summary.scores) == (
         0,
         0,

@@ -46,7 +46,7 @@ async def _read(request: Request, limit: int, wait_s: float | None) -> bytes:
             if length > limit:
                 raise _too_large(limit)
             chunks.append(chunk)
-            if wait_s is not None:
+            if wait_s is not None and str(length) != announced:
                 patience.reschedule(asyncio.get_running_loop().time() + wait_s)
     return b"".join(chunks)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from ..catalog import experiment_lists, experiments, projects
 from ..catalog.experiment_lists import Wanted
-from ..catalog.experiments import Experiment, NewRun
+from ..catalog.experiments import NewRun
 from ..dialects.parea.experiments import listed
 from ..dialects.parea.list_schema import ExperimentWithPinnedStats, ListExperimentsRequest
 from ..dialects.parea.schema import (
@@ -74,10 +74,9 @@ async def finish_experiment(
 ) -> Response:
     tools, ended = resources(request), ended or FinishedRequest()
     scores = [s.model_dump() for s in ended.dataset_level_stats or [] if s.score is not None]
-    experiment = await experiments.finish(
-        tools.engine, tools.timeouts, caller(request).tenant_id, experiment_uuid, ended.status, scores
-    )
-    return await _stats(tools, experiment)
+    tenant_id = caller(request).tenant_id
+    await experiments.finish(tools.engine, tools.timeouts, tenant_id, experiment_uuid, ended.status, scores)
+    return await _stats(tools, tenant_id, experiment_uuid)
 
 
 @read.get(
@@ -87,14 +86,12 @@ async def finish_experiment(
     responses=errors(401, 404, 503),
 )
 async def get_experiment_stats_api(request: Request, experiment_uuid: str) -> Response:
-    tools = resources(request)
-    experiment = await experiments.get(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_uuid)
-    return await _stats(tools, experiment)
+    return await _stats(resources(request), caller(request).tenant_id, experiment_uuid)
 
 
-async def _stats(tools: Resources, experiment: Experiment) -> Response:
+async def _stats(tools: Resources, tenant_id: int, experiment_id: str) -> Response:
     seconds = tools.limits.stream_s
-    pages = traces.entry_pages(tools.engine, tools.timeouts, experiment.key, seconds)
+    pages = traces.entry_pages(tools.engine, tools.timeouts, tenant_id, experiment_id, seconds)
     return await JsonStream.begin(traces.stats_document(pages, '{"parent_trace_stats":[', "]}"), seconds)
 
 

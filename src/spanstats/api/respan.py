@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from ..catalog import experiments
 from ..dialects.respan import flat
 from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
 from ..dialects.respan.summary import SummaryAnswer, summary_answer
@@ -105,5 +104,4 @@ async def filter_experiment_summary(
 async def _summary(request: Request, experiment_id: str, window: Window, sent: Any) -> SummaryAnswer:
     tools, tenant_id = resources(request), caller(request).tenant_id
     condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
-    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_id)
-    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment.key, window, condition))
+    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment_id, window, condition))

@@ -6,6 +6,7 @@ FastAPI decodes a declared body before it runs dependencies, so the key and the 
 
 import re
 from collections.abc import Callable, Coroutine, Sequence
+from inspect import signature
 from typing import Any
 
 from fastapi import Request, Response
@@ -34,7 +35,8 @@ class TolerantRoute(APIRoute):
         pattern = self.path_regex.pattern.removeprefix("^").removesuffix("$").removesuffix("/")
         if pattern.startswith("/api/"):
             pattern = "(?:/api)*" + pattern.removeprefix("/api")
-        self.path_regex = re.compile(f"^{pattern}/?$")
+        # An id may hold a line break: a dot means that too, and the end is the end.
+        self.path_regex = re.compile(rf"^{pattern}/?\Z", re.DOTALL)
 
 
 class KeyedRoute(TolerantRoute):
@@ -44,7 +46,7 @@ class KeyedRoute(TolerantRoute):
     permission: Permission
 
     def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
+        handle = self.endpoint if self._is_bare() else super().get_route_handler()
         decodes = self.body_field is not None
 
         async def checked(request: Request) -> Response:
@@ -64,6 +66,11 @@ class KeyedRoute(TolerantRoute):
             return await handle(request)
 
         return checked
+
+    def _is_bare(self) -> bool:
+        """Whether the endpoint takes the request as it is and makes the response itself: nothing is left to resolve."""
+        taken = signature(self.endpoint).parameters
+        return list(taken) == ["request"] and self.response_field is None
 
 
 def _check_depth(request: Request, body: bytes, limit: int) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..catalog import experiments, keys
+from ..catalog import keys
 from ..dialects import otlp
 from ..dialects.parea.logs import read_log
 from ..dialects.parea.stats import stats_entry
@@ -64,10 +64,9 @@ async def _load(engine: AsyncEngine, console: Console, tenant_id: int, name: str
 
 
 async def _show(engine: AsyncEngine, console: Console, tenant_id: int, name: str, experiment_id: str) -> None:
-    experiment = await experiments.get(engine, TIMEOUTS, tenant_id, experiment_id)
-    pages = [page async for page in entry_pages(engine, TIMEOUTS, experiment.key)]
+    pages = [page async for page in entry_pages(engine, TIMEOUTS, tenant_id, experiment_id)]
     entries = msgspec.json.decode(f"[{','.join(pages)}]", type=list[dict[str, Any]])
     report.show_traces(console, f"\n{name}: GET /api/parea/v1/experiment/{experiment_id}/stats", entries)
-    summary = await summarize(engine, TIMEOUTS, tenant_id, experiment.key, Window())
+    summary = await summarize(engine, TIMEOUTS, tenant_id, experiment_id, Window())
     title = f"\n{name}: POST /api/v2/experiments/{experiment_id}/logs/summary/"
     report.show_summary(console, title, summary_answer(summary))

@@ -9,10 +9,9 @@ from ..domain.span import Filled, Span
 from ..store.session import Driver
 from ..store.spans import StoredKey, TraceKey
 from . import reading
-from .batch import Batch, join_patches, lock_number, patched
+from .batch import Batch, LooseKey, Named, join_patches, patched
 from .changes import put_patches
 from .experiments import hold_named
-from .reading import LooseKey
 
 
 @dataclass(slots=True)
@@ -33,19 +32,33 @@ class Arrival:
     patch: dict[str, Any] | None
 
 
-async def find_loose(driver: Driver, batch: Batch) -> Loose:
-    """Serialise the writers of the batch's loose spans, find their homes, and store and join the batch's patches."""
-    ids = batch.loose_ids
-    if not ids:
-        return Loose()
-    await reading.serialise(driver, [lock_number(*key) for key in ids])
-    loose = Loose(*await reading.loose(driver, ids))
+async def find(driver: Driver, batch: Batch) -> tuple[Loose, set[int]]:
+    """Find the homes of the batch's loose spans, whose locks are held, and give the spans the keys of the experiments
+    that they name. Also the keys, held against deletion. The batch's patches are stored and joined.
+    """
+    ids, named = batch.loose_ids, batch.named
+    if not ids and not named:
+        return Loose(), set()
+    homes, patches, held = await reading.find(driver, ids, named)
+    keys = await hold_named(driver, named, held)
+    _give_keys(batch, keys)
+    loose = Loose(homes, patches)
+    await _join_patches(driver, batch, loose)
+    return loose, set(keys.values())
+
+
+def _give_keys(batch: Batch, keys: dict[Named, int]) -> None:
+    for key, span in batch.spans.items():
+        if span.experiment_id is not None:
+            span.experiment_key, span.experiment_id = keys[key[0], span.experiment_id], None
+
+
+async def _join_patches(driver: Driver, batch: Batch, loose: Loose) -> None:
     if batch.patches:
         joined = {k: join_patches(loose.patches.get(k, {}), fields) for k, fields in batch.patches.items()}
         loose.patches |= joined
         await put_patches(driver, {(t, "", s): fields for (t, s), fields in joined.items()})
         _touch_patched(batch, loose)
-    return loose
 
 
 def _touch_patched(batch: Batch, loose: Loose) -> None:
@@ -55,18 +68,6 @@ def _touch_patched(batch: Batch, loose: Loose) -> None:
         if home is not None:
             nothing = Span(trace_id=home, span_id=span_id, by_span_id=True, filled=Filled.TRACE)
             batch.spans.setdefault((tenant_id, "", span_id), nothing)
-
-
-async def name_experiments(driver: Driver, batch: Batch) -> set[int]:
-    """Give the spans the keys of the experiments that they name; the keys, held against deletion."""
-    named = {(key[0], s.experiment_id) for key, s in batch.spans.items() if s.experiment_id is not None}
-    if not named:
-        return set()
-    keys = await hold_named(driver, named)
-    for key, span in batch.spans.items():
-        if span.experiment_id is not None:
-            span.experiment_key, span.experiment_id = keys[key[0], span.experiment_id], None
-    return set(keys.values())
 
 
 def arrive(batch: Batch, loose: Loose, price: Price, now_us: int) -> list[Arrival]:

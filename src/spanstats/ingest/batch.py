@@ -11,6 +11,10 @@ import msgspec
 from ..domain.merge import merge, overlay
 from ..domain.span import Score, Span
 
+LooseKey = tuple[int, str]
+"""(tenant id, span id) of a span that is found by its span id alone."""
+Named = tuple[int, str]
+"""(tenant id, experiment id)"""
 SpanKey = tuple[int, str, str]
 """(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
 
@@ -65,9 +69,14 @@ class Batch:
     """(tenant id, log id) of scores that were posted, now or early."""
 
     @property
-    def loose_ids(self) -> list[tuple[int, str]]:
-        """(tenant, span id) of spans that are, or may be, found by their span id alone, and of patches; sorted."""
+    def loose_ids(self) -> list[LooseKey]:
+        """Those of spans that are, or may be, found by their span id alone, and of patches; sorted."""
         return sorted({(k[0], k[2]) for k, s in self.spans.items() if s.by_span_id} | self.patches.keys() | self.logs)
+
+    @property
+    def named(self) -> set[Named]:
+        """The experiments that spans name."""
+        return {(key[0], s.experiment_id) for key, s in self.spans.items() if s.experiment_id is not None}
 
 
 def collect(writes: Iterable[Write]) -> Batch:

@@ -37,11 +37,18 @@ async def put_patches(driver: Driver, patches: dict[StoredKey, dict[str, Any]]) 
     await driver.execute(_PUT_PATCHES, *columns(encoded))
 
 
-async def put_spans(driver: Driver, changed: Changed) -> None:
-    """Insert or replace spans with their payloads and the scores that came with them."""
-    if not changed:
+async def put(
+    driver: Driver, changed: Changed, traces: Sequence[TraceRow] = (), before: Collection[tuple[int | None, int]] = ()
+) -> None:
+    """Insert or replace spans with their payloads and the scores that came with them; bring these traces up to date.
+
+    Marks the minutes of the traces and those that they had: (experiment key, start).
+    """
+    if not (changed or traces or before):
         return
-    await driver.execute(rows.PUT_SPANS, rows.to_json([s for _, s in changed]), [tenant_id for tenant_id, _ in changed])
+    tenants, spans = columns(changed) if changed else ([], [])
+    places = columns(before) if before else ([], [])
+    await driver.execute(rows.PUT_SPANS_AND_TRACES, rows.to_json(spans), tenants, rows.to_json(traces), *places)
 
 
 async def move_spans(driver: Driver, moved: Sequence[tuple[StoredKey, str]]) -> None:
@@ -60,14 +67,10 @@ async def drop_own_scores(driver: Driver, keys: Collection[StoredKey]) -> None:
         await driver.execute(_DELETE_OWN_SCORES, *columns(keys))
 
 
-async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> set[TraceKey]:
-    """Insert the traces that do not exist and lock the others, in key order; the keys of the inserted."""
-    returned = await driver.fetch(rows.LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
-    return {(r["tenant_id"], r["trace_id"]) for r in returned}
+async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> tuple[set[TraceKey], bool]:
+    """Insert the traces that do not exist and lock the others, in key order.
 
-
-async def update_traces(driver: Driver, traces: Sequence[TraceRow], before: Collection[tuple[int | None, int]]) -> None:
-    """Bring these traces up to date, and mark their minutes and those that they had: (experiment key, start)."""
-    if traces or before:
-        places = columns(before) if before else [[], []]
-        await driver.execute(rows.UPDATE_TRACES, rows.to_json(traces), *places)
+    The keys of the inserted, and whether any score of any span waits for it.
+    """
+    any_early, tenants, traces = await driver.fetchrow(rows.LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
+    return set(zip(tenants or (), traces or (), strict=True)), any_early

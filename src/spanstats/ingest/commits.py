@@ -17,9 +17,10 @@ from ..domain.span import Span
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS, QUEUE_BYTES, QUEUE_SPANS
 from ..store.session import RETRYABLE, Kind, Timeouts, sqlstate, transaction
+from ..tracing import REQUEST, Tracing, Untraced
 from .batch import PostedScore, Write, collect
 from .posted import others_written
-from .transaction import Tools, write_batch
+from .transaction import Tools, locks, write_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class _Waiting:
     size: int
     done: asyncio.Future[None]
     since: float
+    request: Untraced
 
 
 ATTEMPTS = 5
@@ -51,12 +53,18 @@ class Committer:
     """Queues writes and commits them together; one per process."""
 
     def __init__(
-        self, engine: AsyncEngine, timeouts: Timeouts, tools: Tools, limits: QueueLimits | None = None
+        self,
+        engine: AsyncEngine,
+        timeouts: Timeouts,
+        tools: Tools,
+        limits: QueueLimits | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._engine = engine
         self._timeouts = timeouts
         self._tools = tools
         self._limits = limits or QueueLimits()
+        self._tracing = tracing or Tracing()
         self._queue: deque[_Waiting] = deque()
         self._spans = 0
         self._bytes = 0
@@ -106,13 +114,15 @@ class Committer:
             await self._wait_for_room(weight, size)
         if self._stopping:
             raise Unavailable("the service is stopping")
-        waiting = _Waiting(write, weight, size, asyncio.get_running_loop().create_future(), time.monotonic())
+        done = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(write, weight, size, done, time.monotonic(), REQUEST.get())
         self._queue.append(waiting)
         self._spans += weight
         self._bytes += size
         self._tell_depth()
         self._arrived.set()
-        await asyncio.shield(waiting.done)
+        # Cancelled with its request; the write goes on.
+        await waiting.done
 
     def _is_full(self, weight: int, size: int) -> bool:
         """An empty queue takes anything: what a request may hold is limited elsewhere."""
@@ -121,8 +131,9 @@ class Committer:
 
     async def _wait_for_room(self, weight: int, size: int) -> None:
         try:
-            async with asyncio.timeout(self._limits.wait_s), self._room:
-                await self._room.wait_for(lambda: not self._is_full(weight, size))
+            with REQUEST.get().part("ingest room"):
+                async with asyncio.timeout(self._limits.wait_s), self._room:
+                    await self._room.wait_for(lambda: not self._is_full(weight, size))
         except TimeoutError:
             raise Unavailable("the ingest queue is full", retry_after_s=5) from None
 
@@ -136,6 +147,7 @@ class Committer:
             self._arrived.clear()
             while self._queue:
                 group = self._take()
+                self._tracing.dequeued(group)
                 await self._commit(group)
                 async with self._room:
                     self._forget(group)
@@ -157,7 +169,8 @@ class Committer:
         """Write the group, or else its requests one by one; the error where none could be written."""
         began = time.perf_counter()
         try:
-            await self._write([w.write for w in group])
+            with self._tracing.committing(group):
+                await self._write([w.write for w in group])
         except Exception as error:
             COMMIT_FAILURES.inc()
             if len(group) == 1 or _is_outage(error):
@@ -194,6 +207,7 @@ class Committer:
         late = [w for w in self._queue if w.since < too_old]
         self._queue = deque(w for w in self._queue if w.since >= too_old)
         self._forget(late)
+        self._tracing.dequeued(late)
         for waiting in late:
             _fail(waiting, error)
 
@@ -205,8 +219,9 @@ class Committer:
         """One transaction; repeated where the database asks for it (deadlock, serialization failure)."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with transaction(self._engine, Kind.WRITE, self._timeouts) as tx:
-                    news = await write_batch(tx.driver, collect(writes), self._tools, time.time_ns() // 1000)
+                batch = collect(writes)
+                async with transaction(self._engine, Kind.INGEST, self._timeouts, locks(batch)) as tx:
+                    news = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
                 self._tools.evaluators.learn(news)
             except Unavailable as error:
                 if attempt == ATTEMPTS or not _is_retryable(error):

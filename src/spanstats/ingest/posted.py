@@ -1,8 +1,9 @@
 """Scores that are posted on their own: each finds the span that it is of, now or when that span comes.
 
 A write keeps every posted score among the early ones first, and then takes from there what now has a span. It looks for
-early scores only after it has locked its traces; so a writer of spans that did not see an early score holds locks on
-`traces` until it commits, and whoever posted that score waits for those locks to go and looks again (`commits.py`).
+early scores in a statement whose snapshot is newer than its lock on the table `traces`; so a writer of spans that did
+not see an early score holds that lock until it commits, and whoever posted that score waits for it to go and looks
+again (`commits.py`).
 """
 
 import asyncio
@@ -40,9 +41,6 @@ SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tena
 ORDER BY u.tenant_id, u.id
 ON CONFLICT (tenant_id, id) DO UPDATE SET fields = excluded.fields
 """
-
-# Hardly ever: most writes need not ask for their own.
-_ANY_EARLY = "SELECT EXISTS (SELECT FROM early_scores)"
 
 # Locked, since the same span id may come in two traces at once.
 _EARLY = """
@@ -119,14 +117,17 @@ async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, Tr
 
 
 async def take_early(
-    driver: Driver, batch: Batch, arrivals: Iterable[Arrival], found: dict[LogKey, TraceKey]
+    driver: Driver, batch: Batch, arrivals: Iterable[Arrival], found: dict[LogKey, TraceKey], any_kept: bool
 ) -> list[_Early]:
-    """Keep the posted scores of the batch; all kept ones that are of a found log or of a span of this batch."""
+    """Keep the posted scores of the batch; all kept ones that are of a found log or of a span of this batch.
+
+    `any_kept` is whether there was any, of whatever log, when the traces had been locked.
+    """
     if batch.scores:
         latest = {(tenant, posted.id): (tenant, posted.id, posted.log_id, posted) for tenant, posted in batch.scores}
         await driver.execute(_KEEP, *columns([(*row[:3], rows.to_json(row[3])) for row in latest.values()]))
     homes = {**_by_id(arrivals), **found}
-    if not homes or not await driver.fetchval(_ANY_EARLY):
+    if not homes or not (any_kept or batch.scores):
         return []
     early = await driver.fetch(_EARLY, *columns(sorted(homes)))
     posted = [(r["tenant_id"], msgspec.convert(r["fields"], PostedScore)) for r in early]

@@ -1,27 +1,40 @@
-"""What a write must know of the store before it changes it. Every statement here runs after the locks it relies on."""
+"""What a write must know of the store before it changes it. Every statement here runs after the locks it relies on.
 
-from collections.abc import Collection, Sequence
-from typing import Any
+Statements that every write runs are planned once, maybe while the tables are empty. `LATERAL ... OFFSET 0` leaves the
+planner one way alone: each key by its index. Payloads go before spans, as they have one index to choose.
+"""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import msgspec
 
-from ..domain.span import Score
+from ..domain.span import Score, Span
 from ..store.session import Driver
-from ..store.spans import StoredKey, TraceKey, columns
-
-LooseKey = tuple[int, str]
-"""(tenant id, span id) of a span that is found by its span id alone."""
+from ..store.spans import SCORE_COLUMNS, SPAN_LIST, StoredKey, TraceKey, columns, span_of
+from .batch import LooseKey, Named, lock_number
 
 _TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
 _SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
 
-# Taken one after another in the order given (sorted), before any row is locked.
-_SERIALISE = "SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n"
-
-LOOSE_STATEMENT = """
-SELECT k.tenant_id, k.span_id, s.trace_id, p.fields FROM unnest($1::int[], $2::text[]) AS k(tenant_id, span_id)
-LEFT JOIN spans s ON s.tenant_id = k.tenant_id AND s.span_id = k.span_id AND s.by_span_id
-LEFT JOIN patches p ON p.tenant_id = k.tenant_id AND p.trace_id = '' AND p.span_id = k.span_id
+# $1, $2: loose spans; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion (which
+# locks the row FOR UPDATE) waits for all of them.
+FIND_STATEMENT = """
+WITH held AS MATERIALIZED (
+    SELECT e.* FROM unnest($3::int[], $4::text[]) AS k(tenant_id, id) CROSS JOIN LATERAL (
+        SELECT tenant_id, id, key FROM experiments
+        WHERE tenant_id = k.tenant_id AND id = k.id AND deleted_at IS NULL FOR KEY SHARE
+    ) e
+)
+SELECT k.tenant_id, k.span_id AS id, NULL::bigint AS experiment_key, s.trace_id, p.fields
+FROM unnest($1::int[], $2::text[]) AS k(tenant_id, span_id)
+LEFT JOIN LATERAL (
+    SELECT trace_id FROM spans WHERE tenant_id = k.tenant_id AND span_id = k.span_id AND by_span_id OFFSET 0
+) s ON true
+LEFT JOIN LATERAL (
+    SELECT fields FROM patches WHERE tenant_id = k.tenant_id AND trace_id = '' AND span_id = k.span_id OFFSET 0
+) p ON true
+UNION ALL SELECT held.tenant_id, held.id, held.key, NULL, NULL FROM held
 """
 
 _PATCHES = f"""
@@ -29,10 +42,25 @@ SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {_SPAN_KEYS}
 JOIN patches p ON p.tenant_id = k.tenant_id AND p.trace_id = k.trace_id AND p.span_id = k.span_id
 """
 
+# A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does.
 TRACES_STATEMENT = f"""
-SELECT t.tenant_id, t.trace_id, t.experiment_key, t.start_time, t.n_spans, t.score_keys IS NOT NULL AS scored, t.fold
-FROM {_TRACE_KEYS} JOIN traces t ON t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
+SELECT t.tenant_id AS at_tenant, t.trace_id AS at_trace, t.experiment_key AS at_experiment, t.start_time AS at_start,
+    t.score_keys IS NOT NULL AS scored, t.fold, c.scores, {SPAN_LIST}, p.labels, p.metadata
+FROM {_TRACE_KEYS}
+CROSS JOIN LATERAL (SELECT * FROM traces WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id OFFSET 0) t
+LEFT JOIN LATERAL (
+    SELECT * FROM span_payloads WHERE tenant_id = t.tenant_id AND trace_id = t.trace_id AND t.fold IS NULL OFFSET 0
+) p ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM spans WHERE tenant_id = p.tenant_id AND trace_id = p.trace_id AND span_id = p.span_id OFFSET 0
+) s ON true
+LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object({", ".join(f"'{name}', {column}" for name, column in SCORE_COLUMNS.items())})
+        ORDER BY s.ordinal, s.evaluator_key) AS scores
+    FROM scores s WHERE s.tenant_id = p.tenant_id AND s.trace_id = p.trace_id AND s.span_id = p.span_id
+) c ON t.score_keys IS NOT NULL
 """
+_OF_TRACE = 7
 
 _PRESENT = f"""
 SELECT DISTINCT s.tenant_id, s.trace_id FROM {_SPAN_KEYS}
@@ -40,17 +68,30 @@ JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span
 """
 
 
-async def serialise(driver: Driver, locks: Sequence[int]) -> None:
-    await driver.fetch(_SERIALISE, sorted(set(locks)))
+def serialising(ids: Collection[LooseKey]) -> str:
+    """The statement that makes the writers of these loose spans wait for each other, before any row is locked.
+
+    Numbers need no placeholders: it can travel together with other statements.
+    """
+    numbers = sorted({lock_number(*key) for key in ids})
+    return f"SELECT pg_advisory_xact_lock(n) FROM unnest('{{{','.join(map(str, numbers))}}}'::bigint[]) AS n"
 
 
-async def loose(
-    driver: Driver, ids: Collection[LooseKey]
-) -> tuple[dict[LooseKey, str], dict[LooseKey, dict[str, Any]]]:
-    """The trace ids of the stored spans that are found by their span id alone, and the fields of their patches."""
-    found = {(r["tenant_id"], r["span_id"]): r for r in await driver.fetch(LOOSE_STATEMENT, *columns(ids))}
-    homes = {key: r["trace_id"] for key, r in found.items() if r["trace_id"] is not None}
-    return homes, {key: _patch(r["fields"]) for key, r in found.items() if r["fields"] is not None}
+async def find(
+    driver: Driver, ids: Collection[LooseKey], named: Collection[Named] = ()
+) -> tuple[dict[LooseKey, str], dict[LooseKey, dict[str, Any]], dict[Named, int]]:
+    """Of the spans that are found by their span id alone, the trace ids of those stored and the fields of the patches.
+
+    Of the experiments that are named, those that exist: their keys, held.
+    """
+    given = [columns(keys) if keys else [[], []] for keys in (ids, named)]
+    found: list[dict[tuple[int, str], Any]] = [{}, {}, {}]
+    for tenant_id, name, experiment_key, trace_id, fields in await driver.fetch(FIND_STATEMENT, *given[0], *given[1]):
+        for kind, value in zip(found, (trace_id, fields and _patch(fields), experiment_key), strict=True):
+            if value is not None:
+                kind[tenant_id, name] = value
+    homes, patches_, held = found
+    return homes, patches_, held
 
 
 async def patches(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, dict[str, Any]]:
@@ -65,9 +106,29 @@ def _patch(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-async def traces(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Any]:
-    """The rows of locked traces: experiment_key, start_time, n_spans, scored, fold."""
-    return {(r["tenant_id"], r["trace_id"]): r for r in await driver.fetch(TRACES_STATEMENT, *columns(keys))}
+class TraceAt(NamedTuple):
+    """What a write must know of a stored trace; its start in microseconds."""
+
+    experiment_key: int | None
+    start_us: int
+    scored: bool
+    fold: bytes | None
+
+
+async def traces(
+    driver: Driver, keys: Collection[TraceKey]
+) -> tuple[dict[TraceKey, TraceAt], dict[StoredKey, Span], dict[StoredKey, list[Score]]]:
+    """The locked traces; of those that keep no fold also their spans, without content, and the scores of these."""
+    found, spans, scores = {}, {}, {}
+    for row in await driver.fetch(TRACES_STATEMENT, *columns(keys)):
+        tenant_id, trace_id, *at, sent = row[:_OF_TRACE]
+        found[tenant_id, trace_id] = TraceAt(*at)
+        if row["span_id"] is not None:
+            span = span_of(list(row.items())[_OF_TRACE:])
+            spans[tenant_id, trace_id, span.span_id] = span
+            if sent:
+                scores[tenant_id, trace_id, span.span_id] = msgspec.convert(sent, list[Score])
+    return found, spans, scores
 
 
 async def present(driver: Driver, keys: Collection[StoredKey]) -> set[TraceKey]:

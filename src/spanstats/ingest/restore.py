@@ -14,7 +14,6 @@ from ..errors import Conflict
 from ..store.session import Driver, Kind, Timeouts, transaction
 from ..store.spans import StoredKey, TraceKey, columns
 from . import changes, reading, rows
-from .batch import lock_number
 from .experiments import hold_named
 from .transaction import Tools, made_row
 
@@ -95,7 +94,7 @@ async def restore_traces(
         await _hold_spans(tx.driver, by_id)
         await _hold_experiments(tx.driver, by_id)
         as_new = [made_row(key, _fold(by_id[key]), tools) for key in sorted(by_id)]
-        inserted = await changes.lock_or_insert_traces(tx.driver, as_new)
+        inserted, _ = await changes.lock_or_insert_traces(tx.driver, as_new)
         await _refuse_others(tx.driver, by_id.keys() - inserted, experiment_key)
         await _put(tx.driver, {key: by_id[key] for key in inserted})
     return len(inserted)
@@ -106,8 +105,8 @@ async def _hold_spans(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
     here = {(key[0], s.span_id): key[1] for key, trace in traces.items() for s in trace.spans if s.by_span_id}
     if not here:
         return
-    await reading.serialise(driver, [lock_number(*loose) for loose in here])
-    homes, _ = await reading.loose(driver, list(here))
+    await driver.execute(reading.serialising(here))
+    homes, _, _ = await reading.find(driver, list(here))
     for loose, home in homes.items():
         if home != here[loose]:
             raise Conflict(f"Span {loose[1]} belongs to trace {home}")
@@ -137,7 +136,7 @@ async def _refuse_others(driver: Driver, existing: Collection[TraceKey], experim
 
 
 async def _put(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
-    await changes.put_spans(driver, [(key[0], span) for key, trace in traces.items() for span in trace.spans])
+    await changes.put(driver, [(key[0], span) for key, trace in traces.items() for span in trace.spans])
     posted = [_posted_row(key, entry) for key, trace in traces.items() for entry in trace.posted]
     if posted:
         await driver.executemany(_POSTED, posted)

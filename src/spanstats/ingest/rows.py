@@ -92,8 +92,7 @@ u AS MATERIALIZED (
 """
 _PUT_SPANS = _insert(tables.spans, "u", _KEY, _replacing(_columns(tables.spans), _KEY))
 _PUT_PAYLOADS = _insert(tables.span_payloads, "u", _KEY, _replacing(_columns(tables.span_payloads), _KEY))
-PUT_SPANS = f"""
-WITH {_SPANS_SENT}, put_spans AS ({_PUT_SPANS}), put_payloads AS ({_PUT_PAYLOADS})
+_PUT_SCORES = f"""
 INSERT INTO scores ({", ".join(_SCORE_KEY)}, {", ".join(_SCORE_COLUMNS)})
 SELECT u.tenant_id, u.trace_id, u.span_id, coalesce(s.source, 'span'), s.key, s.ordinal - 1, s.value,
     coalesce(s.value_type, 'numerical'), s.text, s.reason, s.metric_id, s.evaluator_id, s.slug, s.name
@@ -105,28 +104,35 @@ WHERE u.scores IS NOT NULL
 ON CONFLICT ({", ".join(_SCORE_KEY)}) {_replacing(_SCORE_COLUMNS, ())}
 """
 
-# $1 the traces as a JSON array.
-_TRACES_SENT = f"json_to_recordset($1) AS u({', '.join(_sent(tables.traces, c) for c in _columns(tables.traces))})"
+_TRACE_COLUMNS = ", ".join(_sent(tables.traces, c) for c in _columns(tables.traces))
 _MARK = "INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM"
 _WHERE_SUMMED = "WHERE experiment_key IS NOT NULL"
 # New traces are written whole and mark their minutes; those that exist are only locked, in key order, and not returned.
-_INSERT_TRACES = _insert(tables.traces, _TRACES_SENT, _KEY[:2], "DO UPDATE SET n_spans = traces.n_spans WHERE false")
+_INSERT_TRACES = _insert(
+    tables.traces,
+    f"json_to_recordset($1) AS u({_TRACE_COLUMNS})",
+    _KEY[:2],
+    "DO UPDATE SET n_spans = traces.n_spans WHERE false",
+)
+# $1 the traces as a JSON array. Whether there are early scores is seen after `traces` is locked as a table.
 LOCK_OR_INSERT_TRACES = f"""
 WITH inserted AS ({_INSERT_TRACES} RETURNING tenant_id, trace_id, experiment_key, start_time),
 marked AS ({_MARK} inserted {_WHERE_SUMMED})
-SELECT tenant_id, trace_id FROM inserted
+SELECT EXISTS (SELECT FROM early_scores), array_agg(tenant_id), array_agg(trace_id) FROM inserted
 """
 _UPDATES = ", ".join(f"{c} = {_taken(tables.traces, c)}" for c in _columns(tables.traces) if c not in _KEY)
-# $2, $3: the experiments and starts that the traces had. Old and new minutes are marked.
-UPDATE_TRACES = f"""
-WITH updated AS (
-    UPDATE traces SET {_UPDATES} FROM {_TRACES_SENT}
+# $1, $2: the spans and their tenants. $3: the traces, as a JSON array. $4, $5: the experiments and starts that the
+# traces had. Old and new minutes are marked.
+PUT_SPANS_AND_TRACES = f"""
+WITH {_SPANS_SENT}, put_spans AS ({_PUT_SPANS}), put_payloads AS ({_PUT_PAYLOADS}), put_scores AS ({_PUT_SCORES}),
+updated AS (
+    UPDATE traces SET {_UPDATES} FROM json_to_recordset($3) AS u({_TRACE_COLUMNS})
     WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id
     RETURNING traces.experiment_key, traces.start_time
 )
 {_MARK} (
     SELECT experiment_key, start_time FROM updated
-    UNION ALL SELECT * FROM unnest($2::bigint[], $3::timestamptz[])
+    UNION ALL SELECT * FROM unnest($4::bigint[], $5::timestamptz[])
 ) AS places (experiment_key, start_time) {_WHERE_SUMMED}
 """
 

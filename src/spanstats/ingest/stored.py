@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..domain.merge import Price, merge, settle, with_posted
 from ..domain.span import Score, Span
@@ -14,15 +13,16 @@ from . import changes, reading
 from .arrivals import Arrival
 from .batch import Batch, join_patches, patched
 from .experiments import hold
+from .reading import TraceAt
 from .rows import unpack_fold
 
 
 @dataclass(slots=True)
 class Stored:
-    """`rows` of the traces that existed; `folds` of those that go on from their stored fold; of the others `spans` by
+    """`at` of the traces that existed; `folds` of those that go on from their stored fold; of the others `spans` by
     id and `scores` of every source."""
 
-    rows: dict[TraceKey, Any] = field(default_factory=dict)
+    at: dict[TraceKey, TraceAt] = field(default_factory=dict)
     spans: dict[TraceKey, dict[str, Span]] = field(default_factory=dict)
     scores: dict[StoredKey, list[Score]] = field(default_factory=dict)
     folds: dict[TraceKey, TraceFold] = field(default_factory=dict)
@@ -41,39 +41,47 @@ async def read_stored(
     stored = Stored()
     if not existing:
         return stored
-    stored.rows = await reading.traces(driver, existing)
-    await _erase_deleted(driver, stored, held)
-    growing = [(k, row) for k, row in stored.rows.items() if touched[k] and k not in whole]
-    folds = {k: f for k, row in growing if (f := unpack_fold(row["fold"])) is not None}
+    stored.at, spans, scores = await reading.traces(driver, existing)
+    folded = {key for key, at in stored.at.items() if at.fold is not None}
+    _take(stored, stored.at.keys() - folded, spans, scores)
+    emptied = await _erase_deleted(driver, stored, held)
+    growing = [k for k in folded - emptied if touched[k] and k not in whole]
+    folds = {k: f for k in growing if (f := unpack_fold(stored.at[k].fold)) is not None}
     repeated = await reading.present(driver, [(*k, span.span_id) for k in folds for span in touched[k]])
     stored.folds = {k: f for k, f in folds.items() if k not in repeated}
-    await read_whole(driver, stored, stored.rows.keys() - stored.folds.keys())
+    await read_whole(driver, stored, folded - stored.folds.keys() - emptied)
     return stored
 
 
-async def _erase_deleted(driver: Driver, stored: Stored, held: set[int]) -> None:
+async def _erase_deleted(driver: Driver, stored: Stored, held: set[int]) -> set[TraceKey]:
     """A trace whose experiment is being deleted is emptied first: what comes after the deletion begins anew."""
-    doubtful = {r["experiment_key"] for r in stored.rows.values()} - held - {None}
+    doubtful = {key for at in stored.at.values() if (key := at.experiment_key) is not None} - held
     deleted = doubtful - await hold(driver, doubtful)
-    emptied = [k for k, row in stored.rows.items() if row["experiment_key"] in deleted]
-    await erase_spans(driver, emptied)
-    stored.dirty |= set(emptied)
-    for key in emptied:
-        stored.rows[key] = {**stored.rows[key], "fold": None, "scored": False}
+    emptied = {k for k, at in stored.at.items() if at.experiment_key in deleted}
+    if emptied:
+        await erase_spans(driver, sorted(emptied))
+        stored.dirty |= emptied
+        _take(stored, emptied, {}, {})
+    return emptied
 
 
 async def read_whole(driver: Driver, stored: Stored, keys: Collection[TraceKey]) -> None:
-    """Read all spans and scores of these traces."""
+    """Read all spans and scores of these traces, which keep a fold."""
+    spans = await spans_of_traces(driver, keys)
+    _take(stored, keys, spans, await scores_of_traces(driver, [k for k in keys if stored.at[k].scored]))
+
+
+def _take(
+    stored: Stored, keys: Collection[TraceKey], spans: dict[StoredKey, Span], scores: dict[StoredKey, list[Score]]
+) -> None:
+    """These are all spans of the traces, and the scores of these spans."""
+    stored.scores = {key: of_span for key, of_span in stored.scores.items() if key[:2] not in keys} | scores
     for key in keys:
         stored.spans[key] = {}
         stored.folds.pop(key, None)
-    for (tenant_id, trace_id, span_id), span in (await spans_of_traces(driver, keys)).items():
-        stored.spans[tenant_id, trace_id][span_id] = span
-    stored.scores |= await scores_of_traces(driver, [k for k in keys if stored.rows[k]["scored"]])
-    for (tenant_id, trace_id, span_id), scores in stored.scores.items():
-        own = stored.spans.get((tenant_id, trace_id), {}).get(span_id)
-        if own is not None:
-            own.scores = [s for s in scores if s.source != "api"] or None
+    for span_key, span in spans.items():
+        span.scores = [s for s in scores.get(span_key, ()) if s.source != "api"] or None
+        stored.spans[span_key[:2]][span.span_id] = span
 
 
 async def place_patches(driver: Driver, stored: Stored, batch: Batch, arrivals: list[Arrival]) -> list[Arrival]:
@@ -129,7 +137,7 @@ def _apply(stored: Stored, changed: changes.Changed, moved: Iterable[tuple[Store
     for tenant_id, span in changed:
         key = tenant_id, span.trace_id
         stored.spans.setdefault(key, {})[span.span_id] = span
-        if key in stored.rows:
+        if key in stored.at:
             stored.dirty.add(key)
 
 

@@ -15,10 +15,11 @@ from ..store.erase import erase_traces
 from ..store.session import Driver
 from ..store.spans import TraceKey
 from . import changes, posted
-from .arrivals import arrive, by_trace, find_loose, name_experiments
+from .arrivals import arrive, by_trace, find
 from .batch import Batch
 from .evaluators import Evaluators
 from .experiments import hold
+from .reading import serialising
 from .rows import TraceRow, trace_row
 from .stored import Stored, fold_trace, merge_arrivals, place_patches, read_stored, read_whole
 
@@ -42,40 +43,52 @@ class Tools:
     """`MAX_SPANS_OF_TRACE` where it is not said."""
 
 
-async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[int, str], Score]:
-    """Store the batch within the open transaction. Returns what `Evaluators.learn` takes after the commit.
+def locks(batch: Batch) -> str | None:
+    """The statement that `write_batch`'s transaction begins with, if any."""
+    return serialising(ids) if (ids := batch.loose_ids) else None
 
+
+async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[int, str], Score]:
+    """Store the batch within the open transaction, which began with `locks`.
+
+    Returns what `Evaluators.learn` takes after the commit.
     Raises `InvalidInput` where a trace would leave its limits.
     """
-    loose = await find_loose(driver, batch)
-    held = await name_experiments(driver, batch)
+    loose, held = await find(driver, batch)
     arrivals = arrive(batch, loose, tools.price, now_us)
     logs = await posted.find_logs(driver, batch.logs)
     touched = by_trace(arrivals, {*logs.values(), *(key[:2] for key in batch.placed_patches)})
-    inserted = await _lock(driver, touched, tools) if touched else set()
-    early = await posted.take_early(driver, batch, arrivals, logs)
+    inserted, any_early = await _lock(driver, touched, tools) if touched else (set(), False)
+    early = await posted.take_early(driver, batch, arrivals, logs, any_early)
     whole = {(e.tenant_id, e.trace_id) for e in early} | {key[:2] for key in batch.placed_patches}
     stored = await read_stored(driver, touched.keys() - inserted, touched, held, whole)
     arrivals = await place_patches(driver, stored, batch, arrivals)
     changed = await merge_arrivals(driver, stored, arrivals, tools.price)
-    await changes.put_spans(driver, changed)
-    scored = await posted.apply(driver, stored, batch, early)
-    await _rewrite(driver, stored, held, tools)
-    return await tools.evaluators.remember(driver, changed + scored)
+    news = changed
+    if early or batch.scores:
+        # Their spans stand in the store before they do.
+        await changes.put(driver, changed)
+        news = changed + await posted.apply(driver, stored, batch, early)
+        changed = []
+    await _rewrite(driver, stored, changed, held, tools)
+    return await tools.evaluators.remember(driver, news)
 
 
 # What a trace is locked as that this batch brings no span for; it is never kept.
 _NOBODY = Span(trace_id="", span_id="", start_us=0, end_us=0, status="success")
 
 
-async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tools) -> set[TraceKey]:
-    """Lock the touched traces, inserting those that are new as the batch alone makes them; the keys of the inserted."""
+async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tools) -> tuple[set[TraceKey], bool]:
+    """Lock the touched traces, inserting those that are new as the batch alone makes them.
+
+    The keys of the inserted, and whether any posted score waits for its span.
+    """
     stand_in = next((spans[0] for spans in touched.values() if spans), _NOBODY)
     as_new = [made_row(key, fold(spans or [stand_in]), tools) for key, spans in touched.items()]
-    inserted = await changes.lock_or_insert_traces(driver, as_new)
+    inserted, any_early = await changes.lock_or_insert_traces(driver, as_new)
     # A span was about to leave a trace that has been deleted since.
     await erase_traces(driver, [key for key in inserted if not touched[key]])
-    return inserted
+    return inserted, any_early
 
 
 def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
@@ -91,25 +104,37 @@ def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
     return trace_row(tenant_id, trace, entry, state if state.n_spans >= FOLD_FROM else None)
 
 
-async def _rewrite(driver: Driver, stored: Stored, held: set[int], tools: Tools) -> None:
-    """Make the rows of the changed traces anew and mark the minutes that they stood in and stand in now."""
+async def _rewrite(driver: Driver, stored: Stored, changed: changes.Changed, held: set[int], tools: Tools) -> None:
+    """Write the spans, make the rows of the changed traces anew, and mark the minutes of these, before and now."""
     states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
     filled = {key: made_row(key, state, tools) for key, state in states.items() if state.n_spans}
-    filled |= await _without_deleted(driver, stored, filled, held, tools)
-    before = [(row["experiment_key"], row["start_time"]) for key, row in stored.rows.items() if key in states]
-    await changes.update_traces(driver, list(filled.values()), before)
+    fallen = await _fallen(driver, stored, filled, held)
+    if fallen:
+        # Their other spans are read again, from the store.
+        await changes.put(driver, changed)
+        changed = []
+        filled |= await _without(driver, stored, fallen, tools)
+    before = [(at.experiment_key, at.start_us) for key, at in stored.at.items() if key in states]
+    await changes.put(driver, changed, list(filled.values()), before)
     await erase_traces(driver, states.keys() - filled.keys())
 
 
-async def _without_deleted(
-    driver: Driver, stored: Stored, filled: dict[TraceKey, TraceRow], held: set[int], tools: Tools
-) -> dict[TraceKey, TraceRow]:
-    """The rows of those traces that would fall to a deleted experiment, made anew as if no span had named it."""
-    known = held | {row["experiment_key"] for row in stored.rows.values()}
+async def _fallen(
+    driver: Driver, stored: Stored, filled: dict[TraceKey, TraceRow], held: set[int]
+) -> dict[TraceKey, set[int]]:
+    """Those traces that would fall to a deleted experiment, each with the deleted experiments."""
+    known = held | {at.experiment_key for at in stored.at.values()}
     doubtful = {key for t in filled.values() if (key := t.experiment_key) is not None} - known
     deleted = doubtful - await hold(driver, doubtful)
-    fallen = [key for key, t in filled.items() if t.experiment_key in deleted]
-    await read_whole(driver, stored, fallen)
-    for span in (span for key in fallen for span in stored.spans[key].values()):
-        span.experiment_key = None if span.experiment_key in deleted else span.experiment_key
+    return {key: deleted for key, t in filled.items() if t.experiment_key in deleted}
+
+
+async def _without(
+    driver: Driver, stored: Stored, fallen: dict[TraceKey, set[int]], tools: Tools
+) -> dict[TraceKey, TraceRow]:
+    """The rows of these traces, made anew as if no span had named the deleted experiments."""
+    await read_whole(driver, stored, fallen.keys())
+    for key, deleted in fallen.items():
+        for span in stored.spans[key].values():
+            span.experiment_key = None if span.experiment_key in deleted else span.experiment_key
     return {key: made_row(key, fold_trace(stored, key), tools) for key in fallen}

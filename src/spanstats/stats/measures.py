@@ -57,22 +57,68 @@ AGGREGATES = (
 )
 """Over rows of `traces`."""
 
+
+@dataclass(frozen=True, slots=True)
+class ScoreColumn:
+    """A number over the scores of one evaluator and one kind; `sql` has a place for their column (billionths)."""
+
+    name: str
+    sql: str
+
+
 # Whole squares up to this root fit a bigint, which PostgreSQL adds up faster than numeric; both are exact.
 _ROOT = 3_037_000_499
-_SQUARES = (
-    f"coalesce(sum(CASE WHEN k = 0 AND v BETWEEN -{_ROOT} AND {_ROOT} THEN v * v END), 0)"
-    f" + coalesce(sum(v::numeric * v) FILTER (WHERE k = 0 AND NOT v BETWEEN -{_ROOT} AND {_ROOT}), 0)"
+
+SCORE_COLUMNS = (
+    ScoreColumn("n_values", "count({0})"),
+    ScoreColumn("sum_values", "sum({0})"),
+    ScoreColumn("min_value", "min({0})"),
+    ScoreColumn("max_value", "max({0})"),
+    ScoreColumn(
+        "sum_squares",
+        f"coalesce(sum(CASE WHEN {{0}} BETWEEN -{_ROOT} AND {_ROOT} THEN {{0}} * {{0}} END), 0)"
+        f" + coalesce(sum(CASE WHEN NOT {{0}} BETWEEN -{_ROOT} AND {_ROOT} THEN {{0}}::numeric * {{0}} END), 0)",
+    ),
+    ScoreColumn("n_not_zero", "count(nullif({0}, 0))"),
 )
 
+_NUMBER, _BOOLEAN, _TEXT = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreAggregate(Aggregate):
+    """`of_columns` is the same number over rows of (k: kind, n_rows: traces, and the `SCORE_COLUMNS`)."""
+
+    of_columns: str = ""
+
+
+def _of_scores(name: str, column: str, kind: int, how: str = "sum({})") -> ScoreAggregate:
+    """The column over the scores of this kind."""
+    (sql,) = (c.sql for c in SCORE_COLUMNS if c.name == column)
+    join = _COUNTS if name.startswith("n") or name == "squares" else how
+    of_columns = join.format(f"CASE WHEN k = {kind} THEN {column} END")
+    return ScoreAggregate(name, sql.format(f"CASE WHEN k = {kind} THEN v END"), join, of_columns)
+
+
 SCORE_AGGREGATES = (
-    Aggregate("n", "count(v) FILTER (WHERE k = 0)", join=_COUNTS),
-    Aggregate("total", "sum(v) FILTER (WHERE k = 0)"),
-    Aggregate("squares", _SQUARES),
-    Aggregate("low", "min(v) FILTER (WHERE k = 0)", join="min({})"),
-    Aggregate("high", "max(v) FILTER (WHERE k = 0)", join="max({})"),
-    Aggregate("n_true", "count(*) FILTER (WHERE k = 1 AND v <> 0)", join=_COUNTS),
-    Aggregate("n_false", "count(*) FILTER (WHERE k = 1 AND v = 0)", join=_COUNTS),
-    Aggregate("n_text", "count(*) FILTER (WHERE k = 2)", join=_COUNTS),
+    _of_scores("n", "n_values", _NUMBER),
+    _of_scores("total", "sum_values", _NUMBER),
+    _of_scores("squares", "sum_squares", _NUMBER),
+    _of_scores("low", "min_value", _NUMBER, "min({})"),
+    _of_scores("high", "max_value", _NUMBER, "max({})"),
+    _of_scores("n_true", "n_not_zero", _BOOLEAN),
+    ScoreAggregate(
+        "n_false",
+        f"count(*) FILTER (WHERE k = {_BOOLEAN} AND v = 0)",
+        _COUNTS,
+        _COUNTS.format(f"CASE WHEN k = {_BOOLEAN} THEN n_values - n_not_zero END"),
+    ),
+    ScoreAggregate(
+        "n_text",
+        f"count(*) FILTER (WHERE k = {_TEXT})",
+        _COUNTS,
+        _COUNTS.format(f"CASE WHEN k = {_TEXT} THEN n_rows END"),
+    ),
 )
 """Over rows of (name: evaluator key, v: billionths, k: 0 number, 1 boolean, 2 text)."""
 

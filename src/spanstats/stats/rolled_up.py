@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from ..domain.values import MAX_TIME_US
-from ..store.session import Driver
+from ..store.session import Driver, read_row
 from .measures import SCORE_AGGREGATES
 from .rollups import (
     DAY,
@@ -20,33 +22,36 @@ from .rollups import (
 )
 from .sums import ScoreSums, Sums, Window
 
-_IN_LIVE = "experiment_key = $1 AND start_time >= l.lo AND start_time < l.hi"
 _ORIGIN = "'2000-01-01Z'"
 
-# $1 experiment, $2 the window's first whole minute, $3 its start, $4 the end of its last whole minute, $5 its end.
+
+# $1 the window's first whole minute, $2 its start, $3 the end of its last whole minute, $4 its end.
 # `marked`: minutes that may differ from their rollup; `stretch`: adjacent ones as one; `live`: what is read from the
 # traces; `gap`: what lies between stretches; `clean`: each gap as whole days, the whole hours before and after them,
 # and the single minutes before and after those. The ranges are read by index, one by one (OFFSET 0 keeps the planner
 # from turning that around). `sums` runs over both kinds.
-STATEMENT = f"""
-WITH marked AS MATERIALIZED (
-    SELECT DISTINCT minute FROM rollup_marks WHERE experiment_key = $1 AND minute >= $2 AND minute < $4
+def _statement(experiment: str, named: str = "", more: str = "") -> str:
+    """`experiment` is an expression for its key, `named` CTEs that go before, `more` goes into the select list."""
+    in_live = f"experiment_key = {experiment} AND start_time >= l.lo AND start_time < l.hi"
+    return f"""
+WITH {named} marked AS MATERIALIZED (
+    SELECT DISTINCT minute FROM rollup_marks WHERE experiment_key = {experiment} AND minute >= $1 AND minute < $3
 ), stretch AS MATERIALIZED (
     SELECT min(minute) AS lo, max(minute) + interval '1 minute' AS hi FROM (
         SELECT minute, minute - row_number() OVER (ORDER BY minute) * interval '1 minute' AS run FROM marked
     ) runs GROUP BY run
 ), live AS MATERIALIZED (
     SELECT lo, hi FROM stretch
-    UNION ALL SELECT $3, $2 WHERE $3 < $2
-    UNION ALL SELECT $4, $5 WHERE $4 < $5
+    UNION ALL SELECT $2, $1 WHERE $2 < $1
+    UNION ALL SELECT $3, $4 WHERE $3 < $4
 ), gap AS MATERIALIZED (
     SELECT lo, hi, date_bin('1 hour', lo + interval '59 minutes', {_ORIGIN}) AS first_hour,
         date_bin('1 hour', hi, {_ORIGIN}) AS end_hour,
         date_bin('1 day', lo + interval '1439 minutes', {_ORIGIN}) AS first_day,
         date_bin('1 day', hi, {_ORIGIN}) AS end_day
     FROM (
-        SELECT hi AS lo, lead(lo, 1, $4) OVER (ORDER BY lo, hi) AS hi
-        FROM (SELECT lo, hi FROM stretch UNION ALL SELECT $2, $2) bounds
+        SELECT hi AS lo, lead(lo, 1, $3) OVER (ORDER BY lo, hi) AS hi
+        FROM (SELECT lo, hi FROM stretch UNION ALL SELECT $1, $1) bounds
     ) between_stretches WHERE lo < hi
 ), clean AS MATERIALIZED (
     SELECT {DAY.number} AS level, first_day AS lo, end_day AS hi FROM gap WHERE first_day < end_day
@@ -57,23 +62,38 @@ WITH marked AS MATERIALIZED (
 ), warm AS MATERIALIZED (
     SELECT r.* FROM clean c CROSS JOIN LATERAL (
         SELECT {NAMES}, scores FROM rollups
-        WHERE experiment_key = $1 AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
+        WHERE experiment_key = {experiment} AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
     ) r
 ), sums AS (
     SELECT {JOINED} FROM (
         SELECT {NAMES} FROM warm
         UNION ALL
-        SELECT r.* FROM live l CROSS JOIN LATERAL ({trace_sums(_IN_LIVE)} OFFSET 0) r
+        SELECT r.* FROM live l CROSS JOIN LATERAL ({trace_sums(in_live)} OFFSET 0) r
     ) parts
 ), by_name AS (
     SELECT name, {SCORES_JOINED} FROM (
         SELECT j.name, {SCORES_READ} FROM warm, jsonb_each(scores) AS j(name, v)
         UNION ALL
-        SELECT r.* FROM live l CROSS JOIN LATERAL ({score_sums(_IN_LIVE)} OFFSET 0) r
+        SELECT r.* FROM live l CROSS JOIN LATERAL ({score_sums(in_live)} OFFSET 0) r
     ) parts GROUP BY name
 )
-SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores FROM sums
+SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores {more} FROM sums
 """
+
+
+STATEMENT = _statement("$5::bigint")
+# $5 the tenant, $6 the experiment's id. Evaluators as `Evaluator` has them.
+NAMED_STATEMENT = _statement(
+    "(SELECT key FROM named)",
+    """
+named AS MATERIALIZED (
+    SELECT key FROM experiments WHERE tenant_id = $5 AND id = $6 AND deleted_at IS NULL
+),""",
+    """, (SELECT key FROM named) AS experiment_key, (
+    SELECT jsonb_object_agg(key, jsonb_build_object('id', id, 'slug', slug, 'name', name, 'value_type', value_type))
+    FROM evaluators WHERE tenant_id = $5 AND key IN (SELECT name FROM by_name)
+) AS evaluators""",
+)
 
 
 def bounds(window: Window) -> tuple[int, int, int, int]:
@@ -88,7 +108,19 @@ def bounds(window: Window) -> tuple[int, int, int, int]:
 
 async def rolled_up(driver: Driver, experiment_key: int, window: Window) -> Sums:
     """The sums and scores of the experiment's traces in the window."""
-    return read_sums(await driver.fetchrow(STATEMENT, experiment_key, *bounds(window)))
+    return read_sums(await driver.fetchrow(STATEMENT, *bounds(window), experiment_key))
+
+
+async def rolled_up_by_name(
+    engine: AsyncEngine, tenant_id: int, experiment_id: str, window: Window
+) -> tuple[Sums, dict[str, Any]] | None:
+    """The same of the tenant's experiment of this id, with what its evaluators are called; `None` if there is none.
+
+    One round trip. Raises `Unavailable`.
+    """
+    values = dict(await read_row(engine, NAMED_STATEMENT, *bounds(window), tenant_id, experiment_id))
+    evaluators = values.pop("evaluators") or {}
+    return None if values.pop("experiment_key") is None else (read_sums(values), evaluators)
 
 
 def read_sums(row: Mapping[str, Any]) -> Sums:

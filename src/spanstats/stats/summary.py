@@ -6,15 +6,17 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, type_coerce
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Select, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..domain.values import is_clean
+from ..errors import NotFound
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import traces
-from .measures import AGGREGATES, MEASURES, SCORE_AGGREGATES
-from .rolled_up import read_sums, rolled_up
-from .rollups import SCORES_KEPT
+from ..tracing import REQUEST
+from .measures import AGGREGATES
+from .rolled_up import read_sums, rolled_up_by_name
+from .scored import MOST_PLACES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
 
 
@@ -49,21 +51,35 @@ async def summarize(
     engine: AsyncEngine,
     timeouts: Timeouts,
     tenant_id: int,
-    experiment_key: int,
+    experiment_id: str,
     window: Window,
     condition: ColumnElement[bool] | None = None,
 ) -> Summary:
     """The summary of the experiment's traces in the window for which the condition (over `traces`) holds.
 
-    Raises `Unavailable` where the database is away or the statement takes too long.
+    Raises `NotFound` where the tenant has no such experiment, `Unavailable` where the database is away or the statement
+    takes too long.
     """
+    if not is_clean(experiment_id):
+        raise NotFound(_ABSENT)
+    if condition is None:
+        return await _from_rollups(engine, tenant_id, experiment_id, window)
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
-        if condition is None:
-            sums, scores = await rolled_up(tx.driver, experiment_key, window)
-        else:
-            scored = await tx.driver.fetchval(_ANY_EVALUATOR, tenant_id)
-            sums, scores = await directly(tx, experiment_key, window, condition, scored=scored)
+        found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id)
+        if found is None:
+            raise NotFound(_ABSENT)
+        with REQUEST.get().statement("summary of traces"):
+            sums, scores = await directly(tx, found["key"], window, condition, places=found["places"])
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
+
+
+async def _from_rollups(engine: AsyncEngine, tenant_id: int, experiment_id: str, window: Window) -> Summary:
+    with REQUEST.get().statement("summary of rollups"):
+        found = await rolled_up_by_name(engine, tenant_id, experiment_id, window)
+    if found is None:
+        raise NotFound(_ABSENT)
+    (sums, scores), evaluators = found
+    return Summary(sums, scores, {key: Evaluator(**known) for key, known in evaluators.items()})
 
 
 async def directly(
@@ -72,12 +88,19 @@ async def directly(
     window: Window,
     condition: ColumnElement[bool] | None,
     *,
-    scored: bool = True,
+    places: int = 1,
 ) -> Sums:
-    """The sums from the traces themselves, and their scores unless it is known that there are none."""
+    """The sums from the traces themselves, and those of their scores unless `places` is 0.
+
+    `places` is how many scores most of the traces have at most: more cost more time.
+    """
     where = _where(experiment_key, window, condition)
-    statement = scored_statement(where) if scored else sums_statement(where)
-    return read_sums((await tx.connection.execute(statement)).one()._mapping)
+    if not places:
+        return read_sums((await tx.connection.execute(sums_statement(where))).one()._mapping)
+    found = dict((await tx.connection.execute(scored_statement(where, places))).one()._mapping)
+    if found.pop("longest") > places:
+        found["scores"] = await tx.connection.scalar(each_scored_statement(where))
+    return read_sums(found)
 
 
 def _where(experiment_key: int, window: Window, condition: ColumnElement[bool] | None) -> list[ColumnElement[bool]]:
@@ -97,24 +120,14 @@ def sums_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
     return select(*columns).select_from(traces).where(*where)
 
 
-def scored_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
-    """The aggregates of these traces and of their scores, in one scan: the covering index has no scores."""
-    t = traces.c
-    read = {c: t[c] for c in ("status", *(m.column for m in MEASURES), "score_keys", "score_values", "score_kinds")}
-    matching = select(*read.values()).where(*where).cte("matching")
-    sums = select(*(literal_column(a.sql).label(a.name) for a in AGGREGATES)).select_from(matching).subquery("sums")
-    m = matching.c
-    # In step, as in `each_score`.
-    arrays = {"name": m.score_keys, "v": m.score_values, "kind": m.score_kinds}
-    each = select(*(func.unnest(array).label(name) for name, array in arrays.items())).subquery("each_score")
-    flat = select(each.c.name, each.c.v, func.coalesce(each.c.kind, 0).label("k")).subquery("flat")
-    by_score: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
-    by_name = select(flat.c.name, *by_score).group_by(flat.c.name).subquery("by_name")
-    kept = select(literal_column(SCORES_KEPT)).select_from(by_name).scalar_subquery()
-    return select(sums, type_coerce(kept, JSONB).label("scores"))
-
-
-_ANY_EVALUATOR = "SELECT EXISTS (SELECT FROM evaluators WHERE tenant_id = $1)"
+_ABSENT = "Experiment not found"
+_FIND = f"""
+SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
+    SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_PLACES})
+    FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
+) ELSE 0 END AS places
+FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
+"""
 _EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"
 
 

@@ -162,6 +162,10 @@ def _configure(data: Path, owner: Account, more: Mapping[str, str]) -> None:
         "log_truncate_on_rotation": "on",
         "log_rotation_age": "1d",
         "log_rotation_size": "0",
+        # Errors, their details and their statements hold what clients sent; the service tells of them in its own log.
+        "log_min_messages": "log",
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
         **more,
     }
     file = data / "spanstats.conf"

@@ -15,7 +15,7 @@ _UNDEFINED_TABLE = "42P01"
 
 
 def migrate(url: str) -> None:
-    """Run what is missing, in one transaction; several processes may call this at once.
+    """Run what is missing, each migration in a transaction; several processes may call this at once.
 
     Not to be called in an event loop. Raises `alembic.util.CommandError` where the database will not do, and the
     driver's errors.

@@ -30,10 +30,15 @@ _PG_EPOCH_US = 946_684_800_000_000
 class Kind(Enum):
     """What a transaction may do and how it begins."""
 
-    READ = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
-    SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
-    REBUILD = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+    READ = "READ COMMITTED READ ONLY; SET LOCAL plan_cache_mode = auto"
+    SNAPSHOT = "REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto"
+    WRITE = "READ COMMITTED; SET LOCAL plan_cache_mode = auto"
+    REBUILD = "REPEATABLE READ; SET LOCAL plan_cache_mode = auto"
+    INGEST = (
+        "READ COMMITTED; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; "
+        "SET LOCAL enable_mergejoin = off"
+    )
+    """A write whose every statement finds its rows by key: planned once, for tables of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,13 @@ class Timeouts:
     write_s: float = 10
 
     def of(self, kind: Kind) -> float:
-        return {Kind.READ: self.read_s, Kind.SNAPSHOT: self.read_s, Kind.WRITE: self.write_s, Kind.REBUILD: 0.0}[kind]
+        return {
+            Kind.READ: self.read_s,
+            Kind.SNAPSHOT: self.read_s,
+            Kind.WRITE: self.write_s,
+            Kind.INGEST: self.write_s,
+            Kind.REBUILD: 0.0,
+        }[kind]
 
 
 def create_engine(
@@ -53,8 +64,11 @@ def create_engine(
     connect_timeout_s: float = 5,
     pool_timeout_s: float = 5,
     answer_timeout_s: float | None = None,
+    statement_timeout_s: float = 0,
 ) -> AsyncEngine:
-    """An engine on asyncpg whose connections are ready for `transaction`. `url` is a `postgresql+asyncpg` one.
+    """An engine on asyncpg whose connections are ready for `transaction` and `read_row`.
+
+    `url` is a `postgresql+asyncpg` one. `statement_timeout_s` bounds statements outside of a transaction.
 
     `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
     network has gone silent.
@@ -77,6 +91,10 @@ def create_engine(
                 "jit": "off",
                 "max_parallel_workers_per_gather": "0",
                 "idle_in_transaction_session_timeout": "60000",
+                "statement_timeout": str(int(statement_timeout_s * 1000)),
+                # Statements that have a transaction to themselves are always the same few; to plan the largest takes
+                # longer than to run it.
+                "plan_cache_mode": "force_generic_plan",
             },
         },
     )
@@ -107,14 +125,19 @@ class Transaction:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine, kind: Kind, timeouts: Timeouts) -> AsyncIterator[Transaction]:
+async def transaction(
+    engine: AsyncEngine, kind: Kind, timeouts: Timeouts, first: str | None = None
+) -> AsyncIterator[Transaction]:
     """A transaction that commits at the end of the block and rolls back on any error.
+
+    `first` is a statement without parameters that it begins with, in the same round trip.
 
     Raises `Unavailable` where the database is away, busy, slow or refuses writes; other failures pass unchanged.
     """
-    with_timeout = f"{kind.value}; SET LOCAL statement_timeout = {int(timeouts.of(kind) * 1000)}"
+    beginning = f"BEGIN ISOLATION LEVEL {kind.value}; SET LOCAL statement_timeout = {int(timeouts.of(kind) * 1000)}"
+    beginning += f"; {first}" if first is not None else ""
     with translated():
-        connection, driver = await _begin(engine, with_timeout)
+        connection, driver = await _begin(engine, beginning)
         try:
             try:
                 yield Transaction(connection, driver)
@@ -128,6 +151,27 @@ async def transaction(engine: AsyncEngine, kind: Kind, timeouts: Timeouts) -> As
                 raise
         finally:
             await connection.close()
+
+
+async def read_row(engine: AsyncEngine, statement: str, *values: Any) -> Any:
+    """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
+
+    Raises `Unavailable` as `transaction` does.
+    """
+    with translated():
+        while True:
+            connection = await _connect(engine)
+            driver: Driver = (await connection.get_raw_connection()).driver_connection
+            try:
+                row = await driver.fetchrow(statement, *values)
+            except BaseException as error:
+                was_dead = driver.is_closed()
+                await _discard(connection, driver)
+                if not was_dead or not isinstance(error, Exception):
+                    raise
+            else:
+                await connection.close()
+                return row
 
 
 async def _begin(engine: AsyncEngine, statement: str) -> tuple[AsyncConnection, Driver]:

@@ -1,6 +1,6 @@
 """Stored spans as `Span` values, for whoever holds a transaction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..domain.span import Score, Span
@@ -15,18 +15,18 @@ StoredKey = tuple[int, str, str]
 RENAMED = {"start_time": "start_us", "end_time": "end_us", "received_at": "received_us"}
 """Columns that are named for the database's type where the attribute is named for its unit."""
 
-_SPAN_LIST = ", ".join(f"s.{c.name}" for c in spans_table.columns)
+SPAN_LIST = ", ".join(f"s.{c.name}" for c in spans_table.columns)
 _TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
 _SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
 
 _SPANS_OF_TRACES = f"""
-SELECT {_SPAN_LIST}, p.labels, p.metadata FROM {_TRACE_KEYS}
+SELECT {SPAN_LIST}, p.labels, p.metadata FROM {_TRACE_KEYS}
 JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
 JOIN span_payloads p ON p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
 """
 
 _SPANS_BY_KEY = f"""
-SELECT {_SPAN_LIST}, p.labels, p.metadata FROM {_SPAN_KEYS}
+SELECT {SPAN_LIST}, p.labels, p.metadata FROM {_SPAN_KEYS}
 JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id
 JOIN span_payloads p ON p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
 """
@@ -37,8 +37,11 @@ FROM {_SPAN_KEYS}
 JOIN span_payloads p ON p.tenant_id = k.tenant_id AND p.trace_id = k.trace_id AND p.span_id = k.span_id
 """
 
-_SCORE_LIST = """s.tenant_id, s.trace_id, s.span_id, s.source, s.evaluator_key AS key, s.value, s.value_type, s.text,
-    s.reason, s.metric_id, s.evaluator_id, s.slug, s.name"""
+SCORE_COLUMNS = {name: "s.evaluator_key" if name == "key" else f"s.{name}" for name in Score.__struct_fields__}
+"""The columns of `scores s` by the names of a `Score`."""
+_SCORE_LIST = ", ".join(
+    ["s.tenant_id, s.trace_id, s.span_id", *(f"{column} AS {name}" for name, column in SCORE_COLUMNS.items())]
+)
 _SCORE_ORDER = "ORDER BY s.tenant_id, s.trace_id, s.span_id, s.ordinal, s.evaluator_key"
 
 _SCORES_OF_TRACES = f"""
@@ -60,17 +63,18 @@ def columns(keys: Collection[tuple[Any, ...]]) -> list[list[Any]]:
 async def spans_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[StoredKey, Span]:
     """All spans of these traces, without their content and scores."""
     rows = await driver.fetch(_SPANS_OF_TRACES, *columns(keys)) if keys else []
-    return {(r["tenant_id"], r["trace_id"], r["span_id"]): _span(r) for r in rows}
+    return {(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
 
 
 async def spans_by_key(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, Span]:
     """Those of these spans that are stored, without their content and scores."""
     rows = await driver.fetch(_SPANS_BY_KEY, *columns(keys)) if keys else []
-    return {(r["tenant_id"], r["trace_id"], r["span_id"]): _span(r) for r in rows}
+    return {(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
 
 
-def _span(row: Any) -> Span:
-    return Span(**{RENAMED.get(k, k): v for k, v in row.items() if v is not None and k != "tenant_id"})
+def span_of(row: Iterable[tuple[str, Any]]) -> Span:
+    """The span of a row's columns and their values."""
+    return Span(**{RENAMED.get(k, k): v for k, v in row if v is not None and k != "tenant_id"})
 
 
 async def add_content(driver: Driver, stored: dict[StoredKey, Span], keys: Collection[StoredKey]) -> None:
