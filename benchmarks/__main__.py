@@ -1,10 +1,10 @@
 """`python -m benchmarks`: seeds its own data, measures, prints a table and writes `benchmarks/results.md`."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
 
 from . import answers, ingest
@@ -27,10 +27,13 @@ def main(
     report = Report(console)
     with serving() as service:
         if only != "answers":
-            asyncio.run(ingest.measure(service, report, scale))
+            uvloop.run(ingest.measure(service, report, scale))
         if only != "ingest":
             sizes = [[int(int(n) * scale) for n in given.split(",")] for given in (roots, traces)]
-            asyncio.run(answers.measure(service, report, console, *sizes))
+            uvloop.run(answers.measure(service, report, console, *sizes))
+    if only != "answers":
+        with serving(workers=2) as service:
+            uvloop.run(ingest.measure_workers(service, report, scale, 2))
     report.show()
     report.write(out)
     console.print(f"Written to {out}")

@@ -15,7 +15,8 @@ from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.trace_fields import TRACES
-from spanstats.stats.summary import scored_statement, sums_statement
+from spanstats.stats.scored import scored_statement
+from spanstats.stats.summary import sums_statement
 from spanstats.store.session import Kind, Timeouts, Transaction, create_engine, transaction
 from spanstats.store.tables import traces
 
@@ -28,6 +29,8 @@ _WINDOW = "start_time=2026-05-02T03:04:05.5Z&end_time=2026-05-29T01:02:03.25Z"
 _ROWS = "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM traces WHERE experiment_key = $1"
 
 _FILTERED_AT_MOST = 1_000_000
+# Scores of a seeded trace.
+_PLACES = 2
 
 FILTERS = {
     "status": {"status": {"operator": "", "value": ["error"]}},
@@ -113,7 +116,7 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
                 where.append(compile_predicate(bind(tree, TRACES), 1))
             matching = await tx.connection.scalar(select(func.count()).select_from(traces).where(*where))
             sums = await _statement(tx, sums_statement(where))
-            scores = await _statement(tx, scored_statement(where)) - sums
+            scores = await _statement(tx, scored_statement(where, _PLACES)) - sums
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
             report.add(f"filter by {what}: measures", sums * 1e9 / n, "ns per trace", target, f"{matching:,} match")
             report.add(

@@ -53,6 +53,18 @@ def parea(count: int, experiment: str, offset: int = 0) -> Iterator[bytes]:
         yield json.dumps(body).encode()
 
 
+def long_trace(count: int, experiment: str, scored_every: int) -> Iterator[bytes]:
+    """Bodies of `POST /trace_log`: one root, all others right below it; two scores on the root and on every so many."""
+    root = f"{scored_every:032x}"
+    for number, body in enumerate(parea(count, experiment, 90_000_000)):
+        span = json.loads(body)
+        span["trace_id"] = f"{scored_every:028x}{number:04x}" if number else root
+        span["root_trace_id"] = span["parent_trace_id"] = root
+        scored = number % scored_every == 0 if scored_every else number == 0
+        span["scores"] = [{"name": "exact", "score": 0.5}, {"name": "judge", "score": 0.75}] if scored else []
+        yield json.dumps(span).encode()
+
+
 def _iso(seconds: float) -> str:
     whole = int(seconds)
     hours, rest = divmod(whole - 1_779_926_400, 3600)

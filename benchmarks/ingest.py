@@ -41,8 +41,20 @@ async def measure(service: Service, report: Report, scale: float) -> None:
     floor = await _copy_floor(service, int(20_000 * scale))
     report.add("floor: raw COPY, 100 rows a commit", floor, "spans/s")
     report.add("raw COPY / flat JSON", floor / rates["flat JSON"], "x", target="at most 3.5")
-    await _long_trace(service, report, int(20_000 * scale))
+    await _long_trace(service, report, int(20_000 * scale), scored_every=0)
+    await _long_trace(service, report, int(20_000 * scale), scored_every=7)
     report.add("memory of the worker after ingest", service.rss_mib(), "MiB", target="under 150")
+
+
+async def measure_workers(service: Service, report: Report, scale: float, workers: int) -> None:
+    """The two rates once more, for a service of several workers."""
+    await run(service.port, _parea(2_000, "warm", 70_000_000), 64)
+    single = await run(service.port, _parea(int(12_000 * scale), "singles", 0), 64)
+    name = f"{workers} workers: one span a request, 64 connections"
+    report.add(name, single.rate, "spans/s", target="at least 2,500", note=_spread(single))
+    await _batches(service, report, BATCHES[0], scale, 1, f"{workers} workers: ")
+    floor = await _copy_floor(service, int(20_000 * scale))
+    report.add("floor: raw COPY, 100 rows a commit", floor, "spans/s")
 
 
 def _parea(count: int, experiment: str, offset: int) -> list[Request]:
@@ -67,7 +79,9 @@ def _spread(result: Result) -> str:
     return f"p50 {result.p50_ms:.1f} ms, p99 {result.p99_ms:.1f} ms"
 
 
-async def _batches(service: Service, report: Report, batch: Batch, scale: float, number: int) -> float:
+async def _batches(
+    service: Service, report: Report, batch: Batch, scale: float, number: int, prefix: str = ""
+) -> float:
     count, offset = int(420 * scale) * 100, number * 10_000_000 * bodies.SPANS_PER_TRACE
     made = batch.make(count, 100, f"batches-{number}", offset)
     requests = [Request.make("POST", batch.path, KEY, body, batch.kind) for body in made]
@@ -75,7 +89,11 @@ async def _batches(service: Service, report: Report, batch: Batch, scale: float,
     rate = result.rate * 100
     target = "at least 12,000" if number == 1 else ""
     report.add(
-        f"{batch.name}, 100 spans a request, 8 connections", rate, "spans/s", target=target, note=_spread(result)
+        f"{prefix}{batch.name}, 100 spans a request, 8 connections",
+        rate,
+        "spans/s",
+        target=target,
+        note=_spread(result),
     )
     return rate
 
@@ -103,22 +121,15 @@ async def _copy_floor(service: Service, count: int) -> float:
         await connection.close()
 
 
-async def _long_trace(service: Service, report: Report, count: int) -> None:
+async def _long_trace(service: Service, report: Report, count: int, scored_every: int) -> None:
     """A trace whose spans come one by one: the last thousand against the first."""
     part = count // 20
-    requests = []
-    for number, body in enumerate(bodies.parea(count, "long", 90_000_000)):
-        root = body.replace(body[14:46], b"a" * 28 + f"{number:04x}".encode())
-        requests.append(root)
-    wires = [Request.make("POST", "/api/parea/v1/trace_log", KEY, _into_one(body)) for body in requests]
+    made = bodies.long_trace(count, f"long-{scored_every}", scored_every)
+    wires = [Request.make("POST", "/api/parea/v1/trace_log", KEY, body) for body in made]
     first = await run(service.port, wires[:part], 1)
     await run(service.port, wires[part:-part], 16)
     last = await run(service.port, wires[-part:], 1)
-    ratio = last.elapsed_s / first.elapsed_s
+    name = f"a trace of {count:,} spans one by one" + (f", one in {scored_every} scored" if scored_every else "")
     note = f"first {first.p50_ms:.1f} ms, last {last.p50_ms:.1f} ms p50"
-    report.add(f"a trace of {count:,} spans one by one: last {part:,} / first {part:,}", ratio, "x", "at most 5", note)
-
-
-def _into_one(body: bytes) -> bytes:
-    head, rest = body.split(b'"root_trace_id": "', 1)
-    return head + b'"root_trace_id": "' + b"b" * 32 + rest[32:]
+    target = "" if scored_every else "at most 5"
+    report.add(f"{name}: last {part:,} / first {part:,}", last.elapsed_s / first.elapsed_s, "x", target, note)

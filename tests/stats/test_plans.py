@@ -11,10 +11,11 @@ from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.trace_fields import TRACES
-from spanstats.ingest import reading, rows
+from spanstats.ingest import changes, reading, rows
 from spanstats.stats import rolled_up, traces
 from spanstats.stats.maintenance import drain_marks
 from spanstats.stats.summary import sums_statement
+from spanstats.store import spans
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
 from spanstats.store.tables import traces as traces_table
 
@@ -109,7 +110,17 @@ async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> No
     assert rows_read(locked, "traces") <= 2
 
 
+_SPANS = "int[], text[], text[]", "'{1}', '{t}', '{s}'"
+_TRACES = "int[], text[]", "'{1}', '{t}'"
 _WRITES = {
+    "present": (reading.PRESENT_STATEMENT, *_SPANS),
+    "patches": (reading.PATCHES_STATEMENT, *_SPANS),
+    "content": (spans.CONTENT, *_SPANS),
+    "spans": (spans.SPANS_OF_TRACES, *_TRACES),
+    "scores": (spans.SCORES_OF_TRACES, *_TRACES),
+    "move": (changes.MOVE_SCORES, "int[], text[], text[], text[]", "'{1}', '{t}', '{s}', '{u}'"),
+    "drop": (changes.DELETE_OWN_SCORES, *_SPANS),
+    **{f"delete {n}": (statement, *_SPANS) for n, statement in enumerate(changes.DELETE_SPANS)},
     "find": (reading.FIND_STATEMENT, "int[], text[], int[], text[]", "'{1}', '{s}', '{1}', '{e}'"),
     "lock": (rows.LOCK_OR_INSERT_TRACES, "json", "'[]'"),
     "read": (reading.TRACES_STATEMENT, "int[], text[]", "'{1}', '{t}'"),

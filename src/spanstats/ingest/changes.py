@@ -18,16 +18,27 @@ SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tena
 ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.fields, changed_at = now()
 """
 
-_DELETE_SPANS = """
-DELETE FROM {table} x USING unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)
-WHERE x.tenant_id = k.tenant_id AND x.trace_id = k.trace_id AND x.span_id = k.span_id
+# By place, once found by key: see `reading.py` on plans. The trace's lock keeps the rows in their places.
+_ROWS = """
+unnest($1::int[], $2::text[], $3::text[]{more}) AS k(tenant_id, trace_id, span_id{names}) CROSS JOIN LATERAL (
+    SELECT ctid FROM {table} WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id {and_}
+    OFFSET 0
+) x
 """
-_DELETE_OWN_SCORES = _DELETE_SPANS.format(table="scores") + " AND x.source <> 'api'"
 
-_MOVE_SCORES = """
-UPDATE scores x SET trace_id = k.target
-FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS k(tenant_id, trace_id, span_id, target)
-WHERE x.tenant_id = k.tenant_id AND x.trace_id = k.trace_id AND x.span_id = k.span_id
+
+def _deleting(table: str, and_: str = "") -> str:
+    rows_of_spans = _ROWS.format(table=table, and_=and_, more="", names="")
+    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {rows_of_spans}))"
+
+
+DELETE_SPANS = [_deleting("spans"), _deleting("span_payloads")]
+DELETE_OWN_SCORES = _deleting("scores", "AND source <> 'api'")
+MOVE_SCORES = f"""
+WITH found AS MATERIALIZED (
+    SELECT x.ctid AS place, k.target FROM {_ROWS.format(table="scores", and_="", more=", $4::text[]", names=", target")}
+)
+UPDATE scores SET trace_id = found.target FROM found WHERE scores.ctid = found.place
 """
 
 
@@ -56,15 +67,15 @@ async def move_spans(driver: Driver, moved: Sequence[tuple[StoredKey, str]]) -> 
     if not moved:
         return
     keys = columns([key for key, _ in moved])
-    await driver.execute(_MOVE_SCORES, *keys, [target for _, target in moved])
-    for table in ("spans", "span_payloads"):
-        await driver.execute(_DELETE_SPANS.format(table=table), *keys)
+    await driver.execute(MOVE_SCORES, *keys, [target for _, target in moved])
+    for statement in DELETE_SPANS:
+        await driver.execute(statement, *keys)
 
 
 async def drop_own_scores(driver: Driver, keys: Collection[StoredKey]) -> None:
     """Delete the scores that came with these spans; those posted on their own stay."""
     if keys:
-        await driver.execute(_DELETE_OWN_SCORES, *columns(keys))
+        await driver.execute(DELETE_OWN_SCORES, *columns(keys))
 
 
 async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> tuple[set[TraceKey], bool]:

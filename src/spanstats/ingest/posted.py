@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.span import Span
+from ..errors import InvalidInput, invalid
 from ..store.session import Driver, Kind, Timeouts, transaction
 from ..store.spans import StoredKey, TraceKey, columns, scores_of_traces
 from . import rows
@@ -25,6 +26,9 @@ from .stored import Stored
 
 LogKey = tuple[int, str]
 """(tenant id, log id)"""
+
+MAX_POSTED = 100
+"""Most posted scores of a span, and as many may wait for one log: what waits was acknowledged, and is never refused."""
 
 _FIND = """
 SELECT k.tenant_id, k.log_id, coalesce(
@@ -47,6 +51,11 @@ _EARLY = """
 SELECT e.tenant_id, e.fields FROM early_scores e
 WHERE (e.tenant_id, e.log_id) IN (SELECT * FROM unnest($1::int[], $2::text[]))
 ORDER BY e.tenant_id, e.id FOR UPDATE
+"""
+
+_CROWDED = """
+SELECT 1 FROM early_scores e JOIN unnest($1::int[], $2::text[]) AS k(tenant_id, log_id) USING (tenant_id, log_id)
+GROUP BY e.tenant_id, e.log_id HAVING count(*) > $3 LIMIT 1
 """
 
 _FORGET = """
@@ -147,14 +156,19 @@ def _by_id(arrivals: Iterable[Arrival]) -> dict[LogKey, TraceKey]:
 
 
 async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early]) -> list[tuple[int, Span]]:
-    """Give the taken scores to their spans, whose traces were read whole. The scores as of spans, for evaluators."""
+    """Give the taken scores to their spans, whose traces were read whole. The scores as of spans, for evaluators.
+
+    Raises `InvalidInput` where the batch brings a span, or a log that scores wait for, more than the limit.
+    """
+    sent = {(tenant_id, posted.id) for tenant_id, posted in batch.scores}
     traces = {(e.tenant_id, e.trace_id) for e in early}
     known = list(await driver.fetch(_POSTED, *columns(traces))) if traces else []
     done: dict[LogKey, str] = {}
     for entry in early:
         span_id = _span_of(stored, entry)
         if span_id is not None:
-            done[entry.tenant_id, entry.posted.id] = await _write(driver, entry, span_id, known)
+            is_new = (entry.tenant_id, entry.posted.id) in sent
+            done[entry.tenant_id, entry.posted.id] = await _write(driver, entry, span_id, known, is_new)
             stored.dirty.add((entry.tenant_id, entry.trace_id))
     for tenant_id, posted in batch.scores:
         posted.waits = (tenant_id, posted.id) not in done
@@ -162,6 +176,9 @@ async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early
     gone = done.keys() | {(tenant_id, posted.id) for tenant_id, posted in batch.scores if posted.deleted}
     if gone:
         await driver.execute(_FORGET, *columns(sorted(gone)))
+    waiting = {(tenant_id, posted.log_id) for tenant_id, posted in batch.scores if posted.waits}
+    if waiting and await driver.fetchval(_CROWDED, *columns(sorted(waiting)), MAX_POSTED):
+        raise _crowded()
     await _read_again(driver, stored, traces)
     return [(e.tenant_id, Span(trace_id="", span_id="", scores=[e.posted.score])) for e in early]
 
@@ -177,8 +194,15 @@ def _span_of(stored: Stored, entry: _Early) -> str | None:
     return first.span_id
 
 
-async def _write(driver: Driver, entry: _Early, span_id: str, known: list[Any]) -> str:
-    """Insert, update or delete the score; its id. `known`, the scores of its trace, is brought up to date."""
+def _crowded() -> InvalidInput:
+    return invalid(f"a log has at most {MAX_POSTED} posted scores", "log_id", kind="too_many")
+
+
+async def _write(driver: Driver, entry: _Early, span_id: str, known: list[Any], is_new: bool) -> str:
+    """Insert, update or delete the score; its id. `known`, the scores of its trace, is brought up to date.
+
+    Raises `InvalidInput` where a new one is one too many.
+    """
     tenant_id, posted, score = entry.tenant_id, entry.posted, entry.posted.score
     home: StoredKey = tenant_id, entry.trace_id, span_id
     same = [r for r in known if (r["tenant_id"], r["trace_id"], r["evaluator_key"]) == (*home[:2], score.key)]
@@ -190,6 +214,9 @@ async def _write(driver: Driver, entry: _Early, span_id: str, known: list[Any]) 
             await driver.execute(_DROP, *columns([(*home[:2], *place)]))
         return posted.id
     if before is None:
+        own = [r for r in known if (r["tenant_id"], r["trace_id"], r["span_id"]) == home]
+        if is_new and len(own) >= MAX_POSTED:
+            raise _crowded()
         ordinal = max((r["ordinal"] for r in same if r["span_id"] == span_id), default=-1) + 1
         before = {"span_id": span_id, "ordinal": ordinal, "id": posted.id}
         names = {"tenant_id": tenant_id, "trace_id": entry.trace_id, "evaluator_key": score.key}

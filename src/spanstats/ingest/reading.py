@@ -37,9 +37,10 @@ LEFT JOIN LATERAL (
 UNION ALL SELECT held.tenant_id, held.id, held.key, NULL, NULL FROM held
 """
 
-_PATCHES = f"""
-SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {_SPAN_KEYS}
-JOIN patches p ON p.tenant_id = k.tenant_id AND p.trace_id = k.trace_id AND p.span_id = k.span_id
+_THE_SPAN = "tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id"
+PATCHES_STATEMENT = f"""
+SELECT p.tenant_id, p.trace_id, p.span_id, p.fields
+FROM {_SPAN_KEYS} CROSS JOIN LATERAL (SELECT * FROM patches WHERE {_THE_SPAN} OFFSET 0) p
 """
 
 # A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does.
@@ -62,9 +63,9 @@ LEFT JOIN LATERAL (
 """
 _OF_TRACE = 7
 
-_PRESENT = f"""
-SELECT DISTINCT s.tenant_id, s.trace_id FROM {_SPAN_KEYS}
-JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id
+PRESENT_STATEMENT = f"""
+SELECT DISTINCT p.tenant_id, p.trace_id
+FROM {_SPAN_KEYS} CROSS JOIN LATERAL (SELECT * FROM span_payloads WHERE {_THE_SPAN} OFFSET 0) p
 """
 
 
@@ -96,7 +97,7 @@ async def find(
 
 async def patches(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, dict[str, Any]]:
     """The fields of the stored patches; the trace id is empty where the span id alone is the identity."""
-    rows = await driver.fetch(_PATCHES, *columns(keys)) if keys else []
+    rows = await driver.fetch(PATCHES_STATEMENT, *columns(keys)) if keys else []
     return {(r["tenant_id"], r["trace_id"], r["span_id"]): _patch(r["fields"]) for r in rows}
 
 
@@ -133,4 +134,5 @@ async def traces(
 
 async def present(driver: Driver, keys: Collection[StoredKey]) -> set[TraceKey]:
     """The traces of those spans that are stored already."""
-    return {(r["tenant_id"], r["trace_id"]) for r in await driver.fetch(_PRESENT, *columns(keys))} if keys else set()
+    rows = await driver.fetch(PRESENT_STATEMENT, *columns(keys)) if keys else []
+    return {(r["tenant_id"], r["trace_id"]) for r in rows}

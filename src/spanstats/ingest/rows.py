@@ -188,6 +188,11 @@ def trace_row(tenant_id: int, trace: Trace, entry: str | None, state: TraceFold 
     return row
 
 
+def row_bytes(row: TraceRow) -> int:
+    """How long the parts of a row are that grow with every span: metadata and labels, the entry, the fold."""
+    return len(_encode((row.labels, row.metadata))) + len(row.entry or "") + len(row.fold or "") // 2
+
+
 def _score_kind(score: Score) -> int:
     if score.value is None:
         return SCORE_TEXT

@@ -68,7 +68,8 @@ async def _erase_deleted(driver: Driver, stored: Stored, held: set[int]) -> set[
 async def read_whole(driver: Driver, stored: Stored, keys: Collection[TraceKey]) -> None:
     """Read all spans and scores of these traces, which keep a fold."""
     spans = await spans_of_traces(driver, keys)
-    _take(stored, keys, spans, await scores_of_traces(driver, [k for k in keys if stored.at[k].scored]))
+    scored = [k for k in keys if k not in stored.at or stored.at[k].scored]
+    _take(stored, keys, spans, await scores_of_traces(driver, scored))
 
 
 def _take(

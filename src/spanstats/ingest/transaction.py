@@ -20,7 +20,7 @@ from .batch import Batch
 from .evaluators import Evaluators
 from .experiments import hold
 from .reading import serialising
-from .rows import TraceRow, trace_row
+from .rows import TraceRow, row_bytes, trace_row
 from .stored import Stored, fold_trace, merge_arrivals, place_patches, read_stored, read_whole
 
 Render = Callable[[Trace], str]
@@ -28,6 +28,8 @@ Render = Callable[[Trace], str]
 
 MAX_SPANS_OF_TRACE = 100_000
 MAX_TOTAL = 2**63 - 1
+MAX_BYTES_OF_TRACE = 8 * 2**20
+"""Of what spans add to the row of their trace, which is written anew with every span that comes."""
 FOLD_FROM = 64
 """A trace of so many spans keeps its fold: adding a span to it then reads none of the others."""
 
@@ -101,7 +103,11 @@ def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
         raise invalid("the sum over the trace's spans is out of range", "trace_id", kind="out_of_range")
     trace = finish(trace_id, state)
     entry = tools.render(trace) if trace.has_root else None
-    return trace_row(tenant_id, trace, entry, state if state.n_spans >= FOLD_FROM else None)
+    row = trace_row(tenant_id, trace, entry, state if state.n_spans >= FOLD_FROM else None)
+    if row_bytes(row) > MAX_BYTES_OF_TRACE:
+        message = f"metadata, labels and scores of a trace's spans may have {MAX_BYTES_OF_TRACE} bytes together"
+        raise invalid(message, "trace_id", kind="too_large")
+    return row
 
 
 async def _rewrite(driver: Driver, stored: Stored, changed: changes.Changed, held: set[int], tools: Tools) -> None:

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,9 +36,17 @@ BINARIES = INSTALLATION / "bin"
 SERVER_USER = "pgserver"
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
+DISCREET = {"log_min_messages": "log", "log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+"""Settings of a server whose log holds nothing of what clients send: errors, their details and their statements do.
+
+The service tells of errors in its own log, by their kind.
+"""
+
 SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 103
 _GIB = 1024**3
+# Of control groups, version 2 and 1.
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 class EmbeddedServerError(Exception):
@@ -162,10 +171,7 @@ def _configure(data: Path, owner: Account, more: Mapping[str, str]) -> None:
         "log_truncate_on_rotation": "on",
         "log_rotation_age": "1d",
         "log_rotation_size": "0",
-        # Errors, their details and their statements hold what clients sent; the service tells of them in its own log.
-        "log_min_messages": "log",
-        "log_min_error_statement": "panic",
-        "log_error_verbosity": "terse",
+        **DISCREET,
         **more,
     }
     file = data / "spanstats.conf"
@@ -177,10 +183,11 @@ def _configure(data: Path, owner: Account, more: Mapping[str, str]) -> None:
 def memory_bytes() -> int:
     """Memory of this machine, or of this container where it has a limit."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):
-        return physical
+    for limit in _LIMITS:
+        # Where there is none it says so in words, or by a number beyond any machine.
+        with suppress(OSError, ValueError):
+            return min(physical, int(limit.read_text()))
+    return physical
 
 
 def _let_through(path: Path) -> None:
