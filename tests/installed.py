@@ -20,7 +20,8 @@ PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/po
 OLDEST = 15
 # These start servers of their own, which are always the embedded one.
 APART = (
-    *("tests/test_cli.py", "tests/test_docs.py", "tests/store/test_embedded.py"),
+    *("tests/test_cli.py", "tests/test_docs.py", "tests/test_blocks.py", "tests/test_drill.py"),
+    "tests/store/test_embedded.py",
     *("tests/faults", "tests/api/test_described.py"),
 )
 

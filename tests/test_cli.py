@@ -7,13 +7,14 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
 
 from tests.conftest import run_sql
 
-from .services import PATIENCE_S, Start, data, environment, free_port, run, start
+from .services import PATIENCE_S, SPANSTATS, Start, data, environment, free_port, run, start
 
 __all__ = ["environment", "start"]
 
@@ -114,6 +115,35 @@ def test_keys_are_made_listed_and_revoked_beside_a_running_service(start: Start,
     assert service.status("/readyz") == 200
 
 
+def test_a_signal_is_heard_before_the_program_is_imported(environment: dict[str, str]) -> None:
+    """The first process of a container would not get it otherwise."""
+    stop_at_import = """
+import os, runpy, signal, sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "spanstats.cli":
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Stop())
+runpy.run_module("spanstats", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", stop_at_import], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+
+
+def test_a_command_that_is_ended_stops_its_database(environment: dict[str, str]) -> None:
+    assert run(environment, "migrate").returncode == 0
+    file = data(environment) / "postgres" / "postmaster.pid"
+    assert not file.exists()
+    with subprocess.Popen([*SPANSTATS, "import", "-"], env=environment, stdin=subprocess.PIPE) as waiting:
+        deadline = time.monotonic() + PATIENCE_S
+        while not file.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        waiting.terminate()
+        assert waiting.wait(PATIENCE_S) == 128 + signal.SIGTERM
+    assert not file.exists()
+
+
 def test_a_second_service_on_the_same_data_is_refused(start: Start, environment: dict[str, str]) -> None:
     service = start()
     service.wait_for("/readyz", 200)
@@ -134,6 +164,17 @@ def test_wrong_settings_are_told_in_one_line(environment: dict[str, str]) -> Non
     environment["SPANSTATS_WORKERS"] = "many"
     assert_one_line(run(environment, "serve"), "SPANSTATS_WORKERS")
     assert_one_line(run(environment, "keys", "list"), "SPANSTATS_WORKERS")
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["keys", "list"]])
+def test_a_data_directory_that_cannot_be_made_is_told_in_one_line(
+    environment: dict[str, str], command: list[str]
+) -> None:
+    file = data(environment)
+    file.touch()
+    assert_one_line(run(environment, *command), f"{file}: File exists", "SPANSTATS_DATA_DIR")
+    environment["SPANSTATS_DATA_DIR"] = str(file / "below")
+    assert_one_line(run(environment, *command), "Not a directory", "SPANSTATS_DATA_DIR")
 
 
 def test_a_wrong_option_is_told_like_a_wrong_setting(environment: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from spanstats.store import cluster
 from tests.api.conftest import MakeClient, make_client
 from tests.documentation import ROOT
 
@@ -16,32 +18,100 @@ __all__ = ["make_client"]
 
 pytestmark = pytest.mark.anyio
 DEPLOY = ROOT / "deploy"
-NAME = re.compile(r"\bspanstats_[a-z_]+")
+# A metric, its matchers and its range, as PromQL writes them.
+SELECTOR = re.compile(r"\b(spanstats_[a-z_]+|up)\b(?:\{([^}]*)\})?(\[[^\]]+\])?")
+MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"[^"]*"')
+OF_SCRAPING = {"job", "instance"}
+Served = dict[str, tuple[str, set[str]]]
 
 
 def expressions(path: Path) -> list[str]:
+    return [expression for expression, _ in drawn(path)]
+
+
+def drawn(path: Path) -> list[tuple[str, str]]:
+    """Expressions with the text that names their series."""
     if path.suffix == ".json":
-        return [target["expr"] for panel in json.loads(path.read_text())["panels"] for target in panel["targets"]]
-    return [rule["expr"] for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+        targets = [target for panel in json.loads(path.read_text())["panels"] for target in panel["targets"]]
+        return [(target["expr"], target.get("legendFormat", "")) for target in targets]
+    return [(rule["expr"], "") for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
 
 
-async def exposed(client: httpx.AsyncClient) -> tuple[set[str], set[str]]:
-    """The names of all samples and of all labels."""
-    await client.get("/healthz")
-    families = list(text_string_to_metric_families((await client.get("/metrics")).text))
-    samples = {sample.name for family in families for sample in family.samples}
-    # Counters with labels have no sample before their first event.
-    samples |= {f"{family.name}_total" for family in families if family.type == "counter"}
-    labels = {label for family in families for sample in family.samples for label in sample.labels}
-    return samples, labels
+async def exposed(client: httpx.AsyncClient) -> Served:
+    """The type and the labels of every sample that is served once something of everything happened."""
+    logs = "/api/parea/v1/trace_log"
+    await client.post(logs, json={"trace_id": "t"})
+    await client.post(logs, json={"trace_id": []})
+    text = (await client.get("/metrics")).text
+    found = {"up": ("gauge", set[str]())}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, (family.type, set()))[1].update(sample.labels)
+    return found
 
 
 @pytest.mark.parametrize("name", ["alerts.yml", "grafana-dashboard.json"])
-async def test_every_metric_that_is_named_exists(make_client: MakeClient, name: str) -> None:
-    samples, _ = await exposed(await make_client())
-    used = {metric for expression in expressions(DEPLOY / name) for metric in NAME.findall(expression)}
+async def test_every_expression_fits_the_metrics_that_are_served(make_client: MakeClient, name: str) -> None:
+    served = await exposed(await make_client())
+    used = set()
+    for expression, legend in drawn(DEPLOY / name):
+        assert not faults(expression, legend, served), expression
+        used |= {found[0] for found in SELECTOR.findall(expression)}
     assert len(used) >= 8
-    assert used <= samples
+
+
+def faults(expression: str, legend: str, served: Served) -> list[str]:
+    """What is wrong with the names, types, ranges and labels of an expression."""
+    selectors = SELECTOR.findall(expression)
+    if not selectors or any(expression.count(a) != expression.count(b) for a, b in ("()", "[]", "{}")):
+        return ["does not parse"]
+    unknown = [f"{name} is not served" for name, _, _ in selectors if name not in served]
+    return unknown or [
+        *faults_of_selectors(expression, selectors, served),
+        *faults_of_groups(expression, legend, served),
+    ]
+
+
+def faults_of_selectors(expression: str, selectors: list[tuple[str, str, str]], served: Served) -> Iterator[str]:
+    for name, matchers, span in selectors:
+        kind, labels = served[name]
+        grows = kind in ("counter", "histogram")
+        if grows != bool(span) or grows != bool(re.search(rf"\b(rate|increase)\({name}\b", expression)):
+            yield f"{name} is a {kind}: a rate is taken of what grows, and of that alone"
+        if wrong := set(MATCHER.findall(matchers)) - labels - OF_SCRAPING:
+            yield f"{name} has no {wrong}"
+
+
+def faults_of_groups(expression: str, legend: str, served: Served) -> Iterator[str]:
+    groups = [set(re.findall(r"\w+", group)) for group in re.findall(r"\bby ?\(([^)]*)\)", expression)]
+    for name in {name for name, _, _ in SELECTOR.findall(expression)}:
+        if any(group - served[name][1] for group in groups):
+            yield f"{name} has not all of {groups}"
+        if "histogram_quantile(" in expression and not (name.endswith("_bucket") and all("le" in g for g in groups)):
+            yield "a quantile needs buckets, by le"
+    if wrong := set(re.findall(r"\{\{(\w+)\}\}", legend)) - set().union(*groups):
+        yield f"no series has {wrong}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "legend"),
+    [
+        ("spanstats_queue_span", ""),
+        ("sum(rate(spanstats_http_requests_total[5m])", ""),
+        ("rate(spanstats_queue_spans[5m])", ""),
+        ("spanstats_http_requests_total", ""),
+        ('rate(spanstats_http_requests_total{code="500"}[5m])', ""),
+        ("sum by (tenant) (rate(spanstats_http_requests_total[5m]))", ""),
+        ("sum by (route) (rate(spanstats_http_requests_total[5m]))", "{{status}}"),
+        ("rate(spanstats_commit_duration_seconds[5m])", ""),
+        ("histogram_quantile(0.9, sum by (le) (rate(spanstats_commit_duration_seconds_sum[5m])))", ""),
+        ("histogram_quantile(0.9, sum by (route) (rate(spanstats_http_request_duration_seconds_bucket[5m])))", ""),
+    ],
+)
+async def test_an_expression_that_would_show_nothing_is_found(
+    make_client: MakeClient, expression: str, legend: str
+) -> None:
+    assert faults(expression, legend, await exposed(await make_client()))
 
 
 def test_every_alert_says_what_is_wrong_and_how_bad() -> None:
@@ -82,3 +152,27 @@ def test_the_image_is_not_root_and_keeps_its_data_in_a_volume() -> None:
     assert "VOLUME /var/lib/spanstats" in last
     assert "STOPSIGNAL SIGTERM" in last
     assert any(line.startswith("HEALTHCHECK") for line in last)
+
+
+def test_the_image_is_built_once_and_never_pulled() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    policies = {name: service["pull_policy"] for name, service in services.items() if service["image"] == "spanstats"}
+    # Two builds of one name at the same time fail, depending on how images are stored.
+    assert [name for name, service in services.items() if "build" in service] == ["spanstats"]
+    assert policies == {"spanstats": "build", "migrate": "never"}
+
+
+def test_what_the_image_leaves_out_is_there_and_none_of_it_is_used() -> None:
+    """A newer package may be laid out otherwise: then the build would fail, or leave nothing out."""
+    [left_out] = re.findall(r"&& rm -r (.*)", (ROOT / "Dockerfile").read_text())
+    package = cluster.INSTALLATION.parent
+    gone = [path for pattern in left_out.split() for path in package.glob(pattern)]
+    assert len(gone) >= len(left_out.split())
+    used = [cluster.BINARIES, cluster.INSTALLATION / "share", cluster.INSTALLATION / "lib"]
+    assert [path for path in used if any(path.is_relative_to(other) for other in gone)] == []
+
+
+def test_the_database_of_the_compose_file_logs_as_little_of_clients_as_the_embedded_one() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    given = dict(option.removeprefix("-c").split("=") for option in services["database"]["command"][1:])
+    assert cluster.DISCREET.items() <= given.items()

@@ -18,7 +18,8 @@ from spanstats.filters.bind import bind
 from spanstats.filters.trace_fields import ROOTS, TRACES
 from spanstats.settings import PREFIX, Settings
 from spanstats.store import cluster
-from tests.conftest import fresh_database
+from spanstats.store.embedded import EmbeddedServer
+from tests.conftest import fresh_database, run_sql
 
 from .documentation import ROOT, known_commands
 from .filter_documentation import FILE, document
@@ -122,6 +123,29 @@ def test_the_commands_of_the_operations_document_work_in_their_order(
         answer = httpx.get(f"{url}/api/parea/v1/experiment/e1/stats", headers={"x-api-key": "k"}).json()
         assert [trace["trace_id"] for trace in answer["parent_trace_stats"]] == ["t1"]
         assert service.stop() == 0
+        assert traces_in_base(tmp_path, make_url(own).database) == ["t1", "t2"]
+
+
+def traces_in_base(place: Path, database: str | None) -> list[str]:
+    """What a server finds that is started on the copy in `base`."""
+    copy = place / "copy"
+    copy.mkdir()
+    (place / "base").rename(copy / "postgres")
+    give_to_the_server(copy / "postgres")
+    server = EmbeddedServer(copy)
+    server.start()
+    try:
+        url = make_url(server.url()).set(database=database).render_as_string(hide_password=False)
+        return [row["trace_id"] for row in run_sql(url, "SELECT trace_id FROM traces ORDER BY trace_id")]
+    finally:
+        server.stop()
+
+
+def give_to_the_server(data: Path) -> None:
+    """As who restores a copy as root has to."""
+    owner = cluster.account()
+    for path in (data, *data.rglob("*")):
+        os.chown(path, owner.uid, owner.gid)
 
 
 def test_a_cold_copy_of_the_embedded_database_is_a_backup(start: Start, environment: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from spanstats import logs
 from spanstats.api.observation import REQUEST_ID
+from spanstats.errors import Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,63 @@ def test_a_fault_tells_its_kind_and_place_in_one_line_and_nothing_that_was_sent(
     assert "because of ValueError at test_logs:" in err
     for hidden in ("sent", "SELECT", "Traceback", ".py", "/"):
         assert hidden not in err
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def slowed(clock: Clock) -> None:
+    """Log as a service does, by this clock."""
+    logs.configure("info", "text")
+    logging.getLogger().handlers[-1].filters[:] = [logs.Seldom(10, clock)]
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was logged since the last look, without the times."""
+    return [line.partition(" ")[2] for line in capsys.readouterr().err.splitlines()]
+
+
+def test_warnings_that_are_alike_are_written_once_in_ten_seconds_with_their_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slowed(clock := Clock())
+    log = logging.getLogger("x")
+    for n in range(1000):
+        log.warning("%s %d: away", "GET", n, extra={"alike": "away"})
+        log.warning("rollups wait: %s", n)
+    log.warning("GET: busy", extra={"alike": "busy"})
+    logging.getLogger("y").warning("GET: away", extra={"alike": "away"})
+    assert lines(capsys) == [
+        "warning GET 0: away",
+        "warning rollups wait: 0",
+        "warning GET: busy",
+        "warning GET: away",
+    ]
+    clock.now = 9.9
+    log.warning("again", extra={"alike": "away"})
+    assert lines(capsys) == []
+    clock.now = 12
+    log.warning("%s again", "GET", extra={"alike": "away"})
+    log.warning("GET: busy", extra={"alike": "busy"})
+    assert lines(capsys) == ["warning GET again (and 1000 times more in 12 s)", "warning GET: busy"]
+    clock.now = 23
+    log.warning("the last", extra={"alike": "away"})
+    assert lines(capsys) == ["warning the last"]
+
+
+def test_outages_that_end_a_stream_are_alike_and_faults_are_each_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slowed(Clock())
+    for error in (Unavailable("away"), RuntimeError("a bug")):
+        for _ in range(5):
+            logging.getLogger("x").error("it broke", exc_info=error)
+    logging.getLogger("x").info("told")
+    logging.getLogger("x").info("told")
+    found = lines(capsys)
+    assert [line.count("Unavailable") for line in found] == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert [line.count("RuntimeError") for line in found] == [0, 1, 1, 1, 1, 1, 0, 0]

@@ -18,11 +18,16 @@ from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import create_engine
 
+# One trace comes as Parea's logs, whose ids are unique alone, the other as Respan's spans, unique in their trace.
+PAREA, FLAT = 0, 1
 TRACES, SPANS = st.integers(0, 1), st.integers(0, 2)
 CHILDREN = st.integers(1, 2)
 COSTS = st.none() | st.integers(0, 5)
 TOKENS = st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))
 VALUES = st.integers(-4, 4)
+FAILED = st.none() | st.booleans()
+KEPT = st.sampled_from([None, {"a": 1}, {"a": 2}, {"b": 1}, {"a": 3, "b": 2}])
+"""Metadata."""
 
 _numbers = itertools.count()
 
@@ -61,6 +66,22 @@ def api(database_url: str) -> Iterator[Api]:
         portal.call(made.stop)
 
 
+def _status(failed: bool | None) -> str | None:
+    return None if failed is None else "error" if failed else "success"
+
+
+# What a PUT may replace by what.
+REPLACEABLE: dict[str, st.SearchStrategy[Any]] = {
+    "cost": st.none() | st.integers(0, 5).map(lambda micro: micro / 1e6),
+    "input_tokens": st.none() | st.integers(0, 9),
+    "output_tokens": st.none() | st.integers(0, 9),
+    "status": FAILED.map(_status),
+    "scores": st.none() | st.lists(VALUES.map(lambda value: {"name": "own", "score": value}), max_size=2),
+    "metadata": KEPT,
+}
+UPDATES = st.fixed_dictionaries({}, optional=REPLACEABLE)
+
+
 class Writes(RuleBasedStateMachine):
     """Two traces of three spans in one experiment. Costs are whole microdollars."""
 
@@ -80,35 +101,87 @@ class Writes(RuleBasedStateMachine):
     def span(self, trace: int, span: int) -> str:
         return f"{self.name}-{trace}-{span}" if span else self.trace(trace)
 
-    @rule(t=TRACES, s=SPANS, cost=COSTS, tokens=TOKENS, score=st.none() | VALUES, failed=st.none() | st.booleans())
-    def log(self, t: int, s: int, cost: int | None, tokens: Any, score: int | None, failed: bool | None) -> None:
+    @rule(s=SPANS, cost=COSTS, tokens=TOKENS, score=st.none() | VALUES, failed=FAILED, kept=KEPT)
+    def log(self, s: int, cost: Any, tokens: Any, score: int | None, failed: bool | None, kept: Any) -> None:
         """A span, or what is new of it: empty values leave what was there, and zeros leave tokens and cost."""
         new: dict[str, Any] = {
             "cost": None if cost is None else cost / 1e6,
             "input_tokens": tokens and tokens[0],
             "output_tokens": tokens and tokens[1],
-            "status": None if failed is None else "error" if failed else "success",
+            "status": _status(failed),
             "scores": [] if score is None else [{"name": "own", "score": score}],
+            "metadata": kept,
         }
-        ids = {"trace_id": self.span(t, s), "root_trace_id": self.trace(t), "parent_trace_id": self.trace(t)}
+        ids = {
+            "trace_id": self.span(PAREA, s),
+            "root_trace_id": self.trace(PAREA),
+            "parent_trace_id": self.trace(PAREA),
+        }
         when = {"start_timestamp": "2026-01-01T00:00:00Z", "latency": 1}
         answer = self.api("POST", "/api/parea/v1/trace_log", {**ids, **when, **new, "experiment_uuid": self.name})
         assert answer.status_code == 200, answer.text
+        self._learn(PAREA, s, new)
+
+    @rule(s=SPANS, cost=COSTS, tokens=TOKENS, failed=FAILED, kept=KEPT)
+    def ingest(self, s: int, cost: Any, tokens: Any, failed: bool | None, kept: Any) -> None:
+        """As `log`, in the other dialect."""
+        new: dict[str, Any] = {"cost": None if cost is None else cost / 1e6, "status": _status(failed)}
+        counts = {"prompt_tokens": tokens and tokens[0], "completion_tokens": tokens and tokens[1]}
+        ids = {"trace_unique_id": self.trace(FLAT), "span_unique_id": self.span(FLAT, s), "experiment_id": self.name}
+        when = {"start_time": "2026-01-01T00:00:00Z", "span_parent_id": self.trace(FLAT) if s else None}
+        body = {**ids, **when, **new, **counts, "metadata": kept}
+        answer = self.api("POST", "/api/v1/traces/ingest", [body])
+        assert (answer.status_code, answer.json()["rejected"]) == (200, []), answer.text
+        own = {"input_tokens": tokens and tokens[0], "output_tokens": tokens and tokens[1]}
+        self._learn(FLAT, s, {**new, **own, "metadata": kept})
+
+    def _learn(self, t: int, s: int, new: dict[str, Any]) -> None:
         known = self.sent.setdefault(self.span(t, s), {"trace": t, "root": s == 0})
         for field, value in new.items():
             if value not in (None, []) and (value != 0 or not known.get(field)):
                 known[field] = value
 
-    @rule(t=TRACES, s=SPANS, cost=COSTS, tokens=TOKENS)
-    def update(self, t: int, s: int, cost: int | None, tokens: Any) -> None:
-        """Exactly these fields, whether the span is there or not, and over whatever is sent again."""
-        fields: dict[str, Any] = {} if cost is None else {"cost": cost / 1e6}
-        if tokens is not None:
-            fields |= {"input_tokens": tokens[0], "output_tokens": tokens[1]}
-        body = {"trace_id": self.span(t, s), "root_trace_id": self.trace(t), "field_name_to_value_map": fields}
+    @rule(s=SPANS, values=UPDATES)
+    def update(self, s: int, values: dict[str, Any]) -> None:
+        """Exactly these fields, null ones too, whether the span is there or not, and over whatever is sent again."""
+        body = {"trace_id": self.span(PAREA, s), "root_trace_id": self.trace(PAREA), "field_name_to_value_map": values}
         answer = self.api("PUT", "/api/parea/v1/trace_log", body)
         assert answer.status_code == 200, answer.text
-        self.replaced.setdefault(self.span(t, s), {}).update(fields)
+        self.replaced.setdefault(self.span(PAREA, s), {}).update(values)
+
+    @rule(t=TRACES, s=SPANS, of_trace=st.booleans(), cost=COSTS, tokens=TOKENS, failed=FAILED, kept=KEPT)
+    def change(self, t: int, s: int, of_trace: bool, cost: Any, tokens: Any, failed: bool | None, kept: Any) -> None:
+        """Of a span, or of its trace, which means the root, else the earliest: over whatever is sent again.
+
+        Nothing is said by null, and metadata is joined to what is there.
+        """
+        metrics = {"cost": None if cost is None else cost / 1e6}
+        if tokens is not None:
+            metrics |= {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
+        body = {"metrics": metrics, "status": _status(failed), "metadata": kept}
+        named = self.span(t, s)
+        path = f"/api/v2/experiments/{self.name}/logs/{named}/" if of_trace else f"/api/request-logs/{named}/"
+        answer = self.api("PATCH", path, body)
+        changed = self._first(t) if of_trace and (s == 0 or named in self.sent) else named
+        assert answer.status_code == (200 if changed in self.sent else 404), answer.text
+        if changed not in self.sent:
+            return
+        before = self._span(changed).get("metadata") or {}
+        new = {"cost": metrics["cost"], "status": _status(failed)}
+        new |= {"input_tokens": tokens and tokens[0], "output_tokens": tokens and tokens[1]}
+        new |= {"metadata": None if kept is None else {**before, **kept}}
+        self.replaced.setdefault(changed, {}).update({name: v for name, v in new.items() if v is not None})
+
+    def _first(self, trace: int) -> str | None:
+        """The root, else the earliest span of the trace; all begin at once."""
+        members = [(not span["root"], name) for name, span in self.sent.items() if span["trace"] == trace]
+        return min(members)[1] if members else None
+
+    @rule(t=TRACES, s=SPANS)
+    def feedback(self, t: int, s: int) -> None:
+        """No number comes of it."""
+        answer = self.api("POST", "/api/parea/v1/feedback", {"trace_id": self.span(t, s), "score": 1})
+        assert answer.status_code == 200, answer.text
 
     @rule(t=TRACES, s=CHILDREN, value=VALUES)
     def score(self, t: int, s: int, value: int) -> None:
@@ -117,6 +190,14 @@ class Writes(RuleBasedStateMachine):
         answer = self.api("POST", f"/api/logs/{self.span(t, s)}/scores/", body)
         assert answer.status_code == 201, answer.text
         self.posted[self.span(t, s)] = answer.json()["id"], value
+
+    @rule(t=TRACES, s=CHILDREN, value=VALUES, method=st.sampled_from(["PATCH", "PUT"]))
+    def rescore(self, t: int, s: int, value: int, method: str) -> None:
+        if (span := self.span(t, s)) in self.posted:
+            score_id, _ = self.posted[span]
+            answer = self.api(method, f"/api/scores/{score_id}/", {"numerical_value": value})
+            assert answer.status_code == 200, answer.text
+            self.posted[span] = score_id, value
 
     @rule(t=TRACES, s=CHILDREN)
     def unscore(self, t: int, s: int) -> None:
@@ -140,31 +221,55 @@ class Writes(RuleBasedStateMachine):
         if not self.sent:
             assert (summary.status_code, stats.status_code) == (404, 404)
             return
-        traces = [self.totals(t) for t in (0, 1) if any(s["trace"] == t for s in self.sent.values())]
+        traces = [self.totals(t) for t in (PAREA, FLAT) if any(s["trace"] == t for s in self.sent.values())]
         found = summary.json()
         assert found["total_count"] == len(traces)
-        assert found["total_cost"] == sum(t["cost"] for t in traces) / 1e6
+        assert found["total_cost"] == sum(t["cost"] or 0 for t in traces) / 1e6
         assert found["total_prompt_tokens"] == sum(t["input_tokens"] for t in traces)
         assert found["total_completion_tokens"] == sum(t["output_tokens"] for t in traces)
+        assert found["total_tokens"] == found["total_prompt_tokens"] + found["total_completion_tokens"]
+        assert found["error_count"] == sum(t["status"] == "error" for t in traces)
         listed = {entry["trace_id"]: entry for entry in stats.json()["parent_trace_stats"]}
         assert listed.keys() == {t["id"] for t in traces if t["rooted"]}
         for trace in traces:
+            self._check_log(trace)
             if trace["rooted"]:
                 entry = listed[trace["id"]]
-                assert (entry["cost"] or 0) == trace["cost"] / 1e6
+                assert entry["cost"] == (None if trace["cost"] is None else trace["cost"] / 1e6)
                 assert entry["input_tokens"] == trace["input_tokens"]
                 assert sorted(score["score"] for score in entry["scores"]) == trace["scores"]
 
+    def _check_log(self, trace: dict[str, Any]) -> None:
+        log = self.api("GET", f"/api/v2/experiments/{self.name}/logs/{trace['id']}/").json()
+        assert log["total_cost"] == (None if trace["cost"] is None else trace["cost"] / 1e6)
+        assert (log["total_prompt_tokens"], log["status"]) == (trace["input_tokens"], trace["status"])
+        assert (log["span_count"], log["error_count"]) == (len(trace["statuses"]), trace["statuses"].count("error"))
+        assert log["metadata"] == trace["metadata"]
+
+    def _span(self, name: str) -> dict[str, Any]:
+        return {**self.sent[name], **self.replaced.get(name, {})}
+
     def totals(self, trace: int) -> dict[str, Any]:
-        spans = {i: {**s, **self.replaced.get(i, {})} for i, s in self.sent.items() if s["trace"] == trace}
-        own = [score["score"] for span in spans.values() for score in span.get("scores", [])]
+        names = sorted(n for n, s in self.sent.items() if s["trace"] == trace)
+        names.sort(key=lambda name: not self.sent[name]["root"])
+        spans = {name: self._span(name) for name in names}
+        own = [score["score"] for span in spans.values() for score in span.get("scores") or []]
+        costs = [round(span["cost"] * 1e6) for span in spans.values() if span.get("cost") is not None]
+        statuses = [span.get("status") or "success" for span in spans.values()]
+        rooted = spans[names[0]]["root"]
+        metadata: dict[str, Any] = {}
+        for span in spans.values():
+            metadata = {**(span.get("metadata") or {}), **metadata}
         return {
             "id": self.trace(trace),
-            "rooted": any(span["root"] for span in spans.values()),
-            "cost": sum(round((span.get("cost") or 0) * 1e6) for span in spans.values()),
+            "rooted": rooted,
+            "cost": sum(costs) if costs else None,
             "input_tokens": sum(span.get("input_tokens") or 0 for span in spans.values()),
             "output_tokens": sum(span.get("output_tokens") or 0 for span in spans.values()),
             "scores": sorted(own + [value for span, (_, value) in self.posted.items() if span in spans]),
+            "statuses": statuses,
+            "status": statuses[0] if rooted else "error" if "error" in statuses else "success",
+            "metadata": metadata,
         }
 
 
@@ -177,8 +282,8 @@ def test_answers_after_any_sequence_of_writes(api: Api) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=int(os.environ.get("SPANSTATS_FUZZ_EXAMPLES", "20")),
-            stateful_step_count=15,
+            max_examples=int(os.environ.get("SPANSTATS_FUZZ_EXAMPLES", "30")),
+            stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -2,12 +2,11 @@
 # dependencies = [
 #     "opentelemetry-exporter-otlp-proto-http==1.45.2",
 #     "opentelemetry-sdk==1.45.2",
-#     "httpx==0.28.1",
 # ]
 # ///
 import os
 
-import httpx
+import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -23,8 +22,9 @@ with tracer.start_as_current_span("greet", attributes={"experiment_id": "greetin
         call.set_attribute("gen_ai.usage.output_tokens", 30)
 provider.force_flush()
 
-summary = httpx.get(
+summary = requests.get(
     f"{os.environ['SPANSTATS_URL']}/api/v2/experiments/greetings-otel/logs/summary/",
     headers={"Authorization": f"Bearer {os.environ['SPANSTATS_API_KEY']}"},
+    timeout=10,
 ).json()
 print(summary["total_count"], summary["total_tokens"], summary["total_cost"])  # 1 150 3.6e-05

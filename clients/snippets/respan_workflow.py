@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["respan-ai==4.2.4", "openai==3.54.0"]
+# dependencies = ["respan-ai==4.2.4"]
 # ///
 import os
 

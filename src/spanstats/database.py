@@ -39,15 +39,24 @@ def opened(settings: Settings, server: EmbeddedServer | None = None) -> Iterator
             yield _answering(settings.database_url.get_secret_value(), settings)
             return
         server = server or EmbeddedServer(settings.data_dir)
-        server.start()
+        with usable_directory():
+            server.start()
         try:
             yield server.url()
         finally:
             server.stop()
     except (EmbeddedServerError, Unavailable) as error:
         raise StartError(str(error)) from error
-    except PermissionError as error:
-        raise StartError(f"{error.filename}: {error.strerror}: choose another SPANSTATS_DATA_DIR") from error
+
+
+@contextmanager
+def usable_directory() -> Iterator[None]:
+    """Raises `StartError` where the block finds that the data directory cannot be made or used."""
+    try:
+        yield
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise StartError(f"{place}{error.strerror or error}: choose another SPANSTATS_DATA_DIR") from error
 
 
 def migrate(url: str) -> None:

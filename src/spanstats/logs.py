@@ -1,17 +1,21 @@
 """Logs on standard error: one line of text, or one JSON object, for each event; control characters are escaped.
 
 Events of a request carry its id and, where it is traced, that of its trace. Fields that an event has
-(`extra={"fields": ...}`) are members of its JSON object.
+(`extra={"fields": ...}`) are members of its JSON object. Of warnings that are alike only some are written (`Seldom`):
+an outage fails every request, and must not fill a disk as well.
 """
 
 import json
 import logging
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .api.observation import REQUEST_ID
+from .errors import Unavailable
 from .tracing import REQUEST
 
 _MAX_FRAMES, _MAX_CAUSES = 12, 4
@@ -22,10 +26,51 @@ def configure(level: str, layout: str) -> None:
     """Send everything to standard error from `level` up; `layout` is `text` or `json`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if layout == "json" else _Text())
+    handler.addFilter(Seldom())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Alembic tells each of its steps; SQL of the pool is of no interest.
     for noisy in ("alembic", "sqlalchemy", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class Seldom(logging.Filter):
+    """Of warnings and outages that are alike, one in so many seconds passes, and says how many did not since the last.
+
+    Alike is what has the same `extra={"alike": ...}`, else the same outage as its cause, else the same text before
+    values are put into it. All other errors pass: each is a fault to be looked at.
+    """
+
+    def __init__(self, every_s: float = 10, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._clock = clock
+        self._last: dict[tuple[str, str], tuple[float, int]] = {}
+        """(logger, alike) -> (when one passed, how many did not since)."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        alike = _alike(record)
+        if alike is None:
+            return True
+        now, key = self._clock(), (record.name, alike)
+        passed, held_back = self._last.get(key, (-self._every_s, 0))
+        if now - passed < self._every_s:
+            self._last[key] = passed, held_back + 1
+            return False
+        self._last[key] = now, 0
+        if held_back:
+            record.msg = f"{record.getMessage()} (and {held_back} times more in {now - passed:.0f} s)"
+            record.args = ()
+        return True
+
+
+def _alike(record: logging.LogRecord) -> str | None:
+    named: str | None = getattr(record, "alike", None)
+    if named is not None:
+        return named
+    cause = record.exc_info[1] if record.exc_info else None
+    if isinstance(cause, Unavailable):
+        return str(cause)
+    return str(record.msg) if record.levelno == logging.WARNING else None
 
 
 class _Text(logging.Formatter):

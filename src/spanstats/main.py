@@ -29,6 +29,7 @@ from .api import (
     respan_scores,
     respan_spans,
 )
+from .api.answers import Streams
 from .api.authentication import KeyCache
 from .api.observation import Observation
 from .api.rates import Rates
@@ -141,7 +142,9 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
             ):
                 lookup = KeyCache(partial(keys.find, engine, timeouts=timeouts))
                 rates = Rates(settings.requests_per_second)
-                yield {"resources": Resources(engine, timeouts, committer, lookup, _limits(settings), rates)}
+                # The other half of the pool is for everything else.
+                streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
+                yield {"resources": Resources(engine, timeouts, committer, lookup, _limits(settings), rates, streams)}
         finally:
             await engine.dispose()
             await background.dispose()

@@ -155,13 +155,16 @@ def _listen(listener: socket.socket, settings: Settings) -> None:
 
 
 def _not_ours(host: str, port: int, error: OSError) -> StartError:
-    return StartError(f"cannot listen on {host} port {port} ({error.strerror}): choose another with --host or --port")
+    return StartError(
+        f"cannot listen on {host} port {port} ({error.strerror}): choose another: --host, --port or SPANSTATS_PORT"
+    )
 
 
 def _claim(server: EmbeddedServer) -> None:
     try:
-        server.claim()
-    except (EmbeddedServerError, OSError) as error:
+        with database.usable_directory():
+            server.claim()
+    except EmbeddedServerError as error:
         raise StartError(str(error)) from error
 
 
@@ -191,7 +194,7 @@ def _watch(server: EmbeddedServer, done: threading.Event) -> None:
             logger.warning("PostgreSQL is back")
         except (EmbeddedServerError, OSError) as error:
             # Whatever stands in the way (a full disk) may go; until then requests are answered with 503.
-            logger.error("%s", error)
+            logger.error("%s", error, extra={"alike": "start"})
 
 
 async def _first_key(settings: Settings, url: str) -> Key:

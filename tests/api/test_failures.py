@@ -169,6 +169,9 @@ async def test_what_is_out_of_scope_is_501_with_a_sentence(client: httpx.AsyncCl
         assert "statistics" in answer.json()["detail"]
 
 
+BY_EXPERIMENT = "/api/parea/v1/experiment/e/trace_logs", "/api/v2/experiments/e/logs/list/"
+
+
 async def test_an_outage_is_503_and_says_when_to_come_back(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,8 +179,8 @@ async def test_an_outage_is_503_and_says_when_to_come_back(
         raise Unavailable("the database is away", retry_after_s=7)
 
     monkeypatch.setattr(experiments, "get", away)
-    for path in ("/api/parea/v1/experiment/e/stats", "/api/v2/experiments/e/logs/summary/"):
-        answer = await client.get(path)
+    for path in BY_EXPERIMENT:
+        answer = await client.post(path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
 
 
@@ -188,9 +191,9 @@ async def test_an_unexpected_fault_is_500_and_tells_nothing(
         raise RuntimeError("SELECT password FROM secrets")
 
     monkeypatch.setattr(experiments, "get", broken)
-    answer = await client.get("/api/parea/v1/experiment/e/stats")
+    answer = await client.post(BY_EXPERIMENT[0])
     assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
-    answer = await client.get("/api/v2/experiments/e/logs/summary/")
+    answer = await client.post(BY_EXPERIMENT[1])
     assert (answer.status_code, answer.json()) == (500, {"error": "Internal error", "detail": []})
 
 

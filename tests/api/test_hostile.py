@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import random
 import re
+import string
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +15,7 @@ from starlette.routing import Route
 
 from spanstats.api.failures import Dialect
 from spanstats.main import create_app
+from spanstats.reading import sizes
 from spanstats.settings import Settings
 from tests.faults.leaks import assert_nothing_leaked
 
@@ -36,6 +39,8 @@ TEXTS = [
     "' OR 1=1 --",
     "%_\\",
 ]
+# Not to be compressed, and so too long for any index.
+LONG = "".join(random.Random(5).choices(string.printable[:62] + "äß漢字", k=30_000))
 TIMES = [
     *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-12:00", "2026-02-30", "24:00"),
     *("infinity", "-infinity", "2026-01-01T00:00:00+99:99", "2016-12-31T23:59:60Z", "now", 1e18, -1e18, 253402300800),
@@ -340,3 +345,105 @@ async def test_a_tenant_that_asks_too_often_is_held_back_alone(make_client: Make
         assert int(answer.headers["retry-after"]) >= 1
         _check_shape(Dialect.of(answer.url.path), answer)
     assert (await client.get("/healthz")).status_code == 200
+
+
+def judged(name: str, output: Any) -> dict[str, Any]:
+    return {"trace_unique_id": "judged", "span_unique_id": name, "log_type": "score", "output": output}
+
+
+async def test_scores_that_cannot_be_kept_cost_no_other_span(client: httpx.AsyncClient) -> None:
+    spans = [
+        judged("good", {"quality": {"primary_score": 0.5}}),
+        judged("no double", {"quality": {"primary_score": 10**400}}),
+        judged("too many", {f"e{n}": {"primary_score": n} for n in range(101)}),
+    ]
+    attributes = [
+        {"key": "respan.entity.log_type", "value": {"stringValue": "score"}},
+        {"key": "traceloop.entity.output", "value": {"stringValue": json.dumps(spans[2]["output"])}},
+    ]
+    traced = {"traceId": "1" * 32, "spanId": "2" * 16, "startTimeUnixNano": "1780000000000000000"}
+    wire = [{**traced, "name": "evaluator.x", "attributes": attributes}, {**traced, "spanId": "3" * 16, "name": "y"}]
+    flat = await client.post("/api/v1/traces/ingest", json=spans)
+    assert (flat.status_code, [r["index"] for r in flat.json()["rejected"]]) == (200, [2])
+    assert "at most 100 scores" in flat.json()["rejected"][0]["error"]
+    exported = await client.post("/v1/traces", json={"resourceSpans": [{"scopeSpans": [{"spans": wire}]}]})
+    assert exported.json()["partialSuccess"]["rejectedSpans"] == 1
+    totals = (await client.get("/api/request-logs/summary/")).json()
+    assert (totals["total_count"], totals["scores"]["quality"]["count"]) == (3, 2)
+
+
+FLAT_TEXTS = (
+    *("trace_unique_id", "span_unique_id", "span_parent_id", "span_name", "log_type", "model", "provider_id", "status"),
+    *("error_message", "span_workflow_name", "customer_identifier", "customer_email", "customer_name", "environment"),
+    *(
+        "thread_identifier",
+        "session_identifier",
+        "trace_group_identifier",
+        "custom_identifier",
+        "experiment_id",
+        "note",
+    ),
+    *(
+        "evaluation_identifier",
+        "prompt_id",
+        "deployment_name",
+        "log_method",
+        "span_path",
+        "input",
+        "output",
+        "warnings",
+    ),
+)
+PAREA_TEXTS = (
+    *("trace_id", "parent_trace_id", "root_trace_id", "experiment_uuid", "trace_name", "error", "status", "session_id"),
+    *("project_uuid", "project_name", "end_user_identifier", "deployment_id", "target", "inputs", "output", "tags"),
+)
+SCORE_TEXTS = (
+    *("log_id", "evaluator_id", "evaluator_slug", "evaluator_name", "scorer", "explanation", "string_value"),
+    *("json_value", "categorical_value", "type", "environment", "prompt_id", "error_message"),
+)
+
+
+async def test_text_too_long_for_an_index_is_kept_cut_or_refused_by_name(client: httpx.AsyncClient) -> None:
+    """One field at a time: all at once, the first that is refused would hide the others."""
+    for n, value in enumerate((LONG[:300], LONG[:3000], LONG)):
+        for name in FLAT_TEXTS:
+            ids = {"trace_unique_id": f"{name}-{n}", "span_unique_id": f"{name}-{n}", "experiment_id": "long"}
+            span = {**ids, name: value}
+            for path, body in (("/api/v1/traces/ingest", [span]), ("/api/request-logs/", span)):
+                await check(client, "POST", path, json=body)
+        for name in PAREA_TEXTS:
+            log = {"trace_id": f"{name}+{n}", "experiment_uuid": "long", name: value}
+            await check(client, "POST", "/api/parea/v1/trace_log", json=log)
+            await check(client, "POST", "/api/parea/v1/trace_log", json={**log, name: [value]})
+            fields = {"trace_id": f"{name}+{n}", "field_name_to_value_map": {name: value}}
+            await check(client, "PUT", "/api/parea/v1/trace_log", json=fields)
+        for name in SCORE_TEXTS:
+            score = {"log_id": "l", "evaluator_id": f"{name}-{n}", "numerical_value": 1, name: value}
+            await check(client, "POST", "/api/scores/", json=score)
+        named = {"name": value, "run_name": value, "column_names": [value], "metadata": {value: value}}
+        cases = {"test_cases": [{"inputs": {value: value}, "target": value, "tags": [value]}]}
+        for path in ("project", "experiment", "collection"):
+            await check(client, "POST", f"/api/parea/v1/{path}", json=named)
+        await check(client, "POST", "/api/parea/v1/collection", json={**named, **cases, "name": f"c{n}"})
+        await check(client, "POST", "/api/v2/experiments/", json={**named, "status": value, "description": value})
+    listed = await client.get("/api/request-logs/list/", params={"page_size": 1000})
+    assert listed.status_code == 200
+    assert (await client.get("/api/request-logs/summary/")).json()["total_count"] == listed.json()["count"] > 100
+
+
+async def test_a_page_of_more_content_than_is_held_at_once_is_refused_a_smaller_one_is_not(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "MAX_CONTENT_BYTES", 10_000)
+    spans = [{**SPAN[0], "trace_unique_id": f"t{n}", "span_unique_id": f"t{n}", "input": "x" * 4000} for n in range(5)]
+    await client.post("/api/v1/traces/ingest", json=spans)
+    for path in ("/api/request-logs/list/", "/api/v2/experiments/e/logs/list/", "/api/v2/experiments/e/logs/"):
+        for more in ({}, {"detail": "1"}):
+            refused = await client.get(path, params=more)
+            assert (refused.status_code, "smaller" in refused.text) == (413, True), path
+            taken = await client.get(path, params={"page_size": "2", **more})
+            assert [len(log["input"]) for log in taken.json()["results"]] == [4000, 4000]
+    # Trees are read in parts, and so are never too many.
+    trees = (await client.post("/api/parea/v1/experiment/e/trace_logs")).json()
+    assert [len(tree["inputs"]["input"]) if tree["inputs"] else 0 for tree in trees] == [4000] * 5

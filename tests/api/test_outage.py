@@ -8,6 +8,8 @@ import httpx
 import pytest
 from sqlalchemy.engine import URL, make_url
 
+from tests.conftest import run_sql
+
 from .conftest import MakeClient
 
 pytestmark = pytest.mark.anyio
@@ -97,3 +99,41 @@ async def test_an_outage_is_503_with_a_time_to_come_back_and_ends(make_client: M
         assert (await client.get("/healthz")).status_code == 200
         await gate.open()
         assert {answer.status_code for answer in await every_route(client)} == {200, 404}
+
+
+FAIL = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'canary-of-a-payload' USING ERRCODE = '40001'; END $$
+"""
+ALWAYS = "CREATE TRIGGER failing BEFORE INSERT OR UPDATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION fail()"
+TABLES = ("spans", "traces", "patches", "early_scores", "experiments", "projects", "datasets")
+EXPORT = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "1" * 32, "spanId": "2" * 16, "name": "s"}]}]}]}
+WRITES: list[tuple[str, str, object]] = [
+    ("POST", "/api/parea/v1/trace_log", LOG),
+    ("PUT", "/api/parea/v1/trace_log", {"trace_id": "t", "field_name_to_value_map": {"cost": 1}}),
+    ("POST", "/api/parea/v1/feedback", {"trace_id": "t", "score": 1}),
+    ("POST", "/api/parea/v1/project", {"name": "p"}),
+    ("POST", "/api/parea/v1/experiment", {"name": "e"}),
+    ("POST", "/api/parea/v1/collection", {"name": "c", "test_cases": []}),
+    ("POST", "/api/v2/experiments/", {"experiment_id": "x"}),
+    ("POST", "/api/v1/traces/ingest", [{"trace_unique_id": "t", "span_unique_id": "s"}]),
+    ("POST", "/api/request-logs/", {"trace_unique_id": "t", "span_unique_id": "s"}),
+    ("POST", "/api/logs/t/scores/", {"evaluator_slug": "q", "numerical_value": 1}),
+    ("POST", "/v1/traces", EXPORT),
+]
+
+
+async def test_a_database_that_asks_for_every_write_to_be_repeated_is_an_outage_that_ends(
+    make_client: MakeClient, database_url: str
+) -> None:
+    client = await make_client()
+    for statement in (FAIL, *(ALWAYS.format(table) for table in TABLES)):
+        await asyncio.to_thread(run_sql, database_url, statement)
+    for method, path, body in WRITES:
+        answer = await client.request(method, path, json=body)
+        assert answer.status_code == 503, (path, answer.text)
+        assert int(answer.headers["retry-after"]) >= 1
+        assert "canary" not in answer.text
+    assert (await client.get("/api/request-logs/list/")).json()["count"] == 0
+    await asyncio.to_thread(run_sql, database_url, "DROP FUNCTION fail CASCADE")
+    assert {(await client.request(m, p, json=b)).status_code for m, p, b in WRITES} <= {200, 201}

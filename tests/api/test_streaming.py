@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 
-from spanstats.api.answers import JsonStream
+from spanstats.api.answers import Streams
 from spanstats.errors import Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -61,18 +61,18 @@ async def receive() -> dict[str, Any]:
 
 async def test_all_pieces_are_sent_in_order() -> None:
     source, connection = Source(b"[1", b",2", b"]"), Connection()
-    await (await JsonStream.begin(source.read(), 5))(SCOPE, receive, connection.send)
+    await (await Streams(1, 0.1).begin(source.read(), 5))(SCOPE, receive, connection.send)
     assert (connection.body, connection.is_complete, source.closed) == (b"[1,2]", True, True)
 
 
 async def test_an_early_fault_comes_before_anything_is_sent() -> None:
     with pytest.raises(Unavailable):
-        await JsonStream.begin(Source(fault=Unavailable("away")).read(), 5)
+        await Streams(1, 0.1).begin(Source(fault=Unavailable("away")).read(), 5)
 
 
 async def test_a_late_fault_breaks_the_answer_off() -> None:
     source, connection = Source(b"[1", fault=Unavailable("away")), Connection()
-    answer = await JsonStream.begin(source.read(), 5)
+    answer = await Streams(1, 0.1).begin(source.read(), 5)
     with pytest.raises(Unavailable):
         await answer(SCOPE, receive, connection.send)
     assert (connection.body, connection.is_complete) == (b"[1", False)
@@ -81,8 +81,46 @@ async def test_a_late_fault_breaks_the_answer_off() -> None:
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
 async def test_a_client_that_takes_nothing_does_not_hold_the_source(version: str) -> None:
     source, connection = Source(*[b"x"] * 10), Connection(slow=True)
-    answer = await JsonStream.begin(source.read(), 0.05)
+    answer = await Streams(1, 0.1).begin(source.read(), 0.05)
     with pytest.raises((TimeoutError, ClientDisconnect)):
         await answer({"type": "http", "asgi": {"spec_version": version}}, receive, connection.send)
     assert source.closed
     assert not connection.is_complete
+
+
+async def sent(streams: Streams, source: Source, connection: Connection, seconds: float = 5) -> None:
+    await (await streams.begin(source.read(), seconds))(SCOPE, receive, connection.send)
+
+
+async def test_slow_clients_hold_as_many_sources_as_they_may_and_no_more() -> None:
+    streams, held = Streams(2, 0.1), [Source(*[b"x"] * 10) for _ in range(2)]
+    slow = [asyncio.create_task(sent(streams, source, Connection(slow=True), 0.5)) for source in held]
+    await asyncio.sleep(0.05)
+    waiting = Source(b"[]")
+    with pytest.raises(Unavailable, match="streamed") as refused:
+        await sent(streams, waiting, Connection())
+    assert refused.value.retry_after_s > 0
+    assert not waiting.closed
+    await asyncio.gather(*slow, return_exceptions=True)
+    assert all(source.closed for source in held)
+    for _ in range(3):
+        await sent(streams, Source(b"[", b"]"), Connection())
+
+
+async def test_whatever_ends_a_stream_makes_room_for_the_next() -> None:
+    streams = Streams(1, 0.1)
+    for fault in (Source(fault=Unavailable("away")), Source(b"[", fault=Unavailable("away"))):
+        with pytest.raises(Unavailable, match="away"):
+            await sent(streams, fault, Connection())
+    gone = asyncio.create_task(sent(streams, Source(*[b"x"] * 10), Connection(slow=True)))
+    await asyncio.sleep(0.05)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+
+    async def left() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    # Older servers tell of a client that left before the stream has begun.
+    answer = await streams.begin(Source(b"[", b"]").read(), 5)
+    await answer({"type": "http", "asgi": {"spec_version": "2.3"}}, left, Connection().send)
+    await sent(streams, Source(b"[]"), Connection())

@@ -50,6 +50,20 @@ async def test_each_step_is_bounded_and_the_next_one_goes_on(engine: AsyncEngine
     assert [r["id"] for r in await rows(engine, "SELECT id FROM experiments")] == ["f"]
 
 
+async def test_patches_of_its_spans_go_with_an_experiment(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        for name in "ef":
+            times = {"start_us": START, "end_us": START}
+            await writer.submit(
+                TENANT, [Span(trace_id=name, span_id=f"s{name}", by_span_id=True, experiment_id=name, **times)]
+            )
+            await writer.patch(TENANT, f"s{name}", {"name": "patched"})
+    await definitions.delete(engine, TIMEOUTS, TENANT, "e")
+    while await erase_some(engine, TIMEOUTS):
+        pass
+    assert [row["span_id"] for row in await rows(engine, "SELECT span_id FROM patches")] == ["sf"]
+
+
 async def test_several_at_once_erase_everything_once(engine: AsyncEngine) -> None:
     for name in ("e", "f", "g"):
         await fill(engine, name, 12)

@@ -53,6 +53,27 @@ async def test_exactly_the_older_traces_go_and_the_rollups_follow(
     assert await mismatches(engine, Timeouts()) == []
 
 
+async def test_a_minute_is_marked_once_however_its_traces_are_named(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "TRACES_AT_A_TIME", 10)
+    rng = random.Random(5)
+    times = [START + minute * 60_000_000 for minute in range(20) for _ in range(10)]
+    spans = [
+        Span(trace_id=f"{rng.random()}", span_id="s", experiment_id=rng.choice("ef"), start_us=us, end_us=us)
+        for us in rng.sample(times, len(times))
+    ]
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, spans)
+    await drain_marks(engine, Timeouts())
+    steps = await pruned(engine, START + 60 * 60_000_000)
+    assert sum(steps) == len(spans)
+    minutes = {(span.experiment_id, span.start_us) for span in spans}
+    marks = await rows(engine, "SELECT 1 FROM rollup_marks")
+    # A minute at an edge is in two transactions.
+    assert len(marks) <= len(minutes) + len(steps)
+
+
 async def test_a_trace_whose_root_makes_it_younger_meanwhile_stays(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         child = Span(trace_id="t", span_id="c", parent_id="r", start_us=START, end_us=START)

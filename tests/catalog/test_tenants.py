@@ -1,55 +1,92 @@
 """Deleting a trace and a tenant: all of it, and nothing of anybody else's."""
 
+from collections import Counter
+from typing import Any
+
 import pytest
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.ingest.worlds import START, committer, rows
 
-from spanstats.catalog import keys, tenants
+from spanstats.catalog import datasets, keys, projects, tenants
+from spanstats.catalog.datasets import Row
 from spanstats.domain.span import Score, Span
 from spanstats.errors import NotFound
+from spanstats.ingest.batch import PostedScore
 from spanstats.stats.maintenance import drain_marks, mismatches
-from spanstats.store.session import Timeouts
+from spanstats.store.erase import forget_patches, loose_patches
+from spanstats.store.session import Kind, Timeouts, transaction
 from spanstats.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
 
 
+# How rows without a `tenant_id` belong to a tenant.
+OWNERS = {
+    "experiment_key": "SELECT key FROM experiments WHERE tenant_id = $1",
+    "dataset_id": "SELECT id FROM datasets WHERE tenant_id = $1",
+}
+OF_NOBODY = {"rollup_lock"}
+
+
+def span(number: int, **fields: Any) -> Span:
+    times = {"start_us": START, "end_us": START, "scores": [Score("judge", 0.5)]}
+    return Span(trace_id=f"t{number}", span_id=f"s{number}", experiment_id="e", **times, **fields)
+
+
 async def fill(engine: AsyncEngine, tenant_id: int) -> None:
-    scores = [Score("judge", 0.5)]
-    spans = [
-        Span(trace_id=f"t{n}", span_id=f"s{n}", experiment_id="e", start_us=START, end_us=START, scores=scores)
-        for n in range(3)
-    ]
+    """Something in every table, by the ways in which it comes there."""
     async with committer(engine) as writer:
-        await writer.submit(tenant_id, spans)
+        await writer.submit(tenant_id, [span(n) for n in range(3)])
         await writer.patch(tenant_id, "early", {"name": "n"})
-    await drain_marks(engine, Timeouts())
+        await writer.score(tenant_id, PostedScore(id="early", log_id="early", score=Score("q", 1.0), created_us=START))
+        await drain_marks(engine, Timeouts())
+        await writer.submit(tenant_id, [span(0, cost_pd=5)])
+    await projects.get_or_create(engine, Timeouts(), tenant_id, "p")
+    await datasets.create(engine, Timeouts(), tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])
+
+
+def owner(table: Table) -> str:
+    """The column that says whose its rows are."""
+    columns = {"id"} if table.name == "tenants" else {"tenant_id"} & {*table.columns.keys()}
+    [column] = columns or {*OWNERS} & {*table.columns.keys()}
+    return column
+
+
+async def held(engine: AsyncEngine, tenant_id: int) -> dict[str, Counter[str]]:
+    """The tenant's rows in every table that may have any, as text."""
+    found = {}
+    for table in metadata.tables.values():
+        if table.name not in OF_NOBODY:
+            whose = f"{owner(table)} IN ({OWNERS.get(owner(table), 'SELECT $1::int')})"
+            texts = await rows(engine, f"SELECT x::text AS row FROM {table.name} x WHERE {whose}", tenant_id)
+            found[table.name] = Counter(row["row"] for row in texts)
+    return found
 
 
 async def counts(engine: AsyncEngine) -> dict[str, int]:
     return {t.name: len(await rows(engine, f"SELECT 1 FROM {t.name}")) for t in metadata.tables.values()}
 
 
-async def test_a_tenant_goes_with_all_that_is_its_own(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tenants, "_LAST_WRITES_S", 0)
     monkeypatch.setattr(tenants, "TRACES_AT_A_TIME", 2)
-    kept = await keys.create(engine, "k", "kept")
-    await fill(engine, await tenants.find(engine, "kept"))
-    before = await counts(engine)
-    gone = await keys.create(engine, "k", "gone")
-    tenant_id = await tenants.find(engine, "gone")
-    await fill(engine, tenant_id)
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql(
-            "WITH d AS (INSERT INTO datasets (tenant_id, name, column_names, request) "
-            f"VALUES ({tenant_id}, 'd', '[]', '') RETURNING id) "
-            "INSERT INTO test_cases (dataset_id, inputs, tags, request) SELECT id, '{}', '[]', '' FROM d"
-        )
-        await connection.exec_driver_sql(f"INSERT INTO projects (tenant_id, id, name) VALUES ({tenant_id}, 'p', 'p')")
-    assert [count async for count in tenants.delete(engine, tenant_id)] == [2, 1]
-    assert await counts(engine) == before
-    assert await keys.find(engine, gone) is None
-    assert await keys.find(engine, kept) is not None
+    plain = {name: await keys.create(engine, "k", name) for name in ("kept", "gone")}
+    kept, gone = [await tenants.find(engine, name) for name in plain]
+    await fill(engine, kept)
+    await drain_marks(engine, Timeouts())
+    before, alone = await held(engine, kept), await counts(engine)
+    await fill(engine, gone)
+    # A table that nobody filled would prove nothing.
+    assert [name for name, found in (await held(engine, gone)).items() if not found] == []
+    assert [count async for count in tenants.delete(engine, gone)] == [2, 1]
+    # Rows whose experiment or dataset is gone can be found by their number alone.
+    assert await counts(engine) == {**alone, "tenants": 1, "api_keys": 1}
+    assert await held(engine, kept) == before
+    assert await keys.find(engine, plain["gone"]) is None
+    assert await keys.find(engine, plain["kept"]) is not None
     assert await mismatches(engine, Timeouts()) == []
     with pytest.raises(NotFound):
         await tenants.find(engine, "gone")
@@ -71,3 +108,40 @@ async def test_a_trace_goes_and_the_sums_follow(engine: AsyncEngine) -> None:
         await tenants.delete_trace(engine, tenant_id, "t1")
     with pytest.raises(NotFound):
         await tenants.delete_trace(engine, tenant_id + 1, "t0")
+
+
+async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine: AsyncEngine) -> None:
+    def loose(number: int) -> Span:
+        return span(number, by_span_id=True, name="sent")
+
+    async with committer(engine) as writer:
+        for tenant_id in (1, 2):
+            await writer.submit(tenant_id, [loose(n) for n in range(3)])
+            for n in range(4):
+                await writer.patch(tenant_id, f"s{n}", {"name": "patched"})
+        await tenants.delete_trace(engine, 1, "t1")
+        left = await rows(engine, "SELECT tenant_id, span_id FROM patches ORDER BY 1, 2")
+        assert [tuple(row.values()) for row in left] == [
+            (t, f"s{n}") for t in (1, 2) for n in range(4) if (t, n) != (1, 1)
+        ]
+        # What comes after it begins anew.
+        await writer.submit(1, [loose(1), loose(3)])
+    names = await rows(engine, "SELECT trace_id, name FROM spans WHERE tenant_id = 1 ORDER BY 1")
+    assert [tuple(row.values()) for row in names] == [
+        ("t0", "patched"),
+        ("t1", "sent"),
+        ("t2", "patched"),
+        ("t3", "patched"),
+    ]
+
+
+async def test_a_patch_that_is_changed_meanwhile_stays(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        await writer.submit(1, [span(0, by_span_id=True)])
+        await writer.patch(1, "s0", {"name": "before"})
+        async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+            seen = await loose_patches(tx.driver, [(1, "t0")])
+        await writer.patch(1, "s0", {"name": "after"})
+        async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+            await forget_patches(tx.driver, seen)
+    assert [row["fields"] for row in await rows(engine, "SELECT fields FROM patches")] == [{"name": "after"}]

@@ -1,4 +1,4 @@
-"""Services to do harm to; after every test their logs are searched for what must never be in them."""
+"""Services to do harm to; after every test all logs of theirs are searched for what must never be in them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ __all__ = ["environment", "start"]
 
 @pytest.fixture(autouse=True)
 def logs_leak_nothing(tmp_path: Path) -> Iterator[None]:
-    """Whatever a test did to its services, their logs tell of it without secrets, SQL or tracebacks."""
+    """Whatever a test did to its services, their logs tell of it without secrets, payloads, SQL or tracebacks."""
     yield
-    for log in tmp_path.glob("service*/err"):
-        assert_nothing_leaked(log.read_text())
+    for log in (*tmp_path.glob("service*/err"), *tmp_path.glob("data/**/*.log")):
+        assert_nothing_leaked(log.read_text(errors="replace"))

@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Score, Span
+from spanstats.errors import InvalidInput
 from spanstats.ingest.batch import PostedScore
 from spanstats.ingest.commits import Committer
+from spanstats.ingest.posted import MAX_POSTED
 from spanstats.ingest.transaction import FOLD_FROM
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, rows, stored_traces
@@ -158,3 +160,41 @@ async def test_a_patch_of_a_placed_span_lies_over_its_repeats_and_makes_no_span(
     assert (trace["cost_pd"], trace["name"], trace["prompt_tokens"], trace["n_spans"]) == (15, "new", 3, 2)
     assert [r["model"] for r in await rows(engine, "SELECT model FROM spans WHERE span_id = 's'")] == ["m"]
     await assert_traces_equal_their_spans(engine)
+
+
+async def test_a_log_takes_a_hundred_posted_scores_whether_it_is_there_or_not(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        for n in range(MAX_POSTED):
+            await writer.score(TENANT, posted("s", n, f"e{n}"))
+        with pytest.raises(InvalidInput, match="at most 100"):
+            await writer.score(TENANT, posted("s", 1, "one too many"))
+        # A repeat is none more; other logs have room.
+        await writer.score(TENANT, posted("s", -1, "e0"))
+        await writer.score(TENANT, posted("u", 1))
+        await writer.submit(TENANT, [span("t", "s"), span("t", "u", "s")])
+        assert len(await placed(engine)) == MAX_POSTED + 1
+        refused, _ = await asyncio.gather(
+            writer.score(TENANT, posted("s", 1, "one too many")),
+            writer.score(TENANT, posted("s", -2, "e1")),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, InvalidInput)
+        removed = posted("s", 1, "e2")
+        removed.deleted = True
+        await writer.score(TENANT, removed)
+        await writer.score(TENANT, posted("s", 1, "in its place"))
+    assert ("t", "s", -2) in await placed(engine)
+    assert len(await placed(engine)) == MAX_POSTED + 1
+    await assert_traces_equal_their_spans(engine)
+
+
+async def test_scores_that_waited_are_all_kept_and_cost_the_span_nothing(engine: AsyncEngine) -> None:
+    """Those of the span and those of its trace wait apart, and meet where both are of one span."""
+    async with committer(engine) as writer:
+        for n in range(MAX_POSTED):
+            await writer.score(TENANT, posted("s", n, f"e{n}"))
+            await writer.score(TENANT, posted("t", n, f"f{n}"))
+        await writer.submit(TENANT, [span("t", "s")])
+        with pytest.raises(InvalidInput):
+            await writer.score(TENANT, posted("s", 1, "one too many"))
+    assert len(await placed(engine)) == 2 * MAX_POSTED

@@ -1,6 +1,7 @@
 """The write transaction, one rule at a time."""
 
 import itertools
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -199,3 +200,40 @@ async def test_a_deleted_experiment_that_only_a_child_names_is_not_fallen_back_t
         await writer.submit(TENANT, [parea("c0", start_us=START - 9, parent_id="c0")])
     (kept,) = await rows(engine, "SELECT key FROM experiments WHERE id = 'kept'")
     assert (await stored_traces(engine))["r"]["experiment_key"] == kept["key"]
+
+
+@pytest.mark.parametrize(
+    "grown",
+    [
+        {"metadata": {"k{}": "x" * 200}},
+        {"scores": [Score(f"s{n}", 1.0, name=f"s{n}") for n in range(9)]},
+        {"scores": [Score("s", 1.0, reason="x" * 200)]},
+        {"labels": {"label{}": "x" * 200}},
+    ],
+    ids=["metadata", "scores", "reasons", "labels"],
+)
+async def test_what_spans_add_to_the_row_of_their_trace_is_bounded(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, grown: dict[str, Any]
+) -> None:
+    """Each further span would write it all again."""
+    monkeypatch.setattr(transaction, "MAX_BYTES_OF_TRACE", 20_000)
+    monkeypatch.setattr(transaction, "FOLD_FROM", 3)
+    async with committer(engine) as writer:
+
+        async def grow() -> None:
+            for n in range(1000):
+                own = {k: _numbered(v, n) for k, v in grown.items()}
+                await writer.submit(TENANT, [parea(f"c{n}", parent_id=None if n == 0 else "c0", **own)])
+
+        with pytest.raises(InvalidInput, match="20000 bytes together"):
+            await grow()
+        stored = (await stored_traces(engine))["r"]["n_spans"]
+        # The trace is as it was, and goes on with spans that add nothing.
+        await writer.submit(TENANT, [parea("small", parent_id="c0")])
+    assert 10 < stored < 110
+    assert (await stored_traces(engine))["r"]["n_spans"] == stored + 1
+    await assert_traces_equal_their_spans(engine)
+
+
+def _numbered(value: Any, n: int) -> Any:
+    return {name.format(n): v for name, v in value.items()} if isinstance(value, dict) else value

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import QUICK, run_sql
 
+from spanstats.store import cluster
 from spanstats.store.cluster import EmbeddedServerError
 from spanstats.store.embedded import EmbeddedServer
 
@@ -168,3 +169,25 @@ def test_data_of_another_major_version_is_refused_with_a_sentence(directory: Pat
 def test_a_server_that_cannot_start_says_why(directory: Path) -> None:
     with pytest.raises(EmbeddedServerError, match=r"does not start: .*spanstats.conf"):
         EmbeddedServer(directory, settings={"no_such_setting": "1"}).start()
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ([None, None], None),
+        (["max", None], None),
+        (["1073741824", "2147483648"], 2**30),
+        ([None, "2147483648"], 2**31),
+        ([None, "9223372036854771712"], None),
+    ],
+)
+def test_the_limit_of_a_container_is_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: list[str | None], expected: int | None
+) -> None:
+    files = [tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"]
+    for file, limit in zip(files, limits, strict=True):
+        if limit is not None:
+            file.write_text(f"{limit}\n")
+    monkeypatch.setattr(cluster, "_LIMITS", files)
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert cluster.memory_bytes() == min(expected or physical, physical)

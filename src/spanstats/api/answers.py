@@ -1,14 +1,16 @@
 """Answers that are encoded by us, fast, and the streamed one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 from fastapi import Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
+
+from ..errors import Unavailable
 
 JSON = "application/json"
 
@@ -32,19 +34,49 @@ class JsonStream(StreamingResponse):
     like a whole one.
     """
 
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], seconds: float) -> None:
+    def __init__(
+        self, first: bytes, rest: AsyncGenerator[bytes, None], seconds: float, ended: Callable[[], None]
+    ) -> None:
         super().__init__(_chained(first, rest), media_type=JSON)
         self._rest = rest
         self._seconds = seconds
+        self._ended = ended
 
-    @classmethod
-    async def begin(cls, pieces: AsyncGenerator[bytes, None], seconds: float) -> "JsonStream":
-        """Fetch the first piece before anything is sent, so that an early fault is still a clean error."""
-        return cls(await anext(pieces), pieces, seconds)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ended()
 
     async def stream_response(self, send: Send) -> None:
         async with asyncio.timeout(self._seconds), aclosing(self._rest):
             await super().stream_response(send)
+
+
+class Streams:
+    """The streamed answers of a worker: so many at once, since each holds a connection as long as its client reads.
+
+    Clients that read slowly, or not at all, so leave connections to everybody else.
+    """
+
+    def __init__(self, at_once: int, wait_s: float) -> None:
+        self._slots = asyncio.Semaphore(at_once)
+        self._wait_s = wait_s
+
+    async def begin(self, pieces: AsyncGenerator[bytes, None], seconds: float) -> JsonStream:
+        """Fetch the first piece before anything is sent, so that an early fault is still a clean error.
+
+        Raises `Unavailable` where no other stream ends in time.
+        """
+        try:
+            await asyncio.wait_for(self._slots.acquire(), self._wait_s)
+        except TimeoutError:
+            raise Unavailable("too many answers are being streamed", retry_after_s=5) from None
+        try:
+            return JsonStream(await anext(pieces), pieces, seconds, self._slots.release)
+        except BaseException:
+            self._slots.release()
+            raise
 
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

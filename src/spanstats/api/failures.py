@@ -148,7 +148,8 @@ def install(app: FastAPI) -> None:
 
 async def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
-        logger.warning("%s %r: %s", request.method, _route_path(request), error)
+        route = getattr(request.scope.get("route"), "path", "unmatched")
+        logger.warning("%s %s: %s", request.method, route, error, extra={"alike": str(error)})
     failure = failure_of(error)
     _count(error, failure)
     if failure is _INTERNAL:

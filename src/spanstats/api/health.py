@@ -1,4 +1,7 @@
-"""Whether the process is alive, whether it can serve, and what it counts of itself."""
+"""Whether the process is alive, whether it can serve, and what it counts of itself.
+
+All of it answers HEAD too, as load balancers ask; the server leaves the body out.
+"""
 
 import asyncio
 
@@ -15,11 +18,13 @@ from .routing import TolerantRoute
 router = APIRouter(route_class=TolerantRoute)
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", description="The process is alive; no database is asked.")
 async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     description="The database is reachable and its schema is the one that this version is written for.",
@@ -32,6 +37,7 @@ async def readyz(request: Request) -> Response:
     return json_answer({"status": "ready"})
 
 
+@router.head("/api/parea/v1/", include_in_schema=False)
 @router.get(
     "/api/parea/v1/",
     summary="Parea's health check",
@@ -42,6 +48,7 @@ async def parea_health() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get(
     "/metrics",
     summary="Prometheus' metrics",

@@ -5,10 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ..dialects.labels import check_scores
 from ..dialects.parea import bodies, feedback, langchain, logs, patches
 from ..dialects.parea.feedback import FeedbackRequest
 from ..dialects.parea.schema import ErrorMessage
-from ..dialects.parea.scores import check_count
 from ..domain.values import iso
 from ..errors import OutOfScope
 from ..metrics import ingested
@@ -34,7 +34,7 @@ async def log_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
         span = logs.read_log(sent)
-        check_count(span.scores, resources(request).limits.scores)
+        check_scores(span.scores, resources(request).limits.scores)
     await resources(request).committer.submit(caller(request).tenant_id, [span], len(sent))
     ingested("parea", 1)
     return null_answer()
@@ -50,7 +50,7 @@ async def update_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
         span_id, fields = patches.read_patch(sent)
-        check_count(fields.get("scores"), resources(request).limits.scores)
+        check_scores(fields.get("scores"), resources(request).limits.scores)
     await resources(request).committer.patch(caller(request).tenant_id, span_id, fields, len(sent))
     return null_answer()
 

@@ -22,7 +22,6 @@ from ..domain.values import iso
 from ..stats import traces
 from ..stats.roots import summaries_of_roots
 from ..stats.traces import stats_document
-from .answers import JsonStream
 from .parea_shared import ROUTER, errors
 from .resources import Resources, caller, resources
 from .routing import PareaRead, PareaWrite
@@ -92,7 +91,7 @@ async def get_experiment_stats_api(request: Request, experiment_uuid: str) -> Re
 async def _stats(tools: Resources, tenant_id: int, experiment_id: str) -> Response:
     seconds = tools.limits.stream_s
     pages = traces.entry_pages(tools.engine, tools.timeouts, tenant_id, experiment_id, seconds)
-    return await JsonStream.begin(traces.stats_document(pages, '{"parent_trace_stats":[', "]}"), seconds)
+    return await tools.streams.begin(traces.stats_document(pages, '{"parent_trace_stats":[', "]}"), seconds)
 
 
 @read.post(
@@ -113,7 +112,7 @@ async def list_experiments(
         tuple(asked.experiment_uuids or ()),
     )
     pages = _listed(tools, caller(request).tenant_id, wanted)
-    return await JsonStream.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
+    return await tools.streams.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
 
 
 async def _listed(tools: Resources, tenant_id: int, wanted: Wanted) -> AsyncGenerator[str, None]:

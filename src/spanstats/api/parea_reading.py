@@ -32,7 +32,7 @@ from ..reading.traces import spans_with_content
 from ..stats.traces import stats_document
 from ..store.session import Kind, Transaction, transaction
 from ..store.tables import traces
-from .answers import JSON, JsonStream
+from .answers import JSON
 from .parea_shared import ROUTER, errors
 from .resources import Resources, caller, resources
 from .routing import PareaRead
@@ -56,7 +56,7 @@ async def get_experiment_trace_logs(
     experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_uuid)
     where = [traces.c.experiment_key == experiment.key, traces.c.has_root, *condition]
     forest = _experiment_forest(tools, tenant_id, where)
-    return await JsonStream.begin(stats_document(forest, "[", "]"), tools.limits.stream_s)
+    return await tools.streams.begin(stats_document(forest, "[", "]"), tools.limits.stream_s)
 
 
 @read.post(
@@ -80,7 +80,7 @@ async def get_trace_logs(request: Request, query: QueryParams) -> Response:
         where.append(traces.c.status == clean(normal_status(query.status) or ""))
     if (seconds := TIME_RANGES_S[query.time_range or "na"]) is not None:
         where.append(traces.c.start_time >= int((time.time() - seconds) * MICRO))
-    return await JsonStream.begin(_page(tools, tenant_id, where, query), tools.limits.stream_s)
+    return await tools.streams.begin(_page(tools, tenant_id, where, query), tools.limits.stream_s)
 
 
 async def _page(

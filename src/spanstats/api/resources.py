@@ -10,6 +10,7 @@ from ..filters.bind import DEFAULT_LIMITS
 from ..filters.bind import Limits as FilterLimits
 from ..ingest.commits import Committer
 from ..store.session import Timeouts
+from .answers import Streams
 from .authentication import Caller, KeyCache
 from .rates import Rates
 
@@ -46,6 +47,7 @@ class Resources:
     keys: KeyCache
     limits: Limits
     rates: Rates
+    streams: Streams
 
 
 class State(TypedDict):

@@ -1,6 +1,6 @@
 """Respan's experiments: created with an id of the client's choice or adopted, listed, changed, deleted."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import ColumnElement
@@ -9,6 +9,7 @@ from ..catalog import definitions
 from ..dialects.respan.experiment_schema import (
     CHANGE_SCHEMA,
     CREATE_SCHEMA,
+    FILTERS_SCHEMA,
     ExperimentCount,
     ExperimentList,
     ExperimentObject,
@@ -21,7 +22,6 @@ from ..dialects.respan.experiments import (
     read_values,
 )
 from ..dialects.respan.paging import read_sort
-from ..dialects.respan.schema import FILTERS_SCHEMA
 from ..filters.experiment_fields import EXPERIMENTS, NAME, STATUS
 from ..store.tables import experiments
 from .answers import json_answer
@@ -32,18 +32,20 @@ from .respan_shared import (
     ROUTER,
     Page,
     PageSize,
-    SortBy,
     condition_of,
     errors,
     filter_body,
     listed,
     paging_of,
     sent_object,
+    sorting,
 )
 from .routing import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+SortBy = Annotated[str | None, sorting(SORTS)]
 
 _ALL, _LIST = "/api/v2/experiments/", "/api/v2/experiments/list/"
 _SUMMARY, _ONE = "/api/v2/experiments/summary/", "/api/v2/experiments/{experiment_id}/"

@@ -19,7 +19,7 @@ from ..dialects.respan.paging import read_flag, read_preview, read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
 from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..domain.values import identifier, is_clean
-from ..errors import NotFound, OutOfScope, invalid
+from ..errors import NotFound, OutOfScope
 from ..filters.trace_fields import TRACES
 from ..reading.logs import Log, complete, find_row, logs_where
 from ..reading.traces import Order, page_of_traces
@@ -35,7 +35,6 @@ from .respan_shared import (
     ROUTER,
     Page,
     PageSize,
-    SortBy,
     Time,
     condition_of,
     errors,
@@ -43,12 +42,15 @@ from .respan_shared import (
     listed,
     paging_of,
     sent_object,
+    sorting,
     window_of,
 )
 from .routing import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+SortBy = Annotated[str | None, sorting(SORTS)]
 
 _EXPERIMENT = "/api/v2/experiments/{experiment_id}"
 _LIST, _BARE, _ONE = f"{_EXPERIMENT}/logs/list/", f"{_EXPERIMENT}/logs/", f"{_EXPERIMENT}/logs/{{log_id}}/"
@@ -66,6 +68,11 @@ _BINS: dict[str, Any] = {
 
 Detail = Annotated[str | None, Query(description="`1` or `true`: with the tree of spans", examples=["1"])]
 Preview = Annotated[str | None, Query(description="Cuts content to so many characters; not with `detail`")]
+Evaluator = Annotated[str, Query(description="Id, slug or name; what follows `:` is left out", min_length=1)]
+Bins = Annotated[
+    str | None,
+    Query(description="1 to 50, 20 by default", json_schema_extra={"pattern": "^([1-9]|[1-4][0-9]|50)?$"}),
+]
 Export = Annotated[str | None, Query(description="Exports by mail are not what this service does")]
 
 
@@ -157,14 +164,12 @@ async def _find(request: Request, experiment_id: str, log_id: str, *, whole: boo
 async def get_histogram(
     request: Request,
     experiment_id: str,
-    evaluator_id: Annotated[str | None, Query(description="Id, slug or name; what follows `:` is left out")] = None,
-    bins: Annotated[str | None, Query(description="1 to 50, 20 by default")] = None,
+    evaluator_id: Evaluator,
+    bins: Bins = None,
 ) -> Response:
     tools, tenant_id = resources(request), caller(request).tenant_id
     with within("query"):
-        named = identifier(evaluator_id, "evaluator_id")
-        if named is None:
-            raise invalid("field required", "evaluator_id", kind="missing")
+        named = identifier(evaluator_id, "evaluator_id") or ""
         count = read_bins(bins)
     experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_id)
     names = [named, named.partition(":")[0]]

@@ -1,14 +1,21 @@
 """Respan's scores: posted to a log on their own, whether it is there yet or not, changed, listed and deleted."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 
 from ..catalog import evaluators
 from ..dialects.respan.paging import read_sort
-from ..dialects.respan.schema import FILTERS_SCHEMA
-from ..dialects.respan.score_schema import CHANGE_SCHEMA, SCORE_OF_LOG_SCHEMA, SCORE_SCHEMA, ScoreList, ScoreObject
+from ..dialects.respan.score_schema import (
+    CHANGE_SCHEMA,
+    FILTERS_SCHEMA,
+    REPLACEMENT_SCHEMA,
+    SCORE_OF_LOG_SCHEMA,
+    SCORE_SCHEMA,
+    ScoreList,
+    ScoreObject,
+)
 from ..dialects.respan.scores import (
     SORTS,
     changed_score,
@@ -32,18 +39,20 @@ from .respan_shared import (
     ROUTER,
     Page,
     PageSize,
-    SortBy,
     condition_of,
     errors,
     filter_body,
     listed,
     paging_of,
     sent_object,
+    sorting,
 )
 from .routing import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+SortBy = Annotated[str | None, sorting(SORTS)]
 
 _OF_LOG = "/api/logs/{log_id}/scores/"
 _ONE_OF_LOG = "/api/logs/{log_id}/scores/{score_id}/"
@@ -58,11 +67,10 @@ _POST: dict[str, Any] = {
     ),
     "responses": errors(400, 401, 403, 413, 503),
 }
-_CHANGE: dict[str, Any] = {
-    "response_model": ScoreObject,
-    "openapi_extra": body(CHANGE_SCHEMA),
-    "responses": errors(400, 401, 403, 404, 503),
-}
+_CHANGED: dict[str, Any] = {"response_model": ScoreObject, "responses": errors(400, 401, 403, 404, 503)}
+_CHANGE, _REPLACE = body(CHANGE_SCHEMA), body(REPLACEMENT_SCHEMA)
+# Handlers take it from the path where it is there.
+_LOG_ID = {"parameters": [{"name": "log_id", "in": "path", "required": True, "schema": {"type": "string"}}]}
 _DELETE: dict[str, Any] = {"status_code": 204, "response_class": Response, "responses": errors(401, 403, 404, 503)}
 _GET: dict[str, Any] = {"response_model": ScoreObject, "responses": errors(401, 403, 404, 503)}
 _PAGE: dict[str, Any] = {"response_model": ScoreList, "responses": errors(400, 401, 403, 503)}
@@ -129,16 +137,16 @@ async def list_scores(
     return json_answer(listed(request, count, paging, [score_object(score) for score in found], sent))
 
 
-@read.get(_ONE_OF_LOG, summary="Read a score of a log", **_GET)
+@read.get(_ONE_OF_LOG, summary="Read a score of a log", openapi_extra=_LOG_ID, **_GET)
 @read.get(_ONE, summary="Read a score", **_GET)
 async def get_score(request: Request, score_id: str) -> Response:
     return json_answer(score_object(await _find(request, score_id, _named_log(request))))
 
 
-@write.patch(_ONE_OF_LOG, summary="Change a score of a log", **_CHANGE)
-@write.patch(_ONE, summary="Change a score", **_CHANGE)
-@write.put(_ONE_OF_LOG, summary="Replace a score of a log", **_CHANGE)
-@write.put(_ONE, summary="Replace a score", **_CHANGE)
+@write.patch(_ONE_OF_LOG, summary="Change a score of a log", openapi_extra=_CHANGE | _LOG_ID, **_CHANGED)
+@write.patch(_ONE, summary="Change a score", openapi_extra=_CHANGE, **_CHANGED)
+@write.put(_ONE_OF_LOG, summary="Replace a score of a log", openapi_extra=_REPLACE | _LOG_ID, **_CHANGED)
+@write.put(_ONE, summary="Replace a score", openapi_extra=_REPLACE, **_CHANGED)
 async def change_score(request: Request, score_id: str) -> Response:
     stored = await _find(request, score_id, _named_log(request))
     sent = await sent_object(request, required=True)
@@ -148,7 +156,7 @@ async def change_score(request: Request, score_id: str) -> Response:
     return json_answer(score_object(await _find(request, score_id, None)))
 
 
-@write.delete(_ONE_OF_LOG, summary="Delete a score of a log", **_DELETE)
+@write.delete(_ONE_OF_LOG, summary="Delete a score of a log", openapi_extra=_LOG_ID, **_DELETE)
 @write.delete(_ONE, summary="Delete a score", **_DELETE)
 async def delete_score(request: Request, score_id: str) -> Response:
     stored = await _find(request, score_id, _named_log(request))

@@ -35,13 +35,40 @@ _DESCRIPTIONS = {
 ROUTER: dict[str, Any] = {"dependencies": [Security(HTTPBearer(auto_error=False))], "strict_content_type": False}
 """Options of every router of Respan's routes."""
 
-Time = Annotated[str | None, Query(examples=["2026-01-01T00:00:00Z"])]
-Page = Annotated[str | None, Query(description="From 1; beyond the last page `results` is empty", examples=["1"])]
+_EMPTY = {"maxLength": 0}
+# Patterns are for those who read the description; what is wrong is told in this API's own words.
+Time = Annotated[
+    str | None,
+    Query(
+        description="ISO 8601; without zone UTC",
+        examples=["2026-01-01T00:00:00Z"],
+        json_schema_extra={
+            "anyOf": [{"type": "string", **form} for form in ({"format": "date-time"}, {"format": "date"}, _EMPTY)]
+        },
+    ),
+]
+Page = Annotated[
+    str | None,
+    Query(
+        description="From 1; beyond the last page `results` is empty",
+        examples=["1"],
+        json_schema_extra={"pattern": "^([1-9][0-9]{0,8})?$"},
+    ),
+]
 PageSize = Annotated[
     str | None,
-    Query(description="1 to 1000 (or as the service is set), 100 by default", examples=["100"]),
+    Query(
+        description="1 to 1000 (or as the service is set), 100 by default",
+        examples=["100"],
+        json_schema_extra={"pattern": "^([1-9][0-9]{0,2}|1000)?$"},
+    ),
 ]
-SortBy = Annotated[str | None, Query(description="A field, with `-` before it for descending order")]
+
+
+def sorting(names: Mapping[str, str]) -> Any:
+    """How the query that sorts by one of these names is described."""
+    pattern = f"^(-?({'|'.join(names)}))?$"
+    return Query(description="A field, with `-` before it for descending order", json_schema_extra={"pattern": pattern})
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

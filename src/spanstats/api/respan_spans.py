@@ -46,7 +46,6 @@ from .respan_shared import (
     ROUTER,
     Page,
     PageSize,
-    SortBy,
     Time,
     condition_of,
     errors,
@@ -54,12 +53,15 @@ from .respan_shared import (
     listed,
     paging_of,
     sent_object,
+    sorting,
     window_of,
 )
 from .routing import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+SortBy = Annotated[str | None, sorting(SORTS)]
 
 _LIST, _SUMMARY, _ONE = "/api/request-logs/list/", "/api/request-logs/summary/", "/api/request-logs/{unique_id}/"
 _PAGE: dict[str, Any] = {

@@ -10,7 +10,7 @@ import logging
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
-from ..store.erase import erase_spans, erase_traces
+from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
 from ..store.session import Driver, Kind, Timeouts, transaction
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,12 @@ async def erase_some(engine: AsyncEngine, timeouts: Timeouts, limit: int = TRACE
         key = await tx.driver.fetchval(_NEXT)
         if key is None:
             return False
-        if await _erase_traces(tx.driver, key, limit):
-            return True
+        erased, patches = await _erase_traces(tx.driver, key, limit)
+    if patches:
+        async with transaction(engine, Kind.WRITE, timeouts) as tx:
+            await forget_patches(tx.driver, patches)
+    if erased:
+        return True
     async with transaction(engine, Kind.REBUILD, timeouts) as tx:
         await tx.driver.execute(_LOCK)
         for statement in _LAST:
@@ -53,14 +57,15 @@ async def erase_some(engine: AsyncEngine, timeouts: Timeouts, limit: int = TRACE
     return True
 
 
-async def _erase_traces(driver: Driver, key: int, limit: int) -> int:
+async def _erase_traces(driver: Driver, key: int, limit: int) -> tuple[int, list[LoosePatch]]:
     found = await driver.fetch(_TRACES, key, limit)
     keys = [(row["tenant_id"], row["trace_id"]) for row in found]
+    patches = await loose_patches(driver, keys)
     await erase_spans(driver, keys)
     await erase_traces(driver, keys)
     if found:
         await driver.execute(_MARK, key, [row["start_time"] for row in found])
-    return len(found)
+    return len(found), patches
 
 
 async def erase_deleted(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.0) -> None:

@@ -1,5 +1,6 @@
-"""What every dialect does alike with names, metadata and short texts of a span."""
+"""What every dialect does alike with names, metadata, short texts and the number of scores of a span."""
 
+from collections.abc import Sized
 from typing import Any
 
 import msgspec
@@ -11,6 +12,10 @@ from ..errors import invalid
 MAX_METADATA_BYTES = 256 * 1024
 MAX_MODEL_BYTES = 255
 MAX_NAME_CHARACTERS = 255
+MAX_SCORES = 100
+
+ID_SCHEMA: dict[str, Any] = {"maxLength": 256, "pattern": r"^[^\u0000]*$"}
+"""How an id is described; its length is counted in bytes of UTF-8, for which JSON Schema has no word."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -33,6 +38,12 @@ def metadata_of(value: object, field: str) -> dict[str, Any] | None:
     if len(_ENCODER.encode(kept)) > MAX_METADATA_BYTES:
         raise invalid("must be at most 256 KiB", field, kind="too_large")
     return kept or None
+
+
+def check_scores(scores: Sized | None, limit: int = MAX_SCORES, field: str = "scores") -> None:
+    """Raises `InvalidInput` where a span would have more scores than the limit."""
+    if scores is not None and len(scores) > limit:
+        raise invalid(f"must be at most {limit} scores", field, kind="too_long")
 
 
 def without_empty(values: dict[str, Any]) -> dict[str, Any]:

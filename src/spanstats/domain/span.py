@@ -4,7 +4,10 @@ from typing import Any
 
 import msgspec
 
+from .values import cut
+
 # What a status may be called on the wire; anything else is kept as it is.
+MAX_STATUS_BYTES = 255
 STATUS_SYNONYMS = {"completed": "success", "ok": "success", "failed": "error"}
 
 # Kinds of span that are a call of a model.
@@ -111,5 +114,6 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def normal_status(status: str | None) -> str | None:
-    """`success` and `error` for their synonyms, other words unchanged."""
-    return STATUS_SYNONYMS.get(status.lower(), status.lower()) if status else None
+    """`success` and `error` for their synonyms, other words in lower case, cut to what an index holds."""
+    word = status.lower() if status else None
+    return STATUS_SYNONYMS.get(word) or cut(word, MAX_STATUS_BYTES) if word else None

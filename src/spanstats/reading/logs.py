@@ -10,6 +10,7 @@ from ..domain.span import Score, Span
 from ..store.session import Driver, Transaction
 from ..store.spans import StoredKey, TraceKey, add_content, columns, scores_of_traces, spans_by_key
 from ..store.tables import traces
+from .sizes import check_spans, check_traces
 from .traces import spans_with_content
 
 Condition = ColumnElement[bool]
@@ -55,8 +56,10 @@ async def find_row(tx: Transaction, experiment_key: int, key: TraceKey) -> Any:
 
 
 async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[Log]:
-    """These rows of `traces` as logs; `whole` with all their spans."""
+    """These rows of `traces` as logs; `whole` with all their spans. Raises `TooLarge`."""
     keys = [(row.tenant_id, row.trace_id) for row in rows]
+    if whole:
+        await check_traces(driver, keys)
     firsts = await first_spans(driver, keys)
     spans = await spans_with_content(driver, keys) if whole else {}
     scores = await _scores(driver, [(row.tenant_id, row.trace_id) for row in rows if row.score_keys is not None])
@@ -68,9 +71,10 @@ async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[
 
 
 async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Span]:
-    """The root, else the earliest span of these traces, with its content."""
+    """The root, else the earliest span of these traces, with its content. Raises `TooLarge`."""
     found = await driver.fetch(_FIRST, *columns(keys)) if keys else []
     wanted: list[StoredKey] = [(r["tenant_id"], r["trace_id"], r["span_id"]) for r in found if r["span_id"] is not None]
+    await check_spans(driver, wanted)
     stored = await spans_by_key(driver, wanted)
     await add_content(driver, stored, stored.keys())
     return {key[:2]: span for key, span in stored.items()}

@@ -11,6 +11,7 @@ from ..filters.sources import spans_source
 from ..store.session import Driver, Transaction
 from ..store.spans import StoredKey, add_content, scores_of_spans, spans_by_key
 from ..store.tables import spans
+from .sizes import check_spans
 
 Condition = ColumnElement[bool]
 Order = Sequence[UnaryExpression[object] | ColumnElement[object]]
@@ -30,7 +31,11 @@ async def find_span(driver: Driver, tenant_id: int, span_id: str) -> Span | None
 
 
 async def whole_spans(driver: Driver, keys: Sequence[StoredKey]) -> list[Span]:
-    """These spans in their order, with their content and scores; those that are gone are left out."""
+    """These spans in their order, with their content and scores; those that are gone are left out.
+
+    Raises `TooLarge`.
+    """
+    await check_spans(driver, keys)
     stored = await spans_by_key(driver, keys)
     await add_content(driver, stored, stored.keys())
     scores = await scores_of_spans(driver, stored.keys())

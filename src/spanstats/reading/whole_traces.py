@@ -9,6 +9,7 @@ from ..store.session import Transaction
 from ..store.spans import TraceKey
 from ..store.tables import experiments, spans, traces
 from .logs import first_spans
+from .sizes import light_parts
 from .traces import spans_with_content
 
 Condition = ColumnElement[bool]
@@ -35,12 +36,13 @@ async def whole_traces(
 ) -> AsyncIterator[list[list[Span]]]:
     """The spans of the traces that meet all conditions, by start and trace id, some traces at a time.
 
-    A piece holds no more than 500 spans, or one trace.
+    A piece holds no more than 500 spans, nor more content than is held at once, or it is one trace.
     """
     async for keys in _keys(tx, where, newest_first, offset, limit):
         for piece in _pieces(keys):
-            found = await spans_with_content(tx.driver, piece)
-            yield [found[key] for key in piece]
+            for part in await light_parts(tx.driver, piece):
+                found = await spans_with_content(tx.driver, part)
+                yield [found[key] for key in part]
 
 
 async def _keys(

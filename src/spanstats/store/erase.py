@@ -12,9 +12,44 @@ DELETE FROM {table} x USING unnest($1::int[], $2::text[]) AS k(tenant_id, trace_
 WHERE x.tenant_id = k.tenant_id AND x.trace_id = k.trace_id
 """
 
+_LOOSE_PATCHES = """
+SELECT p.tenant_id, p.span_id, p.changed_at FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.by_span_id
+JOIN patches p ON p.tenant_id = s.tenant_id AND p.trace_id = '' AND p.span_id = s.span_id
+"""
+# Locked in the order in which writers lock them. One that was changed meanwhile is a patch of what comes after.
+_FORGET = """
+DELETE FROM patches p USING (
+    SELECT p.tenant_id, p.span_id
+    FROM unnest($1::int[], $2::text[], $3::timestamptz[]) AS k(tenant_id, span_id, changed)
+    JOIN patches p ON p.tenant_id = k.tenant_id AND p.trace_id = '' AND p.span_id = k.span_id
+    WHERE p.changed_at = k.changed ORDER BY p.tenant_id, p.span_id FOR UPDATE OF p
+) x WHERE p.tenant_id = x.tenant_id AND p.trace_id = '' AND p.span_id = x.span_id
+"""
+
+LoosePatch = tuple[int, str, int]
+"""(tenant id, span id, when it was changed) of a patch of a span id alone."""
+
+
+async def loose_patches(driver: Driver, traces: Collection[TraceKey]) -> list[LoosePatch]:
+    """The patches of span ids alone that lie over spans of these traces: to be forgotten once the traces are gone."""
+    if not traces:
+        return []
+    tenants, ids = zip(*traces, strict=True)
+    return [tuple(row) for row in await driver.fetch(_LOOSE_PATCHES, list(tenants), list(ids))]
+
+
+async def forget_patches(driver: Driver, patches: Collection[LoosePatch]) -> None:
+    """Delete these patches, unless they were changed since.
+
+    In a transaction of its own: writers lock such patches before traces.
+    """
+    if patches:
+        await driver.execute(_FORGET, *map(list, zip(*patches, strict=True)))
+
 
 async def erase_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
-    """Delete the spans, payloads, scores and patches of these traces; patches of a span id alone stay."""
+    """Delete the spans, payloads, scores and patches of these traces; patches of a span id alone stay (see above)."""
     await _erase(driver, traces, ("spans", "span_payloads", "scores", "patches"))
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from spanstats.dialects.respan.evaluator import add_evaluator_scores
 from spanstats.domain.span import Score, Span
+from spanstats.errors import InvalidInput
 
 
 def scores(output: Any, **fields: Any) -> list[Score] | None:
@@ -40,6 +41,7 @@ def test_a_workflows_result_stands_under_output_and_the_slug_is_in_the_spans_nam
         (1, "text", 1.0, None, "numerical"),
         ("x", "numerical", None, "x", "text"),
         (1, "unheard of", 1.0, None, "numerical"),
+        (10**400, "numerical", None, str(10**400), "json"),
     ],
 )
 def test_a_score_has_a_number_or_text_and_the_type_that_fits(
@@ -47,6 +49,12 @@ def test_a_score_has_a_number_or_text_and_the_type_that_fits(
 ) -> None:
     [score] = scores({"e": {"primary_score": primary, "score_value_type": named}}) or []
     assert (score.value, score.text, score.value_type) == (value, text, value_type)
+
+
+def test_a_span_has_at_most_a_hundred_scores() -> None:
+    assert len(scores({f"e{n}": {"primary_score": n} for n in range(100)}) or []) == 100
+    with pytest.raises(InvalidInput, match="at most 100 scores"):
+        scores({f"e{n}": {"primary_score": n} for n in range(101)})
 
 
 def test_the_output_may_be_json_text() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...domain.values import MAX_LATENCY_US, MAX_TOKENS, MICRO
-from .scores import MAX_SCORES
+from ..labels import ID_SCHEMA, MAX_SCORES
 
 Schema = dict[str, Any]
 
@@ -20,7 +20,7 @@ def _texts(*names: str) -> dict[str, Schema]:
 _TOKENS = _nullable("integer", "The span's own, never those of its children", minimum=0, maximum=MAX_TOKENS)
 _SECONDS = {"minimum": 0, "maximum": MAX_LATENCY_US // MICRO}
 _TIME = {"format": "date-time", "examples": ["2026-01-01T12:00:00.000001+00:00"]}
-_ID = {"minLength": 1, "maxLength": 256}
+_ID = {"minLength": 1, **ID_SCHEMA}
 _ANY_VALUE: Schema = {"description": "Any JSON value"}
 _SCORE: Schema = {
     "type": "object",
@@ -62,9 +62,9 @@ TRACE_LOG: Schema = {
     "required": ["trace_id"],
     "properties": {
         "trace_id": {"type": "string", "description": "The span's own id", **_ID},
-        "parent_trace_id": _nullable("string", "The span above; a root has none, or itself", maxLength=256),
-        "root_trace_id": _nullable("string", "The trace that this span belongs to: its root's id", maxLength=256),
-        "experiment_uuid": _nullable("string", maxLength=256),
+        "parent_trace_id": _nullable("string", "The span above; a root has none, or itself", **ID_SCHEMA),
+        "root_trace_id": _nullable("string", "The trace that this span belongs to: its root's id", **ID_SCHEMA),
+        "experiment_uuid": _nullable("string", **ID_SCHEMA),
         "start_timestamp": {"type": "string", "description": "ISO 8601; without zone UTC", **_TIME},
         "end_timestamp": _nullable("string", "ISO 8601; without zone UTC", **_TIME),
         "latency": _nullable("number", "Seconds", **_SECONDS),
@@ -113,6 +113,7 @@ UPDATE_LOG: Schema = {
     },
 }
 
+_RUN_ID: Schema = {"type": "string", **_ID}
 LANGCHAIN_RUN: Schema = {
     "title": "LangChainRun",
     "type": "object",
@@ -134,7 +135,7 @@ LANGCHAIN_RUN: Schema = {
     ],
     "required": ["id"],
     "properties": {
-        "id": {"type": "string", **_ID},
-        "child_runs": {"type": "array", "items": {"type": "object"}},
+        "id": _RUN_ID,
+        "child_runs": _nullable("array", items={"type": "object", "required": ["id"], "properties": {"id": _RUN_ID}}),
     },
 }

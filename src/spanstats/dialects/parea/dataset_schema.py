@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..storable import scrub
 from .odds import text
-from .schema import Key
+from .schema import Key, one_of
 
 MAX_TEST_CASES = 10_000
 
@@ -41,7 +41,7 @@ class CreateTestCase(BaseModel):
 class CreateTestCases(BaseModel):
     """Rows to add to the dataset of this id, or of this name."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "questions", "test_cases": [_CASE]}]})
+    model_config = one_of({"name": "string", "id": "integer"}, name="questions", test_cases=[_CASE])
 
     id: int | None = Field(None, ge=0, le=2**31 - 1)
     name: Key | None = None

@@ -6,22 +6,25 @@ from pydantic import BaseModel, Field
 
 from ...errors import invalid
 from .odds import text
-from .schema import Content, Key, Name, example
+from .schema import Content, Key, Name, one_of
 
 
 class FeedbackRequest(BaseModel):
     """What a user thought of a log. One of the ids is needed."""
 
-    model_config = example(score=0.9, trace_id="a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7", comment="good")
+    model_config = one_of(
+        {"trace_id": "string", "inference_id": "string"},
+        score=0.9,
+        trace_id="a7ff3914-e9a8-4ccc-bb69-b1ff1a7277d7",
+        comment="good",
+    )
 
     score: float = Field(ge=0, le=1, strict=False, allow_inf_nan=False)
     trace_id: Key | None = None
     inference_id: Key | None = None
     name: Name | None = None
     target: Annotated[Any, Content] = Field(
-        None,
-        description="Taken as the log's target where it has none.",
-        json_schema_extra={"type": ["string", "null"]},
+        None, description="Text, or any JSON value; taken as the log's target where it has none."
     )
     comment: Annotated[str, Content] | None = None
 

@@ -72,11 +72,10 @@ class TraceLogFilters(BaseModel):
     filter_key: Any = Field(
         None, description="The key of `metadata` or `inputs`.", json_schema_extra={"type": ["string", "null"]}
     )
-    filter_operator: Any = Field(None, json_schema_extra={"enum": [*OPERATOR_NAMES, None]})
+    filter_operator: Any = Field(None, json_schema_extra={"enum": [*OPERATOR_NAMES, "", None]})
     filter_value: Any = Field(
         None,
-        description="`in` and `between` take a JSON list, or values between commas.",
-        json_schema_extra={"type": ["string", "null"]},
+        description="Text, or any JSON value; `in` and `between` take a JSON list, or values between commas.",
     )
 
 

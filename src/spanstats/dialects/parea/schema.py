@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ...domain.values import identifier
 from ...errors import InvalidInput
+from ..labels import ID_SCHEMA
 from ..storable import scrub
 
 _STATS_EXAMPLE: dict[str, Any] = {
@@ -95,7 +96,7 @@ def _is_key(value: str) -> str:
 
 
 Content = BeforeValidator(scrub)
-Key = Annotated[str, AfterValidator(_is_key)]
+Key = Annotated[str, AfterValidator(_is_key), Field(json_schema_extra=ID_SCHEMA)]
 Name = Annotated[str, Content, Field(max_length=1000)]
 Metadata = Annotated[dict[str, Any], Content]
 
@@ -103,6 +104,15 @@ Metadata = Annotated[dict[str, Any], Content]
 def example(**values: Any) -> ConfigDict:
     """The configuration of a model that shows this example."""
     return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+def one_of(types: dict[str, str], **values: Any) -> ConfigDict:
+    """The configuration of a model that shows this example, and needs one of these fields of these JSON types."""
+    needed: list[Any] = [
+        {"required": [name], "properties": {name: {"type": type_} | ({"minLength": 1} if type_ == "string" else {})}}
+        for name, type_ in types.items()
+    ]
+    return ConfigDict(json_schema_extra={"examples": [values], "anyOf": needed})
 
 
 _PROJECT_ID = "5d2c5c5e-6f0f-4b0e-8c39-4f0c1b7d1a11"

@@ -1,13 +1,12 @@
 """Parea's score objects (contract of `POST /trace_log`): a number, `true` or `false`, a name, perhaps a reason."""
 
-from collections.abc import Sized
 from typing import Any
 
 from ...domain.span import Score
 from ...domain.values import cut, number
-from ...errors import InvalidInput, invalid
+from ...errors import InvalidInput
+from ..labels import check_scores
 
-MAX_SCORES = 100
 MAX_NAME_BYTES = 200
 _MAX_METRIC_ID = 2**63 - 1
 
@@ -19,14 +18,8 @@ def read_scores(items: object, field: str = "scores") -> list[Score] | None:
     """
     if not isinstance(items, list):
         return None
-    check_count(items, MAX_SCORES, field)
+    check_scores(items, field=field)
     return [score for item in items if (score := read_score(item)) is not None]
-
-
-def check_count(items: Sized | None, limit: int, field: str = "scores") -> None:
-    """Raises `InvalidInput` above the limit."""
-    if items is not None and len(items) > limit:
-        raise invalid(f"must be at most {limit} scores", field, kind="too_long")
 
 
 def read_score(item: Any) -> Score | None:

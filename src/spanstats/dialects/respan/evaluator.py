@@ -11,7 +11,7 @@ from ...domain.span import SCORE_TYPES, Score, Span
 from ...domain.values import clean, cut, is_clean
 from ..document import from_text, parsed
 from ..json_body import encode
-from ..labels import text_of
+from ..labels import check_scores, text_of
 
 KIND = "score"
 MAX_KEY_BYTES = 200
@@ -19,7 +19,10 @@ _NAME_PREFIX = "evaluator."
 
 
 def add_evaluator_scores(span: Span) -> None:
-    """Set the scores of an evaluator's span from its output, in place; other spans are left alone."""
+    """Set the scores of an evaluator's span from its output, in place; other spans are left alone.
+
+    Raises `InvalidInput` above 100 scores.
+    """
     named = span.name is not None and span.name.startswith(_NAME_PREFIX)
     if span.output is None or not (span.kind == KIND or named):
         return
@@ -28,6 +31,7 @@ def add_evaluator_scores(span: Span) -> None:
     if isinstance(output, str):
         output = parsed(from_text(output))
     found = [score for part, key in _results(output, slug) if (score := _score(part, key)) is not None]
+    check_scores(found, field="output")
     span.scores = found or span.scores
 
 
@@ -50,7 +54,7 @@ def _score(result: dict[str, Any], slug: str | None) -> Score | None:
     value = result.get("primary_score")
     if key is None or not is_clean(key) or value is None:
         return None
-    numeric = isinstance(value, bool | int | float) and math.isfinite(value)
+    numeric = _is_number(value)
     reason = result.get("explanation") or result.get("reason")
     return Score(
         key=key,
@@ -63,6 +67,14 @@ def _score(result: dict[str, Any], slug: str | None) -> Score | None:
         name=cut(name, MAX_KEY_BYTES),
         source="evaluator",
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a double holds it."""
+    try:
+        return isinstance(value, bool | int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _type(named: Any, value: Any, numeric: bool) -> str:

@@ -4,6 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..labels import ID_SCHEMA
+from .schema import filters_schema
+
 TEXTS = ("description", "dataset", "dataset_id", "dataset_name", "span_workflow_name", "generation_method")
 TEXT_LISTS = ("evaluator_ids", "evaluator_slugs", "evaluator_workflow_ids")
 OBJECT_LISTS = ("workflow", "tags")
@@ -93,18 +96,24 @@ class ExperimentCount(BaseModel):
     total_count: int
 
 
+def _nullable(type_: str, **more: Any) -> dict[str, Any]:
+    """Null says nothing of a field."""
+    return {"type": [type_, "null"], **more}
+
+
 _PROPERTIES: dict[str, Any] = {
-    "name": {"type": "string"},
-    "status": {"type": "string"},
-    **{name: {"type": "string"} for name in TEXTS},
-    **{name: {"type": "array", "items": {"type": "string"}} for name in TEXT_LISTS},
-    **{name: {"type": "array", "items": {"type": "object"}} for name in OBJECT_LISTS},
-    **{name: {"type": "integer"} for name in NUMBERS},
-    "enable_tracing": {"type": "boolean"},
+    **{name: _nullable("string") for name in ("name", "status", *TEXTS)},
+    **{name: _nullable("array", items={"type": "string"}) for name in TEXT_LISTS},
+    **{name: _nullable("array", items={"type": "object"}) for name in OBJECT_LISTS},
+    **{name: _nullable("integer", minimum=0, maximum=2**31 - 1) for name in NUMBERS},
+    "enable_tracing": _nullable("boolean"),
 }
 CREATE_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {"experiment_id": {"type": "string", "description": "Made where absent"}, **_PROPERTIES},
+    "properties": {
+        "experiment_id": _nullable("string", description="Made where absent or empty", **ID_SCHEMA),
+        **_PROPERTIES,
+    },
     "examples": [
         {
             "experiment_id": "exp_1",
@@ -120,3 +129,10 @@ CHANGE_SCHEMA: dict[str, Any] = {
     "properties": _PROPERTIES,
     "examples": [{"name": "Shorter prompt, again", "status": "completed"}],
 }
+FILTERS_SCHEMA = filters_schema(
+    [
+        {"field": "status", "operator": "=", "value": "completed"},
+        {"field": "created_at", "operator": ">=", "value": "2026-01-01T00:00:00Z"},
+    ],
+    {"name": {"operator": "icontains", "value": ["prompt"]}},
+)

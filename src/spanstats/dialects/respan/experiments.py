@@ -40,7 +40,7 @@ def read_values(body: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise InvalidInput(problems)
     values: dict[str, Any] = scrub({name: said[name] for name in _CHECKS if said.get(name) is not None})
-    return values
+    return values | {name: int(values[name]) for name in NUMBERS if name in values}
 
 
 def _is_text(value: Any) -> bool:
@@ -56,7 +56,8 @@ def _are_objects(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return value.__class__ is int and 0 <= value < 2**31
+    whole = value.__class__ is int or (value.__class__ is float and value.is_integer())
+    return whole and 0 <= value < 2**31
 
 
 def _is_flag(value: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...domain.values import NANO
+from ...domain.values import MAX_LATENCY_US, MAX_TOKENS, MICRO, NANO
 from ...errors import invalid
 from ...stats.histogram import Histogram
 
@@ -110,21 +110,27 @@ class LogChanged(BaseModel):
     status: str
 
 
+def _number(maximum: int, unit: str) -> dict[str, Any]:
+    return {"type": ["number", "null"], "minimum": 0, "maximum": maximum, "description": unit}
+
+
+_TOKENS = {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_TOKENS}
 CHANGE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "input": {},
         "output": {},
         "expected_output": {},
-        "name": {"type": "string"},
+        "name": {"description": "Text; numbers and booleans are made text, other values are not carried"},
         "metrics": {
-            "type": "object",
+            "type": ["object", "null"],
             "properties": {
-                **{key: {"type": "number"} for key in ("cost", "latency", "time_to_first_token")},
-                **{key: {"type": "integer"} for key in ("prompt_tokens", "completion_tokens", "total_tokens")},
+                "cost": _number(100_000, "US dollars"),
+                **{key: _number(MAX_LATENCY_US // MICRO, "Seconds") for key in ("latency", "time_to_first_token")},
+                **dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), _TOKENS),
             },
         },
-        "metadata": {"type": "object"},
+        "metadata": {"type": ["object", "null"]},
     },
     "examples": [{"output": "Hello", "metrics": {"cost": 0.01, "latency": 0.8}, "metadata": {"reviewed": True}}],
 }

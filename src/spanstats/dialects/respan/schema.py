@@ -61,39 +61,49 @@ def ingest_answer(batch: Batch) -> IngestAnswer:
     return IngestAnswer(message=f"{len(batch.spans)} spans stored", rejected=rejected)
 
 
-FILTERS_SCHEMA: dict[str, Any] = {
+_CONNECTOR = {"type": ["string", "null"], "pattern": r"^(\s*([Aa][Nn][Dd]|[Oo][Rr])\s*)?$", "default": "AND"}
+_ITEM: dict[str, Any] = {
     "type": "object",
-    "properties": {
-        "filters": {
-            "description": (
-                "Conditions by field, or a list of conditions; groups with a connector of their own may be nested. A "
-                "filter only narrows: an unknown field or operator is an error."
-            ),
-            "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}, {"type": "null"}],
-        },
-        "operator": {"type": "string", "description": "How the conditions are joined", "default": "AND"},
-        "is_exporting": {"type": "boolean", "description": "Has no effect"},
-    },
-    "examples": [
-        {
-            "filters": [
-                {"field": "status", "operator": "=", "value": "completed"},
-                {"field": "total_cost", "operator": ">=", "value": 0.01},
-            ]
-        },
-        {
-            "filters": {
-                "status": {"operator": "", "value": ["success"]},
-                "total_cost": [{"operator": "gte", "value": [0.01]}, {"operator": "lt", "value": [1]}],
-            }
-        },
-        {
-            "filters": {
-                "filter_bundle": {
-                    "connector": "OR",
-                    "filter_params": {"model": {"value": ["gpt-4o"]}, "metadata__plan": {"value": ["pro"]}},
-                }
-            }
-        },
+    "anyOf": [
+        {"required": ["field"], "properties": {"field": {"type": "string"}}},
+        {"required": ["filter_params"]},
     ],
 }
+
+
+def filters_schema(*examples: Any) -> dict[str, Any]:
+    """A body of filters; each example is the value of its `filters`."""
+    return {
+        "type": ["object", "null"],
+        "properties": {
+            "filters": {
+                "description": (
+                    "Conditions by field, or a list of conditions; groups with a connector of their own may be nested. "
+                    "A filter only narrows: an unknown field or operator is an error."
+                ),
+                "anyOf": [{"type": "object"}, {"type": "array", "items": _ITEM}, {"type": "null"}],
+            },
+            "operator": {**_CONNECTOR, "description": "How the conditions are joined"},
+            "is_exporting": {"description": "Has no effect"},
+        },
+        "examples": [{"filters": example} for example in examples],
+    }
+
+
+FILTERS_SCHEMA = filters_schema(
+    [
+        {"field": "status", "operator": "=", "value": "completed"},
+        {"field": "total_cost", "operator": ">=", "value": 0.01},
+    ],
+    {
+        "status": {"operator": "", "value": ["success"]},
+        "total_cost": [{"operator": "gte", "value": [0.01]}, {"operator": "lt", "value": [1]}],
+    },
+    {
+        "filter_bundle": {
+            "connector": "OR",
+            "filter_params": {"model": {"value": ["gpt-4o"]}, "metadata__plan": {"value": ["pro"]}},
+        }
+    },
+)
+"""Filters of traces, and of spans."""

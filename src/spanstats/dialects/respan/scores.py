@@ -154,9 +154,17 @@ def _value(value: Any, field: str) -> tuple[float | None, str | None, str]:
 def _details(body: dict[str, Any]) -> dict[str, Any]:
     """What is kept beside the score: what numbers do not depend on, and values beside the first."""
     first = next((name for name in _VALUES if body.get(name) is not None), None)
-    names = _DETAILS + tuple(name for name in _VALUES if name != first)
-    found: dict[str, Any] = scrub({name: body[name] for name in names if body.get(name) is not None})
-    return found
+    found: dict[str, Any] = scrub({name: body[name] for name in _DETAILS if body.get(name) is not None})
+    beside = [name for name in _VALUES if name != first and body.get(name) is not None]
+    return found | {name: _shown(body[name], name) for name in beside}
+
+
+def _shown(value: Any, field: str) -> Any:
+    """A value in the shape in which its field is answered. Raises `InvalidInput`."""
+    exact, text, value_type = _value(value, field)
+    if value_type == "categorical":
+        return scrub(value if isinstance(value, list) else [value])
+    return bool(exact) if value_type == "boolean" else text
 
 
 def _text(value: Any) -> str | None:

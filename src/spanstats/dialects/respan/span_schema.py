@@ -77,9 +77,9 @@ FLAGS, TEXTS = ("is_pinned", "positive_feedback"), ("note",)
 PATCH_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        **{key: {"type": "boolean"} for key in FLAGS},
-        **{key: {"type": "string"} for key in TEXTS},
-        "metadata": {"type": "object"},
+        **{key: {"type": ["boolean", "null"]} for key in FLAGS},
+        **{key: {"type": ["string", "null"]} for key in TEXTS},
+        "metadata": {"type": ["object", "null"]},
     },
     "examples": [{"positive_feedback": True, "note": "Well put", "metadata": {"reviewed": True}}],
 }

@@ -1,0 +1,52 @@
+"""How much content a page would have: it is held whole, several times over, while its answer is made."""
+
+from collections.abc import Collection, Sequence
+
+from ..errors import TooLarge
+from ..store.session import Driver
+from ..store.spans import StoredKey, TraceKey, columns
+
+MEBIBYTE = 2**20
+MAX_CONTENT_BYTES = 64 * MEBIBYTE
+
+_LENGTHS = ("input::text", "output::text", "target::text", "error", "attributes::text")
+_TOTAL = "SELECT coalesce(sum(" + " + ".join(f"coalesce(octet_length(p.{c}), 0)" for c in _LENGTHS) + "), 0)::bigint"
+_OF_SPANS = f"""
+{_TOTAL} FROM unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM span_payloads
+    WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id OFFSET 0
+) p
+"""
+_OF_TRACES = f"""
+{_TOTAL} FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM span_payloads WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id OFFSET 0
+) p
+"""
+
+
+async def check_spans(driver: Driver, keys: Collection[StoredKey]) -> None:
+    """Raises `TooLarge` where several spans have more content than is held at once; one has no smaller page."""
+    if len(keys) > 1:
+        _check(await driver.fetchval(_OF_SPANS, *columns(keys)))
+
+
+async def check_traces(driver: Driver, keys: Collection[TraceKey]) -> None:
+    """As `check_spans`, for all spans of these traces."""
+    if len(keys) > 1:
+        _check(await driver.fetchval(_OF_TRACES, *columns(keys)))
+
+
+async def light_parts(driver: Driver, keys: Sequence[TraceKey]) -> list[Sequence[TraceKey]]:
+    """These traces in parts of no more content than is held at once, or of one trace."""
+    if len(keys) < 2 or await driver.fetchval(_OF_TRACES, *columns(keys)) <= MAX_CONTENT_BYTES:
+        return [keys]
+    middle = len(keys) // 2
+    return [part for half in (keys[:middle], keys[middle:]) for part in await light_parts(driver, half)]
+
+
+def _check(size: int) -> None:
+    if size > MAX_CONTENT_BYTES:
+        most = MAX_CONTENT_BYTES // MEBIBYTE
+        raise TooLarge(f"This page holds {size / MEBIBYTE:.0f} MiB of content, {most} at most: ask for a smaller one")
