@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import spanstats
-from spanstats.settings import Settings, SettingsError, load
+from spanstats.settings import Settings, SettingsError, load, misspelt
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
@@ -83,6 +83,12 @@ def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANSTATS_CORS_ORIGINS", "https://a.example, https://b.example,")
     assert load().cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_a_variable_that_is_almost_a_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SPANSTATS_WORKER", "SPANSTATS_PORT", "SPANSTATS_URL", "SPANSTATS_TEST_DATABASE_URL"):
+        monkeypatch.setenv(name, "1")
+    assert misspelt() == ["SPANSTATS_WORKER is no setting and changes nothing: SPANSTATS_WORKERS is one"]
 
 
 def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from .catalog import keys
 from .database import StartError
 from .main import create_app, tracing_of
 from .metrics import DIRECTORY
-from .settings import PREFIX, Settings, load
+from .settings import PREFIX, Settings, load, misspelt
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.session import create_engine
@@ -44,6 +44,8 @@ def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `StartError`, and `SystemExit` where a worker cannot start."""
     logs.configure(settings.log_level, settings.log_format)
     _exit_on_signals()
+    for line in misspelt():
+        logger.warning("%s", line)
     # What is wrong with it is told here, in one line, and not by every worker.
     tracing_of(settings).stop()
     with _bound(settings.host, settings.port) as listener:

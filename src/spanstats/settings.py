@@ -1,5 +1,7 @@
 """Settings: environment variables with the prefix SPANSTATS_, read by composition root and command line alone."""
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -132,6 +134,18 @@ def load(**given: Any) -> Settings:
                 for e in error.errors(include_url=False)
             ]
         ) from None
+
+
+# So alike that it cannot be the name of something else.
+_ALIKE = 0.9
+
+
+def misspelt() -> list[str]:
+    """A line for each variable of the environment that is no setting, but almost."""
+    known = [_variable((name,)) for name in Settings.model_fields]
+    others = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    meant = [(name, get_close_matches(name, known, 1, _ALIKE)) for name in others]
+    return [f"{name} is no setting and changes nothing: {near[0]} is one" for name, near in meant if near]
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
