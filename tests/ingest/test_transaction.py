@@ -1,16 +1,31 @@
 """The write transaction, one rule at a time."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.dialects.parea.stats import stats_entry
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.errors import InvalidInput
 from spanstats.ingest import transaction
+from spanstats.ingest.commits import Committer
+from spanstats.ingest.evaluators import Evaluators
+from spanstats.ingest.transaction import Tools
+from spanstats.store.session import Timeouts
 
-from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, comparable, rows, stored_traces
+from .worlds import (
+    START,
+    TENANT,
+    assert_traces_equal_their_spans,
+    committer,
+    comparable,
+    price_of_known_models,
+    rows,
+    stored_traces,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +68,18 @@ async def test_every_order_of_arrival_gives_the_same_trace(engine: AsyncEngine) 
 def _fields(span: Span, number: int) -> dict[str, object]:
     kept = ("start_us", "experiment_id", "prompt_tokens", "ttft_us", "metadata")
     return {"parent_id": f"{number}r", **{name: getattr(span, name) for name in kept}}
+
+
+async def test_scores_are_the_same_numbers_when_a_later_span_reads_them_again(engine: AsyncEngine) -> None:
+    sent = [Score(f"s{n}", value) for n, value in enumerate([-0.0, 0.0, 0.1, 5e-324, 1e15, 1e22, 9e9 + 1e-6])]
+    writer = Committer(engine, Timeouts(), Tools(price_of_known_models, stats_entry, Evaluators()))
+    writer.start()
+    entries = []
+    for span in (parea("r", parent_id="r", scores=sent), parea("c", parent_id="r")):
+        await writer.submit(TENANT, [span])
+        entries.append(json.loads((await stored_traces(engine))["r"]["entry"])["scores"])
+    await writer.stop()
+    assert [[repr(score["score"]) for score in entry] for entry in entries] == [[repr(s.value) for s in sent]] * 2
 
 
 async def test_an_identical_repeat_changes_no_row_and_marks_nothing(engine: AsyncEngine) -> None:

@@ -43,10 +43,13 @@ SELECT p.tenant_id, p.trace_id, p.span_id, p.fields
 FROM {_SPAN_KEYS} CROSS JOIN LATERAL (SELECT * FROM patches WHERE {_THE_SPAN} OFFSET 0) p
 """
 
+# Values travel as they are: JSON has no negative zero.
+_SCORE = ", ".join(f"'{name}', {column}" for name, column in SCORE_COLUMNS.items() if name != "value")
+_IN_ORDER = "s.ordinal, s.evaluator_key"
 # A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does.
 TRACES_STATEMENT = f"""
 SELECT t.tenant_id AS at_tenant, t.trace_id AS at_trace, t.experiment_key AS at_experiment, t.start_time AS at_start,
-    t.score_keys IS NOT NULL AS scored, t.fold, c.scores, {SPAN_LIST}, p.labels, p.metadata
+    t.score_keys IS NOT NULL AS scored, t.fold, c.scores, c.values, {SPAN_LIST}, p.labels, p.metadata
 FROM {_TRACE_KEYS}
 CROSS JOIN LATERAL (SELECT * FROM traces WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id OFFSET 0) t
 LEFT JOIN LATERAL (
@@ -56,12 +59,12 @@ LEFT JOIN LATERAL (
     SELECT * FROM spans WHERE tenant_id = p.tenant_id AND trace_id = p.trace_id AND span_id = p.span_id OFFSET 0
 ) s ON true
 LEFT JOIN LATERAL (
-    SELECT json_agg(json_build_object({", ".join(f"'{name}', {column}" for name, column in SCORE_COLUMNS.items())})
-        ORDER BY s.ordinal, s.evaluator_key) AS scores
+    SELECT json_agg(json_build_object({_SCORE}) ORDER BY {_IN_ORDER}) AS scores,
+        array_agg(s.value ORDER BY {_IN_ORDER}) AS values
     FROM scores s WHERE s.tenant_id = p.tenant_id AND s.trace_id = p.trace_id AND s.span_id = p.span_id
 ) c ON t.score_keys IS NOT NULL
 """
-_OF_TRACE = 7
+_OF_TRACE = 8
 
 PRESENT_STATEMENT = f"""
 SELECT DISTINCT p.tenant_id, p.trace_id
@@ -122,13 +125,14 @@ async def traces(
     """The locked traces; of those that keep no fold also their spans, without content, and the scores of these."""
     found, spans, scores = {}, {}, {}
     for row in await driver.fetch(TRACES_STATEMENT, *columns(keys)):
-        tenant_id, trace_id, *at, sent = row[:_OF_TRACE]
+        tenant_id, trace_id, *at, sent, values = row[:_OF_TRACE]
         found[tenant_id, trace_id] = TraceAt(*at)
         if row["span_id"] is not None:
             span = span_of(list(row.items())[_OF_TRACE:])
             spans[tenant_id, trace_id, span.span_id] = span
             if sent:
-                scores[tenant_id, trace_id, span.span_id] = msgspec.convert(sent, list[Score])
+                valued = [{**score, "value": value} for score, value in zip(sent, values, strict=True)]
+                scores[tenant_id, trace_id, span.span_id] = msgspec.convert(valued, list[Score])
     return found, spans, scores
 
 
