@@ -25,7 +25,7 @@ SELECT $1, id, $2::bigint, start, start + latency * interval '1 microsecond', la
         completion, prompt + completion, (prompt * 150000 + completion * 600000) / 1e12, n % 100 / 100.0)
 FROM (
     SELECT n, md5($2::bigint || '-' || n) AS id,
-        '2026-05-01Z'::timestamptz + $5::bigint * interval '1 microsecond' * n / $6::bigint AS start,
+        '2026-05-01Z'::timestamptz + ($5::numeric * n / $6::bigint)::bigint * interval '1 microsecond' AS start,
         100000 + n * 7919 % 3000000 AS latency, 200 + n % 800 AS prompt, 20 + n % 300 AS completion
     FROM generate_series($3::bigint, $4::bigint) AS n
 ) made

@@ -80,6 +80,8 @@ def create_engine(
         max_overflow=0,
         pool_timeout=pool_timeout_s,
         pool_reset_on_return=None,
+        # The connection used last has the statements prepared.
+        pool_use_lifo=True,
         hide_parameters=True,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
