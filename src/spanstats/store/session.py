@@ -5,7 +5,7 @@ travel in one round trip, and so that Core statements and the driver's own calls
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -139,7 +139,7 @@ async def transaction(
     beginning = f"BEGIN ISOLATION LEVEL {kind.value}; SET LOCAL statement_timeout = {int(timeouts.of(kind) * 1000)}"
     beginning += f"; {first}" if first is not None else ""
     with translated():
-        connection, driver = await _begin(engine, beginning)
+        connection, driver, _ = await _first(engine, lambda driver: driver.execute(beginning))
         try:
             try:
                 yield Transaction(connection, driver)
@@ -161,23 +161,13 @@ async def read_row(engine: AsyncEngine, statement: str, *values: Any) -> Any:
     Raises `Unavailable` as `transaction` does.
     """
     with translated():
-        while True:
-            connection = await _connect(engine)
-            driver: Driver = (await connection.get_raw_connection()).driver_connection
-            try:
-                row = await driver.fetchrow(statement, *values)
-            except BaseException as error:
-                was_dead = driver.is_closed()
-                await _discard(connection, driver)
-                if not was_dead or not isinstance(error, Exception):
-                    raise
-            else:
-                await connection.close()
-                return row
+        connection, _, row = await _first(engine, lambda driver: driver.fetchrow(statement, *values))
+        await connection.close()
+        return row
 
 
-async def _begin(engine: AsyncEngine, statement: str) -> tuple[AsyncConnection, Driver]:
-    """A connection in which the statement has begun a transaction.
+async def _first(engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]) -> tuple[AsyncConnection, Driver, Any]:
+    """A connection that has answered, and its answer.
 
     After a restart of the server every pooled connection is dead: those are thrown away until one is alive or new.
     """
@@ -185,14 +175,14 @@ async def _begin(engine: AsyncEngine, statement: str) -> tuple[AsyncConnection, 
         connection = await _connect(engine)
         driver: Driver = (await connection.get_raw_connection()).driver_connection
         try:
-            await driver.execute(statement)
+            answer = await ask(driver)
         except BaseException as error:
             was_dead = driver.is_closed()
             await _discard(connection, driver)
             if not was_dead or not isinstance(error, Exception):
                 raise
         else:
-            return connection, driver
+            return connection, driver, answer
 
 
 async def _connect(engine: AsyncEngine) -> AsyncConnection:
