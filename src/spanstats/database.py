@@ -17,7 +17,8 @@ from .settings import Settings, load
 from .store import schema
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
-from .store.session import Timeouts, create_engine, sqlstate, unavailable_because
+from .store.outages import sqlstate, unavailable_because
+from .store.session import Timeouts, create_engine
 
 T = TypeVar("T")
 

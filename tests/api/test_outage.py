@@ -137,3 +137,28 @@ async def test_a_database_that_asks_for_every_write_to_be_repeated_is_an_outage_
     assert (await client.get("/api/request-logs/list/")).json()["count"] == 0
     await asyncio.to_thread(run_sql, database_url, "DROP FUNCTION fail CASCADE")
     assert {(await client.request(m, p, json=b)).status_code for m, p, b in WRITES} <= {200, 201}
+
+
+FAIL_TWICE = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('tries') <= 2 THEN
+        RAISE EXCEPTION 'canary-of-a-payload' USING ERRCODE = '40001';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
+async def test_a_database_that_asks_for_a_write_to_be_repeated_is_noticed_by_nobody(
+    make_client: MakeClient, database_url: str
+) -> None:
+    client = await make_client()
+    for statement in ("CREATE SEQUENCE tries", FAIL_TWICE, *(ALWAYS.format(table) for table in TABLES)):
+        await asyncio.to_thread(run_sql, database_url, statement)
+    for method, path, body in WRITES:
+        await asyncio.to_thread(run_sql, database_url, "ALTER SEQUENCE tries RESTART")
+        answer = await client.request(method, path, json=body)
+        assert answer.status_code in (200, 201), (path, answer.text)
+        [tried] = await asyncio.to_thread(run_sql, database_url, "SELECT last_value FROM tries")
+        assert tried["last_value"] > 2, path

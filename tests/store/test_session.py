@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import run_sql
 
 from spanstats.errors import Unavailable
-from spanstats.store.session import Kind, Timeouts, create_engine, sqlstate, transaction
+from spanstats.store.outages import sqlstate
+from spanstats.store.session import Kind, Timeouts, create_engine, transaction
 
 pytestmark = pytest.mark.anyio
 

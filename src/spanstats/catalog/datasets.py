@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
+from ..store.outages import repeated
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import datasets, test_cases
 
@@ -53,6 +54,7 @@ class Dataset:
     rows: list[StoredRow]
 
 
+@repeated
 async def create(
     engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, name: str, column_names: list[str], rows: Sequence[Row]
 ) -> None:
@@ -71,6 +73,7 @@ async def create(
             raise Conflict(f"A dataset named {name} exists already")
 
 
+@repeated
 async def add(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, dataset: int | str, rows: Sequence[Row]) -> None:
     """Add rows to the dataset of this id or name; input names that are new become columns of it.
 
@@ -101,6 +104,7 @@ async def find(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, id_or_na
     return None
 
 
+@repeated
 async def change(
     engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, dataset_id: int, row_id: int, values: dict[str, Any]
 ) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.sql.expression import literal
 
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
+from ..store.outages import repeated
 from ..store.session import Kind, Timeouts, transaction
 from ..store.tables import experiments
 
@@ -44,6 +45,7 @@ class Defined:
 _COLUMNS = [_c[name] for name in Defined.__dataclass_fields__]
 
 
+@repeated
 async def create(
     engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, values: dict[str, Any]
 ) -> Defined:
@@ -79,6 +81,7 @@ async def get(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experimen
     return _there(row)
 
 
+@repeated
 async def change(
     engine: AsyncEngine,
     timeouts: Timeouts,
@@ -101,6 +104,7 @@ async def change(
     return _there(row)
 
 
+@repeated
 async def delete(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> None:
     """The experiment is gone at once; what stands under it follows (`erasure.py`).
 

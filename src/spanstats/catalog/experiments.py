@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
+from ..store.outages import repeated
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import experiments, traces
 
@@ -76,6 +77,7 @@ async def get(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experimen
     return found
 
 
+@repeated
 async def create_run(
     engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, created_by: int, run: NewRun
 ) -> Experiment:
@@ -145,6 +147,7 @@ async def _insert(tx: Transaction, tenant_id: int, created_by: int, run: NewRun,
     return Experiment(*row)
 
 
+@repeated
 async def finish(
     engine: AsyncEngine,
     timeouts: Timeouts,

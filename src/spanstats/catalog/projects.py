@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
+from ..store.outages import repeated
 from ..store.session import Kind, Timeouts, transaction
 from ..store.tables import projects
 
@@ -23,6 +24,7 @@ class Project:
     was_created: bool
 
 
+@repeated
 async def get_or_create(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, name: str) -> Project:
     """The tenant's project of this name; of several callers at once exactly one is told that it created it.
 

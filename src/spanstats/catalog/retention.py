@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..errors import Unavailable
 from ..metrics import PRUNED
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
-from ..store.session import Driver, Kind, Timeouts, transaction, translated
+from ..store.outages import translated
+from ..store.session import Driver, Kind, Timeouts, transaction
 from ..store.spans import TraceKey, columns
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,6 @@ written one by one, so that none fails for another's sake. A request that was ca
 """
 
 import asyncio
-import random
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..domain.span import Span
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS, QUEUE_BYTES, QUEUE_SPANS
-from ..store.session import RETRYABLE, Kind, Timeouts, sqlstate, transaction
+from ..store.outages import ATTEMPTS, RETRYABLE, before_attempt, is_retryable, sqlstate
+from ..store.session import Kind, Timeouts, transaction
 from ..tracing import REQUEST, Tracing, Untraced
 from .batch import PostedScore, Write, collect
 from .posted import others_written
@@ -43,7 +43,6 @@ class _Waiting:
     request: Untraced
 
 
-ATTEMPTS = 5
 _ENOUGH = 2
 # Statement timeout, lock timeout, deadlock, serialization failure: another request may well succeed.
 _OF_ONE_REQUEST = RETRYABLE | {"57014", "55P03"}
@@ -224,15 +223,11 @@ class Committer:
                     news = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
                 self._tools.evaluators.learn(news)
             except Unavailable as error:
-                if attempt == ATTEMPTS or not _is_retryable(error):
+                if attempt == ATTEMPTS or not is_retryable(error):
                     raise
-                await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 (jitter)
+                await before_attempt(attempt)
             else:
                 return
-
-
-def _is_retryable(error: Unavailable) -> bool:
-    return error.__cause__ is not None and sqlstate(error.__cause__) in RETRYABLE
 
 
 def _is_outage(error: Exception) -> bool:

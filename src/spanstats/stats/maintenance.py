@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
 from ..metrics import CAUGHT_UP
-from ..store.session import Kind, Timeouts, sqlstate, transaction
+from ..store.outages import sqlstate
+from ..store.session import Kind, Timeouts, transaction
 from .rollups import LEVELS, LOCK, MINUTE, Level, fresh, kept, rebuild
 
 log = logging.getLogger(__name__)

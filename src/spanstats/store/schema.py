@@ -9,7 +9,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .session import Kind, Timeouts, sqlstate, transaction
+from .outages import sqlstate
+from .session import Kind, Timeouts, transaction
 
 _UNDEFINED_TABLE = "42P01"
 

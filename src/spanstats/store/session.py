@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 import asyncpg
 import msgspec
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import SpanstatsError, Unavailable
+from .outages import translated, unavailable_because
 
 Driver: TypeAlias = Any
 """asyncpg's connection (it ships no types), used directly by named statements. Times are microseconds since 1970."""
@@ -209,56 +209,3 @@ async def _abandon(connection: AsyncConnection, driver: Driver) -> None:
     except BaseException:
         driver.terminate()
         await connection.invalidate()
-
-
-# SQLSTATE classes and codes after which the same request may well succeed later.
-# (connection, authorization, catalog name, resources, intervention, system; read-only and locks by code).
-_TRANSIENT_CLASSES = ("08", "28", "3D", "53", "57", "58")
-_TRANSIENT_CODES = {
-    "25006": "the database is read-only",
-    "40001": "the database is busy",
-    "40P01": "the database is busy",
-    "55P03": "the database is busy",
-    "57014": "the query took longer than this service allows",
-    "53100": "the database's disk is full",
-}
-RETRYABLE = frozenset({"40001", "40P01"})
-
-
-class translated:  # noqa: N801 (used as a statement, like contextlib's)
-    """Turns a failure of the database into `Unavailable`, where it is one."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if error is None or isinstance(error, SpanstatsError):
-            return
-        message = unavailable_because(error)
-        if message is not None:
-            raise Unavailable(message) from error
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """PostgreSQL's five-letter code, wherever the error came through."""
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        return getattr(error.orig, "sqlstate", None)
-    return getattr(error, "sqlstate", None)
-
-
-def unavailable_because(error: BaseException) -> str | None:
-    """Why the database could not serve, in words that are safe to show; `None` where it is no outage."""
-    code = sqlstate(error)
-    if code is not None:
-        if code in _TRANSIENT_CODES:
-            return _TRANSIENT_CODES[code]
-        return "the database is away" if code.startswith(_TRANSIENT_CLASSES) else None
-    if isinstance(error, PoolTimeout):
-        return "all connections to the database are in use"
-    if isinstance(error, asyncpg.InternalClientError):
-        # What the driver says when the last words of a dying server cross a new statement.
-        return "the database is away"
-    if isinstance(error, asyncpg.InterfaceError | InterfaceError):
-        # Also asyncpg's word for a wrong call, which is no outage.
-        return "the database is away" if "closed" in str(error) else None
-    return "the database is away" if isinstance(error, OSError | asyncio.TimeoutError) else None
