@@ -123,11 +123,13 @@ WRITES: list[tuple[str, str, object]] = [
 ]
 
 
-async def test_a_database_that_asks_for_every_write_to_be_repeated_is_an_outage_that_ends(
-    make_client: MakeClient, database_url: str
+# Serialization failure, full disk, read-only.
+@pytest.mark.parametrize("code", ["40001", "53100", "25006"])
+async def test_a_database_that_fails_every_write_is_an_outage_that_ends(
+    make_client: MakeClient, database_url: str, code: str
 ) -> None:
     client = await make_client()
-    for statement in (FAIL, *(ALWAYS.format(table) for table in TABLES)):
+    for statement in (FAIL.replace("40001", code), *(ALWAYS.format(table) for table in TABLES)):
         await asyncio.to_thread(run_sql, database_url, statement)
     for method, path, body in WRITES:
         answer = await client.request(method, path, json=body)
