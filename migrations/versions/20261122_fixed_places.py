@@ -1,4 +1,4 @@
-"""The covering index with what is summed at fixed places, before all text: scans of it are a quarter to a third faster.
+"""The covering index with what is summed at fixed places, before all text: scans take its entries apart faster.
 
 It is built beside running work; the code before it finds its rows by the new index as well.
 """
