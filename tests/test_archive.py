@@ -115,7 +115,6 @@ DEFINITIONS = st.none() | st.fixed_dictionaries(
 
 async def live(engine: AsyncEngine, tenant_id: int, steps: list[tuple[str, Any]]) -> None:
     writer = Committer(engine, Timeouts(), Tools(price_of_known_models, stats_entry, Evaluators()))
-    writer.start()
     for kind, what in steps:
         match kind:
             case "spans":

@@ -40,9 +40,10 @@ from .catalog.retention import DAY_US, keep_pruned
 from .database import StartError
 from .dialects.parea.stats import stats_entry
 from .filters.bind import Limits as FilterLimits
-from .ingest.commits import Committer, QueueLimits
+from .ingest.commits import Committer
 from .ingest.evaluators import Evaluators
 from .ingest.pricing import Prices
+from .ingest.queue import QueueLimits
 from .ingest.transaction import Tools
 from .metrics import POOL_IN_USE, POOL_SIZE
 from .settings import Settings, load
@@ -174,7 +175,6 @@ async def _committer(
     tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
     queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
     committer = Committer(engine, timeouts, tools, queue, tracing)
-    committer.start()
     try:
         yield committer
     finally:

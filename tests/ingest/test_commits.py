@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Span
 from spanstats.errors import InvalidInput, Unavailable
 from spanstats.ingest import transaction as write_transaction
-from spanstats.ingest.commits import Committer, QueueLimits
+from spanstats.ingest.commits import Committer
+from spanstats.ingest.queue import QueueLimits
 from spanstats.store.session import Kind, Timeouts, transaction
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, new_tools, rows, stored_traces
@@ -144,7 +145,6 @@ async def test_an_outage_fails_the_request_as_unavailable_and_the_next_one_is_se
 
 async def test_a_lock_that_others_hold_costs_no_request_more_than_a_few_timeouts(engine: AsyncEngine) -> None:
     quick = Committer(engine, Timeouts(write_s=0.3), new_tools(), QueueLimits(wait_s=0.1))
-    quick.start()
     await quick.submit(TENANT, spans("first"))
     async with engine.connect() as connection:
         await connection.exec_driver_sql("BEGIN")

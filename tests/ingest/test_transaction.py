@@ -73,7 +73,6 @@ def _fields(span: Span, number: int) -> dict[str, object]:
 async def test_scores_are_the_same_numbers_when_a_later_span_reads_them_again(engine: AsyncEngine) -> None:
     sent = [Score(f"s{n}", value) for n, value in enumerate([-0.0, 0.0, 0.1, 5e-324, 1e15, 1e22, 9e9 + 1e-6])]
     writer = Committer(engine, Timeouts(), Tools(price_of_known_models, stats_entry, Evaluators()))
-    writer.start()
     entries = []
     for span in (parea("r", parent_id="r", scores=sent), parea("c", parent_id="r")):
         await writer.submit(TENANT, [span])

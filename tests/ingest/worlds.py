@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
-from spanstats.ingest.commits import Committer, QueueLimits
+from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
+from spanstats.ingest.queue import QueueLimits
 from spanstats.ingest.transaction import Tools
 from spanstats.store.session import Kind, Timeouts, transaction
 
@@ -30,7 +31,6 @@ def new_tools() -> Tools:
 @asynccontextmanager
 async def committer(engine: AsyncEngine, limits: QueueLimits | None = None) -> AsyncIterator[Committer]:
     made = Committer(engine, Timeouts(), new_tools(), limits)
-    made.start()
     try:
         yield made
     finally:

@@ -54,7 +54,6 @@ def _respan(experiment_id: str, run_id: str, began: datetime) -> Iterator[list[S
 
 async def _load(engine: AsyncEngine, console: Console, tenant_id: int, name: str, batches: list[list[Span]]) -> None:
     committer = Committer(engine, TIMEOUTS, Tools(Prices().price, stats_entry, Evaluators()))
-    committer.start()
     try:
         with Progress(console=console) as progress:
             for batch in progress.track(batches, description=f"Posting spans as {name}'s SDK does"):

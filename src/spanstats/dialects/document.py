@@ -18,7 +18,8 @@ def from_value(value: Any) -> str | None:
     if value is None or value == [] or value == {}:
         return None
     text = encode(value)
-    return encode(scrub(value)) if "\\u0000" in text else text
+    # One character is found many times faster than six.
+    return encode(scrub(value)) if "\\" in text and "\\u0000" in text else text
 
 
 def from_raw(raw: msgspec.Raw) -> str | None:

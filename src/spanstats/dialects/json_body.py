@@ -80,9 +80,14 @@ def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int) -> tup
         raise invalid(str(error), kind="json_invalid") from None
 
 
+def has_escapes(body: bytes) -> bool:
+    """Whether any text of the JSON is escaped. One byte is found far faster than two: asked first, it is free."""
+    return b"\\" in body
+
+
 def has_unstorable(body: bytes) -> bool:
     """Whether text of the JSON may hold a NUL or half a surrogate pair; `False` is certain."""
-    return b"\\u" in body and (b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body)
+    return has_escapes(body) and b"\\u" in body and (b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body)
 
 
 def without_lone_surrogates(body: bytes) -> bytes:
@@ -92,10 +97,13 @@ def without_lone_surrogates(body: bytes) -> bytes:
 
 def check_depth(body: bytes, max_depth: int) -> None:
     """Refuse brackets nested deeper than the limit, outside of strings."""
-    if body.count(b"[") + body.count(b"{") <= max_depth:
+    if has_escapes(body):
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Text without brackets leaves two quotes in a row; without them, quotes still open and close in turn.
+    unquoted = body.translate(_ONE_BRACKET, _OTHERS).replace(b'""', b"")
+    brackets = b"".join(unquoted.split(b'"')[::2])
+    if len(brackets) <= max_depth:
         return
-    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_ONE_BRACKET, _OTHERS)
-    brackets = b"".join(unescaped.split(b'"')[::2])
     for _ in range(max_depth):
         if not brackets:
             return

@@ -18,13 +18,16 @@ ID_SCHEMA: dict[str, Any] = {"maxLength": 256, "pattern": r"^[^\u0000]*$"}
 """How an id is described; its length is counted in bytes of UTF-8, for which JSON Schema has no word."""
 
 _ENCODER = msgspec.json.Encoder()
+_NUMBERS = (bool, int, float)
 
 
 def text_of(value: object) -> str | None:
     """Non-empty text as it is, numbers and booleans as JSON; `None` for everything else."""
+    if value is None:
+        return None
     if isinstance(value, str):
         return value or None
-    return _ENCODER.encode(value).decode() if isinstance(value, bool | int | float) else None
+    return _ENCODER.encode(value).decode() if isinstance(value, _NUMBERS) else None
 
 
 def metadata_of(value: object, field: str) -> dict[str, Any] | None:

@@ -17,6 +17,8 @@ Named = tuple[int, str]
 """(tenant id, experiment id)"""
 SpanKey = tuple[int, str, str]
 """(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
+Touched = tuple[int, str, str]
+"""The key of a span, or that of a trace: the span id is empty."""
 
 
 class PostedScore(msgspec.Struct, kw_only=True):
@@ -55,6 +57,27 @@ class Write:
 def span_key(tenant_id: int, span: Span) -> SpanKey:
     """The identity of a span within the store."""
     return tenant_id, "" if span.by_span_id else span.trace_id, span.span_id
+
+
+def touched(write: Write) -> frozenset[Touched]:
+    """What two transactions that bring some of the same would wait for each other on, as far as the write tells."""
+    tenant_id = write.tenant_id
+    found = {(tenant_id, span.trace_id, "") for span in write.spans}
+    found |= {span_key(tenant_id, span) for span in write.spans}
+    if write.patch is not None:
+        found.add((tenant_id, "", write.patch[0]))
+    if write.placed_patch is not None:
+        trace_id, span_id, _ = write.placed_patch
+        found |= {(tenant_id, trace_id, ""), (tenant_id, trace_id, span_id)}
+    log_id = write.score.log_id if write.score is not None else write.log
+    if log_id is not None:
+        found |= {(tenant_id, "", log_id), (tenant_id, log_id, "")}
+    return frozenset(found)
+
+
+def is_identity(touched: Touched) -> bool:
+    """Whether it is the key of a span."""
+    return touched[2] != ""
 
 
 @dataclass(slots=True)

@@ -2,47 +2,34 @@
 
 Every request is answered after the commit that holds its own spans. Where a shared transaction fails, its requests are
 written one by one, so that none fails for another's sake. A request that was cancelled is written all the same.
+
+While the database writes one transaction, this process reads and prepares the next: two may be under way where enough
+waits for a second one that would not wait for the first.
 """
 
 import asyncio
+import sys
 import time
-from collections import deque
-from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.span import Span
 from ..errors import Unavailable
-from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS, QUEUE_BYTES, QUEUE_SPANS
+from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
 from ..store.outages import ATTEMPTS, RETRYABLE, before_attempt, is_retryable, sqlstate
 from ..store.session import Kind, Timeouts, transaction
-from ..tracing import REQUEST, Tracing, Untraced
+from ..tracing import Tracing
 from .batch import PostedScore, Write, collect
 from .posted import others_written
+from .queue import Queue, QueueLimits, Waiting
 from .transaction import Tools, locks, write_batch
 
-
-@dataclass(frozen=True, slots=True)
-class QueueLimits:
-    """How much may wait, and for how long a request waits for room."""
-
-    spans: int = 20_000
-    bytes: int = 64 * 2**20
-    wait_s: float = 5.0
-    spans_per_commit: int = 1_000
-
-
-@dataclass(slots=True)
-class _Waiting:
-    write: Write
-    weight: int
-    size: int
-    done: asyncio.Future[None]
-    since: float
-    request: Untraced
-
-
+_AT_ONCE = 2
+_ENOUGH_BESIDE = 200
+"""Spans that make a transaction beside another worth while; fewer do better to wait and share the next."""
+_NEVER = sys.maxsize
 _ENOUGH = 2
 # Statement timeout, lock timeout, deadlock, serialization failure: another request may well succeed.
 _OF_ONE_REQUEST = RETRYABLE | {"57014", "55P03"}
@@ -64,23 +51,19 @@ class Committer:
         self._tools = tools
         self._limits = limits or QueueLimits()
         self._tracing = tracing or Tracing()
-        self._queue: deque[_Waiting] = deque()
-        self._spans = 0
-        self._bytes = 0
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Condition()
-        self._task: asyncio.Task[None] | None = None
+        self._queue = Queue(self._limits)
+        self._running: list[list[Waiting]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._worth = 1
+        self._is_due = False
         self._stopping = False
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Write what is queued, then end; nothing is accepted any more."""
         self._stopping = True
-        self._arrived.set()
-        if self._task is not None:
-            await self._task
+        self._start()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def submit(self, tenant_id: int, spans: list[Span], size: int = 0) -> None:
         """Return once these spans are committed. `size` is that of their request in bytes.
@@ -109,62 +92,42 @@ class Committer:
             await self._enqueue(Write(tenant_id, log=score.log_id), 1, 0)
 
     async def _enqueue(self, write: Write, weight: int, size: int) -> None:
-        if self._is_full(weight, size):
-            await self._wait_for_room(weight, size)
+        await self._queue.room(weight, size)
         if self._stopping:
             raise Unavailable("the service is stopping")
-        done = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(write, weight, size, done, time.monotonic(), REQUEST.get())
-        self._queue.append(waiting)
-        self._spans += weight
-        self._bytes += size
-        self._tell_depth()
-        self._arrived.set()
+        waiting = self._queue.put(write, weight, size)
+        if self._queue.weight >= self._worth and not self._is_due:
+            # When the loop has gone round: what arrives together is written together.
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._start)
         # Cancelled with its request; the write goes on.
         await waiting.done
 
-    def _is_full(self, weight: int, size: int) -> bool:
-        """An empty queue takes anything: what a request may hold is limited elsewhere."""
-        over = self._spans + weight > self._limits.spans or self._bytes + size > self._limits.bytes
-        return over and self._spans > 0
-
-    async def _wait_for_room(self, weight: int, size: int) -> None:
-        try:
-            with REQUEST.get().part("ingest room"):
-                async with asyncio.timeout(self._limits.wait_s), self._room:
-                    await self._room.wait_for(lambda: not self._is_full(weight, size))
-        except TimeoutError:
-            raise Unavailable("the ingest queue is full", retry_after_s=5) from None
-
-    def _tell_depth(self) -> None:
-        QUEUE_SPANS.set(self._spans)
-        QUEUE_BYTES.set(self._bytes)
-
-    async def _run(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._queue:
-                group = self._take()
-                self._tracing.dequeued(group)
-                await self._commit(group)
-                async with self._room:
-                    self._forget(group)
-                    self._tell_depth()
-                    self._room.notify_all()
-            if self._stopping:
+    def _start(self) -> None:
+        """Start what can be written now; `_worth` is how much must wait before it is worth looking again."""
+        self._is_due = False
+        self._worth = _NEVER
+        while len(self._running) < _AT_ONCE:
+            at_least = _ENOUGH_BESIDE if self._running else 1
+            group = self._queue.take(chain(*self._running), at_least)
+            if not group:
+                self._worth = at_least if self._queue.weight < at_least else self._queue.weight + at_least
                 return
+            self._running.append(group)
+            task = asyncio.create_task(self._run(group))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    def _take(self) -> list[_Waiting]:
-        """From the front of the queue: one request at least, and more up to the size of a commit."""
-        group = [self._queue.popleft()]
-        weight = group[0].weight
-        while self._queue and weight + self._queue[0].weight <= self._limits.spans_per_commit:
-            weight += self._queue[0].weight
-            group.append(self._queue.popleft())
-        return group
+    async def _run(self, group: list[Waiting]) -> None:
+        try:
+            self._tracing.dequeued(group)
+            await self._commit(group)
+        finally:
+            await self._queue.forget(group)
+            self._running.remove(group)
+            self._start()
 
-    async def _commit(self, group: list[_Waiting]) -> Exception | None:
+    async def _commit(self, group: list[Waiting]) -> Exception | None:
         """Write the group, or else its requests one by one; the error where none could be written."""
         began = time.perf_counter()
         try:
@@ -176,7 +139,7 @@ class Committer:
                 for waiting in group:
                     _fail(waiting, error)
                 if _is_outage(error):
-                    self._fail_late(error)
+                    await self._fail_late(error)
                 return error
             await self._one_by_one(group)
         else:
@@ -188,7 +151,7 @@ class Committer:
                     waiting.done.set_result(None)
         return None
 
-    async def _one_by_one(self, group: list[_Waiting]) -> None:
+    async def _one_by_one(self, group: list[Waiting]) -> None:
         unavailable = 0
         for place, waiting in enumerate(group):
             error = await self._commit([waiting])
@@ -197,22 +160,16 @@ class Committer:
                 # It was no request's own fault: a lock that others hold would cost each of them as long again.
                 for later in group[place + 1 :]:
                     _fail(later, error)
-                self._fail_late(error)
+                await self._fail_late(error)
                 return
 
-    def _fail_late(self, error: Exception) -> None:
+    async def _fail_late(self, error: Exception) -> None:
         """An outage that takes long to show must not cost every queued request as long again, one after another."""
-        too_old = time.monotonic() - self._limits.wait_s
-        late = [w for w in self._queue if w.since < too_old]
-        self._queue = deque(w for w in self._queue if w.since >= too_old)
-        self._forget(late)
+        late = self._queue.take_older_than(self._limits.wait_s)
         self._tracing.dequeued(late)
         for waiting in late:
             _fail(waiting, error)
-
-    def _forget(self, gone: list[_Waiting]) -> None:
-        self._spans -= sum(w.weight for w in gone)
-        self._bytes -= sum(w.size for w in gone)
+        await self._queue.forget(late)
 
     async def _write(self, writes: list[Write]) -> None:
         """One transaction; repeated where the database asks for it (deadlock, serialization failure)."""
@@ -235,7 +192,7 @@ def _is_outage(error: Exception) -> bool:
     return isinstance(error, Unavailable) and sqlstate(error.__cause__ or error) not in _OF_ONE_REQUEST
 
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
+def _fail(waiting: Waiting, error: Exception) -> None:
     if not waiting.done.done():
         # Each waiter gets an exception of its own: tracebacks of several tasks must not grow on one.
         own = Unavailable(str(error), error.retry_after_s) if isinstance(error, Unavailable) else error

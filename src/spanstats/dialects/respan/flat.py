@@ -72,7 +72,7 @@ def read_flat(item: object, *, clean: bool = False) -> Span:
         target=None if silent else from_value(flat.get("expected_output")),
         metadata=metadata_of(flat.get("metadata"), "metadata"),
         labels=_labels(flat, customer),
-        attributes=without_empty({name: value for name, value in flat.items() if name in ATTRIBUTES}),
+        attributes=_attributes(flat),
     )
     add_from_metadata(span, flat.get("experiment_id"))
     add_evaluator_scores(span)
@@ -132,11 +132,20 @@ def _unit_price(flat: dict[str, Any], field: str) -> int | None:
 
 
 def _content(flat: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    return next((text for name in names if (text := from_value(flat.get(name))) is not None), None)
+    for name in names:
+        if (text := from_value(flat.get(name))) is not None:
+            return text
+    return None
+
+
+def _attributes(flat: dict[str, Any]) -> dict[str, Any]:
+    return {} if ATTRIBUTES.isdisjoint(flat) else without_empty({k: v for k, v in flat.items() if k in ATTRIBUTES})
 
 
 def _labels(flat: dict[str, Any], customer: dict[str, Any]) -> dict[str, str]:
-    labels = {label: text for key, label in LABELS.items() if key in flat and (text := text_of(flat[key]))}
+    labels = {}
+    if not LABELS.keys().isdisjoint(flat):
+        labels = {label: text for key, label in LABELS.items() if (text := text_of(flat.get(key)))}
     if customer:
         others = {label: text for key, label in CUSTOMER.items() if (text := text_of(customer.get(key)))}
         labels = {**others, **labels}

@@ -8,6 +8,7 @@ from ..document import from_value
 from ..labels import text_of
 
 _LABELS = ("comparison_key", "dataset_id")
+_NOTHING: dict[str, Any] = {}
 
 
 def add_from_metadata(span: Span, experiment_id: Any) -> None:
@@ -16,17 +17,17 @@ def add_from_metadata(span: Span, experiment_id: Any) -> None:
     The experiment is that of the metadata, else the given one (attribute or flat key), else the evaluation identifier.
     Raises `InvalidInput` for an experiment id that cannot be one.
     """
-    metadata = span.metadata or {}
+    metadata, labels = span.metadata or _NOTHING, span.labels
     for value, field in (
         (metadata.get("experiment_id"), "metadata.experiment_id"),
         (experiment_id, "experiment_id"),
-        (span.labels.get("evaluation_identifier"), "evaluation_identifier"),
+        (labels.get("evaluation_identifier"), "evaluation_identifier"),
     ):
         if (text := text_of(value)) is not None:
             span.experiment_id = identifier(text, field)
             break
     for label in _LABELS:
-        if label not in span.labels and (text := text_of(metadata.get(label))) is not None:
-            span.labels[label] = text
+        if label in metadata and label not in labels and (text := text_of(metadata[label])) is not None:
+            labels[label] = text
     if span.target is None:
         span.target = from_value(metadata.get("expected_output"))

@@ -1,0 +1,133 @@
+"""The writes that wait for their commit: bounded in spans and bytes, and in the order of arrival within every trace."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import Unavailable
+from ..metrics import QUEUE_BYTES, QUEUE_SPANS
+from ..tracing import REQUEST, Untraced
+from .batch import Touched, Write, is_identity, touched
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """How much may wait, and for how long a request waits for room."""
+
+    spans: int = 20_000
+    bytes: int = 64 * 2**20
+    wait_s: float = 5.0
+    spans_per_commit: int = 1_000
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """One request's write, `done` once it is committed. `size` is that of the request in bytes."""
+
+    write: Write
+    weight: int
+    size: int
+    done: asyncio.Future[None]
+    since: float
+    request: Untraced
+    _touches: frozenset[Touched] | None = None
+
+    @property
+    def touches(self) -> frozenset[Touched]:
+        """What no other transaction of this process may write at the same time; seldom asked for."""
+        if self._touches is None:
+            self._touches = touched(self.write)
+        return self._touches
+
+
+class Queue:
+    """What waits, and what was taken and is not yet `forgotten`: both count against the limits."""
+
+    def __init__(self, limits: QueueLimits) -> None:
+        self._limits = limits
+        self._waiting: deque[Waiting] = deque()
+        self._spans = 0
+        self._bytes = 0
+        self.weight = 0
+        """Spans and patches that wait."""
+        self._room = asyncio.Condition()
+
+    async def room(self, weight: int, size: int) -> None:
+        """Return once there is room for so much. Raises `Unavailable` where there is none in time."""
+        if self._is_full(weight, size):
+            await self._wait_for_room(weight, size)
+
+    def put(self, write: Write, weight: int, size: int) -> Waiting:
+        """Append what there is room for."""
+        done = asyncio.get_running_loop().create_future()
+        waiting = Waiting(write, weight, size, done, time.monotonic(), REQUEST.get())
+        self._waiting.append(waiting)
+        self._spans += weight
+        self._bytes += size
+        self.weight += weight
+        return waiting
+
+    def _is_full(self, weight: int, size: int) -> bool:
+        """An empty queue takes anything: what a request may hold is limited elsewhere."""
+        over = self._spans + weight > self._limits.spans or self._bytes + size > self._limits.bytes
+        return over and self._spans > 0
+
+    async def _wait_for_room(self, weight: int, size: int) -> None:
+        try:
+            with REQUEST.get().part("ingest room"):
+                async with asyncio.timeout(self._limits.wait_s), self._room:
+                    await self._room.wait_for(lambda: not self._is_full(weight, size))
+        except TimeoutError:
+            raise Unavailable("the ingest queue is full", retry_after_s=5) from None
+
+    def take(self, busy: Iterable[Waiting] = (), at_least: int = 0) -> list[Waiting]:
+        """From the front, up to the size of a commit; nothing where that is less than `at_least`.
+
+        What touches what the `busy` touch stays, and nothing passes it that brings one of its spans again.
+        """
+        blocked = set[Touched]().union(*(w.touches for w in busy))
+        group: list[Waiting] = []
+        passed: list[Waiting] = []
+        looked = weight = 0
+        for waiting in self._waiting:
+            looked += waiting.weight
+            if looked > self._limits.spans_per_commit and (group or passed):
+                break
+            if blocked and not blocked.isdisjoint(waiting.touches):
+                blocked |= {touched for touched in waiting.touches if is_identity(touched)}
+                passed.append(waiting)
+            else:
+                weight += waiting.weight
+                group.append(waiting)
+        return self._remove(group, passed, weight) if weight >= at_least else []
+
+    def _remove(self, group: list[Waiting], passed: list[Waiting], weight: int) -> list[Waiting]:
+        for _ in range(len(group) + len(passed)):
+            self._waiting.popleft()
+        self._waiting.extendleft(reversed(passed))
+        self.weight -= weight
+        self._tell()
+        return group
+
+    def take_older_than(self, seconds: float) -> list[Waiting]:
+        """All that have waited for longer."""
+        too_old = time.monotonic() - seconds
+        late = [w for w in self._waiting if w.since < too_old]
+        self._waiting = deque(w for w in self._waiting if w.since >= too_old)
+        self.weight -= sum(w.weight for w in late)
+        return late
+
+    async def forget(self, taken: Iterable[Waiting]) -> None:
+        """These make room for others."""
+        for waiting in taken:
+            self._spans -= waiting.weight
+            self._bytes -= waiting.size
+        self._tell()
+        async with self._room:
+            self._room.notify_all()
+
+    def _tell(self) -> None:
+        QUEUE_SPANS.set(self._spans)
+        QUEUE_BYTES.set(self._bytes)
