@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..domain.span import Span
+from ..store.by_key import SPAN_KEYS, row_of_span
 from ..store.session import Driver
 from ..store.spans import StoredKey, TraceKey, columns
 from . import rows
@@ -18,25 +19,20 @@ SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tena
 ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.fields, changed_at = now()
 """
 
-# By place, once found by key: see `reading.py` on plans. The trace's lock keeps the rows in their places.
-_ROWS = """
-unnest($1::int[], $2::text[], $3::text[]{more}) AS k(tenant_id, trace_id, span_id{names}) CROSS JOIN LATERAL (
-    SELECT ctid FROM {table} WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id {and_}
-    OFFSET 0
-) x
-"""
-
 
 def _deleting(table: str, and_: str = "") -> str:
-    rows_of_spans = _ROWS.format(table=table, and_=and_, more="", names="")
-    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {rows_of_spans}))"
+    """By place, once found by key; the trace's lock keeps the rows in their places."""
+    found = row_of_span(table, "ctid", rest=and_)
+    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {SPAN_KEYS} CROSS JOIN {found} x))"
 
 
 DELETE_SPANS = [_deleting("spans"), _deleting("span_payloads")]
 DELETE_OWN_SCORES = _deleting("scores", "AND source <> 'api'")
 MOVE_SCORES = f"""
 WITH found AS MATERIALIZED (
-    SELECT x.ctid AS place, k.target FROM {_ROWS.format(table="scores", and_="", more=", $4::text[]", names=", target")}
+    SELECT x.ctid AS place, k.target
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS k(tenant_id, trace_id, span_id, target)
+    CROSS JOIN {row_of_span("scores", "ctid")} x
 )
 UPDATE scores SET trace_id = found.target FROM found WHERE scores.ctid = found.place
 """

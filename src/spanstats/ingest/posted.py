@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.span import Span
 from ..errors import InvalidInput, invalid
+from ..store.by_key import rows_of_tenant
 from ..store.session import Driver, Kind, Timeouts, transaction
 from ..store.spans import StoredKey, TraceKey, columns, scores_of_traces
 from . import rows
@@ -30,13 +31,14 @@ LogKey = tuple[int, str]
 MAX_POSTED = 100
 """Most posted scores of a span, and as many may wait for one log: what waits was acknowledged, and is never refused."""
 
-_FIND = """
+_LOGS = "unnest($1::int[], $2::text[]) AS k(tenant_id, log_id)"
+FIND = f"""
 SELECT k.tenant_id, k.log_id, coalesce(
-    (SELECT s.trace_id FROM spans s WHERE s.tenant_id = k.tenant_id AND s.span_id = k.log_id
+    (SELECT s.trace_id FROM {rows_of_tenant("spans", "span_id", "k.log_id")} s
      ORDER BY s.start_time DESC, s.trace_id DESC LIMIT 1),
     (SELECT t.trace_id FROM traces t WHERE t.tenant_id = k.tenant_id AND t.trace_id = k.log_id)
 ) AS trace_id
-FROM unnest($1::int[], $2::text[]) AS k(tenant_id, log_id)
+FROM {_LOGS}
 """
 
 _KEEP = """
@@ -46,21 +48,22 @@ ORDER BY u.tenant_id, u.id
 ON CONFLICT (tenant_id, id) DO UPDATE SET fields = excluded.fields
 """
 
-# Locked, since the same span id may come in two traces at once.
-_EARLY = """
-SELECT e.tenant_id, e.fields FROM early_scores e
-WHERE (e.tenant_id, e.log_id) IN (SELECT * FROM unnest($1::int[], $2::text[]))
-ORDER BY e.tenant_id, e.id FOR UPDATE
+# Locked, since the same span id may come in two traces at once; in the order of the logs, as they are passed.
+EARLY = f"""
+SELECT e.tenant_id, e.fields FROM {_LOGS}
+CROSS JOIN {rows_of_tenant("early_scores", "log_id", "k.log_id", lock="FOR UPDATE")} e
 """
 
-_CROWDED = """
-SELECT 1 FROM early_scores e JOIN unnest($1::int[], $2::text[]) AS k(tenant_id, log_id) USING (tenant_id, log_id)
+CROWDED = f"""
+SELECT 1 FROM {_LOGS} CROSS JOIN {rows_of_tenant("early_scores", "log_id", "k.log_id")} e
 GROUP BY e.tenant_id, e.log_id HAVING count(*) > $3 LIMIT 1
 """
 
-_FORGET = """
-DELETE FROM early_scores e USING unnest($1::int[], $2::text[]) AS k(tenant_id, id)
-WHERE e.tenant_id = k.tenant_id AND e.id = k.id
+FORGET = f"""
+DELETE FROM early_scores WHERE ctid = ANY (ARRAY(
+    SELECT x.ctid FROM unnest($1::int[], $2::text[]) AS k(tenant_id, id)
+    CROSS JOIN {rows_of_tenant("early_scores", "id", "k.id", "ctid")} x
+))
 """
 
 _POSTED = """
@@ -121,7 +124,7 @@ class _Early:
 
 async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, TraceKey]:
     """The traces of those logs that are stored: of the span of this id (of several the latest), else of this trace."""
-    found = await driver.fetch(_FIND, *columns(sorted(logs))) if logs else []
+    found = await driver.fetch(FIND, *columns(sorted(logs))) if logs else []
     return {(r["tenant_id"], r["log_id"]): (r["tenant_id"], r["trace_id"]) for r in found if r["trace_id"] is not None}
 
 
@@ -138,7 +141,7 @@ async def take_early(
     homes = {**_by_id(arrivals), **found}
     if not homes or not (any_kept or batch.scores):
         return []
-    early = await driver.fetch(_EARLY, *columns(sorted(homes)))
+    early = await driver.fetch(EARLY, *columns(sorted(homes)))
     posted = [(r["tenant_id"], msgspec.convert(r["fields"], PostedScore)) for r in early]
     return [_Early(tenant, homes[tenant, score.log_id][1], score) for tenant, score in posted]
 
@@ -175,9 +178,9 @@ async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early
         posted.id = done.get((tenant_id, posted.id), posted.id)
     gone = done.keys() | {(tenant_id, posted.id) for tenant_id, posted in batch.scores if posted.deleted}
     if gone:
-        await driver.execute(_FORGET, *columns(sorted(gone)))
+        await driver.execute(FORGET, *columns(sorted(gone)))
     waiting = {(tenant_id, posted.log_id) for tenant_id, posted in batch.scores if posted.waits}
-    if waiting and await driver.fetchval(_CROWDED, *columns(sorted(waiting)), MAX_POSTED):
+    if waiting and await driver.fetchval(CROWDED, *columns(sorted(waiting)), MAX_POSTED):
         raise _crowded()
     await _read_again(driver, stored, traces)
     return [(e.tenant_id, Span(trace_id="", span_id="", scores=[e.posted.score])) for e in early]

@@ -1,7 +1,6 @@
 """What a write must know of the store before it changes it. Every statement here runs after the locks it relies on.
 
-Statements that every write runs are planned once, maybe while the tables are empty. `LATERAL ... OFFSET 0` leaves the
-planner one way alone: each key by its index. Payloads go before spans, as they have one index to choose.
+Statements that every write runs are planned once, maybe while the tables are small: see `by_key.py`.
 """
 
 from collections.abc import Collection
@@ -10,37 +9,30 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..domain.span import Score, Span
+from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
 from ..store.spans import SCORE_COLUMNS, SPAN_LIST, StoredKey, TraceKey, columns, span_of
 from .batch import LooseKey, Named, lock_number
 
-_TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
-_SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
-
 # $1, $2: loose spans; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion (which
 # locks the row FOR UPDATE) waits for all of them.
-FIND_STATEMENT = """
+_EXPERIMENT = rows_of_tenant("experiments", "id", "k.id", "*", "AND deleted_at IS NULL", "FOR KEY SHARE")
+_STORED = rows_of_tenant("spans", "span_id", "k.span_id", "trace_id", "AND by_span_id")
+FIND_STATEMENT = f"""
 WITH held AS MATERIALIZED (
-    SELECT e.* FROM unnest($3::int[], $4::text[]) AS k(tenant_id, id) CROSS JOIN LATERAL (
-        SELECT tenant_id, id, key FROM experiments
-        WHERE tenant_id = k.tenant_id AND id = k.id AND deleted_at IS NULL FOR KEY SHARE
-    ) e
+    SELECT e.tenant_id, e.id, e.key FROM unnest($3::int[], $4::text[]) AS k(tenant_id, id) CROSS JOIN {_EXPERIMENT} e
 )
 SELECT k.tenant_id, k.span_id AS id, NULL::bigint AS experiment_key, s.trace_id, p.fields
 FROM unnest($1::int[], $2::text[]) AS k(tenant_id, span_id)
-LEFT JOIN LATERAL (
-    SELECT trace_id FROM spans WHERE tenant_id = k.tenant_id AND span_id = k.span_id AND by_span_id OFFSET 0
-) s ON true
+LEFT JOIN {_STORED} s ON true
 LEFT JOIN LATERAL (
     SELECT fields FROM patches WHERE tenant_id = k.tenant_id AND trace_id = '' AND span_id = k.span_id OFFSET 0
 ) p ON true
 UNION ALL SELECT held.tenant_id, held.id, held.key, NULL, NULL FROM held
 """
 
-_THE_SPAN = "tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id"
 PATCHES_STATEMENT = f"""
-SELECT p.tenant_id, p.trace_id, p.span_id, p.fields
-FROM {_SPAN_KEYS} CROSS JOIN LATERAL (SELECT * FROM patches WHERE {_THE_SPAN} OFFSET 0) p
+SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {SPAN_KEYS} CROSS JOIN {row_of_span("patches")} p
 """
 
 # Values travel as they are: JSON has no negative zero.
@@ -50,14 +42,9 @@ _IN_ORDER = "s.ordinal, s.evaluator_key"
 TRACES_STATEMENT = f"""
 SELECT t.tenant_id AS at_tenant, t.trace_id AS at_trace, t.experiment_key AS at_experiment, t.start_time AS at_start,
     t.score_keys IS NOT NULL AS scored, t.fold, c.scores, c.values, {SPAN_LIST}, p.labels, p.metadata
-FROM {_TRACE_KEYS}
-CROSS JOIN LATERAL (SELECT * FROM traces WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id OFFSET 0) t
-LEFT JOIN LATERAL (
-    SELECT * FROM span_payloads WHERE tenant_id = t.tenant_id AND trace_id = t.trace_id AND t.fold IS NULL OFFSET 0
-) p ON true
-LEFT JOIN LATERAL (
-    SELECT * FROM spans WHERE tenant_id = p.tenant_id AND trace_id = p.trace_id AND span_id = p.span_id OFFSET 0
-) s ON true
+FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id")} t
+LEFT JOIN {rows_of_tenant("span_payloads", "trace_id", "k.trace_id", "*", "AND t.fold IS NULL")} p ON true
+LEFT JOIN {row_of_span("spans", key="p")} s ON true
 LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object({_SCORE}) ORDER BY {_IN_ORDER}) AS scores,
         array_agg(s.value ORDER BY {_IN_ORDER}) AS values
@@ -67,8 +54,7 @@ LEFT JOIN LATERAL (
 _OF_TRACE = 8
 
 PRESENT_STATEMENT = f"""
-SELECT DISTINCT p.tenant_id, p.trace_id
-FROM {_SPAN_KEYS} CROSS JOIN LATERAL (SELECT * FROM span_payloads WHERE {_THE_SPAN} OFFSET 0) p
+SELECT DISTINCT p.tenant_id, p.trace_id FROM {SPAN_KEYS} CROSS JOIN {row_of_span("span_payloads")} p
 """
 
 

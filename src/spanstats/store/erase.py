@@ -2,15 +2,11 @@
 
 from collections.abc import Collection
 
+from .by_key import TRACE_KEYS, rows_of_tenant
 from .session import Driver
 
 TraceKey = tuple[int, str]
 """(tenant id, trace id)"""
-
-_ERASE = """
-DELETE FROM {table} x USING unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
-WHERE x.tenant_id = k.tenant_id AND x.trace_id = k.trace_id
-"""
 
 _LOOSE_PATCHES = """
 SELECT p.tenant_id, p.span_id, p.changed_at FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
@@ -26,6 +22,15 @@ DELETE FROM patches p USING (
     WHERE p.changed_at = k.changed ORDER BY p.tenant_id, p.span_id FOR UPDATE OF p
 ) x WHERE p.tenant_id = x.tenant_id AND p.trace_id = '' AND p.span_id = x.span_id
 """
+
+
+def _erasing(table: str) -> str:
+    """By place, once found by key; the trace's lock keeps the rows in their places."""
+    found = rows_of_tenant(table, "trace_id", "k.trace_id", "ctid")
+    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {found} x))"
+
+
+ERASE = {table: _erasing(table) for table in ("spans", "span_payloads", "scores", "patches", "traces")}
 
 LoosePatch = tuple[int, str, int]
 """(tenant id, span id, when it was changed) of a patch of a span id alone."""
@@ -63,4 +68,4 @@ async def _erase(driver: Driver, traces: Collection[TraceKey], table_names: tupl
         return
     tenants, ids = zip(*traces, strict=True)
     for table in table_names:
-        await driver.execute(_ERASE.format(table=table), list(tenants), list(ids))
+        await driver.execute(ERASE[table], list(tenants), list(ids))

@@ -30,15 +30,15 @@ _PG_EPOCH_US = 946_684_800_000_000
 class Kind(Enum):
     """What a transaction may do and how it begins."""
 
-    READ = "READ COMMITTED READ ONLY; SET LOCAL plan_cache_mode = auto"
-    SNAPSHOT = "REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto"
-    WRITE = "READ COMMITTED; SET LOCAL plan_cache_mode = auto"
-    REBUILD = "REPEATABLE READ; SET LOCAL plan_cache_mode = auto"
+    READ = "READ COMMITTED READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
+    SNAPSHOT = "REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
+    WRITE = "READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan"
+    REBUILD = "REPEATABLE READ; SET LOCAL plan_cache_mode = force_custom_plan"
     INGEST = (
         "READ COMMITTED; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; "
-        "SET LOCAL enable_mergejoin = off"
+        "SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off"
     )
-    """A write whose every statement finds its rows by key: planned once, for tables of any size."""
+    """A write whose every statement finds its rows by key: planned once, for tables of any size (`by_key.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..domain.span import Score, Span
+from .by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from .session import Driver
 from .tables import spans as spans_table
 
@@ -16,29 +17,19 @@ RENAMED = {"start_time": "start_us", "end_time": "end_us", "received_at": "recei
 """Columns that are named for the database's type where the attribute is named for its unit."""
 
 SPAN_LIST = ", ".join(f"s.{c.name}" for c in spans_table.columns)
-_TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
-_SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
-
-# `LATERAL ... OFFSET 0` leaves the planner one way alone, each key by its index, also for a plan that is made while the
-# tables are empty. Payloads go before spans, as they have one index to choose.
-_THE_SPAN = "tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id"
 SPANS_OF_TRACES = f"""
-SELECT {SPAN_LIST}, p.labels, p.metadata FROM {_TRACE_KEYS}
-CROSS JOIN LATERAL (SELECT * FROM span_payloads WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id OFFSET 0) p
-CROSS JOIN LATERAL (
-    SELECT * FROM spans WHERE tenant_id = p.tenant_id AND trace_id = p.trace_id AND span_id = p.span_id OFFSET 0
-) s
+SELECT {SPAN_LIST}, p.labels, p.metadata FROM {TRACE_KEYS}
+CROSS JOIN {rows_of_tenant("span_payloads", "trace_id", "k.trace_id")} p CROSS JOIN {row_of_span("spans", key="p")} s
 """
 
 _SPANS_BY_KEY = f"""
-SELECT {SPAN_LIST}, p.labels, p.metadata FROM {_SPAN_KEYS}
-JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id
-JOIN span_payloads p ON p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
+SELECT {SPAN_LIST}, p.labels, p.metadata FROM {SPAN_KEYS}
+CROSS JOIN {row_of_span("spans")} s CROSS JOIN {row_of_span("span_payloads")} p
 """
 
 CONTENT = f"""
 SELECT p.tenant_id, p.trace_id, p.span_id, p.input::text, p.output::text, p.target::text, p.error, p.attributes
-FROM {_SPAN_KEYS} CROSS JOIN LATERAL (SELECT * FROM span_payloads WHERE {_THE_SPAN} OFFSET 0) p
+FROM {SPAN_KEYS} CROSS JOIN {row_of_span("span_payloads")} p
 """
 
 SCORE_COLUMNS = {name: "s.evaluator_key" if name == "key" else f"s.{name}" for name in Score.__struct_fields__}
@@ -49,13 +40,12 @@ _SCORE_LIST = ", ".join(
 _SCORE_ORDER = "ORDER BY s.tenant_id, s.trace_id, s.span_id, s.ordinal, s.evaluator_key"
 
 SCORES_OF_TRACES = f"""
-SELECT {_SCORE_LIST} FROM {_TRACE_KEYS}
-CROSS JOIN LATERAL (SELECT * FROM scores WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id OFFSET 0) s
+SELECT {_SCORE_LIST} FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("scores", "trace_id", "k.trace_id")} s
 {_SCORE_ORDER}
 """
 
 _SCORES_OF_SPANS = f"""
-SELECT {_SCORE_LIST} FROM {_SPAN_KEYS}
+SELECT {_SCORE_LIST} FROM {SPAN_KEYS}
 JOIN scores s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id {_SCORE_ORDER}
 """
 

@@ -1,0 +1,23 @@
+"""How a statement that is planned once finds rows by their key, whatever the planner believes of the table.
+
+In a table of a few hundred rows any index that begins with the tenant looks as good to the planner as the key itself,
+and what it chose then reads the whole tenant once the table has grown. So each key is looked up on its own (`LATERAL`,
+`OFFSET 0`), and its rows are asked for in an order that one index alone has: a transaction that avoids sorting
+(`Kind.INGEST`) is left no other. The key is a range of one value, since an order by a constant would be dropped.
+"""
+
+TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
+SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
+
+
+def rows_of_tenant(table: str, column: str, value: str, columns: str = "*", rest: str = "", lock: str = "") -> str:
+    """The rows of `k.tenant_id` that have this value, by the index on tenant and column."""
+    condition = f"tenant_id = k.tenant_id AND {column} BETWEEN {value} AND {value} {rest}"
+    return f"LATERAL (SELECT {columns} FROM {table} WHERE {condition} ORDER BY {column} OFFSET 0 {lock})"
+
+
+def row_of_span(table: str, columns: str = "*", key: str = "k", rest: str = "") -> str:
+    """The rows of the span with the three columns of this key, by the primary key."""
+    place, sent = "(trace_id, span_id)", f"({key}.trace_id, {key}.span_id)"
+    condition = f"tenant_id = {key}.tenant_id AND {place} >= {sent} AND {place} <= {sent} {rest}"
+    return f"LATERAL (SELECT {columns} FROM {table} WHERE {condition} ORDER BY trace_id, span_id OFFSET 0)"
