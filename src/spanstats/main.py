@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.middleware.gzip import GZipMiddleware
 
 from .api import (
     failures,
@@ -31,6 +30,7 @@ from .api import (
 )
 from .api.answers import Streams
 from .api.authentication import KeyCache
+from .api.compression import Compression
 from .api.observation import Observation
 from .api.rates import Rates
 from .api.resources import Limits, Resources, State
@@ -68,9 +68,6 @@ _BACKGROUND_S = 600
 # Rollups and erasure with a connection each, retention with two: a busy pool holds none of them up.
 _TASKS = 4
 
-_GZIP_FROM_BYTES = 1024
-_GZIP_LEVEL = 5
-
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; without settings those of the environment hold. Raises `SettingsError`, `StartError`.
@@ -91,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     # Not the server's root path: uvicorn would expect every proxy to strip it.
     app.root_path = settings.root_path
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
+    app.add_middleware(Compression)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
@@ -100,9 +97,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for around in tracing.middleware:
         app.add_middleware(around)
     failures.install(app)
-    for router in _ROUTERS:
-        # As they are: `include_router` would compile their paths anew, and match every request twice.
-        app.router.routes.extend(router.routes)
+    # As they are: `include_router` would compile their paths anew, and match every request twice. Before those of the
+    # description: a request is compared with one route after another.
+    app.router.routes[:0] = [route for router in _ROUTERS for route in router.routes]
     return app
 
 

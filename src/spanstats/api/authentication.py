@@ -14,8 +14,9 @@ from ..errors import Forbidden, Unauthenticated
 
 Caller: TypeAlias = KeyInfo
 
-PAREA_HEADERS = ("x-api-key", "authorization", "x-user-id")
-RESPAN_HEADERS = ("authorization", "x-api-key", "x-user-id")
+_AUTHORIZATION = b"authorization"
+PAREA_HEADERS = (b"x-api-key", _AUTHORIZATION, b"x-user-id")
+RESPAN_HEADERS = (_AUTHORIZATION, b"x-api-key", b"x-user-id")
 
 _SCHEMES = frozenset({"bearer", "api-key"})
 
@@ -32,20 +33,19 @@ class Permission(Enum):
             raise Forbidden(f"This API key may not {'read' if self is Permission.READ else 'write'}")
 
 
-def presented_key(headers: Headers, order: Sequence[str]) -> str:
+def presented_key(headers: Headers, order: Sequence[bytes]) -> str:
     """The key in the first header that is not empty; a bad one there is not made good by another header.
 
     Raises `Unauthenticated` where there is none, or no one key in it.
     """
-    if len(headers.getlist("authorization")) > 1:
-        raise Unauthenticated("Authorization was sent more than once")
+    sent: dict[bytes, bytes] = {}
+    for name, value in headers.raw:
+        if name == _AUTHORIZATION and name in sent:
+            raise Unauthenticated("Authorization was sent more than once")
+        sent.setdefault(name, value)
     for name in order:
-        values = headers.getlist(name)
-        if name == "authorization":
-            if values and values[0].strip():
-                return _of_authorization(values[0])
-        elif values and (key := values[0].strip()):
-            return key
+        if value := sent.get(name, b"").strip():
+            return _of_authorization(value.decode("latin-1")) if name == _AUTHORIZATION else value.decode("latin-1")
     raise Unauthenticated("An API key is required")
 
 

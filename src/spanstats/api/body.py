@@ -14,7 +14,7 @@ _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _MAX_MEMBERS = 100
 
 _UNCOMPRESSED = frozenset({"", "identity"})
-_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_KNOWN = _UNCOMPRESSED | {"gzip", "x-gzip", "deflate"}
 
 
 async def read_body(request: Request, limit: int, wait_s: float | None = None) -> bytes:
@@ -24,7 +24,7 @@ async def read_body(request: Request, limit: int, wait_s: float | None = None) -
     encoding other than gzip and deflate, 408 where the body does not come; `InvalidInput` where it does not decompress.
     """
     encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding not in _UNCOMPRESSED | _ENCODINGS:
+    if encoding not in _KNOWN:
         raise HTTPException(415, "Content-Encoding must be gzip or deflate", {"Accept-Encoding": "gzip, deflate"})
     try:
         sent = await _read(request, limit, wait_s)

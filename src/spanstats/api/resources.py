@@ -58,9 +58,9 @@ class State(TypedDict):
 
 def resources(request: Request) -> Resources:
     """The tools of the application that serves this request."""
-    return cast(Resources, request.state.resources)
+    return cast(Resources, request.scope["state"]["resources"])
 
 
 def caller(request: Request) -> Caller:
     """Who sent this request; set before the handler of every keyed route runs."""
-    return cast(Caller, request.state.caller)
+    return cast(Caller, request.scope["state"]["caller"])

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..dialects import json_body
 from ..dialects.otlp import answers as otlp_answers
@@ -42,8 +43,14 @@ class TolerantRoute(APIRoute):
 class KeyedRoute(TolerantRoute):
     """A route for holders of a key. The handler finds the caller and the body of the request ready."""
 
-    key_headers: Sequence[str]
+    key_headers: Sequence[bytes]
     permission: Permission
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if self._is_bare():
+            # FastAPI's own opens two stacks for what dependencies leave to be closed; errors are answered further out.
+            self.app = _directly(self.get_route_handler())
 
     def get_route_handler(self) -> Handler:
         handle = self.endpoint if self._is_bare() else super().get_route_handler()
@@ -56,7 +63,7 @@ class KeyedRoute(TolerantRoute):
                 raise Unauthenticated("This API key is not valid")
             self.permission.check(caller)
             tools.rates.take(caller.tenant_id)
-            request.state.caller = caller
+            request.scope["state"]["caller"] = caller
             with within("body"):
                 body = await read_body(request, tools.limits.body_bytes, tools.limits.body_wait_s)
                 request._body = body
@@ -71,6 +78,14 @@ class KeyedRoute(TolerantRoute):
         """Whether the endpoint takes the request as it is and makes the response itself: nothing is left to resolve."""
         taken = signature(self.endpoint).parameters
         return list(taken) == ["request"] and self.response_field is None
+
+
+def _directly(handle: Handler) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handle(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return app
 
 
 def _check_depth(request: Request, body: bytes, limit: int) -> None:
