@@ -8,25 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Driver, Kind, Timeouts, transaction
 from ..tracing import REQUEST
 
+FIRST_PAGE = 10
 PAGE = 2_000
+PAGE_BYTES = 2**20
+"""What a page may have for the next one to be longer: entries are mostly short, and may be megabytes."""
 
-# Keyset pages over the index (experiment_key, start_time); rows of one start are sorted. The entries were rendered when
-# they were written.
-# Aggregates take the page's rows in its order. $1 the tenant, $2 the experiment's id; its key is null if there is none.
-PAGE_STATEMENT = """
-WITH named AS MATERIALIZED (SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL)
-SELECT string_agg(entry, ',') AS entries, count(*) AS n, max(start_time) AS last_time,
-    (array_agg(trace_id))[count(*)] AS last_id, (SELECT key FROM named) AS experiment_key
-FROM (
-    SELECT entry, start_time, trace_id FROM traces
-    WHERE experiment_key = (SELECT key FROM named) AND has_root AND (start_time, trace_id) > ($3, $4)
-    ORDER BY start_time, trace_id LIMIT $5
-) page
+_FIND = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
+# One walk along the index (experiment_key, start_time), read as far as the client has; rows of one start are sorted.
+# The entries were rendered when they were written.
+ENTRIES_STATEMENT = """
+SELECT entry FROM traces WHERE experiment_key = $1 AND has_root ORDER BY start_time, trace_id
 """
-_BEFORE_ALL = 0
 
 
 async def entry_pages(
@@ -40,20 +35,31 @@ async def entry_pages(
     if not is_clean(experiment_id):
         raise NotFound("Experiment not found")
     deadline = time.monotonic() + budget_s
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
-        after: tuple[int, str] = (_BEFORE_ALL, "")
-        while True:
-            with REQUEST.get().statement("stats page"):
-                row = await tx.driver.fetchrow(PAGE_STATEMENT, tenant_id, experiment_id, *after, PAGE)
-            if row["experiment_key"] is None:
-                raise NotFound("Experiment not found")
-            if row["n"]:
-                yield row["entries"]
-            if row["n"] < PAGE:
-                return
-            if time.monotonic() > deadline:
-                raise Unavailable("the answer took longer than this service allows")
-            after = row["last_time"], row["last_id"]
+    async with transaction(engine, Kind.STREAM, timeouts) as tx:
+        key = await tx.driver.fetchval(_FIND, tenant_id, experiment_id)
+        if key is None:
+            raise NotFound("Experiment not found")
+        async with aclosing(_pages(tx.driver, key)) as pages:
+            async for page in pages:
+                yield page
+                if time.monotonic() > deadline:
+                    raise Unavailable("the answer took longer than this service allows")
+
+
+async def _pages(driver: Driver, key: int) -> AsyncGenerator[str, None]:
+    """Pages that begin small, so that the first comes at once, and grow as far as their length in bytes allows."""
+    cursor = await driver.cursor(ENTRIES_STATEMENT, key)
+    size = FIRST_PAGE
+    while True:
+        with REQUEST.get().statement("stats page"):
+            rows = await cursor.fetch(size)
+        if rows:
+            page = ",".join([row[0] for row in rows])
+            yield page
+            per_entry = len(page) // len(rows) + 1
+        if len(rows) < size:
+            return
+        size = max(1, min(PAGE, 4 * size, PAGE_BYTES // per_entry))
 
 
 async def stats_document(pages: AsyncGenerator[str, None], opening: str, closing: str) -> AsyncGenerator[bytes, None]:

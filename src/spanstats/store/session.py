@@ -32,6 +32,11 @@ class Kind(Enum):
 
     READ = "READ COMMITTED READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
     SNAPSHOT = "REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
+    STREAM = (
+        "REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
+        "SET LOCAL enable_sort = off"
+    )
+    """A snapshot that is read bit by bit along an index, whatever would be faster for all of it."""
     WRITE = "READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan"
     REBUILD = "REPEATABLE READ; SET LOCAL plan_cache_mode = force_custom_plan"
     INGEST = (
@@ -52,6 +57,7 @@ class Timeouts:
         return {
             Kind.READ: self.read_s,
             Kind.SNAPSHOT: self.read_s,
+            Kind.STREAM: self.read_s,
             Kind.WRITE: self.write_s,
             Kind.INGEST: self.write_s,
             Kind.REBUILD: 0.0,
