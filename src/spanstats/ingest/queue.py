@@ -67,6 +67,7 @@ class Queue:
         self._spans += weight
         self._bytes += size
         self.weight += weight
+        self._tell()
         return waiting
 
     def _is_full(self, weight: int, size: int) -> bool:
@@ -108,7 +109,6 @@ class Queue:
             self._waiting.popleft()
         self._waiting.extendleft(reversed(passed))
         self.weight -= weight
-        self._tell()
         return group
 
     def take_older_than(self, seconds: float) -> list[Waiting]:

@@ -44,7 +44,8 @@ The service tells of errors in its own log, by their kind.
 
 SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 103
-_GIB = 1024**3
+# A filter that no index covers reads the traces themselves: a million of them are a gigabyte.
+_MOST_BUFFERS = 4 * 1024**3
 # Of control groups, version 2 and 1.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -157,7 +158,7 @@ def as_account(owner: Account) -> dict[str, Any]:
 def _configure(data: Path, owner: Account, more: Mapping[str, str]) -> None:
     """Write the settings, which `ALTER SYSTEM` overrides; they are written anew at each start."""
     settings = {
-        "shared_buffers": f"{min(memory_bytes() // 4, _GIB) // 1024**2}MB",
+        "shared_buffers": f"{min(memory_bytes() // 4, _MOST_BUFFERS) // 1024**2}MB",
         "max_connections": "100",
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
