@@ -104,7 +104,7 @@ async def test_stats_are_read_along_the_index_also_by_a_plan_for_an_empty_table(
 
 async def _streamed(engine: AsyncEngine) -> list[dict[str, Any]]:
     async with transaction(engine, Kind.STREAM, Timeouts()) as tx:
-        plan = await nodes(tx.driver, traces.ENTRIES_STATEMENT + " LIMIT 100", 1)
+        plan = await nodes(tx.driver, traces.ENTRIES_STATEMENT + " LIMIT 100", 1, "e1")
     (scan,) = [n for n in plan if n.get("Relation Name") == "traces"]
     assert (scan["Node Type"], scan["Index Name"]) == ("Index Scan", "ix_traces_summed")
     assert "Sort" not in {n["Node Type"] for n in plan}

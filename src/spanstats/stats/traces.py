@@ -11,16 +11,16 @@ from ..errors import NotFound, Unavailable
 from ..store.session import Driver, Kind, Timeouts, transaction
 from ..tracing import REQUEST
 
-FIRST_PAGE = 10
+FIRST_PAGE = 50
 PAGE = 2_000
 PAGE_BYTES = 2**20
-"""What a page may have for the next one to be longer: entries are mostly short, and may be megabytes."""
+"""How long a page is, as far as the entries of the one before tell: they are mostly short, and may be megabytes."""
 
 _FIND = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
 # One walk along the index (experiment_key, start_time), read as far as the client has; rows of one start are sorted.
-# The entries were rendered when they were written.
-ENTRIES_STATEMENT = """
-SELECT entry FROM traces WHERE experiment_key = $1 AND has_root ORDER BY start_time, trace_id
+# The entries were rendered when they were written. $1 the tenant, $2 the experiment's id.
+ENTRIES_STATEMENT = f"""
+SELECT entry FROM traces WHERE experiment_key = ({_FIND}) AND has_root ORDER BY start_time, trace_id
 """
 
 
@@ -35,31 +35,32 @@ async def entry_pages(
     if not is_clean(experiment_id):
         raise NotFound("Experiment not found")
     deadline = time.monotonic() + budget_s
-    async with transaction(engine, Kind.STREAM, timeouts) as tx:
-        key = await tx.driver.fetchval(_FIND, tenant_id, experiment_id)
-        if key is None:
-            raise NotFound("Experiment not found")
-        async with aclosing(_pages(tx.driver, key)) as pages:
-            async for page in pages:
-                yield page
-                if time.monotonic() > deadline:
-                    raise Unavailable("the answer took longer than this service allows")
+    async with (
+        transaction(engine, Kind.STREAM, timeouts) as tx,
+        aclosing(_pages(tx.driver, tenant_id, experiment_id)) as pages,
+    ):
+        async for page in pages:
+            yield page
+            if time.monotonic() > deadline:
+                raise Unavailable("the answer took longer than this service allows")
 
 
-async def _pages(driver: Driver, key: int) -> AsyncGenerator[str, None]:
-    """Pages that begin small, so that the first comes at once, and grow as far as their length in bytes allows."""
-    cursor = await driver.cursor(ENTRIES_STATEMENT, key)
-    size = FIRST_PAGE
+async def _pages(driver: Driver, tenant_id: int, experiment_id: str) -> AsyncGenerator[str, None]:
+    """A small page first, which comes at once and tells how long entries are; then as many as make the length."""
+    cursor = await driver.cursor(ENTRIES_STATEMENT, tenant_id, experiment_id)
+    size, any_sent = FIRST_PAGE, False
     while True:
         with REQUEST.get().statement("stats page"):
             rows = await cursor.fetch(size)
         if rows:
             page = ",".join([row[0] for row in rows])
             yield page
-            per_entry = len(page) // len(rows) + 1
+            any_sent, per_entry = True, len(page) // len(rows) + 1
+        elif not any_sent and await driver.fetchval(_FIND, tenant_id, experiment_id) is None:
+            raise NotFound("Experiment not found")
         if len(rows) < size:
             return
-        size = max(1, min(PAGE, 4 * size, PAGE_BYTES // per_entry))
+        size = max(1, min(PAGE, PAGE_BYTES // per_entry))
 
 
 async def stats_document(pages: AsyncGenerator[str, None], opening: str, closing: str) -> AsyncGenerator[bytes, None]:
