@@ -90,6 +90,31 @@ def test_text_with_closing_brackets_hides_no_depth() -> None:
         json_body.decode(body)
 
 
+def depth_of(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth_of, inner), default=0)
+
+
+TRICKY = st.text(st.sampled_from('[]{}"\\n,:u'), max_size=6)
+
+
+@given(
+    st.recursive(
+        st.none() | TRICKY,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TRICKY, inner, max_size=4),
+        max_leaves=30,
+    )
+)
+def test_depth_is_that_of_the_value_whatever_its_texts_hold(value: object) -> None:
+    body, depth = json.dumps(value).encode(), depth_of(value)
+    assert json_body.decode(body, max_depth=depth) == value
+    # Beside so many brackets none of them is passed over for being few.
+    padded = json.dumps([value, [[]] * 100]).encode()
+    assert json_body.decode(padded, max_depth=max(depth, 2) + 1) == [value, [[]] * 100]
+    with pytest.raises(InvalidInput, match="deep"):
+        json_body.decode(padded, max_depth=max(depth, 2))
+
+
 @given(JSON)
 def test_every_json_value_comes_through_unchanged(value: object) -> None:
     assert json_body.decode(json.dumps(value).encode()) == value
