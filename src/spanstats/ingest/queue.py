@@ -97,7 +97,7 @@ class Queue:
             if looked > self._limits.spans_per_commit and (group or passed):
                 break
             if blocked and not blocked.isdisjoint(waiting.touches):
-                blocked |= {touched for touched in waiting.touches if is_identity(touched)}
+                blocked |= {key for key in waiting.touches if is_identity(key)}
                 passed.append(waiting)
             else:
                 weight += waiting.weight
