@@ -13,10 +13,13 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
-from spanstats.filters.compile import compile_predicate
+from spanstats.filters.parts import compile_parts
+from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
+from spanstats.stats.matching import ALL, Parts, rows_of, within
 from spanstats.stats.scored import scored_statement
 from spanstats.stats.summary import sums_statement
+from spanstats.stats.sums import Window
 from spanstats.store.session import Kind, Timeouts, Transaction, create_engine, transaction
 from spanstats.store.tables import traces
 
@@ -37,6 +40,10 @@ FILTERS = {
     "cost": {"total_cost": {"operator": "gte", "value": [0.0001]}},
     "tokens": {"total_tokens": {"operator": "gt", "value": [600]}},
     "latency": {"duration": {"operator": "lt", "value": [1.5]}},
+    "status and cost": {
+        "status": {"operator": "", "value": ["success"]},
+        "total_cost": {"operator": "gte", "value": [0.0001]},
+    },
     "model": {"model": {"operator": "in", "value": ["model-1", "model-2"]}},
     "metadata =": {"metadata__env": {"operator": "", "value": ["prod"]}},
     "metadata = (rare)": {"metadata__user": {"operator": "", "value": ["u77"]}},
@@ -109,15 +116,15 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
     """By filter: the numeric measures alone, the score aggregates alone, and the whole answer over HTTP."""
     engine = create_engine(service.database_url)
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        floor = await _statement(tx, select(literal_column(_FOUR_SUMS)).select_from(traces).where(_of(key)))
+        floor = await _statement(
+            tx, select(literal_column(_FOUR_SUMS)).select_from(traces).where(*within(key, Window(), ALL))
+        )
         report.add(f"floor: four sums over {n:,} traces, bare index scan", floor * 1e9 / n, "ns per trace")
         for what, filters in FILTERS.items():
-            where = [_of(key)]
-            if (tree := read_filters({"filters": filters})) is not None:
-                where.append(compile_predicate(bind(tree, TRACES), 1))
-            matching = await tx.connection.scalar(select(func.count()).select_from(traces).where(*where))
-            sums = await _statement(tx, sums_statement(where))
-            scores = await _statement(tx, scored_statement(where, _PLACES)) - sums
+            parts = _parts(key, filters)
+            matching = await tx.connection.scalar(select(func.count()).select_from(rows_of(parts, _ONE).subquery()))
+            sums = await _statement(tx, sums_statement(parts))
+            scores = await _statement(tx, scored_statement(parts, _PLACES)) - sums
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
             report.add(f"filter by {what}: measures", sums * 1e9 / n, "ns per trace", target, f"{matching:,} match")
             report.add(
@@ -129,12 +136,16 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
         report.add(f"filter by {what}: the whole answer", result.p50_ms, "ms")
 
 
-_COVERED = frozenset({"status", "cost", "tokens", "latency", "model"})
+_COVERED = frozenset({"status", "cost", "tokens", "latency", "status and cost", "model"})
 _FOUR_SUMS = "count(*), sum(cost_pd), sum(total_tokens), sum(latency_us)"
 
 
-def _of(key: int) -> ColumnElement[bool]:
-    return traces.c.experiment_key == key
+_ONE: ColumnElement[int] = literal_column("1")
+
+
+def _parts(key: int, filters: object) -> Parts:
+    bound = EVERYTHING if (tree := read_filters({"filters": filters})) is None else bind(tree, TRACES)
+    return within(key, Window(), compile_parts(bound, 1))
 
 
 async def _statement(tx: Transaction, statement: Select[Any]) -> float:

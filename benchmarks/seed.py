@@ -6,6 +6,10 @@ from rich.progress import Progress
 _CHUNK = 50_000
 _DAYS_US = 30 * 86_400 * 1_000_000
 
+_EVALUATORS = """
+INSERT INTO evaluators (tenant_id, key, value_type) VALUES ($1, 'exact', 'numerical'), ($1, 'judge', 'numerical')
+ON CONFLICT DO NOTHING
+"""
 _EXPERIMENT = "INSERT INTO experiments (tenant_id, id) VALUES ($1, $2) RETURNING key"
 
 # The stats entry has the shape and length of a real one.
@@ -42,6 +46,7 @@ async def experiment(
 ) -> tuple[str, int]:
     """(id, key) of a new experiment with so many traces, spread evenly over thirty days."""
     name = f"seeded-{traces}"
+    await connection.execute(_EVALUATORS, tenant_id)
     key = await connection.fetchval(_EXPERIMENT, tenant_id, name)
     task = progress.add_task(f"Seeding {traces:,} traces", total=traces)
     for begin in range(0, traces, _CHUNK):

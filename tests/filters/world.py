@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
 from spanstats.domain.trace import Trace, finish, fold
 from spanstats.domain.values import billionths, iso
 from spanstats.filters.compile import compile_predicate
+from spanstats.filters.parts import compile_parts
 from spanstats.filters.predicate import Bound
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
 from spanstats.store.tables import span_payloads, spans, traces
@@ -39,9 +41,16 @@ async def store(engine: AsyncEngine, stored: Sequence[Span], tenant: int = TENAN
 
 async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
     """The ids of the tenant's traces for which the predicate holds."""
-    condition = and_(traces.c.tenant_id == TENANT, compile_predicate(predicate, TENANT))
+    found = await _traces_where(engine, compile_predicate(predicate, TENANT))
+    parts = [await _traces_where(engine, part) for part in compile_parts(predicate, TENANT)]
+    assert sorted(chain(*parts)) == sorted(found)
+    return set(found)
+
+
+async def _traces_where(engine: AsyncEngine, condition: ColumnElement[bool]) -> list[str]:
+    statement = select(traces.c.trace_id).where(traces.c.tenant_id == TENANT, condition)
     async with transaction(engine, Kind.READ, Timeouts()) as tx:
-        return set((await tx.connection.execute(select(traces.c.trace_id).where(condition))).scalars())
+        return list((await tx.connection.execute(statement)).scalars())
 
 
 async def matching_spans(engine: AsyncEngine, predicate: Bound) -> set[str]:

@@ -108,7 +108,7 @@ async def rebuild(engine: AsyncEngine, rng: random.Random, until: float) -> int:
 
 
 async def compare(driver: Driver, tx: object, key: int, window: Window) -> bool:
-    return await rolled_up(driver, key, window) == await directly(tx, key, window, None)  # type: ignore[arg-type]
+    return await rolled_up(driver, key, window) == await directly(tx, key, window)  # type: ignore[arg-type]
 
 
 async def read(engine: AsyncEngine, rng: random.Random, until: float) -> tuple[int, int]:

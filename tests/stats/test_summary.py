@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.stats.summary import directly, summarize
@@ -24,10 +25,13 @@ async def test_sums_are_the_same_with_scores_and_without(engine: AsyncEngine) ->
     window = Window(START + 3_600_000_000, START + 90_000_000_000)
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
         for key in range(1, len(EXPERIMENTS) + 1):
-            condition = traces.c.status == "error"
-            scored, *others = [await directly(tx, key, window, condition, places=n) for n in (2, 1, 3, 16)]
+            parts = [
+                and_(traces.c.status == "error", traces.c.many_models),
+                and_(traces.c.status == "error", ~traces.c.many_models),
+            ]
+            scored, *others = [await directly(tx, key, window, parts, places=n) for n in (2, 1, 3, 16)]
             assert others == [scored] * 3
-            plain = await directly(tx, key, window, condition, places=0)
+            plain = await directly(tx, key, window, parts, places=0)
             matching = [
                 r
                 for r in rows
@@ -51,7 +55,9 @@ def scores_of(row: dict) -> list[tuple[str, int | None]]:
 async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
-    summary = await summarize(engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), traces.c.status == "no such status")
+    summary = await summarize(
+        engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), [traces.c.status == "no such status"]
+    )
     assert (summary.total("n"), summary.total("cost_pd"), summary.mean("latency_us"), summary.scores) == (
         0,
         0,

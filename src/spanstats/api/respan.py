@@ -9,6 +9,7 @@ from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
 from ..dialects.respan.summary import SummaryAnswer, summary_answer
 from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..errors import InvalidInput
+from ..filters.parts import compile_parts
 from ..filters.trace_fields import TRACES
 from ..stats.summary import summarize
 from ..stats.sums import Window
@@ -16,7 +17,7 @@ from .failures import within
 from .observation import note_batch
 from .openapi import body
 from .resources import caller, resources
-from .respan_shared import ROUTER, Time, condition_of, errors, filter_body, window_of
+from .respan_shared import ROUTER, Time, errors, filter_body, predicate_of, window_of
 from .routing import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
@@ -103,5 +104,6 @@ async def filter_experiment_summary(
 
 async def _summary(request: Request, experiment_id: str, window: Window, sent: Any) -> SummaryAnswer:
     tools, tenant_id = resources(request), caller(request).tenant_id
-    condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
-    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment_id, window, condition))
+    bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
+    parts = None if bound is None else compile_parts(bound, tenant_id)
+    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment_id, window, parts))

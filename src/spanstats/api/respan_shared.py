@@ -110,13 +110,21 @@ async def condition_of(
     request: Request, body: Any, table: FieldTable, field_names: Mapping[str, str]
 ) -> Condition | None:
     """The filters of a body as a condition on rows of the table, `None` where it has none. Raises `InvalidInput`."""
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    bound = await predicate_of(request, body, table, field_names)
+    return None if bound is None else compile_predicate(bound, caller(request).tenant_id)
+
+
+async def predicate_of(
+    request: Request, body: Any, table: FieldTable, field_names: Mapping[str, str]
+) -> predicate.Bound | None:
+    """The filters of a body, bound to the fields of the table, `None` where it has none. Raises `InvalidInput`."""
+    tools = resources(request)
     filters = respan_filters.read_filters(body, field_names, tools.limits.filters)
     if filters is None:
         return None
     names = predicate.evaluators(filters)
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, names)
-    return compile_predicate(bind(filters, table, keys, tools.limits.filters), tenant_id)
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, names)
+    return bind(filters, table, keys, tools.limits.filters)
 
 
 def listed(request: Request, count: int, paging: Paging, results: list[Any], body: Any = None) -> dict[str, Any]:

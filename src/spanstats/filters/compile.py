@@ -4,6 +4,7 @@ A filter only narrows: what is compiled is one condition, to be ANDed to the ten
 caller adds outside. It reads further rows only of the same tenant and trace, and only inside EXISTS.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, assert_never
 
@@ -37,42 +38,54 @@ _NOTHING: ColumnElement[int] = literal_column("0")
 Condition = ColumnElement[bool]
 
 
-def compile_predicate(predicate: Bound, tenant_id: int) -> Condition:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Whose rows they are, and whether all spans of each trace are alike (`FieldSpec.summary`)."""
+
+    tenant: BindParameter[int]
+    alike: bool
+
+
+def compile_predicate(predicate: Bound, tenant_id: int, *, alike: bool = False) -> Condition:
     """The condition over a row of the table that the predicate was bound to: `traces`, or `spans` joined to
-    `span_payloads`. True, or else false or null. The tenant is a parameter, so that an index of traces suffices."""
-    return _node(predicate, literal(tenant_id, Integer()))
+    `span_payloads`. True, or else false or null.
+
+    `alike` if it is only asked of traces of which the fields with a `summary` have one value in all spans.
+    """
+    return _node(predicate, _Rows(literal(tenant_id, Integer()), alike))
 
 
-def _node(predicate: Bound, tenant: BindParameter[int]) -> Condition:
+def _node(predicate: Bound, rows: _Rows) -> Condition:
     if isinstance(predicate, Test):
-        return _test(predicate, tenant)
-    members = map(partial(_node, tenant=tenant), predicate.members)
+        return _test(predicate, rows)
+    members = map(partial(_node, rows=rows), predicate.members)
     return and_(true(), *members) if predicate.connector == "AND" else or_(false(), *members)
 
 
-def _test(test: Test, tenant: BindParameter[int]) -> Condition:
+def _test(test: Test, rows: _Rows) -> Condition:
     """A negation is "none has it"; beside the tests for presence, the null mode may demand that there is a value."""
-    some = _some(test.field, test.operator, test.operands, tenant)
+    some = _some(test.field, test.operator, test.operands, rows)
     if not test.negated:
         return some
     never_null = isinstance(some, Exists) or (test.operator is _EXISTS and test.field.has is None)
     none = ~some if never_null else some.is_not(true())
     if test.operator.reads is Reads.PRESENCE or test.field.null_mode is NullMode.NEGATION_HOLDS:
         return none
-    return and_(_some(test.field, _EXISTS, (), tenant), none)
+    return and_(_some(test.field, _EXISTS, (), rows), none)
 
 
-def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], tenant: BindParameter[int]) -> Condition:
+def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
     """Some value of the field passes the positive test; false or null where it has none."""
     if spec.reads is Reads.PRESENCE and field.has is not None:
         return field.has
     kind, column = field.side(spec.reads)
     type_ = KINDS[kind].sql
-    within = _within(field, spec.build(column, operands, type_), tenant)
+    within = _within(field, spec.build(column, operands, type_), rows.tenant)
     if field.summary is None:
         return within
     the_one, differ = field.summary
-    return or_(spec.build(the_one, operands, type_), and_(differ, within))
+    of_all = spec.build(the_one, operands, type_)
+    return of_all if rows.alike else or_(of_all, and_(differ, within))
 
 
 def _within(field: FieldSpec, passes: Condition, tenant: BindParameter[int]) -> Condition:

@@ -63,6 +63,15 @@ EVERYTHING = Junction("AND", ())
 """What no filter at all is bound to."""
 
 
+def each_test(predicate: Bound) -> Iterator[Test]:
+    """All tests of a bound predicate, from left to right."""
+    if isinstance(predicate, Test):
+        yield predicate
+    else:
+        for member in predicate.members:
+            yield from each_test(member)
+
+
 def conditions(node: Condition | Group | None) -> Iterator[Condition]:
     """All conditions of a tree, from left to right."""
     if isinstance(node, Condition):

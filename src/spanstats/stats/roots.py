@@ -31,7 +31,7 @@ async def summaries_of_roots(
         incomplete = await _with_rootless(tx, experiment_keys)
         for key in experiment_keys:
             whole = await rolled_up(tx.driver, key, ALWAYS)
-            rootless = await directly(tx, key, ALWAYS, ~traces.c.has_root) if key in incomplete else ({}, {})
+            rootless = await directly(tx, key, ALWAYS, [~traces.c.has_root]) if key in incomplete else ({}, {})
             found[key] = _without(whole, rootless)
         names = {name for _, scores in found.values() for name in scores}
         known = await evaluators_of(tx, tenant_id, sorted(names))

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, literal_column, select
+from sqlalchemy import Select, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
@@ -14,7 +14,8 @@ from ..errors import NotFound
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import traces
 from ..tracing import REQUEST
-from .measures import AGGREGATES
+from .matching import ALL, Parts, rows_of, within
+from .measures import AGGREGATES, MEASURES
 from .rolled_up import read_sums, rolled_up_by_name
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
@@ -53,23 +54,23 @@ async def summarize(
     tenant_id: int,
     experiment_id: str,
     window: Window,
-    condition: ColumnElement[bool] | None = None,
+    parts: Parts | None = None,
 ) -> Summary:
-    """The summary of the experiment's traces in the window for which the condition (over `traces`) holds.
+    """The summary of the experiment's traces in the window, if `parts` are given of those for which one of them holds.
 
     Raises `NotFound` where the tenant has no such experiment, `Unavailable` where the database is away or the statement
     takes too long.
     """
     if not is_clean(experiment_id):
         raise NotFound(_ABSENT)
-    if condition is None:
+    if parts is None:
         return await _from_rollups(engine, tenant_id, experiment_id, window)
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id)
         if found is None:
             raise NotFound(_ABSENT)
         with REQUEST.get().statement("summary of traces"):
-            sums, scores = await directly(tx, found["key"], window, condition, places=found["places"])
+            sums, scores = await directly(tx, found["key"], window, parts, places=found["places"])
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
@@ -83,41 +84,26 @@ async def _from_rollups(engine: AsyncEngine, tenant_id: int, experiment_id: str,
 
 
 async def directly(
-    tx: Transaction,
-    experiment_key: int,
-    window: Window,
-    condition: ColumnElement[bool] | None,
-    *,
-    places: int = 1,
+    tx: Transaction, experiment_key: int, window: Window, parts: Parts = ALL, *, places: int = 1
 ) -> Sums:
     """The sums from the traces themselves, and those of their scores unless `places` is 0.
 
     `places` is how many scores most of the traces have at most: more cost more time.
     """
-    where = _where(experiment_key, window, condition)
+    parts = within(experiment_key, window, parts)
     if not places:
-        return read_sums((await tx.connection.execute(sums_statement(where))).one()._mapping)
-    found = dict((await tx.connection.execute(scored_statement(where, places))).one()._mapping)
+        return read_sums((await tx.connection.execute(sums_statement(parts))).one()._mapping)
+    found = dict((await tx.connection.execute(scored_statement(parts, places))).one()._mapping)
     if found.pop("longest") > places:
-        found["scores"] = await tx.connection.scalar(each_scored_statement(where))
+        found["scores"] = await tx.connection.scalar(each_scored_statement(parts))
     return read_sums(found)
 
 
-def _where(experiment_key: int, window: Window, condition: ColumnElement[bool] | None) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [traces.c.experiment_key == experiment_key]
-    if window.start_us is not None:
-        where.append(traces.c.start_time >= window.start_us)
-    if window.end_us is not None:
-        where.append(traces.c.start_time < window.end_us)
-    if condition is not None:
-        where.append(condition)
-    return where
-
-
-def sums_statement(where: list[ColumnElement[bool]]) -> Select[Any]:
+def sums_statement(parts: Parts) -> Select[Any]:
     """The aggregates of these traces, from the covering index where the conditions allow it."""
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in AGGREGATES]
-    return select(*columns).select_from(traces).where(*where)
+    summed = (traces.c[name] for name in ("status", *(m.column for m in MEASURES)))
+    return select(*columns).select_from(rows_of(parts, *summed).subquery("matching"))
 
 
 _ABSENT = "Experiment not found"

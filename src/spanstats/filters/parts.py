@@ -1,0 +1,76 @@
+"""A predicate over traces in parts, each of which an index of traces can answer for as far as that goes."""
+
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, true
+
+from ..store.tables import MEASURED, traces
+from .compile import Condition, compile_predicate
+from .kinds import KINDS
+from .operators import OPERATORS, Operator, Reads
+from .predicate import Bound, Junction, Test, each_test
+
+
+def compile_parts(predicate: Bound, tenant_id: int) -> list[Condition]:
+    """Conditions over `traces` of which one holds for a row exactly where the predicate does, and never two.
+
+    The first asks traces whose own columns say it all; a second one, if there is need of it, those whose spans differ.
+    """
+    differ = list(dict.fromkeys(t.field.summary[1] for t in each_test(predicate) if t.field.summary is not None))
+    alike = and_(_for_one_key(predicate, tenant_id), *(_not_looked_up(~column) for column in differ))
+    return [alike, and_(or_(*differ), compile_predicate(predicate, tenant_id))] if differ else [alike]
+
+
+def _for_one_key(predicate: Bound, tenant_id: int) -> Condition:
+    """One comparison at most is left for the index to look up, the others are made on what comes out of it.
+
+    One spares the rows for which it does not hold, and costs nothing where it does. A second one makes PostgreSQL 18
+    try to skip from value to value, which takes as long as the rest of the scan where most rows match.
+    """
+    members = predicate.members if isinstance(predicate, Junction) and predicate.connector == "AND" else (predicate,)
+    best = min(members, key=_fitness, default=None)
+    key = best if isinstance(best, Test) and _fitness(best) is not _Fitness.NONE else None
+    others = [compile_predicate(m, tenant_id, alike=True) for m in members if m is not key]
+    looked_up = [] if key is None else _by_key(key, tenant_id)
+    return and_(true(), *looked_up, *map(_not_looked_up, others))
+
+
+class _Fitness(IntEnum):
+    """How fit a member is to be looked up: the fewer rows it is likely to leave the better, and these come first."""
+
+    EQUALITY = 0
+    ORDER = 1
+    NONE = 2
+
+
+def _fitness(member: Bound) -> _Fitness:
+    if not isinstance(member, Test) or member.negated or not member.operands or _column(member) not in _KEYS:
+        return _Fitness.NONE
+    if member.operator.name is Operator.EQUALS:
+        return _Fitness.EQUALITY
+    return _Fitness.ORDER if member.operator.reads is Reads.NUMBER else _Fitness.NONE
+
+
+_KEYS = frozenset(next(i for i in traces.indexes if i.name == MEASURED).columns)
+
+
+def _by_key(test: Test, tenant_id: int) -> list[Condition]:
+    """The test; of several values their range is looked up, as each would be with a scan of its own."""
+    exact = compile_predicate(test, tenant_id, alike=True)
+    if test.operator.name is not Operator.EQUALS or len(test.operands) == 1:
+        return [exact]
+    kind, _ = test.field.side(test.operator.reads)
+    ends = min(test.operands), max(test.operands)
+    return [OPERATORS[Operator.BETWEEN].build(_column(test), ends, KINDS[kind].sql), _not_looked_up(exact)]
+
+
+def _column(test: Test) -> ColumnElement[Any]:
+    """What is compared, where a trace's spans are alike."""
+    _, column = test.field.side(test.operator.reads)
+    return column if test.field.summary is None else test.field.summary[0]
+
+
+def _not_looked_up(condition: Condition) -> Condition:
+    """The same condition in a form that no index has."""
+    return condition.is_(true())
