@@ -11,9 +11,9 @@ from .measures import SCORE_AGGREGATES
 from .rollups import (
     DAY,
     HOUR,
-    JOINED,
+    JOINED_ANSWERED,
     MINUTE,
-    NAMES,
+    NAMES_ANSWERED,
     SCORES_JOINED,
     SCORES_KEPT,
     SCORES_READ,
@@ -61,12 +61,12 @@ WITH {named} marked AS MATERIALIZED (
     UNION ALL SELECT {MINUTE.number}, end_hour, hi FROM gap WHERE first_hour < end_hour
 ), warm AS MATERIALIZED (
     SELECT r.* FROM clean c CROSS JOIN LATERAL (
-        SELECT {NAMES}, scores FROM rollups
+        SELECT {NAMES_ANSWERED}, scores FROM rollups
         WHERE experiment_key = {experiment} AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
     ) r
 ), sums AS (
-    SELECT {JOINED} FROM (
-        SELECT {NAMES} FROM warm
+    SELECT {JOINED_ANSWERED} FROM (
+        SELECT {NAMES_ANSWERED} FROM warm
         UNION ALL
         SELECT r.* FROM live l CROSS JOIN LATERAL ({trace_sums(in_live)} OFFSET 0) r
     ) parts

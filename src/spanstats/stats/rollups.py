@@ -6,10 +6,11 @@ rollups, marked minutes and the window's cut edges from the traces, in one state
 whether the cache is warm. Rows are only ever rebuilt, never adjusted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..store.session import Driver
-from .measures import AGGREGATES, SCORE_AGGREGATES, each_score
+from .measures import AGGREGATES, ANSWERED, SCORE_AGGREGATES, Aggregate, each_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +29,19 @@ LEVELS = (MINUTE, HOUR, DAY)
 
 NAMES = ", ".join(a.name for a in AGGREGATES)
 JOINED = ", ".join(f"{a.joined} AS {a.name}" for a in AGGREGATES)
+NAMES_ANSWERED = ", ".join(a.name for a in ANSWERED)
+JOINED_ANSWERED = ", ".join(f"{a.joined} AS {a.name}" for a in ANSWERED)
 SCORES_JOINED = ", ".join(f"{a.joined} AS {a.name}" for a in SCORE_AGGREGATES)
 SCORES_READ = ", ".join(f"(j.v->>{i})::numeric AS {a.name}" for i, a in enumerate(SCORE_AGGREGATES))
 SCORES_KEPT = f"jsonb_object_agg(name, jsonb_build_array({', '.join(a.name for a in SCORE_AGGREGATES)}))"
 _COLUMNS = f"experiment_key, level, bucket, {NAMES}, scores"
-_OF_TRACES = ", ".join(f"{a.sql} AS {a.name}" for a in AGGREGATES)
 _OF_SCORES = ", ".join(f"{a.sql} AS {a.name}" for a in SCORE_AGGREGATES)
 
 
-def trace_sums(where: str) -> str:
+def trace_sums(where: str, aggregates: Sequence[Aggregate] = ANSWERED) -> str:
     """A query for the one row of sums over the traces for which the condition holds."""
-    return f"SELECT {_OF_TRACES} FROM traces WHERE {where}"
+    sums = ", ".join(f"{a.sql} AS {a.name}" for a in aggregates)
+    return f"SELECT {sums} FROM traces WHERE {where}"
 
 
 def score_sums(where: str) -> str:
@@ -70,7 +73,7 @@ def fresh(level: Level, buckets: str) -> str:
     others as the rows of the level below do."""
     if level is MINUTE:
         inside = f"experiment_key = u.k AND start_time >= u.t AND start_time < u.t + interval '{level.interval}'"
-        sums, by_name = trace_sums(inside), score_sums(inside)
+        sums, by_name = trace_sums(inside, AGGREGATES), score_sums(inside)
     else:
         inside = f"level = {level.number - 1} AND bucket >= u.t AND bucket < u.t + interval '{level.interval}'"
         below = f"experiment_key = u.k AND {inside}"

@@ -11,21 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import traces
-from .measures import AGGREGATES, SCORE_AGGREGATES
+from .measures import ANSWERED, SCORE_AGGREGATES
 from .rolled_up import rolled_up
 from .summary import Summary, directly, evaluators_of
 from .sums import ScoreSums, Sums, Window
 
 ALWAYS = Window()
 
-_SUMMED = [a.name for a in AGGREGATES if not a.name.startswith(("min_", "max_"))]
 _SCORES_SUMMED = [a.name for a in SCORE_AGGREGATES if a.name not in ("low", "high")]
 
 
 async def summaries_of_roots(
     engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_keys: Collection[int]
 ) -> dict[int, Summary]:
-    """A summary of each experiment, without minima and maxima, all of one snapshot. Raises `Unavailable`."""
+    """A summary of each experiment, without lows and highs of scores, all of one snapshot. Raises `Unavailable`."""
     found: dict[int, Sums] = {}
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         incomplete = await _with_rootless(tx, experiment_keys)
@@ -46,7 +45,7 @@ async def _with_rootless(tx: Transaction, experiment_keys: Collection[int]) -> s
 
 def _without(whole: Sums, part: Sums) -> Sums:
     """The sums of those that are in the whole and not in the part."""
-    sums = {name: (whole[0][name] or 0) - (part[0].get(name) or 0) for name in _SUMMED}
+    sums = {a.name: (whole[0][a.name] or 0) - (part[0].get(a.name) or 0) for a in ANSWERED}
     return {**sums}, {name: _score_without(score, part[1].get(name)) for name, score in whole[1].items()}
 
 

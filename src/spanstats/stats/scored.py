@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import traces
 from .matching import Parts, rows_of
-from .measures import AGGREGATES, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
-from .rollups import JOINED, SCORES_KEPT
+from .measures import ANSWERED, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
+from .rollups import JOINED_ANSWERED, SCORES_KEPT
 
 MOST_PLACES = 16
 
@@ -33,14 +33,14 @@ def scored_statement(parts: Parts, places: int) -> Select[Any]:
     grouped = _grouped(matching, places)
     names = f"SELECT name, {_BY_NAME} FROM grouped CROSS JOIN LATERAL (VALUES {_rows(places)}) AS s({_PARTS})"
     kept = f"(SELECT {SCORES_KEPT} FROM ({names} WHERE name IS NOT NULL GROUP BY name) by_name)"
-    whole: list[Any] = [literal_column(JOINED), literal_column(kept, JSONB).label("scores")]
+    whole: list[Any] = [literal_column(JOINED_ANSWERED), literal_column(kept, JSONB).label("scores")]
     longest = literal_column("coalesce(max(cardinality(score_keys)), 0)", BigInteger).label("longest")
     return select(*whole, longest).select_from(text("grouped")).add_cte(grouped)
 
 
 def _grouped(matching: GenerativeSelect, places: int) -> Any:
     columns: list[Any] = [literal_column(name) for name in _GROUP]
-    sums: list[Any] = [literal_column(a.sql).label(a.name) for a in AGGREGATES]
+    sums: list[Any] = [literal_column(a.sql).label(a.name) for a in ANSWERED]
     for place in range(1, places + 1):
         sums += [literal_column(c.sql.format(f"v{place}")).label(f"{c.name}_{place}") for c in SCORE_COLUMNS]
     source = matching.subquery("matching")

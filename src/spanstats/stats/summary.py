@@ -15,7 +15,7 @@ from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import traces
 from ..tracing import REQUEST
 from .matching import ALL, Parts, rows_of, within
-from .measures import AGGREGATES, MEASURES
+from .measures import ANSWERED, MEASURES
 from .rolled_up import read_sums, rolled_up_by_name
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
@@ -32,7 +32,7 @@ class Evaluator(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`sums` by the names of `AGGREGATES`; `scores` and what is known of their evaluators by evaluator key."""
+    """`sums` by the names of `ANSWERED`; `scores` and what is known of their evaluators by evaluator key."""
 
     sums: Mapping[str, int | None]
     scores: Mapping[str, ScoreSums]
@@ -101,7 +101,7 @@ async def directly(
 
 def sums_statement(parts: Parts) -> Select[Any]:
     """The aggregates of these traces, from the covering index where the conditions allow it."""
-    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in AGGREGATES]
+    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in ANSWERED]
     summed = (traces.c[name] for name in ("status", *(m.column for m in MEASURES)))
     return select(*columns).select_from(rows_of(parts, *summed).subquery("matching"))
 

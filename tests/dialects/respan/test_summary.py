@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstats.dialects.respan.summary import SUMMARY_EXAMPLE, ScoreSummary, SummaryAnswer, summary_answer
-from spanstats.stats.measures import AGGREGATES
+from spanstats.stats.measures import ANSWERED
 from spanstats.stats.summary import Evaluator, Summary
 from spanstats.stats.sums import ScoreSums
 
 
 def answer(scores: dict[str, ScoreSums] | None = None, **sums: int) -> SummaryAnswer:
     known = {"key": Evaluator("id", "slug", "name", "boolean")}
-    return summary_answer(Summary({a.name: None for a in AGGREGATES} | sums, scores or {}, known))
+    return summary_answer(Summary({a.name: None for a in ANSWERED} | sums, scores or {}, known))
 
 
 def score(sums: ScoreSums) -> ScoreSummary:
