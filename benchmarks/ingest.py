@@ -76,7 +76,7 @@ async def _singles(service: Service, report: Report, scale: float) -> None:
 
 
 def _spread(result: Result) -> str:
-    return f"p50 {result.p50_ms:.1f} ms, p99 {result.p99_ms:.1f} ms"
+    return f"p50 {result.p50_ms:.1f} ms, p99 {result.p99_ms:.1f} ms, longest {max(result.latencies) * 1000:.0f} ms"
 
 
 async def _batches(
