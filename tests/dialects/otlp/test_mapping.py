@@ -72,7 +72,7 @@ def rejection(attributes: dict[str, Any] | None = None, **fields: Any) -> str:
     return str(problem.location[0])
 
 
-NUMBERS = {"prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens"}
+NUMBERS = ("prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens")
 ALIASES = [(field, name) for field in NUMBERS for name in SPAN[field]]
 PAIRS = [(field, *pair) for field in NUMBERS for pair in itertools.combinations(SPAN[field], 2)]
 
