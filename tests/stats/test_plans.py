@@ -80,18 +80,29 @@ async def test_an_unfiltered_summary_reads_rollups_and_no_trace(filled: AsyncEng
 
 @pytest.mark.parametrize("field", COVERED)
 async def test_a_summary_filtered_by_a_covered_field_reads_the_index_alone(filled: AsyncEngine, field: str) -> None:
-    tree = read_filters({"filters": {field: {"operator": "", "value": [VALUES.get(field, 50)]}}})
-    assert tree is not None
-    statement = sums_statement(within(1, Window(), compile_parts(bind(tree, TRACES), 1)))
-    sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
-    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
-        plan = await nodes(tx.driver, sql)
+    plan = await _summed(filled, field, VALUES.get(field, 50))
     scan, *others = sorted((n for n in plan if n.get("Relation Name") == "traces"), key=lambda n: -n["Actual Rows"])
     assert (scan["Node Type"], scan["Index Name"], scan["Heap Fetches"]) == ("Index Only Scan", "ix_traces_measured", 0)
     assert scan.get("Rows Removed by Filter", 0) == 0, "the index compares before it gives"
     # Traces of several models are few, and found by an index of their own.
     assert [n["Index Name"] for n in others] == ["ix_traces_many_models"] * (field == "model")
     assert all(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) == 0 for n in others)
+
+
+async def test_a_summary_of_a_rare_value_of_metadata_reads_the_traces_that_have_it(filled: AsyncEngine) -> None:
+    plan = await _summed(filled, "metadata__user", 8)
+    assert "ix_traces_metadata" in {n.get("Index Name") for n in plan}
+    assert rows_read(plan, "traces") <= 2
+
+
+async def _summed(engine: AsyncEngine, field: str, value: object) -> list[dict[str, Any]]:
+    """The plan of the sums over the traces whose field has the value."""
+    tree = read_filters({"filters": {field: {"operator": "", "value": [value]}}})
+    assert tree is not None
+    statement = sums_statement(within(1, Window(), compile_parts(bind(tree, TRACES), 1)))
+    sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        return await nodes(tx.driver, sql)
 
 
 async def test_stats_are_read_along_the_index_and_no_further_than_asked(filled: AsyncEngine) -> None:

@@ -66,12 +66,20 @@ def _test(test: Test, rows: _Rows) -> Condition:
     """A negation is "none has it"; beside the tests for presence, the null mode may demand that there is a value."""
     some = _some(test.field, test.operator, test.operands, rows)
     if not test.negated:
-        return some
+        return _hinted(test, some)
     never_null = isinstance(some, Exists) or (test.operator is _EXISTS and test.field.has is None)
     none = ~some if never_null else some.is_not(true())
     if test.operator.reads is Reads.PRESENCE or test.field.null_mode is NullMode.NEGATION_HOLDS:
         return none
     return and_(_some(test.field, _EXISTS, (), rows), none)
+
+
+def _hinted(test: Test, passes: Condition) -> Condition:
+    """The test, beside what an index can say of it."""
+    if test.field.hint is None or test.operator.name is not Operator.EQUALS:
+        return passes
+    hint = test.field.hint(test.operands)
+    return passes if hint is None else and_(passes, hint)
 
 
 def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:

@@ -12,6 +12,8 @@ from .kinds import Kind
 from .operators import Reads
 
 Column = ColumnElement[Any]
+Hint = Callable[[tuple[Any, ...]], ColumnElement[bool] | None]
+"""Operands to a condition for an index, if there is one: it holds wherever the value equals one of them."""
 
 
 class Scope(Enum):
@@ -38,7 +40,8 @@ class FieldSpec:
     `number` is what ordering looks at where it is not `value`; `presence` is null exactly where there is no value;
     `has` says more cheaply that there is one.
     `summary` is a pair on the trace: the one value of all its spans, and whether they differ, so that spans are read
-    only where they do. `keys` are the evaluators whose scores are meant, `only` the rows of `table` that count.
+    only where they do. `hint` stands beside a test for equality. `keys` are the evaluators whose scores are meant,
+    `only` the rows of `table` that count.
     """
 
     kind: Kind
@@ -51,6 +54,7 @@ class FieldSpec:
     null_mode: NullMode = NullMode.NEGATION_HOLDS
     elements: FromClause | None = None
     summary: tuple[Column, Column] | None = None
+    hint: Hint | None = None
     keys: frozenset[str] = frozenset()
     only: ColumnElement[bool] | None = None
 

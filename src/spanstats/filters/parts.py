@@ -31,9 +31,8 @@ def _for_one_key(predicate: Bound, tenant_id: int) -> Condition:
     members = predicate.members if isinstance(predicate, Junction) and predicate.connector == "AND" else (predicate,)
     best = min(members, key=_fitness, default=None)
     key = best if isinstance(best, Test) and _fitness(best) is not _Fitness.NONE else None
-    others = [compile_predicate(m, tenant_id, alike=True) for m in members if m is not key]
     looked_up = [] if key is None else _by_key(key, tenant_id)
-    return and_(true(), *looked_up, *map(_not_looked_up, others))
+    return and_(true(), *looked_up, *(_beside_key(m, tenant_id) for m in members if m is not key))
 
 
 class _Fitness(IntEnum):
@@ -63,6 +62,13 @@ def _by_key(test: Test, tenant_id: int) -> list[Condition]:
     kind, _ = test.field.side(test.operator.reads)
     ends = min(test.operands), max(test.operands)
     return [OPERATORS[Operator.BETWEEN].build(_column(test), ends, KINDS[kind].sql), _not_looked_up(exact)]
+
+
+def _beside_key(member: Bound, tenant_id: int) -> Condition:
+    """A hint is for another index, so it may be looked up."""
+    condition = compile_predicate(member, tenant_id, alike=True)
+    has_hint = isinstance(member, Test) and member.field.hint is not None and not member.negated
+    return condition if has_hint else _not_looked_up(condition)
 
 
 def _column(test: Test) -> ColumnElement[Any]:

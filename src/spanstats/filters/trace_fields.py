@@ -3,6 +3,7 @@
 from sqlalchemy import ARRAY, BigInteger, Text, column, func, literal, literal_column, select
 
 from ..store.tables import experiments, span_payloads, spans, traces
+from .containment import containment
 from .fields import FieldSpec, FieldTable, NullMode, Scope, given, json_member, json_number, jsonb_number, known, scoped
 from .kinds import Kind
 from .span_fields import SPAN_FIELDS, span_metadata
@@ -36,6 +37,7 @@ def _metadata(key: str) -> FieldSpec:
         number=jsonb_number(_COLUMNS.metadata, given(key)),
         table=traces,
         null_mode=NullMode.NEGATION_FAILS,
+        hint=containment(_COLUMNS.metadata, key),
     )
 
 
