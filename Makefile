@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 
+# Two processes, each with a server of its own; the tests of one file stay in one.
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile
+
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -12,8 +15,8 @@ serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with 
 	@exec $(BIN)/spanstats serve
 
 test: check ## Run everything that CI runs: checks, then the tests, then those on another PostgreSQL
-	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest
-	$(BIN)/python -m tests.installed
+	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m tests.installed $(SIDE_BY_SIDE)
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, layers
 	$(BIN)/ruff check .

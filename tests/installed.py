@@ -84,7 +84,7 @@ def temporary_server(binaries: Path) -> Iterator[str]:
 def run_tests(url: str) -> int:
     ignored = [f"--ignore={path}" for path in APART]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *ignored], env=os.environ | {NAMED: url}, check=False
+        [sys.executable, "-m", "pytest", *ignored, *sys.argv[1:]], env=os.environ | {NAMED: url}, check=False
     ).returncode
 
 
