@@ -25,6 +25,7 @@ DEAR = {"total_cost": {"operator": "gte", "value": [0.5]}}
 LONG = {"total_tokens": {"operator": "lt", "value": [9]}}
 NAMED = {"name": {"operator": "", "value": ["a"]}}
 MODEL = {"model": {"operator": "", "value": ["m"]}}
+SINCE = {"start_time": {"operator": "gte", "value": ["1970-01-01T00:00:00.000001Z"]}}
 EITHER = {"either": {"connector": "OR", "filter_params": {**FAILED, **DEAR}}}
 
 
@@ -37,7 +38,7 @@ def parts_of(filters: object) -> list[str]:
         compiled = select(traces.c.trace_id).where(part).compile(dialect=asyncpg.dialect())
         text = re.sub(r"\s+", " ", str(compiled)).split(" WHERE ", 1)[1]
         for number, name in reversed(list(enumerate(compiled.positiontup or (), 1))):
-            text = re.sub(rf"\${number}::[A-Z]+(\[\])?", repr(compiled.params[name]), text)
+            text = re.sub(rf"\${number}::[A-Z]+(\[\]| WITH TIME ZONE)?", repr(compiled.params[name]), text)
         texts.append(text.replace("traces.", ""))
     return texts
 
@@ -58,6 +59,7 @@ def parts_of(filters: object) -> list[str]:
             "status >= 'error' AND status <= 'success' AND (status = ANY (['success', 'error'])) IS true",
         ),
         (ODD_STATUS, "false IS true"),
+        (SINCE | FAILED | DEAR, "status = 'error' AND start_time >= 1 AND (cost_pd >= 500000000000) IS true"),
         (EITHER, "(status = 'error' OR cost_pd >= 500000000000) IS true"),
         (EITHER | LONG, "total_tokens < 9 AND (status = 'error' OR cost_pd >= 500000000000) IS true"),
     ],

@@ -51,7 +51,8 @@ def _fitness(member: Bound) -> _Fitness:
     return _Fitness.ORDER if member.operator.reads is Reads.NUMBER else _Fitness.NONE
 
 
-_KEYS = frozenset(next(i for i in traces.indexes if i.name == MEASURED).columns)
+# The start comes right after the experiment: to bound it costs nothing.
+_KEYS = frozenset(next(i for i in traces.indexes if i.name == MEASURED).columns) - {traces.c.start_time}
 
 
 def _by_key(test: Test, tenant_id: int) -> list[Condition]:
@@ -65,10 +66,15 @@ def _by_key(test: Test, tenant_id: int) -> list[Condition]:
 
 
 def _beside_key(member: Bound, tenant_id: int) -> Condition:
-    """A hint is for another index, so it may be looked up."""
+    """A bound of the start, and a hint for another index, may be looked up besides."""
     condition = compile_predicate(member, tenant_id, alike=True)
-    has_hint = isinstance(member, Test) and member.field.hint is not None and not member.negated
-    return condition if has_hint else _not_looked_up(condition)
+    return condition if _may_be_looked_up(member) else _not_looked_up(condition)
+
+
+def _may_be_looked_up(member: Bound) -> bool:
+    if not isinstance(member, Test) or member.negated:
+        return False
+    return member.field.hint is not None or _column(member) is traces.c.start_time
 
 
 def _column(test: Test) -> ColumnElement[Any]:
