@@ -40,17 +40,19 @@ Condition = ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Whose rows they are, and whether all spans of each trace are alike (`FieldSpec.summary`)."""
+    """Whose rows they are, and of which columns (`FieldSpec.summary`) it is known that none of them says "differ"."""
 
     tenant: BindParameter[int]
-    alike: bool
+    alike: frozenset[ColumnElement[bool]]
 
 
-def compile_predicate(predicate: Bound, tenant_id: int, *, alike: bool = False) -> Condition:
+def compile_predicate(
+    predicate: Bound, tenant_id: int, *, alike: frozenset[ColumnElement[bool]] = frozenset()
+) -> Condition:
     """The condition over a row of the table that the predicate was bound to: `traces`, or `spans` joined to
     `span_payloads`. True, or else false or null.
 
-    `alike` if it is only asked of traces of which the fields with a `summary` have one value in all spans.
+    It is only asked of rows for which none of the columns `alike`, second of a `FieldSpec.summary` each, holds.
     """
     return _node(predicate, _Rows(literal(tenant_id, Integer()), alike))
 
@@ -93,7 +95,7 @@ def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], rows:
         return within
     the_one, differ = field.summary
     of_all = spec.build(the_one, operands, type_)
-    return of_all if rows.alike else or_(of_all, and_(differ, within))
+    return of_all if differ in rows.alike else or_(of_all, and_(differ, within))
 
 
 def _within(field: FieldSpec, passes: Condition, tenant: BindParameter[int]) -> Condition:

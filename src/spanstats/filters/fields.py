@@ -39,9 +39,9 @@ class FieldSpec:
 
     `number` is what ordering looks at where it is not `value`; `presence` is null exactly where there is no value;
     `has` says more cheaply that there is one.
-    `summary` is a pair on the trace: the one value of all its spans, and whether they differ, so that spans are read
-    only where they do. `hint` stands beside a test for equality. `keys` are the evaluators whose scores are meant,
-    `only` the rows of `table` that count.
+    `summary` is a pair on the trace: the one value of all its spans (or scores), and whether there are others, so that
+    each is looked at only where there are. `hint` stands beside a test for equality. `keys` are the evaluators whose
+    scores are meant, `only` the rows of `table` that count.
     """
 
     kind: Kind

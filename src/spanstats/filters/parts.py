@@ -1,7 +1,7 @@
 """A predicate over traces in parts, each of which an index of traces can answer for as far as that goes."""
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, or_, true
 
@@ -11,18 +11,21 @@ from .kinds import KINDS
 from .operators import OPERATORS, Operator, Reads
 from .predicate import Bound, Junction, Test, each_test
 
+Columns: TypeAlias = frozenset[ColumnElement[bool]]
+
 
 def compile_parts(predicate: Bound, tenant_id: int) -> list[Condition]:
     """Conditions over `traces` of which one holds for a row exactly where the predicate does, and never two.
 
     The first asks traces whose own columns say it all; a second one, if there is need of it, those whose spans differ.
     """
-    differ = list(dict.fromkeys(t.field.summary[1] for t in each_test(predicate) if t.field.summary is not None))
-    alike = and_(_for_one_key(predicate, tenant_id), *(_not_looked_up(~column) for column in differ))
+    summaries = (t.field.summary for t in each_test(predicate) if t.field.summary is not None)
+    differ = frozenset(column for _, column in summaries if column in _KEYS)
+    alike = and_(_for_one_key(predicate, tenant_id, differ), *(_not_looked_up(~column) for column in differ))
     return [alike, and_(or_(*differ), compile_predicate(predicate, tenant_id))] if differ else [alike]
 
 
-def _for_one_key(predicate: Bound, tenant_id: int) -> Condition:
+def _for_one_key(predicate: Bound, tenant_id: int, differ: Columns) -> Condition:
     """One comparison at most is left for the index to look up, the others are made on what comes out of it.
 
     One spares the rows for which it does not hold, and costs nothing where it does. A second one makes PostgreSQL 18
@@ -31,8 +34,8 @@ def _for_one_key(predicate: Bound, tenant_id: int) -> Condition:
     members = predicate.members if isinstance(predicate, Junction) and predicate.connector == "AND" else (predicate,)
     best = min(members, key=_fitness, default=None)
     key = best if isinstance(best, Test) and _fitness(best) is not _Fitness.NONE else None
-    looked_up = [] if key is None else _by_key(key, tenant_id)
-    return and_(true(), *looked_up, *(_beside_key(m, tenant_id) for m in members if m is not key))
+    looked_up = [] if key is None else _by_key(key, tenant_id, differ)
+    return and_(true(), *looked_up, *(_beside_key(m, tenant_id, differ) for m in members if m is not key))
 
 
 class _Fitness(IntEnum):
@@ -55,9 +58,9 @@ def _fitness(member: Bound) -> _Fitness:
 _KEYS = frozenset(next(i for i in traces.indexes if i.name == MEASURED).columns) - {traces.c.start_time}
 
 
-def _by_key(test: Test, tenant_id: int) -> list[Condition]:
+def _by_key(test: Test, tenant_id: int, differ: Columns) -> list[Condition]:
     """The test; of several values their range is looked up, as each would be with a scan of its own."""
-    exact = compile_predicate(test, tenant_id, alike=True)
+    exact = compile_predicate(test, tenant_id, alike=differ)
     if test.operator.name is not Operator.EQUALS or len(test.operands) == 1:
         return [exact]
     kind, _ = test.field.side(test.operator.reads)
@@ -65,9 +68,9 @@ def _by_key(test: Test, tenant_id: int) -> list[Condition]:
     return [OPERATORS[Operator.BETWEEN].build(_column(test), ends, KINDS[kind].sql), _not_looked_up(exact)]
 
 
-def _beside_key(member: Bound, tenant_id: int) -> Condition:
+def _beside_key(member: Bound, tenant_id: int, differ: Columns) -> Condition:
     """A bound of the start, and a hint for another index, may be looked up besides."""
-    condition = compile_predicate(member, tenant_id, alike=True)
+    condition = compile_predicate(member, tenant_id, alike=differ)
     return condition if _may_be_looked_up(member) else _not_looked_up(condition)
 
 

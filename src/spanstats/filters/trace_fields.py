@@ -1,6 +1,6 @@
 """The fields of traces: those of the trace itself, of any of its spans, of its root span, and its scores."""
 
-from sqlalchemy import ARRAY, BigInteger, Text, column, func, literal, literal_column, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, Text, column, func, literal, literal_column, select
 
 from ..store.tables import experiments, span_payloads, spans, traces
 from .containment import containment
@@ -52,8 +52,18 @@ def trace_scores(keys: frozenset[str]) -> FieldSpec:
         table=traces,
         elements=_SCORE,
         null_mode=NullMode.NEGATION_FAILS,
+        summary=_first_score(*keys) if len(keys) == 1 else None,
         keys=keys,
     )
+
+
+def _first_score(key: str) -> tuple[ColumnElement[int], ColumnElement[bool]]:
+    """The first score of the evaluator, and whether there are more: to look at all is three times the work."""
+    keys, evaluator = _COLUMNS.score_keys, literal(key, Text())
+    place = func.array_position(keys, evaluator, type_=Integer())
+    after = func.coalesce(place + literal_column("1"), literal_column("1"))
+    next_place = func.array_position(keys, evaluator, after, type_=Integer())
+    return _COLUMNS.score_values[place], next_place.is_not(None)
 
 
 _TRACE_LABELS = (
