@@ -13,7 +13,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, TypeDecorator, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from spanstats.store.tables import metadata
+# Its tables stand in the same metadata as all others, which it imports.
+from spanstats.store.cache_tables import metadata
 
 # Two replicas may start at once: the second waits for the first, then finds nothing to do. It asks again and again
 # rather than waiting within a statement, whose snapshot would hold up an index that is built beside running work.

@@ -17,10 +17,11 @@ from spanstats.ingest.batch import PostedScore
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.transaction import Tools
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Timeouts
 from tests.api.test_archive import exported, held, imported
 from tests.ingest.worlds import START, price_of_known_models, rows
+from tests.stats.warming import warm
 
 pytestmark = pytest.mark.anyio
 
@@ -169,5 +170,5 @@ async def test_any_experiment_survives_its_export_and_import(
         assert after[table] == expected, table
     assert await named(engine, there, traces) == await named(engine, here, traces)
     assert await exported(engine, "e", there) == content
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     assert await mismatches(engine, Timeouts()) == []

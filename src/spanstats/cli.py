@@ -14,6 +14,7 @@ from .database import StartError, on_database
 from .errors import SpanstatsError
 from .settings import SettingsError, load
 from .stats import maintenance
+from .stats.slicing import slice_waiting
 from .store.session import Timeouts
 
 app = typer.Typer(
@@ -97,7 +98,7 @@ def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
 
 @rollups_app.command("rebuild")
 def rebuild_rollups() -> None:
-    """Make all rollups anew from the traces; answers stay exact meanwhile."""
+    """Make all rollups and slices anew from the traces; answers stay exact meanwhile."""
     on_database(_rebuild)
 
 
@@ -108,16 +109,19 @@ async def _rebuild(engine: AsyncEngine) -> None:
         task = progress.add_task("Rebuilding", total=minutes)
         while taken := await maintenance.rebuild_marked(engine, unbounded, wait=True):
             progress.advance(task, taken)
+        slicing = progress.add_task("Slicing", total=None)
+        async for _ in slice_waiting(engine, unbounded, rest_s=0):
+            progress.advance(slicing)
     print(f"{minutes} minutes were rebuilt.")
 
 
 @rollups_app.command("check")
 def check_rollups() -> None:
-    """Compare the rollups with the traces; exit code 1 where they differ."""
+    """Compare the rollups and slices with the traces; exit code 1 where they differ."""
     found = on_database(lambda engine: maintenance.mismatches(engine, Timeouts()))
     if found:
-        raise StartError(f"{len(found)} rollups differ from their traces: run `spanstats rollups rebuild`")
-    print("The rollups equal the traces.")
+        raise StartError(f"{len(found)} rollups or slices differ from their traces: run `spanstats rollups rebuild`")
+    print("The rollups and slices equal the traces.")
 
 
 data_commands.install(app)

@@ -48,6 +48,7 @@ from .ingest.transaction import Tools
 from .metrics import POOL_IN_USE, POOL_SIZE
 from .settings import Settings, load
 from .stats.maintenance import keep_warm
+from .stats.slicing import keep_sliced
 from .store import schema
 from .store.session import Timeouts, create_engine
 from .tracing import Tracing
@@ -66,7 +67,7 @@ _LATE_S = 2
 # Background work has no bound of its own; this one ends the wait for a server that will never answer.
 _BACKGROUND_S = 600
 # Rollups and erasure with a connection each, retention with two: a busy pool holds none of them up.
-_TASKS = 4
+_TASKS = 5
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -134,6 +135,7 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
             async with (
                 _committer(engine, timeouts, settings, tracing) as committer,
                 _meanwhile(keep_warm(background, timeouts)),
+                _meanwhile(keep_sliced(background, timeouts)),
                 _meanwhile(erase_deleted(background, timeouts)),
                 _meanwhile(_tell_pool(engine)),
                 _meanwhile(_retention(background, settings)),

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats import archive
 from spanstats.catalog import tenants
 from spanstats.errors import Conflict, InvalidInput, NotFound
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Timeouts
 from tests.ingest.worlds import rows
+from tests.stats.warming import warm
 
 from .parea_world import API, replay
 
@@ -124,7 +125,7 @@ async def test_the_copy_has_the_same_rows_and_answers_the_same(
     assert original["patches"]
     assert {row["source"] for row in original["scores"]} >= {"span", "api"}
     assert await answers(stranger, experiment) == await answers(client, experiment)
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     assert await mismatches(engine, Timeouts()) == []
     assert await answers(stranger, experiment) == await answers(client, experiment)
     assert await exported(engine, experiment, "stranger") == content

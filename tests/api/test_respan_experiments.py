@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog.erasure import erase_some
 from spanstats.dialects.respan.experiment_schema import ExperimentList, ExperimentObject
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Timeouts
 from tests.ingest.worlds import assert_traces_equal_their_spans, rows
+from tests.stats.warming import warm
 
 from .conftest import MakeClient
 
@@ -150,7 +151,7 @@ async def test_a_deleted_experiment_is_gone_at_once_and_its_rows_follow(
     for table in ("spans", "span_payloads", "traces"):
         assert len(await rows(engine, f"SELECT 1 FROM {table}")) == 2
     assert await rows(engine, "SELECT * FROM scores") == []
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     assert await mismatches(engine, Timeouts()) == []
     assert (
         await rows(
@@ -183,7 +184,7 @@ async def test_writers_that_meet_a_deletion_leave_either_the_old_or_a_new_experi
     stored = await rows(engine, "SELECT t.trace_id FROM traces t JOIN experiments e ON e.key = t.experiment_key")
     assert len(stored) == len(await rows(engine, "SELECT trace_id FROM traces"))
     assert (await total(first, "e") or 0) == len(stored)
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     assert await mismatches(engine, Timeouts()) == []
 
 

@@ -5,12 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.ingest.worlds import START, TENANT, assert_traces_equal_their_spans, committer, rows
+from tests.stats.warming import warm
 
 from spanstats.catalog import definitions
 from spanstats.catalog.erasure import erase_deleted, erase_some
 from spanstats.domain.span import Score, Span
 from spanstats.errors import NotFound
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Timeouts
 
 pytestmark = pytest.mark.anyio
@@ -37,13 +38,13 @@ async def left(engine: AsyncEngine) -> list[int]:
 async def test_each_step_is_bounded_and_the_next_one_goes_on(engine: AsyncEngine) -> None:
     await fill(engine, "e", 25)
     await fill(engine, "f", 3)
-    await drain_marks(engine, TIMEOUTS)
+    await warm(engine)
     await definitions.delete(engine, TIMEOUTS, TENANT, "e")
     counts = []
     while await erase_some(engine, TIMEOUTS, limit=10):
         counts.append((await left(engine))[0])
         await assert_traces_equal_their_spans(engine)
-        await drain_marks(engine, TIMEOUTS)
+        await warm(engine)
         assert await mismatches(engine, TIMEOUTS) == []
     assert counts == [18, 8, 3, 3]
     assert await left(engine) == [3, 3, 3, 3]
@@ -76,7 +77,7 @@ async def test_several_at_once_erase_everything_once(engine: AsyncEngine) -> Non
         task.cancel()
     await asyncio.wait(tasks)
     assert await left(engine) == [0, 0, 0, 0]
-    await drain_marks(engine, TIMEOUTS)
+    await warm(engine)
     assert await rows(engine, "SELECT 1 FROM rollups") == []
 
 

@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.ingest.worlds import START, TENANT, committer, expected_traces, rows, stored_traces
 from tests.stats.test_rollups import random_span
+from tests.stats.warming import warm
 
 from spanstats.catalog import retention
 from spanstats.catalog.retention import count_older, keep_pruned, prune
 from spanstats.domain.span import Span
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Timeouts
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +32,7 @@ async def test_exactly_the_older_traces_go_and_the_rollups_follow(
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(rng) for _ in range(150)])
         await writer.submit(TENANT + 1, [random_span(rng) for _ in range(150)])
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     before = await rows(engine, "SELECT tenant_id, trace_id, start_time FROM traces ORDER BY start_time")
     cut = before[len(before) // 2]["start_time"]
     older = [t for t in before if t["start_time"] < cut]
@@ -49,7 +50,7 @@ async def test_exactly_the_older_traces_go_and_the_rollups_follow(
         found = await rows(engine, f"SELECT DISTINCT tenant_id, trace_id FROM {table} WHERE trace_id <> ''")
         assert {tuple(row.values()) for row in found} <= left, table
     assert len(await rows(engine, "SELECT 1 FROM traces")) == len(left)
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     assert await mismatches(engine, Timeouts()) == []
 
 
@@ -65,7 +66,7 @@ async def test_a_minute_is_marked_once_however_its_traces_are_named(
     ]
     async with committer(engine) as writer:
         await writer.submit(TENANT, spans)
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     steps = await pruned(engine, START + 60 * 60_000_000)
     assert sum(steps) == len(spans)
     minutes = {(span.experiment_id, span.start_us) for span in spans}
@@ -97,7 +98,7 @@ async def test_writers_and_pruning_at_once_leave_traces_that_equal_their_spans(e
     assert stored.keys() == expected.keys()
     for name in ("n_spans", "cost_pd", "start_time", "latency_us", "total_tokens", "status"):
         assert {t: row[name] for t, row in stored.items()} == {t: row[name] for t, row in expected.items()}, name
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     assert await mismatches(engine, Timeouts()) == []
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.ingest.worlds import START, committer, rows
+from tests.stats.warming import warm
 
 from spanstats.catalog import datasets, keys, projects, tenants
 from spanstats.catalog.datasets import Row
@@ -14,9 +15,9 @@ from spanstats.domain.span import Score, Span
 from spanstats.errors import NotFound
 from spanstats.ingest.batch import PostedScore
 from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.store.cache_tables import metadata
 from spanstats.store.erase import forget_patches, loose_patches
 from spanstats.store.session import Kind, Timeouts, transaction
-from spanstats.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
 
@@ -40,8 +41,10 @@ async def fill(engine: AsyncEngine, tenant_id: int) -> None:
         await writer.submit(tenant_id, [span(n) for n in range(3)])
         await writer.patch(tenant_id, "early", {"name": "n"})
         await writer.score(tenant_id, PostedScore(id="early", log_id="early", score=Score("q", 1.0), created_us=START))
-        await drain_marks(engine, Timeouts())
+        await warm(engine)
         await writer.submit(tenant_id, [span(0, cost_pd=5)])
+        await drain_marks(engine, Timeouts())
+        await writer.submit(tenant_id, [span(0, cost_pd=6)])
     await projects.get_or_create(engine, Timeouts(), tenant_id, "p")
     await datasets.create(engine, Timeouts(), tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])
 
@@ -76,7 +79,7 @@ async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
     plain = {name: await keys.create(engine, "k", name) for name in ("kept", "gone")}
     kept, gone = [await tenants.find(engine, name) for name in plain]
     await fill(engine, kept)
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     before, alone = await held(engine, kept), await counts(engine)
     await fill(engine, gone)
     # A table that nobody filled would prove nothing.
@@ -100,7 +103,7 @@ async def test_a_trace_goes_and_the_sums_follow(engine: AsyncEngine) -> None:
     for table in ("traces", "spans", "span_payloads", "scores"):
         left = await rows(engine, f"SELECT trace_id FROM {table} ORDER BY 1")
         assert [row["trace_id"] for row in left] == ["t0", "t2"], table
-    await drain_marks(engine, Timeouts())
+    await warm(engine)
     assert await mismatches(engine, Timeouts()) == []
     [total] = await rows(engine, "SELECT n FROM rollups WHERE level = 2")
     assert total["n"] == 2

@@ -5,15 +5,17 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, Text, and_, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
 from spanstats.domain.trace import Trace, finish, fold
-from spanstats.domain.values import billionths, iso
+from spanstats.domain.values import MAX_TIME_US, billionths, iso
 from spanstats.filters.compile import compile_predicate
-from spanstats.filters.parts import compile_parts
+from spanstats.filters.masks import SLICED_COLUMNS, Mask
+from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import Bound
+from spanstats.stats.slices import put_slices
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
 from spanstats.store.tables import span_payloads, spans, traces
 
@@ -42,9 +44,27 @@ async def store(engine: AsyncEngine, stored: Sequence[Span], tenant: int = TENAN
 async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
     """The ids of the tenant's traces for which the predicate holds."""
     found = await _traces_where(engine, compile_predicate(predicate, TENANT))
-    parts = [await _traces_where(engine, part) for part in compile_parts(predicate, TENANT)]
-    assert sorted(chain(*parts)) == sorted(found)
+    compiled = compile_filter(predicate, TENANT)
+    first, *others = [await _traces_where(engine, part) for part in compiled.parts]
+    assert sorted(chain(first, *others)) == sorted(found)
+    if compiled.mask is not None:
+        assert sorted(await _traces_masked(engine, compiled.mask)) == sorted(first)
     return set(found)
+
+
+async def _traces_masked(engine: AsyncEngine, mask: Mask) -> list[str]:
+    """Those that have a one, after all were put into one experiment and sliced; that is undone."""
+    row = select(mask).select_from(text(f"(SELECT {SLICED_COLUMNS} FROM slices OFFSET 0) sliced"))
+    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+        await tx.driver.execute("SAVEPOINT before")
+        await tx.driver.execute("UPDATE traces SET experiment_key = 1 WHERE tenant_id = $1", TENANT)
+        await put_slices(tx.driver, 1, (0, MAX_TIME_US))
+        ids = await tx.driver.fetch(
+            "SELECT trace_id FROM traces WHERE experiment_key = 1 ORDER BY start_time, trace_id"
+        )
+        ones = await tx.connection.scalar(select(cast(row.scalar_subquery(), Text)))
+        await tx.driver.execute("ROLLBACK TO before")
+    return [r["trace_id"] for r, one in zip(ids, ones or "", strict=True) if one == "1"]
 
 
 async def _traces_where(engine: AsyncEngine, condition: ColumnElement[bool]) -> list[str]:

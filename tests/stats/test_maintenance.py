@@ -14,6 +14,7 @@ from spanstats.store.session import Kind, Timeouts, transaction
 from tests.ingest.worlds import TENANT, committer, rows
 
 from .test_rollups import random_span
+from .warming import warm
 
 pytestmark = pytest.mark.anyio
 NO_BOUND = Timeouts()
@@ -38,7 +39,7 @@ async def test_draining_leaves_rollups_that_equal_the_traces(
 
 
 async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncEngine) -> None:
-    await drain_marks(filled, NO_BOUND)
+    await warm(filled)
     first = "SELECT min(bucket) FROM rollups WHERE level = 0 AND scores IS NOT NULL"
     (minute,) = await rows(filled, f"SELECT * FROM rollups WHERE level = 0 AND bucket = ({first}) LIMIT 1")
     async with filled.connect() as connection:
@@ -48,7 +49,7 @@ async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncE
     assert {level for _, level, _ in found} == {0, 1}
     assert await mark_everything(filled, NO_BOUND) > 0
     assert await mismatches(filled, NO_BOUND) == []
-    await drain_marks(filled, NO_BOUND)
+    await warm(filled)
     assert await mismatches(filled, NO_BOUND) == []
 
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.filters.parts import Filter
 from spanstats.stats.summary import directly, summarize
 from spanstats.stats.sums import Window
 from spanstats.store.session import Kind, Timeouts, transaction
@@ -56,7 +57,7 @@ async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
     summary = await summarize(
-        engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), [traces.c.status == "no such status"]
+        engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), Filter([traces.c.status == "no such status"], None)
     )
     assert (summary.total("n"), summary.total("cost_pd"), summary.mean("latency_us"), summary.scores) == (
         0,

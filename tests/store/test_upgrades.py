@@ -27,7 +27,11 @@ SAMPLES = {
     "timestamptz": "'2026-01-02 03:04:05.678901+00'",
     "_text": "ARRAY['a', 'b']",
     "_int8": "ARRAY[1, NULL]::bigint[]",
+    "_int4": "ARRAY[0, 4]",
     "_int2": "ARRAY[0, 2]::smallint[]",
+    "_timestamptz": "ARRAY['2026-01-02 03:04:00+00']::timestamptz[]",
+    "varbit": "B'101'",
+    "_varbit": "ARRAY[B'111', B'001']::varbit[]",
 }
 
 
@@ -86,3 +90,23 @@ def test_every_upgrade_can_be_begun_from_every_revision(server_url: str) -> None
             fill(url)
             schema.migrate(url)
             command.check(schema.configuration(url))
+
+
+def test_slices_begin_with_every_minute_marked_that_has_a_rollup(empty_database_url: str) -> None:
+    command.upgrade(schema.configuration(empty_database_url), "20261123")
+    run_sql(
+        empty_database_url,
+        "INSERT INTO rollups (experiment_key, level, bucket, n, n_errors, n_cost_pd, n_latency_us, n_tps, n_ttft_us) "
+        "SELECT 7, level, '2026-01-02', 1, 0, 0, 0, 0, 0 FROM generate_series(0, 2) AS level",
+    )
+    schema.migrate(empty_database_url)
+    run_sql(empty_database_url, "INSERT INTO rollup_marks SELECT k, '2026-01-03' FROM unnest(ARRAY[7, 7, 8]) AS k")
+    marked = "SELECT experiment_key AS key, minute::date::text AS day FROM slice_marks ORDER BY 1, 2"
+    assert [*map(tuple, run_sql(empty_database_url, marked))] == [(7, "2026-01-02")]
+    # By whomever marks are taken, also by a program that does not know of slices.
+    run_sql(empty_database_url, "DELETE FROM rollup_marks")
+    assert [*map(tuple, run_sql(empty_database_url, marked))] == [
+        (7, "2026-01-02"),
+        (7, "2026-01-03"),
+        (8, "2026-01-03"),
+    ]

@@ -9,7 +9,7 @@ from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
 from ..dialects.respan.summary import SummaryAnswer, summary_answer
 from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..errors import InvalidInput
-from ..filters.parts import compile_parts
+from ..filters.parts import compile_filter
 from ..filters.trace_fields import TRACES
 from ..stats.summary import summarize
 from ..stats.sums import Window
@@ -105,5 +105,5 @@ async def filter_experiment_summary(
 async def _summary(request: Request, experiment_id: str, window: Window, sent: Any) -> SummaryAnswer:
     tools, tenant_id = resources(request), caller(request).tenant_id
     bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
-    parts = None if bound is None else compile_parts(bound, tenant_id)
-    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment_id, window, parts))
+    matching = None if bound is None else compile_filter(bound, tenant_id)
+    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment_id, window, matching))

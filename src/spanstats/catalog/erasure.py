@@ -10,6 +10,7 @@ import logging
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
+from ..store.cache_tables import CACHES
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
 from ..store.session import Driver, Kind, Timeouts, transaction
 
@@ -32,8 +33,7 @@ SELECT DISTINCT $1::bigint, date_trunc('minute', t, 'UTC') FROM unnest($2::times
 # First in its transaction, as in a rebuild of rollups, which could bring rows back that are deleted here.
 _LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
 _LAST = (
-    "DELETE FROM rollup_marks WHERE experiment_key = $1",
-    "DELETE FROM rollups WHERE experiment_key = $1",
+    *(f"DELETE FROM {table} WHERE experiment_key = $1" for table in CACHES),
     "DELETE FROM experiments WHERE key = $1 AND deleted_at IS NOT NULL",
 )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import NotFound
+from ..store.cache_tables import CACHES
 from ..store.session import Kind, Timeouts, transaction
 from ..store.spans import TraceKey
 from .retention import TRACES_AT_A_TIME, erase
@@ -22,7 +23,7 @@ _TRACES = "SELECT trace_id FROM traces WHERE tenant_id = $1 LIMIT $2"
 _LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
 _OF_EXPERIMENTS = "DELETE FROM {} WHERE experiment_key IN (SELECT key FROM experiments WHERE tenant_id = $1)"
 _REST = (
-    *(_OF_EXPERIMENTS.format(table) for table in ("rollup_marks", "rollups")),
+    *(_OF_EXPERIMENTS.format(table) for table in CACHES),
     "DELETE FROM test_cases WHERE dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)",
     *(
         f"DELETE FROM {table} WHERE tenant_id = $1"

@@ -1,5 +1,6 @@
 """A predicate over traces in parts, each of which an index of traces can answer for as far as that goes."""
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, TypeAlias
 
@@ -8,10 +9,25 @@ from sqlalchemy import ColumnElement, and_, or_, true
 from ..store.tables import MEASURED, traces
 from .compile import Condition, compile_predicate
 from .kinds import KINDS
+from .masks import Mask, compile_mask
 from .operators import OPERATORS, Operator, Reads
 from .predicate import Bound, Junction, Test, each_test
 
 Columns: TypeAlias = frozenset[ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A predicate, ready to be asked: `parts` of the traces; `mask` of their slices, if it can be, in place of the
+    first part, the others beside it."""
+
+    parts: list[Condition]
+    mask: Mask | None
+
+
+def compile_filter(predicate: Bound, tenant_id: int) -> Filter:
+    """The predicate over `traces` in both forms."""
+    return Filter(compile_parts(predicate, tenant_id), compile_mask(predicate))
 
 
 def compile_parts(predicate: Bound, tenant_id: int) -> list[Condition]:

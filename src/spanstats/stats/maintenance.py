@@ -10,22 +10,29 @@ from ..metrics import CAUGHT_UP
 from ..store.outages import sqlstate
 from ..store.session import Kind, Timeouts, transaction
 from .rollups import LEVELS, LOCK, MINUTE, Level, fresh, kept, rebuild
+from .slicing import differing_slices
 
 log = logging.getLogger(__name__)
 
 MARKS_PER_TRANSACTION = 10_000
 # After so many deleted marks the table is vacuumed at once: reads would step over the dead ones until autovacuum comes.
 _VACUUM_AFTER = 50_000
+SLICED = -1
+
 _LOCK_NOT_AVAILABLE = "55P03"
 
 _ANY_MARK = "SELECT EXISTS (SELECT FROM rollup_marks)"
 
-_COUNT_MARKS = "SELECT count(*) FROM (SELECT FROM rollup_marks LIMIT $1) counted"
+_COUNT_MARKS = """
+SELECT (SELECT count(*) FROM (SELECT FROM rollup_marks LIMIT $1) counted),
+    (SELECT count(*) FROM (SELECT FROM slice_marks LIMIT $1) counted)
+"""
 
 _MARK_EVERYTHING = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
 UNION SELECT experiment_key, bucket FROM rollups
+UNION SELECT experiment_key, unnest(minutes) FROM slices
 """
 
 _UNMARKED = """
@@ -76,21 +83,23 @@ async def keep_warm(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.
         await asyncio.sleep(every_s)
 
 
-async def waiting_marks(engine: AsyncEngine, timeouts: Timeouts, limit: int = 100_000) -> int:
-    """How many marks wait to be rebuilt, counted up to the limit. Raises `Unavailable`."""
+async def waiting_marks(engine: AsyncEngine, timeouts: Timeouts, limit: int = 100_000) -> tuple[int, int]:
+    """How many marks wait for rollups and for slices, each counted up to the limit. Raises `Unavailable`."""
     async with transaction(engine, Kind.READ, timeouts) as tx:
-        return int(await tx.driver.fetchval(_COUNT_MARKS, limit))
+        rollups, slices = await tx.driver.fetchrow(_COUNT_MARKS, limit)
+        return rollups, slices
 
 
 async def mark_everything(engine: AsyncEngine, timeouts: Timeouts) -> int:
-    """Mark every minute that has traces or a rollup, so that all is rebuilt; answers stay exact meanwhile."""
+    """Mark every minute that has traces or is in a cache, so that all is rebuilt; answers stay exact meanwhile."""
     async with transaction(engine, Kind.REBUILD, timeouts) as tx:
         status: str = await tx.driver.execute(_MARK_EVERYTHING)
     return int(status.split()[-1])
 
 
 async def mismatches(engine: AsyncEngine, timeouts: Timeouts) -> list[tuple[int, int, int]]:
-    """(experiment key, level, start) of the buckets that differ from what the traces make and have no mark.
+    """(experiment key, level, start) of the buckets that differ from what the traces make and have no mark; `SLICED`
+    instead of a level are slices.
 
     Empty in a sound store.
     """
@@ -103,6 +112,7 @@ async def mismatches(engine: AsyncEngine, timeouts: Timeouts) -> list[tuple[int,
             differing = f"(({made}) EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT ({made}))"
             rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
             found += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]
+        found += [(key, SLICED, start) for key, start in await differing_slices(tx.driver)]
     return found
 
 

@@ -66,26 +66,31 @@ AGGREGATES = (*ANSWERED, *(extreme for measure in MEASURES if measure.extremes f
 
 @dataclass(frozen=True, slots=True)
 class ScoreColumn:
-    """A number over the scores of one evaluator and one kind; `sql` has a place for their column (billionths)."""
+    """A number over the scores of one evaluator and one kind; `sql` has a place for their column (billionths).
+
+    `of_values` is the same over the different scores, each of which as many traces have as its row says in `ones`.
+    """
 
     name: str
     sql: str
+    of_values: str
 
 
 # Whole squares up to this root fit a bigint, which PostgreSQL adds up faster than numeric; both are exact.
 _ROOT = 3_037_000_499
 
 SCORE_COLUMNS = (
-    ScoreColumn("n_values", "count({0})"),
-    ScoreColumn("sum_values", "sum({0})"),
-    ScoreColumn("min_value", "min({0})"),
-    ScoreColumn("max_value", "max({0})"),
+    ScoreColumn("n_values", "count({0})", "sum(CASE WHEN {0} IS NOT NULL THEN ones END)"),
+    ScoreColumn("sum_values", "sum({0})", "sum({0}::numeric * ones)"),
+    ScoreColumn("min_value", "min({0})", "min({0})"),
+    ScoreColumn("max_value", "max({0})", "max({0})"),
     ScoreColumn(
         "sum_squares",
         f"coalesce(sum(CASE WHEN {{0}} BETWEEN -{_ROOT} AND {_ROOT} THEN {{0}} * {{0}} END), 0)"
         f" + coalesce(sum(CASE WHEN NOT {{0}} BETWEEN -{_ROOT} AND {_ROOT} THEN {{0}}::numeric * {{0}} END), 0)",
+        "sum({0}::numeric * {0} * ones)",
     ),
-    ScoreColumn("n_not_zero", "count(nullif({0}, 0))"),
+    ScoreColumn("n_not_zero", "count(nullif({0}, 0))", "sum(CASE WHEN {0} <> 0 THEN ones END)"),
 )
 
 _NUMBER, _BOOLEAN, _TEXT = 0, 1, 2

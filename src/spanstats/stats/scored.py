@@ -6,7 +6,7 @@ is one more column to sum. Rows for each single score are made only of traces th
 
 from typing import Any
 
-from sqlalchemy import BigInteger, GenerativeSelect, Select, func, literal_column, select, text
+from sqlalchemy import CTE, BigInteger, ColumnElement, GenerativeSelect, Select, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import traces
@@ -17,9 +17,15 @@ from .rollups import JOINED_ANSWERED, SCORES_KEPT
 MOST_PLACES = 16
 
 _GROUP = ("score_keys", "score_kinds")
-_READ = ("status", *(m.column for m in MEASURES), *_GROUP)
+_READ = ("status", *(m.column for m in MEASURES))
 _BY_NAME = ", ".join(f"{a.of_columns} AS {a.name}" for a in SCORE_AGGREGATES)
-_PARTS = ", ".join(("name", "k", "n_rows", *(c.name for c in SCORE_COLUMNS)))
+_KIND = "coalesce({}, 0)"
+
+SCORE_ROW = ", ".join(("name", "k", "n_rows", *(c.name for c in SCORE_COLUMNS)))
+"""What is known of the scores of one evaluator and kind in a set of traces."""
+
+LONGEST = "coalesce(max(cardinality(score_keys)), 0)"
+"""How many scores one of the traces has, over `grouped`."""
 
 
 def scored_statement(parts: Parts, places: int) -> Select[Any]:
@@ -27,42 +33,63 @@ def scored_statement(parts: Parts, places: int) -> Select[Any]:
 
     Where `longest` is more than `places`, the scores are not whole: `each_scored_statement` has them.
     """
-    found = [traces.c.score_values[place].label(f"v{place}") for place in range(1, places + 1)]
     # OFFSET keeps each score from being looked up anew for each of its aggregates.
-    matching = rows_of(parts, *(traces.c[name] for name in _READ), *found).offset(literal_column("0"))
-    grouped = _grouped(matching, places)
-    names = f"SELECT name, {_BY_NAME} FROM grouped CROSS JOIN LATERAL (VALUES {_rows(places)}) AS s({_PARTS})"
-    kept = f"(SELECT {SCORES_KEPT} FROM ({names} WHERE name IS NOT NULL GROUP BY name) by_name)"
-    whole: list[Any] = [literal_column(JOINED_ANSWERED), literal_column(kept, JSONB).label("scores")]
-    longest = literal_column("coalesce(max(cardinality(score_keys)), 0)", BigInteger).label("longest")
-    return select(*whole, longest).select_from(text("grouped")).add_cte(grouped)
-
-
-def _grouped(matching: GenerativeSelect, places: int) -> Any:
-    columns: list[Any] = [literal_column(name) for name in _GROUP]
-    sums: list[Any] = [literal_column(a.sql).label(a.name) for a in ANSWERED]
-    for place in range(1, places + 1):
-        sums += [literal_column(c.sql.format(f"v{place}")).label(f"{c.name}_{place}") for c in SCORE_COLUMNS]
-    source = matching.subquery("matching")
-    return select(*columns, *sums).select_from(source).group_by(*columns).cte("grouped")
-
-
-def _rows(places: int) -> str:
-    """A row for each place: the evaluator, the kind of score, the number of traces, and the sums."""
-    rows = []
-    for place in range(1, places + 1):
-        sums = ", ".join(f"{c.name}_{place}" for c in SCORE_COLUMNS)
-        rows.append(f"(score_keys[{place}], coalesce(score_kinds[{place}], 0), n, {sums})")
-    return ", ".join(rows)
+    matching = rows_of(parts, *columns_read(places)).offset(literal_column("0"))
+    scores = literal_column(kept_by_name(score_rows(places)), JSONB).label("scores")
+    longest = literal_column(LONGEST, BigInteger).label("longest")
+    found = select(literal_column(JOINED_ANSWERED), scores, longest).select_from(text("grouped"))
+    return found.add_cte(grouped(matching, places))
 
 
 def each_scored_statement(parts: Parts) -> Select[Any]:
     """The aggregates of the scores of these traces, a row made of each score."""
-    t = traces.c
-    # Set-returning functions of a select list run in step (null where an array ends early), at half a join's cost.
-    arrays = {"name": t.score_keys, "v": t.score_values, "kind": t.score_kinds}
-    each = rows_of(parts, *(func.unnest(array).label(name) for name, array in arrays.items())).subquery("each")
-    flat = select(each.c.name, each.c.v, func.coalesce(each.c.kind, 0).label("k")).subquery("flat")
-    by_score: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
-    by_name = select(flat.c.name, *by_score).group_by(flat.c.name).subquery("by_name")
-    return select(literal_column(SCORES_KEPT, JSONB).label("scores")).select_from(by_name)
+    scores = literal_column(kept_by_name("SELECT * FROM by_evaluator"), JSONB).label("scores")
+    return select(scores).add_cte(by_evaluator(rows_of(parts, *scores_read())))
+
+
+def columns_read(places: int) -> list[ColumnElement[Any]]:
+    """Of `traces`: what `grouped` sums and groups, and as `v1`, `v2`... so many of their scores."""
+    found = [traces.c.score_values[place].label(f"v{place}") for place in range(1, places + 1)]
+    return [*(traces.c[name] for name in (*_READ, *(_GROUP if places else ()))), *found]
+
+
+def grouped(matching: GenerativeSelect, places: int) -> CTE:
+    """The aggregates of the rows of `columns_read`, by the evaluators of their scores."""
+    group: list[Any] = [literal_column(name) for name in _GROUP] if places else []
+    sums: list[Any] = [literal_column(a.sql).label(a.name) for a in ANSWERED]
+    for place in range(1, places + 1):
+        sums += [literal_column(c.sql.format(f"v{place}")).label(f"{c.name}_{place}") for c in SCORE_COLUMNS]
+    return select(*group, *sums).select_from(matching.subquery("matching")).group_by(*group).cte("grouped")
+
+
+def score_rows(places: int) -> str:
+    """A query over `grouped` for its `SCORE_ROW`s."""
+    rows = []
+    for place in range(1, places + 1):
+        sums = ", ".join(f"{c.name}_{place}" for c in SCORE_COLUMNS)
+        rows.append(f"(score_keys[{place}], {_KIND.format(f'score_kinds[{place}]')}, n, {sums})")
+    each = f"SELECT s.* FROM grouped CROSS JOIN LATERAL (VALUES {', '.join(rows)}) AS s({SCORE_ROW})"
+    return f"{each} WHERE name IS NOT NULL"
+
+
+def scores_read() -> list[ColumnElement[Any]]:
+    """Of `traces`: the columns of `by_evaluator`, a row for each score.
+
+    Set-returning functions of a select list run in step (null where an array ends early), at half a join's cost.
+    """
+    arrays = {"name": traces.c.score_keys, "v": traces.c.score_values, "kind": traces.c.score_kinds}
+    return [func.unnest(array).label(name) for name, array in arrays.items()]
+
+
+def by_evaluator(each: GenerativeSelect) -> CTE:
+    """The `SCORE_ROW`s of the rows of `scores_read`."""
+    sums: list[Any] = [literal_column(c.sql.format("v")).label(c.name) for c in SCORE_COLUMNS]
+    group: list[Any] = [literal_column("name"), literal_column(_KIND.format("kind"))]
+    found = select(group[0], group[1].label("k"), literal_column("count(*)").label("n_rows"), *sums)
+    return found.select_from(each.subquery("each")).group_by(*group).cte("by_evaluator")
+
+
+def kept_by_name(rows: str) -> str:
+    """An expression for the aggregates of scores as rollups keep them, of a query for `SCORE_ROW`s."""
+    names = f"SELECT name, {_BY_NAME} FROM ({rows}) s({SCORE_ROW}) GROUP BY name"
+    return f"(SELECT {SCORES_KEPT} FROM ({names}) by_name)"

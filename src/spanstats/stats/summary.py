@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import NotFound
+from ..filters.parts import Filter
 from ..store.session import Kind, Timeouts, Transaction, transaction
 from ..store.tables import traces
 from ..tracing import REQUEST
@@ -18,6 +19,7 @@ from .matching import ALL, Parts, rows_of, within
 from .measures import ANSWERED, MEASURES
 from .rolled_up import read_sums, rolled_up_by_name
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
+from .sliced import sliced_statement
 from .sums import ScoreSums, Sums, Window
 
 
@@ -54,23 +56,23 @@ async def summarize(
     tenant_id: int,
     experiment_id: str,
     window: Window,
-    parts: Parts | None = None,
+    matching: Filter | None = None,
 ) -> Summary:
-    """The summary of the experiment's traces in the window, if `parts` are given of those for which one of them holds.
+    """The summary of the experiment's traces in the window, of those that match if there is a filter.
 
     Raises `NotFound` where the tenant has no such experiment, `Unavailable` where the database is away or the statement
     takes too long.
     """
     if not is_clean(experiment_id):
         raise NotFound(_ABSENT)
-    if parts is None:
+    if matching is None:
         return await _from_rollups(engine, tenant_id, experiment_id, window)
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id)
         if found is None:
             raise NotFound(_ABSENT)
         with REQUEST.get().statement("summary of traces"):
-            sums, scores = await directly(tx, found["key"], window, parts, places=found["places"])
+            sums, scores = await filtered(tx, found["key"], window, matching, places=found["places"])
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
@@ -81,6 +83,18 @@ async def _from_rollups(engine: AsyncEngine, tenant_id: int, experiment_id: str,
         raise NotFound(_ABSENT)
     (sums, scores), evaluators = found
     return Summary(sums, scores, {key: Evaluator(**known) for key, known in evaluators.items()})
+
+
+async def filtered(tx: Transaction, experiment_key: int, window: Window, matching: Filter, *, places: int = 1) -> Sums:
+    """The sums of the traces that match, and of their scores unless `places` is 0: from slices if the filter can be."""
+    if matching.mask is None:
+        return await directly(tx, experiment_key, window, matching.parts, places=places)
+    asked = experiment_key, window, matching.mask, matching.parts, places
+    found = dict((await tx.connection.execute(sliced_statement(*asked))).one()._mapping)
+    if found.pop("longest", 0) > places:
+        found = dict((await tx.connection.execute(sliced_statement(*asked, each=True))).one()._mapping)
+        del found["longest"]
+    return read_sums(found)
 
 
 async def directly(

@@ -1,0 +1,162 @@
+"""Keeping bit slices warm, from marks as rollups are: exact at every moment, made anew and never adjusted.
+
+A minute that is marked in `rollup_marks` or `slice_marks` is read from the traces; of all other minutes the slices hold
+just the traces that start there. A rebuild takes marks, sees in its snapshot all that they stood for, and leaves marks
+for what it drops and does not make.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import Unavailable
+from ..store.session import Driver, Kind, Timeouts, transaction
+from .pieces import MOST_TRACES, Plan, plan
+from .rollups import DAY, LOCK
+from .slices import put_slices, slices_differ
+
+log = logging.getLogger(__name__)
+
+REST_S = 15.0
+"""A minute that is still being written to is not sliced: it would be made anew again and again."""
+
+# Of one core, while there is much to do: writes and reads come first.
+_IDLE_SHARE = 0.75
+
+_QUIET = """
+SELECT minute FROM slice_marks WHERE experiment_key = $1 AND minute >= $2 AND minute < $3
+GROUP BY minute HAVING max(created_at) <= now() - $4 * interval '1 second'
+"""
+_DAYS = """
+SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day FROM (
+    SELECT experiment_key, minute FROM slice_marks
+    GROUP BY 1, 2 HAVING max(created_at) <= now() - $1 * interval '1 second'
+) quiet ORDER BY 1, 2 LIMIT $2
+"""
+_COUNTS = (
+    "SELECT bucket, n::bigint FROM rollups WHERE experiment_key = $1 AND level = 0 AND bucket >= $2 AND bucket < $3"
+)
+_STORED = "SELECT start_time, end_time FROM slices WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3"
+
+_TAKE_MARKS = """
+DELETE FROM slice_marks m USING unnest($2::timestamptz[], $3::timestamptz[]) AS made(lo, hi)
+WHERE experiment_key = $1 AND minute >= made.lo AND minute < made.hi
+"""
+# What is not made again is marked, as if long ago: nobody is writing there.
+_DROP = """
+WITH dropped AS (
+    DELETE FROM slices WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[])
+    RETURNING start_time, end_time, n, minutes
+), of_scores AS (
+    DELETE FROM slice_scores WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[] || $3::timestamptz[])
+)
+INSERT INTO slice_marks (experiment_key, minute, created_at)
+SELECT $1, minute, '-infinity' FROM dropped CROSS JOIN LATERAL (
+    SELECT unnest(minutes)
+    UNION ALL SELECT generate_series(start_time, end_time - interval '1 minute', '1 minute') WHERE n = 0
+) AS within(minute)
+WHERE NOT EXISTS (
+    SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS made(lo, hi) WHERE minute >= lo AND minute < hi
+)
+"""
+
+
+_MARKED = """
+EXISTS (SELECT FROM {marks} m WHERE m.experiment_key = s.experiment_key AND m.minute >= s.start_time
+    AND m.minute < s.end_time)
+"""
+_UNMARKED = f"NOT {_MARKED.format(marks='rollup_marks')} AND NOT {_MARKED.format(marks='slice_marks')}"
+_CLEAN = f"SELECT experiment_key, start_time, end_time FROM slices s WHERE {_UNMARKED} ORDER BY 1, 2"
+_NOWHERE = f"""
+SELECT experiment_key, start_time FROM (
+    SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') AS start_time,
+        date_trunc('minute', start_time, 'UTC') + interval '1 minute' AS end_time
+    FROM traces WHERE experiment_key IS NOT NULL
+) s WHERE {_UNMARKED} AND NOT EXISTS (
+    SELECT FROM slices o WHERE o.experiment_key = s.experiment_key AND o.start_time <= s.start_time
+        AND o.end_time > s.start_time
+) ORDER BY 1, 2
+"""
+
+
+async def slice_some(
+    driver: Driver, experiment_key: int, day: int, rest_s: float = REST_S, most: int = MOST_TRACES
+) -> Plan:
+    """Slice marked minutes of the day that begins at `day`, about `most` traces; what was done.
+
+    Needs a transaction of its own (`Kind.REBUILD`) whose first statement was `LOCK`.
+    """
+    within = experiment_key, day, day + DAY.length_us
+    marked = [row["minute"] for row in await driver.fetch(_QUIET, *within, rest_s)]
+    if not marked:
+        return Plan([], [])
+    counts = {row["bucket"]: row["n"] for row in await driver.fetch(_COUNTS, *within)}
+    stored = [(row["start_time"], row["end_time"]) for row in await driver.fetch(_STORED, *within)]
+    todo = plan(day, counts, stored, marked, most)
+    made = [lo for lo, _ in todo.make], [hi for _, hi in todo.make]
+    await driver.execute(_TAKE_MARKS, experiment_key, *made)
+    await driver.execute(_DROP, experiment_key, [lo for lo, _ in todo.drop], *made)
+    for stretch in todo.make:
+        await put_slices(driver, experiment_key, stretch)
+    return todo
+
+
+async def differing_slices(driver: Driver) -> list[tuple[int, int]]:
+    """(experiment key, start) of stretches without a mark whose slices are not what the traces make.
+
+    Needs a transaction that is one snapshot.
+    """
+    found = [(row["experiment_key"], row["start_time"]) for row in await driver.fetch(_NOWHERE)]
+    for key, start, end in await driver.fetch(_CLEAN):
+        if await slices_differ(driver, key, (start, end)):
+            found.append((key, start))
+    return found
+
+
+async def waiting_days(
+    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, limit: int = 1_000
+) -> list[tuple[int, int]]:
+    """(experiment key, day) with marked minutes that nobody has written to for a while. Raises `Unavailable`."""
+    async with transaction(engine, Kind.READ, timeouts) as tx:
+        return [(row["experiment_key"], row["day"]) for row in await tx.driver.fetch(_DAYS, rest_s, limit)]
+
+
+async def slice_marked(
+    engine: AsyncEngine, timeouts: Timeouts, experiment_key: int, day: int, rest_s: float = REST_S
+) -> bool:
+    """One transaction of slicing; whether there was anything to do. Raises `Unavailable`."""
+    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        await tx.driver.execute(LOCK)
+        return bool((await slice_some(tx.driver, experiment_key, day, rest_s)).make)
+
+
+async def slice_waiting(
+    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, idle_share: float = 0.0
+) -> AsyncGenerator[int, None]:
+    """Slice all minutes that have rested; yields 1 after each transaction. Raises `Unavailable`.
+
+    `idle_share` of the time it does nothing.
+    """
+    while days := await waiting_days(engine, timeouts, rest_s):
+        for experiment_key, day in days:
+            began = time.monotonic()
+            while await slice_marked(engine, timeouts, experiment_key, day, rest_s):
+                yield 1
+                await asyncio.sleep((time.monotonic() - began) * idle_share / (1 - idle_share))
+                began = time.monotonic()
+
+
+async def keep_sliced(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 5.0) -> None:
+    """Run for ever; an outage is waited out."""
+    while True:
+        try:
+            async for _ in slice_waiting(engine, timeouts, idle_share=_IDLE_SHARE):
+                pass
+        except Unavailable as error:
+            log.warning("slices wait: %s", error)
+        except Exception:
+            log.exception("traces could not be sliced")
+        await asyncio.sleep(every_s)

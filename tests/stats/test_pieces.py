@@ -1,0 +1,68 @@
+"""How days are cut into stretches."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstats.stats.pieces import Stretch, plan
+from spanstats.stats.rollups import DAY, HOUR, MINUTE
+
+TODAY = 20_000 * DAY.length_us
+minutes = st.integers(0, 1_439).map(lambda n: TODAY + n * MINUTE.length_us)
+
+
+def at(hour: int, minute: int = 0) -> int:
+    return TODAY + hour * HOUR.length_us + minute * MINUTE.length_us
+
+
+def test_a_quiet_day_is_one_stretch() -> None:
+    made = plan(TODAY, {at(3): 5, at(20): 5}, [], [at(3)], most=10)
+    assert made.make == [(TODAY, TODAY + DAY.length_us)]
+    assert made.drop == []
+
+
+def test_busy_times_are_cut_into_narrower_stretches() -> None:
+    counts = {at(3, 1): 6, at(3, 2): 5, at(20): 5}
+    assert plan(TODAY, counts, [], [at(20)], most=10).make == [(at(18), at(24))]
+    assert plan(TODAY, counts, [], [at(3, 1)], most=10).make == [(at(3, 1), at(3, 2))]
+    assert plan(TODAY, counts, [], [at(4)], most=10).make == [(at(4), at(5))]
+
+
+def test_a_minute_is_never_cut() -> None:
+    assert plan(TODAY, {at(1): 1_000}, [], [at(1)], most=10).make == [(at(1), at(1, 1))]
+
+
+def test_a_stretch_takes_the_place_of_all_that_it_overlaps() -> None:
+    stored = [(at(0), at(6)), (at(6), at(7)), (at(12), at(18))]
+    made = plan(TODAY, {at(0): 4, at(13): 4, at(1): 4}, stored, [at(0), at(6)], most=10)
+    assert made.make == [(at(0), at(6)), (at(6), at(12))]
+    assert made.drop == stored[:2]
+
+
+def test_what_was_wide_gives_way_to_what_is_narrow() -> None:
+    stored = [(TODAY, TODAY + DAY.length_us)]
+    made = plan(TODAY, {at(0): 8, at(13): 8}, stored, [at(13)], most=10)
+    assert (made.make, made.drop) == ([(at(12), at(18))], stored)
+
+
+@given(
+    counts=st.dictionaries(minutes, st.integers(1, 9), max_size=40),
+    marked=st.lists(minutes, min_size=1, max_size=20),
+    most=st.integers(1, 40),
+)
+def test_every_mark_is_worked_off_in_bounded_steps(counts: dict[int, int], marked: list[int], most: int) -> None:
+    stored: list[Stretch] = []
+    left, steps = set(marked), 0
+    while left:
+        made = plan(TODAY, counts, stored, sorted(left), most)
+        assert made.make
+        steps += 1
+        for lo, hi in made.make:
+            traces = sum(n for minute, n in counts.items() if lo <= minute < hi)
+            assert traces <= most or hi - lo == MINUTE.length_us
+            left -= {minute for minute in left if lo <= minute < hi}
+        kept = [old for old in stored if old not in made.drop]
+        stored = sorted(kept + made.make)
+        assert all(a[1] <= b[0] for a, b in pairwise(stored)), "two stretches overlap"
+    assert steps <= len(set(marked))
