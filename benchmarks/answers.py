@@ -13,11 +13,14 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import compile_parts
+from spanstats.filters.masks import Mask
+from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.matching import ALL, Parts, rows_of, within
 from spanstats.stats.scored import scored_statement
+from spanstats.stats.sliced import sliced_statement
+from spanstats.stats.slicing import slice_waiting
 from spanstats.stats.summary import sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store.session import Kind, Timeouts, Transaction, create_engine, transaction
@@ -28,6 +31,9 @@ from .load import Request, Result, run
 from .report import Report
 from .server import KEY, Service
 
+_SLICED = """
+SELECT sum(n), pg_total_relation_size('slices') + pg_total_relation_size('slice_scores') FROM slices
+"""
 _WINDOW = "start_time=2026-05-02T03:04:05.5Z&end_time=2026-05-29T01:02:03.25Z"
 _ROWS = "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM traces WHERE experiment_key = $1"
 
@@ -66,6 +72,7 @@ async def measure(service: Service, report: Report, console: Console, roots: lis
         await connection.execute("CHECKPOINT")
         while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
+        await _slice(service, report, connection)
         progress.remove_task(task)
     for n in roots:
         await _stats(service, report, connection, n, *made[n])
@@ -74,6 +81,19 @@ async def measure(service: Service, report: Report, console: Console, roots: lis
     largest = max(n for n in sizes if n <= _FILTERED_AT_MOST)
     await _filtered(service, report, largest, *made[largest])
     await connection.close()
+
+
+async def _slice(service: Service, report: Report, connection: asyncpg.Connection) -> None:
+    """All that was seeded, at once and without the pauses of the service's own task."""
+    engine = create_engine(service.database_url)
+    began = time.perf_counter()
+    async for _ in slice_waiting(engine, Timeouts(), rest_s=0):
+        pass
+    took = time.perf_counter() - began
+    await engine.dispose()
+    traces_sliced, size = await connection.fetchrow(_SLICED)
+    note = f"{traces_sliced:,} traces in {took:.0f} s, {size / traces_sliced:.0f} bytes each"
+    report.add("slicing traces", took * 1e6 / traces_sliced, "us per trace", note=note)
 
 
 async def _stats(service: Service, report: Report, connection: asyncpg.Connection, n: int, name: str, key: int) -> None:
@@ -121,15 +141,22 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
         )
         report.add(f"floor: four sums over {n:,} traces, bare index scan", floor * 1e9 / n, "ns per trace")
         for what, filters in FILTERS.items():
-            parts = _parts(key, filters)
+            inside, mask = _compiled(filters)
+            parts = within(key, Window(), inside)
             matching = await tx.connection.scalar(select(func.count()).select_from(rows_of(parts, _ONE).subquery()))
-            sums = await _statement(tx, sums_statement(parts))
-            scores = await _statement(tx, scored_statement(parts, _PLACES)) - sums
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
-            report.add(f"filter by {what}: measures", sums * 1e9 / n, "ns per trace", target, f"{matching:,} match")
-            report.add(
-                f"filter by {what}: with scores, more", scores * 1e9 / matching, "ns per match", "at most 1,000 more"
-            )
+            forms = {"from the traces": (sums_statement(parts), scored_statement(parts, _PLACES))}
+            if mask is not None:
+                each = [sliced_statement(key, Window(), mask, inside, places) for places in (0, _PLACES)]
+                forms = {"from slices": (each[0], each[1]), **forms}
+            for form, (plain, scored) in forms.items():
+                sums = await _statement(tx, plain)
+                scores = await _statement(tx, scored) - sums
+                by = f"filter by {what}, {form}"
+                is_answer = form == next(iter(forms))
+                per_trace, more = (target, "at most 1,000 more") if is_answer else ("", "")
+                report.add(f"{by}: measures", sums * 1e9 / n, "ns per trace", per_trace, f"{matching:,} match")
+                report.add(f"{by}: with scores, more", scores * 1e9 / matching, "ns per match", more)
     await engine.dispose()
     for what, filters in FILTERS.items():
         result: Result = await run(service.port, [_ask(name, "", {"filters": filters})] * 3, 1)
@@ -143,9 +170,10 @@ _FOUR_SUMS = "count(*), sum(cost_pd), sum(total_tokens), sum(latency_us)"
 _ONE: ColumnElement[int] = literal_column("1")
 
 
-def _parts(key: int, filters: object) -> Parts:
+def _compiled(filters: object) -> tuple[Parts, Mask | None]:
     bound = EVERYTHING if (tree := read_filters({"filters": filters})) is None else bind(tree, TRACES)
-    return within(key, Window(), compile_parts(bound, 1))
+    made = compile_filter(bound, 1)
+    return made.parts, made.mask
 
 
 async def _statement(tx: Transaction, statement: Select[Any]) -> float:

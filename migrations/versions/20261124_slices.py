@@ -58,8 +58,9 @@ def _create_tables() -> None:
         "slices",
         sa.Column("experiment_key", sa.BigInteger(), nullable=False),
         sa.Column("start_time", TIME, nullable=False),
+        sa.Column("chunk", sa.Integer(), nullable=False),
         sa.Column("end_time", TIME, nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False, comment="traces that start in this stretch; 0: not sliced"),
+        sa.Column("n", sa.Integer(), nullable=False, comment="traces of this chunk; 0: it is not sliced"),
         sa.Column("minutes", sa.ARRAY(TIME), nullable=True, comment="in which traces start, in order"),
         sa.Column(
             "counts", sa.ARRAY(sa.Integer()), nullable=True, comment="traces by minute; bits stand in this order"
@@ -72,12 +73,13 @@ def _create_tables() -> None:
             sa.Column(f"{c}_bits", sa.ARRAY(BITS), nullable=True, comment="who has the value at this place")
             for c in TEXTS
         ),
-        sa.PrimaryKeyConstraint("experiment_key", "start_time", name=op.f("pk_slices")),
+        sa.PrimaryKeyConstraint("experiment_key", "start_time", "chunk", name=op.f("pk_slices")),
     )
     op.create_table(
         "slice_scores",
         sa.Column("experiment_key", sa.BigInteger(), nullable=False),
         sa.Column("start_time", TIME, nullable=False),
+        sa.Column("chunk", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(collation="C"), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("scores", sa.ARRAY(sa.BigInteger()), nullable=False, comment="whole billionths; null for text"),
@@ -85,7 +87,7 @@ def _create_tables() -> None:
         sa.Column(
             "places", sa.ARRAY(sa.Integer()), nullable=True, comment="else whose score it is: a place among the bits"
         ),
-        sa.PrimaryKeyConstraint("experiment_key", "start_time", "name", "kind", name=op.f("pk_slice_scores")),
+        sa.PrimaryKeyConstraint("experiment_key", "start_time", "chunk", "name", "kind", name=op.f("pk_slice_scores")),
     )
     op.create_table(
         "slice_marks",

@@ -11,16 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import compile_parts
+from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, posted, reading, rows
 from spanstats.stats import rolled_up, traces
 from spanstats.stats.maintenance import drain_marks
 from spanstats.stats.matching import within
+from spanstats.stats.sliced import sliced_statement
 from spanstats.stats.summary import sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, spans
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
+
+from .warming import slice_all
 
 pytestmark = pytest.mark.anyio
 ROWS = 20_000
@@ -87,6 +90,37 @@ async def test_a_summary_filtered_by_a_covered_field_reads_the_index_alone(fille
     # Traces of several models are few, and found by an index of their own.
     assert [n["Index Name"] for n in others] == ["ix_traces_many_models"] * (field == "model")
     assert all(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) == 0 for n in others)
+
+
+async def test_a_filter_over_clean_slices_reads_no_trace(filled: AsyncEngine) -> None:
+    await slice_all(filled)
+    plan = await _sliced(filled)
+    assert rows_read(plan, "traces") == 0
+    assert 0 < rows_read(plan, "slices") <= 5
+    assert 0 < rows_read(plan, "slice_scores") <= 5
+
+
+async def test_only_marked_minutes_are_read_from_the_traces_and_by_the_index(filled: AsyncEngine) -> None:
+    await slice_all(filled)
+    async with filled.connect() as connection:
+        minutes = (
+            "SELECT 1, minute FROM slices CROSS JOIN unnest(minutes[7:9]) AS minute WHERE experiment_key = 1 LIMIT 3"
+        )
+        await connection.exec_driver_sql(f"INSERT INTO slice_marks {minutes}")
+    for plan in (await _sliced(filled), await _sliced(filled, each=True)):
+        assert 0 < rows_read(plan, "traces") <= 6 * len([n for n in plan if n.get("Relation Name") == "traces"])
+        assert {n.get("Index Name") for n in plan if n.get("Relation Name") == "traces"} == {"ix_traces_measured"}
+
+
+async def _sliced(engine: AsyncEngine, *, each: bool = False) -> list[dict[str, Any]]:
+    tree = read_filters({"filters": {"status": {"operator": "", "value": ["error", "success"]}}})
+    assert tree is not None
+    made = compile_filter(bind(tree, TRACES), 1)
+    assert made.mask is not None
+    statement = sliced_statement(1, Window(), made.mask, made.parts, 1, each=each)
+    sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        return await nodes(tx.driver, sql)
 
 
 async def test_a_summary_of_a_rare_value_of_metadata_reads_the_traces_that_have_it(filled: AsyncEngine) -> None:

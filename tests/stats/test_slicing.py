@@ -8,10 +8,14 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Score, Span
-from spanstats.stats import slicing
+from spanstats.filters.parts import compile_filter
+from spanstats.filters.predicate import EVERYTHING
+from spanstats.stats import slices, slicing
 from spanstats.stats.maintenance import SLICED, drain_marks, mark_everything, mismatches
 from spanstats.stats.rollups import DAY, LOCK, MINUTE
 from spanstats.stats.slicing import keep_sliced, slice_some, waiting_days
+from spanstats.stats.summary import directly, filtered
+from spanstats.stats.sums import Window
 from spanstats.store.session import Kind, Timeouts, transaction
 from tests.ingest.worlds import TENANT, committer, rows
 
@@ -19,6 +23,7 @@ from .warming import slice_all, warm
 
 pytestmark = pytest.mark.anyio
 NO_BOUND = Timeouts()
+EVERY = compile_filter(EVERYTHING, TENANT)
 TODAY = 20_454 * DAY.length_us
 HOURS = "SELECT extract(epoch FROM end_time - start_time)::int / 3600 AS hours, n FROM slices ORDER BY start_time"
 
@@ -67,6 +72,25 @@ async def test_a_stretch_that_is_cut_leaves_marks_for_what_is_not_made_at_once(e
         pass
     assert [tuple(row.values()) for row in await rows(engine, HOURS)] == [(6, 7), (6, 6), (6, 6), (6, 6)]
     assert await rows(engine, "SELECT 1 FROM slice_marks") == []
+    assert await mismatches(engine, NO_BOUND) == []
+
+
+async def test_a_crowded_minute_is_sliced_in_chunks(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "MOST_TRACES", 4)
+    await post(engine, *(span(n, 3, scores=[Score("s", n / 4)], prompt_tokens=n) for n in range(10)), span(10, 4))
+    await slice_all(engine)
+    stored = await rows(engine, "SELECT chunk, n, counts FROM slices ORDER BY chunk")
+    assert [(row["chunk"], row["n"], row["counts"]) for row in stored] == [(0, 4, [4]), (1, 4, [4]), (2, 3, [2, 1])]
+    assert await mismatches(engine, NO_BOUND) == []
+    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        for n in range(12):
+            window = Window(TODAY + 3 * MINUTE.length_us + n)
+            sums, scores = await filtered(tx, 1, window, EVERY)
+            assert (sums, scores) == await directly(tx, 1, window)
+            assert sums["n"] == 11 - n
+    await post(engine, span(2, 3, status="error"))
+    await slice_all(engine)
+    assert len(await rows(engine, "SELECT 1 FROM slices")) == 3
     assert await mismatches(engine, NO_BOUND) == []
 
 

@@ -63,7 +63,7 @@ UNION ALL SELECT :last, :end WHERE :last < :end
 
 # The slices in the window, and the `clean` ones of their traces. Bits stand minute by minute.
 _PICKED = f"""
-SELECT start_time, {SLICED_COLUMNS},
+SELECT experiment_key, start_time, chunk, {SLICED_COLUMNS},
     CASE WHEN start_time >= :first AND end_time <= :last
         AND NOT EXISTS (SELECT FROM stretch WHERE lo < end_time AND hi > start_time) THEN every
     ELSE (
@@ -98,7 +98,7 @@ _SUMS = {
     **{f"n_{m.column}": _HAVING.format(m.column) for m in MEASURES},
 }
 
-_STORED_SCORES = "JOIN slice_scores c ON c.experiment_key = sliced.experiment_key AND c.start_time = sliced.start_time"
+_STORED_SCORES = "JOIN slice_scores c USING (experiment_key, start_time, chunk)"
 _OF_VALUES = ", ".join(("sum(ones) AS n_rows", *(c.of_values.format("v") for c in SCORE_COLUMNS)))
 _OF_PLACES = ", ".join(("count(*) AS n_rows", *(c.sql.format("v") for c in SCORE_COLUMNS)))
 _SLICED_SCORES = f"""
@@ -154,7 +154,9 @@ def _sliced(mask: Mask, given: dict[str, int]) -> CTE:
     matched = select(literal_column("*"), mask.bitwise_and(clean).label("m")).select_from(picked)
     each = matched.offset(literal_column("0")).subquery("matched")
     sums: list[Any] = [literal_column(_SUMS[a.name]).label(a.name) for a in ANSWERED]
-    found = select(literal_column(str(given["key"])).label("experiment_key"), literal_column("start_time, m"), *sums)
+    found = select(
+        literal_column(str(given["key"])).label("experiment_key"), literal_column("start_time, chunk, m"), *sums
+    )
     return found.select_from(each).where(literal_column("bit_count(m) > 0")).cte("sliced")
 
 

@@ -7,7 +7,7 @@ evaluator where few of them differ; others stand beside the places of their trac
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from itertools import groupby
 from struct import unpack
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from ..store.cache_tables import NUMBERS, TEXTS, slice_scores, slices
 from ..store.session import Driver
 from .bits import MOST_VALUES, ones_of_values, slices_of
-from .pieces import Stretch
+from .pieces import MOST_TRACES, Stretch
 from .rollups import MINUTE
 
 Row: TypeAlias = dict[str, Any]
@@ -36,6 +36,7 @@ def _as_bits(condition: str) -> str:
 # Aggregates take the rows as they come, which is in order.
 _COLUMNS = ", ".join(
     (
+        "chunk",
         "count(*) AS n",
         "string_agg(int8send((extract(epoch FROM start_time) * 1000000)::bigint), '') AS starts",
         f"{_as_bits('many_models')} AS many_models",
@@ -44,23 +45,26 @@ _COLUMNS = ", ".join(
         *(f"{_as_bits(f'{name} IS NOT NULL')} AS has_{name}" for name in NUMBERS if name in _NULLABLE),
     )
 )
-# $1 the experiment, $2 and $3 the stretch.
+# $1 the experiment, $2 and $3 the stretch, $4 how many traces a chunk has.
 _READ = f"""
 WITH ordered AS MATERIALIZED (
-    SELECT *, (row_number() OVER (ORDER BY start_time, trace_id) - 1)::int AS place FROM (
-        SELECT start_time, trace_id, many_models, score_keys, score_values, score_kinds, {", ".join(NUMBERS + TEXTS)}
+    SELECT *, number / $4::int AS chunk, number % $4::int AS place FROM (
+        SELECT start_time, many_models, score_keys, score_values, score_kinds, {", ".join(NUMBERS + TEXTS)},
+            (row_number() OVER (ORDER BY start_time, trace_id) - 1)::int AS number
         FROM traces WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3
     ) found
 ), scored AS (
-    SELECT name, coalesce(kind, 0) AS kind, string_agg(int4send(place), '') AS places,
+    SELECT chunk, name, coalesce(kind, 0) AS kind, string_agg(int4send(place), '') AS places,
         string_agg(int8send(coalesce(score, {_NO_NUMBER})), '') AS scores
     FROM (
-        SELECT place, unnest(score_keys) AS name, unnest(score_values) AS score, unnest(score_kinds) AS kind
+        SELECT chunk, place, unnest(score_keys) AS name, unnest(score_values) AS score, unnest(score_kinds) AS kind
         FROM ordered WHERE score_keys IS NOT NULL
-    ) each_score GROUP BY 1, 2
+    ) each_score GROUP BY 1, 2, 3
 )
-SELECT {_COLUMNS}, (SELECT array_agg((name, kind, places, scores) ORDER BY name, kind) FROM scored) AS scored
-FROM ordered
+SELECT {_COLUMNS}, (
+    SELECT array_agg((name, kind, places, scores) ORDER BY name, kind) FROM scored WHERE scored.chunk = in_order.chunk
+) AS scored
+FROM (SELECT * FROM ordered ORDER BY chunk, place) in_order GROUP BY chunk ORDER BY chunk
 """
 
 _BIT_STRINGS = frozenset({"every", "many_models"})
@@ -83,40 +87,39 @@ def _stored(table: str, names: list[str]) -> str:
 
 
 _PUT_SLICES, _PUT_SCORES = _put("slices", _OF_SLICES), _put("slice_scores", _OF_SCORES)
-_STORED_SLICES = _stored("slices", _OF_SLICES)
-_STORED_SCORES = f"{_stored('slice_scores', _OF_SCORES)} ORDER BY name, kind"
+_STORED_SLICES = f"{_stored('slices', _OF_SLICES)} ORDER BY chunk"
+_STORED_SCORES = f"{_stored('slice_scores', _OF_SCORES)} ORDER BY chunk, name, kind"
 
 
 async def put_slices(driver: Driver, experiment_key: int, stretch: Stretch) -> None:
     """Slice the traces of the stretch, of which nothing is stored."""
-    made, scored = await _made(driver, experiment_key, stretch)
-    if made:
-        await driver.execute(_PUT_SLICES, *(made.get(name) for name in _OF_SLICES))
+    async for chunk, scored in _made(driver, experiment_key, stretch):
+        await driver.execute(_PUT_SLICES, *(chunk.get(name) for name in _OF_SLICES))
         await driver.executemany(_PUT_SCORES, [[row.get(name) for name in _OF_SCORES] for row in scored])
 
 
 async def slices_differ(driver: Driver, experiment_key: int, stretch: Stretch) -> bool:
     """Whether what is stored of the stretch is not what its traces make."""
-    made, scored = await _made(driver, experiment_key, stretch)
-    stored = await driver.fetchrow(_STORED_SLICES, experiment_key, stretch[0])
+    stored = await driver.fetch(_STORED_SLICES, experiment_key, stretch[0])
     stored_scores = await driver.fetch(_STORED_SCORES, experiment_key, stretch[0])
-    same = stored is not None and all(stored[name] == made.get(name) for name in _OF_SLICES)
-    return not same or [dict(row) for row in stored_scores] != [
-        {name: row.get(name) for name in _OF_SCORES} for row in scored
-    ]
+    made, made_scores = [], []
+    async for chunk, scored in _made(driver, experiment_key, stretch):
+        made.append({name: chunk.get(name) for name in _OF_SLICES})
+        made_scores += [{name: row.get(name) for name in _OF_SCORES} for row in scored]
+    return [*map(dict, stored)] != made or [*map(dict, stored_scores)] != made_scores
 
 
-async def _made(driver: Driver, experiment_key: int, stretch: Stretch) -> tuple[Row, list[Row]]:
-    """The row of `slices` and those of `slice_scores`; none where no trace starts in the stretch."""
-    found = await driver.fetchrow(_READ, experiment_key, *stretch)
-    if not found["n"]:
-        return {}, []
-    key = {"experiment_key": experiment_key, "start_time": stretch[0]}
-    if any(len(set(found[name])) > MOST_TEXTS for name in TEXTS):
-        return {**key, "end_time": stretch[1], "n": 0}, []
-    # It takes some milliseconds, in which others want to go on.
-    made, scored = await asyncio.to_thread(_sliced, found)
-    return {**key, "end_time": stretch[1], **made}, [{**key, **row} for row in scored]
+async def _made(driver: Driver, experiment_key: int, stretch: Stretch) -> AsyncIterator[tuple[Row, list[Row]]]:
+    """The rows of `slices`, each with those of `slice_scores`; none where no trace starts in the stretch."""
+    start, end = stretch
+    async for found in driver.cursor(_READ, experiment_key, start, end, MOST_TRACES, prefetch=1):
+        key = {"experiment_key": experiment_key, "start_time": start, "chunk": found["chunk"]}
+        if any(len(set(found[name])) > MOST_TEXTS for name in TEXTS):
+            yield {**key, "end_time": end, "n": 0}, []
+            return
+        # It takes some milliseconds, in which others want to go on.
+        made, scored = await asyncio.to_thread(_sliced, found)
+        yield {**key, "end_time": end, **made}, [{**key, **row} for row in scored]
 
 
 def _sliced(found: Mapping[str, Any]) -> tuple[Row, list[Row]]:
@@ -143,7 +146,8 @@ def _scored(n: int, name: str, kind: int, packed_places: bytes, packed_scores: b
     row: Row = {"name": name, "kind": kind}
     values = sorted(set(found))
     if len(values) > MOST_VALUES or len(set(places)) < count:
-        return {**row, "places": list(places), "scores": list(map(_number, found))}
+        pairs = sorted(zip(places, found, strict=True))
+        return {**row, "places": [place for place, _ in pairs], "scores": [_number(score) for _, score in pairs]}
     has = dict(zip(places, found, strict=True))
     bits = ones_of_values([has.get(place) for place in range(n)], values)
     return {**row, "bits": bits, "scores": list(map(_number, values))}

@@ -39,7 +39,9 @@ SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day 
 _COUNTS = (
     "SELECT bucket, n::bigint FROM rollups WHERE experiment_key = $1 AND level = 0 AND bucket >= $2 AND bucket < $3"
 )
-_STORED = "SELECT start_time, end_time FROM slices WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3"
+_STORED = """
+SELECT DISTINCT start_time, end_time FROM slices WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3
+"""
 
 _TAKE_MARKS = """
 DELETE FROM slice_marks m USING unnest($2::timestamptz[], $3::timestamptz[]) AS made(lo, hi)
@@ -54,7 +56,7 @@ WITH dropped AS (
     DELETE FROM slice_scores WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[] || $3::timestamptz[])
 )
 INSERT INTO slice_marks (experiment_key, minute, created_at)
-SELECT $1, minute, '-infinity' FROM dropped CROSS JOIN LATERAL (
+SELECT DISTINCT $1::bigint, minute, '-infinity'::timestamptz FROM dropped CROSS JOIN LATERAL (
     SELECT unnest(minutes)
     UNION ALL SELECT generate_series(start_time, end_time - interval '1 minute', '1 minute') WHERE n = 0
 ) AS within(minute)
@@ -69,7 +71,7 @@ EXISTS (SELECT FROM {marks} m WHERE m.experiment_key = s.experiment_key AND m.mi
     AND m.minute < s.end_time)
 """
 _UNMARKED = f"NOT {_MARKED.format(marks='rollup_marks')} AND NOT {_MARKED.format(marks='slice_marks')}"
-_CLEAN = f"SELECT experiment_key, start_time, end_time FROM slices s WHERE {_UNMARKED} ORDER BY 1, 2"
+_CLEAN = f"SELECT DISTINCT experiment_key, start_time, end_time FROM slices s WHERE {_UNMARKED} ORDER BY 1, 2"
 _NOWHERE = f"""
 SELECT experiment_key, start_time FROM (
     SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') AS start_time,

@@ -75,8 +75,9 @@ slices = Table(
     metadata,
     required("experiment_key", BigInteger),
     required("start_time", Time),
+    required("chunk", Integer),
     required("end_time", Time),
-    Column("n", Integer, nullable=False, comment="traces that start in this stretch; 0: not sliced"),
+    Column("n", Integer, nullable=False, comment="traces of this chunk; 0: it is not sliced"),
     Column("minutes", ARRAY(Time), nullable=True, comment="in which traces start, in order"),
     Column("counts", ARRAY(Integer), nullable=True, comment="traces by minute; bits stand in this order"),
     Column("every", BITS, nullable=True, comment="a one for each trace"),
@@ -84,7 +85,7 @@ slices = Table(
     *(Column(name, ARRAY(BITS), nullable=True, comment="who has a value, then its bits") for name in NUMBERS),
     *(Column(f"{name}_values", ARRAY(ByBytes), nullable=True) for name in TEXTS),
     *(Column(f"{name}_bits", ARRAY(BITS), nullable=True, comment="who has the value at this place") for name in TEXTS),
-    PrimaryKeyConstraint("experiment_key", "start_time"),
+    PrimaryKeyConstraint("experiment_key", "start_time", "chunk"),
 )
 
 slice_scores = Table(
@@ -92,12 +93,13 @@ slice_scores = Table(
     metadata,
     required("experiment_key", BigInteger),
     required("start_time", Time),
+    required("chunk", Integer),
     required("name", ByBytes),
     required("kind", SmallInteger),
     Column("scores", ARRAY(BigInteger), nullable=False, comment="whole billionths; null for text"),
     Column("bits", ARRAY(BITS), nullable=True, comment="who has the score at this place, where few differ"),
     Column("places", ARRAY(Integer), nullable=True, comment="else whose score it is: a place among the bits"),
-    PrimaryKeyConstraint("experiment_key", "start_time", "name", "kind"),
+    PrimaryKeyConstraint("experiment_key", "start_time", "chunk", "name", "kind"),
 )
 
 # Written by a trigger on `rollup_marks`: what is taken there is left here.
