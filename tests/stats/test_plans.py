@@ -96,8 +96,8 @@ async def test_a_filter_over_clean_slices_reads_no_trace(filled: AsyncEngine) ->
     await slice_all(filled)
     plan = await _sliced(filled)
     assert rows_read(plan, "traces") == 0
-    assert 0 < rows_read(plan, "slices") <= 5
-    assert 0 < rows_read(plan, "slice_scores") <= 5
+    assert 0 < rows_read(plan, "slices") <= 20
+    assert 0 < rows_read(plan, "slice_scores") <= 20
 
 
 async def test_only_marked_minutes_are_read_from_the_traces_and_by_the_index(filled: AsyncEngine) -> None:
@@ -118,9 +118,10 @@ async def _sliced(engine: AsyncEngine, *, each: bool = False) -> list[dict[str, 
     made = compile_filter(bind(tree, TRACES), 1)
     assert made.mask is not None
     statement = sliced_statement(1, Window(), made.mask, made.parts, 1, each=each)
-    sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    compiled = statement.compile(dialect=postgresql.asyncpg.dialect())
+    values = [compiled.params[name] for name in compiled.positiontup or ()]
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        return await nodes(tx.driver, sql)
+        return await nodes(tx.driver, str(compiled), *values)
 
 
 async def test_a_summary_of_a_rare_value_of_metadata_reads_the_traces_that_have_it(filled: AsyncEngine) -> None:

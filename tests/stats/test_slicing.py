@@ -83,7 +83,7 @@ async def test_a_crowded_minute_is_sliced_in_chunks(engine: AsyncEngine, monkeyp
     assert [(row["chunk"], row["n"], row["counts"]) for row in stored] == [(0, 4, [4]), (1, 4, [4]), (2, 3, [2, 1])]
     assert await mismatches(engine, NO_BOUND) == []
     async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
-        for n in range(12):
+        for n in range(11):
             window = Window(TODAY + 3 * MINUTE.length_us + n)
             sums, scores = await filtered(tx, 1, window, EVERY)
             assert (sums, scores) == await directly(tx, 1, window)
