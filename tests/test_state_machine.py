@@ -16,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from spanstats.catalog import keys
 from spanstats.main import create_app
 from spanstats.settings import Settings
+from spanstats.stats import summary as stats_summary
 from spanstats.store.session import create_engine
+from tests.stats.warming import warm
 
 # One trace comes as Parea's logs, whose ids are unique alone, the other as Respan's spans, unique in their trace.
 PAREA, FLAT = 0, 1
@@ -53,12 +55,22 @@ class Api:
     async def stop(self) -> None:
         await self._manager.__aexit__(None, None, None)
 
+    def warm(self) -> None:
+        """Bring rollups and slices up to date."""
+        self._portal.call(self._warm)
+
+    async def _warm(self) -> None:
+        engine = create_engine(self._url)
+        await warm(engine)
+        await engine.dispose()
+
     def __call__(self, method: str, path: str, body: Any = None) -> httpx.Response:
         return self._portal.call(lambda: self._client.request(method, path, json=body))
 
 
 @pytest.fixture
-def api(database_url: str) -> Iterator[Api]:
+def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    monkeypatch.setattr(stats_summary, "FEW_TRACES", 0)
     with start_blocking_portal() as portal:
         made = Api(portal, database_url)
         portal.call(made.start)
@@ -207,6 +219,11 @@ class Writes(RuleBasedStateMachine):
             assert self.api("GET", f"/api/scores/{score_id}/").status_code == 404
 
     @rule()
+    def catch_up(self) -> None:
+        """The caches; no answer depends on it."""
+        self.api.warm()
+
+    @rule()
     def delete(self) -> None:
         """The experiment is gone at once; what comes after is of another."""
         answer = self.api("DELETE", f"/api/v2/experiments/{self.name}/")
@@ -229,6 +246,7 @@ class Writes(RuleBasedStateMachine):
         assert found["total_completion_tokens"] == sum(t["output_tokens"] for t in traces)
         assert found["total_tokens"] == found["total_prompt_tokens"] + found["total_completion_tokens"]
         assert found["error_count"] == sum(t["status"] == "error" for t in traces)
+        self._check_failed([t for t in traces if t["status"] == "error"])
         listed = {entry["trace_id"]: entry for entry in stats.json()["parent_trace_stats"]}
         assert listed.keys() == {t["id"] for t in traces if t["rooted"]}
         for trace in traces:
@@ -238,6 +256,13 @@ class Writes(RuleBasedStateMachine):
                 assert entry["cost"] == (None if trace["cost"] is None else trace["cost"] / 1e6)
                 assert entry["input_tokens"] == trace["input_tokens"]
                 assert sorted(score["score"] for score in entry["scores"]) == trace["scores"]
+
+    def _check_failed(self, failed: list[dict[str, Any]]) -> None:
+        asked = {"filters": {"status": {"operator": "", "value": ["error"]}}}
+        found = self.api("POST", f"/api/v2/experiments/{self.name}/logs/summary/", asked).json()
+        assert found["total_count"] == found["error_count"] == len(failed)
+        assert found["total_cost"] == sum(t["cost"] or 0 for t in failed) / 1e6
+        assert found["total_prompt_tokens"] == sum(t["input_tokens"] for t in failed)
 
     def _check_log(self, trace: dict[str, Any]) -> None:
         log = self.api("GET", f"/api/v2/experiments/{self.name}/logs/{trace['id']}/").json()

@@ -98,6 +98,8 @@ _SUMS = {
     **{f"n_{m.column}": _HAVING.format(m.column) for m in MEASURES},
 }
 
+_OF_SLICES = ", ".join(f"{_SUMS[a.name]} AS {a.name}" for a in ANSWERED)
+
 _STORED_SCORES = "JOIN slice_scores c USING (experiment_key, start_time, chunk)"
 _OF_VALUES = ", ".join(("sum(ones) AS n_rows", *(c.of_values.format("v") for c in SCORE_COLUMNS)))
 _OF_PLACES = ", ".join(("count(*) AS n_rows", *(c.sql.format("v") for c in SCORE_COLUMNS)))
@@ -153,10 +155,7 @@ def _sliced(mask: Mask, given: dict[str, int]) -> CTE:
     clean = literal_column("clean", BITS)
     matched = select(literal_column("*"), mask.bitwise_and(clean).label("m")).select_from(picked)
     each = matched.offset(literal_column("0")).subquery("matched")
-    sums: list[Any] = [literal_column(_SUMS[a.name]).label(a.name) for a in ANSWERED]
-    found = select(
-        literal_column(str(given["key"])).label("experiment_key"), literal_column("start_time, chunk, m"), *sums
-    )
+    found: Select[Any] = select(literal_column(f"experiment_key, start_time, chunk, m, {_OF_SLICES}"))
     return found.select_from(each).where(literal_column("bit_count(m) > 0")).cte("sliced")
 
 

@@ -1,7 +1,7 @@
 """Totals over the traces of an experiment that lie in a window and match a filter, exact to the last digit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..tracing import REQUEST
 from .matching import ALL, Parts, rows_of, within
 from .measures import ANSWERED, MEASURES
 from .rolled_up import read_sums, rolled_up_by_name
+from .rollups import DAY
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
 from .sliced import sliced_statement
 from .sums import ScoreSums, Sums, Window
@@ -72,6 +73,8 @@ async def summarize(
         if found is None:
             raise NotFound(_ABSENT)
         with REQUEST.get().statement("summary of traces"):
+            if found["n"] < FEW_TRACES:
+                matching = replace(matching, mask=None)
             sums, scores = await filtered(tx, found["key"], window, matching, places=found["places"])
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
@@ -120,12 +123,16 @@ def sums_statement(parts: Parts) -> Select[Any]:
     return select(*columns).select_from(rows_of(parts, *summed).subquery("matching"))
 
 
+FEW_TRACES = 20_000
+"""So many are read from the traces in less time than it takes to prepare a statement over slices."""
+
 _ABSENT = "Experiment not found"
 _FIND = f"""
 SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
     SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_PLACES})
     FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
-) ELSE 0 END AS places
+) ELSE 0 END AS places,
+    (SELECT coalesce(sum(n), 0) FROM rollups WHERE experiment_key = e.key AND level = {DAY.number}) AS n
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """
 _EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"
