@@ -13,7 +13,7 @@ from spanstats.filters.predicate import EVERYTHING
 from spanstats.stats import slices, slicing
 from spanstats.stats.maintenance import SLICED, drain_marks, mark_everything, mismatches
 from spanstats.stats.rollups import DAY, LOCK, MINUTE
-from spanstats.stats.slicing import keep_sliced, slice_some, waiting_days
+from spanstats.stats.slicing import keep_sliced, slice_marked, slice_some, waiting_days
 from spanstats.stats.summary import directly, filtered
 from spanstats.stats.sums import Window
 from spanstats.store.session import Kind, Timeouts, transaction
@@ -127,6 +127,17 @@ async def test_the_check_finds_each_wrong_bit_and_each_missing_stretch(engine: A
         assert await mismatches(engine, NO_BOUND) == []
         await warm(engine)
         assert await mismatches(engine, NO_BOUND) == []
+
+
+async def test_slicing_waits_for_a_rebuild_or_another_slicing(engine: AsyncEngine) -> None:
+    await post(engine, span(1, 3))
+    async with transaction(engine, Kind.REBUILD, NO_BOUND) as other:
+        await other.driver.execute(LOCK)
+        waiting = asyncio.create_task(slice_marked(engine, NO_BOUND, 1, TODAY, rest_s=0))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    assert await waiting
+    assert not await slice_marked(engine, NO_BOUND, 1, TODAY, rest_s=0)
 
 
 async def test_slices_of_traces_that_are_gone_go(engine: AsyncEngine) -> None:
