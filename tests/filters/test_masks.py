@@ -81,7 +81,7 @@ async def test_numbers_compare_as_in_python(
         ({"metadata__env": {"operator": "", "value": ["prod"]}}, False),
         ({"time_to_first_token": {"operator": "gt", "value": [1]}}, False),
         ({"start_time": {"operator": "gt", "value": ["2026-01-01"]}}, False),
-        ({"scores__exact": {"operator": "gt", "value": [0.5]}, "status": {"operator": "", "value": ["error"]}}, False),
+        ({"scores__exact": {"operator": "gt", "value": [0.5]}, "status": {"operator": "", "value": ["error"]}}, True),
     ],
 )
 def test_what_has_no_bits_has_no_mask(filters: object, is_sliced: bool) -> None:

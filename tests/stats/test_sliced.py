@@ -49,6 +49,9 @@ FILTERS = (
     {"duration": {"operator": "lt", "value": [40]}, "llm_call_count": {"operator": "lte", "value": [1]}},
     {"model": {"operator": "contains", "value": ["gpt"]}},
     {"model": {"operator": "not", "value": ["claude"]}},
+    {"scores__accuracy": {"operator": "lt", "value": [4e9]}},
+    {"scores__passed": {"operator": "not", "value": [1]}, "status": {"operator": "", "value": ["success"]}},
+    {"scores__rare": {"operator": "isnull", "value": [False]}},
     {"span_count": {"operator": "gte", "value": [2]}, "error_count": {"operator": "", "value": [1]}},
 )
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, ColumnElement, column, func, literal_column, select
+from sqlalchemy import Column, ColumnElement, column, func, literal_column, select, true
 
 from ..store.cache_tables import BITS, NUMBERS, TEXTS
 from ..store.tables import ByBytes, traces
@@ -18,6 +18,7 @@ from .fields import FieldSpec, NullMode, Scope
 from .kinds import KINDS
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Bound, Test, each_test
+from .score_masks import KEY_OF_SCORES, mask_of_scores
 
 Mask: TypeAlias = ColumnElement[Any]
 
@@ -30,6 +31,7 @@ FIRST_BIT = 2
 _ARRAYS = (*NUMBERS, *(f"{name}_bits" for name in TEXTS))
 SLICED_COLUMNS = ", ".join(
     (
+        KEY_OF_SCORES,
         "every & every AS every, ~every AS none, many_models",
         *(f"array_cat({name}, '{{}}') AS {name}" for name in _ARRAYS),
         *(f"{name}_values" for name in TEXTS),
@@ -88,6 +90,11 @@ def _test(test: Test) -> Mask:
 
 def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...]) -> Mask:
     kind, value = field.side(spec.reads)
+    if field.scope is Scope.TRACE_SCORES:
+        any_will_do = spec.reads is Reads.PRESENCE
+        return mask_of_scores(
+            field.keys, lambda score: true() if any_will_do else spec.build(score, operands, KINDS[kind].sql)
+        )
     if field.summary is not None:
         value, _ = field.summary
     elif field.scope is not Scope.ROW:
