@@ -1,7 +1,7 @@
 """The bit slices of traces, a cache beside the rollups.
 
 What a rebuild of rollups takes from `rollup_marks`, a trigger leaves in `slice_marks`: also where the code before this
-revision does the rebuild, so that slices are never taken for clean behind its back. Everything begins as marked.
+revision does the rebuild, so that slices are never taken for clean behind its back.
 """
 
 import sqlalchemy as sa
@@ -47,10 +47,6 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE slice_marks SET ({LOG})")
     op.execute(HAND_ON)
     op.execute(ON_TAKEN)
-    # A minute that has traces has a rollup or a mark that will be taken.
-    op.execute(
-        "INSERT INTO slice_marks (experiment_key, minute) SELECT experiment_key, bucket FROM rollups WHERE level = 0"
-    )
 
 
 def _create_tables() -> None:
@@ -96,6 +92,7 @@ def _create_tables() -> None:
         sa.Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
     )
     op.create_index(op.f("ix_slice_marks_experiment_key_minute"), "slice_marks", ["experiment_key", "minute"])
+    op.create_index("ix_slices_not_sliced", "slices", ["experiment_key"], postgresql_where=sa.text("n = 0"))
 
 
 def downgrade() -> None:

@@ -17,33 +17,41 @@ def at(hour: int, minute: int = 0) -> int:
 
 
 def test_a_quiet_day_is_one_stretch() -> None:
-    made = plan(TODAY, {at(3): 5, at(20): 5}, [], [at(3)], most=10)
+    made = plan(TODAY, {at(3): 5, at(20): 5}, [], {at(3): True}, most=10)
     assert made.make == [(TODAY, TODAY + DAY.length_us)]
     assert made.drop == []
 
 
 def test_busy_times_are_cut_into_narrower_stretches() -> None:
     counts = {at(3, 1): 6, at(3, 2): 5, at(20): 5}
-    assert plan(TODAY, counts, [], [at(20)], most=10).make == [(at(18), at(24))]
-    assert plan(TODAY, counts, [], [at(3, 1)], most=10).make == [(at(3, 1), at(3, 2))]
-    assert plan(TODAY, counts, [], [at(4)], most=10).make == [(at(4), at(5))]
+    assert plan(TODAY, counts, [], {at(20): True}, most=10).make == [(at(18), at(24))]
+    assert plan(TODAY, counts, [], {at(3, 1): True}, most=10).make == [(at(3, 1), at(3, 2))]
+    assert plan(TODAY, counts, [], {at(4): True}, most=10).make == [(at(4), at(5))]
 
 
 def test_a_minute_is_never_cut() -> None:
-    assert plan(TODAY, {at(1): 1_000}, [], [at(1)], most=10).make == [(at(1), at(1, 1))]
+    assert plan(TODAY, {at(1): 1_000}, [], {at(1): True}, most=10).make == [(at(1), at(1, 1))]
 
 
 def test_a_stretch_takes_the_place_of_all_that_it_overlaps() -> None:
     stored = [(at(0), at(6)), (at(6), at(7)), (at(12), at(18))]
-    made = plan(TODAY, {at(0): 4, at(13): 4, at(1): 4}, stored, [at(0), at(6)], most=10)
+    made = plan(TODAY, {at(0): 4, at(13): 4, at(1): 4}, stored, {at(0): True, at(6): True}, most=10)
     assert made.make == [(at(0), at(6)), (at(6), at(12))]
     assert made.drop == stored[:2]
 
 
 def test_what_was_wide_gives_way_to_what_is_narrow() -> None:
     stored = [(TODAY, TODAY + DAY.length_us)]
-    made = plan(TODAY, {at(0): 8, at(13): 8}, stored, [at(13)], most=10)
+    made = plan(TODAY, {at(0): 8, at(13): 8}, stored, {at(13): True}, most=10)
     assert (made.make, made.drop) == ([(at(12), at(18))], stored)
+
+
+def test_little_that_is_marked_waits_until_it_has_waited_for_long() -> None:
+    counts = {at(0): 16 * 9, at(1): 9, at(2): 9}
+    assert plan(TODAY, counts, [], {at(1): False}).make == []
+    assert plan(TODAY, counts, [], {at(1): True}).make == [(TODAY, TODAY + DAY.length_us)]
+    assert plan(TODAY, counts, [], {at(1): False, at(2): False}).make == [(TODAY, TODAY + DAY.length_us)]
+    assert plan(TODAY, {}, [], {at(1): False}).make == [(TODAY, TODAY + DAY.length_us)]
 
 
 @given(
@@ -55,7 +63,7 @@ def test_every_mark_is_worked_off_in_bounded_steps(counts: dict[int, int], marke
     stored: list[Stretch] = []
     left, steps = set(marked), 0
     while left:
-        made = plan(TODAY, counts, stored, sorted(left), most)
+        made = plan(TODAY, counts, stored, dict.fromkeys(left, True), most)
         assert made.make
         steps += 1
         for lo, hi in made.make:

@@ -232,6 +232,30 @@ async def test_scores_of_all_sorts_are_summed_from_slices(engine: AsyncEngine) -
             assert len(found[1]) == 6
 
 
+async def test_false_alone_is_counted(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        for n in range(6):
+            passed = [Score("passed", float(n >= 3), "boolean")]
+            status = "error" if n < 3 else "success"
+            times = {"start_us": START + n, "end_us": START + n}
+            await writer.submit(
+                TENANT, [Span(trace_id=f"t{n}", span_id="s", experiment_id="a", status=status, scores=passed, **times)]
+            )
+    await warm(engine)
+    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        found = await filtered(tx, 1, Window(), compiled(FILTERS[1]))
+        assert (found[1]["passed"].n_false, found[1]["passed"].n_true) == (3, 0)
+        assert found == await directly(tx, 1, Window(), compiled(FILTERS[1]).parts)
+
+
+async def test_nothing_is_kept_of_statements_that_do_not_come_again(engine: AsyncEngine) -> None:
+    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        before = await tx.driver.fetchval("SELECT count(*) FROM pg_prepared_statements")
+        for tokens in range(20):
+            await filtered(tx, 1, Window(), compiled({"total_tokens": {"operator": "gt", "value": [tokens]}}))
+        assert await tx.driver.fetchval("SELECT count(*) FROM pg_prepared_statements") <= before + 2
+
+
 async def test_numbers_at_the_ends_of_their_range_are_summed(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [lone_span(1)])

@@ -12,11 +12,12 @@ from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.stats import slices, slicing
 from spanstats.stats.maintenance import SLICED, drain_marks, mark_everything, mismatches
+from spanstats.stats.pieces import Stretch
 from spanstats.stats.rollups import DAY, LOCK, MINUTE
 from spanstats.stats.slicing import keep_sliced, slice_marked, slice_some, waiting_days
 from spanstats.stats.summary import directly, filtered
 from spanstats.stats.sums import Window
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Driver, Kind, Timeouts, transaction
 from tests.ingest.worlds import TENANT, committer, rows
 
 from .warming import slice_all, warm
@@ -129,15 +130,52 @@ async def test_the_check_finds_each_wrong_bit_and_each_missing_stretch(engine: A
         assert await mismatches(engine, NO_BOUND) == []
 
 
+async def test_a_day_that_fails_holds_up_no_other(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await post(engine, span(1, 3), span(2, 2_000), span(3, 4_000))
+    put = slicing.put_slices
+
+    async def fail_on_the_first(driver: Driver, key: int, stretch: Stretch) -> None:
+        if stretch[0] == TODAY:
+            raise ValueError("this day is odd")
+        await put(driver, key, stretch)
+
+    monkeypatch.setattr(slicing, "put_slices", fail_on_the_first)
+    await slice_all(engine)
+    assert len(await rows(engine, "SELECT 1 FROM slices")) == 2
+    assert [row["minute"] for row in await rows(engine, "SELECT minute FROM slice_marks")] == [
+        TODAY + 3 * MINUTE.length_us
+    ]
+    monkeypatch.setattr(slicing, "put_slices", put)
+    await slice_all(engine)
+    assert len(await rows(engine, "SELECT 1 FROM slices")) == 3
+
+
+async def test_one_process_slices_at_a_time(engine: AsyncEngine) -> None:
+    async with slicing._turn(engine) as is_ours, slicing._turn(engine) as is_theirs:
+        assert (is_ours, is_theirs) == (True, False)
+    async with slicing._turn(engine) as is_ours:
+        assert is_ours
+
+
+async def test_slices_grow_with_the_scores_and_not_with_their_names(engine: AsyncEngine) -> None:
+    await post(engine, *(span(n, 3, scores=[Score(f"s{n}", 0.5), Score("all", 0.5)]) for n in range(300)))
+    await slice_all(engine)
+    forms = await rows(engine, "SELECT name, bits IS NOT NULL AS has_bits FROM slice_scores WHERE bits IS NOT NULL")
+    assert [row["name"] for row in forms] == ["all"]
+    assert len(await rows(engine, "SELECT 1 FROM slice_scores WHERE cardinality(places) = 1")) == 300
+    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        assert await filtered(tx, 1, Window(), EVERY, places=2) == await directly(tx, 1, Window(), places=2)
+
+
 async def test_slicing_waits_for_a_rebuild_or_another_slicing(engine: AsyncEngine) -> None:
     await post(engine, span(1, 3))
     async with transaction(engine, Kind.REBUILD, NO_BOUND) as other:
         await other.driver.execute(LOCK)
-        waiting = asyncio.create_task(slice_marked(engine, NO_BOUND, 1, TODAY, rest_s=0))
+        waiting = asyncio.create_task(slice_marked(engine, NO_BOUND, (1, TODAY), rest_s=0))
         await asyncio.sleep(0.1)
         assert not waiting.done()
     assert await waiting
-    assert not await slice_marked(engine, NO_BOUND, 1, TODAY, rest_s=0)
+    assert not await slice_marked(engine, NO_BOUND, (1, TODAY), rest_s=0)
 
 
 async def test_slices_of_traces_that_are_gone_go(engine: AsyncEngine) -> None:

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.filters.parts import Filter
+from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.predicate import EVERYTHING
 from spanstats.stats.summary import directly, summarize
 from spanstats.stats.sums import Window
 from spanstats.store.session import Kind, Timeouts, transaction
@@ -14,6 +15,7 @@ from spanstats.store.tables import traces
 from tests.ingest.worlds import START, TENANT, committer, stored_traces
 
 from .test_rollups import EXPERIMENTS, random_span
+from .warming import warm
 
 pytestmark = pytest.mark.anyio
 
@@ -65,3 +67,39 @@ async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine
         None,
         {},
     )
+
+
+@pytest.mark.parametrize(
+    ("prepared", "reads_slices"),
+    [
+        ("SELECT 1", True),
+        ("INSERT INTO slice_marks SELECT 1, now() FROM generate_series(1, 5001)", False),
+        ("INSERT INTO rollup_marks SELECT 1, now() FROM generate_series(1, 5001)", False),
+        ("UPDATE slices SET n = 0", False),
+        ("UPDATE rollups SET n = 1 WHERE level = 2", False),
+    ],
+)
+async def test_slices_are_read_where_that_is_faster(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, prepared: str, *, reads_slices: bool
+) -> None:
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
+    await warm(engine)
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("UPDATE rollups SET n = n + 20000 WHERE level = 2")
+        await connection.exec_driver_sql(prepared)
+        if prepared == "UPDATE slices SET n = 0":
+            await connection.exec_driver_sql(
+                "INSERT INTO slices (experiment_key, start_time, end_time, chunk, n) "
+                "SELECT 1, now() - n * interval '1 day', now(), 0, 0 FROM generate_series(1, 5) n"
+            )
+    asked = []
+
+    async def note(*_asked: object, **_more: object) -> object:
+        asked.append("directly")
+        return {}, {}
+
+    monkeypatch.setattr("spanstats.stats.summary.directly", note)
+    every = compile_filter(EVERYTHING, TENANT)
+    await summarize(engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), every)
+    assert asked == ([] if reads_slices else ["directly"])

@@ -15,7 +15,7 @@ from sqlalchemy import Column, ColumnElement, column, func, literal_column, sele
 from ..store.cache_tables import BITS, NUMBERS, TEXTS
 from ..store.tables import ByBytes, traces
 from .fields import FieldSpec, NullMode, Scope
-from .kinds import KINDS
+from .kinds import KINDS, TEXTUAL
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Bound, Test, each_test
 from .score_masks import KEY_OF_SCORES, mask_of_scores
@@ -41,14 +41,18 @@ SLICED_COLUMNS = ", ".join(
 
 _EVERY: Mask = literal_column("every", BITS)
 _NONE: Mask = literal_column("none", BITS)
-_MOST_VALUES = 8
+# Each takes up to 64 operations, of some twenty characters.
+_MOST_BOUNDS = 16
 
 
 def compile_mask(predicate: Bound) -> Mask | None:
-    """An expression over `SLICED_COLUMNS`; `None` where one of the fields is not sliced or an operator reads no bits.
+    """An expression over `SLICED_COLUMNS`; `None` where one of the fields is not sliced, an operator reads no bits, or
+    so much is compared that the statement would be too long.
 
     The ones are traces for which the predicate holds, without those whose spans differ in what it asks for.
     """
+    if sum(len(test.operands) for test in each_test(predicate) if _is_bitwise(test)) > _MOST_BOUNDS:
+        return None
     try:
         mask = _node(predicate)
     except _NotSliced:
@@ -58,6 +62,10 @@ def compile_mask(predicate: Bound) -> Mask | None:
     return reduce(_both, alike, mask)
 
 
+def _is_bitwise(test: Test) -> bool:
+    return test.field.kind not in TEXTUAL and test.field.scope is not Scope.TRACE_SCORES
+
+
 class _NotSliced(Exception):
     """There are no bits of what a test asks for."""
 
@@ -65,8 +73,16 @@ class _NotSliced(Exception):
 def _node(predicate: Bound) -> Mask:
     if isinstance(predicate, Test):
         return _test(predicate)
-    members = map(_node, predicate.members)
-    return reduce(_both, members, _EVERY) if predicate.connector == "AND" else reduce(_either, members, _NONE)
+    members = [_node(member) for member in predicate.members]
+    return _joined(_both, members, _EVERY) if predicate.connector == "AND" else _joined(_either, members, _NONE)
+
+
+def _joined(join: Callable[[Mask, Mask], Mask], masks: list[Mask], of_none: Mask) -> Mask:
+    """By halves: what is compiled goes no deeper than it must."""
+    if len(masks) < 2:
+        return masks[0] if masks else of_none
+    middle = len(masks) // 2
+    return join(_joined(join, masks[:middle], of_none), _joined(join, masks[middle:], of_none))
 
 
 def _both(a: Mask, b: Mask) -> Mask:
@@ -147,8 +163,6 @@ def _less(name: str, bound: int | Decimal) -> str:
 
 
 def _equal(name: str, operands: Operands) -> str:
-    if len(operands) > _MOST_VALUES:
-        raise _NotSliced
     return " | ".join(["none", *(f"({_equal_to(name, int(value))})" for value in operands)])
 
 

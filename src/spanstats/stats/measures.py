@@ -80,7 +80,7 @@ class ScoreColumn:
 _ROOT = 3_037_000_499
 
 SCORE_COLUMNS = (
-    ScoreColumn("n_values", "count({0})", "sum(CASE WHEN {0} IS NOT NULL THEN ones END)"),
+    ScoreColumn("n_values", "count({0})", "sum(CASE WHEN {0} IS NOT NULL THEN ones ELSE 0 END)"),
     ScoreColumn("sum_values", "sum({0})", "sum({0}::numeric * ones)"),
     ScoreColumn("min_value", "min({0})", "min({0})"),
     ScoreColumn("max_value", "max({0})", "max({0})"),
@@ -90,7 +90,7 @@ SCORE_COLUMNS = (
         f" + coalesce(sum(CASE WHEN NOT {{0}} BETWEEN -{_ROOT} AND {_ROOT} THEN {{0}}::numeric * {{0}} END), 0)",
         "sum({0}::numeric * {0} * ones)",
     ),
-    ScoreColumn("n_not_zero", "count(nullif({0}, 0))", "sum(CASE WHEN {0} <> 0 THEN ones END)"),
+    ScoreColumn("n_not_zero", "count(nullif({0}, 0))", "sum(CASE WHEN {0} <> 0 THEN ones ELSE 0 END)"),
 )
 
 _NUMBER, _BOOLEAN, _TEXT = 0, 1, 2

@@ -13,6 +13,9 @@ from .rollups import DAY, HOUR, MINUTE
 MOST_TRACES = 16_384
 """In a stretch that is wider than a minute."""
 
+WORTH = 16
+"""A stretch is made anew once one in so many of its traces is marked."""
+
 _WIDTHS = (DAY.length_us, 6 * HOUR.length_us, HOUR.length_us, 10 * MINUTE.length_us, MINUTE.length_us)
 
 Stretch: TypeAlias = tuple[int, int]
@@ -28,13 +31,15 @@ class Plan:
 
 
 def plan(
-    day: int, counts: Mapping[int, int], stored: Sequence[Stretch], marked: Sequence[int], most: int = MOST_TRACES
+    day: int, counts: Mapping[int, int], stored: Sequence[Stretch], marked: Mapping[int, bool], most: int = MOST_TRACES
 ) -> Plan:
     """What to do about the marked minutes of the day that begins at `day`: about as much as `most` traces at a time.
 
-    `counts` is how many traces start in a minute, as far as that is known; it decides on widths alone.
+    A stretch is worth it where a mark has waited for long (`marked` says which), or much of it is marked.
+    `counts` is how many traces start in a minute, as far as that is known; it decides on widths and worth alone.
     """
-    wanted = [piece for piece in _pieces((day, day + DAY.length_us), counts, most) if _any_within(piece, marked)]
+    pieces = _pieces((day, day + DAY.length_us), counts, most)
+    wanted = [piece for piece in pieces if _is_worth_it(piece, counts, marked)]
     make: list[Stretch] = []
     work = 0
     for piece in wanted:
@@ -61,8 +66,10 @@ def _traces_in(piece: Stretch, counts: Mapping[int, int]) -> int:
     return sum(n for minute, n in counts.items() if piece[0] <= minute < piece[1])
 
 
-def _any_within(piece: Stretch, minutes: Sequence[int]) -> bool:
-    return any(piece[0] <= minute < piece[1] for minute in minutes)
+def _is_worth_it(piece: Stretch, counts: Mapping[int, int], marked: Mapping[int, bool]) -> bool:
+    inside = {minute: has_waited for minute, has_waited in marked.items() if piece[0] <= minute < piece[1]}
+    traces_marked = sum(counts.get(minute, 0) for minute in inside)
+    return any(inside.values()) or (bool(inside) and traces_marked * WORTH >= _traces_in(piece, counts))
 
 
 def _overlap(a: Stretch, b: Stretch) -> bool:

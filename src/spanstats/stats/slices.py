@@ -23,6 +23,9 @@ Row: TypeAlias = dict[str, Any]
 MOST_TEXTS = 64
 """Different values of a text in one stretch; with more it is not sliced, and read from the traces."""
 
+# As much as a place and a score take where they are listed: so slices grow with the scores, whatever these are called.
+_BITS_FOR_A_SCORE = 96
+
 # Stands for a score that is no number; scores end at 9e18 billionths.
 _NO_NUMBER = -(2**63)
 
@@ -114,7 +117,7 @@ async def _made(driver: Driver, experiment_key: int, stretch: Stretch) -> AsyncI
     start, end = stretch
     async for found in driver.cursor(_READ, experiment_key, start, end, MOST_TRACES, prefetch=1):
         key = {"experiment_key": experiment_key, "start_time": start, "chunk": found["chunk"]}
-        if any(len(set(found[name])) > MOST_TEXTS for name in TEXTS):
+        if any(len(set(found[name]) - {None}) > MOST_TEXTS for name in TEXTS):
             yield {**key, "end_time": end, "n": 0}, []
             return
         # It takes some milliseconds, in which others want to go on.
@@ -140,12 +143,12 @@ def _minute(start_us: int) -> int:
 
 
 def _scored(n: int, name: str, kind: int, packed_places: bytes, packed_scores: bytes) -> Row:
-    """One evaluator's scores of one kind: who has each of them, where few differ and nobody has two."""
+    """One evaluator's scores of one kind: who has each of them, where few differ, many have one, and nobody two."""
     count = len(packed_scores) // 8
     places, found = unpack(f">{count}i", packed_places), unpack(f">{count}q", packed_scores)
     row: Row = {"name": name, "kind": kind}
     values = sorted(set(found))
-    if len(values) > MOST_VALUES or len(set(places)) < count:
+    if len(values) > MOST_VALUES or len(values) * n > _BITS_FOR_A_SCORE * count or len(set(places)) < count:
         pairs = sorted(zip(places, found, strict=True))
         return {**row, "places": [place for place, _ in pairs], "scores": [_number(score) for _, score in pairs]}
     has = dict(zip(places, found, strict=True))

@@ -8,11 +8,15 @@ for what it drops and does not make.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
+from ..store.outages import translated
 from ..store.session import Driver, Kind, Timeouts, transaction
 from .pieces import MOST_TRACES, Plan, plan
 from .rollups import DAY, LOCK
@@ -20,16 +24,28 @@ from .slices import put_slices, slices_differ
 
 log = logging.getLogger(__name__)
 
+Day: TypeAlias = tuple[int, int]
+"""Experiment key, and when the day begins, microseconds since 1970."""
+
 REST_S = 15.0
 """A minute that is still being written to is not sliced: it would be made anew again and again."""
+
+# After so many times that rest a mark has waited for long: a stretch is made anew for one minute of it.
+_LONG = 40
+
+# One after the other, before the database counts as away.
+_FAILURES = 3
 
 # Of one core, while there is much to do: writes and reads come first.
 _IDLE_SHARE = 0.75
 
 _QUIET = """
-SELECT minute FROM slice_marks WHERE experiment_key = $1 AND minute >= $2 AND minute < $3
+SELECT minute, min(created_at) <= now() - $5 * interval '1 second' AS has_waited
+FROM slice_marks WHERE experiment_key = $1 AND minute >= $2 AND minute < $3
 GROUP BY minute HAVING max(created_at) <= now() - $4 * interval '1 second'
 """
+_TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats slices', 0))")
+_END_TURN = text("SELECT pg_advisory_unlock(hashtextextended('spanstats slices', 0))")
 _DAYS = """
 SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day FROM (
     SELECT experiment_key, minute FROM slice_marks
@@ -92,7 +108,8 @@ async def slice_some(
     Needs a transaction of its own (`Kind.REBUILD`) whose first statement was `LOCK`.
     """
     within = experiment_key, day, day + DAY.length_us
-    marked = [row["minute"] for row in await driver.fetch(_QUIET, *within, rest_s)]
+    quiet = await driver.fetch(_QUIET, *within, rest_s, rest_s * _LONG)
+    marked = {row["minute"]: row["has_waited"] for row in quiet}
     if not marked:
         return Plan([], [])
     counts = {row["bucket"]: row["n"] for row in await driver.fetch(_COUNTS, *within)}
@@ -119,46 +136,80 @@ async def differing_slices(driver: Driver) -> list[tuple[int, int]]:
 
 
 async def waiting_days(
-    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, limit: int = 1_000
-) -> list[tuple[int, int]]:
-    """(experiment key, day) with marked minutes that nobody has written to for a while. Raises `Unavailable`."""
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, limit: int = 100_000
+) -> list[Day]:
+    """Days with marked minutes that nobody has written to for a while. Raises `Unavailable`."""
+    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
         return [(row["experiment_key"], row["day"]) for row in await tx.driver.fetch(_DAYS, rest_s, limit)]
 
 
-async def slice_marked(
-    engine: AsyncEngine, timeouts: Timeouts, experiment_key: int, day: int, rest_s: float = REST_S
-) -> bool:
+async def slice_marked(engine: AsyncEngine, timeouts: Timeouts, day: Day, rest_s: float = REST_S) -> bool:
     """One transaction of slicing; whether there was anything to do. Raises `Unavailable`."""
     async with transaction(engine, Kind.REBUILD, timeouts) as tx:
         await tx.driver.execute(LOCK)
-        return bool((await slice_some(tx.driver, experiment_key, day, rest_s)).make)
+        return bool((await slice_some(tx.driver, *day, rest_s)).make)
 
 
 async def slice_waiting(
     engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, idle_share: float = 0.0
-) -> AsyncGenerator[int, None]:
-    """Slice all minutes that have rested; yields 1 after each transaction. Raises `Unavailable`.
+) -> AsyncGenerator[Day, None]:
+    """Slice all minutes that have rested, day by day; yields the day after each transaction.
 
-    `idle_share` of the time it does nothing.
+    `idle_share` of the time it does nothing. A day that fails is left for the next time. Raises `Unavailable` where
+    several fail one after the other.
     """
-    while days := await waiting_days(engine, timeouts, rest_s):
-        for experiment_key, day in days:
-            began = time.monotonic()
-            while await slice_marked(engine, timeouts, experiment_key, day, rest_s):
-                yield 1
-                await asyncio.sleep((time.monotonic() - began) * idle_share / (1 - idle_share))
-                began = time.monotonic()
+    seen: set[Day] = set()
+    failures = 0
+    while days := [day for day in await waiting_days(engine, timeouts, rest_s) if day not in seen]:
+        for day in days:
+            seen.add(day)
+            try:
+                async for took_s in _slice_day(engine, timeouts, day, rest_s):
+                    yield day
+                    await asyncio.sleep(took_s * idle_share / (1 - idle_share))
+                failures = 0
+            except Unavailable:
+                failures += 1
+                if failures == _FAILURES:
+                    raise
+            except Exception:
+                log.exception("a day could not be sliced")
 
 
-async def keep_sliced(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 5.0) -> None:
-    """Run for ever; an outage is waited out."""
+async def _slice_day(engine: AsyncEngine, timeouts: Timeouts, day: Day, rest_s: float) -> AsyncGenerator[float, None]:
+    """Yields how many seconds each transaction took."""
+    began = time.monotonic()
+    while await slice_marked(engine, timeouts, day, rest_s):
+        yield time.monotonic() - began
+        began = time.monotonic()
+
+
+async def keep_sliced(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 10.0) -> None:
+    """Run for ever, in one process at a time; an outage is waited out."""
     while True:
         try:
-            async for _ in slice_waiting(engine, timeouts, idle_share=_IDLE_SHARE):
-                pass
+            async with _turn(engine) as is_ours:
+                if is_ours:
+                    async for _ in slice_waiting(engine, timeouts, idle_share=_IDLE_SHARE):
+                        pass
         except Unavailable as error:
             log.warning("slices wait: %s", error)
         except Exception:
             log.exception("traces could not be sliced")
         await asyncio.sleep(every_s)
+
+
+@asynccontextmanager
+async def _turn(engine: AsyncEngine) -> AsyncIterator[bool]:
+    """Whether it is this process' turn, until the end of the block or of the connection.
+
+    Many that wait for the lock of rollups would leave these no moment.
+    """
+    with translated():
+        async with engine.connect() as connection:
+            is_ours = bool(await connection.scalar(_TAKE_TURN))
+            try:
+                yield is_ours
+            finally:
+                if is_ours:
+                    await connection.execute(_END_TURN)

@@ -18,7 +18,7 @@ from ..tracing import REQUEST
 from .matching import ALL, Parts, rows_of, within
 from .measures import ANSWERED, MEASURES
 from .rolled_up import read_sums, rolled_up_by_name
-from .rollups import DAY
+from .rollups import DAY, MINUTE
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
 from .sliced import sliced_statement
 from .sums import ScoreSums, Sums, Window
@@ -73,7 +73,7 @@ async def summarize(
         if found is None:
             raise NotFound(_ABSENT)
         with REQUEST.get().statement("summary of traces"):
-            if found["n"] < FEW_TRACES:
+            if found["n"] < FEW_TRACES or found["marks"] > MANY_MARKS:
                 matching = replace(matching, mask=None)
             sums, scores = await filtered(tx, found["key"], window, matching, places=found["places"])
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
@@ -93,9 +93,9 @@ async def filtered(tx: Transaction, experiment_key: int, window: Window, matchin
     if matching.mask is None:
         return await directly(tx, experiment_key, window, matching.parts, places=places)
     asked = experiment_key, window, matching.mask, matching.parts, places
-    found = dict((await tx.connection.execute(sliced_statement(*asked))).one()._mapping)
+    found = dict(await tx.only_row(sliced_statement(*asked)))
     if found.pop("longest", 0) > places:
-        found = dict((await tx.connection.execute(sliced_statement(*asked, each=True))).one()._mapping)
+        found = dict(await tx.only_row(sliced_statement(*asked, each=True)))
         del found["longest"]
     return read_sums(found)
 
@@ -126,13 +126,20 @@ def sums_statement(parts: Parts) -> Select[Any]:
 FEW_TRACES = 20_000
 """So many are read from the traces in less time than it takes to prepare a statement over slices."""
 
+MANY_MARKS = 5_000
+"""With so many, most is read from the traces anyway, and each stretch would be compared with each mark."""
+
+_MARKS = f"(SELECT count(*) FROM (SELECT FROM {{}} WHERE experiment_key = e.key LIMIT {MANY_MARKS + 1}) marked)"
+_MINUTES = DAY.length_us // MINUTE.length_us
 _ABSENT = "Experiment not found"
 _FIND = f"""
 SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
     SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_PLACES})
     FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
 ) ELSE 0 END AS places,
-    (SELECT coalesce(sum(n), 0) FROM rollups WHERE experiment_key = e.key AND level = {DAY.number}) AS n
+    (SELECT coalesce(sum(n), 0) FROM rollups WHERE experiment_key = e.key AND level = {DAY.number}) AS n,
+    {_MARKS.format("rollup_marks")} + {_MARKS.format("slice_marks")}
+        + {_MINUTES} * (SELECT count(*) FROM slices WHERE experiment_key = e.key AND slices.n = 0) AS marks
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """
 _EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"

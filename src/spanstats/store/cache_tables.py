@@ -11,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
+    text,
 )
 from sqlalchemy.dialects.postgresql import BIT, JSONB
 
@@ -86,6 +87,7 @@ slices = Table(
     *(Column(f"{name}_values", ARRAY(ByBytes), nullable=True) for name in TEXTS),
     *(Column(f"{name}_bits", ARRAY(BITS), nullable=True, comment="who has the value at this place") for name in TEXTS),
     PrimaryKeyConstraint("experiment_key", "start_time", "chunk"),
+    Index("ix_slices_not_sliced", "experiment_key", postgresql_where=text("n = 0")),
 )
 
 slice_scores = Table(

@@ -5,7 +5,7 @@ travel in one round trip, and so that Core statements and the driver's own calls
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
-from sqlalchemy import event
+from sqlalchemy import Select, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -130,6 +130,13 @@ class Transaction:
     def __init__(self, connection: AsyncConnection, driver: Driver) -> None:
         self.connection = connection
         self.driver = driver
+
+    async def only_row(self, statement: Select[Any]) -> Mapping[str, Any]:
+        """The row of a statement that is not likely to come again: nothing of it is kept, here or by the server."""
+        compiled: Any = statement.compile(dialect=self.connection.dialect)
+        prepared = await self.driver.prepare(str(compiled))
+        row: Mapping[str, Any] = await prepared.fetchrow(*(compiled.params[name] for name in compiled.positiontup))
+        return row
 
 
 @asynccontextmanager
