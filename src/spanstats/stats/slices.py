@@ -23,8 +23,10 @@ Row: TypeAlias = dict[str, Any]
 MOST_TEXTS = 64
 """Different values of a text in one stretch; with more it is not sliced, and read from the traces."""
 
-# As much as a place and a score take where they are listed: so slices grow with the scores, whatever these are called.
-_BITS_FOR_A_SCORE = 96
+# So slices grow with the scores, whatever these are called: bits are a tenth of the work of reading a list, and most of
+# them are zeros, which take little room.
+_MOST_BITS_FOR_A_SCORE = 1_024
+_MOST_TRACES_FOR_A_SCORE = 64
 
 # Stands for a score that is no number; scores end at 9e18 billionths.
 _NO_NUMBER = -(2**63)
@@ -148,7 +150,8 @@ def _scored(n: int, name: str, kind: int, packed_places: bytes, packed_scores: b
     places, found = unpack(f">{count}i", packed_places), unpack(f">{count}q", packed_scores)
     row: Row = {"name": name, "kind": kind}
     values = sorted(set(found))
-    if len(values) > MOST_VALUES or len(values) * n > _BITS_FOR_A_SCORE * count or len(set(places)) < count:
+    is_sparse = n > _MOST_TRACES_FOR_A_SCORE * count or len(values) * n > _MOST_BITS_FOR_A_SCORE * count
+    if is_sparse or len(values) > MOST_VALUES or len(set(places)) < count:
         pairs = sorted(zip(places, found, strict=True))
         return {**row, "places": [place for place, _ in pairs], "scores": [_number(score) for _, score in pairs]}
     has = dict(zip(places, found, strict=True))
