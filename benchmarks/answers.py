@@ -13,16 +13,16 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
-from spanstats.filters.masks import Mask
-from spanstats.filters.parts import compile_filter
+from spanstats.filters.parts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
-from spanstats.stats.matching import ALL, Parts, rows_of, within
+from spanstats.stats.matching import ALL, rows_of, within
 from spanstats.stats.scored import scored_statement
 from spanstats.stats.sliced import sliced_statement
 from spanstats.stats.slicing import slice_waiting
 from spanstats.stats.summary import sums_statement
 from spanstats.stats.sums import Window
+from spanstats.store.cache_tables import CACHES
 from spanstats.store.session import Kind, Timeouts, Transaction, create_engine, transaction
 from spanstats.store.tables import traces
 
@@ -32,7 +32,8 @@ from .report import Report
 from .server import KEY, Service
 
 _SLICED = """
-SELECT sum(n), pg_total_relation_size('slices') + pg_total_relation_size('slice_scores') FROM slices
+SELECT sum(n), pg_total_relation_size('slices') + pg_total_relation_size('slice_scores')
+    + pg_total_relation_size('slice_dictionaries') FROM slices
 """
 _WINDOW = "start_time=2026-05-02T03:04:05.5Z&end_time=2026-05-29T01:02:03.25Z"
 _ROWS = "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM traces WHERE experiment_key = $1"
@@ -73,7 +74,7 @@ async def measure(service: Service, report: Report, console: Console, roots: lis
         while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         await _slice(service, report, connection)
-        for table in ("slices", "slice_scores", "slice_marks", "rollups", "rollup_marks"):
+        for table in CACHES:
             await connection.execute(f"VACUUM (ANALYZE) {table}")
         await connection.execute("CHECKPOINT")
         progress.remove_task(task)
@@ -146,13 +147,13 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
         )
         report.add(f"floor: four sums over {n:,} traces, bare index scan", floor * 1e9 / n, "ns per trace")
         for what, filters in FILTERS.items():
-            inside, mask = _compiled(filters)
-            parts = within(key, Window(), inside)
+            made = _compiled(filters)
+            parts = within(key, Window(), made.parts)
             matching = await tx.connection.scalar(select(func.count()).select_from(rows_of(parts, _ONE).subquery()))
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
             forms = {"from the traces": (sums_statement(parts), scored_statement(parts, _PLACES))}
-            if mask is not None:
-                each = [sliced_statement(key, Window(), mask, inside, places) for places in (0, _PLACES)]
+            if made.mask is not None:
+                each = [sliced_statement(key, Window(), made, places) for places in (0, _PLACES)]
                 forms = {"from slices": (each[0], each[1]), **forms}
             for form, (plain, scored) in forms.items():
                 sums = await _statement(tx, plain)
@@ -168,8 +169,7 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
 async def _whole_answers(service: Service, report: Report, n: int, name: str, *, only_sliced: bool) -> None:
     """Over HTTP, with scores."""
     for what, filters in FILTERS.items():
-        _, mask = _compiled(filters)
-        if mask is not None or not only_sliced:
+        if _compiled(filters).mask is not None or not only_sliced:
             result: Result = await run(service.port, [_ask(name, "", {"filters": filters})] * 5, 1)
             report.add(f"filter {n:,} traces by {what}: the whole answer", result.p50_ms, "ms")
 
@@ -181,10 +181,8 @@ _FOUR_SUMS = "count(*), sum(cost_pd), sum(total_tokens), sum(latency_us)"
 _ONE: ColumnElement[int] = literal_column("1")
 
 
-def _compiled(filters: object) -> tuple[Parts, Mask | None]:
-    bound = EVERYTHING if (tree := read_filters({"filters": filters})) is None else bind(tree, TRACES)
-    made = compile_filter(bound, 1)
-    return made.parts, made.mask
+def _compiled(filters: object) -> Filter:
+    return compile_filter(EVERYTHING if (tree := read_filters({"filters": filters})) is None else bind(tree, TRACES), 1)
 
 
 async def _statement(tx: Transaction, statement: Select[Any]) -> float:

@@ -63,8 +63,9 @@ is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored
 """.strip()
 
 SLICED = """
-A summary whose filter asks for scores and these fields alone, by any operator, takes tens of nanoseconds for each
-trace of the window; a filter with another field reads the traces themselves, ten times as long or more:
+A summary whose filter asks for scores, metadata and these fields alone, by any operator, takes tens of nanoseconds for
+each trace of the window; a filter with another field reads the traces themselves, ten times as long or more. So do
+metadata and labels of which more than 4,095 values differ, or with a value longer than 256 bytes, where that is so:
 """.strip()
 
 

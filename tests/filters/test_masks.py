@@ -47,7 +47,9 @@ async def matching(engine: AsyncEngine, costs: list[int | None], predicate: Test
     assert mask is not None
     row = select(mask).select_from(text(f"(SELECT {SLICED_COLUMNS} FROM slices OFFSET 0) sliced"))
     async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
-        await tx.driver.execute("DELETE FROM traces; DELETE FROM slices; DELETE FROM slice_scores")
+        await tx.driver.execute(
+            "DELETE FROM traces; DELETE FROM slices; DELETE FROM slice_scores; DELETE FROM slice_dictionaries"
+        )
         await tx.driver.execute(_TRACES, costs)
         await put_slices(tx.driver, 1, (20_454 * DAY, 20_455 * DAY))
         ones = await tx.connection.scalar(select(cast(row.scalar_subquery(), Text)))
@@ -78,8 +80,10 @@ async def test_numbers_compare_as_in_python(
         ({"total_cost": {"operator": "", "value": [0.1, 0.2]}}, True),
         ({"total_cost": {"operator": "", "value": [n / 10 for n in range(16)]}}, True),
         ({"total_cost": {"operator": "", "value": [n / 10 for n in range(17)]}}, False),
-        ({"name": {"operator": "", "value": ["a"]}}, False),
-        ({"metadata__env": {"operator": "", "value": ["prod"]}}, False),
+        ({"name": {"operator": "", "value": ["a"]}}, True),
+        ({"metadata__env": {"operator": "", "value": ["prod"]}, "environment": {"operator": "", "value": ["e"]}}, True),
+        ({f"metadata__{n}": {"operator": "", "value": ["a", "b"]} for n in range(16)}, True),
+        ({f"metadata__{n}": {"operator": "", "value": ["a", "b"]} for n in range(17)}, False),
         ({"time_to_first_token": {"operator": "gt", "value": [1]}}, False),
         ({"start_time": {"operator": "gt", "value": ["2026-01-01"]}}, False),
         ({"scores__exact": {"operator": "gt", "value": [0.5]}, "status": {"operator": "", "value": ["error"]}}, True),

@@ -48,12 +48,16 @@ async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
     first, *others = [await _traces_where(engine, part) for part in compiled.parts]
     assert sorted(chain(first, *others)) == sorted(found)
     if compiled.mask is not None:
-        assert sorted(await _traces_masked(engine, compiled.mask)) == sorted(first)
+        masked = await _traces_masked(engine, compiled.mask, compiled.names)
+        assert masked is None or sorted(masked) == sorted(first)
     return set(found)
 
 
-async def _traces_masked(engine: AsyncEngine, mask: Mask) -> list[str]:
-    """Those that have a one, after all were put into one experiment and sliced; that is undone."""
+async def _traces_masked(engine: AsyncEngine, mask: Mask, names: frozenset[str]) -> list[str] | None:
+    """Those that have a one, after all were put into one experiment and sliced; that is undone.
+
+    `None` where one of the names has no dictionary.
+    """
     row = select(mask).select_from(text(f"(SELECT {SLICED_COLUMNS} FROM slices OFFSET 0) sliced"))
     async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
         await tx.driver.execute("SAVEPOINT before")
@@ -63,7 +67,10 @@ async def _traces_masked(engine: AsyncEngine, mask: Mask) -> list[str]:
             "SELECT trace_id FROM traces WHERE experiment_key = 1 ORDER BY start_time, trace_id"
         )
         ones = await tx.connection.scalar(select(cast(row.scalar_subquery(), Text)))
+        unlisted = await tx.driver.fetchval("SELECT unlisted FROM slices")
         await tx.driver.execute("ROLLBACK TO before")
+    if names and ids and (unlisted is None or not names.isdisjoint(unlisted)):
+        return None
     return [r["trace_id"] for r, one in zip(ids, ones or "", strict=True) if one == "1"]
 
 

@@ -117,8 +117,7 @@ async def _sliced(engine: AsyncEngine, *, each: bool = False) -> list[dict[str, 
     tree = read_filters({"filters": {"status": {"operator": "", "value": ["error", "success"]}}})
     assert tree is not None
     made = compile_filter(bind(tree, TRACES), 1)
-    assert made.mask is not None
-    statement = sliced_statement(1, Window(), made.mask, made.parts, 1, each=each)
+    statement = sliced_statement(1, Window(), made, 1, each=each)
     compiled = statement.compile(dialect=postgresql.asyncpg.dialect())
     values = [compiled.params[name] for name in compiled.positiontup or ()]
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:

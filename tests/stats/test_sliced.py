@@ -53,6 +53,13 @@ FILTERS = (
     {"scores__passed": {"operator": "not", "value": [1]}, "status": {"operator": "", "value": ["success"]}},
     {"scores__rare": {"operator": "isnull", "value": [False]}},
     {"span_count": {"operator": "gte", "value": [2]}, "error_count": {"operator": "", "value": [1]}},
+    {"metadata__env": {"operator": "", "value": ["prod"]}},
+    {"metadata__user": {"operator": "contains", "value": ["1"]}, "status": {"operator": "", "value": ["error"]}},
+    {"metadata__user": {"operator": "not", "value": ["u11", "u12"]}},
+    {"metadata__n": {"operator": "gt", "value": [3]}},
+    {"metadata__essay": {"operator": "isnull", "value": [False]}},
+    {"name": {"operator": "startswith", "value": ["a"]}},
+    {"environment": {"operator": "", "value": ["staging"]}, "model": {"operator": "", "value": ["claude"]}},
 )
 
 
@@ -66,6 +73,12 @@ def compiled(filters: object) -> Filter:
 def span_with_model(rng: random.Random) -> Span:
     span = random_span(rng)
     span.model = rng.choice(MODELS)
+    span.name = rng.choice(["a", "ab", "b"])
+    span.labels = {"environment": rng.choice(["staging", "live"])} if rng.random() < 0.5 else {}
+    span.metadata = {"env": rng.choice(["prod", "test"]), "user": f"u{rng.randrange(100)}"}
+    span.metadata |= rng.choice([{}, {"n": rng.randrange(9)}, {"n": str(rng.randrange(9))}, {"n": None}])
+    # Such a value is not listed: its stretch is read from the traces where a filter asks for that name.
+    span.metadata |= {"essay": "x" * 300} if rng.random() < 0.02 else {}
     return span
 
 
@@ -142,7 +155,7 @@ async def slice_and_take_marks_late(engine: AsyncEngine) -> None:
         for key, day in days:
             stretch = day, day + rollups.DAY.length_us
             within = "experiment_key = $1 AND {0} >= $2 AND {0} < $3"
-            for table in ("slices", "slice_scores"):
+            for table in ("slices", "slice_scores", "slice_dictionaries"):
                 await tx.driver.execute(f"DELETE FROM {table} WHERE {within.format('start_time')}", key, *stretch)
             await put_slices(tx.driver, key, stretch)
         # Those that writers left meanwhile are taken as well.
@@ -195,6 +208,25 @@ async def test_clean_minutes_are_read_from_the_slices_alone(filled: AsyncEngine)
     async with transaction(filled, Kind.SNAPSHOT, NO_BOUND) as tx:
         from_slices = await filtered(tx, 1, Window(), compiled({}))
         assert (await directly(tx, 1, Window()))[0]["prompt_tokens"] == 0 != from_slices[0]["prompt_tokens"]
+
+
+async def test_what_is_not_listed_is_read_from_the_traces(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        for n in range(8):
+            times = {"start_us": START + n * MINUTE, "end_us": START + n * MINUTE + n}
+            metadata = {"essay": "x" * 300 + str(n % 2), "env": "prod" if n % 2 else "test"}
+            span = Span(trace_id=f"t{n}", span_id=f"t{n}", experiment_id="a", metadata=metadata, **times)
+            await writer.submit(TENANT, [span])
+    await warm(engine)
+    assert [row["unlisted"] for row in await rows(engine, "SELECT unlisted FROM slices")] == [["metadata.essay"]]
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("UPDATE traces SET total_tokens = 5")
+    asked = {"essay": "x" * 300 + "1", "env": "prod"}
+    for names, tokens in ((["essay"], 20), (["env"], 0), (["essay", "env"], 20)):
+        matching = compiled({f"metadata__{name}": {"operator": "", "value": [asked[name]]} for name in names})
+        async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+            sums, _ = await filtered(tx, 1, Window(), matching)
+        assert (sums["n"], sums["total_tokens"]) == (4, tokens)
 
 
 async def test_scores_of_all_sorts_are_summed_from_slices(engine: AsyncEngine) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Score, Span
 from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import EVERYTHING
-from spanstats.stats import slices, slicing
+from spanstats.stats import chunks, slicing
 from spanstats.stats.maintenance import SLICED, drain_marks, mark_everything, mismatches
 from spanstats.stats.pieces import Stretch
 from spanstats.stats.rollups import DAY, LOCK, MINUTE
@@ -77,7 +77,7 @@ async def test_a_stretch_that_is_cut_leaves_marks_for_what_is_not_made_at_once(e
 
 
 async def test_a_crowded_minute_is_sliced_in_chunks(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "MOST_TRACES", 4)
+    monkeypatch.setattr(chunks, "MOST_TRACES", 4)
     await post(engine, *(span(n, 3, scores=[Score("s", n / 4)], prompt_tokens=n) for n in range(10)), span(10, 4))
     await slice_all(engine)
     stored = await rows(engine, "SELECT chunk, n, counts FROM slices ORDER BY chunk")
@@ -107,7 +107,7 @@ async def test_stretches_are_joined_where_few_are_left(engine: AsyncEngine) -> N
 
 
 async def test_the_check_finds_each_wrong_bit_and_each_missing_stretch(engine: AsyncEngine) -> None:
-    await post(engine, *(span(n, n, scores=[Score("s", n / 4)], prompt_tokens=n) for n in range(9)))
+    await post(engine, *(span(n, n, scores=[Score("s", n / 4)], prompt_tokens=n, name="a") for n in range(9)))
     await slice_all(engine)
     assert await mismatches(engine, NO_BOUND) == []
     for change in (
@@ -117,6 +117,10 @@ async def test_the_check_finds_each_wrong_bit_and_each_missing_stretch(engine: A
         "UPDATE slices SET counts[1] = 2",
         "UPDATE slice_scores SET scores[1] = 3",
         "DELETE FROM slice_scores",
+        "UPDATE slice_dictionaries SET listed[1] = '\"another\"'",
+        "UPDATE slice_dictionaries SET bits[1] = ~bits[1]",
+        "DELETE FROM slice_dictionaries",
+        "UPDATE slices SET unlisted = ARRAY['metadata.env']",
         "DELETE FROM slices",
     ):
         async with engine.connect() as connection:

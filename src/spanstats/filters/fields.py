@@ -57,6 +57,7 @@ class FieldSpec:
     hint: Hint | None = None
     keys: frozenset[str] = frozenset()
     only: ColumnElement[bool] | None = None
+    listed_as: str | None = None
 
     def side(self, reads: Reads) -> tuple[Kind, Column]:
         """What an operator of this sort looks at, and its kind."""
@@ -93,6 +94,16 @@ def jsonb_number(column: Column, key: Column) -> Column:
     """A member of a jsonb object where it is a JSON number, else null. The CASE keeps the cast from other values."""
     is_number = func.jsonb_typeof(column.op("->")(key)) == known("number")
     return case((is_number, cast(json_member(column, key), Numeric())))
+
+
+def jsonb_as_text(value: Column) -> Column:
+    """What `json_member` makes of a member that has this value."""
+    return value.op("#>>", return_type=Text())(literal_column("'{}'"))
+
+
+def jsonb_as_number(value: Column) -> Column:
+    """What `jsonb_number` makes of a member that has this value."""
+    return case((func.jsonb_typeof(value) == known("number"), cast(jsonb_as_text(value), Numeric())))
 
 
 def json_number(column: Column, key: Column) -> Column:

@@ -14,11 +14,12 @@ from sqlalchemy import Column, ColumnElement, column, func, literal_column, sele
 
 from ..store.cache_tables import BITS, NUMBERS, TEXTS
 from ..store.tables import ByBytes, traces
-from .fields import FieldSpec, NullMode, Scope
-from .kinds import KINDS, TEXTUAL
+from .fields import FieldSpec, NullMode, Scope, jsonb_as_number, jsonb_as_text
+from .kinds import KINDS, TEXTUAL, Kind
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Bound, Test, each_test
 from .score_masks import KEY_OF_SCORES, mask_of_scores
+from .value_masks import mask_of_values
 
 Mask: TypeAlias = ColumnElement[Any]
 
@@ -41,7 +42,7 @@ SLICED_COLUMNS = ", ".join(
 
 _EVERY: Mask = literal_column("every", BITS)
 _NONE: Mask = literal_column("none", BITS)
-# Each takes up to 64 operations, of some twenty characters.
+# Each takes up to 64 operations of some twenty characters, or as much for a dictionary.
 _MOST_BOUNDS = 16
 
 
@@ -51,7 +52,7 @@ def compile_mask(predicate: Bound) -> Mask | None:
 
     The ones are traces for which the predicate holds, without those whose spans differ in what it asks for.
     """
-    if sum(len(test.operands) for test in each_test(predicate) if _is_bitwise(test)) > _MOST_BOUNDS:
+    if sum(map(_weight, each_test(predicate))) > _MOST_BOUNDS:
         return None
     try:
         mask = _node(predicate)
@@ -62,8 +63,10 @@ def compile_mask(predicate: Bound) -> Mask | None:
     return reduce(_both, alike, mask)
 
 
-def _is_bitwise(test: Test) -> bool:
-    return test.field.kind not in TEXTUAL and test.field.scope is not Scope.TRACE_SCORES
+def _weight(test: Test) -> int:
+    if test.field.listed_as is not None:
+        return 1
+    return len(test.operands) if test.field.kind not in TEXTUAL and test.field.scope is not Scope.TRACE_SCORES else 0
 
 
 class _NotSliced(Exception):
@@ -111,6 +114,8 @@ def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...]) -> Ma
         return mask_of_scores(
             field.keys, lambda score: true() if any_will_do else spec.build(score, operands, KINDS[kind].sql)
         )
+    if field.listed_as is not None:
+        return mask_of_values(field.listed_as, lambda json: spec.build(_of_json(json, kind), operands, KINDS[kind].sql))
     if field.summary is not None:
         value, _ = field.summary
     elif field.scope is not Scope.ROW:
@@ -122,6 +127,10 @@ def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...]) -> Ma
     if value.name not in NUMBERS or spec.name not in _OF_NUMBERS:
         raise _NotSliced
     return literal_column(f"({_OF_NUMBERS[spec.name](value.name, operands)})", BITS)
+
+
+def _of_json(value: Mask, kind: Kind) -> ColumnElement[Any]:
+    return jsonb_as_number(value) if kind is Kind.NUMBER else jsonb_as_text(value)
 
 
 def _of_texts(name: str, passes: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> Mask:

@@ -19,15 +19,17 @@ Columns: TypeAlias = frozenset[ColumnElement[bool]]
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A predicate, ready to be asked: `parts` of the traces; `mask` of their slices, if it can be, in place of the
-    first part, the others beside it."""
+    first part, the others beside it. The mask looks into the dictionaries of `names`."""
 
     parts: list[Condition]
     mask: Mask | None
+    names: frozenset[str] = frozenset()
 
 
 def compile_filter(predicate: Bound, tenant_id: int) -> Filter:
     """The predicate over `traces` in both forms."""
-    return Filter(compile_parts(predicate, tenant_id), compile_mask(predicate))
+    names = frozenset(name for test in each_test(predicate) if (name := test.field.listed_as) is not None)
+    return Filter(compile_parts(predicate, tenant_id), compile_mask(predicate), names)
 
 
 def compile_parts(predicate: Bound, tenant_id: int) -> list[Condition]:

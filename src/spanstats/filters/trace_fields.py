@@ -18,11 +18,12 @@ _SCORE = (
 
 
 def _column(kind: Kind, name: str) -> FieldSpec:
-    return FieldSpec(kind=kind, value=_COLUMNS[name], table=traces)
+    return FieldSpec(kind=kind, value=_COLUMNS[name], table=traces, listed_as="name" if name == "name" else None)
 
 
 def _label(name: str) -> FieldSpec:
-    return FieldSpec(kind=Kind.TEXT, value=json_member(_COLUMNS.labels, known(name)), table=traces)
+    value = json_member(_COLUMNS.labels, known(name))
+    return FieldSpec(kind=Kind.TEXT, value=value, table=traces, listed_as=f"labels.{name}")
 
 
 def _any_span(name: str) -> FieldSpec:
@@ -38,6 +39,7 @@ def _metadata(key: str) -> FieldSpec:
         table=traces,
         null_mode=NullMode.NEGATION_FAILS,
         hint=containment(_COLUMNS.metadata, key),
+        listed_as=f"metadata.{key}",
     )
 
 

@@ -3,14 +3,17 @@
 One statement, one snapshot, whatever is marked: the answer does not depend on whether the cache is warm.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     BigInteger,
     ColumnElement,
     CompoundSelect,
     Select,
+    Text,
     TextClause,
     bindparam,
     column,
@@ -21,8 +24,10 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 from ..filters.masks import FIRST_BIT, SIGN, SLICED_COLUMNS, Mask
+from ..filters.parts import Filter
 from ..store.cache_tables import BITS
 from ..store.tables import Time, traces
 from .matching import Parts, rows_of, within
@@ -41,6 +46,11 @@ from .scored import (
 )
 from .sums import Window
 
+NOT_SLICED = "n = 0"
+NOT_LISTED = "(unlisted = '{{}}') IS NOT TRUE AND (unlisted && {names}) IS NOT FALSE"
+"""Of `slices`, those that hold nothing, and those without dictionaries of names that a filter looks into: both have
+indexes."""
+
 # `marked`: minutes that are read from the traces; `stretch`: adjacent ones as one; `live`: these and the cut edges of
 # the window.
 _MARKED = """
@@ -48,7 +58,7 @@ SELECT minute FROM rollup_marks WHERE experiment_key = :key AND minute >= :first
 UNION SELECT minute FROM slice_marks WHERE experiment_key = :key AND minute >= :first AND minute < :last
 UNION SELECT minute FROM slices CROSS JOIN LATERAL (
     SELECT generate_series(start_time, end_time - interval '1 minute', '1 minute') AS minute
-) not_sliced WHERE experiment_key = :key AND n = 0 AND minute >= :first AND minute < :last
+) not_sliced WHERE experiment_key = :key AND {without} AND minute >= :first AND minute < :last
 """
 _STRETCH = """
 SELECT min(minute) AS lo, max(minute) + interval '1 minute' AS hi FROM (
@@ -117,20 +127,26 @@ UNION ALL SELECT c.name, c.kind, sums.* FROM sliced {_STORED_SCORES} CROSS JOIN 
 
 
 def sliced_statement(
-    experiment_key: int, window: Window, mask: Mask, parts: Parts, places: int, *, each: bool = False
+    experiment_key: int, window: Window, matching: Filter, places: int, *, each: bool = False
 ) -> Select[Any]:
-    """The aggregates of the traces in the window for which the mask holds, or a part but the first; `parts` are of the
-    whole predicate. With `places` also of their scores, and under `longest` how many a trace that was read has.
+    """The aggregates of the traces in the window for which the filter's mask holds, or a part but the first. With
+    `places` also of their scores, and under `longest` how many a trace that was read has.
 
     Where `longest` is more than `places`, the scores are not whole: `each` makes a row of each score.
+    Raises `ValueError` where the filter has no mask.
     """
+    if matching.mask is None:
+        raise ValueError("slices cannot answer for this filter")
     first, start, last, end = bounds(window)
-    given = {"key": experiment_key, "first": first, "start": start, "last": last, "end": end}
-    marked = _text(_MARKED, given).columns(column("minute", Time)).cte("marked")
+    given: dict[str, Any] = {"key": experiment_key, "first": first, "start": start, "last": last, "end": end}
+    without, parts = NOT_SLICED, matching.parts
+    if matching.names:
+        given["names"], without = sorted(matching.names), NOT_LISTED.format(names=":names")
+    marked = _text(_MARKED.format(without=without), given).columns(column("minute", Time)).cte("marked")
     stretch = _text(_STRETCH, given).columns(column("lo", Time), column("hi", Time)).cte("stretch")
     live = _text(_LIVE, given).columns(column("lo", Time), column("hi", Time)).cte("live")
     rows = grouped(_from_traces(experiment_key, window, parts, live, columns_read(places)), places)
-    ctes = [marked, stretch, live, _sliced(mask, given), rows]
+    ctes = [marked, stretch, live, _sliced(matching.mask, given), rows]
     both = f"(SELECT {NAMES_ANSWERED} FROM sliced UNION ALL SELECT {NAMES_ANSWERED} FROM grouped) both_kinds"
     found: list[Any] = [literal_column(JOINED_ANSWERED)]
     if places:
@@ -143,13 +159,15 @@ def sliced_statement(
     return select(*found).select_from(text(both)).add_cte(*ctes)
 
 
-def _text(sql: str, given: dict[str, int]) -> TextClause:
+_TYPES: Mapping[str, TypeEngine[Any]] = {"key": BigInteger(), "names": ARRAY(Text())}
+
+
+def _text(sql: str, given: Mapping[str, Any]) -> TextClause:
     used = {name: value for name, value in given.items() if f":{name}" in sql}
-    types = {name: BigInteger() if name == "key" else Time() for name in used}
-    return text(sql).bindparams(*(bindparam(name, value, types[name], unique=True) for name, value in used.items()))
+    return text(sql).bindparams(*(bindparam(n, value, _TYPES.get(n, Time()), unique=True) for n, value in used.items()))
 
 
-def _sliced(mask: Mask, given: dict[str, int]) -> CTE:
+def _sliced(mask: Mask, given: Mapping[str, Any]) -> CTE:
     """A row of aggregates for each stretch, with its `m`: the ones that match."""
     picked = _text(_PICKED, given).columns().alias("picked")
     clean = literal_column("clean", BITS)

@@ -70,6 +70,9 @@ WITH dropped AS (
     RETURNING start_time, end_time, n, minutes
 ), of_scores AS (
     DELETE FROM slice_scores WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[] || $3::timestamptz[])
+), of_names AS (
+    DELETE FROM slice_dictionaries
+    WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[] || $3::timestamptz[])
 )
 INSERT INTO slice_marks (experiment_key, minute, created_at)
 SELECT DISTINCT $1::bigint, minute, '-infinity'::timestamptz FROM dropped CROSS JOIN LATERAL (

@@ -20,7 +20,7 @@ from .measures import ANSWERED, MEASURES
 from .rolled_up import read_sums, rolled_up_by_name
 from .rollups import DAY, MINUTE
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
-from .sliced import sliced_statement
+from .sliced import NOT_LISTED, NOT_SLICED, sliced_statement
 from .sums import ScoreSums, Sums, Window
 
 
@@ -69,7 +69,7 @@ async def summarize(
     if matching is None:
         return await _from_rollups(engine, tenant_id, experiment_id, window)
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
-        found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id)
+        found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id, sorted(matching.names))
         if found is None:
             raise NotFound(_ABSENT)
         with REQUEST.get().statement("summary of traces"):
@@ -92,10 +92,9 @@ async def filtered(tx: Transaction, experiment_key: int, window: Window, matchin
     """The sums of the traces that match, and of their scores unless `places` is 0: from slices if the filter can be."""
     if matching.mask is None:
         return await directly(tx, experiment_key, window, matching.parts, places=places)
-    asked = experiment_key, window, matching.mask, matching.parts, places
-    found = dict(await tx.only_row(sliced_statement(*asked)))
+    found = dict(await tx.only_row(sliced_statement(experiment_key, window, matching, places)))
     if found.pop("longest", 0) > places:
-        found = dict(await tx.only_row(sliced_statement(*asked, each=True)))
+        found = dict(await tx.only_row(sliced_statement(experiment_key, window, matching, places, each=True)))
         del found["longest"]
     return read_sums(found)
 
@@ -130,7 +129,11 @@ MANY_MARKS = 5_000
 """With so many, most is read from the traces anyway, and each stretch would be compared with each mark."""
 
 _MARKS = f"(SELECT count(*) FROM (SELECT FROM {{}} WHERE experiment_key = e.key LIMIT {MANY_MARKS + 1}) marked)"
-_MINUTES = DAY.length_us // MINUTE.length_us
+_MINUTES_OF = f"""
+(SELECT coalesce(sum(extract(epoch FROM end_time - start_time)::bigint / {MINUTE.length_us // 1_000_000}), 0)
+FROM slices WHERE experiment_key = e.key AND {{}})
+"""
+_NOT_LISTED = NOT_LISTED.format(names="$3")
 _ABSENT = "Experiment not found"
 _FIND = f"""
 SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
@@ -139,7 +142,8 @@ SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THE
 ) ELSE 0 END AS places,
     (SELECT coalesce(sum(n), 0) FROM rollups WHERE experiment_key = e.key AND level = {DAY.number}) AS n,
     {_MARKS.format("rollup_marks")} + {_MARKS.format("slice_marks")}
-        + {_MINUTES} * (SELECT count(*) FROM slices WHERE experiment_key = e.key AND slices.n = 0) AS marks
+        + CASE WHEN $3 = '{{}}'::text[] THEN {_MINUTES_OF.format(NOT_SLICED)} ELSE {_MINUTES_OF.format(_NOT_LISTED)} END
+        AS marks
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """
 _EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"

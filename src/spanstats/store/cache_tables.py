@@ -86,8 +86,23 @@ slices = Table(
     *(Column(name, ARRAY(BITS), nullable=True, comment="who has a value, then its bits") for name in NUMBERS),
     *(Column(f"{name}_values", ARRAY(ByBytes), nullable=True) for name in TEXTS),
     *(Column(f"{name}_bits", ARRAY(BITS), nullable=True, comment="who has the value at this place") for name in TEXTS),
+    Column("unlisted", ARRAY(ByBytes), nullable=True, comment="names without a dictionary that traces have; null: any"),
     PrimaryKeyConstraint("experiment_key", "start_time", "chunk"),
     Index("ix_slices_not_sliced", "experiment_key", postgresql_where=text("n = 0")),
+    Index("ix_slices_unlisted", "experiment_key", postgresql_where=text("(unlisted = '{}') IS NOT TRUE")),
+)
+
+# What a client calls names: the trace's own (`name`), and members of its `labels.` and `metadata.`
+slice_dictionaries = Table(
+    "slice_dictionaries",
+    metadata,
+    required("experiment_key", BigInteger),
+    required("start_time", Time),
+    required("chunk", Integer),
+    required("name", ByBytes),
+    Column("listed", ARRAY(JSONB), nullable=False, comment="the different values, numbered from 1"),
+    Column("bits", ARRAY(BITS), nullable=False, comment="of the number of each trace's value; 0 is none"),
+    PrimaryKeyConstraint("experiment_key", "start_time", "chunk", "name"),
 )
 
 slice_scores = Table(
@@ -114,5 +129,5 @@ slice_marks = Table(
     Index(None, "experiment_key", "minute"),
 )
 
-CACHES = ("rollup_marks", "rollups", "slice_marks", "slices", "slice_scores")
+CACHES = ("rollup_marks", "rollups", "slice_marks", "slices", "slice_scores", "slice_dictionaries")
 """In the order in which an experiment can be deleted from them: taking marks of rollups leaves marks of slices."""
