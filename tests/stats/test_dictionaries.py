@@ -71,10 +71,10 @@ def test_a_name_of_too_many_values_is_left_out() -> None:
     assert some.unlisted == ["metadata.a"]
 
 
-def test_a_name_with_a_long_value_is_left_out() -> None:
-    some = made_of({"a": "x" * (LONGEST - 2), "b": "x" * (LONGEST - 1)}, {"b": "short"})
+def test_a_long_name_and_one_with_a_long_value_are_left_out() -> None:
+    some = made_of({"a": "x" * (LONGEST - 2), "b": "x" * (LONGEST - 1)}, {"b": "short", "c" * (LONGEST + 1): 1})
     assert [row["name"] for row in some.rows()] == ["metadata.a"]
-    assert some.unlisted == ["metadata.b"]
+    assert some.unlisted == ["metadata.b", "metadata." + "c" * (LONGEST + 1)]
 
 
 def test_names_beyond_a_number_are_left_out() -> None:
@@ -99,14 +99,15 @@ def test_nothing_is_listed_beside_too_many_names() -> None:
 
 @pytest.mark.anyio
 async def test_large_metadata_is_not_looked_into(engine: AsyncEngine) -> None:
+    key = "ü" * 4_000
     async with committer(engine) as writer:
-        for n, text in enumerate(("short", " ".join(map(str, range(4_000))))):
+        for n, metadata in enumerate(({"a": "short"}, {"a": " ".join(map(str, range(4_000)))}, {key: 1})):
             times = {"start_us": START, "end_us": START + 1}
-            span = Span(trace_id=f"t{n}", span_id=f"t{n}", experiment_id=f"e{n}", metadata={"a": text}, **times)
+            span = Span(trace_id=f"t{n}", span_id=f"t{n}", experiment_id=f"e{n}", metadata=metadata, **times)
             await writer.submit(TENANT, [span])
     await warm(engine)
     found = await rows(engine, "SELECT unlisted FROM slices ORDER BY experiment_key")
-    assert [row["unlisted"] for row in found] == [[], None]
+    assert [row["unlisted"] for row in found] == [[], None, [f"metadata.{key}"]]
     assert [row["name"] for row in await rows(engine, "SELECT name FROM slice_dictionaries")] == ["metadata.a"]
     assert await mismatches(engine, Timeouts()) == []
     assert await slice_all(engine) == 0

@@ -18,7 +18,7 @@ from spanstats.stats import rolled_up, traces
 from spanstats.stats.maintenance import drain_marks
 from spanstats.stats.matching import within
 from spanstats.stats.sliced import sliced_statement
-from spanstats.stats.summary import sums_statement
+from spanstats.stats.summary import in_faster_form, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, spans
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
@@ -113,8 +113,50 @@ async def test_only_marked_minutes_are_read_from_the_traces_and_by_the_index(fil
         assert "ix_traces_measured" in {n.get("Index Name") for n in plan}
 
 
-async def _sliced(engine: AsyncEngine, *, each: bool = False) -> list[dict[str, Any]]:
-    tree = read_filters({"filters": {"status": {"operator": "", "value": ["error", "success"]}}})
+async def test_metadata_of_marked_minutes_is_not_looked_up_again_for_each_of_them(filled: AsyncEngine) -> None:
+    await slice_all(filled)
+    async with filled.connect() as connection:
+        minutes = "slices CROSS JOIN unnest(minutes) WITH ORDINALITY AS u(minute, place) WHERE place % 3 = 0 LIMIT 500"
+        await connection.exec_driver_sql(f"INSERT INTO slice_marks SELECT 1, minute FROM {minutes}")
+    plan = await _sliced(filled, "metadata__user", 8)
+    assert {n.get("Index Name") for n in plan if n.get("Relation Name") == "traces"} == {"ix_traces_measured"}
+    assert "ix_traces_metadata" not in {n.get("Index Name") for n in plan}
+
+
+async def test_the_dictionaries_of_one_name_alone_are_read(filled: AsyncEngine) -> None:
+    await slice_all(filled)
+    plan = await _sliced(filled, "name", "name")
+    async with transaction(filled, Kind.READ, Timeouts()) as tx:
+        counts = (
+            "SELECT count(*), count(*) FILTER (WHERE name = 'name') FROM slice_dictionaries WHERE experiment_key = 1"
+        )
+        of_all, of_name = await tx.driver.fetchrow(counts)
+    assert rows_read(plan, "traces") == 0
+    assert rows_read(plan, "slice_dictionaries") == of_name < of_all
+
+
+@pytest.mark.parametrize(("value", "is_sliced"), [(8, False), ("name", True)])
+async def test_a_rare_value_of_metadata_is_looked_up_and_a_common_one_is_not(
+    filled: AsyncEngine, value: object, *, is_sliced: bool
+) -> None:
+    async with filled.connect() as connection:
+        await connection.exec_driver_sql('UPDATE traces SET metadata = metadata || \'{"kind": "name"}\'')
+        await connection.exec_driver_sql("ANALYZE traces")
+    field = "metadata__kind" if is_sliced else "metadata__user"
+    tree = read_filters(
+        {"filters": {field: {"operator": "", "value": [value]}, "status": {"operator": "not", "value": ["x"]}}}
+    )
+    assert tree is not None
+    made = compile_filter(bind(tree, TRACES), 1)
+    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
+        chosen = await in_faster_form(tx, made, n=10**6, marks=0)
+    assert (chosen.mask is not None) == is_sliced
+
+
+async def _sliced(
+    engine: AsyncEngine, field: str = "status", *values: object, each: bool = False
+) -> list[dict[str, Any]]:
+    tree = read_filters({"filters": {field: {"operator": "", "value": [*values] or ["error", "success"]}}})
     assert tree is not None
     made = compile_filter(bind(tree, TRACES), 1)
     statement = sliced_statement(1, Window(), made, 1, each=each)

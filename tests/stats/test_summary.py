@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.dialects.respan_filters import read_filters
+from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter
-from spanstats.filters.predicate import EVERYTHING
+from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.summary import directly, summarize
 from spanstats.stats.sums import Window
 from spanstats.store.session import Kind, Timeouts, transaction
@@ -58,8 +60,9 @@ def scores_of(row: dict) -> list[tuple[str, int | None]]:
 async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
+    nothing = traces.c.status == "no such status"
     summary = await summarize(
-        engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), Filter([traces.c.status == "no such status"], None)
+        engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), Filter([nothing], mask=None, live=nothing)
     )
     assert (summary.total("n"), summary.total("cost_pd"), summary.mean("latency_us"), summary.scores) == (
         0,
@@ -69,30 +72,35 @@ async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine
     )
 
 
+_FIVE_DAYS = "SELECT 1, now() - n * interval '1 day', now(), 0, {} FROM generate_series(1, 5) n"
+_UNSLICED = f"INSERT INTO slices (experiment_key, start_time, end_time, chunk, n) {_FIVE_DAYS}"
+
+
 @pytest.mark.parametrize(
-    ("prepared", "reads_slices"),
+    ("prepared", "field", "reads_slices"),
     [
-        ("SELECT 1", True),
-        ("INSERT INTO slice_marks SELECT 1, now() FROM generate_series(1, 5001)", False),
-        ("INSERT INTO rollup_marks SELECT 1, now() FROM generate_series(1, 5001)", False),
-        ("UPDATE slices SET n = 0", False),
-        ("UPDATE rollups SET n = 1 WHERE level = 2", False),
+        ("SELECT 1", "status", True),
+        ("SELECT 1", "metadata__env", True),
+        ("INSERT INTO slice_marks SELECT 1, now() FROM generate_series(1, 5001)", "status", False),
+        ("INSERT INTO rollup_marks SELECT 1, now() FROM generate_series(1, 5001)", "status", False),
+        (_UNSLICED.format(0), "status", False),
+        (_UNSLICED.format(1), "status", True),
+        (_UNSLICED.format(1), "metadata__env", False),
+        (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = '{{metadata.env}}'", "metadata__env", False),
+        (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = '{{metadata.user}}'", "metadata__env", True),
+        ("UPDATE slices SET n = 1", "status", False),
     ],
 )
 async def test_slices_are_read_where_that_is_faster(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, prepared: str, *, reads_slices: bool
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, prepared: str, field: str, *, reads_slices: bool
 ) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
     await warm(engine)
     async with engine.connect() as connection:
-        await connection.exec_driver_sql("UPDATE rollups SET n = n + 20000 WHERE level = 2")
-        await connection.exec_driver_sql(prepared)
-        if prepared == "UPDATE slices SET n = 0":
-            await connection.exec_driver_sql(
-                "INSERT INTO slices (experiment_key, start_time, end_time, chunk, n) "
-                "SELECT 1, now() - n * interval '1 day', now(), 0, 0 FROM generate_series(1, 5) n"
-            )
+        await connection.exec_driver_sql("UPDATE slices SET n = n + 20000")
+        for statement in prepared.split("; "):
+            await connection.exec_driver_sql(statement)
     asked = []
 
     async def note(*_asked: object, **_more: object) -> object:
@@ -100,6 +108,7 @@ async def test_slices_are_read_where_that_is_faster(
         return {}, {}
 
     monkeypatch.setattr("spanstats.stats.summary.directly", note)
-    every = compile_filter(EVERYTHING, TENANT)
-    await summarize(engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), every)
+    tree = read_filters({"filters": {field: {"operator": "contains", "value": ["x"]}}})
+    assert tree is not None
+    await summarize(engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), compile_filter(bind(tree, TRACES), TENANT))
     assert asked == ([] if reads_slices else ["directly"])

@@ -76,12 +76,16 @@ def _test(test: Test, rows: _Rows) -> Condition:
     return and_(_some(test.field, _EXISTS, (), rows), none)
 
 
+def hint_of(test: Test) -> Condition | None:
+    """What an index can say of the test: it holds wherever the test does."""
+    if test.negated or test.field.hint is None or test.operator.name is not Operator.EQUALS:
+        return None
+    return test.field.hint(test.operands)
+
+
 def _hinted(test: Test, passes: Condition) -> Condition:
     """The test, beside what an index can say of it."""
-    if test.field.hint is None or test.operator.name is not Operator.EQUALS:
-        return passes
-    hint = test.field.hint(test.operands)
-    return passes if hint is None else and_(passes, hint)
+    return passes if (hint := hint_of(test)) is None else and_(passes, hint)
 
 
 def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:

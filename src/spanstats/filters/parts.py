@@ -1,13 +1,14 @@
 """A predicate over traces in parts, each of which an index of traces can answer for as far as that goes."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, or_, true
 
 from ..store.tables import MEASURED, traces
-from .compile import Condition, compile_predicate
+from .compile import Condition, compile_predicate, hint_of
 from .kinds import KINDS
 from .masks import Mask, compile_mask
 from .operators import OPERATORS, Operator, Reads
@@ -19,17 +20,43 @@ Columns: TypeAlias = frozenset[ColumnElement[bool]]
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A predicate, ready to be asked: `parts` of the traces; `mask` of their slices, if it can be, in place of the
-    first part, the others beside it. The mask looks into the dictionaries of `names`."""
+    first part, the others beside it.
+
+    The mask looks into the dictionaries of `names`. `live` is the first part for traces that are read minute by minute:
+    nothing in it is for another index to look up, again for each minute. `hints` all hold wherever the predicate does,
+    and an index has them.
+    """
 
     parts: list[Condition]
     mask: Mask | None
+    live: Condition
     names: frozenset[str] = frozenset()
+    hints: tuple[Condition, ...] = ()
 
 
 def compile_filter(predicate: Bound, tenant_id: int) -> Filter:
-    """The predicate over `traces` in both forms."""
+    """The predicate over `traces` in all forms."""
+    parts, (live, *_) = compile_parts(predicate, tenant_id), compile_parts(_without_hints(predicate), tenant_id)
     names = frozenset(name for test in each_test(predicate) if (name := test.field.listed_as) is not None)
-    return Filter(compile_parts(predicate, tenant_id), compile_mask(predicate), names)
+    return Filter(parts, compile_mask(predicate), live, names, tuple(_hints(predicate)))
+
+
+def _without_hints(predicate: Bound) -> Bound:
+    if isinstance(predicate, Test):
+        return replace(predicate, field=replace(predicate.field, hint=None))
+    return Junction(predicate.connector, tuple(map(_without_hints, predicate.members)))
+
+
+def _hints(predicate: Bound) -> Iterator[Condition]:
+    for test in _conjuncts(predicate):
+        if isinstance(test, Test) and (hint := hint_of(test)) is not None:
+            yield hint
+
+
+def _conjuncts(predicate: Bound) -> tuple[Bound, ...]:
+    """Members that must all hold."""
+    is_and = isinstance(predicate, Junction) and predicate.connector == "AND"
+    return predicate.members if isinstance(predicate, Junction) and is_and else (predicate,)
 
 
 def compile_parts(predicate: Bound, tenant_id: int) -> list[Condition]:
@@ -49,7 +76,7 @@ def _for_one_key(predicate: Bound, tenant_id: int, differ: Columns) -> Condition
     One spares the rows for which it does not hold, and costs nothing where it does. A second one makes PostgreSQL 18
     try to skip from value to value, which takes as long as the rest of the scan where most rows match.
     """
-    members = predicate.members if isinstance(predicate, Junction) and predicate.connector == "AND" else (predicate,)
+    members = _conjuncts(predicate)
     best = min(members, key=_fitness, default=None)
     key = best if isinstance(best, Test) and _fitness(best) is not _Fitness.NONE else None
     looked_up = [] if key is None else _by_key(key, tenant_id, differ)

@@ -18,7 +18,7 @@ MOST_VALUES = 4_095
 """Different values of a name in one chunk: with more, to look at all would take as long as to read the traces."""
 
 LONGEST = 256
-"""Bytes of a value as JSON text."""
+"""Bytes of a value as JSON text, and characters of a key."""
 
 MOST_NAMES = 64
 """That have dictionaries in one chunk."""
@@ -35,8 +35,8 @@ _MOST_BYTES_OF_TRACE = 8_192
 
 
 def _as_text(column: str) -> str:
-    fits = f"pg_column_size({column}) <= {_MOST_BYTES_OF_TRACE}"
-    return f"CASE WHEN jsonb_typeof({column}) = 'object' THEN CASE WHEN {fits} THEN {column}::text ELSE '' END END"
+    is_large = f"pg_column_size({column}) > {_MOST_BYTES_OF_TRACE}"
+    return f"CASE WHEN {is_large} THEN '{TOO_LARGE}' WHEN jsonb_typeof({column}) = 'object' THEN {column}::text END"
 
 
 # $1 the experiment, $2 and $3 the stretch, $4 how many traces a chunk has. Aggregates take the rows as they come.
@@ -93,16 +93,21 @@ class Dictionaries:
     def _put(self, prefix: str, key: str, value: bytes) -> None:
         """A member that is null is none."""
         column = self._columns.get((prefix, key))
-        if column is not None and value in column.numbers:
-            column.put(self._place, value)
+        number = None if column is None else column.numbers.get(value)
+        if column is not None and number is not None:
+            column.places.append(self._place)
+            column.found.append(number)
         elif value != _NULL and prefix + key not in self._unlisted:
             self._put_new(prefix, key, value)
 
     def _put_new(self, prefix: str, key: str, value: bytes) -> None:
         column = self._columns.setdefault((prefix, key), _Column())
-        is_listed = len(column.numbers) < MOST_VALUES and len(value) <= LONGEST and len(self._columns) <= MOST_NAMES
-        if is_listed and self._bytes + len(value) <= _MOST_BYTES:
-            column.put(self._place, value)
+        is_short = len(key) <= LONGEST and len(value) <= LONGEST
+        are_few = len(column.numbers) < MOST_VALUES and len(self._columns) <= MOST_NAMES
+        if is_short and are_few and self._bytes + len(value) <= _MOST_BYTES:
+            column.numbers[value] = len(column.numbers) + 1
+            column.places.append(self._place)
+            column.found.append(column.numbers[value])
             self._bytes += len(value)
         else:
             del self._columns[prefix, key]
@@ -125,23 +130,17 @@ async def dictionaries_of(
 
 
 class _Column:
-    """The values of one name, numbered from 1 as they first come, and the number of each trace up to the last one."""
+    """The values of one name, numbered from 1 as they first come; at which places there is one, and its number."""
 
     def __init__(self) -> None:
         self.numbers: dict[bytes, int] = {}
-        self._of_traces = array("q")
-
-    def put(self, place: int, value: bytes) -> None:
-        if len(self._of_traces) < place:
-            self._fill(place)
-        self._of_traces.append(self.numbers.setdefault(value, len(self.numbers) + 1))
+        self.places = array("i")
+        self.found = array("q")
 
     def row(self, n: int) -> dict[str, Any]:
-        self._fill(n)
-        numbers = array("q", self._of_traces)
+        of_traces = array("q", bytes(8 * n))
+        for place, number in zip(self.places, self.found, strict=True):
+            of_traces[place] = number
         if byteorder == "little":
-            numbers.byteswap()
-        return {"listed": [value.decode() for value in self.numbers], "bits": slices_of(numbers.tobytes())}
-
-    def _fill(self, n: int) -> None:
-        self._of_traces.extend([0] * (n - len(self._of_traces)))
+            of_traces.byteswap()
+        return {"listed": [value.decode() for value in self.numbers], "bits": slices_of(of_traces.tobytes())}

@@ -139,7 +139,7 @@ def sliced_statement(
         raise ValueError("slices cannot answer for this filter")
     first, start, last, end = bounds(window)
     given: dict[str, Any] = {"key": experiment_key, "first": first, "start": start, "last": last, "end": end}
-    without, parts = NOT_SLICED, matching.parts
+    without, parts = NOT_SLICED, [matching.live, *matching.parts[1:]]
     if matching.names:
         given["names"], without = sorted(matching.names), NOT_LISTED.format(names=":names")
     marked = _text(_MARKED.format(without=without), given).columns(column("minute", Time)).cte("marked")

@@ -133,8 +133,17 @@ class Transaction:
 
     async def only_row(self, statement: Select[Any]) -> Mapping[str, Any]:
         """The row of a statement that is not likely to come again: nothing of it is kept, here or by the server."""
+        return await self._only_row("", statement)
+
+    async def expected_rows(self, statement: Select[Any]) -> int:
+        """How many rows the statement gives, as far as the server can tell without running it."""
+        row = await self._only_row("EXPLAIN (FORMAT JSON) ", statement)
+        (plan,) = row["QUERY PLAN"]
+        return int(plan["Plan"]["Plan Rows"])
+
+    async def _only_row(self, before: str, statement: Select[Any]) -> Mapping[str, Any]:
         compiled: Any = statement.compile(dialect=self.connection.dialect)
-        prepared = await self.driver.prepare(str(compiled))
+        prepared = await self.driver.prepare(f"{before}{compiled}")
         row: Mapping[str, Any] = await prepared.fetchrow(*(compiled.params[name] for name in compiled.positiontup))
         return row
 
