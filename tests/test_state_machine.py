@@ -246,7 +246,8 @@ class Writes(RuleBasedStateMachine):
         assert found["total_completion_tokens"] == sum(t["output_tokens"] for t in traces)
         assert found["total_tokens"] == found["total_prompt_tokens"] + found["total_completion_tokens"]
         assert found["error_count"] == sum(t["status"] == "error" for t in traces)
-        self._check_failed([t for t in traces if t["status"] == "error"])
+        self._check_filtered("status", "error", [t for t in traces if t["status"] == "error"])
+        self._check_filtered("metadata__a", 2, [t for t in traces if t["metadata"].get("a") == 2])
         listed = {entry["trace_id"]: entry for entry in stats.json()["parent_trace_stats"]}
         assert listed.keys() == {t["id"] for t in traces if t["rooted"]}
         for trace in traces:
@@ -257,12 +258,13 @@ class Writes(RuleBasedStateMachine):
                 assert entry["input_tokens"] == trace["input_tokens"]
                 assert sorted(score["score"] for score in entry["scores"]) == trace["scores"]
 
-    def _check_failed(self, failed: list[dict[str, Any]]) -> None:
-        asked = {"filters": {"status": {"operator": "", "value": ["error"]}}}
+    def _check_filtered(self, field: str, value: object, matching: list[dict[str, Any]]) -> None:
+        asked = {"filters": {field: {"operator": "", "value": [value]}}}
         found = self.api("POST", f"/api/v2/experiments/{self.name}/logs/summary/", asked).json()
-        assert found["total_count"] == found["error_count"] == len(failed)
-        assert found["total_cost"] == sum(t["cost"] or 0 for t in failed) / 1e6
-        assert found["total_prompt_tokens"] == sum(t["input_tokens"] for t in failed)
+        assert found["total_count"] == len(matching)
+        assert found["error_count"] == sum(t["status"] == "error" for t in matching)
+        assert found["total_cost"] == sum(t["cost"] or 0 for t in matching) / 1e6
+        assert found["total_prompt_tokens"] == sum(t["input_tokens"] for t in matching)
 
     def _check_log(self, trace: dict[str, Any]) -> None:
         log = self.api("GET", f"/api/v2/experiments/{self.name}/logs/{trace['id']}/").json()

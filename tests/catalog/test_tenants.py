@@ -38,7 +38,7 @@ def span(number: int, **fields: Any) -> Span:
 async def fill(engine: AsyncEngine, tenant_id: int) -> None:
     """Something in every table, by the ways in which it comes there."""
     async with committer(engine) as writer:
-        await writer.submit(tenant_id, [span(n) for n in range(3)])
+        await writer.submit(tenant_id, [span(n, metadata={"env": "prod"}) for n in range(3)])
         await writer.patch(tenant_id, "early", {"name": "n"})
         await writer.score(tenant_id, PostedScore(id="early", log_id="early", score=Score("q", 1.0), created_us=START))
         await warm(engine)
