@@ -4,6 +4,7 @@ Of each name the different values are numbered, and the numbers of the traces ar
 looks once at each different value, not at each trace (`filters/value_masks.py`).
 """
 
+import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Iterable
 from sys import byteorder
@@ -125,7 +126,8 @@ async def dictionaries_of(
         if part["chunk"] != chunk:
             yield made
             chunk, made = part["chunk"], Dictionaries()
-        made.add(part["names"], part["labels"], part["metadata"])
+        # With many names it takes some milliseconds, in which others want to go on.
+        await asyncio.to_thread(made.add, part["names"], part["labels"], part["metadata"])
     yield made
 
 
