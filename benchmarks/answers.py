@@ -151,7 +151,7 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
             parts = within(key, Window(), made.parts)
             matching = await tx.connection.scalar(select(func.count()).select_from(rows_of(parts, _ONE).subquery()))
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
-            chosen = await in_faster_form(tx, made, n, marks=0)
+            chosen = await in_faster_form(tx, made, n, marks=0, listed=0)
             answers = "from the traces" if chosen.mask is None else "from slices"
             forms = {"from the traces": (sums_statement(parts), scored_statement(parts, _PLACES))}
             if made.mask is not None:

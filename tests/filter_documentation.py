@@ -63,9 +63,11 @@ is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored
 """.strip()
 
 SLICED = """
-A summary whose filter asks for scores, metadata and these fields alone, by any operator, takes tens of nanoseconds for
-each trace of the window; a filter with another field reads the traces themselves, ten times as long or more. So do
-metadata and labels of which more than 4,095 values differ, or with a value longer than 256 bytes, where that is so:
+Where a filter asks for scores, metadata and the fields below alone, a summary of very many traces takes tens of
+nanoseconds for each, and some more for each different value of metadata; with another field it reads the traces
+themselves, ten times as long or more. Not so where a label or a key of metadata has more than 4,095 different values
+within some thousand traces, a value of more than 256 bytes, or a trace more than 8 KiB of metadata, nor where several
+conditions ask for metadata of a thousand values: these are read from the traces too. The fields:
 """.strip()
 
 

@@ -15,6 +15,7 @@ from spanstats.filters.compile import compile_predicate
 from spanstats.filters.masks import SLICED_COLUMNS, Mask
 from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import Bound
+from spanstats.stats.dictionaries import ANY_NAME
 from spanstats.stats.slices import put_slices
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
 from spanstats.store.tables import span_payloads, spans, traces
@@ -53,7 +54,7 @@ async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
     return set(found)
 
 
-async def _traces_masked(engine: AsyncEngine, mask: Mask, names: frozenset[str]) -> list[str] | None:
+async def _traces_masked(engine: AsyncEngine, mask: Mask, names: Sequence[str]) -> list[str] | None:
     """Those that have a one, after all were put into one experiment and sliced; that is undone.
 
     `None` where one of the names has no dictionary.
@@ -69,7 +70,7 @@ async def _traces_masked(engine: AsyncEngine, mask: Mask, names: frozenset[str])
         ones = await tx.connection.scalar(select(cast(row.scalar_subquery(), Text)))
         unlisted = await tx.driver.fetchval("SELECT unlisted FROM slices")
         await tx.driver.execute("ROLLBACK TO before")
-    if names and ids and (unlisted is None or not names.isdisjoint(unlisted)):
+    if names and not {ANY_NAME, *names}.isdisjoint(unlisted or ()):
         return None
     return [r["trace_id"] for r, one in zip(ids, ones or "", strict=True) if one == "1"]
 

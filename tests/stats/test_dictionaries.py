@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
-from spanstats.stats.dictionaries import LONGEST, MOST_NAMES, MOST_VALUES, Dictionaries
+from spanstats.stats.dictionaries import ANY_NAME, LONGEST, MOST_NAMES, MOST_VALUES, Dictionaries
 from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Timeouts
 from tests.ingest.worlds import START, TENANT, committer, rows
@@ -27,8 +27,8 @@ def as_json(value: object) -> str | None:
 
 
 def made_of(*metadata: dict[str, Any] | None) -> Dictionaries:
-    dictionaries, none = Dictionaries(), [None] * len(metadata)
-    dictionaries.add(none, none, map(as_json, metadata))
+    dictionaries = Dictionaries()
+    dictionaries.add((None, None, as_json(of_trace)) for of_trace in metadata)
     return dictionaries
 
 
@@ -48,8 +48,7 @@ def decoded(dictionaries: Dictionaries, n: int) -> list[dict[str, Any]]:
 def test_every_value_is_found_again(stored: list[tuple[Any, Any, Any]], part: int) -> None:
     dictionaries = Dictionaries()
     for begin in range(0, len(stored), part):
-        names, labels, metadata = zip(*stored[begin : begin + part], strict=True)
-        dictionaries.add(map(as_json, names), map(as_json, labels), map(as_json, metadata))
+        dictionaries.add(tuple(map(as_json, of_trace)) for of_trace in stored[begin : begin + part])
     expected = [
         {
             **({} if name is None else {"name": name}),
@@ -71,10 +70,10 @@ def test_a_name_of_too_many_values_is_left_out() -> None:
     assert some.unlisted == ["metadata.a"]
 
 
-def test_a_long_name_and_one_with_a_long_value_are_left_out() -> None:
-    some = made_of({"a": "x" * (LONGEST - 2), "b": "x" * (LONGEST - 1)}, {"b": "short", "c" * (LONGEST + 1): 1})
-    assert [row["name"] for row in some.rows()] == ["metadata.a"]
-    assert some.unlisted == ["metadata.b", "metadata." + "c" * (LONGEST + 1)]
+def test_a_name_with_a_long_value_is_left_out() -> None:
+    some = made_of({"a": "x" * (LONGEST - 2), "b": "x" * (LONGEST - 1)}, {"b": "short", "c" * LONGEST: 1})
+    assert [row["name"] for row in some.rows()] == ["metadata.a", "metadata." + "c" * LONGEST]
+    assert some.unlisted == ["metadata.b"]
 
 
 def test_names_beyond_a_number_are_left_out() -> None:
@@ -91,23 +90,39 @@ def test_no_chunk_lists_more_than_some_megabytes() -> None:
     assert len(some.rows()) + len(some.unlisted) == 10
 
 
-def test_nothing_is_listed_beside_too_many_names() -> None:
-    some = made_of({f"k{n}": n for n in range(2_000)}, {"a": 1})
+@pytest.mark.parametrize("odd", [{f"k{n}": n for n in range(300)}, {"k" * (LONGEST + 1): 1}])
+def test_nothing_is_listed_beside_too_many_names_or_a_long_one(odd: dict[str, Any]) -> None:
+    some = Dictionaries()
+    some.add([('"n"', None, as_json({"a": 1})), (None, None, as_json(odd)), ('"m"', None, as_json({"b": 1}))])
     assert some.rows() == []
-    assert some.unlisted is None
+    assert some.unlisted == [ANY_NAME]
 
 
 @pytest.mark.anyio
 async def test_large_metadata_is_not_looked_into(engine: AsyncEngine) -> None:
-    key = "ü" * 4_000
+    """Large as it was sent, or only once it is unpacked."""
+    long, tight = " ".join(map(str, range(4_000))), "a" * 9_000
     async with committer(engine) as writer:
-        for n, metadata in enumerate(({"a": "short"}, {"a": " ".join(map(str, range(4_000)))}, {key: 1})):
+        for n, metadata in enumerate(({"a": "short"}, {"a": long}, {"a": tight}, {"ü" * 4_000: 1})):
             times = {"start_us": START, "end_us": START + 1}
             span = Span(trace_id=f"t{n}", span_id=f"t{n}", experiment_id=f"e{n}", metadata=metadata, **times)
             await writer.submit(TENANT, [span])
     await warm(engine)
     found = await rows(engine, "SELECT unlisted FROM slices ORDER BY experiment_key")
-    assert [row["unlisted"] for row in found] == [[], None, [f"metadata.{key}"]]
+    assert [row["unlisted"] for row in found] == [[], [ANY_NAME], [ANY_NAME], [ANY_NAME]]
     assert [row["name"] for row in await rows(engine, "SELECT name FROM slice_dictionaries")] == ["metadata.a"]
     assert await mismatches(engine, Timeouts()) == []
     assert await slice_all(engine) == 0
+
+
+@pytest.mark.anyio
+async def test_dictionaries_go_with_their_slices(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        for n in range(2):
+            times = {"start_us": START, "end_us": START + 1}
+            span = Span(trace_id=f"t{n}", span_id=f"t{n}", experiment_id=f"e{n}", metadata={"a": 1}, **times)
+            await writer.submit(TENANT, [span])
+    await warm(engine)
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("DELETE FROM slices WHERE experiment_key = 1")
+    assert [r["experiment_key"] for r in await rows(engine, "SELECT experiment_key FROM slice_dictionaries")] == [2]

@@ -5,6 +5,7 @@ import random
 import time
 from contextlib import AsyncExitStack
 
+import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -172,11 +173,18 @@ async def test_the_comparison_finds_slicing_that_takes_its_marks_late(engine: As
         while time.monotonic() < until:
             await slice_and_take_marks_late(engine)
 
+    async def compare() -> int:
+        """Bits of one chunk that are not of the same traces are an error of the database."""
+        try:
+            return (await read(engine, random.Random(9), until))[1]
+        except asyncpg.StringDataLengthMismatchError:
+            return 1
+
     async with AsyncExitStack() as stack:
         writers = [await stack.enter_async_context(committer(engine)) for _ in range(4)]
         writes = [write(w, random.Random(i), until) for i, w in enumerate(writers)]
-        *_, found = await asyncio.gather(*writes, slice_wrongly(), read(engine, random.Random(9), until))
-    assert found[1] > 0
+        *_, found = await asyncio.gather(*writes, slice_wrongly(), compare())
+    assert found > 0
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.dialects.respan_filters import read_filters
 from spanstats.domain.span import Score, Span
+from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import EVERYTHING
+from spanstats.filters.trace_fields import TRACES
 from spanstats.stats import chunks, slicing
 from spanstats.stats.maintenance import SLICED, drain_marks, mark_everything, mismatches
 from spanstats.stats.pieces import Stretch
@@ -132,6 +135,32 @@ async def test_the_check_finds_each_wrong_bit_and_each_missing_stretch(engine: A
         assert await mismatches(engine, NO_BOUND) == []
         await warm(engine)
         assert await mismatches(engine, NO_BOUND) == []
+
+
+async def test_slices_of_an_earlier_version_answer_until_they_are_made_anew(engine: AsyncEngine) -> None:
+    """Such a version knows nothing of dictionaries, nor that there are any of other traces."""
+    await post(engine, *(span(n, n, metadata={"env": "prod" if n % 2 else "test"}) for n in range(9)))
+    await slice_all(engine)
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("UPDATE slices SET unlisted = NULL")
+        await connection.exec_driver_sql("UPDATE slice_dictionaries SET bits = ARRAY[B'1', B'0']")
+    assert await mismatches(engine, NO_BOUND) == []
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("UPDATE traces SET total_tokens = 5")
+    tree = read_filters({"filters": {"metadata__env": {"operator": "", "value": ["prod"]}}})
+    assert tree is not None
+    by_metadata = compile_filter(bind(tree, TRACES), TENANT)
+    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        assert (await filtered(tx, 1, Window(), EVERY))[0]["total_tokens"] == 0
+        assert (await filtered(tx, 1, Window(), by_metadata))[0]["total_tokens"] == 4 * 5
+    assert await waiting_days(engine, NO_BOUND, rest_s=60) == [(1, TODAY)]
+    assert await slice_by(engine, most=100) == 1
+    assert await waiting_days(engine, NO_BOUND, rest_s=0) == []
+    assert await rows(engine, "SELECT 1 FROM slices WHERE unlisted IS NULL") == []
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("UPDATE traces SET total_tokens = 0")
+    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        assert (await filtered(tx, 1, Window(), by_metadata))[0]["total_tokens"] == 4 * 5
 
 
 async def test_a_day_that_fails_holds_up_no_other(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:

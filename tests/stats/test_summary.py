@@ -76,6 +76,17 @@ _FIVE_DAYS = "SELECT 1, now() - n * interval '1 day', now(), 0, {} FROM generate
 _UNSLICED = f"INSERT INTO slices (experiment_key, start_time, end_time, chunk, n) {_FIVE_DAYS}"
 
 
+_TWENTY_THOUSAND = """
+UPDATE slices SET n = 20000 FROM (SELECT min(start_time) AS first FROM slices WHERE experiment_key = 1) of_one
+WHERE experiment_key = 1 AND start_time = first
+"""
+_LISTED = """
+INSERT INTO slice_dictionaries (experiment_key, start_time, chunk, name, n, listed, bits)
+SELECT experiment_key, start_time, chunk, 'metadata.env', {}, '{{}}', '{{}}' FROM slices
+WHERE experiment_key = 1 ORDER BY start_time LIMIT 1
+"""
+
+
 @pytest.mark.parametrize(
     ("prepared", "field", "reads_slices"),
     [
@@ -86,6 +97,10 @@ _UNSLICED = f"INSERT INTO slices (experiment_key, start_time, end_time, chunk, n
         (_UNSLICED.format(0), "status", False),
         (_UNSLICED.format(1), "status", True),
         (_UNSLICED.format(1), "metadata__env", False),
+        (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = ARRAY['']", "metadata__env", False),
+        (_LISTED.format(6_000), "metadata__env", True),
+        (_LISTED.format(7_000), "metadata__env", False),
+        (_LISTED.format(7_000), "metadata__user", True),
         (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = '{{metadata.env}}'", "metadata__env", False),
         (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = '{{metadata.user}}'", "metadata__env", True),
         ("UPDATE slices SET n = 1", "status", False),
@@ -98,7 +113,7 @@ async def test_slices_are_read_where_that_is_faster(
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
     await warm(engine)
     async with engine.connect() as connection:
-        await connection.exec_driver_sql("UPDATE slices SET n = n + 20000")
+        await connection.exec_driver_sql(_TWENTY_THOUSAND)
         for statement in prepared.split("; "):
             await connection.exec_driver_sql(statement)
     asked = []

@@ -93,17 +93,6 @@ def test_every_upgrade_can_be_begun_from_every_revision(server_url: str) -> None
             command.check(schema.configuration(url))
 
 
-def test_slices_without_dictionaries_are_marked_to_be_made_anew(empty_database_url: str) -> None:
-    command.upgrade(schema.configuration(empty_database_url), "20261125")
-    minutes = "ARRAY['2026-01-02 03:04', '2026-01-02 03:05']::timestamptz[]"
-    sliced = "INSERT INTO slices (experiment_key, start_time, chunk, end_time, n, minutes) "
-    sliced += f"SELECT 7, '2026-01-02', chunk, '2026-01-03', 2, {minutes} FROM generate_series(0, 1) AS chunk"
-    run_sql(empty_database_url, sliced)
-    schema.migrate(empty_database_url)
-    marked = "SELECT experiment_key, to_char(minute AT TIME ZONE 'UTC', 'HH24:MI') FROM slice_marks ORDER BY 1, 2"
-    assert [*map(tuple, run_sql(empty_database_url, marked))] == [(7, "03:04"), (7, "03:05")]
-
-
 def test_slices_begin_with_every_minute_marked_that_has_a_rollup(empty_database_url: str) -> None:
     command.upgrade(schema.configuration(empty_database_url), "20261123")
     run_sql(

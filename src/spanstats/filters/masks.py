@@ -19,7 +19,7 @@ from .kinds import KINDS, TEXTUAL, Kind
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Bound, Test, each_test
 from .score_masks import KEY_OF_SCORES, mask_of_scores
-from .value_masks import mask_of_values
+from .value_masks import mask_of_any_value, mask_of_values
 
 Mask: TypeAlias = ColumnElement[Any]
 
@@ -114,6 +114,8 @@ def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...]) -> Ma
         return mask_of_scores(
             field.keys, lambda score: true() if any_will_do else spec.build(score, operands, KINDS[kind].sql)
         )
+    if field.listed_as is not None and spec.name is Operator.EXISTS:
+        return mask_of_any_value(field.listed_as)
     if field.listed_as is not None:
         return mask_of_values(field.listed_as, lambda json: spec.build(_of_json(json, kind), operands, KINDS[kind].sql))
     if field.summary is not None:

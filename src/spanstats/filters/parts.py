@@ -22,22 +22,22 @@ class Filter:
     """A predicate, ready to be asked: `parts` of the traces; `mask` of their slices, if it can be, in place of the
     first part, the others beside it.
 
-    The mask looks into the dictionaries of `names`. `live` is the first part for traces that are read minute by minute:
-    nothing in it is for another index to look up, again for each minute. `hints` all hold wherever the predicate does,
-    and an index has them.
+    The mask looks into the dictionaries of `names`, as often as they stand there. `live` is the first part for traces
+    that are read minute by minute: nothing in it is for another index to look up, again for each minute. `hints` all
+    hold wherever the predicate does, and an index has them.
     """
 
     parts: list[Condition]
     mask: Mask | None
     live: Condition
-    names: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
     hints: tuple[Condition, ...] = ()
 
 
 def compile_filter(predicate: Bound, tenant_id: int) -> Filter:
     """The predicate over `traces` in all forms."""
     parts, (live, *_) = compile_parts(predicate, tenant_id), compile_parts(_without_hints(predicate), tenant_id)
-    names = frozenset(name for test in each_test(predicate) if (name := test.field.listed_as) is not None)
+    names = tuple(name for test in each_test(predicate) if (name := test.field.listed_as) is not None)
     return Filter(parts, compile_mask(predicate), live, names, tuple(_hints(predicate)))
 
 

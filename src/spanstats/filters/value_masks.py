@@ -18,6 +18,7 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -32,6 +33,7 @@ _OF_ROW = text(
 )
 # Taken out of storage once, by an operation that changes nothing.
 _ENCODED = "listed, array_cat(bits, '{}') AS bits, (cardinality(bits) + 1) / 2 AS half"
+_HAS = "(SELECT bit_or(one) FROM unnest(bits) AS each_bit(one))"
 _LOW = "number & ((1 << half) - 1)"
 
 
@@ -41,31 +43,40 @@ def _all_bits(number: str, bits: str) -> str:
     return f"(SELECT bit_and({as_in_number}) FROM unnest({bits}) WITH ORDINALITY AS each_bit(one, place))"
 
 
-_LOWS = (
-    f"SELECT low, {_all_bits('low', 'bits[1: half]')} AS ones FROM (SELECT DISTINCT {_LOW} AS low FROM matched) lows"
-)
-_SHARING = f"""
-(SELECT number >> half AS high, bit_or(ones) AS ones FROM matched JOIN low_bits ON low = {_LOW} GROUP BY 1) sharing
+# Where most values pass, the others are looked for, and those who have another one than these are meant.
+_TURNED = "SELECT 2 * count(*) FILTER (WHERE passes) > count(*) AS are_most FROM numbered"
+_WANTED = "SELECT number FROM numbered, turned WHERE passes <> are_most"
+_LOWS = f"SELECT low, {_all_bits('low', 'bits[1: half]')} AS ones FROM (SELECT DISTINCT {_LOW} AS low FROM wanted) lows"
+_SHARING = f"SELECT number >> half AS high, bit_or(ones) AS ones FROM wanted JOIN low_bits ON low = {_LOW} GROUP BY 1"
+_JOINED = f"""
+(SELECT coalesce(bit_or(ones & coalesce({_all_bits("high", "bits[half + 1:]")}, every)), none) AS ones
+FROM ({_SHARING}) sharing) joined, turned
 """
-_ONES = f"bit_or(ones & coalesce({_all_bits('high', 'bits[half + 1:]')}, every))"
+_TURNED_BACK = f"CASE WHEN are_most THEN {_HAS} & ~ones ELSE ones END"
+
+
+def mask_of_any_value(name: str) -> Value:
+    """Who has a value of this name (`FieldSpec.listed_as`), over a row of slices with `KEY_OF_SCORES`."""
+    return _over_dictionary(name, select(literal_column(_HAS, BITS)))
 
 
 def mask_of_values(name: str, passes: Callable[[Value], ColumnElement[bool]]) -> Value:
-    """Who has a value of this name (`FieldSpec.listed_as`), a jsonb one, that passes; over a row of slices with
-    `KEY_OF_SCORES`."""
-    of_name: Select[Any] = select(literal_column(_ENCODED)).select_from(_dictionary)
-    of_name = of_name.where(_OF_ROW, _dictionary.c.name == literal(name, ByBytes)).offset(literal_column("0"))
-    ones = select(_ones(passes).scalar_subquery()).select_from(of_name.subquery("encoded"))
-    return func.coalesce(ones.scalar_subquery(), literal_column("none", BITS), type_=BITS)
-
-
-def _ones(passes: Callable[[Value], ColumnElement[bool]]) -> Select[Any]:
+    """Who has a value, a jsonb one, that passes."""
     every = func.unnest(literal_column("listed")).table_valued(
         column("value", JSONB), with_ordinality="number", joins_implicitly=True
     )
-    numbered = every.render_derived(name="numbered")
-    number = cast(numbered.c.number, Integer).label("number")
-    matched = select(number).where(passes(numbered.c.value)).cte("matched")
+    each = every.render_derived(name="each_value")
+    number = cast(each.c.number, Integer).label("number")
+    numbered = select(number, passes(each.c.value).is_(true()).label("passes")).cte("numbered")
+    turned = text(_TURNED).columns(column("are_most")).cte("turned")
+    wanted = text(_WANTED).columns(column("number")).cte("wanted")
     low_bits = text(_LOWS).columns(column("low"), column("ones")).cte("low_bits").prefix_with("MATERIALIZED")
-    found: Select[Any] = select(literal_column(_ONES, BITS)).select_from(text(_SHARING))
-    return found.add_cte(matched, low_bits, nest_here=True)
+    found: Select[Any] = select(literal_column(_TURNED_BACK, BITS)).select_from(text(_JOINED))
+    return _over_dictionary(name, found.add_cte(numbered, turned, wanted, low_bits, nest_here=True))
+
+
+def _over_dictionary(name: str, mask: Select[Any]) -> Value:
+    of_name: Select[Any] = select(literal_column(_ENCODED)).select_from(_dictionary)
+    of_name = of_name.where(_OF_ROW, _dictionary.c.name == literal(name, ByBytes)).offset(literal_column("0"))
+    ones = select(mask.scalar_subquery()).select_from(of_name.subquery("encoded"))
+    return func.coalesce(ones.scalar_subquery(), literal_column("none", BITS), type_=BITS)

@@ -82,9 +82,8 @@ FROM (SELECT * FROM ordered ORDER BY chunk, place) in_order GROUP BY chunk ORDER
 async def chunks_of(driver: Driver, experiment_key: int, stretch: Stretch) -> AsyncIterator[Chunk]:
     """The rows of one chunk after the other; none where no trace starts in the stretch."""
     start, end = stretch
-    asked = experiment_key, start, end, MOST_TRACES
-    async with aclosing(dictionaries_of(driver, *asked)) as dictionaries:
-        async for found in driver.cursor(_READ, *asked, prefetch=1):
+    async with aclosing(dictionaries_of(driver, experiment_key, stretch, MOST_TRACES)) as dictionaries:
+        async for found in driver.cursor(_READ, experiment_key, start, end, MOST_TRACES, prefetch=1):
             key = {"experiment_key": experiment_key, "start_time": start, "chunk": found["chunk"]}
             if any(len(set(found[name]) - {None}) > MOST_TEXTS for name in TEXTS):
                 yield {slices: [{**key, "end_time": end, "n": 0}]}

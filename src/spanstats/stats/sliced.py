@@ -30,6 +30,7 @@ from ..filters.masks import FIRST_BIT, SIGN, SLICED_COLUMNS, Mask
 from ..filters.parts import Filter
 from ..store.cache_tables import BITS
 from ..store.tables import Time, traces
+from .dictionaries import ANY_NAME
 from .matching import Parts, rows_of, within
 from .measures import ANSWERED, MEASURES, SCORE_COLUMNS
 from .rolled_up import bounds
@@ -58,7 +59,8 @@ SELECT minute FROM rollup_marks WHERE experiment_key = :key AND minute >= :first
 UNION SELECT minute FROM slice_marks WHERE experiment_key = :key AND minute >= :first AND minute < :last
 UNION SELECT minute FROM slices CROSS JOIN LATERAL (
     SELECT generate_series(start_time, end_time - interval '1 minute', '1 minute') AS minute
-) not_sliced WHERE experiment_key = :key AND {without} AND minute >= :first AND minute < :last
+) each_minute WHERE experiment_key = :key AND {without} AND start_time < :last AND end_time > :first
+    AND minute >= :first AND minute < :last
 """
 _STRETCH = """
 SELECT min(minute) AS lo, max(minute) + interval '1 minute' AS hi FROM (
@@ -81,7 +83,7 @@ SELECT experiment_key, start_time, chunk, {SLICED_COLUMNS},
             AND minute NOT IN (SELECT minute FROM marked) THEN '1' ELSE '0' END, n_traces), '' ORDER BY minute)
         FROM unnest(minutes, counts) AS each_minute(minute, n_traces)
     )::bit varying END AS clean
-FROM slices WHERE experiment_key = :key AND n > 0 AND start_time < :last AND end_time > :first OFFSET 0
+FROM slices WHERE experiment_key = :key AND n > 0 AND start_time < :last AND end_time > :first
 """
 
 # Sums of ones times 2 ** bit, in two halves: each fits a bigint. The highest bit is the sign.
@@ -141,12 +143,12 @@ def sliced_statement(
     given: dict[str, Any] = {"key": experiment_key, "first": first, "start": start, "last": last, "end": end}
     without, parts = NOT_SLICED, [matching.live, *matching.parts[1:]]
     if matching.names:
-        given["names"], without = sorted(matching.names), NOT_LISTED.format(names=":names")
+        given["names"], without = [*sorted(matching.names), ANY_NAME], NOT_LISTED.format(names=":names")
     marked = _text(_MARKED.format(without=without), given).columns(column("minute", Time)).cte("marked")
     stretch = _text(_STRETCH, given).columns(column("lo", Time), column("hi", Time)).cte("stretch")
     live = _text(_LIVE, given).columns(column("lo", Time), column("hi", Time)).cte("live")
     rows = grouped(_from_traces(experiment_key, window, parts, live, columns_read(places)), places)
-    ctes = [marked, stretch, live, _sliced(matching.mask, given), rows]
+    ctes = [marked, stretch, live, _sliced(matching.mask, f"{_PICKED} AND NOT ({without}) OFFSET 0", given), rows]
     both = f"(SELECT {NAMES_ANSWERED} FROM sliced UNION ALL SELECT {NAMES_ANSWERED} FROM grouped) both_kinds"
     found: list[Any] = [literal_column(JOINED_ANSWERED)]
     if places:
@@ -167,9 +169,9 @@ def _text(sql: str, given: Mapping[str, Any]) -> TextClause:
     return text(sql).bindparams(*(bindparam(n, value, _TYPES.get(n, Time()), unique=True) for n, value in used.items()))
 
 
-def _sliced(mask: Mask, given: Mapping[str, Any]) -> CTE:
+def _sliced(mask: Mask, picked_slices: str, given: Mapping[str, Any]) -> CTE:
     """A row of aggregates for each stretch, with its `m`: the ones that match."""
-    picked = _text(_PICKED, given).columns().alias("picked")
+    picked = _text(picked_slices, given).columns().alias("picked")
     clean = literal_column("clean", BITS)
     matched = select(literal_column("*"), mask.bitwise_and(clean).label("m")).select_from(picked)
     each = matched.offset(literal_column("0")).subquery("matched")

@@ -39,17 +39,23 @@ _FAILURES = 3
 # Of one core, while there is much to do: writes and reads come first.
 _IDLE_SHARE = 0.75
 
-_QUIET = """
+_OLD = "unlisted IS NULL AND n > 0"
+"""Slices that an earlier version of the program made: they answer until they are made anew."""
+
+_QUIET = f"""
 SELECT minute, min(created_at) <= now() - $5 * interval '1 second' AS has_waited
 FROM slice_marks WHERE experiment_key = $1 AND minute >= $2 AND minute < $3
 GROUP BY minute HAVING max(created_at) <= now() - $4 * interval '1 second'
+UNION ALL SELECT unnest(minutes), true FROM slices
+WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3 AND {_OLD}
 """
 _TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats slices', 0))")
 _END_TURN = text("SELECT pg_advisory_unlock(hashtextextended('spanstats slices', 0))")
-_DAYS = """
+_DAYS = f"""
 SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day FROM (
-    SELECT experiment_key, minute FROM slice_marks
-    GROUP BY 1, 2 HAVING max(created_at) <= now() - $1 * interval '1 second'
+    (SELECT experiment_key, minute FROM slice_marks
+    GROUP BY 1, 2 HAVING max(created_at) <= now() - $1 * interval '1 second')
+    UNION ALL SELECT experiment_key, start_time FROM slices WHERE {_OLD}
 ) quiet ORDER BY 1, 2 LIMIT $2
 """
 _COUNTS = (
@@ -70,9 +76,6 @@ WITH dropped AS (
     RETURNING start_time, end_time, n, minutes
 ), of_scores AS (
     DELETE FROM slice_scores WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[] || $3::timestamptz[])
-), of_names AS (
-    DELETE FROM slice_dictionaries
-    WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[] || $3::timestamptz[])
 )
 INSERT INTO slice_marks (experiment_key, minute, created_at)
 SELECT DISTINCT $1::bigint, minute, '-infinity'::timestamptz FROM dropped CROSS JOIN LATERAL (
@@ -90,7 +93,10 @@ EXISTS (SELECT FROM {marks} m WHERE m.experiment_key = s.experiment_key AND m.mi
     AND m.minute < s.end_time)
 """
 _UNMARKED = f"NOT {_MARKED.format(marks='rollup_marks')} AND NOT {_MARKED.format(marks='slice_marks')}"
-_CLEAN = f"SELECT DISTINCT experiment_key, start_time, end_time FROM slices s WHERE {_UNMARKED} ORDER BY 1, 2"
+_CLEAN = f"""
+SELECT experiment_key, start_time, end_time FROM slices s WHERE {_UNMARKED}
+GROUP BY 1, 2, 3 HAVING NOT bool_or({_OLD}) ORDER BY 1, 2
+"""
 _NOWHERE = f"""
 SELECT experiment_key, start_time FROM (
     SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') AS start_time,
@@ -112,7 +118,9 @@ async def slice_some(
     """
     within = experiment_key, day, day + DAY.length_us
     quiet = await driver.fetch(_QUIET, *within, rest_s, rest_s * _LONG)
-    marked = {row["minute"]: row["has_waited"] for row in quiet}
+    marked: dict[int, bool] = {}
+    for minute, has_waited in quiet:
+        marked[minute] = marked.get(minute, False) or has_waited
     if not marked:
         return Plan([], [])
     counts = {row["bucket"]: row["n"] for row in await driver.fetch(_COUNTS, *within)}

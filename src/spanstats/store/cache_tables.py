@@ -71,6 +71,8 @@ NUMBERS = (
 TEXTS = ("status", "model")
 """Columns of `traces` of few values, each of which has a bit string."""
 
+_UNLISTED = "names that traces have and no dictionary: '' is any; null: made without dictionaries"
+
 slices = Table(
     "slices",
     metadata,
@@ -86,13 +88,15 @@ slices = Table(
     *(Column(name, ARRAY(BITS), nullable=True, comment="who has a value, then its bits") for name in NUMBERS),
     *(Column(f"{name}_values", ARRAY(ByBytes), nullable=True) for name in TEXTS),
     *(Column(f"{name}_bits", ARRAY(BITS), nullable=True, comment="who has the value at this place") for name in TEXTS),
-    Column("unlisted", ARRAY(ByBytes), nullable=True, comment="names without a dictionary that traces have; null: any"),
+    Column("unlisted", ARRAY(ByBytes), nullable=True, comment=_UNLISTED),
     PrimaryKeyConstraint("experiment_key", "start_time", "chunk"),
     Index("ix_slices_not_sliced", "experiment_key", postgresql_where=text("n = 0")),
     Index("ix_slices_unlisted", "experiment_key", postgresql_where=text("(unlisted = '{}') IS NOT TRUE")),
+    Index("ix_slices_old", "experiment_key", postgresql_where=text("unlisted IS NULL AND n > 0")),
 )
 
-# What a client calls names: the trace's own (`name`), and members of its `labels.` and `metadata.`
+# By what clients name: the trace's own `name`, and members of its `labels.` and `metadata.`. Those of slices that are
+# deleted go by a trigger.
 slice_dictionaries = Table(
     "slice_dictionaries",
     metadata,
@@ -100,7 +104,8 @@ slice_dictionaries = Table(
     required("start_time", Time),
     required("chunk", Integer),
     required("name", ByBytes),
-    Column("listed", ARRAY(JSONB), nullable=False, comment="the different values, numbered from 1"),
+    Column("n", Integer, nullable=False, comment="different values"),
+    Column("listed", ARRAY(JSONB), nullable=False, comment="these, numbered from 1"),
     Column("bits", ARRAY(BITS), nullable=False, comment="of the number of each trace's value; 0 is none"),
     PrimaryKeyConstraint("experiment_key", "start_time", "chunk", "name"),
 )
@@ -129,5 +134,5 @@ slice_marks = Table(
     Index(None, "experiment_key", "minute"),
 )
 
-CACHES = ("rollup_marks", "rollups", "slice_marks", "slices", "slice_scores", "slice_dictionaries")
+CACHES = ("rollup_marks", "rollups", "slice_marks", "slices", "slice_scores")
 """In the order in which an experiment can be deleted from them: taking marks of rollups leaves marks of slices."""
