@@ -1,6 +1,7 @@
 """Durable ingest over HTTP, against raw COPY of the same rows and a route that does nothing."""
 
 import asyncio
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ async def measure(service: Service, report: Report, scale: float) -> None:
     await _singles(service, report, scale)
     rates = {batch.name: await _batches(service, report, batch, scale, n) for n, batch in enumerate(BATCHES, 1)}
     report.add("OTLP protobuf / OTLP JSON", rates["OTLP protobuf"] / rates["OTLP JSON"], "x", target="at least 0.75")
-    floor = await _copy_floor(service, int(20_000 * scale))
+    floor, _ = await _copy_floor(service, int(20_000 * scale))
     report.add("floor: raw COPY, 100 rows a commit", floor, "spans/s")
     report.add("raw COPY / flat JSON", floor / rates["flat JSON"], "x", target="at most 3.5")
     await _long_trace(service, report, int(20_000 * scale), scored_every=0)
@@ -53,7 +54,7 @@ async def measure_workers(service: Service, report: Report, scale: float, worker
     name = f"{workers} workers: one span a request, 64 connections"
     report.add(name, single.rate, "spans/s", target="at least 2,500", note=_spread(single))
     await _batches(service, report, BATCHES[0], scale, 1, f"{workers} workers: ")
-    floor = await _copy_floor(service, int(20_000 * scale))
+    floor, _ = await _copy_floor(service, int(20_000 * scale))
     report.add("floor: raw COPY, 100 rows a commit", floor, "spans/s")
 
 
@@ -73,6 +74,9 @@ async def _singles(service: Service, report: Report, scale: float) -> None:
     )
     lone = await run(service.port, _parea(int(1_500 * scale), "lone", 80_000_000), 1)
     report.add("one span a request, 1 connection: p50", lone.p50_ms, "ms", target="under 3", note=_spread(lone))
+    _, floor_ms = await _copy_floor(service, int(1_500 * scale), per_commit=1)
+    report.add("floor: raw COPY, one row a commit: p50", floor_ms, "ms")
+    report.add("one span a request, 1 connection / raw COPY", lone.p50_ms / floor_ms, "x")
 
 
 def _spread(result: Result) -> str:
@@ -98,8 +102,9 @@ async def _batches(
     return rate
 
 
-async def _copy_floor(service: Service, count: int) -> float:
-    """Spans a second by COPY on one connection, both tables with the indexes of the real ones."""
+async def _copy_floor(service: Service, count: int, per_commit: int = 100) -> tuple[float, float]:
+    """By COPY on one connection, both tables with the indexes of the real ones: spans a second, and the median
+    milliseconds of a transaction."""
     connection = await asyncpg.connect(service.database_url.replace("+asyncpg", ""))
     try:
         rows: dict[str, list[Any]] = {}
@@ -107,16 +112,17 @@ async def _copy_floor(service: Service, count: int) -> float:
             await connection.execute(f"DROP TABLE IF EXISTS floor_{table}")
             await connection.execute(f"CREATE TABLE floor_{table} (LIKE {table} INCLUDING ALL)")
             rows[table] = await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2, 3 LIMIT $1", count)
-        began = asyncio.get_running_loop().time()
-        for begin in range(0, len(rows["spans"]), 100):
+        took = []
+        for begin in range(0, len(rows["spans"]), per_commit):
+            began = asyncio.get_running_loop().time()
             async with connection.transaction():
                 for table in _TABLES:
-                    part = rows[table][begin : begin + 100]
+                    part = rows[table][begin : begin + per_commit]
                     await connection.copy_records_to_table(f"floor_{table}", records=part)
-        elapsed = asyncio.get_running_loop().time() - began
+            took.append(asyncio.get_running_loop().time() - began)
         for table in _TABLES:
             await connection.execute(f"DROP TABLE floor_{table}")
-        return len(rows["spans"]) / elapsed
+        return len(rows["spans"]) / sum(took), statistics.median(took) * 1000
     finally:
         await connection.close()
 

@@ -18,7 +18,7 @@ from .fields import FieldSpec, NullMode, Scope, jsonb_as_number, jsonb_as_text
 from .kinds import KINDS, TEXTUAL, Kind
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Bound, Test, each_test
-from .score_masks import KEY_OF_SCORES, mask_of_scores
+from .score_masks import KEY_OF_ROW, mask_of_scores
 from .value_masks import mask_of_any_value, mask_of_values
 
 Mask: TypeAlias = ColumnElement[Any]
@@ -32,7 +32,7 @@ FIRST_BIT = 2
 _ARRAYS = (*NUMBERS, *(f"{name}_bits" for name in TEXTS))
 SLICED_COLUMNS = ", ".join(
     (
-        KEY_OF_SCORES,
+        KEY_OF_ROW,
         "every & every AS every, ~every AS none, many_models",
         *(f"array_cat({name}, '{{}}') AS {name}" for name in _ARRAYS),
         *(f"{name}_values" for name in TEXTS),

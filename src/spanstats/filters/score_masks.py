@@ -24,8 +24,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from ..store.cache_tables import BITS, slice_scores
 
-KEY_OF_SCORES = "experiment_key AS of_experiment, start_time AS of_stretch, chunk AS of_chunk, n AS n_traces"
-"""What a row of slices must have besides, for its scores to be found."""
+KEY_OF_ROW = "experiment_key AS of_experiment, start_time AS of_stretch, chunk AS of_chunk, n AS n_traces"
+"""What a row of slices must have besides, for its scores and dictionaries to be found."""
 
 _NONE: ColumnElement[Any] = literal_column("none", BITS)
 _stored = slice_scores.alias("stored")
@@ -35,7 +35,7 @@ _OF_ROW = text("stored.experiment_key = of_experiment AND stored.start_time = of
 def mask_of_scores(
     keys: frozenset[str], passes: Callable[[ColumnElement[Any]], ColumnElement[bool]]
 ) -> ColumnElement[Any]:
-    """Who has a score of one of these evaluators that passes, over a row of slices with `KEY_OF_SCORES`."""
+    """Who has a score of one of these evaluators that passes, over a row of slices with `KEY_OF_ROW`."""
     whose = _OF_ROW, _stored.c.name == any_element(literal(sorted(keys), ARRAY(Text())))
     with_bits = func.unnest(_stored.c.scores, _stored.c.bits).table_valued(
         column("value", BigInteger), column("bits", BITS), joins_implicitly=True

@@ -56,7 +56,7 @@ _TURNED_BACK = f"CASE WHEN are_most THEN {_HAS} & ~ones ELSE ones END"
 
 
 def mask_of_any_value(name: str) -> Value:
-    """Who has a value of this name (`FieldSpec.listed_as`), over a row of slices with `KEY_OF_SCORES`."""
+    """Who has a value of this name (`FieldSpec.listed_as`), over a row of slices with `KEY_OF_ROW`."""
     return _over_dictionary(name, select(literal_column(_HAS, BITS)))
 
 
