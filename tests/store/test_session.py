@@ -132,7 +132,8 @@ async def test_connections_that_the_server_ended_are_an_outage_then_replaced(
     others = create_engine(server_url)
     async with others.connect() as connection:
         await connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'spanstats_test_%'")
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :its_own"),
+            {"its_own": engine.url.database},
         )
     await others.dispose()
     with suppress(Unavailable):
