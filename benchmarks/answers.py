@@ -22,7 +22,7 @@ from spanstats.stats.sliced import sliced_statement
 from spanstats.stats.slicing import slice_waiting
 from spanstats.stats.summary import in_faster_form, sums_statement
 from spanstats.stats.sums import Window
-from spanstats.store.cache_tables import CACHES
+from spanstats.store.cache_tables import CACHES, slice_dictionaries
 from spanstats.store.session import Kind, Timeouts, Transaction, create_engine, transaction
 from spanstats.store.tables import traces
 
@@ -74,7 +74,7 @@ async def measure(service: Service, report: Report, console: Console, roots: lis
         while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         await _slice(service, report, connection)
-        for table in CACHES:
+        for table in (*CACHES, slice_dictionaries.name):
             await connection.execute(f"VACUUM (ANALYZE) {table}")
         await connection.execute("CHECKPOINT")
         progress.remove_task(task)

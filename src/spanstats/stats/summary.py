@@ -71,7 +71,8 @@ async def summarize(
         return await _from_rollups(engine, tenant_id, experiment_id, window)
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         first, _, last, _ = bounds(window)
-        found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id, matching.names, first, last)
+        names = matching.names if matching.mask is not None else ()
+        found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id, names, first, last)
         if found is None:
             raise NotFound(_ABSENT)
         with REQUEST.get().statement("summary of traces"):

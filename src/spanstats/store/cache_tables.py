@@ -1,5 +1,7 @@
 """The tables of what is made from the traces and can be made anew: rollups, and the bit slices of traces."""
 
+from typing import Any
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -71,14 +73,18 @@ NUMBERS = (
 TEXTS = ("status", "model")
 """Columns of `traces` of few values, each of which has a bit string."""
 
+
+def _of_chunk() -> tuple[Column[Any], ...]:
+    """Which chunk of which stretch of time a row is of."""
+    return required("experiment_key", BigInteger), required("start_time", Time), required("chunk", Integer)
+
+
 _UNLISTED = "names that traces have and no dictionary: '' is any; null: made without dictionaries"
 
 slices = Table(
     "slices",
     metadata,
-    required("experiment_key", BigInteger),
-    required("start_time", Time),
-    required("chunk", Integer),
+    *_of_chunk(),
     required("end_time", Time),
     Column("n", Integer, nullable=False, comment="traces of this chunk; 0: it is not sliced"),
     Column("minutes", ARRAY(Time), nullable=True, comment="in which traces start, in order"),
@@ -100,9 +106,7 @@ slices = Table(
 slice_dictionaries = Table(
     "slice_dictionaries",
     metadata,
-    required("experiment_key", BigInteger),
-    required("start_time", Time),
-    required("chunk", Integer),
+    *_of_chunk(),
     required("name", ByBytes),
     Column("n", Integer, nullable=False, comment="different values"),
     Column("listed", ARRAY(JSONB), nullable=False, comment="these, numbered from 1"),
@@ -113,9 +117,7 @@ slice_dictionaries = Table(
 slice_scores = Table(
     "slice_scores",
     metadata,
-    required("experiment_key", BigInteger),
-    required("start_time", Time),
-    required("chunk", Integer),
+    *_of_chunk(),
     required("name", ByBytes),
     required("kind", SmallInteger),
     Column("scores", ARRAY(BigInteger), nullable=False, comment="whole billionths; null for text"),
