@@ -23,6 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from . import database, logs
 from .catalog import keys
 from .database import StartError
+from .http1 import Http1
 from .main import create_app, tracing_of
 from .metrics import DIRECTORY
 from .settings import PREFIX, Settings, load, misspelt
@@ -87,7 +88,7 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=Http1,
         ws="none",
         log_config=None,
         # Ours says less of a request, and more of its answer (`SPANSTATS_ACCESS_LOG`).
