@@ -12,7 +12,8 @@ Price = Callable[[Span], int | None]
 # Later non-empty values win; of tokens and cost a zero never erases a value.
 _SUMMED = frozenset({"prompt_tokens", "completion_tokens", "total_tokens", "cost_pd"})
 _BY_KEY = frozenset({"labels", "attributes"})
-_NOT_CARRIED = frozenset({"filled", "received_us", "borrow", "by_span_id", "experiment_key", "span_id", "trace_id"})
+_IDENTITY = frozenset({"by_span_id", "experiment_key", "span_id", "trace_id"})
+_NOT_CARRIED = _IDENTITY | {"filled", "uncounted", "received_us", "borrow"}
 _MERGED = tuple(f for f in Span.__struct_fields__ if f not in _NOT_CARRIED | _BY_KEY)
 
 _FILLED_FIELD = {

@@ -10,10 +10,13 @@ from .values import cut
 MAX_STATUS_BYTES = 255
 STATUS_SYNONYMS = {"completed": "success", "ok": "success", "failed": "error"}
 
-# Kinds of span that are a call of a model.
 LLM_KINDS = frozenset(
     {"chat", "completion", "response", "embedding", "transcription", "speech", "text", "generation", "llm"}
 )
+"""Kinds of span that are a call of a model. Every other kind is not: where it has usage, that is a sum."""
+
+OWN_COST_KINDS = frozenset({"tool", "function", "retriever", "retrieval", "search"})
+"""Kinds of span that buy something else: a cost that they send is their own, and never a sum of the spans below."""
 
 
 class Filled:
@@ -27,6 +30,15 @@ class Filled:
     STATUS = 32
     TRACE = 64
     """The trace id was concluded, not named, so a repeat does not move the span to it."""
+
+
+class Uncounted:
+    """Bits that say what of a span's numbers does not enter its trace's sums (`usage.py`)."""
+
+    TOKENS = 1
+    COST = 2
+    CALL = 4
+    """The call of a model is told by another span too."""
 
 
 class Score(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,6 +89,12 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     error: str | None = None
     model: str | None = None
     provider: str | None = None
+    response_id: str | None = None
+    """What the provider calls its answer: spans of one trace with the same one tell of one call."""
+    usage_once: bool | None = None
+    """Whether other spans may repeat its usage, so that it counts once in the trace: instrumentations do. `False`, and
+    of spans found by their id alone `None`: it counts as sent. Other spans without it were stored before it was known.
+    """
     start_us: int | None = None
     end_us: int | None = None
     borrow: int = 0
@@ -99,6 +117,8 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     attributes: dict[str, Any] = {}
     scores: list[Score] | None = None
     filled: int = 0
+    uncounted: int = 0
+    """`Uncounted` bits, which follow from all spans of the trace."""
     received_us: int = 0
     experiment_key: int | None = None
     """The store's key of `experiment_id`."""

@@ -64,6 +64,7 @@ def to_span(wire: WireSpan) -> Span:
     span = Span(
         trace_id=wire.trace_id,
         span_id=wire.span_id,
+        usage_once=True,
         parent_id=wire.parent_id,
         status=_STATUS.get(wire.status_code),
         start_us=_time(wire.start_ns, "startTimeUnixNano"),

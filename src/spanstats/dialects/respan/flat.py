@@ -31,13 +31,14 @@ def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_
     check_count(len(items), max_spans)
     # Only an escape can bring in what PostgreSQL cannot hold.
     clean = b"\\u" not in body
-    return read_each(items, lambda item: read_flat(item, clean=clean))
+    return read_each(items, lambda item: read_flat(item, clean=clean, ingested=True))
 
 
-def read_flat(item: object, *, clean: bool = False) -> Span:
+def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> Span:
     """One span. Ids that are absent are made: a trace of its own. Raises `InvalidInput`.
 
-    `clean` says that no text of the item holds NUL or lone surrogates.
+    `clean` says that no text of the item holds NUL or lone surrogates. `ingested` spans are those of instrumentations,
+    which repeat usage where they say what kind of span it is; what a person logs counts as sent.
     """
     if not isinstance(item, dict):
         raise invalid("must be an object", kind="dict_type")
@@ -47,12 +48,14 @@ def read_flat(item: object, *, clean: bool = False) -> Span:
     customer = _object(flat.get("customer_params"))
     start_us, end_us, latency_us = _times(flat)
     silent = flat.get("disable_log") is True
+    kind = (text_of(flat.get("log_type")) or "").lower() or None
     span = Span(
         trace_id=trace_id,
         span_id=span_id,
+        usage_once=ingested and kind is not None,
         parent_id=identifier(flat.get("span_parent_id"), "span_parent_id"),
         name=text_of(flat.get("span_name")),
-        kind=(text_of(flat.get("log_type")) or "").lower() or None,
+        kind=kind,
         workflow_name=text_of(flat.get("span_workflow_name")),
         status=normal_status(text_of(flat.get("status"))),
         status_code=http_status(flat.get("status_code")),
