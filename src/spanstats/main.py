@@ -46,6 +46,7 @@ from .ingest.pricing import Prices
 from .ingest.queue import QueueLimits
 from .ingest.transaction import Tools
 from .metrics import POOL_IN_USE, POOL_SIZE
+from .page.routes import routes as page_routes
 from .settings import Settings, load
 from .stats.maintenance import keep_warm
 from .stats.slicing import keep_sliced
@@ -83,6 +84,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Statistics of LLM experiments, in the dialects of Parea and Respan.",
         lifespan=_lifespan(settings, tracing),
         redirect_slashes=False,
+        # Ours, which needs no other machine, is among the page's routes.
+        docs_url=None,
+        redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # One description of a model, whether it is sent or answered.
         separate_input_output_schemas=False,
@@ -101,6 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # As they are: `include_router` would compile their paths anew, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
     app.router.routes[:0] = [route for router in _ROUTERS for route in router.routes]
+    app.router.routes += page_routes(settings.ui)
     return app
 
 

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=256, description="Processes that answer requests.")
     root_path: str = Field("", description="Path under which a proxy serves this service, such as `/spanstats`.")
+    ui: bool = Field(True, description="Whether the page for people answers, at `/ui/`.")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose web pages may call the service, separated by commas; `*` for all."
     )

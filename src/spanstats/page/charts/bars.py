@@ -1,0 +1,25 @@
+"""Bars that stand in a row of a table: a share of the widest, or a span's time within its trace."""
+
+from markupsafe import Markup
+
+from .svg import element, picture
+
+_WIDTH = 1000.0
+
+
+def share_bar(value: float | None, most: float, sentence: str) -> Markup:
+    """A bar as long as the value's share of `most`."""
+    share = 0.0 if not value or most <= 0 else min(1.0, max(0.0, value / most))
+    return _bar(0, share * _WIDTH, sentence, "bar")
+
+
+def time_bar(start: float, length: float, whole: float, sentence: str, kind: str = "bar") -> Markup:
+    """A bar from `start`, `length` long, in a trace that takes `whole`; a moment is drawn as a thin line."""
+    whole = whole if whole > 0 else 1.0
+    left = min(1.0, max(0.0, start / whole)) * _WIDTH
+    return _bar(min(left, _WIDTH - 3), max(3.0, min(_WIDTH - left, length / whole * _WIDTH)), sentence, f"bar {kind}")
+
+
+def _bar(left: float, width: float, sentence: str, class_: str) -> Markup:
+    filled = element("rect", x=left, y=0, width=width, height=10, rx=2, class_="fill")
+    return picture(_WIDTH, 10, sentence, filled, class_=class_, preserveAspectRatio="none")

@@ -1,0 +1,67 @@
+"""How the values of one or two arms are spread: bins side by side on shared edges, or one bar for each value."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from ..figures import measured, whole
+from .svg import Scale, both_widths, element, line, picture, text, title
+
+_HEIGHT, _LEFT, _BOTTOM, _TOP = 180.0, 8.0, 22.0, 10.0
+
+
+def distribution(edges: Sequence[float], arms: Sequence[Sequence[int]], unit: str | None, sentence: str) -> Markup:
+    """A histogram: `arms` holds the counts of each arm in the bins between the edges."""
+
+    def draw(width: int, class_: str) -> Markup:
+        bins = len(edges) - 1
+        x = Scale(0, max(1, bins), _LEFT, width - _LEFT)
+        labels = [(x(i), measured(edges[i], unit)) for i in _labelled(bins, 4 if width > 400 else 2)]
+        names = [f"{measured(a, unit)} to {measured(b, unit)}" for a, b in pairwise(edges)]
+        return _drawn(width, class_, x, arms, names, labels, sentence)
+
+    return both_widths(draw)
+
+
+def value_counts(values: Sequence[str], arms: Sequence[Sequence[int]], sentence: str) -> Markup:
+    """A bar for each different value of each arm."""
+
+    def draw(width: int, class_: str) -> Markup:
+        x = Scale(0, max(1, len(values)), _LEFT, width - _LEFT)
+        step = max(1, round(len(values) / (12 if width > 400 else 5)))
+        labels = [(x(i + 0.5), v) for i, v in enumerate(values) if i % step == 0]
+        return _drawn(width, class_, x, arms, values, labels, sentence)
+
+    return both_widths(draw)
+
+
+def _drawn(
+    width: int,
+    class_: str,
+    x: Scale,
+    arms: Sequence[Sequence[int]],
+    names: Sequence[str],
+    labels: Sequence[tuple[float, str]],
+    sentence: str,
+) -> Markup:
+    floor = _HEIGHT - _BOTTOM
+    y = Scale(0, max((n for counts in arms for n in counts), default=0) or 1, floor, _TOP)
+    parts = [line(_LEFT, floor, width - _LEFT, floor, "axis")]
+    for arm, counts in enumerate(arms):
+        share = 1 / len(arms)
+        for i, n in enumerate(counts):
+            if n:
+                left, right = x(i + arm * share), x(i + (arm + 1) * share)
+                gap = 1.0 if right - left > 3 else 0.2
+                bar = {"x": left + gap / 2, "y": y(n), "width": right - left - gap, "height": floor - y(n)}
+                parts.append(element("rect", title(f"{names[i]}: {whole(n)}"), class_=f"arm{arm}", **bar))
+    for at, label in labels:
+        anchor = "start" if at < 30 else "end" if at > width - 30 else "middle"
+        parts.append(text(at, _HEIGHT - 6, label, anchor=anchor))
+    return picture(width, _HEIGHT, sentence, *parts, class_=class_)
+
+
+def _labelled(bins: int, most: int) -> list[int]:
+    step = max(1, -(-bins // most))
+    return [*range(0, bins - step // 2, step), bins] if bins else [0]

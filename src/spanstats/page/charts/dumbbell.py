@@ -1,0 +1,45 @@
+"""The median, the 95th and the 99th percentile as three points on a line, a line for each row."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from ..figures import measured
+from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
+
+Row = tuple[str, Sequence[float | None]]
+"""A label, and the values of its percentiles in rising order."""
+
+_ROW, _NAMES = 34.0, ("p50", "p95", "p99")
+
+
+def dumbbell(rows: Sequence[Row], unit: str | None, sentence: str) -> Markup:
+    """One line for each row, all on one scale from zero."""
+    known = [v for _, values in rows for v in values if v is not None]
+
+    def draw(width: int, class_: str) -> Markup:
+        x = scale_over(known, 12, width - 12, zero=True)
+        height = _ROW * len(rows) + 24
+        parts = [_tick(x(t), height, measured(t, unit), width) for t in x.ticks(5 if width > 400 else 3)]
+        for i, (label, values) in enumerate(rows):
+            parts += _row(x, i, label, values, unit)
+        return picture(width, height, sentence, *parts, class_=class_)
+
+    return both_widths(draw)
+
+
+def _tick(at: float, height: float, label: str, width: float) -> Markup:
+    anchor = "start" if at < 30 else "end" if at > width - 30 else "middle"
+    return line(at, 4, at, height - 20, "grid") + text(at, height - 6, label, anchor=anchor)
+
+
+def _row(x: Scale, index: int, label: str, values: Sequence[float | None], unit: str | None) -> list[Markup]:
+    y = _ROW * index + 24
+    points = [(name, v) for name, v in zip(_NAMES, values, strict=False) if v is not None]
+    parts = [text(12, y - 11, label)]
+    if points:
+        parts.append(line(x(points[0][1]), y, x(points[-1][1]), y, f"thread arm{index}"))
+    for size, (name, value) in zip((6, 5, 4), points, strict=False):
+        said = title(f"{label}, {name}: {measured(value, unit)}")
+        parts.append(element("circle", said, cx=x(value), cy=y, r=size, class_=f"arm{index} {name}"))
+    return parts

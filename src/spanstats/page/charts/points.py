@@ -1,0 +1,99 @@
+"""Runs as points: quality against cost with the best trade-offs joined, and a value over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from ..figures import measured
+from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
+
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 240.0, 52.0, 14.0, 12.0, 26.0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run; `low` and `high` bound its interval on the y axis where that is known."""
+
+    name: str
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+def trade_off(points: Sequence[Point], x_unit: str | None, y_unit: str | None, sentence: str) -> Markup:
+    """Each run at its cost (x, lower is better) and quality (y, higher is better); the best ones are joined."""
+
+    def draw(width: int, class_: str) -> Markup:
+        x, y = _scales([p.x for p in points], points, width)
+        best = pareto(points)
+        steps = "".join(f"{'L' if i else 'M'}{x(p.x):.2f},{y(p.y):.2f}" for i, p in enumerate(best))
+        path = element("path", d=steps, class_="front") if len(best) > 1 else Markup("")
+        marks = [_mark(p, x, y, x_unit, y_unit, p in best) for p in points]
+        return picture(width, _HEIGHT, sentence, *_axes(x, y, x_unit, y_unit, width), path, *marks, class_=class_)
+
+    return both_widths(draw)
+
+
+def trend(values: Sequence[tuple[str, float | None]], unit: str | None, sentence: str) -> Markup:
+    """Values in order of time, one after another; a gap where a value is missing."""
+    known = [v for _, v in values if v is not None]
+
+    def draw(width: int, class_: str) -> Markup:
+        x = Scale(0, max(1, len(values) - 1), _LEFT, width - _RIGHT)
+        y = scale_over(known, _HEIGHT - _BOTTOM, _TOP, zero=True)
+        parts = _grid(y, unit, width)
+        path, pen = "", "M"
+        for i, (name, value) in enumerate(values):
+            if value is None:
+                pen = "M"
+                continue
+            path, pen = path + f"{pen}{x(i):.2f},{y(value):.2f}", "L"
+            if len(values) <= 60:
+                said = title(f"{name}: {measured(value, unit)}")
+                parts.append(element("circle", said, cx=x(i), cy=y(value), r=3, class_="arm0"))
+        parts.append(element("path", d=path or "M0,0", class_="line arm0"))
+        for i in sorted({0, len(values) - 1}) if values else ():
+            parts.append(text(x(i), _HEIGHT - 8, values[i][0], anchor="start" if i == 0 else "end"))
+        return picture(width, _HEIGHT, sentence, *parts, class_=class_)
+
+    return both_widths(draw)
+
+
+def pareto(points: Sequence[Point]) -> list[Point]:
+    """Those that no other beats in both: none is at most as dear and better. By rising x."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.x, -p.y)):
+        if not best or point.y > best[-1].y:
+            best.append(point)
+    return best
+
+
+def _scales(xs: Sequence[float], points: Sequence[Point], width: float) -> tuple[Scale, Scale]:
+    ys = [v for p in points for v in (p.y, p.low, p.high) if v is not None]
+    return scale_over(xs, _LEFT, width - _RIGHT, zero=True), scale_over(ys, _HEIGHT - _BOTTOM, _TOP)
+
+
+def _grid(y: Scale, unit: str | None, width: float) -> list[Markup]:
+    parts = []
+    for tick in y.ticks():
+        parts += [line(_LEFT, y(tick), width - _RIGHT, y(tick), "grid")]
+        parts += [text(_LEFT - 6, y(tick) + 4, measured(tick, unit), anchor="end")]
+    return parts
+
+
+def _axes(x: Scale, y: Scale, x_unit: str | None, y_unit: str | None, width: float) -> list[Markup]:
+    parts = _grid(y, y_unit, width)
+    for tick in x.ticks(5 if width > 400 else 3):
+        anchor = "end" if x(tick) > width - 30 else "middle"
+        parts.append(text(x(tick), _HEIGHT - 8, measured(tick, x_unit), anchor=anchor))
+    return parts
+
+
+def _mark(point: Point, x: Scale, y: Scale, x_unit: str | None, y_unit: str | None, best: bool) -> Markup:
+    said = title(f"{point.name}: {measured(point.y, y_unit)} at {measured(point.x, x_unit)}")
+    circle = element("circle", said, cx=x(point.x), cy=y(point.y), r=5, class_="best" if best else "beaten")
+    if point.low is None or point.high is None:
+        return circle
+    return line(x(point.x), y(point.low), x(point.x), y(point.high), "whisker") + circle

@@ -1,0 +1,100 @@
+"""Numbers as people read them: three significant digits, units beside, thin spaces between thousands.
+
+`None` is a dash: a number without data is never 0.
+"""
+
+import math
+from datetime import UTC, datetime
+
+THIN = "\u202f"
+MINUS = "\u2212"
+NONE = "\u2013"
+
+_SECONDS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+
+
+def whole(value: float | None) -> str:
+    """1 234 567."""
+    return NONE if value is None else _signed(f"{value:,.0f}".replace(",", THIN))
+
+
+def digits(value: float | None, significant: int = 3) -> str:
+    """Three significant digits, no exponent between a millionth and a million; whole numbers stay whole."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return "0"
+    if not 1e-6 <= abs(value) < 1e15:
+        return _signed(f"{value:.{significant - 1}e}")
+    places = max(0, significant - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{places}f}"
+    if places > 0 and float(value).is_integer():
+        text = f"{value:,.0f}"
+    return _signed(text.replace(",", THIN))
+
+
+def dollars(value: float | None) -> str:
+    """$0.0123, $1 234.50."""
+    if value is None:
+        return NONE
+    text = f"{abs(value):,.2f}".replace(",", THIN) if 100 <= abs(value) < 1e12 else digits(abs(value))
+    return ("" if value >= 0 else MINUS) + "$" + text
+
+
+def seconds(value: float | None) -> str:
+    """850 ms, 1.25 s, 3.4 min: the unit in which the number is at least one."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return f"0{THIN}s"
+    size, unit = next(((s, u) for s, u in _SECONDS if abs(value) >= s), _SECONDS[-1])
+    return f"{digits(value / size)}{THIN}{unit}"
+
+
+def percent(value: float | None) -> str:
+    """0.0123 is 1.23 %."""
+    return NONE if value is None else f"{digits(value * 100)}{THIN}%"
+
+
+_BY_UNIT = {"USD": dollars, "s": seconds, "%": percent}
+
+
+def measured(value: float | None, unit: str | None = None) -> str:
+    """The value in its unit, as the interface names units: USD, s, tokens/s, tokens, none."""
+    shown = _BY_UNIT.get(unit or "")
+    if shown is not None:
+        return shown(value)
+    if value is None:
+        return NONE
+    return f"{digits(value)}{THIN}tok/s" if unit == "tokens/s" else digits(value)
+
+
+def change(value: float | None, unit: str | None = None) -> str:
+    """The value with its sign: a plus, a minus, or the sign of neither for 0."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return "±0"
+    return measured(value, unit) if value < 0 else "+" + measured(value, unit)
+
+
+def probability(value: float | None) -> str:
+    """0.041; below a thousandth only that it is."""
+    if value is None:
+        return NONE
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def moment(value: str | None) -> str:
+    """An ISO time as 2026-11-28 10:15, in UTC."""
+    if value is None:
+        return NONE
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return (at if at.tzinfo is None else at.astimezone(UTC)).strftime("%Y-%m-%d %H:%M")
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS, 1) if text.startswith("-") else text

@@ -1,0 +1,61 @@
+"""Templates to pages: what every template knows, and the headers that every page has."""
+
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from . import figures
+from .calls import Call
+from .headers import PAGE_HEADERS
+from .session import key_of, root_of
+
+_ASSETS = files(__package__) / "static"
+
+
+def _version() -> str:
+    """Changes with the stylesheet and the script, so that browsers may keep both for long."""
+    digest = hashlib.sha256()
+    for name in ("style.css", "page.js", "icon.svg"):
+        digest.update((_ASSETS / name).read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def _environment() -> Environment:
+    # A template that names what it was not given is a fault, not an empty text.
+    made = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("whole", "digits", "dollars", "seconds", "percent", "measured", "change", "probability", "moment"):
+        made.filters[name] = getattr(figures, name)
+    made.globals["version"] = _version()
+    return made
+
+
+ENVIRONMENT = _environment()
+
+
+def page(
+    request: Request, template: str, status: int = 200, *, calls: tuple[Call, ...] = (), **context: Any
+) -> HTMLResponse:
+    """The page; `calls` are shown as commands at its end."""
+    base_url = str(request.base_url).rstrip("/")
+    html = ENVIRONMENT.get_template(template).render(
+        {
+            "root": root_of(request),
+            "base_url": base_url,
+            "signed_in": key_of(request) is not None,
+            "screen": "",
+            "as_of": None,
+            **context,
+            "calls": [call.curl(base_url) for call in calls],
+        }
+    )
+    return HTMLResponse(html, status, PAGE_HEADERS)

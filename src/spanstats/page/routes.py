@@ -1,0 +1,51 @@
+"""All routes of the page, and the reference at `/docs`."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.routing import BaseRoute
+
+from . import reference
+from .headers import PAGE_HEADERS
+from .render import page
+from .screens import sign_in
+from .session import HOME, root_of
+
+_ROUTERS = (sign_in.router,)
+
+_start = APIRouter(include_in_schema=False)
+_rest = APIRouter(include_in_schema=False)
+
+
+@_start.get("/")
+async def start(request: Request) -> Response:
+    """Leads browsers to the page; other clients ask for nothing that is here."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise HTTPException(404, "Not Found: the page is at /ui/, the reference at /docs")
+    return RedirectResponse(root_of(request) + HOME, 303, PAGE_HEADERS)
+
+
+@_rest.get("/ui/{path:path}")
+async def no_such_screen(request: Request, path: str) -> Response:
+    """A 404 that people can read."""
+    return page(
+        request,
+        "problem.html",
+        404,
+        heading="Not found",
+        message="There is no such page.",
+        problems=(),
+        advice="Look for the run in the list.",
+    )
+
+
+def routes(ui: bool) -> Iterator[BaseRoute]:
+    """The reference's routes, and the page's where it is turned on."""
+    yield from reference.router.routes
+    yield from reference.MOUNTS
+    if ui:
+        yield from _start.routes
+        for router in _ROUTERS:
+            yield from router.routes
+        yield from _rest.routes

@@ -1,0 +1,74 @@
+"""Routes of screens: signed in first; what the interface refuses becomes a page that says what to do."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from ..api.routing import TolerantRoute
+from ..errors import SpanstatsError
+from .calls import Refused
+from .headers import PAGE_HEADERS
+from .render import page
+from .session import forget, key_of, root_of
+
+_ADVICE = {
+    400: "Go back and change what is named above.",
+    403: "This key may not read. Sign in with another one.",
+    404: "It may have been deleted, belong to another tenant, or never have existed.",
+    429: "Wait a moment, then load the page again.",
+    503: "The database did not answer in time. Load the page again; if it stays so, ask /readyz.",
+}
+_HEADINGS = {400: "That question has no answer", 404: "Not found", 503: "The database is away"}
+
+
+class ScreenRoute(TolerantRoute):
+    """A screen. Without a key it leads to the sign-in and back; a key that is refused is forgotten."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def shown(request: Request) -> Response:
+            if key_of(request) is None:
+                return sign_in_first(request)
+            try:
+                return await handle(request)
+            except Refused as refused:
+                return refusal_page(request, refused)
+            except SpanstatsError as error:
+                return _problem(request, 503, str(error))
+
+        return shown
+
+
+def sign_in_first(request: Request, reason: str | None = None) -> Response:
+    """Leads to the sign-in, which leads back to this page."""
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    # With the reason `key` the sign-in says that the key was refused.
+    more = f"&reason={reason}" if reason else ""
+    address = f"{root_of(request)}/ui/sign-in?next={quote(target, safe='')}{more}"
+    return RedirectResponse(address, 303, PAGE_HEADERS)
+
+
+def refusal_page(request: Request, refused: Refused) -> Response:
+    """What the interface refused, as a page of the same status."""
+    if refused.status == 401:
+        response = sign_in_first(request, "key")
+        forget(request, response)
+        return response
+    return _problem(request, refused.status, refused.message, refused)
+
+
+def _problem(request: Request, status: int, message: str, refused: Refused | None = None) -> Response:
+    return page(
+        request,
+        "problem.html",
+        status,
+        calls=(refused.call,) if refused else (),
+        heading=_HEADINGS.get(status, "This did not work"),
+        message=message,
+        problems=refused.problems if refused else (),
+        advice=_ADVICE.get(status, "Load the page again."),
+    )

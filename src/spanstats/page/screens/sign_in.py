@@ -1,0 +1,72 @@
+"""Sign-in with an API key, and sign-out."""
+
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from ...api.resources import resources
+from ...api.routing import TolerantRoute
+from ...errors import TooMany
+from ..headers import PAGE_HEADERS
+from ..render import page
+from ..session import Attempts, forget, inner_target, is_from_elsewhere, remember, root_of
+
+router = APIRouter(route_class=TolerantRoute, include_in_schema=False)
+
+_MAX_FORM_BYTES = 8_192
+_REFUSED = "This key is not valid, or was revoked."
+_attempts = Attempts()
+
+
+@router.get("/ui/sign-in")
+async def sign_in_form(request: Request) -> Response:
+    """The form; `next` is where it leads, `reason=key` says that a key was refused."""
+    reason = request.query_params.get("reason")
+    return _form(request, request.query_params.get("next"), _REFUSED if reason == "key" else None)
+
+
+@router.post("/ui/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Remembers a valid key and leads on; another one is a 401 with the form again."""
+    sent = await _sent_form(request)
+    address = request.client.host if request.client else ""
+    if sent is None or is_from_elsewhere(request):
+        return _form(request, None, "Sign in with the form of this page.", 403)
+    target = sent.get("next")
+    try:
+        _attempts.check(address)
+    except TooMany as error:
+        response = _form(request, target, str(error), 429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+    key = sent.get("key", "").strip()
+    if not key or await resources(request).keys.find(key) is None:
+        _attempts.fail(address)
+        return _form(request, target, _REFUSED, 401)
+    response = RedirectResponse(inner_target(request, target), 303, PAGE_HEADERS)
+    remember(request, response, key)
+    return response
+
+
+@router.post("/ui/sign-out")
+async def sign_out(request: Request) -> Response:
+    """Forgets the key."""
+    response = RedirectResponse(f"{root_of(request)}/ui/sign-in", 303, PAGE_HEADERS)
+    if not is_from_elsewhere(request):
+        forget(request, response)
+    return response
+
+
+def _form(request: Request, target: str | None, problem: str | None, status: int = 200) -> Response:
+    return page(request, "sign_in.html", status, next=inner_target(request, target), problem=problem)
+
+
+async def _sent_form(request: Request) -> dict[str, str] | None:
+    """The fields of a small form; `None` for a large one."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_FORM_BYTES:
+            return None
+    return {name: values[-1] for name, values in parse_qs(body.decode("latin-1"), keep_blank_values=True).items()}

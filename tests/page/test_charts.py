@@ -1,0 +1,95 @@
+"""Charts stay inside of their box, escape what they are given, and say what they show."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from spanstats.page.charts.bars import share_bar, time_bar
+from spanstats.page.charts.distribution import distribution, value_counts
+from spanstats.page.charts.dumbbell import dumbbell
+from spanstats.page.charts.intervals import interval
+from spanstats.page.charts.points import Point, pareto, trade_off, trend
+from spanstats.page.charts.svg import Scale, scale_over
+
+HOSTILE = "</svg><script>alert(1)</script>\"'&"
+numbers = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
+positive = st.floats(min_value=0, max_value=1e12, allow_nan=False)
+counts = st.lists(st.integers(0, 10**9), min_size=1, max_size=40)
+
+
+def check(markup: Markup) -> None:
+    """Well-formed, named, without scripts or inline styles, every coordinate inside of the box."""
+    pictures = list(ElementTree.fromstring(f"<all>{markup}</all>"))  # noqa: S314 (our own)
+    assert pictures
+    for picture in pictures:
+        assert picture.get("role") == "img"
+        assert picture.get("aria-label")
+        width, height = (float(n) for n in (picture.get("viewBox") or "").split()[2:])
+        for part in picture.iter():
+            assert part.tag in {"svg", "g", "rect", "line", "circle", "text", "title", "path", "polygon"}
+            assert not [name for name in part.attrib if name == "style" or name.startswith("on")]
+            for name in ("x", "x1", "x2", "cx"):
+                assert -1 <= float(part.get(name, 0)) <= width + 1
+            for name in ("y", "y1", "y2", "cy"):
+                assert -1 <= float(part.get(name, 0)) <= height + 1
+            assert not re.search(r"nan|inf", " ".join(part.attrib.get(n, "") for n in ("d", "points")))
+
+
+@given(st.data())
+def test_distributions(data: st.DataObject) -> None:
+    first = data.draw(counts)
+    edges = sorted(data.draw(st.lists(numbers, min_size=len(first) + 1, max_size=len(first) + 1)))
+    check(distribution(edges, [first, first[::-1]], "s", HOSTILE))
+    check(value_counts([HOSTILE] * len(first), [first], "values"))
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.lists(st.none() | positive, min_size=3, max_size=3)), max_size=5))
+def test_dumbbells(rows: list[tuple[str, list[float | None]]]) -> None:
+    printable = [(re.sub(r"[^\w ]", "", name) + HOSTILE, values) for name, values in rows]
+    check(dumbbell(printable, "s", "percentiles"))
+
+
+@given(st.none() | numbers, st.none() | numbers, st.none() | numbers, st.none() | positive)
+def test_intervals(difference: float | None, low: float | None, high: float | None, margin: float | None) -> None:
+    check(interval(difference, low, high, "better", HOSTILE, margin))
+
+
+@given(st.none() | positive, positive, positive)
+def test_bars(value: float | None, most: float, whole: float) -> None:
+    check(share_bar(value, most, HOSTILE))
+    check(time_bar(value or 0, most, whole, "time"))
+
+
+points = st.builds(Point, st.just(HOSTILE), positive, numbers, st.none() | numbers, st.none() | numbers)
+
+
+@given(st.lists(points, max_size=30))
+def test_points(runs: list[Point]) -> None:
+    check(trade_off(runs, "USD", None, "quality against cost"))
+    check(trend([(HOSTILE, p.low) for p in runs], None, "score over runs"))
+
+
+@given(st.lists(points, max_size=30))
+def test_no_run_beats_one_on_the_front_and_each_other_is_beaten(runs: list[Point]) -> None:
+    best = pareto(runs)
+    for run in runs:
+        beaten = any(o.x <= run.x and o.y >= run.y and (o.x, o.y) != (run.x, run.y) for o in runs)
+        assert (any((b.x, b.y) == (run.x, run.y) for b in best)) is not beaten
+
+
+@given(numbers, numbers, st.booleans())
+def test_ticks_lie_within_the_scale(a: float, b: float, log: bool) -> None:
+    scale = scale_over([abs(a) + 1e-6, abs(b) + 1e-6] if log else [a, b], 0, 100, log=log)
+    ticks = scale.ticks()
+    assert 1 <= len(ticks) <= 7
+    assert ticks == sorted(ticks)
+
+
+def test_a_scale_maps_its_ends_and_holds_back_what_lies_outside() -> None:
+    scale = Scale(0, 10, 100, 200)
+    assert (scale(0), scale(10), scale(5), scale(99), scale(-1)) == (100, 200, 150, 200, 100)
+    assert Scale(1, 100, 0, 2, log=True)(10) == pytest.approx(1)

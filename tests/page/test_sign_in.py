@@ -1,0 +1,115 @@
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.catalog import keys
+from spanstats.errors import TooMany
+from spanstats.page.session import Attempts
+
+from .conftest import parsed, sign_in, unsigned
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def forgotten_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanstats.page.screens.sign_in._attempts", Attempts())
+
+
+async def test_a_valid_key_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_see(
+    visitor: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    answer = await sign_in(visitor, await keys.create(engine, "page", "default"))
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/ui/"
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Path=/ui" in cookie
+    assert "Secure" not in cookie
+
+
+async def test_over_https_the_cookie_is_sent_over_https_only(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    key = await keys.create(engine, "page", "default")
+    secure = httpx.AsyncClient(transport=client._transport, base_url="https://test")
+    assert "Secure" in (await sign_in(secure, key)).headers["set-cookie"]
+
+
+async def test_a_wrong_key_gets_no_cookie_and_is_not_repeated(visitor: httpx.AsyncClient) -> None:
+    answer = await sign_in(visitor, "wrong-key-<b>")
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+    assert "wrong-key" not in answer.text
+    assert "not valid" in answer.text
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example/",
+        "https://evil.example/ui/",
+        "/\\evil.example",
+        "/ui/../../evil",
+        "\t//evil.example",
+        "/docs",
+        "/ui/\r\nx: y",
+        "",
+    ],
+)
+async def test_a_sign_in_leads_nowhere_else(visitor: httpx.AsyncClient, engine: AsyncEngine, target: str) -> None:
+    key = await keys.create(engine, "page", "default")
+    answer = await visitor.post("/ui/sign-in", data={"key": key, "next": target})
+    assert answer.headers["location"].startswith("/ui/")
+    assert "evil.example" not in answer.headers["location"]
+
+
+async def test_a_sign_in_leads_back_to_where_it_was_asked_for(visitor: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    key = await keys.create(engine, "page", "default")
+    answer = await visitor.post("/ui/sign-in", data={"key": key, "next": "/ui/compare?base=a&candidate=b"})
+    assert answer.headers["location"] == "/ui/compare?base=a&candidate=b"
+
+
+async def test_another_site_cannot_sign_somebody_in(visitor: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    key = await keys.create(engine, "page", "default")
+    answer = await visitor.post("/ui/sign-in", data={"key": key}, headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+async def test_sign_out_deletes_the_cookie(browser: httpx.AsyncClient) -> None:
+    answer = await browser.post("/ui/sign-out")
+    assert answer.status_code == 303
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+    assert "spanstats_key" not in browser.cookies
+
+
+async def test_a_large_form_is_refused(visitor: httpx.AsyncClient) -> None:
+    assert (await visitor.post("/ui/sign-in", data={"key": "x" * 10_000})).status_code == 403
+
+
+async def test_wrong_keys_are_counted_by_address(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    visitor = unsigned(client)
+    statuses = [(await sign_in(visitor, f"guess-{n}")).status_code for n in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+    blocked = await sign_in(visitor, await keys.create(engine, "page", "default"))
+    assert blocked.status_code == 429
+    assert int(blocked.headers["retry-after"]) >= 1
+
+
+def test_failures_are_forgotten_after_their_period() -> None:
+    now = [0.0]
+    attempts = Attempts(2, 60, lambda: now[0])
+    attempts.fail("a")
+    attempts.fail("a")
+    attempts.check("b")
+    with pytest.raises(TooMany):
+        attempts.check("a")
+    now[0] = 61
+    attempts.check("a")
+
+
+async def test_the_form_is_labelled_and_valid(visitor: httpx.AsyncClient) -> None:
+    tree = parsed((await visitor.get("/ui/sign-in", params={"reason": "key"})).text)
+    labelled = {label.get("for") for label in tree.iter("label")}
+    inputs = [i for i in tree.iter("input") if i.get("type") != "hidden"]
+    assert {i.get("id") for i in inputs} == labelled == {"key"}
