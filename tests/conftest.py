@@ -25,6 +25,11 @@ from spanstats.store.session import create_engine
 # Nothing in a test needs to outlive a power failure.
 QUICK = {"shared_buffers": "128MB", "fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
+# What a developer's shell says of other servers: the tests have their own.
+if not os.environ.get("SPANSTATS_TEST_DATABASE_URL"):
+    for variable in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[variable]
+
 # How long an example takes says more of the machine's other work than of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -125,6 +125,8 @@ async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
     try:
         async with engine.connect():
             return None, False
+    except Unavailable as error:
+        return str(error), False
     except (OSError, TimeoutError) as error:
         return getattr(error, "strerror", None) or "no answer", False
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

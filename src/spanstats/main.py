@@ -168,6 +168,7 @@ def _engine(settings: Settings, pool_size: int, answer_timeout_s: float) -> Asyn
         settings.pool_timeout_s,
         answer_timeout_s,
         settings.read_timeout_s,
+        settings.connection_life_s,
     )
 
 

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     )
     pool_timeout_s: Seconds = Field(5, description="Seconds a request waits for a free connection, then 503.")
     connect_timeout_s: Seconds = Field(5, description="Seconds to connect to the database.")
+    connection_life_s: Seconds = Field(
+        3600, description="Seconds after which a connection to the database is replaced by a new one."
+    )
     database_wait_s: Seconds = Field(
         60, description="Seconds that the start waits for a database that is not there yet."
     )

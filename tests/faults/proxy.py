@@ -28,6 +28,10 @@ class Proxy:
         through = self._target.set(host="127.0.0.1", port=self.port).difference_update_query(["host"])
         return through.render_as_string(hide_password=False)
 
+    def lead_to(self, database_url: str) -> None:
+        """Carry new connections to another server; those that are open stay with the one that they were made to."""
+        self._target = make_url(database_url)
+
     def stall(self) -> None:
         """Take what is sent and connections, and pass nothing on."""
         self._loop.call_soon_threadsafe(self._flowing.clear)
@@ -75,21 +79,25 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         self._ends.add(writer)
-        directory = self._target.query.get("host")
-        if directory:
-            far = await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.5432")
-        else:
-            far = await asyncio.open_connection(self._target.host, self._target.port or 5432)
-        self._ends.add(far[1])
+        ends = [writer]
         try:
+            far = await self._reach()
+            ends.append(far[1])
+            self._ends.add(far[1])
             await asyncio.gather(self._pump(reader, far[1]), self._pump(far[0], writer))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
-            for end in (writer, far[1]):
+            for end in ends:
                 end.transport.abort()
                 self._ends.discard(end)
             self._tasks.discard(task)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        directory = self._target.query.get("host")
+        if directory:
+            return await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.5432")
+        return await asyncio.open_connection(self._target.host, self._target.port or 5432)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):

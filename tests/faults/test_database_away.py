@@ -174,8 +174,8 @@ def test_a_read_only_database_is_a_503_for_writes_until_it_is_not(world: World, 
     world.proxy.drop()
     assert_down(world.service, WRITES)
     assert ask(world.service, ("GET", "/api/v2/experiments/e/logs/summary/", None)).status_code == 200
+    world.service.wait_for("/readyz", 503)
     run_sql(server_url, f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-    world.proxy.drop()
     assert_up(world.service)
 
 

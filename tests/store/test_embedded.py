@@ -191,3 +191,57 @@ def test_the_limit_of_a_container_is_its_memory(
     monkeypatch.setattr(cluster, "_LIMITS", files)
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert cluster.memory_bytes() == min(expected or physical, physical)
+
+
+def test_what_the_environment_says_of_other_servers_changes_nothing(directory: Path) -> None:
+    program = (
+        "import asyncio, pathlib, sys\n"
+        "from spanstats.store import schema\n"
+        "from spanstats.store.embedded import EmbeddedServer\n"
+        "from spanstats.store.session import Timeouts, create_engine\n"
+        "async def current(url):\n"
+        "    engine = create_engine(url)\n"
+        "    assert await schema.is_ready(engine, Timeouts())\n"
+        "    await engine.dispose()\n"
+        "server = EmbeddedServer(pathlib.Path(sys.argv[1]))\n"
+        "server.start()\n"
+        "try:\n"
+        "    schema.migrate(server.url())\n"
+        "    asyncio.run(current(server.url()))\n"
+        "finally:\n"
+        "    server.stop()"
+    )
+    misleading = {
+        "PGHOST": "no-such-host.invalid",
+        "PGHOSTADDR": "192.0.2.1",
+        "PGPORT": "1",
+        "PGUSER": "nobody",
+        "PGPASSWORD": "secret",
+        "PGDATABASE": "none",
+        "PGDATA": "/nonexistent",
+        "PGSSLMODE": "verify-full",
+        "PGSSLNEGOTIATION": "direct",
+        "PGSSLROOTCERT": "/nonexistent",
+        "PGSSLCERT": "/nonexistent",
+        "PGSSLMINPROTOCOLVERSION": "SSLv3",
+        "PGTARGETSESSIONATTRS": "standby",
+        "PGOPTIONS": "-c default_transaction_read_only=on -c search_path=none",
+        "PGSERVICE": "elsewhere",
+        "PGSERVICEFILE": "/nonexistent",
+        "PGPASSFILE": "/nonexistent",
+        "PGAPPNAME": "another",
+        "PGTZ": "Asia/Kathmandu",
+        "PGDATESTYLE": "German",
+        "PGCLIENTENCODING": "LATIN1",
+        "PGCHANNELBINDING": "require",
+        "PGREQUIRESSL": "1",
+        "PGKRBSRVNAME": "x",
+        "PGGSSLIB": "none",
+        "PGGSSENCMODE": "require",
+        "PGCONNECT_TIMEOUT": "0.001",
+        "LC_ALL": "tr_TR.UTF-8",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(directory)], env=os.environ | misleading, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

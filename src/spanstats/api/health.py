@@ -27,12 +27,12 @@ async def healthz() -> dict[str, str]:
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
-    description="The database is reachable and its schema is the one that this version is written for.",
+    description="The database is reachable, takes writes, and its schema is the one that this version is written for.",
     responses={503: {"description": "Not ready"}},
 )
 async def readyz(request: Request) -> Response:
     tools = resources(request)
-    if not await schema.is_current(tools.engine, tools.timeouts):
+    if not await schema.is_ready(tools.engine, tools.timeouts):
         raise Unavailable("the schema of the database is not the one that this version is written for")
     return json_answer({"status": "ready"})
 

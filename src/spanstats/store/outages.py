@@ -28,7 +28,18 @@ _TRANSIENT_CODES = {
     "57014": "the query took longer than this service allows",
     "53100": "the database's disk is full",
 }
+# What a standby says, and a server whose writes were turned off.
+_READ_ONLY = "25006"
+# Codes that mean much else too: told apart by the function of the server that says it, since messages are translated.
+_OF_A_STANDBY = {("0A000", "check_transaction_read_only"), ("55000", "LockAcquireExtended")}
 RETRYABLE = frozenset({"40001", "40P01"})
+
+
+class ReadOnly(Unavailable):
+    """The server takes no writes: a standby, or one whose writes were turned off."""
+
+    def __init__(self) -> None:
+        super().__init__(_TRANSIENT_CODES[_READ_ONLY])
 
 
 class translated:  # noqa: N801 (used as a statement, like contextlib's)
@@ -52,9 +63,28 @@ def sqlstate(error: BaseException) -> str | None:
     return getattr(error, "sqlstate", None)
 
 
+def is_failover(error: BaseException) -> bool:
+    """Whether the server says that it is no primary, or no longer, or says nothing: another connection may find the
+    one that is.
+    """
+    if isinstance(error, ReadOnly):
+        return True
+    if isinstance(error, TimeoutError) and not isinstance(error, PoolTimeout):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = sqlstate(error)
+    if code == _READ_ONLY or (code or "").startswith("57P0"):
+        return True
+    # SQLAlchemy's adapter wraps the driver's error.
+    origin = cause.__cause__ if isinstance(error, DBAPIError) and cause is not None and cause.__cause__ else cause
+    return (code, getattr(origin, "server_source_function", None)) in _OF_A_STANDBY
+
+
 def unavailable_because(error: BaseException) -> str | None:
     """Why the database could not serve, in words that are safe to show; `None` where it is no outage."""
     code = sqlstate(error)
+    if is_failover(error) and code not in _TRANSIENT_CODES and not (code or "").startswith("57"):
+        return _TRANSIENT_CODES[_READ_ONLY]
     if code is not None:
         if code in _TRANSIENT_CODES:
             return _TRANSIENT_CODES[code]

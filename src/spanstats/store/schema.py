@@ -9,10 +9,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .outages import sqlstate
+from .outages import ReadOnly, sqlstate
 from .session import Kind, Timeouts, transaction
 
 _UNDEFINED_TABLE = "42P01"
+_VERSION = "SELECT current_setting('default_transaction_read_only')::bool, (SELECT version_num FROM alembic_version)"
 
 
 def migrate(url: str) -> None:
@@ -29,16 +30,29 @@ async def is_current(engine: AsyncEngine, timeouts: Timeouts) -> bool:
     return await version(engine, timeouts) == newest()
 
 
+async def is_ready(engine: AsyncEngine, timeouts: Timeouts) -> bool:
+    """As `is_current`, of a database that takes writes. Raises `Unavailable` where it takes none."""
+    return await _version(engine, timeouts, writable=True) == newest()
+
+
 async def version(engine: AsyncEngine, timeouts: Timeouts) -> str | None:
     """The revision that the database is at, `None` where it was never migrated."""
+    return await _version(engine, timeouts)
+
+
+async def _version(engine: AsyncEngine, timeouts: Timeouts, *, writable: bool = False) -> str | None:
     try:
         async with transaction(engine, Kind.READ, timeouts) as tx:
-            found: str | None = await tx.driver.fetchval("SELECT version_num FROM alembic_version")
-            return found
+            read_only, revision = await tx.driver.fetchrow(_VERSION)
+            if writable and read_only:
+                # Raised in here, so that the next look is through another connection.
+                raise ReadOnly
     except Exception as error:
         if sqlstate(error) == _UNDEFINED_TABLE:
             return None
         raise
+    found: str | None = revision
+    return found
 
 
 @cache

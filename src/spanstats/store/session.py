@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -18,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import SpanstatsError, Unavailable
-from .outages import translated, unavailable_because
+from .connecting import Source, connect
+from .outages import is_failover, translated, unavailable_because
 
 Driver: TypeAlias = Any
 """asyncpg's connection (it ships no types), used directly by named statements. Times are microseconds since 1970."""
@@ -26,14 +28,17 @@ Driver: TypeAlias = Any
 # asyncpg counts microseconds from 2000.
 _PG_EPOCH_US = 946_684_800_000_000
 
+# A standby refuses the first of the two: what it answered to a read might be old.
+_ON_PRIMARY = "READ WRITE, READ ONLY"
+
 
 class Kind(Enum):
     """What a transaction may do and how it begins."""
 
-    READ = "READ COMMITTED READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
-    SNAPSHOT = "REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
+    READ = f"READ COMMITTED {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
+    SNAPSHOT = f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
     STREAM = (
-        "REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
+        f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
         "SET LOCAL enable_sort = off"
     )
     """A snapshot that is read bit by bit along an index, whatever would be faster for all of it."""
@@ -64,6 +69,17 @@ class Timeouts:
         }[kind]
 
 
+_SETTINGS = {
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "idle_in_transaction_session_timeout": "60000",
+    # Statements that have a transaction to themselves are always the same few; to plan the largest takes longer than
+    # to run it.
+    "plan_cache_mode": "force_generic_plan",
+}
+"""Of every session. Not told when it begins: poolers refuse that."""
+
+
 def create_engine(
     url: str,
     pool_size: int = 10,
@@ -71,14 +87,16 @@ def create_engine(
     pool_timeout_s: float = 5,
     answer_timeout_s: float | None = None,
     statement_timeout_s: float = 0,
+    connection_life_s: float = 3600,
 ) -> AsyncEngine:
     """An engine on asyncpg whose connections are ready for `transaction` and `read_row`.
 
     `url` is a `postgresql+asyncpg` one. `statement_timeout_s` bounds statements outside of a transaction.
 
     `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
-    network has gone silent.
+    network has gone silent. No connection is used for longer than `connection_life_s`.
     """
+    source = Source(_SETTINGS | {"statement_timeout": str(int(statement_timeout_s * 1000))})
     engine = create_async_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -86,6 +104,7 @@ def create_engine(
         max_overflow=0,
         pool_timeout=pool_timeout_s,
         pool_reset_on_return=None,
+        pool_recycle=max(1, int(connection_life_s)),
         # The connection used last has the statements prepared.
         pool_use_lifo=True,
         hide_parameters=True,
@@ -94,16 +113,8 @@ def create_engine(
         connect_args={
             "timeout": connect_timeout_s,
             "command_timeout": answer_timeout_s,
-            "server_settings": {
-                "application_name": "spanstats",
-                "jit": "off",
-                "max_parallel_workers_per_gather": "0",
-                "idle_in_transaction_session_timeout": "60000",
-                "statement_timeout": str(int(statement_timeout_s * 1000)),
-                # Statements that have a transaction to themselves are always the same few; to plan the largest takes
-                # longer than to run it.
-                "plan_cache_mode": "force_generic_plan",
-            },
+            "server_settings": {"application_name": "spanstats"},
+            "async_creator_fn": partial(connect, source),
         },
     )
 
@@ -143,7 +154,7 @@ class Transaction:
 
     async def _only_row(self, before: str, statement: Select[Any]) -> Mapping[str, Any]:
         compiled: Any = statement.compile(dialect=self.connection.dialect)
-        prepared = await self.driver.prepare(f"{before}{compiled}")
+        prepared = await self.driver.prepare(f"{before}{compiled}", name="")
         row: Mapping[str, Any] = await prepared.fetchrow(*(compiled.params[name] for name in compiled.positiontup))
         return row
 
@@ -168,7 +179,7 @@ async def transaction(
                 await driver.execute("COMMIT")
             except BaseException as error:
                 lost = driver.is_closed()
-                await _abandon(connection, driver)
+                await _abandon(connection, driver, error)
                 if lost and isinstance(error, Exception) and not isinstance(error, SpanstatsError):
                     # The driver has many words for a connection that breaks at the wrong moment.
                     raise Unavailable("the database is away") from error
@@ -191,15 +202,21 @@ async def read_row(engine: AsyncEngine, statement: str, *values: Any) -> Any:
 async def _first(engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]) -> tuple[AsyncConnection, Driver, Any]:
     """A connection that has answered, and its answer.
 
-    After a restart of the server every pooled connection is dead: those are thrown away until one is alive or new.
+    After a restart of the server every pooled connection is dead: those are thrown away until one is alive or new. So
+    are those that were made before another connection found that the server is no longer the primary.
     """
     while True:
         connection = await _connect(engine)
         driver: Driver = (await connection.get_raw_connection()).driver_connection
+        if not driver.is_trusted():
+            await _discard(connection, driver)
+            continue
         try:
             answer = await ask(driver)
         except BaseException as error:
             was_dead = driver.is_closed()
+            if was_dead or is_failover(error):
+                driver.source.distrust(driver)
             await _discard(connection, driver)
             if not was_dead or not isinstance(error, Exception):
                 raise
@@ -211,7 +228,7 @@ async def _connect(engine: AsyncEngine) -> AsyncConnection:
     """Whatever keeps a connection from being made is an outage: a wrong password or a vanished database too."""
     try:
         return await engine.connect()
-    except (DBAPIError, asyncpg.PostgresError) as error:
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable(unavailable_because(error) or "the database refuses this service") from error
 
 
@@ -221,8 +238,12 @@ async def _discard(connection: AsyncConnection, driver: Driver) -> None:
     await connection.close()
 
 
-async def _abandon(connection: AsyncConnection, driver: Driver) -> None:
-    """Roll back; a connection that cannot do even that is thrown away, never returned to the pool."""
+async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseException) -> None:
+    """Roll back; a connection that cannot do even that, or leads to the wrong server, never returns to the pool."""
+    if driver.is_closed() or is_failover(error):
+        driver.source.distrust(driver)
+        await _discard(connection, driver)
+        return
     rollback = asyncio.ensure_future(driver.execute("ROLLBACK"))
     # Once it is given up nobody waits for it, and nobody is told how it failed.
     rollback.add_done_callback(lambda done: done.cancelled() or done.exception())
