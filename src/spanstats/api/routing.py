@@ -112,3 +112,10 @@ class RespanRead(KeyedRoute):
 class RespanWrite(KeyedRoute):
     key_headers = RESPAN_HEADERS
     permission = Permission.WRITE
+
+
+class StatsRead(KeyedRoute):
+    """Our own statistics, under `/api/stats/v1`: keys as on Respan's paths."""
+
+    key_headers = RESPAN_HEADERS
+    permission = Permission.READ

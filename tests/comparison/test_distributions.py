@@ -1,0 +1,45 @@
+"""Tail areas and quantiles, against scipy."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from spanstats.comparison.distributions import mcnemar_mid_p, sign_p, t_quantile, t_two_sided, z_quantile
+
+DEGREES = st.one_of(st.integers(1, 300_000), st.floats(1, 1e6))
+
+
+@given(st.floats(-60, 60), DEGREES)
+def test_tails_of_t(t: float, df: float) -> None:
+    assert t_two_sided(t, df) == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-9, abs=1e-300)
+
+
+@given(st.floats(0.001, 0.999), DEGREES)
+def test_quantiles_of_t(p: float, df: float) -> None:
+    assert t_quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-9, abs=1e-9)
+
+
+def test_t_has_ends_and_a_middle() -> None:
+    assert (t_two_sided(0.0, 7), t_two_sided(math.inf, 7), t_quantile(0.5, 7)) == (1.0, 0.0, 0.0)
+    assert z_quantile(0.975) == pytest.approx(stats.norm.ppf(0.975))
+
+
+@given(st.integers(0, 3_000), st.integers(0, 3_000))
+def test_mid_p_of_mcnemar(up: int, down: int) -> None:
+    n, k = up + down, min(up, down)
+    expected = 1.0 if up == down else 2 * stats.binom.cdf(k, n, 0.5) - stats.binom.pmf(k, n, 0.5)
+    assert mcnemar_mid_p(up, down) == pytest.approx(expected, rel=1e-8, abs=1e-290)
+    assert mcnemar_mid_p(up, down) == mcnemar_mid_p(down, up)
+
+
+def test_mid_p_of_a_published_table() -> None:
+    # Fagerland, Lydersen and Laake 2013: 7 children changed one way, 1 the other.
+    assert mcnemar_mid_p(1, 7) == pytest.approx(0.0391, abs=5e-5)
+
+
+@given(st.integers(1, 900))
+def test_the_sign_test_of_one_sign(n: int) -> None:
+    assert sign_p(n) == pytest.approx(min(1.0, stats.binomtest(n, n).pvalue))
