@@ -46,6 +46,16 @@ def as_object(value: Any) -> dict[str, Any]:
     return value
 
 
+def as_object_or_none(value: Any) -> dict[str, Any] | None:
+    """The value where it is an object, the object of a text that is JSON of one, else `None`."""
+    if isinstance(value, str):
+        try:
+            value = decode(value.encode("utf-8", "surrogatepass"))
+        except InvalidInput:
+            return None
+    return value if isinstance(value, dict) else None
+
+
 def decode_as(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> T:
     """A JSON value of this type; unknown fields are ignored. Raises `InvalidInput`."""
     return _decode(decoder(type_), body, max_depth)[0]

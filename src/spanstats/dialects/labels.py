@@ -10,6 +10,8 @@ from ..domain.values import cut
 from ..errors import invalid
 
 MAX_METADATA_BYTES = 256 * 1024
+MAX_VALUE_BYTES = 256 * 1024
+"""Of one attribute that no number depends on."""
 MAX_MODEL_BYTES = 255
 MAX_NAME_CHARACTERS = 255
 MAX_SCORES = 100
@@ -41,6 +43,22 @@ def metadata_of(value: object, field: str) -> dict[str, Any] | None:
     if len(_ENCODER.encode(kept)) > MAX_METADATA_BYTES:
         raise invalid("must be at most 256 KiB", field, kind="too_large")
     return kept or None
+
+
+def cut_large(values: dict[str, Any]) -> dict[str, Any]:
+    """The values, those of more than 256 KiB cut to a text of that size, with the names of these under `cut`."""
+    large = [name for name, value in values.items() if _is_large(value)]
+    if not large:
+        return values
+    texts = {name: v if isinstance(v := values[name], str) else _ENCODER.encode(v).decode() for name in large}
+    return {**values, **{name: cut(text, MAX_VALUE_BYTES) for name, text in texts.items()}, "cut": sorted(large)}
+
+
+def _is_large(value: Any) -> bool:
+    if isinstance(value, str):
+        # A character takes at most four bytes of UTF-8.
+        return len(value) * 4 > MAX_VALUE_BYTES and len(value.encode()) > MAX_VALUE_BYTES
+    return isinstance(value, list | dict) and len(_ENCODER.encode(value)) > MAX_VALUE_BYTES
 
 
 def check_scores(scores: Sized | None, limit: int = MAX_SCORES, field: str = "scores") -> None:

@@ -1,74 +1,87 @@
-"""Which attribute of a span is which field, as data.
+"""Which attribute of a span is which field, as data; tokens, costs, the first token and kinds are in `dialects/names`.
 
 The names are those of Respan (its old prefix `keywordsai.` is made `respan.` before), Traceloop, OpenTelemetry's
-`gen_ai.*` old and new, and OpenInference. Of several names of one field the first in its row wins; they are never added
-together, as instrumentations send the same number under two names.
+`gen_ai.*` old and new, OpenInference, the Vercel AI SDK, Langfuse, LangSmith, MLflow, DeepEval, Sentry, litellm and
+pydantic-ai. Of several names of one field the first in its row wins.
 """
+
+from ..names.blocks import COST_ATTRIBUTES, USAGE_ATTRIBUTES
+from ..names.kinds import KIND
+from ..names.usage import COSTS, DETAILS, FIRST_TOKEN, TOKENS
 
 SPAN = {
     "name": ("traceloop.entity.name",),
-    "kind": (
-        "respan.entity.log_type",
-        "traceloop.span.kind",
-        "llm.request.type",
-        "gen_ai.operation.name",
-        "openinference.span.kind",
-    ),
-    "workflow_name": ("traceloop.workflow.name",),
+    "workflow_name": ("traceloop.workflow.name", "gen_ai.workflow.name"),
+    "response_id": ("gen_ai.response.id", "ai.response.id", "llm.response.id"),
     "model": (
         "model",
         "gen_ai.response.model",
         "gen_ai.request.model",
         "llm.response.model",
         "llm.request.model",
+        "llm.response.model_name",
         "llm.model_name",
+        "llm.request.model_name",
         "embedding.model_name",
+        "reranker.model_name",
+        "decision.response.model_name",
+        "decision.model_name",
+        "ai.response.model",
+        "ai.model.id",
+        "langfuse.observation.model.name",
+        "mlflow.llm.model",
+        "confident.llm.model",
+        "ai.model_id",
+        "model_name",
     ),
-    "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
-    "prompt_tokens": (
-        "prompt_tokens",
-        "gen_ai.usage.prompt_tokens",
-        "gen_ai.usage.input_tokens",
-        "llm.usage.prompt_tokens",
-        "llm.token_count.prompt",
-    ),
-    "completion_tokens": (
-        "completion_tokens",
-        "gen_ai.usage.completion_tokens",
-        "gen_ai.usage.output_tokens",
-        "llm.usage.completion_tokens",
-        "llm.token_count.completion",
-    ),
-    "total_tokens": (
-        "total_request_tokens",
-        "llm.usage.total_tokens",
-        "gen_ai.usage.total_tokens",
-        "llm.token_count.total",
-    ),
-    "cache_read_tokens": (
-        "prompt_cache_hit_tokens",
-        "gen_ai.usage.cache_read_input_tokens",
-        "gen_ai.usage.cache_read.input_tokens",
-        "llm.token_count.prompt_details.cache_read",
-    ),
-    "cache_write_tokens": (
-        "prompt_cache_creation_tokens",
-        "gen_ai.usage.cache_creation_input_tokens",
-        "gen_ai.usage.cache_creation.input_tokens",
-        "llm.token_count.prompt_details.cache_write",
-    ),
-    "cost_pd": ("gen_ai.usage.cost", "llm.cost.total", "cost"),
-    "ttft_us": (
-        "llm.openai.chat_completions.streaming_time_to_first_token",
-        "gen_ai.server.time_to_first_token",
-        "time_to_first_token",
-        "respan.time_to_first_token",
+    "provider": (
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "llm.provider",
+        "llm.system",
+        "ai.model.provider",
+        "mlflow.llm.provider",
+        "decision.provider",
     ),
     "status_code": ("status_code", "respan.status_code"),
-    "error": ("error.message",),
-    "input": ("traceloop.entity.input", "input.value", "gen_ai.input.messages", "input"),
-    "output": ("traceloop.entity.output", "output.value", "gen_ai.output.messages", "output"),
-    "target": ("expected_output", "respan.expected_output"),
+    "error": ("error.message", "langfuse.observation.status_message"),
+    "input": (
+        "traceloop.entity.input",
+        "input.value",
+        "gen_ai.input.messages",
+        "langfuse.observation.input",
+        "gen_ai.tool.call.arguments",
+        "ai.toolCall.args",
+        "ai.toolCall.input",
+        "ai.prompt.messages",
+        "ai.prompt",
+        "gen_ai.prompt",
+        "gen_ai.request.messages",
+        "mlflow.spanInputs",
+        "confident.span.input",
+        "tool_arguments",
+        "input",
+    ),
+    "output": (
+        "traceloop.entity.output",
+        "output.value",
+        "gen_ai.output.messages",
+        "langfuse.observation.output",
+        "gen_ai.tool.call.result",
+        "ai.toolCall.result",
+        "ai.toolCall.output",
+        "ai.response.text",
+        "ai.response.object",
+        "ai.response.toolCalls",
+        "gen_ai.completion",
+        "gen_ai.response.text",
+        "mlflow.spanOutputs",
+        "confident.span.output",
+        "tool_response",
+        "final_result",
+        "output",
+    ),
+    "target": ("expected_output", "respan.expected_output", "langfuse.experiment.item.expected_output"),
 }
 
 LABELS = {
@@ -77,6 +90,8 @@ LABELS = {
         "respan.customer.identifier",
         "customer_identifier",
         "user.id",
+        "langfuse.user.id",
+        "ai.telemetry.metadata.userId",
     ),
     "customer_email": ("respan.customer_params.email", "respan.customer.email", "customer_email"),
     "customer_name": ("respan.customer_params.name", "respan.customer.name", "customer_name"),
@@ -91,6 +106,8 @@ LABELS = {
         "respan.session.id",
         "session_identifier",
         "session.id",
+        "langfuse.session.id",
+        "ai.telemetry.metadata.sessionId",
     ),
     "trace_group_identifier": (
         "respan.trace.trace_group_identifier",
@@ -100,7 +117,12 @@ LABELS = {
     ),
     "custom_identifier": ("respan.span_params.custom_identifier", "custom_identifier"),
     "evaluation_identifier": ("respan.evaluation_params.evaluation_identifier", "evaluation_identifier"),
-    "environment": ("respan.environment", "deployment.environment.name", "deployment.environment"),
+    "environment": (
+        "respan.environment",
+        "langfuse.environment",
+        "deployment.environment.name",
+        "deployment.environment",
+    ),
 }
 
 ATTRIBUTES = {
@@ -110,12 +132,16 @@ ATTRIBUTES = {
     "gateway_log_id": ("respan.gateway.log_id",),
     "temperature": ("gen_ai.request.temperature",),
     "max_tokens": ("gen_ai.request.max_tokens",),
-    "response_id": ("gen_ai.response.id",),
-    "stream": ("gen_ai.is_streaming", "llm.is_streaming"),
-    "reasoning_tokens": (
-        "llm.usage.reasoning_tokens",
-        "gen_ai.usage.reasoning_tokens",
-        "llm.token_count.completion_details.reasoning",
+    "stream": ("gen_ai.is_streaming", "llm.is_streaming", "gen_ai.request.stream", "gen_ai.response.streaming"),
+    "service_tier": (
+        "gen_ai.openai.response.service_tier",
+        "openai.response.service_tier",
+        "gen_ai.response.service_tier",
+        "anthropic.response.service_tier",
+        "service_tier",
+        "gen_ai.openai.request.service_tier",
+        "openai.request.service_tier",
+        "gen_ai.request.service_tier",
     ),
     "error_class": ("error.type",),
     "prompt_id": ("respan.prompt.prompt_id", "prompt_id"),
@@ -128,38 +154,57 @@ ATTRIBUTES = {
 
 # Objects, or JSON text of objects: their entries become metadata, or one attribute.
 OBJECTS = {
-    "metadata": ("respan.metadata", "metadata", "traceloop.association.properties"),
+    "metadata": (
+        "respan.metadata",
+        "metadata",
+        "traceloop.association.properties",
+        "ai.telemetry.metadata",
+        "langfuse.observation.metadata",
+        "langfuse.trace.metadata",
+        "langsmith.metadata",
+    ),
     "properties": ("respan.properties",),
     "prompt": ("respan.prompt",),
 }
-EXPERIMENT: dict[str, tuple[str, ...]] = {"experiment_id": ("experiment_id", "respan.experiment_id")}
+EXPERIMENT: dict[str, tuple[str, ...]] = {
+    "experiment_id": ("experiment_id", "respan.experiment_id", "langfuse.experiment.id")
+}
 
-METADATA_PREFIXES = ("respan.metadata.", "traceloop.association.properties.")
+METADATA_PREFIXES = (
+    "respan.metadata.",
+    "traceloop.association.properties.",
+    "ai.telemetry.metadata.",
+    "langfuse.observation.metadata.",
+    "langfuse.trace.metadata.",
+    "langsmith.metadata.",
+    "metadata.",
+)
+"""What begins with one of these was sent as metadata; the prefix is taken off its key."""
+METADATA_NAMESPACES = ("langfuse.experiment.",)
+"""What begins with one of these is metadata under its whole name."""
 MESSAGE_PREFIXES = {"gen_ai.prompt.": "input", "gen_ai.completion.": "output"}
 
-# Names of these namespaces that no row has are kept as attributes; all other unknown names are metadata.
-NAMESPACES = (
-    "respan.",
-    "traceloop.",
-    "gen_ai.",
-    "llm.",
-    "openinference.",
-    "input.",
-    "output.",
-    "embedding.",
-    "error.",
-    "exception.",
-    "otel.",
+# Names without a namespace are a person's own and become metadata, but for these, which instrumentations send.
+PLAIN_ATTRIBUTES = frozenset(
+    {
+        "agent_name",  # pydantic-ai
+        "all_messages_events",
+        "events",
+        "model_request_parameters",
+        "system_instructions",
+        "raw_gen_ai_request",  # litellm
+        "guardrail_information",
+    }
 )
 
-KINDS = {
-    "text_completion": "completion",
-    "embeddings": "embedding",
-    "generate_content": "chat",
-    "execute_tool": "tool",
-    "invoke_agent": "agent",
-    "create_agent": "agent",
-}
+REQUEST_MODELS = (
+    "gen_ai.request.model",
+    "llm.request.model",
+    "llm.request.model_name",
+    "decision.request.model_name",
+    "ai.model.id",
+)
+"""What was asked for, where the answer named another model."""
 
 Place = tuple[str, str, int]
 """(section, field, rank): the lowest rank wins. A field's name is unique over all sections."""
@@ -172,6 +217,12 @@ def _places() -> dict[str, Place]:
         "attribute": ATTRIBUTES,
         "object": OBJECTS,
         "experiment": EXPERIMENT,
+    }
+    numbers = TOKENS | DETAILS | COSTS | FIRST_TOKEN
+    sections |= {
+        "number": {field: tuple(row.name for row in rows) for field, rows in numbers.items()},
+        "kind": {"kind": tuple(row.name for row in KIND)},
+        "block": {name: (name,) for name in [b[0] for b in USAGE_ATTRIBUTES] + [b[0] for b in COST_ATTRIBUTES]},
     }
     return {
         name: (section, field, rank)

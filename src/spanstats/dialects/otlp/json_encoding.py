@@ -8,10 +8,11 @@ from ...domain.values import number
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..json_body import MAX_DEPTH, decode_as, decoder
+from ..numbers import is_unknown
 from ..storable import storable
-from .json_request import JsonSpan, KeyValue, Request, Resource, ResourceSpans, Status, Value
+from .json_request import Event, JsonSpan, KeyValue, Request, Resource, ResourceSpans, Status, Value
 from .mapping import to_span
-from .wire import WireSpan, finite, hex_id
+from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
 
 _NO_SPANS: list[msgspec.Raw] = []
 _STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
@@ -65,10 +66,26 @@ def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
         status_code=_status(status.code),
         status_message=status.message or "",
         attributes=_attributes(span.attributes),
-        exceptions=[_attributes(e.attributes) for e in span.events or () if e.name == "exception"],
-        service_name=resource.get("service.name"),
-        environment=resource.get("deployment.environment.name") or resource.get("deployment.environment"),
+        events=[_event(e) for e in span.events or () if is_read(e.name)],
+        resource=resource,
+        remote_parent=is_remote(_flags(span.flags)),
     )
+
+
+def _event(event: Event) -> WireEvent:
+    """An event whose time cannot be read has none."""
+    try:
+        time_ns = _nanoseconds(event.time_unix_nano, "timeUnixNano")
+    except InvalidInput:
+        time_ns = 0
+    return WireEvent(event.name or "", time_ns, _attributes(event.attributes))
+
+
+def _flags(value: int | str | float | None) -> int:
+    """Flags that are no number say nothing."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() and len(value) <= 10 else 0
+    return int(value) if value is not None and 0 <= value < 2**32 else 0
 
 
 def _parent(value: object) -> str | None:
@@ -105,7 +122,7 @@ def _value(value: Value | None) -> Any:
     if value.string_value is not None:
         return value.string_value
     if value.int_value is not None:
-        return _int64(value.int_value)
+        return None if is_unknown(value.int_value) else _int64(value.int_value)
     if value.bool_value is not None:
         return value.bool_value
     if value.double_value is not None:
@@ -117,8 +134,8 @@ def _value(value: Value | None) -> Any:
     return value.bytes_value
 
 
-def _int64(value: int | str) -> int:
-    if isinstance(value, str):
+def _int64(value: int | str | float) -> int:
+    if value.__class__ is not int:
         exact = number(value, "intValue")
         value = int(exact) if exact == exact.to_integral_value() else _INT64
     if not -_INT64 <= value < _INT64:

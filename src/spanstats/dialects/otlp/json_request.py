@@ -10,7 +10,7 @@ class Value(msgspec.Struct, rename="camel"):
 
     string_value: str | None = None
     bool_value: bool | None = None
-    int_value: int | str | None = None
+    int_value: int | str | float | None = None
     double_value: float | str | None = None
     array_value: "Values | None" = None
     kvlist_value: "KeyValues | None" = None
@@ -35,8 +35,9 @@ class Status(msgspec.Struct):
     message: str | None = None
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, rename="camel"):
     name: str | None = None
+    time_unix_nano: int | str | float | None = None
     attributes: list[KeyValue] | None = None
 
 
@@ -46,6 +47,7 @@ class JsonSpan(msgspec.Struct, rename="camel"):
     trace_id: Any = None
     span_id: Any = None
     parent_span_id: Any = None
+    flags: int | str | float | None = None
     name: str | None = None
     start_time_unix_nano: int | str | float | None = None
     end_time_unix_nano: int | str | float | None = None

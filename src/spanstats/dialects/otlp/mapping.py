@@ -4,15 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ...domain.span import Span
-from ...domain.values import MAX_TIME_US, microseconds, picodollars, tokens
+from ...domain.values import MAX_TIME_US
 from ...errors import InvalidInput, invalid
 from ..document import from_text, from_value, parsed
-from ..json_body import decode
-from ..labels import metadata_of, shorten, text_of
+from ..json_body import as_object_or_none
+from ..labels import check_scores, cut_large, metadata_of, shorten, text_of
+from ..names.blocks import Found, read_blocks
+from ..names.evaluations import is_evaluation, of_attributes, of_event
+from ..names.kinds import kind_of
+from ..names.reading import NUMBERS, merged, read_first_token, read_usage
+from ..names.usage import FIRST_TOKEN_EVENTS
 from ..respan.evaluator import add_evaluator_scores
 from ..respan.metadata import add_from_metadata
 from ..respan.outcome import http_status
-from .attributes import KINDS
+from .attributes import EXPERIMENT, REQUEST_MODELS
 from .sorting import Sorted
 from .wire import WireSpan
 
@@ -22,11 +27,6 @@ _PROMPT_FIELDS = ("prompt_id", "prompt_name", "prompt_version_number")
 
 def _text(value: Any, _name: str) -> str | None:
     return text_of(value)
-
-
-def _kind(value: Any, _name: str) -> str | None:
-    kind = (text_of(value) or "").lower()
-    return KINDS.get(kind, kind) or None
 
 
 def _document(value: Any, _name: str) -> str | None:
@@ -39,19 +39,12 @@ def _status_code(value: Any, _name: str) -> int | None:
 
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "name": _text,
-    "kind": _kind,
     "workflow_name": _text,
+    "response_id": _text,
     "model": _text,
     "provider": _text,
     "error": _text,
     "status_code": _status_code,
-    "prompt_tokens": tokens,
-    "completion_tokens": tokens,
-    "total_tokens": tokens,
-    "cache_read_tokens": tokens,
-    "cache_write_tokens": tokens,
-    "cost_pd": picodollars,
-    "ttft_us": microseconds,
     "input": _document,
     "output": _document,
     "target": _document,
@@ -76,15 +69,69 @@ def to_span(wire: WireSpan) -> Span:
         **{field: _READERS[field](value, name) for field, (value, name) in by.span.items()},
     )
     span.name = span.name or wire.name or None
-    if wire.environment and "environment" not in span.labels:
-        span.labels["environment"] = str(wire.environment)
+    span.kind = kind_of(by.kind["kind"][0] if by.kind else None, wire.name)
+    _add_numbers(span, by)
+    _add_first_token(span, by, wire)
+    _add_of_resource(span, wire)
     _add_plain_content(span, by)
     _add_messages(span, by)
     _add_error(span, wire)
-    _add_attributes(span, by, wire)
-    add_from_metadata(span, by.experiment.get("experiment_id", (None,))[0])
+    _add_attributes(span, by)
+    _add_evaluations(span, wire, by)
+    add_from_metadata(span, _experiment(by, wire))
     add_evaluator_scores(span)
     return shorten(span)
+
+
+def _add_numbers(span: Span, by: Sorted) -> None:
+    """Tokens, costs and what a price follows from: by their own names, else out of a block."""
+    found: Found = {f: (value, NUMBERS[name]) for f, (value, name) in by.number.items() if f != "ttft_us"}
+    if by.block:
+        found = merged([found, *read_blocks(by.block)])
+    if not found:
+        return
+    usage = read_usage(found, span.model, span.provider)
+    for field, number in usage.fields.items():
+        setattr(span, field, number)
+    span.attributes |= usage.details
+    if "service_tier" in found:
+        span.attributes.setdefault("service_tier", found["service_tier"][0])
+
+
+def _add_first_token(span: Span, by: Sorted, wire: WireSpan) -> None:
+    """As sent, else the first event that tells of it."""
+    if "ttft_us" in by.number:
+        value, name = by.number["ttft_us"]
+        span.ttft_us = read_first_token(value, NUMBERS[name], span.start_us)
+    if span.ttft_us is None and wire.events and wire.start_ns:
+        times = [e.time_ns for e in wire.events if e.name in FIRST_TOKEN_EVENTS and e.time_ns > wire.start_ns]
+        span.ttft_us = (min(times) - wire.start_ns) // 1000 or None if times else None
+
+
+def _add_of_resource(span: Span, wire: WireSpan) -> None:
+    environment = next((e for name in _ENVIRONMENT if (e := wire.resource.get(name))), None)
+    if environment and "environment" not in span.labels:
+        span.labels["environment"] = str(environment)
+    if service := wire.resource.get("service.name"):
+        span.attributes["service_name"] = service
+
+
+_ENVIRONMENT = ("deployment.environment.name", "deployment.environment")
+
+
+def _experiment(by: Sorted, wire: WireSpan) -> Any:
+    """The attribute of the span, else that of its sender."""
+    if "experiment_id" in by.experiment:
+        return by.experiment["experiment_id"][0]
+    return next((e for name in EXPERIMENT["experiment_id"] if (e := wire.resource.get(name))), None)
+
+
+def _add_evaluations(span: Span, wire: WireSpan, by: Sorted) -> None:
+    """Raises `InvalidInput` above 100 scores."""
+    scores = [s for e in wire.events if is_evaluation(e.name) and (s := of_event(e.name, e.attributes)) is not None]
+    scores += of_attributes(by.rest, span.name)
+    check_scores(scores, field="gen_ai.evaluation")
+    span.scores = scores or None
 
 
 def _time(ns: int, field: str) -> int | None:
@@ -98,7 +145,7 @@ def _time(ns: int, field: str) -> int | None:
 
 def _add_error(span: Span, wire: WireSpan) -> None:
     """`error.message`, else the message of status error, else the first exception event's."""
-    exception = wire.exceptions[0] if wire.exceptions else {}
+    exception = next((e.attributes for e in wire.events if e.name == "exception"), {})
     if span.error is None and wire.status_code == 2 and wire.status_message:
         span.error = wire.status_message
     if not exception:
@@ -134,31 +181,30 @@ def _add_messages(span: Span, by: Sorted) -> None:
 def _metadata(by: Sorted) -> dict[str, Any] | None:
     if "metadata" in by.object:
         value = by.object["metadata"][0]
-        objects = _object(value)
+        objects = as_object_or_none(value)
         by.metadata = {**({"metadata": value} if objects is None else objects), **by.metadata}
-    return metadata_of(by.metadata, "metadata") if by.metadata else None
+    if not by.plain and not by.metadata:
+        return None
+    try:
+        return metadata_of({**by.plain, **by.metadata}, "metadata")
+    except InvalidInput:
+        # Nobody sent the plain ones as metadata: they are attributes where there is no room for them.
+        by.rest |= by.plain
+        return metadata_of(by.metadata, "metadata")
 
 
-def _object(value: Any) -> dict[str, Any] | None:
-    """An object, or the object that JSON text stands for, else `None`."""
-    if isinstance(value, str):
-        try:
-            value = decode(value.encode("utf-8", "surrogatepass"))
-        except InvalidInput:
-            return None
-    return value if isinstance(value, dict) else None
-
-
-def _add_attributes(span: Span, by: Sorted, wire: WireSpan) -> None:
+def _add_attributes(span: Span, by: Sorted) -> None:
     attributes = span.attributes
     for name in ("prompt", "properties"):
         if name in by.object:
             value = by.object[name][0]
-            attributes[name] = value if (found := _object(value)) is None else found
+            attributes[name] = value if (found := as_object_or_none(value)) is None else found
     if isinstance(prompt := attributes.get("prompt"), dict):
         for name in _PROMPT_FIELDS:
             if prompt.get(name) is not None:
                 attributes.setdefault(name, prompt[name])
-    if wire.service_name:
-        attributes["service_name"] = wire.service_name
-    attributes |= by.rest
+    requested = next((name for name in REQUEST_MODELS if name in by.rest), None)
+    if requested is not None and (text := text_of(by.rest[requested])):
+        attributes["request_model"] = text
+        del by.rest[requested]
+    attributes |= cut_large(by.rest)

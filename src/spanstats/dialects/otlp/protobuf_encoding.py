@@ -12,7 +12,7 @@ from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..storable import storable
 from .mapping import to_span
-from .wire import WireSpan, finite, hex_id
+from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
 
 
 def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS) -> Batch:
@@ -46,9 +46,9 @@ def _wire(span: Any, resource: dict[str, Any]) -> WireSpan:
         status_code=span.status.code,
         status_message=span.status.message,
         attributes=_attributes(span.attributes),
-        exceptions=[_attributes(e.attributes) for e in span.events if e.name == "exception"],
-        service_name=resource.get("service.name"),
-        environment=resource.get("deployment.environment.name") or resource.get("deployment.environment"),
+        events=[WireEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in span.events if is_read(e.name)],
+        resource=resource,
+        remote_parent=is_remote(span.flags),
     )
 
 

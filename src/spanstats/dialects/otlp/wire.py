@@ -6,12 +6,39 @@ from typing import Any
 import msgspec
 
 from ...errors import invalid
+from ..names.evaluations import is_evaluation
+from ..names.usage import FIRST_TOKEN_EVENTS
 
 _HEX = re.compile("[0-9a-fA-F]+")
 
 
+# Bits of a span's flags: whether they say if the parent is remote, and whether it is.
+_SAYS_REMOTE, _IS_REMOTE = 0x100, 0x200
+
+
+def is_remote(flags: int) -> bool:
+    """Whether a span's parent is in another process, so that the span is where this one begins."""
+    return flags & _SAYS_REMOTE != 0 and flags & _IS_REMOTE != 0
+
+
+def is_read(event_name: str | None) -> bool:
+    """Whether anything is read from an event of this name."""
+    return event_name == "exception" or event_name in FIRST_TOKEN_EVENTS or is_evaluation(event_name)
+
+
+class WireEvent(msgspec.Struct):
+    """Its time is nanoseconds since 1970, 0 where it was not sent."""
+
+    name: str
+    time_ns: int
+    attributes: dict[str, Any]
+
+
 class WireSpan(msgspec.Struct):
-    """Ids are lower-case hex, times nanoseconds since 1970 (0: not sent), attributes JSON values by name."""
+    """Ids are lower-case hex, times nanoseconds since 1970 (0: not sent), attributes JSON values by name.
+
+    `events` are only those that are read; `resource` are the attributes of the sender.
+    """
 
     trace_id: str
     span_id: str
@@ -22,9 +49,9 @@ class WireSpan(msgspec.Struct):
     status_code: int
     status_message: str
     attributes: dict[str, Any]
-    exceptions: list[dict[str, Any]]
-    service_name: Any = None
-    environment: Any = None
+    events: list[WireEvent]
+    resource: dict[str, Any]
+    remote_parent: bool = False
 
 
 def hex_id(value: object, field: str, digits: int) -> str:

@@ -1,0 +1,116 @@
+"""From the values that were found under the tables' names to the numbers of a span."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ..numbers import (
+    first_token_milliseconds,
+    first_token_seconds,
+    known_dollars,
+    known_time,
+    known_tokens,
+)
+from .blocks import Found
+from .row import Cached, Name
+from .usage import COSTS, DETAILS, FIRST_TOKEN, TOKENS
+
+Reader = Callable[[Any, str], int | None]
+
+_FIRST_TOKEN_READERS: dict[str, Reader] = {
+    "s": first_token_seconds,
+    "ms": first_token_milliseconds,
+    "time": known_time,
+}
+
+NUMBERS: dict[str, Name] = {
+    row.name: row for table in (TOKENS, DETAILS, COSTS, FIRST_TOKEN) for rows in table.values() for row in rows
+}
+"""The rows whose value is a number, by name."""
+
+NUMBER_FIELDS = frozenset({*TOKENS, *DETAILS, *COSTS, *FIRST_TOKEN})
+
+# Vendors whose own APIs count cached tokens beside the input: Anthropic and, for all models, Bedrock.
+_BESIDE_VENDORS = ("anthropic", "bedrock", "claude")
+
+
+class Usage(NamedTuple):
+    """`fields` are attributes of a `Span`, `details` are what a price follows from beside them."""
+
+    fields: dict[str, int]
+    details: dict[str, Any]
+
+
+def read_usage(found: Found, model: str | None, provider: str | None) -> Usage:
+    """The numbers under the names that won. Raises `InvalidInput`, located at the name, for one out of range."""
+    counts = {
+        field: count
+        for field, (value, row) in found.items()
+        if (field in TOKENS or field in DETAILS or field == "cache_write_5m_tokens")
+        and (count := known_tokens(value, row.name)) is not None
+    }
+    written = counts.pop("cache_write_5m_tokens", 0) + counts.get("cache_write_1h_tokens", 0)
+    if written > counts.get("cache_write_tokens", 0):
+        counts["cache_write_tokens"] = written
+    fields = {field: count for field, count in counts.items() if field in TOKENS}
+    details: dict[str, Any] = {field: count for field, count in counts.items() if field in DETAILS}
+    if _is_beside(found, counts, model, provider):
+        details["cached_beside_input"] = True
+    if (cost := _cost(found)) is not None:
+        fields["cost_pd"] = cost
+    return Usage(fields, details)
+
+
+def _is_beside(found: Found, counts: dict[str, int], model: str | None, provider: str | None) -> bool:
+    """Whether the input excludes the cached tokens that came with it, by the names they came under."""
+    cached = [
+        found[field][1].cached
+        for field in ("cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+        if counts.get(field) and field in found
+    ]
+    if Cached.BESIDE in cached:
+        return True
+    if Cached.AS_INPUT in cached:
+        name = found["prompt_tokens"][1].name if "prompt_tokens" in found else ""
+        return not name.rpartition(".")[2].startswith("prompt")
+    return Cached.AS_VENDOR in cached and counts_beside(model, provider)
+
+
+def counts_beside(model: str | None, provider: str | None) -> bool:
+    """Whether the vendor of a model counts cached tokens beside the input."""
+    named = f"{model or ''} {provider or ''}".lower()
+    return any(vendor in named for vendor in _BESIDE_VENDORS)
+
+
+def _cost(found: Found) -> int | None:
+    """The cost that was sent, else the sum of the two that make it up."""
+    parts = [_dollars(found, field) for field in ("cost_pd", "input_cost", "output_cost")]
+    if parts[0] is not None:
+        return parts[0]
+    known = [part for part in parts[1:] if part is not None]
+    return sum(known) if known else None
+
+
+def _dollars(found: Found, field: str) -> int | None:
+    return known_dollars(found[field][0], found[field][1].name) if field in found else None
+
+
+def read_first_token(value: Any, row: Name, start_us: int | None) -> int | None:
+    """Microseconds from the start to the first token, `None` where that is not known."""
+    number = _FIRST_TOKEN_READERS[row.unit](_unquoted(value), row.name)
+    if row.unit != "time" or number is None:
+        return number
+    return number - start_us if start_us is not None and number > start_us else None
+
+
+def _unquoted(value: Any) -> Any:
+    """Langfuse sends a time as the JSON text of a string."""
+    return value.strip('"') if isinstance(value, str) else value
+
+
+def merged(founds: Iterable[Found]) -> Found:
+    """For each field the first of several findings."""
+    result: Found = {}
+    for found in founds:
+        for field, entry in found.items():
+            result.setdefault(field, entry)
+    return result

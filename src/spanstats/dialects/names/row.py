@@ -1,0 +1,30 @@
+"""One row of a table of names."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Cached(IntEnum):
+    """Whether the count of input tokens that comes with a count of cached tokens includes them."""
+
+    INSIDE = 0
+    """The input includes them (OpenAI's API, the conventions of OpenTelemetry)."""
+    BESIDE = 1
+    """The input excludes them (the APIs of Anthropic and Bedrock)."""
+    AS_VENDOR = 2
+    """The instrumentation hands on what the vendor of the model counts."""
+    AS_INPUT = 3
+    """Beside an `input_tokens` (Anthropic's API), inside `prompt_tokens` (litellm, which adds them)."""
+
+
+class Name(NamedTuple):
+    """`unit` is empty for text and tokens; of a number `s`, `ms`, `USD` or `time` (ISO 8601)."""
+
+    name: str
+    source: str
+    unit: str = ""
+    cached: Cached = Cached.INSIDE
+
+
+Table = dict[str, tuple[Name, ...]]
+"""The rows of each field, the one that wins first."""
