@@ -98,7 +98,7 @@ def test_the_recorded_workflow_keeps_what_its_spans_say() -> None:
     assert (call.kind, call.provider, call.is_llm_call) == ("chat", "openai", True)
     assert call.model == "gpt-4o-mini-2024-07-18"
     assert (call.prompt_tokens, call.completion_tokens, call.cache_read_tokens) == (120, 30, 64)
-    assert call.attributes["gen_ai.request.model"] == "gpt-4o-mini"
+    assert call.attributes["request_model"] == "gpt-4o-mini"
     assert call.attributes["prompt"] == {"prompt_id": "p1", "variables": {"x": "y"}}
     assert json.loads(call.input or "") == [{"role": "user", "content": "hello"}]
 
