@@ -27,12 +27,12 @@ from sqlalchemy import (
 from sqlalchemy import any_ as any_element
 
 from ..store.tables import span_payloads, spans, traces
-from .fields import FieldSpec, NullMode, Scope
+from .fields import FieldSpec, Scope
 from .kinds import KINDS
-from .operators import OPERATORS, Operator, OperatorSpec, Reads
+from .negation import Demand, demands
+from .operators import Operator, OperatorSpec, Reads
 from .predicate import Bound, Test
 
-_EXISTS = OPERATORS[Operator.EXISTS]
 _ONE: ColumnElement[int] = literal_column("1")
 _NOTHING: ColumnElement[int] = literal_column("0")
 Condition = ColumnElement[bool]
@@ -65,15 +65,16 @@ def _node(predicate: Bound, rows: _Rows) -> Condition:
 
 
 def _test(test: Test, rows: _Rows) -> Condition:
-    """A negation is "none has it"; beside the tests for presence, the null mode may demand that there is a value."""
-    some = _some(test.field, test.operator, test.operands, rows)
-    if not test.negated:
-        return _hinted(test, some)
-    never_null = isinstance(some, Exists) or (test.operator is _EXISTS and test.field.has is None)
-    none = ~some if never_null else some.is_not(true())
-    if test.operator.reads is Reads.PRESENCE or test.field.null_mode is NullMode.NEGATION_HOLDS:
-        return none
-    return and_(_some(test.field, _EXISTS, (), rows), none)
+    demanded = [_demand(demand, rows) for demand in demands(test)]
+    return _hinted(test, demanded[0] if len(demanded) == 1 else and_(*demanded))
+
+
+def _demand(demand: Demand, rows: _Rows) -> Condition:
+    some = _some(demand.field, demand.operator, demand.operands, rows)
+    if demand.holds:
+        return some
+    never_null = isinstance(some, Exists) or (demand.operator.name is Operator.EXISTS and demand.field.has is None)
+    return ~some if never_null else some.is_not(true())
 
 
 def hint_of(test: Test) -> Condition | None:

@@ -23,7 +23,7 @@ def _column(kind: Kind, name: str) -> FieldSpec:
 
 def _label(name: str) -> FieldSpec:
     value = json_member(_COLUMNS.labels, known(name))
-    return FieldSpec(kind=Kind.TEXT, value=value, table=traces, listed_as=f"labels.{name}")
+    return FieldSpec(kind=Kind.TEXT, value=value, table=traces, listed_as=f"labels.{name}", member=("labels", name))
 
 
 def _any_span(name: str) -> FieldSpec:
@@ -40,6 +40,7 @@ def _metadata(key: str) -> FieldSpec:
         null_mode=NullMode.NEGATION_FAILS,
         hint=containment(_COLUMNS.metadata, key),
         listed_as=f"metadata.{key}",
+        member=("metadata", key),
     )
 
 

@@ -1,16 +1,10 @@
 """What a summary is asked and what it is made of, whichever way the sums are got."""
 
-from dataclasses import dataclass
-
 import msgspec
 
+from ..domain.window import Window
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """On the trace's start, microseconds since 1970: start inclusive, end exclusive, `None` is unbounded."""
-
-    start_us: int | None = None
-    end_us: int | None = None
+__all__ = ["ScoreSums", "Sums", "Window"]
 
 
 class ScoreSums(msgspec.Struct):

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
-from sqlalchemy import Select, event
+from sqlalchemy import ClauseElement, Select, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -152,10 +152,22 @@ class Transaction:
         (plan,) = row["QUERY PLAN"]
         return int(plan["Plan"]["Plan Rows"])
 
+    async def rows(self, statement: Select[Any], prefetch: int = 1) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows of such a statement, so many held at a time."""
+        sql, values = self.compiled(statement)
+        prepared = await self.driver.prepare(sql, name="")
+        async for row in prepared.cursor(*values, prefetch=prefetch):
+            yield row
+
+    def compiled(self, element: ClauseElement) -> tuple[str, list[Any]]:
+        """The SQL of a statement or a condition, with `$1`, `$2` and so on for these values."""
+        compiled: Any = element.compile(dialect=self.connection.dialect)
+        return str(compiled), [compiled.params[name] for name in compiled.positiontup]
+
     async def _only_row(self, before: str, statement: Select[Any]) -> Mapping[str, Any]:
-        compiled: Any = statement.compile(dialect=self.connection.dialect)
-        prepared = await self.driver.prepare(f"{before}{compiled}", name="")
-        row: Mapping[str, Any] = await prepared.fetchrow(*(compiled.params[name] for name in compiled.positiontup))
+        sql, values = self.compiled(statement)
+        prepared = await self.driver.prepare(f"{before}{sql}", name="")
+        row: Mapping[str, Any] = await prepared.fetchrow(*values)
         return row
 
 

@@ -1,0 +1,83 @@
+"""Exact sums over selected traces: whole numbers of any size, whatever the columns hold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .format import Array, Numbers
+from .measures import Measure, ScoresOf, each_column
+from .selection import Selection
+
+_LIMB = 16
+"""Bits of a code that are squared at a time: products of 65,536 rows fit 64 bits."""
+
+
+@dataclass(slots=True)
+class NumberSums:
+    """Over the values there are: sums of them and of their squares, extremes (`None` without values)."""
+
+    count: int = 0
+    total: int = 0
+    squares: int = 0
+    low: int | None = None
+    high: int | None = None
+
+    def add(self, numbers: Numbers, *, squares: bool = False) -> None:
+        """The values of one more column."""
+        codes, valid = numbers.codes, numbers.valid
+        if valid is not None:
+            codes = codes[valid]
+        count = len(codes)
+        if not count:
+            return
+        base, step = numbers.low, numbers.step
+        code_sum = _sum(codes)
+        self.count += count
+        self.total += base * count + step * code_sum
+        if squares:
+            self.squares += base * base * count + 2 * base * step * code_sum + step * step * _sum_of_squares(codes)
+        low, high = base + step * int(codes.min()), base + step * int(codes.max())
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
+
+
+def sums(selection: Selection, measure: Measure, *, squares: bool = False) -> NumberSums:
+    """The sums of the measure over the selected traces; of its squares only if asked for."""
+    found = NumberSums()
+    for column in each_column(selection, measure):
+        found.add(column.numbers, squares=squares)
+    return found
+
+
+def traces_with(selection: Selection, measure: Measure) -> int:
+    """How many of the selected traces have at least one value of the measure."""
+    found = 0
+    has: dict[int, Array] = {}
+    for column in each_column(selection, measure):
+        valid = column.numbers.valid
+        if not isinstance(measure, ScoresOf):
+            found += column.part.n if valid is None else int(np.count_nonzero(valid))
+            continue
+        assert column.rows is not None
+        rows = has.setdefault(id(column.part.chunk), np.zeros(column.part.chunk.n, np.bool_))
+        rows[column.rows if valid is None else column.rows[valid]] = True
+    return found + sum(int(np.count_nonzero(rows)) for rows in has.values())
+
+
+def _sum(codes: Array) -> int:
+    """Of unsigned codes; those of 8 bytes in two halves, each sum of which fits 64 bits."""
+    if codes.dtype.itemsize < 8:
+        return int(codes.sum(dtype=np.uint64))
+    low, high = codes & np.uint64(2**32 - 1), codes >> np.uint64(32)
+    return int(low.sum(dtype=np.uint64)) + (int(high.sum(dtype=np.uint64)) << 32)
+
+
+def _sum_of_squares(codes: Array) -> int:
+    width = codes.dtype.itemsize * 8
+    wide = codes.astype(np.uint64)
+    if width <= _LIMB:
+        return int(np.dot(wide, wide))
+    mask = np.uint64(2**_LIMB - 1)
+    limbs = [(wide >> np.uint64(shift)) & mask for shift in range(0, width, _LIMB)]
+    products = (int(np.dot(a, b)) << (_LIMB * (i + j)) for i, a in enumerate(limbs) for j, b in enumerate(limbs))
+    return sum(products)

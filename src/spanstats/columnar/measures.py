@@ -1,0 +1,74 @@
+"""What is measured: a number of each trace, or the scores of evaluators. Values are whole numbers of a small unit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+import numpy as np
+
+from .format import NUMBERS, Array, Numbers, scores_column
+from .needs import Needs
+from .selection import Part, Selection
+
+TEXT = 2
+"""The kind of a score that is a text (`Scores.kinds`): it has no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberOf:
+    """A column of `NUMBERS`, in its unit: picodollars, microseconds, thousandths of a token per second, pieces."""
+
+    column: str
+
+    def __post_init__(self) -> None:
+        if self.column not in NUMBERS:
+            raise ValueError(f"no such column: {self.column}")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresOf:
+    """All scores of these evaluators in whole billionths, booleans as 0 and 1; texts are no numbers."""
+
+    keys: frozenset[str]
+
+
+Measure: TypeAlias = NumberOf | ScoresOf
+
+
+def needs_of(measure: Measure) -> Needs:
+    """The columns that hold the measure."""
+    match measure:
+        case NumberOf(column):
+            return Needs(frozenset({column}))
+        case ScoresOf(keys):
+            return Needs(frozenset(map(scores_column, keys)))
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Values of one column in some rows of a chunk: `numbers[i]` is of the row `rows[i]` of the whole chunk."""
+
+    part: Part
+    numbers: Numbers
+    rows: Array | None
+    """`None`: of the rows of the part, in order."""
+
+    def of_rows(self, column: Array) -> Array:
+        """What a column of the chunk has where the values are."""
+        return self.part.of(column) if self.rows is None else column[self.rows]
+
+
+def each_column(selection: Selection, measure: Measure) -> Iterator[Measured]:
+    """The values of the measure, column by column; what is not valid has none."""
+    for part in selection.each():
+        if isinstance(measure, NumberOf):
+            yield Measured(part, part.numbers(part.chunk.numbers(measure.column)), None)
+            continue
+        for key in sorted(measure.keys):
+            scores = part.chunk.scores(key)
+            if scores is not None:
+                found = part.scores(scores)
+                rows = np.arange(part.chunk.n) if found.rows is None else found.rows
+                yield Measured(part, found.values, rows)

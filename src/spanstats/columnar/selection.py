@@ -1,0 +1,75 @@
+"""The traces that a question is about: rows of chunks, all of one state of the store."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .format import Array, Chunk, Mask, Numbers, Scores
+
+Check = Callable[[], None]
+"""Called now and then by what takes long; raises where there is no time left."""
+
+
+def no_limit() -> None:
+    """The `Check` that never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of a chunk that are meant: all of them where `rows` is `None`."""
+
+    chunk: Chunk
+    rows: Mask | None = None
+
+    @property
+    def n(self) -> int:
+        return self.chunk.n if self.rows is None else int(np.count_nonzero(self.rows))
+
+    def of(self, column: Array) -> Array:
+        """What a column has in these rows."""
+        return column if self.rows is None else column[self.rows]
+
+    def numbers(self, numbers: Numbers) -> Numbers:
+        """The column of these rows alone."""
+        if self.rows is None:
+            return numbers
+        return _taken(numbers, self.rows)
+
+    def scores(self, scores: Scores) -> Scores:
+        """The scores of these rows alone; `rows` stay numbers of rows of the whole chunk."""
+        if self.rows is None:
+            return scores
+        wanted = self.rows if scores.rows is None else self.rows[scores.rows]
+        rows = np.flatnonzero(wanted) if scores.rows is None else scores.rows[wanted]
+        return Scores(_taken(scores.values, wanted), _taken(scores.kinds, wanted), rows)
+
+
+def _taken(numbers: Numbers, wanted: Mask) -> Numbers:
+    valid = None if numbers.valid is None else numbers.valid[wanted]
+    return Numbers(numbers.low, numbers.step, numbers.codes[wanted], valid)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The traces of one arm, part by part. `check` is called by whoever goes through them."""
+
+    parts: Sequence[Part]
+    check: Check = field(default=no_limit, compare=False)
+
+    def each(self) -> Iterator[Part]:
+        """The parts that have rows."""
+        for part in self.parts:
+            self.check()
+            if part.n:
+                yield part
+
+    @property
+    def n(self) -> int:
+        """How many traces."""
+        return sum(part.n for part in self.parts)
+
+
+def evaluators_in(selections: Iterable[Selection]) -> list[str]:
+    """The keys of all evaluators that have scores in the chunks, sorted."""
+    return sorted({key for s in selections for part in s.parts for key in part.chunk.evaluators()})

@@ -1,0 +1,145 @@
+"""Filters over columns find the traces that the same filters find in SQL: random traces, random filters."""
+
+import operator
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.columnar.encode import numbers_of
+from spanstats.columnar.format import NUMBERS, TEXTS
+from spanstats.columnar.from_traces import chunks_of_traces
+from spanstats.columnar.masks import mask_of, passes
+from spanstats.columnar.needs import Needs
+from spanstats.columnar.predicate import resolve
+from spanstats.columnar.probe import passing_values
+from spanstats.dialects.respan_filters import read_filters
+from spanstats.domain.span import Span
+from spanstats.filters.bind import bind
+from spanstats.filters.operators import Operator
+from spanstats.filters.parts import compile_parts
+from spanstats.filters.predicate import Bound, Group
+from spanstats.filters.trace_fields import TRACES
+from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.tables import traces
+from tests.filters.test_against_oracle import filters, refill, worlds
+from tests.filters.world import TENANT
+
+pytestmark = pytest.mark.anyio
+
+IN_COLUMNS = (
+    "name",
+    "status",
+    "start_time",
+    "duration",
+    "total_cost",
+    "total_tokens",
+    "span_count",
+    "environment",
+    "model",
+)
+EVERYTHING = Needs(frozenset({*NUMBERS, *TEXTS}), every_score=True)
+BEYOND = Decimal(10**30)
+
+
+async def ids_in_columns(engine: AsyncEngine, predicate: Bound, most: int) -> list[str]:
+    resolved = resolve(predicate, TENANT)
+    assert resolved is not None
+    ours = traces.c.tenant_id == TENANT
+    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        ids = select(traces.c.trace_id).where(ours).order_by(traces.c.start_time, traces.c.trace_id)
+        ordered = list((await tx.connection.execute(ids)).scalars())
+        found = chunks_of_traces(tx, [ours], EVERYTHING, every_member=True, in_order=True, most=most)
+        chunks = [chunk async for chunk in found]
+        passing = await passing_values(tx, resolved.text_tests(), chunks)
+    rows = np.concatenate([mask_of(resolved, chunk, passing) for chunk in chunks])
+    return [trace_id for trace_id, holds in zip(ordered, rows, strict=True) if holds]
+
+
+async def ids_in_sql(engine: AsyncEngine, predicate: Bound) -> list[str]:
+    """Of traces whose own columns say it all: the first part."""
+    condition = compile_parts(predicate, TENANT)[0]
+    statement = select(traces.c.trace_id).where(traces.c.tenant_id == TENANT, condition)
+    async with transaction(engine, Kind.READ, Timeouts()) as tx:
+        return list((await tx.connection.execute(statement)).scalars())
+
+
+@given(
+    world=worlds(), trees=st.lists(filters(TRACES, list(IN_COLUMNS)), min_size=1, max_size=8), most=st.integers(1, 4)
+)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+async def test_columns_and_sql_find_the_same_traces(
+    engine: AsyncEngine, world: list[Span], trees: list[Group], most: int
+) -> None:
+    await refill(engine, world)
+    for tree in trees:
+        predicate = bind(tree, TRACES)
+        assert sorted(await ids_in_columns(engine, predicate, most)) == sorted(await ids_in_sql(engine, predicate)), (
+            tree
+        )
+
+
+COMPARED: dict[Operator, Callable[[Any, Any], bool]] = {
+    Operator.GT: operator.gt,
+    Operator.GTE: operator.ge,
+    Operator.LT: operator.lt,
+    Operator.LTE: operator.le,
+}
+stored = st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3) | st.sampled_from([2**62, -(2**62)])
+bounds = st.integers(-(2**63), 2**63 - 1) | st.integers(-4, 4) | st.sampled_from([BEYOND, -BEYOND])
+
+
+@given(
+    costs=st.lists(stored, min_size=1, max_size=9),
+    step=st.sampled_from([1, 1, 7]),
+    low=bounds,
+    high=bounds,
+    same=st.lists(stored, max_size=3),
+)
+def test_numbers_compare_as_in_python(
+    costs: list[int | None], step: int, low: Any, high: Any, same: list[int | None]
+) -> None:
+    costs = [cost if cost is None or step == 1 else cost // step // 2 * step for cost in costs]
+    drawn, valid = np.array([c or 0 for c in costs], np.int64), np.array([c is not None for c in costs], np.bool_)
+    column = numbers_of(drawn, valid)
+    for name, compare in COMPARED.items():
+        found = passes(column, name, (low,)).tolist()
+        assert found == [cost is not None and compare(cost, low) for cost in costs], name
+    between = passes(column, Operator.BETWEEN, (low, high)).tolist()
+    assert between == [cost is not None and low <= cost <= high for cost in costs]
+    operands = tuple(value for value in (*same, costs[0]) if value is not None)
+    assert passes(column, Operator.EQUALS, operands).tolist() == [
+        cost is not None and cost in operands for cost in costs
+    ]
+    assert passes(column, Operator.EXISTS, ()).tolist() == [cost is not None for cost in costs]
+
+
+@pytest.mark.parametrize(
+    ("filters", "in_columns"),
+    [
+        ({"status": {"operator": "", "value": ["error"]}}, True),
+        ({"model": {"operator": "contains", "value": ["gpt"]}}, True),
+        ({"span_count": {"operator": "gt", "value": [3]}, "duration": {"operator": "lt", "value": [2]}}, True),
+        ({"total_cost": {"operator": "", "value": [n / 10 for n in range(17)]}}, True),
+        ({"name": {"operator": "", "value": ["a"]}}, True),
+        ({"metadata__env": {"operator": "", "value": ["prod"]}, "environment": {"operator": "", "value": ["e"]}}, True),
+        ({f"metadata__{n}": {"operator": "", "value": ["a", "b"]} for n in range(17)}, True),
+        ({"time_to_first_token": {"operator": "gt", "value": [1]}}, False),
+        ({"span_name": {"operator": "", "value": ["a"]}}, False),
+        ({"trace_unique_id": {"operator": "", "value": ["a"]}}, False),
+        ({"start_time": {"operator": "gt", "value": ["2026-01-01"]}}, True),
+        ({"scores__exact": {"operator": "gt", "value": [0.5]}, "status": {"operator": "", "value": ["error"]}}, True),
+    ],
+)
+def test_what_no_column_holds_is_not_resolved(filters: object, in_columns: bool) -> None:
+    tree = read_filters({"filters": filters})
+    assert tree is not None
+    assert (resolve(bind(tree, TRACES), TENANT) is not None) == in_columns
