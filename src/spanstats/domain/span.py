@@ -112,6 +112,10 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     input: str | None = None
     output: str | None = None
     target: str | None = None
+    input_key: str | None = None
+    """Of a root: the digest of its input (`item_key.py`); `None` where it was not derived."""
+    target_key: int | None = None
+    """Of a root that has a target: the digest of that."""
     metadata: dict[str, Any] | None = None
     labels: dict[str, str] = {}
     attributes: dict[str, Any] = {}
