@@ -98,7 +98,8 @@ def settle(span: Span, price: Price) -> Span:
     """Fill in what was not sent, in place, and say so in `filled`. `received_us` must be set. Returns the span.
 
     A time that nothing tells is the time of arrival; latency is floor(end - start) and never negative, known only where
-    both times or the latency were sent; total tokens are input + output; status follows the error; cost is priced.
+    both times or the latency were sent; total tokens are input + output; status follows the error; cost is priced,
+    also one of 0 that Parea's SDKs send for tokens of a model that has a price.
     The keys of a root follow from its content, which must be complete.
     """
     _empty_filled(span)
@@ -114,7 +115,7 @@ def settle(span: Span, price: Price) -> Span:
         failed = bool(span.error) or (span.status_code is not None and span.status_code >= 400)
         span.status = "error" if failed else "success"
         filled |= Filled.STATUS
-    if span.cost_pd is None and (cost := price(span)) is not None:
+    if (span.cost_pd is None or _is_no_cost(span)) and (cost := price(span)) is not None:
         span.cost_pd = cost
         filled |= Filled.COST
     span.filled = filled
@@ -122,6 +123,11 @@ def settle(span: Span, price: Price) -> Span:
     span.input_key = input_key(span.input) if is_root else None
     span.target_key = target_key(span.target) if is_root else None
     return span
+
+
+def _is_no_cost(span: Span) -> bool:
+    """Parea's SDKs send a cost of 0 for every model that is newer than the table they came with."""
+    return span.by_span_id and span.cost_pd == 0 and bool(span.prompt_tokens or span.completion_tokens)
 
 
 def _fill_times(span: Span) -> int:

@@ -166,6 +166,7 @@ spans = Table(
     ),
     Column("input_key", LargeBinary, nullable=True, comment="of roots: digest of the input; empty: it says nothing"),
     Column("target_key", BigInteger, nullable=True, comment="of roots: digest of the target"),
+    Column("parent_is_remote", Boolean, nullable=True, comment="the parent is a span of another process"),
     PrimaryKeyConstraint("tenant_id", "trace_id", "span_id"),
     Index(None, "tenant_id", "span_id"),
     Index(None, "tenant_id", "start_time"),
