@@ -6,7 +6,6 @@ The address comes from the program (`spanstats.store.schema`), else from SPANSTA
 import asyncio
 import os
 import time
-from functools import partial
 from typing import Literal
 
 from alembic import context
@@ -14,9 +13,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, TypeDecorator, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from spanstats.store.addresses import DRIVER, parse
+
 # Its tables stand in the same metadata as all others, which it imports.
 from spanstats.store.cache_tables import metadata
-from spanstats.store.connecting import Source, connect
+from spanstats.store.connecting import Source, creator
 
 # Two replicas may start at once: the second waits for the first, then finds nothing to do. It asks again and again
 # rather than waiting within a statement, whose snapshot would hold up an index that is built beside running work.
@@ -68,15 +69,14 @@ def _take_turn(connection: Connection) -> None:
 
 async def _run(address: str) -> None:
     # What the database sets for a role is meant for its queries: a migration takes as long as it takes.
-    source = Source({"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"})
+    source = Source(
+        parse(address).with_parameters(application_name="spanstats migrate"),
+        {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"},
+    )
     engine = create_async_engine(
-        address,
+        f"{DRIVER}://",
         poolclass=pool.NullPool,
-        connect_args={
-            "timeout": 10,
-            "server_settings": {"application_name": "spanstats migrate"},
-            "async_creator_fn": partial(connect, source),
-        },
+        connect_args=creator(source),
     )
     try:
         async with engine.connect() as connection:

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ class Server:
     """A server that listens on 127.0.0.1 and in `directory`, where its data is as well. Stopped or started."""
 
     directory: Path
+    binaries: Path = cluster.BINARIES
     port: int = field(default_factory=free_port)
 
     @property
@@ -39,18 +40,18 @@ class Server:
         self.run("pg_ctl", "-w", "promote")
 
     def run(self, command: str, *arguments: str) -> None:
-        _run(command, "-D", str(self.directory / "data"), *arguments)
+        _run(self.binaries / command, "-D", str(self.directory / "data"), *arguments)
 
 
 @contextmanager
-def servers(count: int = 1) -> Iterator[list[Server]]:
+def servers(count: int = 1, binaries: Path = cluster.BINARIES) -> Iterator[list[Server]]:
     """Servers that are not started and whose data is still to be made; what is left of them is stopped at the end."""
     owner = cluster.account()
     made = []
     for _ in range(count):
         directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
         shutil.chown(directory, owner.uid, owner.gid)
-        made.append(Server(directory))
+        made.append(Server(directory, binaries))
     try:
         yield made
     finally:
@@ -81,13 +82,13 @@ def follow(standby: Server, primary: Server) -> None:
     standby.run("pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "--no-sync", f"--dbname={primary.url}")
 
 
-def _run(command: str, *arguments: str, environment: Mapping[str, str] = cluster.ENVIRONMENT) -> None:
+def _run(command: Path, *arguments: str) -> None:
     subprocess.run(
-        [cluster.BINARIES / command, *arguments],
+        [command, *arguments],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env=cluster.ENVIRONMENT,
         cwd="/",
         **cluster.as_account(cluster.account()),
     )

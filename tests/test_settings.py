@@ -15,7 +15,7 @@ def test_every_usual_form_of_address_is_taken(monkeypatch: pytest.MonkeyPatch, s
     )
     url = load().database_url
     assert url is not None
-    assert url.get_secret_value() == "postgresql+asyncpg://me:p%40ss@db:6543/spans?ssl=require"
+    assert url.get_secret_value() == "postgresql+asyncpg://me:p%40ss@db:6543/spans?sslmode=require"
 
 
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
         ("DATABASE_URL", "mysql://u:hunter2@h/d", "postgresql://"),
         ("DATABASE_URL", "postgresql://u:hunter2@h", "names no database"),
         ("DATABASE_URL", "hunter2", "not an address"),
-        ("DATABASE_URL", "postgresql://u:hunter2@h/d?sslrootcert=x", "sslrootcert"),
+        ("DATABASE_URL", "postgresql://u:hunter2@h/d?sslrootdir=x", "sslrootdir"),
         ("API_KEY", "hunter2 with spaces", "printable"),
         ("ROOT_PATH", "spanstats", "begin with /"),
         ("TRACING_ENDPOINT", "hunter2:4318", "not an address"),

@@ -1,6 +1,7 @@
 """The database that the commands work on: the one that the settings name, else the embedded server."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -8,17 +9,18 @@ from typing import Any, TypeVar
 
 import asyncpg
 from alembic.util import CommandError
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .errors import Unavailable
 from .settings import Settings, load
 from .store import schema
+from .store.addresses import parse
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.outages import sqlstate, unavailable_because
 from .store.session import Timeouts, create_engine
+from .store.tls import TlsError
 
 T = TypeVar("T")
 
@@ -115,7 +117,9 @@ def _answering(url: str, settings: Settings) -> str:
         if reason is None:
             return url
         if lasting or time.monotonic() > deadline:
-            raise StartError(f"the database at {_place(url)} cannot be used: {reason}: look at SPANSTATS_DATABASE_URL")
+            raise StartError(
+                f"the database at {parse(url).place} cannot be used: {reason}: look at SPANSTATS_DATABASE_URL"
+            )
         time.sleep(_RETRY_S)
 
 
@@ -127,7 +131,14 @@ async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
             return None, False
     except Unavailable as error:
         return str(error), False
+    except TlsError as error:
+        return str(error), True
+    except ssl.SSLError as error:
+        why = getattr(error, "verify_message", None) or (error.reason or "no TLS").replace("_", " ").lower()
+        return f"its certificate or TLS does not fit: {why}: name the authority by sslrootcert", True
     except (OSError, TimeoutError) as error:
+        if "rejected SSL" in str(error):
+            return "it has no TLS, which sslmode asks for", True
         return getattr(error, "strerror", None) or "no answer", False
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         code = sqlstate(error) or ""
@@ -135,8 +146,3 @@ async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
         return str(getattr(error, "orig", None) or error).splitlines()[0], not code.startswith(("08", "53", "57"))
     finally:
         await engine.dispose()
-
-
-def _place(url: str) -> str:
-    parsed = make_url(url)
-    return f"{parsed.host or parsed.query.get('host')}:{parsed.port or 5432}/{parsed.database}"

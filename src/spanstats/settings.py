@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+
+from .store import addresses
 
 PREFIX = "SPANSTATS_"
 MEBIBYTE = 1024 * 1024
@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _for_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else SecretStr(_asyncpg_url(value.get_secret_value()))
+        return None if value is None else SecretStr(addresses.parse(value.get_secret_value(), os.environ).url())
 
     @field_validator("api_key")
     @classmethod
@@ -154,35 +154,6 @@ def misspelt() -> list[str]:
 
 def _variable(location: tuple[int | str, ...]) -> str:
     return PREFIX + str(location[0]).upper()
-
-
-# libpq's names of what asyncpg calls otherwise.
-_RENAMED = {"sslmode": "ssl", "connect_timeout": "timeout"}
-_KNOWN = frozenset({"host", "port", "ssl", "prepared_statement_cache_size"})
-
-
-def _asyncpg_url(text: str) -> str:
-    """The address in SQLAlchemy's form for asyncpg. Raises `ValueError`; its text holds no part of the address."""
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("is not an address like postgresql://user:password@host:5432/name") from None
-    if url.drivername not in ("postgres", "postgresql", "postgresql+asyncpg"):
-        raise ValueError("must begin with postgresql://")
-    if not url.database:
-        raise ValueError("names no database: put /name at its end")
-    return _with_asyncpg_options(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-
-
-def _with_asyncpg_options(url: URL) -> URL:
-    options = {_RENAMED.get(name, name): value for name, value in url.query.items()}
-    # The service sets its own.
-    for name in ("timeout", "application_name"):
-        options.pop(name, None)
-    unknown = sorted(options.keys() - _KNOWN)
-    if unknown:
-        raise ValueError(f"has options that are not supported: {', '.join(unknown)}")
-    return url.set(query=options)
 
 
 def _collector_url(text: str) -> str:

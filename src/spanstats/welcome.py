@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from .settings import Settings
+from .store.addresses import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ def _about(key: Key) -> str:
 def _data(settings: Settings) -> str:
     if settings.database_url is None:
         return f"{settings.data_dir.expanduser().resolve()}  (embedded PostgreSQL)"
-    url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql")
-    return url.render_as_string(hide_password=True)
+    address = parse(settings.database_url.get_secret_value())
+    return f"postgresql://{address.user}@{address.place}"
 
 
 def _try(url: str, key: Key) -> str:

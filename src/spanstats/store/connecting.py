@@ -4,38 +4,92 @@ Everything is passed to the driver by name, so that no variable of the environme
 and no file of the user's home decides where the service goes.
 """
 
+import asyncio
+import os
+import random
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from math import inf
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeAlias
 
 import asyncpg
 
+from . import tls
+from .addresses import Address, Host
 from .outages import ReadOnly, sqlstate
 
 Incarnation: TypeAlias = tuple[int, str]
 """Which server this is, and which of its lives: the system's identifier, and the timeline, which a promotion raises."""
 
 _DISTRUST_EVERY_S = 1.0
-_LOOK = "SELECT pg_is_in_recovery()"
+_LOOK = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool"
 # Of some hosted servers not to be had: then connections are told apart by what they answer alone.
 _INCARNATION = (
     "SELECT (SELECT system_identifier FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 )
 
 
-@dataclass(slots=True)
+@dataclass
 class Source:
     """What the connections of one pool have in common.
 
     `generation` is counted up where older connections may lead to a server that is no longer the primary.
     """
 
+    address: Address
     settings: Mapping[str, str]
+    connect_timeout_s: float = 10
+    answer_timeout_s: float | None = None
     generation: int = 0
     incarnation: Incarnation | None = None
     distrusted_at: float = -inf
+
+    @property
+    def of_session(self) -> dict[str, str]:
+        """Settings that last as long as the connection: none where a pooler lends another server's tomorrow."""
+        schema = self.address.get("schema")
+        return {} if self.address.is_pooled else {**self.settings, **_search_path(schema)}
+
+    @cached_property
+    def of_transaction(self) -> str:
+        """What every transaction begins with, after its own settings; empty where sessions have theirs."""
+        if not self.address.is_pooled:
+            return ""
+        settings = {**self.settings, **_search_path(self.address.get("schema"))}
+        lasting = settings.keys() - {"plan_cache_mode", "statement_timeout"}
+        return "".join(f"; SET LOCAL {name} = {settings[name]}" for name in sorted(lasting))
+
+    def hosts(self) -> list[Host]:
+        """The servers to ask, in the order in which they are asked."""
+        found = list(self.address.hosts)
+        if self.address.get("load_balance_hosts") == "random":
+            random.shuffle(found)
+        return found
+
+    def arguments(self) -> dict[str, Any]:
+        """The driver's arguments that are the same for each host."""
+        given, server_settings = self.address, {"application_name": self.address.get("application_name") or "spanstats"}
+        if (options := given.get("options")) is not None:
+            server_settings["options"] = options
+        passfile = given.get("passfile")
+        return {
+            "user": given.user,
+            "password": given.get("password"),
+            "passfile": Path(passfile) if passfile else None,
+            "database": given.database,
+            "direct_tls": given.get("sslnegotiation") == "direct",
+            "server_settings": server_settings,
+            # Where a server is lent for one transaction, what was prepared in it is somebody else's in the next.
+            "statement_cache_size": 0 if given.is_pooled else 100,
+            "command_timeout": self.answer_timeout_s,
+            "target_session_attrs": "any",
+            "gsslib": "gssapi",
+        }
 
     def distrust(self, connection: "Connection") -> None:
         """Have every connection as old as this one thrown away before its next use, at most once in a second.
@@ -56,6 +110,13 @@ class Source:
         self.incarnation = incarnation
 
 
+def _search_path(schema: str | None) -> dict[str, str]:
+    if schema is None:
+        return {}
+    names = (name.strip().strip('"').replace('"', '""') for name in schema.split(","))
+    return {"search_path": ", ".join(f'"{name}"' for name in names)}
+
+
 class Connection(asyncpg.Connection):  # type: ignore[misc]
     """The driver's connection, which knows how old it is in generations of its source."""
 
@@ -66,14 +127,33 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         return self.generation == self.source.generation
 
 
-async def connect(source: Source, **arguments: Any) -> Connection:
-    """A connection to a server that is no standby, with the source's settings.
+def creator(source: Source) -> dict[str, Any]:
+    """SQLAlchemy's arguments for connections of this source."""
+    if not source.address.is_pooled:
+        return {"async_creator_fn": partial(connect, source)}
+    unnamed = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
+    return {"async_creator_fn": partial(connect, source), **unnamed}
 
-    Raises `ReadOnly` and the driver's errors.
+
+async def connect(source: Source, **_: Any) -> Connection:
+    """A connection to the first host that is a primary, with the source's settings; each host has its time.
+
+    Raises `ReadOnly`, `TlsError` and the driver's errors.
     """
-    connection: Connection = await asyncpg.connect(connection_class=Connection, **_explicit(arguments))
+    failures: list[BaseException] = []
+    for host in source.hosts():
+        try:
+            return await asyncio.wait_for(_connect_to(source, host, source.arguments()), source.connect_timeout_s)
+        except (OSError, TimeoutError, ReadOnly, asyncpg.CannotConnectNowError) as error:
+            failures.append(error)
+    raise failures[-1]
+
+
+async def _connect_to(source: Source, host: Host, arguments: Mapping[str, Any]) -> Connection:
+    connection = await _opened(source, host, arguments)
     connection.source = source
     try:
+        _keep_alive(connection, source.address)
         await _vet(connection)
     except BaseException:
         connection.terminate()
@@ -82,10 +162,39 @@ async def connect(source: Source, **arguments: Any) -> Connection:
     return connection
 
 
+async def _opened(source: Source, host: Host, arguments: Mapping[str, Any]) -> Connection:
+    """`prefer` and `allow` try with TLS and without, in this order or the other."""
+    mode = "disable" if host.is_local else tls.mode(source.address.parameters)
+    tries = {"disable": (False,), "allow": (False, True), "prefer": (True, False)}.get(mode, (True,))
+    for is_last, encrypted in zip((False, True) if len(tries) > 1 else (True,), tries, strict=True):
+        try:
+            made: Connection = await asyncpg.connect(
+                connection_class=Connection,
+                host=host.name,
+                port=host.port,
+                ssl=tls.context(source.address.parameters) if encrypted else False,
+                **arguments,
+            )
+        except (OSError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+            if is_last or not _is_about_encryption(error):
+                raise
+        else:
+            return made
+    raise AssertionError("unreachable")
+
+
+def _is_about_encryption(error: BaseException) -> bool:
+    """What a server without TLS says, one whose TLS is too old, or whose rules want the other."""
+    # Exactly this class: its subclasses tell of the network.
+    return type(error) is ConnectionError or isinstance(error, ssl.SSLError) or sqlstate(error) == "28000"
+
+
 async def _vet(connection: Connection) -> None:
     """A standby answers, and what it answers may be old: it is no database to serve from."""
-    names = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in connection.source.settings.items())
-    if await connection.fetchval(f"{_LOOK}{', ' if names else ''}{names}"):
+    settings = connection.source.of_session
+    sets = "".join(f", set_config('{name}', '{_quoted(value)}', false)" for name, value in settings.items())
+    row = await connection.fetchrow(f"{_LOOK}{sets}")
+    if row[0] or (row[1] and connection.source.address.get("target_session_attrs") == "read-write"):
         raise ReadOnly
     connection.source.meets(await _incarnation(connection))
 
@@ -100,11 +209,24 @@ async def _incarnation(connection: Connection) -> Incarnation | None:
     return identifier, timeline
 
 
-def _explicit(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The driver looks into the environment for whatever is `None`."""
-    host = arguments.get("host")
-    local = isinstance(host, str) and host.startswith("/")
-    defaults: dict[str, Any] = {"port": 5432, "target_session_attrs": "any", "gsslib": "gssapi", "direct_tls": False}
-    if local:
-        defaults |= {"ssl": False, "password": ""}
-    return defaults | {name: value for name, value in arguments.items() if value is not None}
+_KEPT_ALIVE = {"keepalives_idle": "TCP_KEEPIDLE", "keepalives_interval": "TCP_KEEPINTVL"} | {
+    "keepalives_count": "TCP_KEEPCNT",
+    "tcp_user_timeout": "TCP_USER_TIMEOUT",
+}
+
+
+def _keep_alive(connection: Connection, address: Address) -> None:
+    """Have the kernel look whether the server is still there, unless the address says not to."""
+    found = connection._transport.get_extra_info("socket")
+    if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    with socket.socket(fileno=os.dup(found.fileno())) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, address.get("keepalives") != "0")
+        for name, option in _KEPT_ALIVE.items():
+            value = address.get(name)
+            if value not in (None, "0") and hasattr(socket, option):
+                own.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), int(value or 0))
+
+
+def _quoted(value: str) -> str:
+    return value.replace("'", "''")

@@ -74,10 +74,10 @@ class EmbeddedServer:
                 self._start_process(deadline)
 
     def url(self) -> str:
-        """The address of the database, for SQLAlchemy with asyncpg."""
+        """The address of the database. With a password, though an empty one: none is looked for."""
         if self._socket_directory is None:
             raise EmbeddedServerError("the embedded server was not started")
-        return f"postgresql+asyncpg://postgres@/postgres?host={quote(str(self._socket_directory))}"
+        return f"postgresql+asyncpg://postgres:@/postgres?host={quote(str(self._socket_directory))}"
 
     def alive(self) -> bool:
         """Whether the server process is there and takes connections (it may still be in recovery)."""

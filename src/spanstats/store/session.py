@@ -5,22 +5,23 @@ travel in one round trip, and so that Core statements and the driver's own calls
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
-from sqlalchemy import ClauseElement, Select, event
+from sqlalchemy import URL, ClauseElement, Select, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import SpanstatsError, Unavailable
-from .connecting import Source, connect
+from .addresses import DRIVER, parse
+from .connecting import Source, creator
 from .outages import is_failover, translated, unavailable_because
+from .tls import TlsError
 
 Driver: TypeAlias = Any
 """asyncpg's connection (it ships no types), used directly by named statements. Times are microseconds since 1970."""
@@ -91,14 +92,17 @@ def create_engine(
 ) -> AsyncEngine:
     """An engine on asyncpg whose connections are ready for `transaction` and `read_row`.
 
-    `url` is a `postgresql+asyncpg` one. `statement_timeout_s` bounds statements outside of a transaction.
+    `url` is that of an `Address`. `statement_timeout_s` bounds statements outside of a transaction.
 
     `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
     network has gone silent. No connection is used for longer than `connection_life_s`.
     """
-    source = Source(_SETTINGS | {"statement_timeout": str(int(statement_timeout_s * 1000))})
+    address = parse(url)
+    settings = _SETTINGS | {"statement_timeout": str(int(statement_timeout_s * 1000))}
+    source = Source(address, settings, connect_timeout_s, answer_timeout_s)
     engine = create_async_engine(
-        url,
+        # All that the connections need is in their source; this is what the engine is called by.
+        URL.create(DRIVER, address.user, host=address.servers, database=address.database),
         isolation_level="AUTOCOMMIT",
         pool_size=pool_size,
         max_overflow=0,
@@ -110,12 +114,7 @@ def create_engine(
         hide_parameters=True,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         json_deserializer=msgspec.json.decode,
-        connect_args={
-            "timeout": connect_timeout_s,
-            "command_timeout": answer_timeout_s,
-            "server_settings": {"application_name": "spanstats"},
-            "async_creator_fn": partial(connect, source),
-        },
+        connect_args=creator(source),
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -184,7 +183,9 @@ async def transaction(
     beginning = f"BEGIN ISOLATION LEVEL {kind.value}; SET LOCAL statement_timeout = {int(timeouts.of(kind) * 1000)}"
     beginning += f"; {first}" if first is not None else ""
     with translated():
-        connection, driver, _ = await _first(engine, lambda driver: driver.execute(beginning))
+        connection, driver, _ = await _first(
+            engine, lambda driver: driver.execute(beginning + driver.source.of_transaction)
+        )
         try:
             try:
                 yield Transaction(connection, driver)
@@ -206,9 +207,23 @@ async def read_row(engine: AsyncEngine, statement: str, *values: Any) -> Any:
     Raises `Unavailable` as `transaction` does.
     """
     with translated():
-        connection, _, row = await _first(engine, lambda driver: driver.fetchrow(statement, *values))
+        connection, _, row = await _first(engine, lambda driver: _only_row(driver, statement, values))
         await connection.close()
         return row
+
+
+async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> Any:
+    if not driver.source.address.is_pooled:
+        return await driver.fetchrow(statement, *values)
+    # The server that is lent for it may be a standby by now, and has none of the session's settings.
+    timeout_ms = driver.source.settings["statement_timeout"]
+    await driver.execute(
+        f"BEGIN ISOLATION LEVEL {Kind.READ.value}; SET LOCAL statement_timeout = {timeout_ms}"
+        + driver.source.of_transaction
+    )
+    row = await driver.fetchrow(statement, *values)
+    await driver.execute("COMMIT")
+    return row
 
 
 async def _first(engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]) -> tuple[AsyncConnection, Driver, Any]:
@@ -240,7 +255,7 @@ async def _connect(engine: AsyncEngine) -> AsyncConnection:
     """Whatever keeps a connection from being made is an outage: a wrong password or a vanished database too."""
     try:
         return await engine.connect()
-    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, TlsError) as error:
         raise Unavailable(unavailable_because(error) or "the database refuses this service") from error
 
 

@@ -1,0 +1,105 @@
+"""TLS to the database, as libpq's parameters ask for it."""
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir")
+_SYSTEM = "system"
+# PostgreSQL 17 and later take a connection that begins with TLS only with this.
+_PROTOCOL = "postgresql"
+
+
+class TlsError(Exception):
+    """What an address says of TLS cannot be; the text names the parameter and says what to do."""
+
+
+def mode(parameters: Mapping[str, str]) -> str:
+    """`sslmode`, as strict as the other parameters make it.
+
+    The driver cannot bind a channel to a password's proof, which protects against whoever stands between and shows
+    another certificate; the certificate is checked instead. As in libpq, an authority that is named is used.
+    """
+    named = parameters.get("sslmode", "prefer")
+    if parameters.get("channel_binding") == "require":
+        return "verify-full"
+    if named == "require" and parameters.get("sslrootcert"):
+        return "verify-ca"
+    return named
+
+
+def context(parameters: Mapping[str, str]) -> ssl.SSLContext:
+    """What a connection with these parameters is encrypted by. Raises `TlsError`."""
+    files = {name: parameters[name] for name in _FILES if parameters.get(name) not in (None, _SYSTEM)}
+    # Certificates are renewed while the service runs.
+    changed = tuple(_changed(name, file) for name, file in files.items())
+    return _context(tuple(sorted(parameters.items())), changed)
+
+
+def _changed(name: str, file: str) -> float:
+    try:
+        return os.stat(file).st_mtime
+    except OSError as error:
+        raise TlsError(f"{name} cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=16)
+def _context(parameters: tuple[tuple[str, str], ...], _changed: tuple[float, ...]) -> ssl.SSLContext:
+    given = dict(parameters)
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    strict = mode(given)
+    made.check_hostname = strict == "verify-full"
+    if strict not in ("verify-ca", "verify-full"):
+        made.verify_mode = ssl.CERT_NONE
+    else:
+        _trust(made, strict, given)
+    _show_own(made, given)
+    made.minimum_version = _version(given.get("ssl_min_protocol_version", "TLSv1.2"))
+    if "ssl_max_protocol_version" in given:
+        made.maximum_version = _version(given["ssl_max_protocol_version"])
+    made.set_alpn_protocols([_PROTOCOL])
+    return made
+
+
+def _trust(made: ssl.SSLContext, strict: str, given: Mapping[str, str]) -> None:
+    root = given.get("sslrootcert")
+    if root == _SYSTEM or (root is None and strict == "verify-full"):
+        if strict != "verify-full":
+            raise TlsError("sslrootcert=system needs sslmode=verify-full")
+        made.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    elif root is None:
+        raise TlsError("sslmode=verify-ca needs sslrootcert, a file with the certificate of the authority")
+    else:
+        _load("sslrootcert", lambda: made.load_verify_locations(cafile=root))
+    if (revoked := given.get("sslcrl")) is not None:
+        _load("sslcrl", lambda: made.load_verify_locations(cafile=revoked))
+    if (folder := given.get("sslcrldir")) is not None:
+        _load("sslcrldir", lambda: made.load_verify_locations(capath=folder))
+    if revoked or folder:
+        made.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+
+
+def _show_own(made: ssl.SSLContext, given: Mapping[str, str]) -> None:
+    certificate, key = given.get("sslcert"), given.get("sslkey")
+    if certificate is None:
+        if key is not None:
+            raise TlsError("sslkey needs sslcert")
+        return
+    if key is None:
+        raise TlsError("sslcert needs sslkey")
+    # An empty one keeps OpenSSL from asking at the terminal.
+    password = given.get("sslpassword", "")
+    _load("sslcert or sslkey", lambda: made.load_cert_chain(certificate, key, password))
+
+
+def _load(name: str, load: Callable[[], None]) -> None:
+    try:
+        load()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "not in PEM, or another password"
+        raise TlsError(f"{name} cannot be used: {reason}") from error
+
+
+def _version(name: str) -> ssl.TLSVersion:
+    return ssl.TLSVersion[name.replace(".", "_")]
