@@ -1,6 +1,7 @@
 """OpenTelemetry exports: both encodings, partial success, and errors that an exporter understands."""
 
 import gzip
+import json
 from typing import Any
 
 import httpx
@@ -101,3 +102,73 @@ async def test_a_tenants_spans_are_its_own(make_client: MakeClient) -> None:
     assert (await theirs.get("/api/v2/experiments/e/logs/summary/")).status_code == 404
     await theirs.post("/api/v2/traces", json=export(span(1), span(2)))
     assert [(await summary(client))["total_count"] for client in (mine, theirs)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{}, {"resourceSpans": []}, {"resourceSpans": [{"scopeSpans": []}]}, {"resourceMetrics": [{}]}, {"spans": [{}]}],
+)
+async def test_a_request_without_spans_is_told_that_nothing_was_stored(
+    client: httpx.AsyncClient, sent: dict[str, Any]
+) -> None:
+    answer = await client.post("/api/v1/traces", json=sent)
+    assert answer.status_code == 200
+    assert "no spans" in answer.json()["partialSuccess"]["errorMessage"]
+    assert answer.json()["partialSuccess"]["rejectedSpans"] == 0
+
+
+async def test_an_empty_message_in_protobuf_is_a_request_without_spans(client: httpx.AsyncClient) -> None:
+    partial = response(await client.post("/v1/traces", content=b"", headers=PROTOBUF)).partial_success
+    assert (partial.rejected_spans, "no spans" in partial.error_message) == (0, True)
+
+
+@pytest.mark.parametrize("content_type", ["application/x-protobuf", "application/json"])
+async def test_a_request_that_announces_no_body_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
+    """Where something in between dropped the body, a success would lose spans in silence."""
+    request = client.build_request("POST", "/v1/traces", headers={"content-type": content_type})
+    del request.headers["content-length"]
+    assert (await client.send(request)).status_code == 411
+
+
+async def test_spans_under_older_names_are_stored(client: httpx.AsyncClient) -> None:
+    sent = json.dumps(export(span(1), span(2))).replace("scopeSpans", "instrumentationLibrarySpans")
+    answer = await client.post("/v1/traces", content=sent.encode())
+    assert (answer.status_code, answer.json()) == (200, {"partialSuccess": {}})
+    assert (await summary(client))["total_count"] == 2
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"stringValue": "end"}
+    for _ in range(levels):
+        value = {"kvlistValue": {"values": [{"key": "k", "value": value}]}}
+    return value
+
+
+async def test_a_value_of_64_levels_is_stored_and_read_and_a_deeper_one_costs_its_span(
+    client: httpx.AsyncClient,
+) -> None:
+    names = ["input.value", "respan.metadata.state", "langgraph.state", "state", "llm.state"]
+    odd = [
+        span(n, attributes=[*span(n)["attributes"], {"key": name, "value": nested(levels)}])
+        for n, (name, levels) in enumerate([(name, levels) for name in names for levels in (64, 65)], 1)
+    ]
+    partial = (await client.post("/v1/traces", json=export(*odd, span(99)))).json()["partialSuccess"]
+    assert partial["rejectedSpans"] == len(names)
+    assert partial["errorMessage"].startswith("span 1: attributes: ")
+    assert (await summary(client))["total_count"] == len(names) + 1
+    for n in range(1, 2 * len(names), 2):
+        found = await client.get(f"/api/request-logs/{n:016x}/")
+        assert found.status_code == 200
+        # Attributes that no reader knows are kept, and not shown here.
+        assert n > 6 or '"end"' in found.text.replace("\\", "")
+    listed = await client.post("/api/request-logs/list/", json={})
+    assert (listed.status_code, len(listed.json()["results"])) == (200, len(names) + 1)
+
+
+async def test_a_large_attribute_of_another_namespace_is_cut_and_said_to_be(client: httpx.AsyncClient) -> None:
+    large = {"langgraph.state": {"stringValue": "x" * 300_000}, "langgraph.step": {"stringValue": "1"}}
+    attributes = [*span(1)["attributes"], *({"key": key, "value": value} for key, value in large.items())]
+    answer = await client.post("/v1/traces", json=export(span(1, attributes=attributes)))
+    told = {"rejectedSpans": 0, "errorMessage": f"span {1:016x}: langgraph.state was cut to 256 KiB"}
+    assert answer.json() == {"partialSuccess": told}
+    assert (await summary(client))["total_count"] == 1

@@ -35,6 +35,11 @@ async def read_body(request: Request, limit: int, wait_s: float | None = None) -
     return _decompress(sent, _GZIP if encoding.endswith("gzip") else _ZLIB if _has_zlib_header(sent) else _BARE, limit)
 
 
+def is_announced(request: Request) -> bool:
+    """Whether the head of the request says that a body follows, be it an empty one (RFC 9112, 6.3)."""
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
 async def _read(request: Request, limit: int, wait_s: float | None) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import APIRouter, HTTPException, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 from ..dialects.otlp import answers, json_encoding, protobuf_encoding
 from ..dialects.otlp.answers import JSON, PROTOBUF
+from .body import is_announced
 from .failures import within
 from .observation import note_batch
 from .resources import caller, resources
@@ -42,7 +43,7 @@ _EXPORT: dict[str, Any] = {
     "description": (
         "Stores spans, compressed with gzip or not; sent again, they update what is stored. Answers, in the encoding "
         "of the request, once they are committed. A span that cannot be read costs no other: it is counted and named "
-        "in `partialSuccess`."
+        "in `partialSuccess`, which says also that a request has no spans."
     ),
     "openapi_extra": {"requestBody": {"required": True, "content": _content(_REQUEST)}},
     "responses": {
@@ -57,10 +58,12 @@ _EXPORT: dict[str, Any] = {
 async def export_traces(request: Request) -> Response:
     tools, sent = resources(request), await request.body()
     protobuf = answers.is_protobuf(request.headers.get("content-type", ""))
+    if not sent and not is_announced(request):
+        raise HTTPException(411, "The request has no body: an export without spans says Content-Length: 0")
     read = protobuf_encoding.read_protobuf if protobuf else json_encoding.read_json
     with within("body"):
         batch = read(sent, max_spans=tools.limits.spans)
     await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
     note_batch("otlp", batch)
-    content = answers.encode_success(len(batch.rejected), batch.reasons, protobuf)
+    content = answers.encode_success(len(batch.rejected), answers.message_of(batch), protobuf)
     return Response(content, media_type=PROTOBUF if protobuf else JSON)

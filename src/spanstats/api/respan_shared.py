@@ -8,7 +8,7 @@ from fastapi.security import HTTPBearer
 from sqlalchemy import ColumnElement
 
 from ..catalog import evaluators
-from ..dialects import json_body, respan_filters
+from ..dialects import json_body, json_repair, respan_filters
 from ..dialects.respan.paging import Paging, envelope, read_paging
 from ..dialects.respan.schema import ErrorAnswer
 from ..domain.values import moment
@@ -95,6 +95,13 @@ async def sent_object(request: Request, *, required: bool = False) -> dict[str, 
     with within("body"):
         decoded = json_body.decode(sent) if sent.strip() or required else {}
         return json_body.as_object(decoded)
+
+
+async def sent_span(request: Request) -> dict[str, Any]:
+    """The body as an object that is to be stored. Raises `InvalidInput`."""
+    sent = await request.body()
+    with within("body"):
+        return json_body.as_object(json_repair.decode_stored(object, sent).value)
 
 
 async def filter_body(request: Request) -> Any:

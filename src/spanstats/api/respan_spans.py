@@ -53,6 +53,7 @@ from .respan_shared import (
     listed,
     paging_of,
     sent_object,
+    sent_span,
     sorting,
     window_of,
 )
@@ -93,7 +94,7 @@ _CREATE: dict[str, Any] = {
 @write.post("/api/request-logs/create/", summary="Log a span, at the older path", **_CREATE)
 async def create_span(request: Request) -> SpanCreated:
     tools, tenant_id = resources(request), caller(request).tenant_id
-    sent = await sent_object(request, required=True)
+    sent = await sent_span(request)
     with within("body"):
         span = read_flat(sent)
     key = tenant_id, span.trace_id, span.span_id
@@ -116,7 +117,7 @@ async def create_span(request: Request) -> SpanCreated:
     responses=errors(400, 401, 403, 413, 503),
 )
 async def bulk_create_spans(request: Request) -> BulkCreated:
-    sent = await sent_object(request, required=True)
+    sent = await request.body()
     with within("body"):
         batch = read_bulk(sent, resources(request).limits.bulk_spans)
     await resources(request).committer.submit(caller(request).tenant_id, batch.spans, len(await request.body()))

@@ -23,6 +23,8 @@ _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
+_AT_BYTE = re.compile(r"\(byte (\d+)\)")
+_CONSTANT = re.compile(rb"-?(NaN|Infinity|inf|nan)")
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
 
@@ -87,7 +89,14 @@ def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int) -> tup
     except msgspec.ValidationError as error:
         raise invalid(str(error), kind="json_type") from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise invalid(str(error), kind="json_invalid") from None
+        raise invalid(_named(str(error), body), kind="json_invalid") from None
+
+
+def _named(message: str, body: bytes) -> str:
+    """What is malformed, with the name of a number that JSON does not have."""
+    found = _AT_BYTE.search(message)
+    constant = _CONSTANT.match(body, int(found[1])) if found else None
+    return f"{message}: {constant[0].decode()} is no JSON" if constant else message
 
 
 def has_escapes(body: bytes) -> bool:

@@ -1,5 +1,6 @@
 """Text that PostgreSQL can hold: NUL and lone surrogates become U+FFFD in content; ids were refused before."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -7,7 +8,16 @@ import msgspec
 from ..domain.span import Score, Span
 from ..domain.values import clean
 
+# What Python makes of bytes that are not UTF-8; those that are never become half a surrogate pair.
+_BAD_BYTES = re.compile("[\udc80-\udcff]+")
+
 _TEXTS = ("name", "kind", "workflow_name", "status", "error", "model", "provider")
+
+
+def text_of_utf8(data: bytes, instead: str = "\0") -> str:
+    """The text, with `instead` for every run of bytes that is not UTF-8: content replaces a NUL, and ids refuse it."""
+    text = data.decode("utf-8", "surrogateescape")
+    return text if text.isascii() else _BAD_BYTES.sub(instead.replace("\\", r"\\"), text)
 
 
 def scrub(value: Any) -> Any:

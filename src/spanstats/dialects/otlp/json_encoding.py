@@ -7,11 +7,13 @@ import msgspec
 from ...domain.values import number
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import MAX_DEPTH, decode_as, decoder
+from ..json_body import MAX_DEPTH, decode_checked, decoder
+from ..json_repair import check_levels, decode_items, reason_of
 from ..numbers import is_unknown
 from ..storable import storable
 from .json_request import Event, JsonSpan, KeyValue, Request, Resource, ResourceSpans, Status, Value
 from .mapping import to_span
+from .older_names import under_current_names
 from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
 
 _NO_SPANS: list[msgspec.Raw] = []
@@ -19,20 +21,34 @@ _STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR
 _INT64 = 2**63
 _MAX_NS = 2**64
 _RESOURCE = decoder(Resource)
+
+# The brackets around a span: {resourceSpans: [{scopeSpans: [{spans: [
+_PATH = b"{[{[{["
+# {kvlistValue: {values: [{value: is one level of a value; around it {events: [{attributes: [{value: {
+_BRACKETS_OF_LEVEL, _BRACKETS_OF_SPAN = 4, 8
 _SPAN = decoder(JsonSpan)
 
 
 def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_DEPTH) -> Batch:
-    """The spans of an export request. Raises `InvalidInput` where the body as a whole cannot be read."""
-    request = decode_as(Request, body, max_depth)
+    """The spans of an export request; a value may nest `max_depth` levels.
+
+    Raises `InvalidInput` where the body is no such request.
+    """
+    span_depth = _BRACKETS_OF_LEVEL * max_depth + _BRACKETS_OF_SPAN
+    body = under_current_names(body, _PATH, span_depth)
+    decoded = decode_items(Request, body, _PATH, span_depth)
+    request = decoded.value
     # An escape may also turn up in JSON that is itself text, in whatever way its characters are escaped.
-    unstorable = b"\\u" in body
+    unstorable = decoded.unstorable or b"\\u" in body
     items = [(resource, raw) for resource in request.resource_spans or () for raw in _spans(resource)]
     check_count(len(items), max_spans)
     resources = {id(r): _resource(r.resource) for r in request.resource_spans or ()}
 
     def read(item: tuple[ResourceSpans, msgspec.Raw]) -> Any:
-        span = to_span(_wire(item[1], resources[id(item[0])]))
+        wire = _wire(item[1], resources[id(item[0])])
+        if decoded.mended:
+            check_levels(wire.attributes, max_depth)
+        span = to_span(wire)
         return storable(span) if unstorable else span
 
     return read_each(items, read)
@@ -54,7 +70,7 @@ def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
     try:
         span = _SPAN.decode(raw)
     except (msgspec.DecodeError, ValueError) as error:
-        raise invalid(str(error), kind="json_type") from None
+        raise _unreadable(raw, error) from None
     status = span.status or Status()
     return WireSpan(
         trace_id=hex_id(span.trace_id, "traceId", 32),
@@ -70,6 +86,11 @@ def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
         resource=resource,
         remote_parent=is_remote(_flags(span.flags)),
     )
+
+
+def _unreadable(raw: msgspec.Raw, error: Exception) -> InvalidInput:
+    reason = reason_of(decode_checked(bytes(raw)))
+    return invalid(str(error), kind="json_type") if reason is None else invalid(reason, kind="json_invalid")
 
 
 def _event(event: Event) -> WireEvent:

@@ -6,21 +6,33 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.resource.v1 import resource_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
 
 from ...domain.span import Span
-from ...errors import invalid
+from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
+from ..json_body import MAX_DEPTH
 from ..storable import storable
+from .loose_protobuf import read_message
 from .mapping import to_span
+from .split_protobuf import Part, split
 from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
 
+_SPAN, _RESOURCE = trace_pb2.Span.DESCRIPTOR, resource_pb2.Resource.DESCRIPTOR
 
-def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS) -> Batch:
-    """The spans of an export request. Raises `InvalidInput` where the body as a whole cannot be read."""
+
+def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_DEPTH) -> Batch:
+    """The spans of an export request; a value may nest `max_depth` levels.
+
+    Raises `InvalidInput` where the body is no such request.
+    """
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
-        raise invalid("must be an ExportTraceServiceRequest in protobuf", kind="protobuf_invalid") from None
+        return _read_parts(body, max_spans, max_depth)
+    if not all(resource.scope_spans for resource in request.resource_spans):
+        return _read_parts(body, max_spans, max_depth)
     items = [
         (_attributes(resource.resource.attributes), span)
         for resource in request.resource_spans
@@ -33,6 +45,31 @@ def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS) -> Batch:
 
 def _read(item: tuple[dict[str, Any], Any]) -> Span:
     return storable(to_span(_wire(item[1], item[0])))
+
+
+def _read_parts(body: bytes, max_spans: int, max_depth: int) -> Batch:
+    """The spans of a request that cannot be decoded as a whole, or whose spans lie where they did in older versions."""
+    parts = split(body)
+    if parts and not any(span for _, span in parts):
+        raise invalid("must be an ExportTraceServiceRequest in protobuf", kind="protobuf_invalid")
+    check_count(len(parts), max_spans)
+    resources = {resource: _resource(resource, max_depth) for resource, _ in parts}
+
+    def read(part: Part) -> Span:
+        resource, span = part
+        if span is None:
+            raise invalid("and what follows it cannot be read", kind="protobuf_invalid")
+        return _read((resources[resource], read_message(span, _SPAN, max_depth)))
+
+    return read_each(parts, read)
+
+
+def _resource(data: bytes, max_depth: int) -> dict[str, Any]:
+    """Attributes of the sender, none where they cannot be read."""
+    try:
+        return _attributes(read_message(data, _RESOURCE, max_depth).attributes)
+    except InvalidInput:
+        return {}
 
 
 def _wire(span: Any, resource: dict[str, Any]) -> WireSpan:

@@ -10,7 +10,8 @@ from ...domain.span import Filled, Span
 from ...domain.values import epoch, identifier, instant
 from ...errors import InvalidInput, invalid
 from ..document import from_value
-from ..json_body import MAX_DEPTH, decode
+from ..json_body import MAX_DEPTH
+from ..json_repair import decode_stored
 from ..labels import metadata_of, shorten, text_of, without_empty
 from ..storable import storable
 from .langchain_usage import add_usage, as_object, call_output, first_token_time, response_models
@@ -28,7 +29,7 @@ _MODEL_KEYS = ("model", "model_name", "model_id", "deployment_name", "ls_model_n
 
 def read_run(body: bytes, max_depth: int = MAX_DEPTH) -> list[Span]:
     """The spans of a run and of the runs below it, top first. Raises `InvalidInput`."""
-    top = decode(body, max_depth)
+    top = decode_stored(object, body, max_depth).value
     if not isinstance(top, dict):
         raise invalid("must be an object", kind="dict_type")
     runs = list(_expanded(top))

@@ -8,7 +8,8 @@ from ...domain.span import Filled, Span, normal_status
 from ...domain.values import identifier, instant
 from ...errors import InvalidInput, invalid
 from ..document import from_raw
-from ..json_body import MAX_DEPTH, decode_flagged
+from ..json_body import MAX_DEPTH
+from ..json_repair import decode_stored
 from ..labels import metadata_of, shorten, without_empty
 from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens
 from ..storable import storable
@@ -66,9 +67,9 @@ class TraceLog(msgspec.Struct):
 def read_log(body: bytes, max_depth: int = MAX_DEPTH) -> Span:
     """The span that a log stands for. Its id alone is its identity, its trace the root's id, else the parent's, else
     its own. Raises `InvalidInput` where an id, a time or a number is missing or unusable."""
-    log, unstorable = decode_flagged(TraceLog, body, max_depth)
-    span = shorten(_span(log))
-    return storable(span) if unstorable else span
+    decoded = decode_stored(TraceLog, body, max_depth)
+    span = shorten(_span(decoded.value))
+    return storable(span) if decoded.unstorable else span
 
 
 def _span(log: TraceLog) -> Span:

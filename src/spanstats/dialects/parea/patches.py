@@ -6,7 +6,8 @@ import msgspec
 
 from ...domain.values import cut, identifier
 from ...errors import InvalidInput, invalid
-from ..json_body import MAX_DEPTH, decode_flagged
+from ..json_body import MAX_DEPTH
+from ..json_repair import decode_stored
 from ..labels import MAX_MODEL_BYTES, MAX_NAME_CHARACTERS
 from ..storable import scrub
 from .fields import ATTRIBUTES, LABELS, SPAN_FIELDS, text
@@ -26,7 +27,8 @@ def read_patch(body: bytes, max_depth: int = MAX_DEPTH) -> tuple[str, dict[str, 
 
     Under `labels` and `attributes` stand the keys to replace. Raises `InvalidInput`.
     """
-    update, unstorable = decode_flagged(UpdateLog, body, max_depth)
+    decoded = decode_stored(UpdateLog, body, max_depth)
+    update = decoded.value
     span_id = identifier(update.trace_id, "trace_id")
     if span_id is None:
         raise invalid("field required", "trace_id", kind="missing")
@@ -34,7 +36,7 @@ def read_patch(body: bytes, max_depth: int = MAX_DEPTH) -> tuple[str, dict[str, 
         raise invalid("must be an object", _FIELD, kind="dict_type")
     values = update.field_name_to_value_map
     try:
-        return span_id, patch(scrub(values) if unstorable else values)
+        return span_id, patch(scrub(values) if decoded.unstorable else values)
     except InvalidInput as error:
         raise InvalidInput([p.under(_FIELD) for p in error.problems]) from None
 

@@ -8,7 +8,8 @@ from ...domain.values import MAX_COST_PD, PICO, identifier, instant, scaled
 from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
-from ..json_body import MAX_DEPTH, decode
+from ..json_body import MAX_DEPTH
+from ..json_repair import decode_items, reason_of
 from ..labels import metadata_of, shorten, text_of, without_empty
 from ..names.blocks import read_block
 from ..names.reading import merged, own_numbers, read_first_token, read_usage
@@ -27,13 +28,16 @@ def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_
 
     Raises `InvalidInput` where the body as a whole cannot be read, `TooLarge` above the limit of spans.
     """
-    value = decode(body, max_depth)
+    listed = body.lstrip()[:1] == b"["
+    # An item has the levels of its values, and its own.
+    decoded = decode_items(object, body, b"[" if listed else b"{[", max_depth + 1)
+    value = decoded.value
     items = value.get("data") if isinstance(value, dict) else value
     if not isinstance(items, list):
         raise invalid("must be a list of spans, or an object with them under data", kind="list_type")
     check_count(len(items), max_spans)
     # Only an escape can bring in what PostgreSQL cannot hold.
-    clean = b"\\u" not in body
+    clean = not decoded.unstorable and b"\\u" not in body
     return read_each(items, lambda item: read_flat(item, clean=clean, ingested=True))
 
 
@@ -44,7 +48,7 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
     which repeat usage where they say what kind of span it is; what a person logs counts as sent.
     """
     if not isinstance(item, dict):
-        raise invalid("must be an object", kind="dict_type")
+        raise invalid(reason_of(item) or "must be an object", kind="dict_type")
     flat = _unwrapped(item)
     trace_id, span_id = _ids(flat)
     customer = _object(flat.get("customer_params"))

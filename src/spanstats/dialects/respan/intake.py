@@ -8,6 +8,8 @@ from ...domain.span import Span
 from ...domain.values import MICRO, PICO, iso
 from ...errors import invalid
 from ..batch import Batch, read_each
+from ..json_body import MAX_DEPTH, as_object
+from ..json_repair import decode_items
 from .flat import read_flat
 
 MAX_BULK = 500
@@ -114,9 +116,9 @@ class BulkCreated(BaseModel):
     errors: list[BulkError]
 
 
-def read_bulk(body: dict[str, Any], max_spans: int = MAX_BULK) -> Batch:
+def read_bulk(body: bytes, max_spans: int = MAX_BULK) -> Batch:
     """The spans of `{"logs": [...]}`. Raises `InvalidInput` where there is no such list, or too long a one."""
-    logs = body.get("logs")
+    logs = as_object(decode_items(object, body, b"{[", MAX_DEPTH + 1).value).get("logs")
     if not isinstance(logs, list):
         raise invalid("must be a list of spans", "logs", kind="list_type")
     if len(logs) > max_spans:

@@ -1,0 +1,136 @@
+"""JSON that is to be stored and cannot be decoded as it came: what is wrong costs its own part, not the whole body.
+
+Bytes that are not UTF-8 become NUL, which content replaces and ids refuse (`storable.py`). `NaN` and `Infinity`, which
+Python and JavaScript write though JSON has no such numbers, become texts of the same names, as in protobuf's JSON. Of
+several items, one that is no JSON or nests too deep becomes a text that says so.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ..errors import InvalidInput, invalid
+from .json_body import MAX_DEPTH, decode_flagged, encode
+from .storable import text_of_utf8
+
+T = TypeVar("T")
+
+_CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|-?(?:NaN|Infinity)', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_OPENING, _CLOSING = b"[{", b"]}"
+_UNREADABLE = "\0"
+# About a second's work, and more than a body of 20 MiB has in spans.
+_MAX_TOKENS = 2_000_000
+_ANY = msgspec.json.Decoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[T]):
+    """A value; whether text in it may be unstorable; whether the body had to be mended."""
+
+    value: T
+    unstorable: bool
+    mended: bool = False
+
+
+def decode_stored(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> Decoded[T]:
+    """A JSON value that is to be stored. Raises `InvalidInput`."""
+    try:
+        return Decoded(*decode_flagged(type_, body, max_depth))
+    except InvalidInput as error:
+        mended = _mended(body) if _is_about_json(error) else body
+        if mended == body:
+            raise
+    return Decoded(*decode_flagged(type_, mended, max_depth), mended=True)
+
+
+def decode_items(type_: type[T], body: bytes, path: bytes, item_depth: int) -> Decoded[T]:
+    """As `decode_stored`; of the items in it, each that cannot be read becomes a text, see `reason_of`.
+
+    `path` are the brackets around an item, outermost first; `item_depth` is how many levels of brackets an item may
+    have, its own counted. Raises `InvalidInput`.
+    """
+    try:
+        return Decoded(*decode_flagged(type_, body, MAX_DEPTH))
+    except InvalidInput as error:
+        if not _is_about_json(error):
+            raise
+        try:
+            mended = _without_unreadable(_mended(body), path, item_depth)
+            return Decoded(*decode_flagged(type_, mended, len(path) + item_depth), mended=True)
+        except InvalidInput:
+            raise error from None
+
+
+def check_levels(value: object, max_levels: int) -> None:
+    """Raises `InvalidInput` where lists and objects inside of this object nest more than so many levels."""
+    layer: list[Any] = [value]
+    for _ in range(max_levels + 1):
+        layer = [item for one in layer for item in (one.values() if isinstance(one, dict) else one)]
+        layer = [item for item in layer if isinstance(item, dict | list)]
+        if not layer:
+            return
+    raise invalid(f"a value nests more than {max_levels} levels", "attributes", kind="too_deep")
+
+
+def reason_of(item: object) -> str | None:
+    """Why an item could not be read, where this is the text that took its place."""
+    return item[1:] if isinstance(item, str) and item.startswith(_UNREADABLE) else None
+
+
+def _is_about_json(error: InvalidInput) -> bool:
+    return error.problems[0].kind in ("json_invalid", "json_too_deep")
+
+
+def _mended(body: bytes) -> bytes:
+    text = text_of_utf8(body, "\\u0000").encode()
+    if b"NaN" not in text and b"Infinity" not in text:
+        return text
+    return _CONSTANT.sub(lambda token: token[0] if token[0][:1] == b'"' else b'"%b"' % token[0], text)
+
+
+def _without_unreadable(body: bytes, path: bytes, item_depth: int) -> bytes:
+    """The body with a text for each item that cannot be read. Raises `InvalidInput` where brackets do not match."""
+    kept, at = [], 0
+    for start, end, depth in _items(body, path):
+        reason = _problem(body[start:end], depth, item_depth)
+        if reason is not None:
+            kept += [body[at:start], encode(_UNREADABLE + reason).encode()]
+            at = end
+    return b"".join([*kept, body[at:]])
+
+
+def _problem(item: bytes, depth: int, item_depth: int) -> str | None:
+    if depth > item_depth:
+        return "nests too many levels"
+    try:
+        _ANY.decode(item)
+    except (msgspec.DecodeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _items(body: bytes, path: bytes) -> Iterator[tuple[int, int, int]]:
+    """(start, end, levels) of every list and object below these brackets. Raises `InvalidInput`."""
+    open_: list[int] = []
+    start = deepest = 0
+    for token in islice(_TOKEN.finditer(body), _MAX_TOKENS):
+        bracket = body[token.start()]
+        if bracket in _OPENING:
+            if len(open_) == len(path) and bytes(open_) == path:
+                start, deepest = token.start(), 0
+            open_.append(bracket)
+            deepest = max(deepest, len(open_))
+        elif bracket in _CLOSING:
+            # `[` and `]`, `{` and `}` are two apart.
+            if not open_ or open_.pop() != bracket - 2:
+                break
+            if len(open_) == len(path) and bytes(open_) == path:
+                yield start, token.end(), deepest - len(path)
+            elif not open_:
+                return
+    raise invalid("brackets do not match", kind="json_invalid")

@@ -1,0 +1,89 @@
+"""JSON that is mended part by part before it is stored."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanstats.dialects.json_repair import decode_items, decode_stored, reason_of
+from spanstats.dialects.parea.logs import read_log
+from spanstats.dialects.respan.flat import read_batch
+from spanstats.errors import InvalidInput
+
+LOG = '{"trace_id": "t", "start_timestamp": "2026-01-01T00:00:00Z", "output": "HERE"}'
+
+
+def flat(number: int, **odd: object) -> dict[str, object]:
+    return {"trace_unique_id": f"t{number}", "span_unique_id": f"s{number}", **odd}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("odd", "stored"),
+    [
+        (b'"caf\xe2\x82"', True),
+        (b"NaN", True),
+        (b"-Infinity", True),
+        (b"[" * 64 + b"]" * 64, True),
+        (b"[" * 65 + b"]" * 65, False),
+        (b'{"a":' * 3000 + b"1" + b"}" * 3000, False),
+        (b"nul", False),
+        (b'"a\nb"', False),
+    ],
+)
+def test_a_flat_span_that_cannot_be_read_costs_no_other(wrapped: bool, odd: bytes, stored: bool) -> None:
+    listed = json.dumps([flat(1), flat(2, metadata={"k": "HERE"}), flat(3)]).encode().replace(b'{"k": "HERE"}', odd)
+    batch = read_batch(b'{"data": %b}' % listed if wrapped else listed)
+    assert [span.span_id for span in batch.spans] == (["s1", "s2", "s3"] if stored else ["s1", "s3"])
+    assert [index for index, _ in batch.rejected] == ([] if stored else [1])
+
+
+def test_an_id_that_is_not_utf_8_is_refused() -> None:
+    batch = read_batch(json.dumps([flat(1), flat(2)]).encode().replace(b'"s2"', b'"s\xff"'))
+    assert [span.span_id for span in batch.spans] == ["s1"]
+    assert [problem.location for _, problem in batch.rejected] == [("span_unique_id",)]
+
+
+def test_a_log_keeps_what_can_be_read_of_it() -> None:
+    assert read_log(LOG.encode().replace(b"HERE", b"caf\xe2")).output == '"caf\ufffd"'
+    assert read_log(LOG.encode().replace(b'"HERE"', b"[1, NaN]")).output == '[1, "NaN"]'
+
+
+def test_what_is_mended_is_said_to_be() -> None:
+    assert decode_stored(object, b'["a"]').mended is False
+    found = decode_stored(object, b'["\xff", "NaN", NaN, "a\\"Infinity", -Infinity]')
+    assert (found.value, found.mended, found.unstorable) == (
+        ["\0", "NaN", "NaN", 'a"Infinity', "-Infinity"],
+        True,
+        True,
+    )
+
+
+def test_an_unreadable_item_gives_its_reason() -> None:
+    [good, bad] = decode_items(object, b'[{"a": 1}, {"a": 01}]', b"[", 65).value  # type: ignore[misc]
+    assert (good, reason_of(good)) == ({"a": 1}, None)
+    assert "malformed" in (reason_of(bad) or "")
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b'[{"a": 1}', b'[{"a": "b}]', b"NaN]", b'"' * 9, b'[{"a": ]}', b"{]"])
+def test_a_body_without_whole_brackets_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        decode_items(list, body, b"[", 65)
+
+
+def test_mending_takes_time_in_proportion_to_the_body() -> None:
+    """Unterminated texts and brackets by the million end at once; a scan for each of them would take hours."""
+    for body in (b'"' + b'\\"' * 300_000, b"[" * 500_000, b'[{"a":' * 100_000, b'"\xff' * 200_001):
+        with pytest.raises(InvalidInput):
+            decode_items(list, body, b"[", 65)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_decoded_or_refused(noise: bytes) -> None:
+    for body in (noise, b"[" + noise + b"]", b'[{"a": "' + noise + b'"}]'):
+        try:
+            decode_items(object, body, b"[", 65)
+            decode_stored(object, body)
+        except InvalidInput:
+            continue
