@@ -111,10 +111,10 @@ PATHS = {
 
 
 def routes() -> list[tuple[str, str]]:
-    """Every method and path that the application answers to, but its own documentation."""
+    """Every method and path that the application answers to, but its own documentation and the page."""
     app = create_app(Settings())
     found = [(m, r.path) for r in app.routes if isinstance(r, Route) for m in sorted(r.methods or ()) if m != "HEAD"]
-    return [(m, p) for m, p in found if not p.startswith(("/docs", "/redoc", "/openapi.json"))]
+    return [(m, p) for m, p in found if p != "/" and not p.startswith(("/docs", "/redoc", "/openapi.json", "/ui"))]
 
 
 ROUTES = routes()
