@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .api import (
     failures,
     health,
+    insights,
+    insights_series,
     otlp,
     parea,
     parea_datasets,
@@ -37,12 +39,12 @@ from .api.resources import Limits, Resources, State
 from .catalog import keys
 from .catalog.erasure import erase_deleted
 from .catalog.retention import DAY_US, keep_pruned
+from .columnar.reader import Columns
 from .database import StartError
 from .dialects.parea.stats import stats_entry
 from .filters.bind import Limits as FilterLimits
 from .ingest.commits import Committer
 from .ingest.evaluators import Evaluators
-from .ingest.item_keys import keep_keyed
 from .ingest.pricing import Prices
 from .ingest.queue import QueueLimits
 from .ingest.transaction import Tools
@@ -61,6 +63,7 @@ _ROUTERS = (
     *(respan_logs.write, respan_experiments.write, respan_absent.write),
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read),
+    *(insights.read, insights_series.read),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 
@@ -143,7 +146,6 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
                 _meanwhile(keep_warm(background, timeouts)),
                 _meanwhile(keep_sliced(background, timeouts)),
                 _meanwhile(erase_deleted(background, timeouts)),
-                _meanwhile(keep_keyed(background, timeouts)),
                 _meanwhile(_tell_pool(engine)),
                 _meanwhile(_retention(background, settings)),
             ):
@@ -151,7 +153,8 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
                 rates = Rates(settings.requests_per_second)
                 # The other half of the pool is for everything else.
                 streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
-                yield {"resources": Resources(engine, timeouts, committer, lookup, _limits(settings), rates, streams)}
+                limits, columns = _limits(settings), Columns()
+                yield {"resources": Resources(engine, timeouts, committer, lookup, limits, rates, streams, columns)}
         finally:
             await engine.dispose()
             await background.dispose()

@@ -6,6 +6,7 @@ from typing import TypedDict, cast
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..columnar.reader import Columns
 from ..filters.bind import DEFAULT_LIMITS
 from ..filters.bind import Limits as FilterLimits
 from ..ingest.commits import Committer
@@ -48,6 +49,7 @@ class Resources:
     limits: Limits
     rates: Rates
     streams: Streams
+    columns: Columns
 
 
 class State(TypedDict):

@@ -134,11 +134,15 @@ SCORE_AGGREGATES = (
 """Over rows of (name: evaluator key, v: billionths, k: 0 number, 1 boolean, 2 text)."""
 
 
-def each_score(where: str) -> str:
+def each_score(where: str, beside: str = "") -> str:
     """A query for the scores of the traces for which the condition holds, as rows for `SCORE_AGGREGATES`.
+
+    `beside` is a named expression (`... AS name`) over the trace that stands in the row of each of its scores.
 
     Set-returning functions of a select list run in step (null where an array ends early), at half the cost of a join.
     """
     arrays = "unnest(score_keys) AS name, unnest(score_values) AS v, unnest(score_kinds) AS kind"
-    each = f"SELECT {arrays} FROM traces WHERE score_keys IS NOT NULL AND {where}"
-    return f"SELECT name, v, coalesce(kind, 0) AS k FROM ({each}) each"
+    columns = f"{beside}, {arrays}" if beside else arrays
+    each = f"SELECT {columns} FROM traces WHERE score_keys IS NOT NULL AND {where}"
+    kept = beside.rpartition(" AS ")[2] + ", " if beside else ""
+    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k FROM ({each}) each"

@@ -17,6 +17,7 @@ from .rollups import (
     SCORES_JOINED,
     SCORES_KEPT,
     SCORES_READ,
+    Level,
     score_sums,
     trace_sums,
 )
@@ -29,12 +30,23 @@ _ORIGIN = "'2000-01-01Z'"
 # `marked`: minutes that may differ from their rollup; `stretch`: adjacent ones as one; `live`: what is read from the
 # traces; `gap`: what lies between stretches; `clean`: each gap as whole days, the whole hours before and after them,
 # and the single minutes before and after those. The ranges are read by index, one by one (OFFSET 0 keeps the planner
-# from turning that around). `sums` runs over both kinds.
-def _statement(experiment: str, named: str = "", more: str = "") -> str:
-    """`experiment` is an expression for its key, `named` CTEs that go before, `more` goes into the select list."""
-    in_live = f"experiment_key = {experiment} AND start_time >= l.lo AND start_time < l.hi"
+# from turning that around).
+def clean_and_live(experiment: str, coarsest: Level = DAY) -> str:
+    """CTEs: `clean` are ranges (level, lo, hi) of rollups up to the coarsest level, `live` ranges (lo, hi) of traces.
+
+    `experiment` is an expression for its key. Together they cover the window once, whatever is marked.
+    """
+
+    def bounds_of(level: Level) -> str:
+        """Where a gap's whole buckets of the level begin and end: nowhere if they are too coarse."""
+        if level.number > coarsest.number:
+            return "NULL::timestamptz, NULL::timestamptz"
+        almost = level.length_us // MINUTE.length_us - 1
+        first = f"date_bin('{level.interval}', lo + interval '{almost} minutes', {_ORIGIN})"
+        return f"{first}, date_bin('{level.interval}', hi, {_ORIGIN})"
+
     return f"""
-WITH {named} marked AS MATERIALIZED (
+marked AS MATERIALIZED (
     SELECT DISTINCT minute FROM rollup_marks WHERE experiment_key = {experiment} AND minute >= $1 AND minute < $3
 ), stretch AS MATERIALIZED (
     SELECT min(minute) AS lo, max(minute) + interval '1 minute' AS hi FROM (
@@ -44,11 +56,8 @@ WITH {named} marked AS MATERIALIZED (
     SELECT lo, hi FROM stretch
     UNION ALL SELECT $2, $1 WHERE $2 < $1
     UNION ALL SELECT $3, $4 WHERE $3 < $4
-), gap AS MATERIALIZED (
-    SELECT lo, hi, date_bin('1 hour', lo + interval '59 minutes', {_ORIGIN}) AS first_hour,
-        date_bin('1 hour', hi, {_ORIGIN}) AS end_hour,
-        date_bin('1 day', lo + interval '1439 minutes', {_ORIGIN}) AS first_day,
-        date_bin('1 day', hi, {_ORIGIN}) AS end_day
+), gap (lo, hi, first_hour, end_hour, first_day, end_day) AS MATERIALIZED (
+    SELECT lo, hi, {bounds_of(HOUR)}, {bounds_of(DAY)}
     FROM (
         SELECT hi AS lo, lead(lo, 1, $3) OVER (ORDER BY lo, hi) AS hi
         FROM (SELECT lo, hi FROM stretch UNION ALL SELECT $1, $1) bounds
@@ -59,7 +68,14 @@ WITH {named} marked AS MATERIALIZED (
     UNION ALL SELECT {HOUR.number}, end_day, end_hour FROM gap WHERE first_day < end_day
     UNION ALL SELECT {MINUTE.number}, lo, CASE WHEN first_hour < end_hour THEN first_hour ELSE hi END FROM gap
     UNION ALL SELECT {MINUTE.number}, end_hour, hi FROM gap WHERE first_hour < end_hour
-), warm AS MATERIALIZED (
+)"""
+
+
+def sums_statement(experiment: str, named: str = "", more: str = "") -> str:
+    """The sums over both kinds of ranges. `named` are CTEs that go before, `more` goes into the select list."""
+    in_live = f"experiment_key = {experiment} AND start_time >= l.lo AND start_time < l.hi"
+    return f"""
+WITH {named} {clean_and_live(experiment)}, warm AS MATERIALIZED (
     SELECT r.* FROM clean c CROSS JOIN LATERAL (
         SELECT {NAMES_ANSWERED}, scores FROM rollups
         WHERE experiment_key = {experiment} AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
@@ -81,9 +97,9 @@ SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores {more} FROM sums
 """
 
 
-STATEMENT = _statement("$5::bigint")
+STATEMENT = sums_statement("$5::bigint")
 # $5 the tenant, $6 the experiment's id. Evaluators as `Evaluator` has them.
-NAMED_STATEMENT = _statement(
+NAMED_STATEMENT = sums_statement(
     "(SELECT key FROM named)",
     """
 named AS MATERIALIZED (

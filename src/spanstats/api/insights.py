@@ -1,0 +1,160 @@
+"""The figures of one experiment, and the experiments with their figures."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ..dialects.insights.experiment import (
+    EXPERIMENT_ANSWER,
+    EXPERIMENT_REQUEST,
+    LIST_ANSWER,
+    LIST_REQUEST,
+    described_object,
+    described_table,
+    listed_object,
+    listed_table,
+)
+from ..dialects.insights.said import Said
+from ..insights.described import describe
+from ..insights.listing import MAX_PAGE, SORTS, Page, Search, list_experiments
+from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, question_of, said_of
+from .openapi import body
+from .resources import caller, resources
+from .respan_shared import sorting
+from .routing import StatsRead
+from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
+
+read = APIRouter(route_class=StatsRead, **ROUTER)
+
+_ALL = f"{PREFIX}/experiments"
+_ONE = f"{PREFIX}/experiments/{{experiment_id}}"
+
+_EXPERIMENT: dict[str, Any] = {
+    "responses": {**READ_ERRORS, **EXPERIMENT_ANSWER},
+    "description": (
+        "Any measures and aggregates of the experiment's traces in the window that match the filters: exact, all of "
+        "one state of the store, each with the number of values behind it and of traces without one."
+    ),
+}
+_EXPERIMENT_NAMES = (*WINDOW, *FIGURES)
+
+
+@read.get(_ONE, summary="Measure an experiment", **_EXPERIMENT)
+async def get_experiment_figures(
+    request: Request,
+    experiment_id: str,
+    measures: Measures = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    missing: Missing = None,
+    intervals: Intervals = None,
+) -> Response:
+    return await _experiment(request, experiment_id)
+
+
+@read.post(
+    _ONE,
+    summary="Measure the traces that match filters",
+    openapi_extra=body(EXPERIMENT_REQUEST, required=False),
+    **_EXPERIMENT,
+)
+async def filter_experiment_figures(
+    request: Request,
+    experiment_id: str,
+    measures: Measures = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    missing: Missing = None,
+    intervals: Intervals = None,
+) -> Response:
+    return await _experiment(request, experiment_id)
+
+
+async def _experiment(request: Request, experiment_id: str) -> Response:
+    tools, said = resources(request), await said_of(request, _EXPERIMENT_NAMES)
+    question = await question_of(request, said)
+    found = await describe(
+        tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, experiment_id, question
+    )
+    return answered(
+        request,
+        lambda: described_object(found, question),
+        lambda: described_table(found, question),
+        f"{experiment_id} figures",
+    )
+
+
+_LIST: dict[str, Any] = {
+    "responses": {**READ_ERRORS, **LIST_ANSWER},
+    "description": (
+        "Experiments with their figures, a page at a time. Metadata is searched by POST, or by GET with one name for "
+        "each key: `metadata.<key>=<text>`."
+    ),
+}
+_LIST_NAMES = ("search", "project", "status", "metadata", "sort_by", "page", "page_size")
+_METADATA = "metadata."
+
+Text = Annotated[str | None, Query(description="A part of the name, run name or id, in any case")]
+Project = Annotated[str | None, Query(description="The id or the name of a project")]
+Status = Annotated[str | None, Query(description="As the list shows it, such as `running` or `completed`")]
+SortBy = Annotated[str | None, sorting(dict.fromkeys(SORTS, ""))]
+PageNumber = Annotated[str | None, Query(description="From 1", json_schema_extra={"pattern": "^([1-9][0-9]{0,5})?$"})]
+PageSize = Annotated[
+    str | None, Query(description="1 to 100, 20 by default", json_schema_extra={"pattern": "^([1-9][0-9]?|100)?$"})
+]
+
+
+@read.get(_ALL, summary="List experiments with their figures", **_LIST)
+async def get_experiments_figures(
+    request: Request,
+    search: Text = None,
+    project: Project = None,
+    status: Status = None,
+    sort_by: SortBy = None,
+    page: PageNumber = None,
+    page_size: PageSize = None,
+    measures: Measures = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    missing: Missing = None,
+    intervals: Intervals = None,
+) -> Response:
+    return await _experiments(request)
+
+
+@read.post(
+    _ALL,
+    summary="List experiments with the figures of traces that match filters",
+    openapi_extra=body(LIST_REQUEST, required=False),
+    **_LIST,
+)
+async def filter_experiments_figures(request: Request) -> Response:
+    return await _experiments(request)
+
+
+async def _experiments(request: Request) -> Response:
+    keys = [name for name in request.query_params if name.startswith(_METADATA)]
+    tools, said = resources(request), await said_of(request, (*_LIST_NAMES, *WINDOW, *FIGURES, *keys))
+    search, page = _search(said), _page(said)
+    question = await question_of(request, said)
+    found = await list_experiments(
+        tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, search, page, question
+    )
+    return answered(
+        request,
+        lambda: listed_object(found, question, page),
+        lambda: listed_table(found, question),
+        "experiments",
+    )
+
+
+def _search(said: Said) -> Search:
+    metadata = dict(said.mapping("metadata"))
+    metadata |= {name.removeprefix(_METADATA): said.values[name] for name in said.values if name.startswith(_METADATA)}
+    return Search(said.text("search"), said.text("project"), said.text("status"), metadata)
+
+
+def _page(said: Said) -> Page:
+    sort_by = said.one_of("sort_by", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
+    number, size = said.whole("page", 1, 1, 1_000_000), said.whole("page_size", 20, 1, MAX_PAGE)
+    return Page(sort_by.removeprefix("-"), sort_by.startswith("-"), size, (number - 1) * size)

@@ -1,0 +1,88 @@
+"""The figures of one experiment by minute, hour, day, week or month."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ..dialects.insights.series import FILLS, SERIES_ANSWER, SERIES_REQUEST, series_object, series_table
+from ..insights.granularity import AUTO, GRANULARITIES, time_zone
+from ..insights.series import Axis, series
+from .failures import within
+from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, question_of, said_of
+from .openapi import body
+from .resources import caller, resources
+from .routing import StatsRead
+from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
+
+read = APIRouter(route_class=StatsRead, **ROUTER)
+
+_PATH = f"{PREFIX}/experiments/{{experiment_id}}/series"
+_NAMES = (*WINDOW, *FIGURES, "granularity", "fill", "time_zone")
+_SERIES: dict[str, Any] = {
+    "responses": {**READ_ERRORS, **SERIES_ANSWER},
+    "description": (
+        "Figures by bucket of the trace's start, at most 2,000 points. Days, weeks (from Monday) and months are those "
+        "of the time zone, so a day may have 23 or 25 hours. Buckets reach from the start of the window to its end, or "
+        "from the first trace to the last."
+    ),
+}
+
+Granularity = Annotated[
+    str | None,
+    Query(description="`auto` makes about fifty points", json_schema_extra={"enum": [AUTO, *GRANULARITIES, ""]}),
+]
+Fill = Annotated[
+    str | None,
+    Query(
+        description=(
+            "`null` shows empty buckets with sums of 0 and no means, `none` leaves them out, `zero` shows every sum "
+            "that has no value as 0"
+        ),
+        json_schema_extra={"enum": [*FILLS, ""]},
+    ),
+]
+Zone = Annotated[str | None, Query(description="An IANA name; UTC by default", examples=["Europe/Zurich"])]
+
+
+@read.get(_PATH, summary="Measure an experiment over time", **_SERIES)
+async def get_series(
+    request: Request,
+    experiment_id: str,
+    granularity: Granularity = None,
+    measures: Measures = None,
+    fill: Fill = None,
+    time_zone: Zone = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    missing: Missing = None,
+    intervals: Intervals = None,
+) -> Response:
+    return await _series(request, experiment_id)
+
+
+@read.post(
+    _PATH,
+    summary="Measure the traces that match filters over time",
+    openapi_extra=body(SERIES_REQUEST, required=False),
+    **_SERIES,
+)
+async def filter_series(request: Request, experiment_id: str) -> Response:
+    return await _series(request, experiment_id)
+
+
+async def _series(request: Request, experiment_id: str) -> Response:
+    tools, said = resources(request), await said_of(request, _NAMES)
+    fill = said.one_of("fill", FILLS, "null")
+    zone = said.located("time_zone", time_zone, said.text("time_zone"))
+    axis = Axis(said.one_of("granularity", (AUTO, *GRANULARITIES), AUTO), zone)
+    question = await question_of(request, said)
+    with within(said.where.get("granularity", "query")):
+        found = await series(
+            tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, experiment_id, question, axis
+        )
+    return answered(
+        request,
+        lambda: series_object(found, question, fill),
+        lambda: series_table(found, question, fill),
+        f"{experiment_id} series",
+    )

@@ -1,0 +1,87 @@
+"""What the routes of one experiment's figures share: reading what is asked for, and answering JSON or a table."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from ..catalog import evaluators
+from ..dialects.insights.said import Said, read_said
+from ..dialects.respan_filter_names import LOG_FIELD_NAMES
+from ..filters.predicate import Bound
+from ..filters.trace_fields import TRACES
+from ..insights.measures import Asked, asked, named
+from ..insights.questions import Question
+from .answers import json_answer
+from .csv_answer import csv_answer, wants_csv
+from .resources import caller, resources
+from .respan_shared import filter_body, predicate_of
+
+Measures = Annotated[
+    str | None,
+    Query(
+        description=(
+            "Measures with the aggregates that are wanted, joined by commas: `latency.p95`, `cost.sum`, "
+            "`scores.<evaluator>.mean`. Without an aggregate: sum, mean and standard deviation."
+        ),
+        examples=["latency.p50,latency.p95,cost.sum"],
+    ),
+]
+Missing = Annotated[
+    str | None,
+    Query(
+        description="`zero` counts a trace without a score as a score of 0; `exclude` leaves it out",
+        json_schema_extra={"enum": ["exclude", "zero", ""]},
+    ),
+]
+Intervals = Annotated[str | None, Query(description="`true`: a 95 % interval around each percentile")]
+
+WINDOW = ("start_time", "end_time")
+FIGURES = ("measures", "missing", "intervals")
+
+
+async def said_of(request: Request, allowed: Sequence[str], *, filters: bool = True) -> Said:
+    """What the query and, by POST, the body say. Raises `InvalidInput`, also for names that mean nothing here."""
+    body = await filter_body(request)
+    return read_said(request.query_params.multi_items(), body, allowed, filters=filters and request.method == "POST")
+
+
+async def question_of(request: Request, said: Said, *, window: bool = True) -> Question:
+    """The traces and measures that are asked for. Raises `InvalidInput`."""
+    return Question(
+        said.window(),
+        await matching_of(request, said),
+        await measures_of(request, said),
+        said.one_of("missing", ("exclude", "zero"), "exclude") == "zero",
+        said.flag("intervals"),
+    )
+
+
+async def matching_of(request: Request, said: Said) -> Bound | None:
+    """The filters of the body, `None` where it has none. Raises `InvalidInput`."""
+    return await predicate_of(request, said.filters or None, TRACES, LOG_FIELD_NAMES)
+
+
+async def measures_of(request: Request, said: Said, name: str = "measures") -> list[Asked] | None:
+    """The measures that are named, `None` where none is. Raises `InvalidInput`."""
+    names = [named(text) for text in said.names(name)]
+    if not names:
+        return None
+    tools = resources(request)
+    scores = {one.score for one in names if one.score is not None}
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, scores)
+    found: list[Asked] = said.located(name, asked, names, keys, name)
+    return found
+
+
+def answered(
+    request: Request,
+    content: Callable[[], Any],
+    table: Callable[[], tuple[Sequence[str], Iterable[Sequence[Any]]]],
+    name: str,
+) -> Response:
+    """The table as CSV where the client asks for that, else the content as JSON."""
+    if wants_csv(request):
+        columns, rows = table()
+        return csv_answer(columns, rows, name)
+    return json_answer(content(), headers={"Vary": "Accept"})

@@ -1,0 +1,106 @@
+"""What the own interface answers: objects with figures by measure, and the cells of tables of the same."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ...domain.values import iso
+from ...insights.figures import Figures, OfScores, answer
+from ...insights.measures import Asked
+from ...insights.percentiles import METHOD
+from ...insights.questions import Question
+from ...insights.rolled import Measured
+from ...insights.snapshot import Experiment
+from ...stats.summary import Evaluator
+
+Json: TypeAlias = dict[str, Any]
+Evaluators: TypeAlias = Mapping[str, Evaluator]
+
+# Of the calendar that ISO 8601 knows here: years 1 to 9999.
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+
+
+def experiment_object(experiment: Experiment) -> Json:
+    """An experiment as every answer describes it."""
+    return {
+        "id": experiment.id,
+        "name": experiment.name,
+        "run_name": experiment.run_name,
+        "project_id": experiment.project_id,
+        "project": experiment.project,
+        "status": experiment.status,
+        "metadata": experiment.metadata or {},
+        "created_at": iso(experiment.created_at),
+        "started_at": _time(experiment.started_at),
+        "finished_at": _time(experiment.finished_at),
+    }
+
+
+def measured_object(measured: Measured, question: Question, evaluators: Evaluators) -> Json:
+    """How many traces, how many of them failed, and each measure with its figures."""
+    asked = {one.measure.name: one for one, _ in measured.figures}
+    return {
+        **totals_object(measured),
+        "measures": {
+            name: describe_measure(asked[name], evaluators) | figures
+            for name, figures in figures_of(measured, question)
+        },
+    }
+
+
+def totals_object(measured: Measured) -> Json:
+    """How many traces, how many of them failed, how many have a cost that is too low."""
+    return {
+        "traces": measured.traces,
+        "failed": measured.failed,
+        "cost_partial_count": measured.cost_partial,
+    }
+
+
+def figures_of(measured: Measured, question: Question) -> Iterator[tuple[str, Json]]:
+    """The figures that were asked for, measure by measure."""
+    for asked, figures in measured.figures:
+        yield asked.measure.name, answer(asked, figures, intervals=question.intervals)
+
+
+def describe_measure(asked: Asked, evaluators: Evaluators) -> Json:
+    """The unit of a measure, and of scores who gave them."""
+    made: Json = {"unit": asked.measure.unit}
+    if asked.measure.is_score:
+        known = [evaluators[key] for key in sorted(asked.measure.keys) if key in evaluators]
+        made["evaluators"] = [{"id": e.id, "slug": e.slug, "name": e.name, "value_type": e.value_type} for e in known]
+    return made
+
+
+def of_snapshot(as_of: int, question: Question, measures: Iterable[Asked]) -> Json:
+    """What every answer says: of when it is, of which window, and how percentiles are defined if it has any."""
+    window = question.window
+    made: Json = {
+        "as_of": iso(as_of),
+        "window": {"start_time": _time(window.start_us), "end_time": _time(window.end_us)},
+    }
+    return made | ({"method": METHOD} if any(asked.percentiles for asked in measures) else {})
+
+
+def figure_columns(measures: Sequence[Asked], question: Question) -> list[str]:
+    """The columns of a table with these measures: `cost.count`, `cost.missing`, `cost.sum`, ..."""
+    return [f"{asked.measure.name}.{name}" for asked in measures for name in _names(asked, question)]
+
+
+def cells(measures: Sequence[Asked], figures: Mapping[str, Any], question: Question) -> list[Any]:
+    """The cells below `figure_columns` of figures by measure; a measure that is not there leaves its cells empty."""
+    found = []
+    for asked in measures:
+        of_measure = figures.get(asked.measure.name, {})
+        found += [of_measure.get(name) for name in _names(asked, question)]
+    return found
+
+
+def _names(asked: Asked, question: Question) -> list[str]:
+    """The members of a measure's figures, whatever data there is."""
+    of_scores = OfScores() if asked.measure.is_score else None
+    return list(answer(asked, Figures(of_scores=of_scores), intervals=question.intervals))
+
+
+def _time(us: int | None) -> str | None:
+    """A bound of a window may lie outside of the calendar: it is answered as far as that goes."""
+    return None if us is None else iso(max(_FIRST_US, min(_LAST_US, us)))

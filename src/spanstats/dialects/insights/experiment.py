@@ -1,0 +1,145 @@
+"""The figures of one experiment, and of a list of experiments, as answered and as described."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...insights.described import Described
+from ...insights.listing import Listed, Page
+from ...insights.measures import DEFAULT, Asked
+from ...insights.questions import Question
+from ...insights.rolled import Measured
+from ...insights.snapshot import Experiment
+from .answers import (
+    Json,
+    cells,
+    experiment_object,
+    figure_columns,
+    figures_of,
+    measured_object,
+    of_snapshot,
+    totals_object,
+)
+from .schema import EXPERIMENT, FIGURE_OPTIONS, MEASURES, TOTALS, answer_schema, described, request_schema
+
+Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
+
+_MEASURE_COLUMNS = ("measure", "unit", "count", "missing", "trace_count", "text_count", "sum", "mean", "std_dev")
+_EXTREMES = ("min", "max")
+
+
+def described_object(found: Described, question: Question) -> Json:
+    """One experiment with its figures."""
+    asked = [asked for asked, _ in found.measured.figures]
+    return {
+        **of_snapshot(found.as_of, question, asked),
+        "experiment": experiment_object(found.experiment),
+        "dataset_stats": found.experiment.dataset_stats or [],
+        **measured_object(found.measured, question, found.evaluators),
+    }
+
+
+def described_table(found: Described, question: Question) -> Table:
+    """A row for each measure."""
+    percentiles = dict.fromkeys(name for asked, _ in found.measured.figures for name in asked.percentiles)
+    columns = [*_MEASURE_COLUMNS, *_EXTREMES, *percentiles]
+    objects = measured_object(found.measured, question, found.evaluators)["measures"]
+    return columns, ([name, *(figures.get(column) for column in columns[1:])] for name, figures in objects.items())
+
+
+def listed_object(found: Listed, question: Question, page: Page) -> Json:
+    """A page of experiments with their figures."""
+    return {
+        **of_snapshot(found.as_of, question, question.measures or ()),
+        "count": found.count,
+        "page": page.offset // page.size + 1,
+        "page_size": page.size,
+        "experiments": [
+            experiment_object(experiment) | measured_object(measured, question, found.evaluators)
+            for experiment, measured in found.page
+        ],
+    }
+
+
+def listed_table(found: Listed, question: Question) -> Table:
+    """A row for each experiment; a measure that one of them does not have is empty there."""
+    measures = list({asked.measure.name: asked for _, one in found.page for asked, _ in one.figures}.values())
+    columns = [*_LISTED, *_TOTALS, *figure_columns(measures, question)]
+    return columns, (_listed_row(experiment, measured, measures, question) for experiment, measured in found.page)
+
+
+_LISTED = ("id", "name", "run_name", "project", "status", "created_at", "finished_at")
+_TOTALS = tuple(TOTALS)
+
+
+def _listed_row(experiment: Experiment, measured: Measured, measures: Sequence[Asked], question: Question) -> list[Any]:
+    shown, totals = experiment_object(experiment), totals_object(measured)
+    figures = cells(measures, dict(figures_of(measured, question)), question)
+    return [*(shown[name] for name in _LISTED), *(totals[name] for name in _TOTALS), *figures]
+
+
+_FIGURES: Json = {"unit": "s", "count": 150, "missing": 0, "p50": 0.91, "p95": 3.2}
+_EXPERIMENT: Json = {
+    "id": "run-42",
+    "name": "run-42",
+    "run_name": None,
+    "project_id": None,
+    "project": None,
+    "status": "running",
+    "metadata": {},
+    "created_at": "2026-11-28T09:00:00+00:00",
+    "started_at": None,
+    "finished_at": None,
+}
+_EXAMPLE: Json = {"traces": 150, "failed": 3, "cost_partial_count": 0, "measures": {"latency": _FIGURES}}
+_SNAPSHOT: Json = {
+    "as_of": "2026-11-28T10:15:02.000123+00:00",
+    "window": {"start_time": None, "end_time": None},
+    "method": "linear",
+}
+_MEASURED = {**TOTALS, "measures": MEASURES}
+
+EXPERIMENT_ANSWER = described(
+    answer_schema(
+        {"experiment": EXPERIMENT, "dataset_stats": {"type": "array", "items": {"type": "object"}}, **_MEASURED},
+        ["experiment", *_MEASURED],
+    ),
+    {**_SNAPSHOT, "experiment": _EXPERIMENT, "dataset_stats": [], **_EXAMPLE},
+    table="measure,unit,count,missing,trace_count,text_count,sum,mean,std_dev,min,max,p50\r\nlatency,s,150,0,,,,,,,,0.91\r\n",
+)
+EXPERIMENT_REQUEST = request_schema(
+    FIGURE_OPTIONS,
+    {
+        "measures": ["latency.p50", "latency.p95", "cost.sum"],
+        "filters": [{"field": "status", "operator": "=", "value": "success"}],
+        "start_time": "2026-01-01T00:00:00Z",
+    },
+)
+LIST_ANSWER = described(
+    answer_schema(
+        {
+            "count": {"type": "integer", "description": "Experiments that match, on all pages"},
+            "page": {"type": "integer"},
+            "page_size": {"type": "integer"},
+            "experiments": {
+                "type": "array",
+                "items": {**EXPERIMENT, "properties": {**EXPERIMENT["properties"], **_MEASURED}},
+            },
+        },
+        ["count", "page", "page_size", "experiments"],
+    ),
+    {**_SNAPSHOT, "count": 1, "page": 1, "page_size": 20, "experiments": [{**_EXPERIMENT, **_EXAMPLE}]},
+    table="id,name,run_name,project,status,created_at,finished_at,traces\r\nrun-42,run-42,,,running,2026-11-28T09:00:00+00:00,,150\r\n",
+)
+_LIST_OPTIONS = {
+    "search": {"type": ["string", "null"]},
+    "project": {"type": ["string", "null"]},
+    "status": {"type": ["string", "null"]},
+    "metadata": {"type": ["object", "null"], "description": "Members with the text that they must have"},
+    "sort_by": {"type": ["string", "null"]},
+    "page": {"type": ["integer", "null"], "minimum": 1},
+    "page_size": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
+}
+LIST_REQUEST = request_schema(
+    {**FIGURE_OPTIONS, **_LIST_OPTIONS},
+    {"search": "run", "sort_by": "-created_at", "measures": ["cost.sum", *(f"{name}.mean" for name in DEFAULT[1:3])]},
+)

@@ -1,0 +1,123 @@
+"""What a request asks for, read from its query and its body alike. Names that it may not use are refused."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ...domain.values import moment
+from ...errors import InvalidInput, Problem, invalid
+from ...stats.sums import Window
+
+FILTERS = ("filters", "operator")
+"""What a body has for the filters; no query does."""
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_MAX_NAMES = 100
+_MAX_NAME = 300
+_MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The values by name, and where each was said: `query` or `body`. Null and empty values are not said at all."""
+
+    values: Mapping[str, Any]
+    where: Mapping[str, str]
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The part of the body that holds filters."""
+        return {name: self.values[name] for name in FILTERS if name in self.values}
+
+    def text(self, name: str) -> str | None:
+        """Raises `InvalidInput` for what is no text."""
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(name, "must be text", "string_type")
+        return value
+
+    def names(self, name: str) -> list[str]:
+        """A list, or text with commas between the names; empty where nothing is said. Raises `InvalidInput`."""
+        value = self.values.get(name)
+        found = value.split(",") if isinstance(value, str) else [] if value is None else value
+        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+            raise self.wrong(name, "must be a list of texts", "list_type")
+        if len(found) > _MAX_NAMES or any(len(item) > _MAX_NAME for item in found):
+            raise self.wrong(name, "is too long", "too_long")
+        return [item.strip() for item in found if item.strip()]
+
+    def mapping(self, name: str) -> dict[str, str]:
+        """An object of texts; other values as JSON text. Raises `InvalidInput`."""
+        value = self.values.get(name, {})
+        if not isinstance(value, dict) or len(value) > _MAX_NAMES:
+            raise self.wrong(name, f"must be an object of at most {_MAX_NAMES} members", "dict_type")
+        return {k: v if isinstance(v, str) else msgspec.json.encode(v).decode() for k, v in value.items()}
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number in this range. Raises `InvalidInput`."""
+        value = self.values.get(name)
+        if value is None:
+            return default
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 12:
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.wrong(name, f"must be a whole number from {low} to {high}", "out_of_range")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """`true` or `false`, also as text or 1 and 0; false where nothing is said. Raises `InvalidInput`."""
+        value = self.values.get(name, False)
+        found = value if isinstance(value, bool) else _FLAGS.get(value.lower()) if isinstance(value, str) else None
+        if found is None:
+            raise self.wrong(name, "must be true or false", "bool_parsing")
+        return found
+
+    def one_of(self, name: str, allowed: Collection[str], default: str) -> str:
+        """One of these words. Raises `InvalidInput`."""
+        value = self.values.get(name, default)
+        if not isinstance(value, str) or value not in allowed:
+            raise self.wrong(name, f"must be one of {', '.join(allowed)}", "enum")
+        return value
+
+    def window(self) -> Window:
+        """From `start_time` to `end_time`. Raises `InvalidInput`."""
+        ends = [self.located(name, moment, self.values.get(name), name) for name in ("start_time", "end_time")]
+        return Window(*ends)
+
+    def located(self, name: str, read: Any, *values: Any) -> Any:
+        """What the function makes of the values; its problems stand where this name was said."""
+        try:
+            return read(*values)
+        except InvalidInput as error:
+            raise InvalidInput([p.under(self.where.get(name, "query")) for p in error.problems]) from error
+
+    def wrong(self, name: str, message: str, kind: str) -> InvalidInput:
+        """The problem of this value."""
+        return invalid(message, self.where.get(name, "query"), name, kind=kind)
+
+
+def read_said(query: Sequence[tuple[str, str]], body: object, allowed: Collection[str], *, filters: bool) -> Said:
+    """What the query and the body say. Raises `InvalidInput` for names that are not allowed or are said twice."""
+    if body is not None and not isinstance(body, dict):
+        raise invalid("must be an object", "body", kind="dict_type")
+    sent: dict[str, Any] = body or {}
+    in_body = {*allowed, *FILTERS} if filters else set(allowed)
+    names = [name for name, _ in query]
+    problems = [*_unknown("query", names, set(allowed)), *_unknown("body", sent, in_body), *_repeated(names, sent)]
+    if problems:
+        raise InvalidInput(problems)
+    said = {name: ("query", value) for name, value in query if value != ""}
+    said |= {name: ("body", value) for name, value in sent.items() if value is not None and value != ""}
+    return Said({name: value for name, (_, value) in said.items()}, {name: at for name, (at, _) in said.items()})
+
+
+def _unknown(at: str, given: Iterable[str], allowed: set[str]) -> list[Problem]:
+    hint = f"is not one of {', '.join(sorted(allowed))}"
+    return [Problem((at, name), hint, "extra_forbidden") for name in given if name not in allowed][:_MAX_PROBLEMS]
+
+
+def _repeated(names: Sequence[str], sent: Mapping[str, Any]) -> list[Problem]:
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1 or name in sent]
+    return [Problem(("query", name), "is said more than once", "repeated") for name in twice[:_MAX_PROBLEMS]]

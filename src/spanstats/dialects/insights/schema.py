@@ -1,0 +1,97 @@
+"""How the own interface's requests and answers are described, each with an example that works as it stands."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from ..respan.schema import FILTERS_SCHEMA
+
+Json: TypeAlias = dict[str, Any]
+
+_NUMBER: Json = {"type": ["number", "null"]}
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_TEXT: Json = {"type": ["string", "null"]}
+_TIME: Json = {"type": ["string", "null"], "format": "date-time"}
+
+FIGURES: Json = {
+    "type": "object",
+    "description": (
+        "`count` traces have the value and `missing` have none (of scores: `trace_count` and `missing`, since a trace "
+        "may have several). Other members are the aggregates that were asked for; a number without data is null."
+    ),
+    "properties": {"count": _COUNT, "missing": _COUNT, "trace_count": _COUNT, "text_count": _COUNT},
+    "required": ["count", "missing"],
+    "additionalProperties": True,
+}
+MEASURES: Json = {"type": "object", "additionalProperties": FIGURES, "description": "Figures by measure"}
+TOTALS: Json = {
+    "traces": {**_COUNT, "description": "Traces that lie in the window and match the filters"},
+    "failed": {**_COUNT, "description": "Those whose status is `error`"},
+    "cost_partial_count": {
+        **_COUNT,
+        "description": "Those whose cost is too low, since a span with a model and tokens has no price",
+    },
+}
+EXPERIMENT: Json = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "name": {"type": "string"},
+        "run_name": _TEXT,
+        "project_id": _TEXT,
+        "project": _TEXT,
+        "status": {"type": "string"},
+        "metadata": {"type": "object", "additionalProperties": True},
+        "created_at": {"type": "string", "format": "date-time"},
+        "started_at": _TIME,
+        "finished_at": _TIME,
+    },
+    "required": ["id", "name", "status", "created_at"],
+}
+SNAPSHOT: Json = {
+    "as_of": {
+        "type": "string",
+        "format": "date-time",
+        "description": "All of the answer is of one state of the store, which holds all that was stored before this",
+    },
+    "window": {"type": "object", "properties": {"start_time": _TIME, "end_time": _TIME}},
+    "method": {
+        "type": "string",
+        "description": "How percentiles are interpolated: `linear` is that of numpy and R's 7",
+    },
+}
+
+
+def answer_schema(properties: Mapping[str, Any], required: list[str]) -> Json:
+    """An answer with these members beside those of its snapshot."""
+    return {"type": "object", "properties": {**SNAPSHOT, **properties}, "required": ["as_of", "window", *required]}
+
+
+def described(schema: Mapping[str, Any], example: Any, *, table: str | None = None) -> dict[int | str, Json]:
+    """`responses` of a route that answers this; a `table` is a CSV example of the same."""
+    content: Json = {"application/json": {"schema": dict(schema), "example": example}}
+    if table is not None:
+        content["text/csv"] = {"schema": {"type": "string"}, "example": table}
+    return {200: {"description": "JSON, or a table where `Accept` is `text/csv`", "content": content}}
+
+
+_WINDOW: Json = {
+    "start_time": {"type": ["string", "null"], "description": "ISO 8601, inclusive; without zone UTC"},
+    "end_time": {"type": ["string", "null"], "description": "ISO 8601, exclusive"},
+}
+_FILTERS: Json = {name: FILTERS_SCHEMA["properties"][name] for name in ("filters", "operator")}
+FIGURE_OPTIONS: Json = {
+    "measures": {
+        "type": ["array", "string", "null"],
+        "items": {"type": "string"},
+        "description": "As in the query, or a list",
+    },
+    "missing": {"type": ["string", "null"], "enum": ["exclude", "zero", "", None]},
+    "intervals": {"type": ["boolean", "null"]},
+}
+
+
+def request_schema(options: Mapping[str, Any], example: Any, *, required: tuple[str, ...] = ()) -> Json:
+    """A body with a window, filters and these options."""
+    properties = {**_FILTERS, **_WINDOW, **options}
+    made: Json = {"properties": properties, "additionalProperties": False, "examples": [example]}
+    return made | ({"type": "object", "required": list(required)} if required else {"type": ["object", "null"]})

@@ -1,0 +1,161 @@
+"""What can be measured of a trace, and how it can be aggregated, as data: a measure is one row."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from ..domain.values import MICRO, NANO, PICO
+from ..errors import InvalidInput, Problem, invalid
+
+MILLI = 1_000
+
+MAX_MEASURES = 20
+MAX_PERCENTILES = 10
+
+SCORES = "scores."
+"""What stands before the id, slug or name of an evaluator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of a trace: stored whole in `column`, `per_unit` of which make one `unit` of the answer.
+
+    A measure of an evaluator's scores has the evaluator's `keys` in place of a column. `trace_only` ones are not known
+    of a single span.
+    """
+
+    name: str
+    unit: str | None
+    per_unit: int
+    column: str | None = None
+    keys: frozenset[str] = frozenset()
+    trace_only: bool = False
+
+    @property
+    def is_score(self) -> bool:
+        return self.column is None
+
+
+ERROR = "error"
+
+OPERATIONAL = {
+    measure.name: measure
+    for measure in (
+        Measure("cost", "USD", PICO, "cost_pd"),
+        Measure("latency", "s", MICRO, "latency_us"),
+        Measure("ttft", "s", MICRO, "ttft_us"),
+        Measure("tps", "tokens/s", MILLI, "tps"),
+        Measure("prompt_tokens", "tokens", 1, "prompt_tokens"),
+        Measure("completion_tokens", "tokens", 1, "completion_tokens"),
+        Measure("total_tokens", "tokens", 1, "total_tokens"),
+        Measure("span_count", "spans", 1, "n_spans", trace_only=True),
+        Measure("llm_call_count", "calls", 1, "n_llm_calls", trace_only=True),
+        Measure(ERROR, None, 1, ERROR),
+    )
+}
+"""Every measure that is no score. `error` is 1 where the trace failed, else 0."""
+
+DEFAULT = tuple(name for name, measure in OPERATIONAL.items() if not measure.trace_only)
+"""What is answered where no measures are named, besides all scores."""
+
+AGGREGATES = ("count", "missing", "sum", "mean", "std_dev", "min", "max")
+DEFAULT_AGGREGATES = ("sum", "mean", "std_dev")
+"""Of a measure that is named without an aggregate: what rollups can answer."""
+
+_PERCENTILE = re.compile(r"p(100|[1-9]?[0-9])(?:\.([0-9]{1,3}))?")
+_AGGREGATE = re.compile(rf"(.+?)\.({'|'.join(AGGREGATES)}|{_PERCENTILE.pattern})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A measure with the aggregates that are wanted of it, and percentiles by their names (`p95` is 19/20)."""
+
+    measure: Measure
+    aggregates: tuple[str, ...] = ()
+    percentiles: dict[str, Fraction] = field(default_factory=dict)
+
+    def joined(self, other: "Asked") -> "Asked":
+        """All that either asks for."""
+        both = dict.fromkeys((*self.aggregates, *other.aggregates))
+        return replace(self, aggregates=tuple(both), percentiles=self.percentiles | other.percentiles)
+
+
+def percentile(name: str) -> Fraction | None:
+    """`p99.9` as 999/1000: 0 to 100 with at most three decimals; `None` for anything else."""
+    found = _PERCENTILE.fullmatch(name)
+    if found is None:
+        return None
+    percent = Fraction(f"{found[1]}.{found[2] or 0}")
+    return percent / 100 if percent <= 100 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A measure as a client names it, taken apart: `latency.p95`, `scores.quality.mean`, `cost`.
+
+    `score` is the evaluator's id, slug or name; without an aggregate the default ones are meant.
+    """
+
+    name: str
+    score: str | None
+    aggregate: str | None
+
+
+def named(text: str) -> Named:
+    """The measure and the aggregate of a name: the last part is the aggregate where it is called like one.
+
+    So `scores.a.mean` is the mean of the evaluator `a`, and an evaluator called `a.mean` needs an aggregate behind it.
+    """
+    found = _AGGREGATE.fullmatch(text)
+    has_aggregate = found is not None and found[1] != SCORES[:-1]
+    name, aggregate = (found[1], found[2]) if found is not None and has_aggregate else (text, None)
+    score = name.removeprefix(SCORES) if name.startswith(SCORES) else None
+    return Named(name, score, aggregate)
+
+
+def asked(names: Sequence[Named], keys: dict[str, frozenset[str]], at: str = "measures") -> list[Asked]:
+    """The measures in the order in which they are first named, each once.
+
+    `keys` are the evaluators that go by each name. Raises `InvalidInput` with every name that is none, located at
+    `at`, and for more than `MAX_MEASURES` or `MAX_PERCENTILES`.
+    """
+    problems = [Problem((at,), message, "unknown_measure") for n in names if (message := _unknown(n, keys)) is not None]
+    if problems:
+        raise InvalidInput(problems)
+    found: dict[str, Asked] = {}
+    for one in names:
+        new = _asked(one, keys)
+        found[one.name] = found[one.name].joined(new) if one.name in found else new
+    check_size(found.values(), at)
+    return list(found.values())
+
+
+def check_size(measures: Iterable[Asked], at: str = "measures") -> None:
+    """Raises `InvalidInput` for more measures or percentiles than one request may ask for."""
+    every = list(measures)
+    if len(every) > MAX_MEASURES:
+        raise invalid(f"must name at most {MAX_MEASURES} measures", at, kind="too_long")
+    if len({name for one in every for name in one.percentiles}) > MAX_PERCENTILES:
+        raise invalid(f"must name at most {MAX_PERCENTILES} percentiles", at, kind="too_long")
+
+
+def score_measure(name: str, keys: frozenset[str]) -> Measure:
+    """The scores of these evaluators."""
+    return Measure(name, None, NANO, keys=keys)
+
+
+def _unknown(one: Named, keys: dict[str, frozenset[str]]) -> str | None:
+    if one.score is not None:
+        return None if one.score in keys else f"no evaluator is called {one.score[:100]!r}"
+    if one.name in OPERATIONAL:
+        return None
+    return f"unknown measure {one.name[:100]!r}; known are {', '.join(OPERATIONAL)} and scores.<evaluator>"
+
+
+def _asked(one: Named, keys: dict[str, frozenset[str]]) -> Asked:
+    measure = OPERATIONAL[one.name] if one.score is None else score_measure(one.name, keys[one.score])
+    if one.aggregate is None:
+        return Asked(measure, DEFAULT_AGGREGATES)
+    fraction = percentile(one.aggregate)
+    return Asked(measure, (one.aggregate,)) if fraction is None else Asked(measure, (), {one.aggregate: fraction})

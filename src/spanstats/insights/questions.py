@@ -1,0 +1,24 @@
+"""What is asked of one experiment, whichever answer it is for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..filters.predicate import Bound
+from ..stats.sums import Window
+from .measures import Asked
+
+ALWAYS = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which traces, and which measures of them; without measures the default ones and all scores that they have.
+
+    `fill_scores` counts a trace without a score as 0; `intervals` wants one around each percentile.
+    """
+
+    window: Window = ALWAYS
+    matching: Bound | None = None
+    measures: Sequence[Asked] | None = None
+    fill_scores: bool = False
+    intervals: bool = False

@@ -1,0 +1,146 @@
+"""Figures by buckets of time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..columnar.dimensions import ByStart
+from ..columnar.groups import group
+from ..columnar.reader import Columns
+from ..columnar.selection import Selection
+from ..domain.values import MAX_TIME_US
+from ..errors import invalid
+from ..stats.rolled_up_many import rolled_up_by_bucket
+from ..stats.rollups import MINUTE
+from ..stats.summary import Evaluator, evaluators_of
+from ..stats.sums import Window
+from ..store.session import Timeouts
+from .granularity import Buckets, buckets
+from .grouped import completed, grouped
+from .measures import Asked
+from .questions import Question
+from .rolled import Measured, are_rolled_up, default_measures, measured
+from .selecting import measures_in, select
+from .snapshot import Experiment, Snapshot, snapshot
+
+MAX_POINTS_OF_PERCENTILES = 200
+
+# By the index on start, from either end.
+_EXTENT = """
+SELECT (SELECT start_time FROM traces WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3
+        ORDER BY start_time LIMIT 1) AS first,
+    (SELECT start_time FROM traces WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3
+        ORDER BY start_time DESC LIMIT 1) AS last
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The figures of each bucket that has traces, by its number; where the window cuts the first and the last one."""
+
+    experiment: Experiment
+    as_of: int
+    buckets: Buckets
+    window: Window
+    time_zone: str
+    measures: Sequence[Asked]
+    points: Mapping[int, Measured]
+    evaluators: Mapping[str, Evaluator]
+
+    def is_partial(self, number: int) -> bool:
+        """Whether the bucket reaches beyond the window or beyond the present."""
+        start, end = self.buckets.edges[number : number + 2]
+        starts_before = self.window.start_us is not None and start < self.window.start_us
+        ends_after = self.window.end_us is not None and end > self.window.end_us
+        return starts_before or ends_after or end > self.as_of
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """How the buckets of a series are wanted: a granularity or `auto`, in a time zone."""
+
+    granularity: str
+    zone: ZoneInfo
+
+
+async def series(
+    engine: AsyncEngine,
+    timeouts: Timeouts,
+    columns: Columns,
+    tenant_id: int,
+    experiment_id: str,
+    question: Question,
+    axis: Axis,
+) -> Series:
+    """The figures by bucket of the trace's start, all of one snapshot.
+
+    The buckets reach from the start of the window to its end, where it names them, else from the first trace to the
+    last one, whatever the filter: two filters of one experiment have the same buckets. Raises `InvalidInput` for too
+    many of them, `NotFound`, `Unavailable`.
+    """
+    async with snapshot(engine, timeouts, tenant_id) as state:
+        experiment = await state.experiment(experiment_id)
+        made = await _buckets(state, experiment, question.window, axis)
+        _check_points(question, made)
+        points = await _points(state, columns, timeouts, experiment, question, made)
+        measures = _measures(points, question)
+        evaluators = await evaluators_of(state.tx, tenant_id, sorted({key for a in measures for key in a.measure.keys}))
+    return Series(experiment, state.as_of, made, question.window, axis.zone.key, measures, points, evaluators)
+
+
+def _measures(points: Mapping[int, Measured], question: Question) -> Sequence[Asked]:
+    """Those that are named, else those that any point has."""
+    if question.measures is not None:
+        return question.measures
+    every = [asked for point in points.values() for asked, _ in point.figures]
+    return list({asked.measure.name: asked for asked in [*default_measures(()), *every]}.values())
+
+
+async def _buckets(state: Snapshot, experiment: Experiment, window: Window, axis: Axis) -> Buckets:
+    """None where nothing tells when the series begins or ends."""
+    extent = await state.tx.driver.fetchrow(_EXTENT, experiment.key, *_within_years(window))
+    first = extent["first"] if window.start_us is None else window.start_us
+    last = extent["last"] if window.end_us is None else window.end_us - 1
+    if first is None or last is None or last < first or first > MAX_TIME_US or last < 0:
+        return Buckets(axis.granularity, ())
+    return buckets(axis.granularity, axis.zone, max(0, first), min(MAX_TIME_US, last))
+
+
+def _within_years(window: Window) -> tuple[int, int]:
+    start = 0 if window.start_us is None else window.start_us
+    return start, MAX_TIME_US + 1 if window.end_us is None else window.end_us
+
+
+def _check_points(question: Question, made: Buckets) -> None:
+    has_percentiles = any(asked.percentiles for asked in question.measures or ())
+    if has_percentiles and len(made) > MAX_POINTS_OF_PERCENTILES:
+        message = f"percentiles are answered for at most {MAX_POINTS_OF_PERCENTILES} points: use a coarser granularity"
+        raise invalid(message, "granularity", kind="too_many_points")
+
+
+async def _points(
+    state: Snapshot, columns: Columns, timeouts: Timeouts, experiment: Experiment, question: Question, made: Buckets
+) -> Mapping[int, Measured]:
+    if not len(made):
+        return {}
+    is_rolled_up = question.matching is None and are_rolled_up(question.measures)
+    if is_rolled_up and all(edge % MINUTE.length_us == 0 for edge in made.edges):
+        window = Window(*_within_years(question.window))
+        found = await rolled_up_by_bucket(state.tx.driver, experiment.key, window, made.edges)
+        keys = sorted({key for _, scores in found.values() for key in scores})
+        measures = default_measures(keys) if question.measures is None else question.measures
+        return {number: measured(sums, measures, fill_scores=question.fill_scores) for number, sums in found.items()}
+    by_start = ByStart(made.edges)
+    selection = await select(state, columns, timeouts, experiment.key, question, [by_start])
+    return await columns.run(lambda: _selected_points(selection, question, by_start))
+
+
+def _selected_points(selection: Selection, question: Question, by_start: ByStart) -> Mapping[int, Measured]:
+    groups = group(selection, [by_start])
+    found = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
+    place: dict[object, int] = {start: place for place, start in enumerate(by_start.edges)}
+    numbers = [number for number, (start,) in enumerate(groups.keys) if start in place]
+    points = completed(found, numbers)
+    return {place[groups.keys[number][0]]: point for number, point in zip(numbers, points, strict=True)}

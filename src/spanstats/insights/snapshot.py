@@ -1,0 +1,81 @@
+"""One state of the store for all of an answer: what it says comes from one transaction, and the answer says of when."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..domain.values import is_clean
+from ..errors import NotFound, Unavailable
+from ..filters.experiment_fields import NAME, STATUS
+from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.tables import experiments, projects
+
+# The clock is read before the snapshot is taken, so that whatever was committed before `as_of` is in the answer.
+_AS_OF = "SELECT statement_timestamp()"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment as answers describe it. Times are microseconds since 1970."""
+
+    key: int
+    id: str
+    project_id: str | None
+    project: str | None
+    name: str
+    run_name: str | None
+    status: str
+    metadata: dict[str, Any] | None
+    dataset_stats: list[dict[str, Any]] | None
+    created_at: int
+    started_at: int | None
+    finished_at: int | None
+
+
+_c = experiments.c
+_PROJECT = (
+    select(projects.c.name)
+    .where(projects.c.tenant_id == _c.tenant_id, projects.c.id == _c.project_id)
+    .correlate(experiments)
+    .scalar_subquery()
+)
+_COMPUTED: dict[str, ColumnElement[Any]] = {"project": _PROJECT, "name": NAME, "status": STATUS}
+_NAMES = [field.name for field in fields(Experiment)]
+COLUMNS: list[ColumnElement[Any]] = [_COMPUTED[name] if name in _COMPUTED else _c[name] for name in _NAMES]
+"""Of `experiments`, as `Experiment` has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An open transaction and the time of its state, microseconds since 1970."""
+
+    tx: Transaction
+    tenant_id: int
+    as_of: int
+
+    async def experiment(self, experiment_id: str) -> Experiment:
+        """The tenant's experiment of this id. Raises `NotFound`, which names it."""
+        wanted = experiment_id if is_clean(experiment_id) else ""
+        the_one = _c.tenant_id == self.tenant_id, _c.id == wanted, _c.deleted_at.is_(None)
+        row = (await self.tx.connection.execute(select(*COLUMNS).where(*the_one))).one_or_none()
+        if row is None:
+            raise NotFound(f"Experiment {experiment_id[:100]!r} not found")
+        return Experiment(*row)
+
+
+@asynccontextmanager
+async def snapshot(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int) -> AsyncIterator[Snapshot]:
+    """A snapshot that the whole answer is made of, for no longer than one statement may take.
+
+    Raises `Unavailable` where the database is away or the answer takes longer.
+    """
+    try:
+        async with asyncio.timeout(timeouts.read_s or None), transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+            yield Snapshot(tx, tenant_id, await tx.driver.fetchval(_AS_OF))
+    except TimeoutError:
+        raise Unavailable("the answer took longer than this service allows: narrow the window or filter") from None

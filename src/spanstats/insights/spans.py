@@ -1,0 +1,117 @@
+"""The spans of the traces that a question is about, as columns: each span once, with what of it counts."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal_column, null, select, text
+from sqlalchemy import column as sql_column
+
+from ..columnar.dimensions import ByText
+from ..columnar.encode import numbers_of, texts_of
+from ..columnar.format import FAILED, MOST_TRACES, Chunk, Column, Info, Mask
+from ..columnar.from_traces import json_of
+from ..columnar.selection import Part, Selection
+from ..domain.span import Uncounted
+from ..filters.parts import compile_filter
+from ..stats.matching import ALL, within
+from ..store.tables import spans, traces
+from .dimensions import OF_SPANS, Dimension
+from .questions import Question
+from .snapshot import Snapshot
+
+_BLOCK = 4_096
+_TPS = "tps"
+
+
+def dimension_of_spans(number: int) -> ByText:
+    """The column of the dimension at this place."""
+    return ByText(f"dimension_{number}")
+
+
+def _counted(name: str, uncounted: int) -> ColumnElement[Any]:
+    counts = spans.c.uncounted.op("&")(uncounted) == literal_column("0")
+    return case((counts, spans.c[name]), else_=null())
+
+
+_NUMBERS: Mapping[str, ColumnElement[Any]] = {
+    "cost_pd": _counted("cost_pd", Uncounted.COST),
+    **{name: _counted(name, Uncounted.TOKENS) for name in ("prompt_tokens", "completion_tokens", "total_tokens")},
+    "latency_us": spans.c.latency_us,
+    "ttft_us": spans.c.ttft_us,
+    "output_tokens": spans.c.completion_tokens,
+    FAILED: case((spans.c.status == literal_column("'error'"), literal_column("1")), else_=literal_column("0")),
+}
+"""Of each span; `output_tokens` are those of its own speed, whether they count in the trace or not."""
+
+
+async def select_spans(
+    state: Snapshot, experiment_key: int, question: Question, dimensions: Sequence[Dimension]
+) -> Selection:
+    """The spans of the experiment's traces in the window that match."""
+    matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)
+    chunks: list[Chunk] = []
+    for part in within(experiment_key, question.window, ALL if matching is None else matching.parts):
+        rows: list[Mapping[str, Any]] = []
+        async for row in state.tx.rows(_blocks(part, dimensions)):
+            rows.append(row)
+            if len(rows) * _BLOCK >= MOST_TRACES:
+                chunks.append(await asyncio.to_thread(_chunk, rows, len(dimensions)))
+                rows = []
+        if rows:
+            chunks.append(await asyncio.to_thread(_chunk, rows, len(dimensions)))
+    return Selection([Part(chunk) for chunk in chunks])
+
+
+def _blocks(condition: ColumnElement[bool], dimensions: Sequence[Dimension]) -> Select[Any]:
+    """A row is a block of spans: of each number its bytes, of each dimension the JSON texts."""
+    block: ColumnElement[int] = literal_column(f"(row_number() OVER () - 1) / {_BLOCK}").label("block")
+    keys = [_json(dimension).label(f"dimension_{i}") for i, dimension in enumerate(dimensions)]
+    numbers = [value.label(name) for name, value in _NUMBERS.items()]
+    same_trace = and_(spans.c.tenant_id == traces.c.tenant_id, spans.c.trace_id == traces.c.trace_id)
+    found = select(block, *numbers, *keys).select_from(traces.join(spans, same_trace)).where(condition)
+    aggregates: list[ColumnElement[Any]] = [literal_column("count(*)::int").label("n")]
+    for name in _NUMBERS:
+        packed = f"string_agg(int8send(coalesce({name}, 0)::bigint), '')"
+        aggregates.append(literal_column(packed).label(name))
+        has = f"string_agg(CASE WHEN {name} IS NULL THEN '0' ELSE '1' END, '')"
+        aggregates.append(literal_column(has).label(f"has_{name}"))
+    aggregates += [func.array_agg(sql_column(f"dimension_{i}")).label(f"dimension_{i}") for i in range(len(keys))]
+    return select(*aggregates).select_from(found.subquery("each_span")).group_by(text("block"))
+
+
+def _json(dimension: Dimension) -> ColumnElement[str]:
+    """The value of the dimension as JSON text: of the span where it has it, else of its trace."""
+    if dimension.name in OF_SPANS:
+        return cast(func.to_jsonb(spans.c[OF_SPANS[dimension.name]]), Text())
+    return json_of(dimension.text_column())
+
+
+def _chunk(rows: Sequence[Mapping[str, Any]], dimensions: int) -> Chunk:
+    numbers = dict(_numbers(rows))
+    columns: dict[str, Column] = {name: numbers_of(*found) for name, found in numbers.items()}
+    columns[_TPS] = numbers_of(*_speeds(numbers["output_tokens"], numbers["latency_us"]))
+    for place in range(dimensions):
+        keys = [key for row in rows for key in row[f"dimension_{place}"]]
+        columns[f"dimension_{place}"] = texts_of([None if key is None else key.encode() for key in keys])
+    return Chunk(Info(sum(row["n"] for row in rows), tuple(columns)), columns)
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[NDArray[np.int64], Mask]]]:
+    for name in _NUMBERS:
+        values = np.frombuffer(b"".join([row[name] for row in rows]), ">i8").astype(np.int64)
+        has = np.frombuffer("".join([row[f"has_{name}"] for row in rows]).encode(), np.uint8) == ord("1")
+        yield name, (values, has)
+
+
+def _speeds(
+    tokens: tuple[NDArray[np.int64], Mask], latency: tuple[NDArray[np.int64], Mask]
+) -> tuple[NDArray[np.int64], Mask]:
+    """Thousandths of a token per second, to the nearest, ties to even, as `tps_thousandths` has them."""
+    has = tokens[1] & latency[1] & (tokens[0] > 0) & (latency[0] > 0)
+    divisor = np.where(has, latency[0], 1)
+    quotient, rest = np.divmod(np.where(has, tokens[0], 0) * 1_000_000_000, divisor)
+    up = (2 * rest > divisor) | ((2 * rest == divisor) & (quotient % 2 == 1))
+    return quotient + up, has

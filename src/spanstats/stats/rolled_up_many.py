@@ -1,0 +1,88 @@
+"""Reading the rollups of many experiments, or of many buckets of time, each by one statement."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..store.session import Driver
+from .measures import ANSWERED, SCORE_AGGREGATES, each_score
+from .rolled_up import bounds, clean_and_live, read_sums, sums_statement
+from .rollups import (
+    DAY,
+    HOUR,
+    JOINED_ANSWERED,
+    MINUTE,
+    NAMES_ANSWERED,
+    SCORES_JOINED,
+    SCORES_KEPT,
+    SCORES_READ,
+    Level,
+)
+from .sums import Sums, Window
+
+
+def _by_experiment() -> str:
+    each = "unnest($5::bigint[]) AS e(key)"
+    return f"SELECT e.key AS experiment_key, r.* FROM {each} CROSS JOIN LATERAL ({sums_statement('e.key')}) r"
+
+
+def _by_bucket(coarsest: Level) -> str:
+    """A row for each bucket that has traces: `point` counts from 1. $5 the experiment, $6 the edges of the buckets."""
+    point = "width_bucket({}, $6::timestamptz[]) AS point"
+    in_live = "experiment_key = $5 AND start_time >= l.lo AND start_time < l.hi"
+    of_traces = ", ".join(f"{a.sql} AS {a.name}" for a in ANSWERED)
+    of_scores = ", ".join(f"{a.sql} AS {a.name}" for a in SCORE_AGGREGATES)
+    return f"""
+WITH {clean_and_live("$5", coarsest)}, warm AS MATERIALIZED (
+    SELECT r.* FROM clean c CROSS JOIN LATERAL (
+        SELECT {point.format("bucket")}, {NAMES_ANSWERED}, scores FROM rollups
+        WHERE experiment_key = $5 AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
+    ) r
+), sums AS (
+    SELECT point, {JOINED_ANSWERED} FROM (
+        SELECT point, {NAMES_ANSWERED} FROM warm
+        UNION ALL
+        SELECT r.* FROM live l CROSS JOIN LATERAL (
+            SELECT {point.format("start_time")}, {of_traces} FROM traces WHERE {in_live} GROUP BY 1 OFFSET 0
+        ) r
+    ) parts GROUP BY point
+), by_name AS (
+    SELECT point, name, {SCORES_JOINED} FROM (
+        SELECT point, j.name, {SCORES_READ} FROM warm, jsonb_each(scores) AS j(name, v)
+        UNION ALL
+        SELECT r.* FROM live l CROSS JOIN LATERAL (
+            SELECT point, name, {of_scores} FROM ({each_score(in_live, point.format("start_time"))}) flat
+            GROUP BY 1, 2 OFFSET 0
+        ) r
+    ) parts GROUP BY point, name
+)
+SELECT sums.*, kept.scores FROM sums LEFT JOIN (
+    SELECT point, {SCORES_KEPT} AS scores FROM by_name GROUP BY point
+) kept USING (point)
+"""
+
+
+BY_EXPERIMENT_STATEMENT = _by_experiment()
+BY_BUCKET_STATEMENT = {level: _by_bucket(level) for level in (MINUTE, HOUR, DAY)}
+
+
+async def rolled_up_by_experiment(driver: Driver, experiment_keys: list[int], window: Window) -> dict[int, Sums]:
+    """The sums and scores of the traces of many experiments in the window, by experiment key."""
+    found = await driver.fetch(BY_EXPERIMENT_STATEMENT, *bounds(window), experiment_keys)
+    return {row["experiment_key"]: _without(row, "experiment_key") for row in found}
+
+
+async def rolled_up_by_bucket(
+    driver: Driver, experiment_key: int, window: Window, edges: Sequence[int]
+) -> dict[int, Sums]:
+    """The sums and scores of each bucket that has traces, by its number from 0: bucket i is between edges i and i + 1.
+
+    The edges are ascending whole minutes; the window lies between the first and the last one.
+    """
+    coarsest = next(level for level in (DAY, HOUR, MINUTE) if all(edge % level.length_us == 0 for edge in edges))
+    statement = BY_BUCKET_STATEMENT[coarsest]
+    found = await driver.fetch(statement, *bounds(window), experiment_key, list(edges))
+    return {row["point"] - 1: _without(row, "point") for row in found}
+
+
+def _without(row: Mapping[str, Any], name: str) -> Sums:
+    return read_sums({key: value for key, value in row.items() if key != name})
