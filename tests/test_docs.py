@@ -21,6 +21,7 @@ from spanstats.store import cluster
 from spanstats.store.embedded import EmbeddedServer
 from tests.conftest import fresh_database, run_sql
 
+from . import name_documentation
 from .documentation import ROOT, known_commands
 from .filter_documentation import FILE, document
 from .test_cli import Start, environment, start
@@ -41,6 +42,10 @@ def named(document: Path) -> str:
 
 def test_the_filters_are_those_of_the_program() -> None:
     assert FILE.read_text() == document()
+
+
+def test_the_names_are_those_of_the_program() -> None:
+    assert name_documentation.FILE.read_text() == name_documentation.document()
 
 
 @pytest.mark.parametrize("snippet", blocks(FILE.read_text(), "json"))

@@ -14,7 +14,7 @@ from spanstats.domain.span import LLM_KINDS
 
 from ..otlp.test_mapping import START_NS, pairs, read, read_both, rejection, request, wire
 
-_SENT_AS_300_MS: dict[str, Any] = {"s": 0.3, "ms": 300.0, "time": "2026-01-01T00:00:00.300Z"}
+SENT_AS_300_MS: dict[str, Any] = {"s": 0.3, "ms": 300.0, "time": "2026-01-01T00:00:00.300Z"}
 
 
 def rows(*tables: dict[str, tuple[Name, ...]]) -> list[tuple[str, Name]]:
@@ -44,7 +44,7 @@ def test_two_costs_without_a_total_are_added(input_row: Name, output_row: Name) 
 
 @pytest.mark.parametrize("row", FIRST_TOKEN["ttft_us"], ids=str)
 def test_every_name_of_the_first_token_is_read_in_its_unit(row: Name) -> None:
-    assert read({row.name: _SENT_AS_300_MS[row.unit]}).ttft_us == 300_000
+    assert read({row.name: SENT_AS_300_MS[row.unit]}).ttft_us == 300_000
 
 
 @pytest.mark.parametrize("row", [r for r in FIRST_TOKEN["ttft_us"] if r.unit != "time"], ids=str)

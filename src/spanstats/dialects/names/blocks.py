@@ -119,7 +119,7 @@ USAGE: Table = {
         Name("thoughtsTokenCount", _GEMINI),
         Name("output_tokens_details.thinking_tokens", _ANTHROPIC),
     ),
-    "service_tier": (Name("service_tier", "OpenAI, Anthropic"),),
+    "service_tier": (Name("service_tier", "OpenAI, Anthropic", "text"),),
     "cost_pd": (Name("cost", "OpenRouter", "USD"), Name("response_cost", "litellm", "USD")),
 }
 

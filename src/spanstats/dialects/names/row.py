@@ -18,7 +18,7 @@ class Cached(IntEnum):
 
 
 class Name(NamedTuple):
-    """`unit` is empty for text and tokens; of a number `s`, `ms`, `USD` or `time` (ISO 8601)."""
+    """`unit` is empty for tokens; else `s`, `ms`, `USD`, `time` (ISO 8601) or `text`."""
 
     name: str
     source: str

@@ -1,0 +1,144 @@
+"""docs/attributes.md, made of the program's own tables. `python -m tests.name_documentation` writes it."""
+
+from collections.abc import Iterable
+
+from spanstats.dialects.names import blocks, evaluations, kinds, usage
+from spanstats.dialects.names.row import Cached, Name, Table
+from spanstats.dialects.otlp import attributes
+from spanstats.domain.span import LLM_KINDS
+
+from .documentation import ROOT
+
+FILE = ROOT / "docs/attributes.md"
+
+INTRODUCTION = """
+# Names
+
+<!-- Made of the program's tables by `python -m tests.name_documentation`; a test compares. -->
+
+What instrumentations send, and what it is here. The names of tokens, costs and the first token are read alike as
+attributes of OpenTelemetry in both encodings and as keys of a flat span. Names that begin with `keywordsai.` are read
+as `respan.`.
+
+- Of several names of one thing the first in its table that carries a known value wins. They are never added together,
+  as instrumentations send the same number under two names.
+- NaN, null, an empty text, and a time to the first token of 0 are "not known"; the span stays. Any other value that is
+  no number, or is out of range, refuses its span by name.
+- A name without a namespace (no dot) that no table has is metadata, as is what was sent as metadata under one of the
+  prefixes. Every other name is kept as an attribute of its span; a value of more than 256 KiB is cut, and `cut` among
+  the attributes says of which names.
+"""
+
+CACHED = {
+    Cached.INSIDE: "inside",
+    Cached.BESIDE: "beside",
+    Cached.AS_VENDOR: "beside for models of Anthropic and Bedrock, else inside",
+    Cached.AS_INPUT: "beside `input_tokens`, inside `prompt_tokens`",
+}
+
+CACHED_TEXT = """
+Whether the input includes the cached tokens follows from the name that these come under; where they exceed the input
+they come on top of it whatever they are called. Tokens are answered as they were sent; only the price follows.
+"""
+
+TITLES = {
+    "prompt_tokens": "Input tokens",
+    "completion_tokens": "Output tokens",
+    "total_tokens": "All tokens",
+    "cache_read_tokens": "Tokens read from a cache",
+    "cache_write_tokens": "Tokens written to a cache",
+    "cache_write_5m_tokens": "Tokens written to a cache for five minutes",
+    "cache_write_1h_tokens": "Tokens written to a cache for an hour",
+    "input_audio_tokens": "Audio tokens of the input",
+    "output_audio_tokens": "Audio tokens of the output",
+    "reasoning_tokens": "Reasoning tokens, a part of the output",
+    "service_tier": "Tier of the service",
+    "cost_pd": "Cost",
+    "input_cost": "Cost of the input; with that of the output the cost where no total is sent",
+    "output_cost": "Cost of the output",
+    "ttft_us": "Time to the first token",
+}
+
+
+def document() -> str:
+    """The whole file."""
+    parts = [
+        INTRODUCTION.strip(),
+        "## Tokens",
+        CACHED_TEXT.strip(),
+        *_tables(usage.TOKENS | usage.DETAILS),
+        "## Costs and the first token",
+        *_tables(usage.COSTS | usage.FIRST_TOKEN),
+        "The first of these events, less the start of its span, is the time to the first token where none was sent:",
+        _table(("event", "sent by"), [(f"`{name}`", source) for name, source in usage.FIRST_TOKEN_EVENTS.items()]),
+        "## Blocks of usage",
+        "An object that tells what a call used: `usage` of a flat span, a part of LangChain's outputs in Parea's "
+        "dialect, or an attribute that holds it, as an object or as JSON text. It fills what no name of its own says.",
+        _table(("attribute", "path inside", "sent by"), _holders()),
+        *_tables(blocks.USAGE),
+        "## Kinds of spans",
+        "The first of these attributes with a known kind says what a span is. Calls of a model are the kinds "
+        f"{_codes(sorted(LLM_KINDS))}; what other kinds used is a sum of the calls below them.",
+        _table(("attribute", "sent by"), [(f"`{row.name}`", row.source) for row in kinds.KIND]),
+        _table(("word, in any case", "kind"), [(f"`{word}`", f"`{kind}`") for word, kind in kinds.KINDS.items()]),
+        _table(("name of a span without a kind", "kind"), [(f"`{n}`", f"`{k}`") for n, k in kinds.SPAN_NAMES.items()]),
+        "## Scores",
+        f"Events whose name begins with `{evaluations.EVENT_PREFIX}`, and attributes of a span, are scores of it.",
+        _table(("of the score", "name"), [(f, _codes(names)) for f, names in evaluations.FIELDS.items()]),
+        "So are numbered results of OpenInference: "
+        + _codes(f"{prefix}0.{inner}score" for prefix, inner in evaluations.NUMBERED.items())
+        + ".",
+        "## Everything else of OpenTelemetry",
+        _table(("what", "names, the first wins"), [(f, _codes(names)) for f, names in _fields()]),
+        "Metadata comes under these prefixes, which are taken off its keys: "
+        + _codes(attributes.METADATA_PREFIXES)
+        + ".",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _fields() -> Iterable[tuple[str, tuple[str, ...]]]:
+    for section in (
+        attributes.EXPERIMENT,
+        attributes.SPAN,
+        attributes.LABELS,
+        attributes.ATTRIBUTES,
+        attributes.OBJECTS,
+    ):
+        yield from section.items()
+
+
+def _holders() -> list[tuple[str, str, str]]:
+    found = [
+        (f"`{name}`", _codes(path for path in paths if path), source) for name, paths, source in blocks.USAGE_ATTRIBUTES
+    ]
+    return found + [(f"`{name}`", "", f"{source}: costs") for name, source in blocks.COST_ATTRIBUTES]
+
+
+def _tables(tables: Table) -> Iterable[str]:
+    for field, rows in tables.items():
+        yield f"### {TITLES[field]}"
+        yield _rows(rows, with_cached=field.startswith("cache_"))
+
+
+def _rows(rows: Iterable[Name], *, with_cached: bool) -> str:
+    if with_cached:
+        return _table(("name", "sent by", "of the input"), [(f"`{r.name}`", r.source, CACHED[r.cached]) for r in rows])
+    return _table(("name", "sent by", "unit"), [(f"`{r.name}`", r.source, _unit(r)) for r in rows])
+
+
+def _unit(row: Name) -> str:
+    return {"": "tokens", "time": "ISO 8601"}.get(row.unit, row.unit)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |") for cells in lines)
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    FILE.write_text(document())
