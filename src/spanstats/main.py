@@ -45,6 +45,7 @@ from .dialects.parea.stats import stats_entry
 from .filters.bind import Limits as FilterLimits
 from .ingest.commits import Committer
 from .ingest.evaluators import Evaluators
+from .ingest.item_keys import keep_keyed
 from .ingest.pricing import Prices
 from .ingest.queue import QueueLimits
 from .ingest.transaction import Tools
@@ -146,6 +147,7 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
                 _meanwhile(keep_warm(background, timeouts)),
                 _meanwhile(keep_sliced(background, timeouts)),
                 _meanwhile(erase_deleted(background, timeouts)),
+                _meanwhile(keep_keyed(background, timeouts)),
                 _meanwhile(_tell_pool(engine)),
                 _meanwhile(_retention(background, settings)),
             ):

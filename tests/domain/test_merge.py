@@ -155,3 +155,23 @@ def test_a_patch_replaces_exactly_what_it_names_null_included() -> None:
     assert (result.name, result.cost_pd, result.output) == ("n", 0, None)
     assert (result.labels, result.attributes) == ({"b": "2", "c": "3"}, {"x": 2})
     assert overlay(result, {}) == carried(result)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost_pd"),
+    [
+        ({}, 57),
+        ({"by_span_id": False}, 0),
+        ({"model": "unknown"}, 0),
+        ({"prompt_tokens": 0}, 0),
+        ({"prompt_tokens": None, "completion_tokens": 3}, 7),
+        ({"cost_pd": 1}, 1),
+    ],
+)
+def test_a_cost_of_zero_for_tokens_of_a_priced_model_is_no_cost_in_pareas_dialect(
+    fields: dict[str, Any], cost_pd: int
+) -> None:
+    sent = {"by_span_id": True, "model": "a", "prompt_tokens": 5, "cost_pd": 0, **fields}
+    once = settle(make(**sent), price)
+    assert once.cost_pd == cost_pd
+    assert settle(merge(once, make(**sent)), price).cost_pd == cost_pd

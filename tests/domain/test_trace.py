@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spanstats.domain.item_key import input_key, target_key
 from spanstats.domain.merge import settle
 from spanstats.domain.span import Score, Span
 from spanstats.domain.trace import Trace, TraceFold, finish, fold
@@ -35,6 +36,8 @@ SPAN = st.builds(
     total_tokens=SMALL,
     cost_pd=SMALL,
     experiment_key=st.none() | st.integers(1, 3),
+    input=st.sampled_from([None, "[]", '{"a": 1}', "2"]),
+    target=st.sampled_from([None, '""', '"yes"', "2"]),
     metadata=st.none() | st.dictionaries(st.sampled_from("xyz"), st.integers(0, 2)),
     labels=st.dictionaries(st.sampled_from("xyz"), st.sampled_from("12")),
     scores=st.none() | st.lists(st.builds(Score, key=st.sampled_from("ab"), value=st.floats(0, 1)), max_size=2),
@@ -96,6 +99,8 @@ def defined(spans: list[Span]) -> dict[str, Any]:
         "labels": united(spans, root, lambda s: s.labels),
         "metadata": united(spans, root, lambda s: s.metadata or {}),
         "scores": [score for s in by_time for score in s.scores or []],
+        "item_key": input_key(root.input) if root else "",
+        "target_key": target_key(root.target) if root else None,
     }
 
 

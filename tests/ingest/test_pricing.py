@@ -45,11 +45,38 @@ def test_every_price_list_of_the_table_costs_what_the_package_says(data: st.Data
     total = data.draw(st.integers(0, 2**31 - 1) | st.integers(0, 300_000))
     read = data.draw(st.integers(0, total))
     write = data.draw(st.integers(0, total - read))
+    one_hour = data.draw(st.integers(0, write))
+    audio_in = data.draw(st.integers(0, total - read - write))
     completion = data.draw(st.integers(0, 2**31 - 1))
+    audio_out = data.draw(st.integers(0, completion))
+    reasoning = data.draw(st.integers(0, completion - audio_out))
+    beside = data.draw(st.booleans())
     rates = read_rates(prices)
-    usage = Usage(input_tokens=total, output_tokens=completion, cache_read_tokens=read, cache_write_tokens=write)
+    usage = Usage(
+        input_tokens=total,
+        output_tokens=completion,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        cache_write_1h_tokens=one_hour,
+        input_audio_tokens=audio_in,
+        output_audio_tokens=audio_out,
+        output_reasoning_tokens=reasoning,
+    )
     expected = rounded(prices.calc_price(usage)["total_price"])
-    sent = span(prompt_tokens=total, completion_tokens=completion, cache_read_tokens=read, cache_write_tokens=write)
+    details = {
+        "cache_write_1h_tokens": one_hour,
+        "input_audio_tokens": audio_in,
+        "output_audio_tokens": audio_out,
+        "reasoning_tokens": reasoning,
+        **({"cached_beside_input": True} if beside else {}),
+    }
+    sent = span(
+        prompt_tokens=total - read - write if beside else total,
+        completion_tokens=completion,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        attributes=details,
+    )
     assert (0 if rates is None else rates.cost_pd(sent)) == expected
 
 
@@ -122,10 +149,92 @@ def test_no_tokens_at_all_cost_nothing_where_the_model_is_known() -> None:
     assert cost(model="gpt-4o", prompt_tokens=0, completion_tokens=0) == 0
 
 
-def test_impossible_usage_is_priced_without_its_cache_figures() -> None:
-    plain = cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1)
-    assert cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1, cache_read_tokens=20) == plain
-    assert cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1, cache_read_tokens=10) != plain
+def test_cached_tokens_above_the_input_come_on_top_of_it() -> None:
+    own = cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1)
+    cached = cost(model="gpt-4o", prompt_tokens=20, cache_read_tokens=20)
+    assert own is not None
+    assert cached is not None
+    assert cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1, cache_read_tokens=20) == own + cached
+    inside = cost(model="gpt-4o", prompt_tokens=10, completion_tokens=1, cache_read_tokens=10)
+    assert inside is not None
+    assert inside < own
+
+
+@pytest.mark.parametrize(
+    "details", [{"input_audio_tokens": 99}, {"reasoning_tokens": -1}, {"cache_write_1h_tokens": "x"}]
+)
+def test_details_that_cannot_be_never_change_the_sum(details: dict[str, Any]) -> None:
+    tokens = {"model": "gpt-4o", "prompt_tokens": 10, "completion_tokens": 1}
+    assert cost(**tokens, attributes=details) == cost(**tokens)
+
+
+def test_an_answers_alias_costs_what_the_model_that_was_asked_for_does() -> None:
+    tokens = {"prompt_tokens": 1000, "completion_tokens": 100}
+    asked = {"request_model": "gpt-4o-mini"}
+    assert cost(model="our-deployment", attributes=asked, **tokens) == cost(model="gpt-4o-mini", **tokens)
+    assert cost(model="gpt-4o", attributes=asked, **tokens) == cost(model="gpt-4o", **tokens)
+    assert cost(model="our-deployment", attributes={"request_model": "ours"}, **tokens) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "listed"),
+    [
+        ("anthropic.claude-3-5-sonnet-20241022-v2:0", "regional.anthropic.claude-3-5-sonnet-20241022-v2:0"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", "global.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("bedrock/eu.anthropic.claude-3-haiku-20240307-v1:0", "regional.anthropic.claude-3-haiku-20240307-v1:0"),
+        ("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"),
+        ("us.amazon.nova-pro-v1:0", "amazon.nova-pro-v1:0"),
+        (
+            "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+            "regional.anthropic.claude-3-5-sonnet-20241022-v2:0",
+        ),
+    ],
+)
+@pytest.mark.parametrize("provider", [None, "aws.bedrock", "anthropic", "Langchain"])
+def test_bedrocks_names_need_no_provider(model: str, listed: str, provider: str | None) -> None:
+    aws = next(p for p in get_snapshot().providers if p.id == "aws")
+    prices = next(m for m in aws.models if m.id == listed).prices
+    assert isinstance(prices, ModelPrice)
+    expected = prices.calc_price(Usage(input_tokens=100_000, output_tokens=10_000))["total_price"]
+    assert cost(model=model, provider=provider, prompt_tokens=100_000, completion_tokens=10_000) == rounded(expected)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai.chat", "gpt-4o-mini"),
+        ("openai.responses", "gpt-4o-mini"),
+        ("openai.embedding", "text-embedding-3-small"),
+        ("azure.ai.openai", "gpt-4o"),
+        ("azure-openai.chat", "gpt-4o"),
+        ("gcp.vertex_ai", "gemini-2.0-flash"),
+        ("gcp.gemini", "gemini-2.0-flash"),
+        ("gcp.gen_ai", "gemini-2.0-flash"),
+        ("google.generative-ai", "gemini-2.0-flash"),
+        ("vertex_ai", "gemini-2.0-flash"),
+        ("anthropic.messages", "claude-3-5-sonnet-20241022"),
+        ("xai.chat", "grok-3"),
+        ("x_ai", "grok-3"),
+        ("mistral_ai", "mistral-large-latest"),
+        ("mistral.chat", "mistral-large-latest"),
+        ("groq.chat", "llama-3.3-70b-versatile"),
+    ],
+)
+def test_a_provider_is_known_however_it_is_spelled(provider: str, model: str) -> None:
+    home = {"gcp": "google", "google": "google", "vertex_ai": "google", "azure-openai": "openai", "azure": "openai"}
+    home |= {"xai": "x-ai", "x_ai": "x-ai", "mistral_ai": "mistral"}
+    plain = home.get(provider.partition(".")[0], provider.partition(".")[0])
+    found = cost(model=model, provider=provider, prompt_tokens=1000, completion_tokens=100)
+    assert found
+    assert found == cost(model=model, provider=plain, prompt_tokens=1000, completion_tokens=100)
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"), [("ollama/llama3", None), ("llama3", "ollama.chat"), ("hosted_vllm/gpt-4o", "openai")]
+)
+def test_models_on_the_users_own_machine_have_no_price_however_they_are_named(model: str, provider: str | None) -> None:
+    assert cost(model=model, provider=provider, prompt_tokens=5) is None
 
 
 def test_unit_prices_of_the_span_come_before_the_table_and_a_missing_one_is_zero() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
+from .item_key import input_key, target_key
 from .span import Filled, Score, Span
 
 Price = Callable[[Span], int | None]
@@ -13,7 +14,7 @@ Price = Callable[[Span], int | None]
 _SUMMED = frozenset({"prompt_tokens", "completion_tokens", "total_tokens", "cost_pd"})
 _BY_KEY = frozenset({"labels", "attributes"})
 _IDENTITY = frozenset({"by_span_id", "experiment_key", "span_id", "trace_id"})
-_NOT_CARRIED = _IDENTITY | {"filled", "uncounted", "received_us", "borrow"}
+_NOT_CARRIED = _IDENTITY | {"filled", "uncounted", "received_us", "borrow", "input_key", "target_key"}
 _MERGED = tuple(f for f in Span.__struct_fields__ if f not in _NOT_CARRIED | _BY_KEY)
 
 _FILLED_FIELD = {
@@ -34,6 +35,7 @@ def carried(span: Span) -> Span:
 
 
 def _empty_filled(span: Span) -> None:
+    span.input_key = span.target_key = None
     if span.filled & ~Filled.TRACE:
         for flag, field in _FILLED_FIELD.items():
             if span.filled & flag:
@@ -96,7 +98,9 @@ def settle(span: Span, price: Price) -> Span:
     """Fill in what was not sent, in place, and say so in `filled`. `received_us` must be set. Returns the span.
 
     A time that nothing tells is the time of arrival; latency is floor(end - start) and never negative, known only where
-    both times or the latency were sent; total tokens are input + output; status follows the error; cost is priced.
+    both times or the latency were sent; total tokens are input + output; status follows the error; cost is priced,
+    also one of 0 that Parea's SDKs send for tokens of a model that has a price.
+    The keys of a root follow from its content, which must be complete.
     """
     _empty_filled(span)
     filled = span.filled
@@ -111,11 +115,19 @@ def settle(span: Span, price: Price) -> Span:
         failed = bool(span.error) or (span.status_code is not None and span.status_code >= 400)
         span.status = "error" if failed else "success"
         filled |= Filled.STATUS
-    if span.cost_pd is None and (cost := price(span)) is not None:
+    if (span.cost_pd is None or _is_no_cost(span)) and (cost := price(span)) is not None:
         span.cost_pd = cost
         filled |= Filled.COST
     span.filled = filled
+    is_root = span.is_root
+    span.input_key = input_key(span.input) if is_root else None
+    span.target_key = target_key(span.target) if is_root else None
     return span
+
+
+def _is_no_cost(span: Span) -> bool:
+    """Parea's SDKs send a cost of 0 for every model that is newer than the table they came with."""
+    return span.by_span_id and span.cost_pd == 0 and bool(span.prompt_tokens or span.completion_tokens)
 
 
 def _fill_times(span: Span) -> int:

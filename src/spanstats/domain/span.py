@@ -80,6 +80,8 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     by_span_id: bool = False
     """The span id alone is its identity (Parea), so a repeat may move the span to another trace."""
     parent_id: str | None = None
+    parent_is_remote: bool | None = None
+    """The parent is a span of another process, so this one is a root too."""
     experiment_id: str | None = None
     name: str | None = None
     kind: str | None = None
@@ -112,6 +114,10 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     input: str | None = None
     output: str | None = None
     target: str | None = None
+    input_key: str | None = None
+    """Of a root: the digest of its input (`item_key.py`); `None` where it was not derived."""
+    target_key: int | None = None
+    """Of a root that has a target: the digest of that."""
     metadata: dict[str, Any] | None = None
     labels: dict[str, str] = {}
     attributes: dict[str, Any] = {}
@@ -125,8 +131,10 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def is_root(self) -> bool:
-        """No parent, or its parent or its trace is itself."""
-        return self.parent_id is None or self.parent_id == self.span_id or self.trace_id == self.span_id
+        """No parent, one of another process, or its parent or its trace is itself."""
+        if self.parent_id is None or self.parent_is_remote:
+            return True
+        return self.parent_id == self.span_id or self.trace_id == self.span_id
 
     @property
     def is_llm_call(self) -> bool:

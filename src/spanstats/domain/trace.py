@@ -4,11 +4,12 @@ The fold keeps what is needed to go on (who was earliest, for every value of whi
 be added to a stored fold without reading the trace again. A changed span needs the fold of all spans anew.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from .item_key import NO_KEY, key_of_text
 from .measures import tps_thousandths
 from .span import Score, Span
 
@@ -36,6 +37,8 @@ class Root(msgspec.Struct, array_like=True):
     experiment_key: int | None
     labels: dict[str, str]
     metadata: dict[str, Any]
+    input_key: str | None = None
+    target_key: int | None = None
 
 
 class SpanScores(msgspec.Struct, array_like=True):
@@ -135,6 +138,8 @@ def _root(span: Span) -> Root:
         span.experiment_key,
         span.labels,
         span.metadata or {},
+        span.input_key,
+        span.target_key,
     )
 
 
@@ -164,6 +169,9 @@ class Trace(msgspec.Struct, kw_only=True):
     labels: dict[str, str]
     metadata: dict[str, Any]
     scores: list[Score]
+    item_key: str | None = NO_KEY
+    """Which item the trace is of (`item_key.py`); `None` where the root was stored before keys were derived."""
+    target_key: int | None = None
 
 
 def fold(spans: Iterable[Span]) -> TraceFold:
@@ -182,6 +190,7 @@ def finish(trace_id: str, state: TraceFold) -> Trace:
     latency_us = max(0, end_us - start_us)
     if root is not None:
         start_us, end_us, latency_us = root.start_us, root.end_us, root.latency_us  # type: ignore[assignment]
+    labels = {k: v.value for k, v in state.labels.items()} | (root.labels if root else {})
     return Trace(
         trace_id=trace_id,
         experiment_key=_membership(state),
@@ -203,10 +212,20 @@ def finish(trace_id: str, state: TraceFold) -> Trace:
         n_llm_calls=state.n_llm_calls,
         model=state.model,
         many_models=state.many_models,
-        labels={k: v.value for k, v in state.labels.items()} | (root.labels if root else {}),
+        labels=labels,
         metadata={k: v.value for k, v in state.metadata.items()} | (root.metadata if root else {}),
         scores=_scores(state),
+        item_key=_item_key(labels, root),
+        target_key=root.target_key if root else None,
     )
+
+
+def _item_key(labels: Mapping[str, str], root: Root | None) -> str | None:
+    """That of the comparison key that was sent, else that of the root's input; a trace without root has none."""
+    sent = labels.get("comparison_key")
+    if sent:
+        return key_of_text(sent)
+    return NO_KEY if root is None else root.input_key
 
 
 def _membership(state: TraceFold) -> int | None:

@@ -72,7 +72,10 @@ def _tokens_per_second() -> ColumnElement[int]:
 
 
 _IS_ROOT = or_(
-    _COLUMNS.parent_id.is_(None), _COLUMNS.parent_id == _COLUMNS.span_id, _COLUMNS.trace_id == _COLUMNS.span_id
+    _COLUMNS.parent_id.is_(None),
+    _COLUMNS.parent_is_remote.is_(True),
+    _COLUMNS.parent_id == _COLUMNS.span_id,
+    _COLUMNS.trace_id == _COLUMNS.span_id,
 )
 
 SPAN_FIELDS: dict[str, FieldSpec] = {

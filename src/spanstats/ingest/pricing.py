@@ -22,7 +22,32 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"[-@]20\d\d-?\d\d-?\d\d$")
 
 # Models that run on the user's own machine have no price, whatever they are called.
-SELF_HOSTED = frozenset({"ollama", "vllm", "lmstudio", "lm_studio", "llama.cpp", "llamacpp", "llamafile"})
+SELF_HOSTED = frozenset(
+    {"ollama", "ollama_chat", "vllm", "hosted_vllm", "lmstudio", "lm_studio", "llama.cpp", "llamacpp", "llamafile"}
+)
+
+# Providers as conventions and SDKs spell them, where the table does not know the spelling. Of a spelling with a dot,
+# such as `xai.chat`, what stands before it is tried too.
+PROVIDERS = {
+    "x_ai": "x-ai",
+    "xai": "x-ai",
+    "gcp.gen_ai": "google",
+    "azure.ai.inference": "azure",
+    "az.ai.inference": "azure",
+    "azure_ai": "azure",
+    "togetherai": "together",
+    "together_ai": "together",
+    "fireworks_ai": "fireworks",
+    "mistral_ai": "mistral",
+    "google_vertexai": "google",
+    "amazon": "aws",
+}
+
+# Bedrock's names: perhaps a region, the vendor, a dot, the model.
+_BEDROCK = re.compile(
+    r"(?:^|[./:])(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshotai?|nvidia|openai|qwen"
+    r"|stability|writer|zai)\.[a-z]"
+)
 
 
 @dataclass(slots=True)
@@ -66,8 +91,11 @@ class Prices:
         return cost if cost <= MAX_COST_PD else None
 
     def _rates(self, span: Span) -> Rates | None:
-        match = self._match(span.provider, span.model) if span.model else None
-        return match.at(span.start_us or span.received_us) if match else None
+        """Of the model that answered, else of the one that was asked for: the answer may name an alias."""
+        for model in (span.model, span.attributes.get("request_model")):
+            if model and (match := self._match(span.provider, str(model))) is not None:
+                return match.at(span.start_us or span.received_us)
+        return None
 
     def _match(self, provider: str | None, model: str) -> _Match | None:
         key = provider, model
@@ -83,7 +111,7 @@ class Prices:
     def _find(self, provider: str | None, model: str) -> ModelInfo | None:
         """The first of the ways to read the two names that the table knows."""
         name = model.strip().lower()
-        if provider is not None and provider.strip().lower() in SELF_HOSTED:
+        if not SELF_HOSTED.isdisjoint([*_spellings(provider), *name.split("/")[:-1]]):
             return None
         undated = _DATE.sub("", name)
         for spelling in (name, undated) if undated != name else (name,):
@@ -93,18 +121,29 @@ class Prices:
         return None
 
     def _homes(self, provider: str | None, name: str) -> Iterator[tuple[Provider | None, str]]:
-        """Where a model may be listed, and under which name: at its provider, at the one that its name suggests, and,
-        for names like `openai/gpt-4o`, at the one before the slash."""
-        if provider is not None:
-            yield find_provider_by_id(self._providers, provider), name
+        """Where a model may be listed, and under which name: at Bedrock if it has such a name, at its provider, at the
+        one that its name suggests, and, for names like `openai/gpt-4o`, at the one before the slash."""
+        if _BEDROCK.search(name):
+            yield find_provider_by_id(self._providers, "aws"), name
+        for spelling in _spellings(provider):
+            yield find_provider_by_id(self._providers, spelling), name
         yield self._suggested(name), name
         while "/" in name:
             prefix, _, name = name.partition("/")
-            yield find_provider_by_id(self._providers, prefix), name
+            for spelling in _spellings(prefix):
+                yield find_provider_by_id(self._providers, spelling), name
             yield self._suggested(name), name
 
     def _suggested(self, name: str) -> Provider | None:
         return next((p for p in self._providers if p.model_match is not None and p.model_match.is_match(name)), None)
+
+
+def _spellings(provider: str | None) -> list[str]:
+    """The ways to read a provider's name, the most exact first."""
+    if provider is None:
+        return []
+    name = provider.strip().lower()
+    return [PROVIDERS.get(name, name), PROVIDERS.get(name.partition(".")[0], name.partition(".")[0])]
 
 
 def _by_unit_prices(span: Span) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, NamedTuple
 
 from genai_prices.types import ModelPrice, TieredPrices
 
@@ -20,30 +21,82 @@ The tier that the input reaches is the price of all its tokens.
 """
 
 
+class Kinds(NamedTuple):
+    """The tokens of one call by what they cost. `written_1h` are among `written`, the audio ones beside all others."""
+
+    prompt: int
+    read: int
+    written: int
+    written_1h: int
+    audio_in: int
+    completion: int
+    audio_out: int
+    reasoning: int
+
+    @property
+    def all_input(self) -> int:
+        """What a tier is reached by: all input, cached or not."""
+        return self.prompt + self.read + self.written + self.audio_in
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Prices of a model at one time. Cached tokens without a price of their own cost what input costs."""
+    """Prices of a model at one time. Tokens of a kind without a price of its own cost what other input or output does;
+    tokens that were written to a cache for an hour, what others written to it do."""
 
     prompt: Tiers
     completion: Tiers
     cache_read: Tiers
     cache_write: Tiers
+    cache_write_1h: Tiers
+    audio_in: Tiers
+    audio_out: Tiers
+    reasoning: Tiers
     request_pd: int
 
     def cost_pd(self, span: Span) -> int:
-        """Picodollars, half-even. Cached tokens are part of the prompt; where they exceed it they are left out."""
-        total, completion = span.prompt_tokens or 0, span.completion_tokens or 0
-        read = (span.cache_read_tokens or 0) if self.cache_read else 0
-        write = (span.cache_write_tokens or 0) if self.cache_write else 0
-        if read + write > total:
-            read = write = 0
+        """Picodollars, half-even."""
+        kinds = kinds_of(span)
+        total = kinds.all_input
+        written_1h = kinds.written_1h
         millionths = (
-            (total - read - write) * _rate(self.prompt, total)
-            + completion * _rate(self.completion, total)
-            + (read and read * _rate(self.cache_read, total))
-            + (write and write * _rate(self.cache_write, total))
+            kinds.prompt * _rate(self.prompt, total)
+            + kinds.read * _rate(self.cache_read or self.prompt, total)
+            + (kinds.written - written_1h) * _rate(self.cache_write or self.prompt, total)
+            + written_1h * _rate(self.cache_write_1h or self.cache_write or self.prompt, total)
+            + kinds.audio_in * _rate(self.audio_in or self.prompt, total)
+            + kinds.completion * _rate(self.completion, total)
+            + kinds.audio_out * _rate(self.audio_out or self.completion, total)
+            + kinds.reasoning * _rate(self.reasoning or self.completion, total)
         )
         return divide_half_even(millionths, MILLION) + self.request_pd
+
+
+def kinds_of(span: Span) -> Kinds:
+    """The tokens of a call, each in one kind.
+
+    Cached tokens are part of the input where its spelling says so (`cached_beside_input` does not stand) and where they
+    do not exceed it; else they come on top. Audio tokens are cut to what is left of the input, or of the output.
+    """
+    prompt, completion = span.prompt_tokens or 0, span.completion_tokens or 0
+    read, written = span.cache_read_tokens or 0, span.cache_write_tokens or 0
+    details = span.attributes
+    if read + written <= prompt and not details.get("cached_beside_input"):
+        prompt -= read + written
+    if not details:
+        return Kinds(prompt, read, written, 0, 0, completion, 0, 0)
+    audio_in = min(_count(details, "input_audio_tokens"), prompt)
+    audio_out = min(_count(details, "output_audio_tokens"), completion)
+    reasoning = min(_count(details, "reasoning_tokens"), completion - audio_out)
+    written_1h = min(_count(details, "cache_write_1h_tokens"), written)
+    output = completion - audio_out - reasoning
+    return Kinds(prompt - audio_in, read, written, written_1h, audio_in, output, audio_out, reasoning)
+
+
+def _count(details: dict[str, Any], name: str) -> int:
+    """What stands among the attributes may have come from anywhere."""
+    value = details.get(name)
+    return value if value.__class__ is int and value >= 0 else 0
 
 
 def _rate(tiers: Tiers, prompt_tokens: int) -> int:
@@ -67,6 +120,10 @@ def read_rates(listed: ModelPrice) -> Rates | None:
         completion=_tiers(completion),
         cache_read=_tiers(get("cache_read_mtok")),
         cache_write=_tiers(get("cache_write_mtok")),
+        cache_write_1h=_tiers(get("cache_write_1h_mtok")),
+        audio_in=_tiers(get("input_audio_mtok")),
+        audio_out=_tiers(get("output_audio_mtok")),
+        reasoning=_tiers(get("output_reasoning_mtok")),
         request_pd=_whole(request / _THOUSAND) if isinstance(request, Decimal) else 0,
     )
 

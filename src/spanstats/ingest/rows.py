@@ -27,7 +27,7 @@ _unpack = msgspec.msgpack.Decoder(TraceFold).decode
 _KEY = ("tenant_id", "trace_id", "span_id")
 SCORE_NUMBER, SCORE_BOOLEAN, SCORE_TEXT = 0, 1, 2
 # A fold of another shape is not read but made anew.
-_FOLD_VERSION = b"\x01"
+_FOLD_VERSION = b"\x02"
 
 
 def to_json(value: object) -> str:
@@ -52,8 +52,10 @@ def _taken(table: Table, column: str) -> str:
         # Exact: both factors and their product are whole and below 2^53.
         return f"'1970-01-01Z'::timestamptz + u.{RENAMED[column]} * interval '1 microsecond'"
     kind = _type(table, column)
-    if kind in ("JSON", "BYTEA"):
+    if kind == "JSON":
         return f"u.{column}::{kind}"
+    if kind == "BYTEA":
+        return f"decode(u.{column}, 'hex')"
     zero = "false" if kind == "BOOLEAN" else "0"
     return f"u.{column}" if table.c[column].nullable or kind in ("TEXT",) else f"coalesce(u.{column}, {zero})"
 
@@ -168,6 +170,8 @@ class TraceRow(msgspec.Struct, omit_defaults=True, kw_only=True):
     score_kinds: list[int] | None = None
     entry: str | None = None
     fold: str | None = None
+    item_key: str | None = None
+    target_key: int | None = None
 
 
 _FROM_TRACE = tuple(f for f in Trace.__struct_fields__ if f in TraceRow.__struct_fields__)
@@ -184,7 +188,7 @@ def trace_row(tenant_id: int, trace: Trace, entry: str | None, state: TraceFold 
         kinds = [_score_kind(s) for s in trace.scores]
         row.score_kinds = kinds if any(kinds) else None
     if state is not None:
-        row.fold = "\\x" + pack_fold(state).hex()
+        row.fold = pack_fold(state).hex()
     return row
 
 

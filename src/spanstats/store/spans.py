@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from sqlalchemy import LargeBinary
+
 from ..domain.span import Score, Span
 from .by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from .session import Driver
@@ -16,7 +18,10 @@ StoredKey = tuple[int, str, str]
 RENAMED = {"start_time": "start_us", "end_time": "end_us", "received_at": "received_us"}
 """Columns that are named for the database's type where the attribute is named for its unit."""
 
-SPAN_LIST = ", ".join(f"s.{c.name}" for c in spans_table.columns)
+SPAN_LIST = ", ".join(
+    f"encode(s.{c.name}, 'hex') AS {c.name}" if isinstance(c.type, LargeBinary) else f"s.{c.name}"
+    for c in spans_table.columns
+)
 SPANS_OF_TRACES = f"""
 SELECT {SPAN_LIST}, p.labels, p.metadata FROM {TRACE_KEYS}
 CROSS JOIN {rows_of_tenant("span_payloads", "trace_id", "k.trace_id")} p CROSS JOIN {row_of_span("spans", key="p")} s

@@ -164,6 +164,9 @@ spans = Table(
         server_default=text("0"),
         comment="what does not enter the trace's sums (domain/span.py, Uncounted)",
     ),
+    Column("input_key", LargeBinary, nullable=True, comment="of roots: digest of the input; empty: it says nothing"),
+    Column("target_key", BigInteger, nullable=True, comment="of roots: digest of the target"),
+    Column("parent_is_remote", Boolean, nullable=True, comment="the parent is a span of another process"),
     PrimaryKeyConstraint("tenant_id", "trace_id", "span_id"),
     Index(None, "tenant_id", "span_id"),
     Index(None, "tenant_id", "start_time"),
@@ -281,6 +284,8 @@ traces = Table(
     Column("score_kinds", ARRAY(SmallInteger), nullable=True, comment="0 number, 1 boolean, 2 text; null: all numbers"),
     Column("entry", Text, nullable=True, comment="the trace's part of a stats answer, ready to send"),
     Column("fold", LargeBinary, nullable=True, comment="of long traces, so that a span is added without reading all"),
+    Column("item_key", LargeBinary, nullable=True, comment="which item it is of; empty: none; null: not derived yet"),
+    Column("target_key", BigInteger, nullable=True, comment="digest of the root's target"),
     PrimaryKeyConstraint("tenant_id", "trace_id"),
     # A scan takes apart each entry that it gives: what has a fixed place goes first, what may be null later, text last.
     # All are keys, none is included: a scan compares keys before it takes an entry apart or goes to the table.
@@ -311,6 +316,13 @@ traces = Table(
         "ix_traces_without_root",
         "experiment_key",
         postgresql_where=text("experiment_key IS NOT NULL AND NOT has_root"),
+    ),
+    Index("ix_traces_item", "experiment_key", "item_key", postgresql_where=text("experiment_key IS NOT NULL")),
+    Index(
+        "ix_traces_without_key",
+        "tenant_id",
+        "trace_id",
+        postgresql_where=text("item_key IS NULL AND experiment_key IS NOT NULL"),
     ),
     Index(
         "ix_traces_start_time",

@@ -362,3 +362,17 @@ def test_an_evaluators_span_carries_scores_of_its_own_source() -> None:
         }
     )
     assert [(s.key, s.value, s.slug, s.source) for s in span.scores or []] == [("ev1", 0.9, "quality", "evaluator")]
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_root"), [(0x301, True), (0x300, True), (0x101, False), (0x201, False), (1, False), (None, False)]
+)
+def test_a_span_whose_parent_is_in_another_process_is_a_root(flags: int | None, is_root: bool) -> None:
+    span = read(parentSpanId="ef" * 8, **({} if flags is None else {"flags": flags}))
+    assert (span.is_root, span.parent_id) == (is_root, "ef" * 8)
+
+
+def test_flags_are_read_as_text_and_say_nothing_where_they_are_no_number() -> None:
+    for flags, is_root in (("769", True), ("many", False), (-1, False), (1e30, False)):
+        [span] = otlp.read_json(json.dumps(request(wire(parentSpanId="ef" * 8, flags=flags))).encode()).spans
+        assert span.is_root is is_root

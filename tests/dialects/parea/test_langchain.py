@@ -88,11 +88,103 @@ def test_tokens_and_model_are_those_of_llm_runs_alone_and_no_cost_is_known() -> 
             ]
         },
         {"llmOutput": {"tokenUsage": {"promptTokens": 5, "completionTokens": 2, "totalTokens": 7}}},
+        {"llm_output": {"usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}}},
+        {"usage_metadata": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}},
+        {
+            "generations": [
+                [
+                    {
+                        "message": {
+                            "kwargs": {
+                                "response_metadata": {
+                                    "token_usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+                                }
+                            }
+                        }
+                    }
+                ]
+            ]
+        },
+        {
+            "generations": [
+                [
+                    {
+                        "generation_info": {
+                            "usage_metadata": {
+                                "prompt_token_count": 5,
+                                "candidates_token_count": 2,
+                                "total_token_count": 7,
+                            }
+                        }
+                    }
+                ]
+            ]
+        },
     ],
 )
 def test_token_counts_are_found_in_every_place_that_tracers_put_them(outputs: Any) -> None:
     [llm] = read({**LLM, "outputs": outputs})
     assert (llm.prompt_tokens, llm.completion_tokens, llm.total_tokens) == (5, 2, 7)
+
+
+def test_the_answers_of_a_call_repeat_its_usage_and_the_prompts_of_a_call_add_up() -> None:
+    one = {"message": {"usage_metadata": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}}}
+    [llm] = read({**LLM, "outputs": {"generations": [[one, one], [one]]}})
+    assert (llm.prompt_tokens, llm.completion_tokens, llm.total_tokens) == (10, 4, 14)
+
+
+def test_cached_audio_and_reasoning_tokens_are_found_with_the_count_that_says_whether_they_are_inside() -> None:
+    details = {
+        "cache_read": 1500,
+        "cache_creation": 0,
+        "ephemeral_5m_input_tokens": 200,
+        "ephemeral_1h_input_tokens": 100,
+    }
+    metadata = {
+        "input_tokens": 1850,
+        "output_tokens": 20,
+        "total_tokens": 1870,
+        "input_token_details": {**details, "audio": 4},
+        "output_token_details": {"reasoning": 10, "audio": 3},
+    }
+    raw = {"input_tokens": 50, "output_tokens": 20, "cache_read_input_tokens": 1500, "cache_creation_input_tokens": 300}
+    outputs = {"generations": [[{"message": {"usage_metadata": metadata}}]], "llm_output": {"usage": raw}}
+    [llm] = read({**LLM, "outputs": outputs})
+    assert (llm.prompt_tokens, llm.cache_read_tokens, llm.cache_write_tokens) == (1850, 1500, 300)
+    assert llm.attributes == {
+        "cache_write_1h_tokens": 100,
+        "input_audio_tokens": 4,
+        "output_audio_tokens": 3,
+        "reasoning_tokens": 10,
+    }
+    [llm] = read({**LLM, "outputs": {"llm_output": {"usage": raw}}})
+    assert (llm.prompt_tokens, llm.cache_read_tokens, llm.cache_write_tokens) == (50, 1500, 300)
+    assert llm.attributes == {"cached_beside_input": True}
+    openai = {"prompt_tokens": 2000, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": 1500}}
+    [llm] = read({**LLM, "outputs": {"llm_output": {"token_usage": openai}}})
+    assert (llm.prompt_tokens, llm.cache_read_tokens, llm.attributes) == (2000, 1500, {})
+
+
+def test_counts_that_cannot_be_used_never_cost_the_run() -> None:
+    usage = {"prompt_tokens": -1, "completion_tokens": 2**40, "total_tokens": 7, "cached_tokens": "many"}
+    [llm] = read({**LLM, "outputs": {"llm_output": {"token_usage": usage}}})
+    assert (llm.prompt_tokens, llm.completion_tokens, llm.total_tokens) == (None, None, 7)
+
+
+def test_the_model_is_found_in_the_answer_where_the_call_does_not_name_it() -> None:
+    message = {"kwargs": {"response_metadata": {"model_name": "gpt-4o-mini-2024-07-18"}}}
+    [llm] = read({**LLM, "extra": {}, "outputs": {"generations": [[{"message": message}]]}})
+    assert llm.model == "gpt-4o-mini-2024-07-18"
+
+
+def test_the_first_token_is_told_by_the_events_of_the_run() -> None:
+    run = {"id": "t", "run_type": "llm", "start_time": "2026-01-01T00:00:00Z"}
+    events = [
+        {"name": "start", "time": "2026-01-01T00:00:00Z"},
+        {"name": "new_token", "time": "2026-01-01T00:00:00.3Z"},
+    ]
+    assert read({**run, "events": events})[0].ttft_us == 300_000
+    assert read({**run, "events": [{"name": "new_token", "time": "soon"}]})[0].ttft_us is None
 
 
 def test_typescript_sends_milliseconds_and_only_the_top_run() -> None:

@@ -124,13 +124,21 @@ def test_every_form_of_time_is_read_as_utc_and_cut_to_microseconds(sent: str, mi
         {"input_tokens": 10**400},
         {"latency": -1},
         {"latency": 366 * 86_400 + 1},
-        {"time_to_first_token": "NaN"},
+        {"time_to_first_token": "soon"},
         {"scores": [{"name": "a", "score": 1}] * 101},
         {"metadata": {"k": "x" * (256 * 1024)}},
     ],
 )
 def test_ids_times_and_numbers_that_cannot_be_used_are_refused_by_name(fields: dict[str, Any]) -> None:
     assert refusal(**fields) == next(iter(fields))
+
+
+@pytest.mark.parametrize("unknown", ["NaN", "", "null", "None", None])
+def test_a_number_that_is_not_known_never_costs_the_log(unknown: str | None) -> None:
+    names = ("cost", "latency", "time_to_first_token", "input_tokens", "output_tokens", "total_tokens")
+    span = read(**dict.fromkeys(names, unknown))
+    assert (span.cost_pd, span.latency_us, span.ttft_us, span.prompt_tokens) == (None, None, None, None)
+    assert read(time_to_first_token=0).ttft_us is None
 
 
 def test_numbers_are_exact_and_whole_ones_may_be_floats() -> None:

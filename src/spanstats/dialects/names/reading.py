@@ -1,11 +1,12 @@
 """From the values that were found under the tables' names to the numbers of a span."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..numbers import (
     first_token_milliseconds,
     first_token_seconds,
+    is_unknown,
     known_dollars,
     known_time,
     known_tokens,
@@ -27,7 +28,12 @@ NUMBERS: dict[str, Name] = {
 }
 """The rows whose value is a number, by name."""
 
-NUMBER_FIELDS = frozenset({*TOKENS, *DETAILS, *COSTS, *FIRST_TOKEN})
+_RANKS: dict[str, tuple[str, int]] = {
+    row.name: (field, rank)
+    for table in (TOKENS, DETAILS, COSTS, FIRST_TOKEN)
+    for field, rows in table.items()
+    for rank, row in enumerate(rows)
+}
 
 # Vendors whose own APIs count cached tokens beside the input: Anthropic and, for all models, Bedrock.
 _BESIDE_VENDORS = ("anthropic", "bedrock", "claude")
@@ -38,6 +44,17 @@ class Usage(NamedTuple):
 
     fields: dict[str, int]
     details: dict[str, Any]
+
+
+def own_numbers(keys: Mapping[str, Any]) -> Found:
+    """What stands under the tables' names among the keys of an object, for each field under the first that is known."""
+    found: Found = {}
+    for name, value in keys.items():
+        if name in NUMBERS and not is_unknown(value):
+            field, rank = _RANKS[name]
+            if field not in found or rank < _RANKS[found[field][1].name][1]:
+                found[field] = value, NUMBERS[name]
+    return found
 
 
 def read_usage(found: Found, model: str | None, provider: str | None) -> Usage:

@@ -59,6 +59,7 @@ def to_span(wire: WireSpan) -> Span:
         span_id=wire.span_id,
         usage_once=True,
         parent_id=wire.parent_id,
+        parent_is_remote=True if wire.remote_parent and wire.parent_id is not None else None,
         status=_STATUS.get(wire.status_code),
         start_us=_time(wire.start_ns, "startTimeUnixNano"),
         end_us=_time(wire.end_ns, "endTimeUnixNano"),

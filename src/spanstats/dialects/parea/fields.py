@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ...domain.span import normal_status
-from ...domain.values import instant, microseconds, picodollars, tokens
+from ...domain.values import instant
 from ..document import from_value
 from ..labels import metadata_of
+from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens
 from .scores import read_scores
 
 Reader = Callable[[Any, str], Any]
@@ -34,12 +35,12 @@ SPAN_FIELDS: dict[str, tuple[str, Reader]] = {
     "trace_name": ("name", text),
     "start_timestamp": ("start_us", instant),
     "end_timestamp": ("end_us", instant),
-    "latency": ("latency_us", microseconds),
-    "time_to_first_token": ("ttft_us", microseconds),
-    "input_tokens": ("prompt_tokens", tokens),
-    "output_tokens": ("completion_tokens", tokens),
-    "total_tokens": ("total_tokens", tokens),
-    "cost": ("cost_pd", picodollars),
+    "latency": ("latency_us", known_seconds),
+    "time_to_first_token": ("ttft_us", first_token_seconds),
+    "input_tokens": ("prompt_tokens", known_tokens),
+    "output_tokens": ("completion_tokens", known_tokens),
+    "total_tokens": ("total_tokens", known_tokens),
+    "cost": ("cost_pd", known_dollars),
     "status": ("status", status),
     "error": ("error", text),
     "inputs": ("input", document),

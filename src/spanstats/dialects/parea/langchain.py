@@ -7,13 +7,14 @@ project and experiment from the top run. Runs carry no cost.
 from typing import Any
 
 from ...domain.span import Filled, Span
-from ...domain.values import MAX_TOKENS, epoch, identifier, instant
+from ...domain.values import epoch, identifier, instant
 from ...errors import InvalidInput, invalid
 from ..document import from_value
 from ..json_body import MAX_DEPTH
 from ..json_repair import decode_stored
 from ..labels import metadata_of, shorten, text_of, without_empty
 from ..storable import storable
+from .langchain_usage import add_usage, as_object, call_output, first_token_time, response_models
 
 MAX_RUNS = 10_000
 
@@ -24,11 +25,6 @@ _LABELS = {
     "_deployment_id": "deployment_id",
 }
 _MODEL_KEYS = ("model", "model_name", "model_id", "deployment_name", "ls_model_name")
-_TOKEN_KEYS = (
-    ("prompt_tokens", ("prompt_tokens", "input_tokens", "promptTokens")),
-    ("completion_tokens", ("completion_tokens", "output_tokens", "completionTokens")),
-    ("total_tokens", ("total_tokens", "totalTokens")),
-)
 
 
 def read_run(body: bytes, max_depth: int = MAX_DEPTH) -> list[Span]:
@@ -105,45 +101,26 @@ def _time(value: object, field: str) -> int | None:
 
 
 def _add_model_call(span: Span, run: dict[str, Any]) -> None:
-    extra = _object(run.get("extra"))
-    places = [_object(extra.get("invocation_params")), _object(extra.get("metadata"))]
-    outputs = _object(run.get("outputs"))
-    call = _object(outputs.get("llm_output") or outputs.get("llmOutput"))
-    span.model = next((m for p in [*places, call] for k in _MODEL_KEYS if (m := text_of(p.get(k)))), None)
+    extra = as_object(run.get("extra"))
+    places = [as_object(extra.get("invocation_params")), as_object(extra.get("metadata"))]
+    call = call_output(as_object(run.get("outputs")))
+    named = [*places, call, *response_models(run)]
+    span.model = next((m for p in named for k in _MODEL_KEYS if (m := text_of(p.get(k)))), None)
     span.provider = next((p for k in ("ls_provider", "_type") for o in places if (p := _provider(o.get(k)))), None)
-    usage = _object(call.get("token_usage") or call.get("tokenUsage") or call.get("usage")) or _message_usage(outputs)
-    for field, keys in _TOKEN_KEYS:
-        setattr(span, field, next((usage[k] for k in keys if _is_count(usage.get(k))), None))
+    add_usage(span, run)
+    span.ttft_us = _first_token(span, run)
+
+
+def _first_token(span: Span, run: dict[str, Any]) -> int | None:
+    """Microseconds to the first token by the events of the run; a time that cannot be read tells nothing."""
+    try:
+        first = _time(first_token_time(run), "events")
+    except InvalidInput:
+        return None
+    return first - span.start_us if first and span.start_us is not None and first > span.start_us else None
 
 
 def _provider(value: object) -> str | None:
     """LangChain's `_type` names the wrapper, such as `openai-chat`."""
     text = text_of(value)
     return text.removesuffix("-chat") if text else None
-
-
-def _message_usage(outputs: dict[str, Any]) -> dict[str, Any]:
-    """`usage_metadata` of the messages in `generations`, added up."""
-    total: dict[str, int] = {}
-    for generation in _generations(outputs.get("generations")):
-        message = _object(generation.get("message"))
-        usage = _object(message.get("usage_metadata") or _object(message.get("kwargs")).get("usage_metadata"))
-        for key in ("input_tokens", "output_tokens", "total_tokens"):
-            if _is_count(usage.get(key)):
-                total[key] = total.get(key, 0) + usage[key]
-    return {k: v for k, v in total.items() if v <= MAX_TOKENS}
-
-
-def _generations(value: object) -> list[dict[str, Any]]:
-    """The generations of all prompts; LangChain nests one list per prompt."""
-    rows = value if isinstance(value, list) else []
-    flat = [g for row in rows for g in (row if isinstance(row, list) else [row])]
-    return [g for g in flat if isinstance(g, dict)]
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _is_count(value: object) -> bool:
-    return value.__class__ is int and 0 <= value <= MAX_TOKENS

@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 
 from ...domain.span import Filled, Span, normal_status
-from ...domain.values import identifier, instant, microseconds, picodollars, tokens
+from ...domain.values import identifier, instant
 from ...errors import InvalidInput, invalid
 from ..document import from_raw
 from ..json_body import MAX_DEPTH
 from ..json_repair import decode_stored
 from ..labels import metadata_of, shorten, without_empty
+from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens
 from ..storable import storable
 from .fields import ATTRIBUTES, LABELS, carried_configuration
 from .scores import long_names, read_scores
@@ -89,12 +90,12 @@ def _span(log: TraceLog) -> Span:
         provider=_text(configuration.get("provider")),
         start_us=instant(log.start_timestamp, "start_timestamp"),
         end_us=instant(log.end_timestamp, "end_timestamp"),
-        latency_us=microseconds(log.latency, "latency"),
-        ttft_us=microseconds(log.time_to_first_token, "time_to_first_token"),
-        prompt_tokens=tokens(log.input_tokens, "input_tokens"),
-        completion_tokens=tokens(log.output_tokens, "output_tokens"),
-        total_tokens=tokens(log.total_tokens, "total_tokens"),
-        cost_pd=picodollars(log.cost, "cost"),
+        latency_us=known_seconds(log.latency, "latency"),
+        ttft_us=first_token_seconds(log.time_to_first_token, "time_to_first_token"),
+        prompt_tokens=known_tokens(log.input_tokens, "input_tokens"),
+        completion_tokens=known_tokens(log.output_tokens, "output_tokens"),
+        total_tokens=known_tokens(log.total_tokens, "total_tokens"),
+        cost_pd=known_dollars(log.cost, "cost"),
         input=content(log.inputs, "inputs"),
         output=content(log.output, "output"),
         target=content(log.target, "target"),

@@ -4,16 +4,19 @@ from typing import Any
 from uuid import uuid4
 
 from ...domain.span import Span, normal_status
-from ...domain.values import MAX_COST_PD, PICO, identifier, instant, microseconds, picodollars, scaled, tokens
+from ...domain.values import MAX_COST_PD, PICO, identifier, instant, scaled
 from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
 from ..json_body import MAX_DEPTH
 from ..json_repair import decode_items, reason_of
 from ..labels import metadata_of, shorten, text_of, without_empty
+from ..names.blocks import read_block
+from ..names.reading import merged, own_numbers, read_first_token, read_usage
+from ..numbers import is_unknown, known_seconds
 from ..storable import storable
 from .evaluator import add_evaluator_scores
-from .flat_fields import ATTRIBUTES, CUSTOMER, INPUT, LABELS, OUTPUT, TOKENS, USAGE, WRAPPERS
+from .flat_fields import ATTRIBUTES, CUSTOMER, INPUT, LABELS, OUTPUT, WRAPPERS
 from .metadata import add_from_metadata
 from .outcome import http_status
 
@@ -48,7 +51,6 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
         raise invalid(reason_of(item) or "must be an object", kind="dict_type")
     flat = _unwrapped(item)
     trace_id, span_id = _ids(flat)
-    usage = _object(flat.get("usage"))
     customer = _object(flat.get("customer_params"))
     start_us, end_us, latency_us = _times(flat)
     silent = flat.get("disable_log") is True
@@ -69,9 +71,6 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
         start_us=start_us,
         end_us=end_us,
         latency_us=latency_us,
-        ttft_us=_first(flat, ("time_to_first_token", "ttft"), microseconds),
-        **_tokens(flat, usage),
-        cost_pd=picodollars(flat.get("cost"), "cost"),
         prompt_price_pd=_unit_price(flat, "prompt_unit_price"),
         completion_price_pd=_unit_price(flat, "completion_unit_price"),
         input=None if silent else _content(flat, INPUT),
@@ -81,6 +80,7 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
         labels=_labels(flat, customer),
         attributes=_attributes(flat),
     )
+    _add_usage(span, flat)
     add_from_metadata(span, flat.get("experiment_id"))
     add_evaluator_scores(span)
     return shorten(span) if clean else storable(shorten(span))
@@ -105,36 +105,35 @@ def _ids(flat: dict[str, Any]) -> tuple[str, str]:
 def _times(flat: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
     """(start, end, latency) as sent; `timestamp` is the end. What is missing is concluded once the span is merged: a
     start made here would pass for one that was sent."""
-    latency_us = _first(flat, ("latency", "generation_time"), microseconds)
+    sent = (known_seconds(flat[name], name) for name in ("latency", "generation_time") if name in flat)
+    latency_us = next((us for us in sent if us is not None), None)
     end_us = instant(flat.get("timestamp"), "timestamp")
     start_us = instant(flat.get("start_time"), "start_time")
     return start_us, end_us, latency_us
 
 
-def _first(values: dict[str, Any], names: tuple[str, ...], reader: Any) -> int | None:
-    """The number under the first of the names that has one."""
-    for name in names:
-        if values.get(name) is not None:
-            return reader(values[name], name)  # type: ignore[no-any-return]
-    return None
-
-
-def _tokens(flat: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
-    """Token counts by field: the span's own keys first, then its `usage` block; never added together."""
-    counts: dict[str, Any] = {}
-    if not usage and TOKENS.isdisjoint(flat):
-        return counts
-    for field, (own, in_usage) in USAGE.items():
-        count = _first(flat, own, tokens)
-        counts[field] = _first(usage, in_usage, tokens) if count is None else count
-    details = _object(usage.get("prompt_tokens_details"))
-    if counts["cache_read_tokens"] is None:
-        counts["cache_read_tokens"] = _first(details, ("cached_tokens",), tokens)
-    return counts
+def _add_usage(span: Span, flat: dict[str, Any]) -> None:
+    """Tokens, cost and first token: the span's own keys first, then its `usage` block; never added together."""
+    found = own_numbers(flat)
+    if isinstance(block := flat.get("usage"), dict):
+        found = merged([found, read_block(block)])
+    if not found:
+        return
+    usage = read_usage(found, span.model, span.provider)
+    for field, number in usage.fields.items():
+        setattr(span, field, number)
+    if usage.details:
+        span.attributes = {**span.attributes, **usage.details}
+    if "service_tier" in found:
+        span.attributes = {"service_tier": found["service_tier"][0], **span.attributes}
+    if "ttft_us" in found:
+        span.ttft_us = read_first_token(*found["ttft_us"], span.start_us)
 
 
 def _unit_price(flat: dict[str, Any], field: str) -> int | None:
     """Dollars per million tokens as picodollars per million tokens."""
+    if is_unknown(flat.get(field)):
+        return None
     return scaled(flat.get(field), field, PICO, MAX_COST_PD, "0 to 100,000 dollars per million tokens")
 
 

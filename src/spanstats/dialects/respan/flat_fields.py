@@ -1,23 +1,9 @@
-"""The keys of a flat span by what they are, as data. Of several keys of one field the first that has a value wins."""
+"""The keys of a flat span by what they are, as data. Of several keys of one field the first that has a value wins.
+
+Tokens, costs and the first token have the names of `dialects/names`, as attributes of OpenTelemetry do.
+"""
 
 WRAPPERS = ("keywordsai_params", "respan_params")
-
-# field -> (the span's own keys, keys of its `usage` block)
-USAGE = {
-    "prompt_tokens": (("prompt_tokens", "input_tokens"), ("prompt_tokens", "input_tokens")),
-    "completion_tokens": (("completion_tokens", "output_tokens"), ("completion_tokens", "output_tokens")),
-    "total_tokens": (("total_request_tokens", "total_tokens"), ("total_tokens",)),
-    "cache_read_tokens": (
-        ("prompt_cache_hit_tokens", "cache_read_input_tokens"),
-        ("cache_read_input_tokens", "prompt_cache_hit_tokens"),
-    ),
-    "cache_write_tokens": (
-        ("prompt_cache_creation_tokens", "cache_creation_input_tokens"),
-        ("cache_creation_input_tokens", "prompt_cache_creation_tokens"),
-    ),
-}
-
-TOKENS = frozenset(name for own, _ in USAGE.values() for name in own)
 
 INPUT = ("input", "messages", "prompt_messages")
 OUTPUT = ("output", "completion_message", "completion_messages")
@@ -70,6 +56,7 @@ ATTRIBUTES = frozenset(
         "fault_domain",
         "used_custom_credential",
         "behaviors",
+        "service_tier",
         "full_request",
         "full_response",
     }

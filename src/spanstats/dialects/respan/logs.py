@@ -55,7 +55,7 @@ def log_object(log: Log, preview: int | None = None) -> dict[str, Any]:
         "status": row.status,
         "environment": labels.get("environment"),
         "customer_identifier": labels.get("customer_identifier"),
-        "comparison_key": labels.get("comparison_key"),
+        "comparison_key": labels.get("comparison_key") or (row.item_key.hex() if row.item_key else None),
         "start_time": iso(row.start_time),
         "end_time": iso(row.end_time),
         "duration": seconds(row.latency_us),

@@ -1,0 +1,80 @@
+"""Item keys of traces that were stored before there were any, derived in the background by whichever process comes
+first. Nothing is remembered beside the null in the row itself."""
+
+import asyncio
+import logging
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..domain.item_key import NO_KEY, input_key, key_of_text, target_key
+from ..errors import Unavailable
+from ..store.by_key import SPAN_KEYS, row_of_span
+from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.spans import columns
+
+log = logging.getLogger(__name__)
+
+TRACES_AT_A_TIME = 100
+"""Their inputs are held at once."""
+
+# In key order, as every writer locks them; those that are being written are left for the next time.
+_WITHOUT = """
+SELECT tenant_id, trace_id, root_span_id, labels->>'comparison_key' AS sent FROM traces
+WHERE item_key IS NULL AND experiment_key IS NOT NULL
+ORDER BY tenant_id, trace_id LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+_CONTENT = f"""
+SELECT p.tenant_id, p.trace_id, p.input::text, p.target::text
+FROM {SPAN_KEYS} CROSS JOIN {row_of_span("span_payloads")} p
+"""
+_GIVEN = "unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::bigint[])"
+_PUT_SPANS = f"""
+UPDATE spans s SET input_key = decode(k.own, 'hex'), target_key = k.target
+FROM {_GIVEN} AS k(tenant_id, trace_id, span_id, own, target)
+WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id
+"""
+_PUT_TRACES = """
+UPDATE traces t SET item_key = decode(k.own, 'hex'), target_key = k.target
+FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[]) AS k(tenant_id, trace_id, own, target)
+WHERE t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
+"""
+
+
+async def derive_some(engine: AsyncEngine, timeouts: Timeouts, limit: int = TRACES_AT_A_TIME) -> int:
+    """Derive the keys of at most so many traces; of how many. Raises `Unavailable`."""
+    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+        found = await tx.driver.fetch(_WITHOUT, limit)
+        if found:
+            await _derive(tx.driver, found)
+    return len(found)
+
+
+async def _derive(driver: Driver, found: list[Any]) -> None:
+    roots = [(r["tenant_id"], r["trace_id"], r["root_span_id"]) for r in found if r["root_span_id"] is not None]
+    rows = await driver.fetch(_CONTENT, *columns(roots)) if roots else []
+    of_roots = {(r["tenant_id"], r["trace_id"]): (input_key(r["input"]), target_key(r["target"])) for r in rows}
+    with_keys = [(*root, *of_roots[root[:2]]) for root in roots if root[:2] in of_roots]
+    if with_keys:
+        await driver.execute(_PUT_SPANS, *columns(with_keys))
+    traces = []
+    for row in found:
+        key = row["tenant_id"], row["trace_id"]
+        own, target = of_roots.get(key, (NO_KEY, None))
+        traces.append((*key, key_of_text(row["sent"]) if row["sent"] else own, target))
+    await driver.execute(_PUT_TRACES, *columns(traces))
+
+
+async def keep_keyed(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 5.0) -> None:
+    """Run for ever; an outage is waited out."""
+    while True:
+        rest_s = every_s
+        try:
+            if await derive_some(engine, timeouts):
+                # There may be more, but others come first.
+                rest_s = 0.01
+        except Unavailable as error:
+            log.warning("item keys wait: %s", error)
+        except Exception:
+            log.exception("item keys could not be derived")
+        await asyncio.sleep(rest_s)
