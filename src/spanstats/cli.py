@@ -57,8 +57,8 @@ def serve_command(
 def migrate() -> None:
     """Bring the database's schema up to date."""
     settings = load()
-    with database.opened(settings) as url:
-        database.migrate(url)
+    with database.opened(settings) as found:
+        database.migrate(found.direct)
     print("The schema is up to date.")
 
 

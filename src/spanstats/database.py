@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
@@ -19,33 +20,47 @@ from .store.addresses import parse
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.outages import sqlstate, unavailable_because
+from .store.poolers import Lending, lending
 from .store.session import Timeouts, create_engine
 from .store.tls import TlsError
 
 T = TypeVar("T")
 
 _RETRY_S = 0.5
+_URL = "SPANSTATS_DATABASE_URL"
+_DIRECT = "SPANSTATS_DATABASE_DIRECT_URL"
 
 
 class StartError(Exception):
     """The program cannot go on; the text is one line that says why and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The addresses of a database that takes connections: of the server itself, and of what requests go through.
+
+    They are the same, unless there is a connection pooler between.
+    """
+
+    direct: str
+    url: str
+
+
 @contextmanager
-def opened(settings: Settings, server: EmbeddedServer | None = None) -> Iterator[str]:
-    """The address of a database that takes connections; the embedded server is started, and stopped at the end.
+def opened(settings: Settings, server: EmbeddedServer | None = None) -> Iterator[Opened]:
+    """A database that takes connections; the embedded server is started, and stopped at the end.
 
     Raises `StartError`.
     """
     try:
         if settings.database_url is not None:
-            yield _answering(settings.database_url.get_secret_value(), settings)
+            yield _reached(settings, settings.database_url.get_secret_value())
             return
         server = server or EmbeddedServer(settings.data_dir)
         with usable_directory():
             server.start()
         try:
-            yield server.url()
+            yield Opened(server.url(), server.url())
         finally:
             server.stop()
     except (EmbeddedServerError, Unavailable) as error:
@@ -105,21 +120,58 @@ def on_database(work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
         finally:
             await engine.dispose()
 
-    with opened(load()) as url:
-        check_schema(url)
-        return asyncio.run(run(url))
+    with opened(load()) as database:
+        check_schema(database.direct)
+        return asyncio.run(run(database.direct))
 
 
-def _answering(url: str, settings: Settings) -> str:
+def _reached(settings: Settings, url: str) -> Opened:
+    """Both addresses, once both answer, with what is to be known of a pooler between. Raises `StartError`."""
+    _answering(url, settings)
+    direct = settings.database_direct_url.get_secret_value() if settings.database_direct_url is not None else None
+    found = _lending(settings, url)
+    if found is Lending.STATEMENT:
+        raise StartError(
+            "SPANSTATS_DATABASE_URL leads to a pooler that lends a server for one statement: use another mode"
+        )
+    if direct is not None:
+        _answering(direct, settings, _DIRECT)
+        if asyncio.run(lending(parse(direct), settings.connect_timeout_s)).is_short:
+            raise StartError(
+                f"{_DIRECT} leads to a pooler that lends a server for a transaction: name the server itself"
+            )
+    if found is not Lending.TRANSACTION:
+        own = parse(url)
+        return Opened(direct or url, own.with_parameters(pgbouncer="0").url() if own.is_pooled else url)
+    if direct is None:
+        raise StartError(
+            f"{_URL} leads to a pooler that lends a server for one transaction: for migrations and "
+            f"background work name the server itself in {_DIRECT}, or use the pooler's session mode"
+        )
+    return Opened(direct, parse(url).with_parameters(pgbouncer="1").url())
+
+
+def _lending(settings: Settings, url: str) -> Lending:
+    """What the settings say, else what the address says, else what is found out."""
+    if settings.database_pooler == "transaction" or (parse(url).is_pooled and settings.database_pooler is None):
+        return Lending.TRANSACTION
+    try:
+        found = asyncio.run(lending(parse(url), settings.connect_timeout_s))
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StartError(f"the database at {parse(url).place} went away: try again") from error
+    if found.is_short and settings.database_pooler is not None:
+        raise StartError(f"SPANSTATS_DATABASE_POOLER is `session`, but {_URL} leads to one that lends for less")
+    return found
+
+
+def _answering(url: str, settings: Settings, variable: str = _URL) -> str:
     deadline = time.monotonic() + settings.database_wait_s
     while True:
         reason, lasting = asyncio.run(_refusal(url, settings.connect_timeout_s))
         if reason is None:
             return url
         if lasting or time.monotonic() > deadline:
-            raise StartError(
-                f"the database at {parse(url).place} cannot be used: {reason}: look at SPANSTATS_DATABASE_URL"
-            )
+            raise StartError(f"the database at {parse(url).place} cannot be used: {reason}: look at {variable}")
         time.sleep(_RETRY_S)
 
 
@@ -141,8 +193,10 @@ async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
             return "it has no TLS, which sslmode asks for", True
         return getattr(error, "strerror", None) or "no answer", False
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        code = sqlstate(error) or ""
+        code, text = sqlstate(error) or "", str(getattr(error, "orig", None) or error).splitlines()[0]
+        if "startup parameter" in text:
+            return f"{text}: it is a pooler, whose address must do without `options`", True
         # Wrong password or user (28), no such database (3D), wrong options (no code at all).
-        return str(getattr(error, "orig", None) or error).splitlines()[0], not code.startswith(("08", "53", "57"))
+        return text, not code.startswith(("08", "53", "57"))
     finally:
         await engine.dispose()

@@ -10,6 +10,7 @@ from typing import cast
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from pydantic import SecretStr
 from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -138,7 +139,9 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
         patience_s = max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
-        engine, background = _engine(settings, settings.pool_size, patience_s), _engine(settings, _TASKS, _BACKGROUND_S)
+        engine = _engine(settings, settings.database_url, settings.pool_size, patience_s)
+        direct = settings.database_direct_url or settings.database_url
+        background = _engine(settings, direct, _TASKS, _BACKGROUND_S)
         try:
             if not await schema.is_current(engine, timeouts):
                 raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
@@ -165,11 +168,11 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
     return lifespan
 
 
-def _engine(settings: Settings, pool_size: int, answer_timeout_s: float) -> AsyncEngine:
-    if settings.database_url is None:
+def _engine(settings: Settings, url: SecretStr | None, pool_size: int, answer_timeout_s: float) -> AsyncEngine:
+    if url is None:
         raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
     return create_engine(
-        settings.database_url.get_secret_value(),
+        url.get_secret_value(),
         pool_size,
         settings.connect_timeout_s,
         settings.pool_timeout_s,

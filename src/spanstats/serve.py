@@ -53,10 +53,11 @@ def run(settings: Settings) -> None:
         server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
         if server is not None:
             _claim(server)
-        with database.opened(settings, server) as url:
-            database.migrate(url)
-            os.environ[PREFIX + "DATABASE_URL"] = url
-            key = asyncio.run(_first_key(settings, url))
+        with database.opened(settings, server) as found:
+            database.migrate(found.direct)
+            os.environ[PREFIX + "DATABASE_URL"] = found.url
+            os.environ[PREFIX + "DATABASE_DIRECT_URL"] = found.direct
+            key = asyncio.run(_first_key(settings, found.direct))
             with _watched(server):
                 _listen(listener, settings)
                 print(welcome(settings, listener.getsockname()[1], key), flush=True)

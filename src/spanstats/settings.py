@@ -34,6 +34,16 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL, as `postgresql://user:password@host:port/name`. Unset: the embedded server."
     )
+    database_pooler: Literal["session", "transaction"] | None = Field(
+        None,
+        description="For how long a connection pooler at that address lends a server: PgBouncer's `pool_mode`. Unset: "
+        "it is found out.",
+    )
+    database_direct_url: SecretStr | None = Field(
+        None,
+        description="Where the database is without the pooler, for migrations, commands and background work. Needed "
+        "where it lends a server for one `transaction`.",
+    )
     data_dir: Path = Field(Path(".spanstats"), description="Where the embedded server and a generated key are kept.")
     api_key: SecretStr | None = Field(
         None, description="A key made to exist at start, of tenant `default`. Unset: one is generated once."
@@ -97,9 +107,9 @@ class Settings(BaseSettings):
     max_filter_nesting: Count = Field(5, description="Most levels of bundles in a filter (400).")
     max_filter_items: Count = Field(1_000, description="Most items in one list of a filter (400).")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_direct_url")
     @classmethod
-    def _for_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
+    def _as_libpq_reads_it(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(addresses.parse(value.get_secret_value(), os.environ).url())
 
     @field_validator("api_key")

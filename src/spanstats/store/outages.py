@@ -7,6 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -20,8 +21,11 @@ ATTEMPTS = 5
 # SQLSTATE classes and codes after which the same request may well succeed later.
 # (connection, authorization, catalog name, resources, intervention, system; read-only and locks by code).
 _TRANSIENT_CLASSES = ("08", "28", "3D", "53", "57", "58")
+_POOLER = "a connection pooler lends another server than was prepared: see SPANSTATS_DATABASE_POOLER"
 _TRANSIENT_CODES = {
     "25006": "the database is read-only",
+    "26000": _POOLER,
+    "42P05": _POOLER,
     "40001": "the database is busy",
     "40P01": "the database is busy",
     "55P03": "the database is busy",
@@ -31,7 +35,9 @@ _TRANSIENT_CODES = {
 # What a standby says, and a server whose writes were turned off.
 _READ_ONLY = "25006"
 # Codes that mean much else too: told apart by the function of the server that says it, since messages are translated.
-_OF_A_STANDBY = {("0A000", "check_transaction_read_only"), ("55000", "LockAcquireExtended")}
+_OF_A_STANDBY = {("0A000", "call_bool_check_hook"), ("55000", "LockAcquireExtended")}
+# A statement was prepared before a table was changed.
+_OUTDATED = ("0A000", "RevalidateCachedQuery")
 RETRYABLE = frozenset({"40001", "40P01"})
 
 
@@ -63,28 +69,35 @@ def sqlstate(error: BaseException) -> str | None:
     return getattr(error, "sqlstate", None)
 
 
-def is_failover(error: BaseException) -> bool:
-    """Whether the server says that it is no primary, or no longer, or says nothing: another connection may find the
-    one that is.
+def must_reconnect(error: BaseException) -> bool:
+    """Whether only another connection can help: the server says that it is no primary, or no longer, says nothing, or
+    is not the one that was there before.
     """
     if isinstance(error, ReadOnly):
         return True
     if isinstance(error, TimeoutError) and not isinstance(error, PoolTimeout):
         return True
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    code = sqlstate(error)
-    if code == _READ_ONLY or (code or "").startswith("57P0"):
-        return True
-    # SQLAlchemy's adapter wraps the driver's error.
-    origin = cause.__cause__ if isinstance(error, DBAPIError) and cause is not None and cause.__cause__ else cause
-    return (code, getattr(origin, "server_source_function", None)) in _OF_A_STANDBY
+    code = sqlstate(error) or ""
+    return code in (_READ_ONLY, "26000", "42P05") or code.startswith("57P0") or _told_apart(error) is not None
+
+
+def _told_apart(error: BaseException) -> str | None:
+    """Why the database could not serve, where the code alone does not say it."""
+    cause: BaseException | None = error
+    while isinstance(cause, DBAPIError | AsyncAdapt_asyncpg_dbapi.Error):
+        # SQLAlchemy's errors wrap the driver's.
+        cause = cause.orig if isinstance(cause, DBAPIError) else cause.__cause__
+    told = sqlstate(error), getattr(cause, "server_source_function", None)
+    if told in _OF_A_STANDBY:
+        return _TRANSIENT_CODES[_READ_ONLY]
+    return "the tables of the database were changed just now" if told == _OUTDATED else None
 
 
 def unavailable_because(error: BaseException) -> str | None:
     """Why the database could not serve, in words that are safe to show; `None` where it is no outage."""
     code = sqlstate(error)
-    if is_failover(error) and code not in _TRANSIENT_CODES and not (code or "").startswith("57"):
-        return _TRANSIENT_CODES[_READ_ONLY]
+    if (told := _told_apart(error)) is not None:
+        return told
     if code is not None:
         if code in _TRANSIENT_CODES:
             return _TRANSIENT_CODES[code]

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from ..errors import SpanstatsError, Unavailable
 from .addresses import DRIVER, parse
 from .connecting import Source, creator
-from .outages import is_failover, translated, unavailable_because
+from .outages import must_reconnect, translated, unavailable_because
 from .tls import TlsError
 
 Driver: TypeAlias = Any
@@ -242,7 +242,7 @@ async def _first(engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]) -
             answer = await ask(driver)
         except BaseException as error:
             was_dead = driver.is_closed()
-            if was_dead or is_failover(error):
+            if was_dead or must_reconnect(error):
                 driver.source.distrust(driver)
             await _discard(connection, driver)
             if not was_dead or not isinstance(error, Exception):
@@ -267,7 +267,7 @@ async def _discard(connection: AsyncConnection, driver: Driver) -> None:
 
 async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseException) -> None:
     """Roll back; a connection that cannot do even that, or leads to the wrong server, never returns to the pool."""
-    if driver.is_closed() or is_failover(error):
+    if driver.is_closed() or must_reconnect(error):
         driver.source.distrust(driver)
         await _discard(connection, driver)
         return

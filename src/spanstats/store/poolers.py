@@ -1,0 +1,72 @@
+"""What kind of connection pooler an address leads to, if any: found out by asking it.
+
+A pooler gives its clients process ids of its own making. One that lends a server for a transaction (PgBouncer's
+transaction mode, Supavisor on port 6543, Neon's `-pooler`) lends the same one to two clients in turn.
+"""
+
+from enum import Enum
+
+import asyncpg
+
+from .addresses import Address
+from .connecting import Connection, Source, connect
+
+_PID = "SELECT pg_backend_pid()"
+_TRIES = 4
+
+
+class Lending(Enum):
+    """For how long a server is ours."""
+
+    ALWAYS = "there is no pooler"
+    SESSION = "session"
+    TRANSACTION = "transaction"
+    STATEMENT = "statement"
+
+    @property
+    def is_short(self) -> bool:
+        """Whether nothing of a session lasts."""
+        return self in (Lending.TRANSACTION, Lending.STATEMENT)
+
+
+async def lending(address: Address, timeout_s: float) -> Lending:
+    """How the server behind this address is lent. Raises what `connect` raises."""
+    # Asked in such a way that every pooler can answer.
+    source = Source(address.with_parameters(pgbouncer="1"), {}, timeout_s, timeout_s)
+    one = await connect(source)
+    try:
+        if await one.fetchval(_PID) == one.get_server_pid():
+            return Lending.ALWAYS
+        if not await _takes_transactions(one):
+            return Lending.STATEMENT
+        return Lending.TRANSACTION if await _shares(source, one) else Lending.SESSION
+    finally:
+        one.terminate()
+
+
+async def _takes_transactions(connection: Connection) -> bool:
+    try:
+        await connection.execute("BEGIN")
+        await connection.execute("ROLLBACK")
+    except asyncpg.PostgresError:
+        return False
+    return True
+
+
+async def _shares(source: Source, one: Connection) -> bool:
+    """Whether another client gets the server that this one had a moment ago, and has not left."""
+    try:
+        other = await connect(source)
+    except (TimeoutError, OSError, asyncpg.PostgresError):
+        # There is no second server: the first is kept for this session.
+        return False
+    try:
+        seen: dict[Connection, set[int]] = {one: set(), other: set()}
+        for _ in range(_TRIES):
+            for connection, pids in seen.items():
+                pids.add(await connection.fetchval(_PID))
+        return bool(seen[one] & seen[other])
+    except (TimeoutError, OSError, asyncpg.PostgresError):
+        return False
+    finally:
+        other.terminate()

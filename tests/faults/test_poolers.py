@@ -1,0 +1,204 @@
+"""A connection pooler between the service and its database: it works, or is refused at the start with a sentence."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from spanstats.database import StartError, opened
+from spanstats.settings import Settings
+from spanstats.store import cluster
+from tests.conftest import run_sql
+from tests.servers import Server, primary_and_standby
+from tests.services import Service, Start, environment_in, free_port, run, starting
+
+from .leaks import KEY, assert_nothing_leaked
+from .proxy import Proxy, proxy_to
+from .test_database_away import QUICK, ask_all
+
+PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
+
+# Servers are few and soon replaced, so that every client is lent another one all the time.
+_CONFIGURATION = """
+[databases]
+* = host=127.0.0.1 port={target} pool_size={size}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {users}
+pool_mode = {mode}
+server_lifetime = {life}
+server_login_retry = 1
+query_wait_timeout = 5
+"""
+
+
+_URL, _DIRECT = "SPANSTATS_DATABASE_URL", "SPANSTATS_DATABASE_DIRECT_URL"
+
+
+class Pooler(NamedTuple):
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+
+@contextmanager
+def pooling(
+    place: Path, target: int, mode: str, port: int | None = None, life: int = 1, size: int = 3
+) -> Iterator[Pooler]:
+    assert PGBOUNCER is not None
+    port, owner = port or free_port(), cluster.account()
+    file = place / f"pgbouncer{port}.ini"
+    users = place / "users.txt"
+    users.write_text('"postgres" ""\n')
+    file.write_text(_CONFIGURATION.format(target=target, port=port, life=life, size=size, mode=mode, users=users))
+    for made in (file, users):
+        made.chmod(0o644)
+    for folder in (place, *place.parents[:-2]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    process = subprocess.Popen(
+        [PGBOUNCER, "-q", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **cluster.as_account(owner)
+    )
+    pooler = Pooler(process, port)
+    try:
+        _wait_until_up(pooler)
+        yield pooler
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_until_up(pooler: Pooler) -> None:
+    for _ in range(100):
+        assert pooler.process.poll() is None
+        try:
+            run_sql(pooler.url, "SELECT 1")
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("pgbouncer does not come up")
+
+
+class World(NamedTuple):
+    """A service behind a pooler in transaction mode, behind a proxy that leads to one of two servers."""
+
+    service: Service
+    pooler: Pooler
+    proxy: Proxy
+    primary: Server
+    standby: Server
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    place = tmp_path_factory.mktemp("pooled")
+    with (
+        primary_and_standby() as (primary, standby),
+        proxy_to(primary.url) as proxy,
+        pooling(place, proxy.port, "transaction") as pooler,
+        starting(place, environment_in(place)) as begin,
+    ):
+        addresses = {"SPANSTATS_DATABASE_URL": pooler.url, "SPANSTATS_DATABASE_DIRECT_URL": primary.url}
+        service = begin(**addresses, **QUICK | {"SPANSTATS_POOL_SIZE": "8"})
+        service.wait_for("/readyz", 200)
+        yield World(service, pooler, proxy, primary, standby)
+        assert service.stop() == 0
+        assert_nothing_leaked(service.err)
+        assert " error " not in service.err
+
+
+def test_the_service_works_where_a_server_is_lent_for_one_transaction(world: World) -> None:
+    for _ in range(5):
+        assert_served(world.service)
+    _ask_often(world.service)
+
+
+def test_a_standby_behind_a_pooler_is_not_read_from(world: World) -> None:
+    """The connections of the service stay; it is the pooler's that lead elsewhere."""
+    world.proxy.lead_to(world.standby.url)
+    world.proxy.drop()
+    world.service.wait_for("/readyz", 503)
+    for _ in range(3):
+        assert {answer.status_code for answer in ask_all(world.service)} == {503}
+    world.proxy.lead_to(world.primary.url)
+    world.service.wait_for("/readyz", 200)
+    world.proxy.drop()
+    assert_served(world.service, tries=3)
+
+
+def test_an_outage_of_the_pooler_is_a_503_that_ends(world: World, tmp_path: Path) -> None:
+    world.pooler.process.kill()
+    world.pooler.process.wait(10)
+    assert {answer.status_code for answer in ask_all(world.service)} == {503}
+    with pooling(tmp_path, world.proxy.port, "transaction", world.pooler.port):
+        world.service.wait_for("/readyz", 200)
+        assert_served(world.service)
+
+
+def test_session_mode_needs_no_setting_at_all(tmp_path: Path, start: Start, world: World) -> None:
+    with pooling(tmp_path, world.primary.port, "session", size=20) as pooler:
+        service = start(SPANSTATS_DATABASE_URL=pooler.url, **QUICK)
+        service.wait_for("/readyz", 200)
+        for _ in range(3):
+            assert_served(service)
+        _ask_often(service)
+        assert service.stop() == 0
+
+
+def test_what_cannot_work_is_refused_at_the_start(tmp_path: Path, environment: dict[str, str], world: World) -> None:
+    with (
+        pooling(tmp_path, world.primary.port, "transaction", life=60) as lent,
+        pooling(tmp_path, world.primary.port, "statement", life=60) as shorter,
+    ):
+        refused = [
+            ({_URL: lent.url}, _DIRECT),
+            ({_URL: f"{lent.url}?pgbouncer=true"}, _DIRECT),
+            ({_URL: lent.url, "SPANSTATS_DATABASE_POOLER": "session"}, "SPANSTATS_DATABASE_POOLER"),
+            ({_URL: shorter.url}, "one statement"),
+            ({_URL: f"{lent.url}?options=-c%20geqo%3Doff"}, "options"),
+            ({_URL: lent.url, _DIRECT: lent.url}, "the server itself"),
+        ]
+        for variables, why in refused:
+            settings = Settings(**{name.removeprefix("SPANSTATS_").lower(): text for name, text in variables.items()})
+            with pytest.raises(StartError, match=why) as told, opened(settings):
+                pass
+            assert "\n" not in str(told.value)
+        done = run(environment | refused[0][0], "serve", "--port", "0")
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+
+
+def assert_served(service: Service, tries: int = 1) -> None:
+    """Before a first write there is nothing to be found; nothing is an outage, and nothing is a fault."""
+    answers = ask_all(service)
+    if tries > 1 and 503 in {answer.status_code for answer in answers}:
+        time.sleep(1)
+        assert_served(service, tries - 1)
+        return
+    assert {answer.status_code for answer in answers} <= {200, 201, 400, 404}, [answer.text for answer in answers]
+
+
+def _ask_often(service: Service) -> None:
+    """More at once than there are servers, for longer than a server is kept."""
+    until = time.monotonic() + 1.5
+
+    def ask(_number: int) -> set[int]:
+        seen = set()
+        while time.monotonic() < until:
+            seen |= {service.status(path, KEY) for path in ("/readyz", "/api/v2/experiments/e/logs/summary/")}
+        return seen
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set().union(*pool.map(ask, range(6))) == {200}
