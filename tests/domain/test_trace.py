@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spanstats.domain.item_key import input_key, target_key
 from spanstats.domain.merge import settle
-from spanstats.domain.span import Score, Span
+from spanstats.domain.span import Filled, Score, Span
 from spanstats.domain.trace import Trace, TraceFold, finish, fold
 
 SMALL = st.none() | st.integers(0, 4)
@@ -66,6 +66,15 @@ def united(spans: list[Span], root: Span | None, of: Callable[[Span], dict[str, 
     return {k: own[k] if k in own else earliest(spans, lambda s, k=k: of(s).get(k)) for k in keys}  # type: ignore[misc]
 
 
+def is_untimed(span: Span) -> bool:
+    return bool(span.filled & Filled.START and span.filled & Filled.END)
+
+
+def known_end(span: Span) -> int:
+    is_guessed = span.filled & Filled.END and span.latency_us is None
+    return (span.start_us if is_guessed else span.end_us) or 0
+
+
 def defined(spans: list[Span]) -> dict[str, Any]:
     roots = [s for s in spans if s.parent_id in (None, s.span_id) or s.span_id == s.trace_id]
     root = min(roots, key=lambda s: (s.start_us, s.span_id)) if roots else None
@@ -73,17 +82,23 @@ def defined(spans: list[Span]) -> dict[str, Any]:
     costs = [s.cost_pd for s in spans if s.cost_pd is not None]
     models = {s.model for s in spans if s.model}
     completion = sum(s.completion_tokens or 0 for s in spans)
-    latency = root.latency_us if root else end - start if end > start else 0
+    latency = root.latency_us if root else max(0, end - start)
+    if root and (timed := [s for s in spans if not is_untimed(s)]) and is_untimed(root):
+        start, end = min(s.start_us or 0 for s in timed), max(known_end(s) for s in timed)
+        latency = max(0, end - start) if root.latency_us is None else root.latency_us
+    elif root:
+        start, end = root.start_us or 0, root.end_us or 0
     failed = [s for s in spans if s.status == "error"]
+    is_silent = root is None or root.filled & Filled.STATUS
     by_time = sorted(spans, key=lambda s: (s is not root, s.start_us, s.span_id))
     return {
         "experiment_key": (root.experiment_key if root else None) or earliest(spans, lambda s: s.experiment_key),
         "has_root": root is not None,
         "root_span_id": root.span_id if root else None,
         "name": root.name if root else None,
-        "status": root.status if root else "error" if failed else "success",
-        "start_us": root.start_us if root else start,
-        "end_us": root.end_us if root else end,
+        "status": root.status if root and not (is_silent and failed) else "error" if failed else "success",
+        "start_us": start,
+        "end_us": end,
         "latency_us": latency,
         "ttft_us": earliest(spans, lambda s: s.ttft_us),
         "tps": round(Fraction(completion * 10**9, latency)) if latency and completion else None,
@@ -94,6 +109,10 @@ def defined(spans: list[Span]) -> dict[str, Any]:
         "n_spans": len(spans),
         "n_errors": len(failed),
         "n_llm_calls": sum(s.kind == "chat" or (s.kind is None and s.model is not None) for s in spans),
+        "n_unpriced": sum(
+            s.cost_pd is None and s.model is not None and any((s.prompt_tokens, s.completion_tokens, s.total_tokens))
+            for s in spans
+        ),
         "model": models.pop() if len(models) == 1 else None,
         "many_models": len(models) > 1,
         "labels": united(spans, root, lambda s: s.labels),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.domain.span import Span
+from spanstats.domain.span import Filled, Span
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.queue import QueueLimits
@@ -70,6 +70,8 @@ def _trace(spans: list[dict[str, Any]]) -> dict[str, Any]:
     for span in [*roots[:1], *spans]:
         metadata = {**(span["metadata"] or {}), **metadata}
     ends = max(s["end_time"] for s in spans)
+    failed = any(s["status"] == "error" for s in spans)
+    is_silent = root is None or root["filled"] & Filled.STATUS
     return {
         "n_spans": len(spans),
         "n_errors": len([s for s in spans if s["status"] == "error"]),
@@ -81,7 +83,7 @@ def _trace(spans: list[dict[str, Any]]) -> dict[str, Any]:
         "end_time": root["end_time"] if root else ends,
         "latency_us": root["latency_us"] if root else ends - spans[0]["start_time"],
         "name": root["name"] if root else None,
-        "status": root["status"] if root else ("error" if any(s["status"] == "error" for s in spans) else "success"),
+        "status": ("error" if failed else "success") if is_silent or root is None else root["status"],
         "has_root": root is not None,
         "experiment_key": named[0] if named else None,
         "metadata": metadata,

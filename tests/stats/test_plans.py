@@ -213,7 +213,9 @@ async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> No
 _SPANS = "int[], text[], text[]", "'{1}', '{t}', '{s}'"
 _TRACES = "int[], text[]", "'{1}', '{t}'"
 _WRITES = {
-    "present": (reading.PRESENT_STATEMENT, *_SPANS),
+    "above": (reading.ABOVE_STATEMENT, *_SPANS),
+    "same ids": (reading.SAME_IDS_STATEMENT, "int[], text[], text[]", "'{1}', '{t}', '{r}'"),
+    "uncounted": (changes.PUT_UNCOUNTED, "int[], text[], text[], smallint[]", "'{1}', '{t}', '{s}', '{1}'"),
     "patches": (reading.PATCHES_STATEMENT, *_SPANS),
     "content": (spans.CONTENT, *_SPANS),
     "spans": (spans.SPANS_OF_TRACES, *_TRACES),

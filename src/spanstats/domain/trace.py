@@ -1,7 +1,8 @@
 """A trace as a fold over its spans: whatever the order in which spans are added, the result is the same.
 
 The fold keeps what is needed to go on (who was earliest, for every value of which the earliest wins), so that spans can
-be added to a stored fold without reading the trace again. A changed span needs the fold of all spans anew.
+be added to a stored fold without reading the trace again, where `grow` can say what counts of them. A changed span
+needs the fold of all spans.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,9 +10,14 @@ from typing import Any
 
 import msgspec
 
+from .growth import Usage, usage_in
 from .item_key import NO_KEY, key_of_text
 from .measures import tps_thousandths
-from .span import Score, Span
+from .span import Filled, Score, Span, Uncounted
+from .usage import count_usage
+
+KEPT_FROM = 64
+"""The fold of so many spans can be kept, so that a span is added to it without reading the others."""
 
 Order = tuple[int, str]
 """Start and span id (code point order, which is byte order of UTF-8): which of two spans is earlier."""
@@ -39,6 +45,15 @@ class Root(msgspec.Struct, array_like=True):
     metadata: dict[str, Any]
     input_key: str | None = None
     target_key: int | None = None
+    filled: int = 0
+    """`Filled` bits: what of this was not sent."""
+
+    @property
+    def is_timed(self) -> bool:
+        return self.filled & _NO_TIMES != _NO_TIMES
+
+
+_NO_TIMES = Filled.START | Filled.END
 
 
 class SpanScores(msgspec.Struct, array_like=True):
@@ -60,8 +75,14 @@ class TraceFold(msgspec.Struct):
     total_tokens: int = 0
     n_cost: int = 0
     cost_pd: int = 0
+    n_unpriced: int = 0
+    """Spans with a model and tokens that count, whose cost is not known."""
     start_us: int | None = None
     end_us: int | None = None
+    timed_start_us: int | None = None
+    """The earliest start of those spans that carry a time, and their latest end."""
+    timed_end_us: int | None = None
+    usage: Usage = msgspec.field(default_factory=Usage)
     root: Root | None = None
     named: First | None = None
     ttft: First | None = None
@@ -73,25 +94,40 @@ class TraceFold(msgspec.Struct):
 
     def add(self, span: Span) -> None:
         """Add one settled span that is not in the fold yet."""
-        assert span.start_us is not None
-        assert span.end_us is not None
         self.n_spans += 1
         self.n_errors += span.status == "error"
-        self.n_llm_calls += span.is_llm_call
-        self.prompt_tokens += span.prompt_tokens or 0
-        self.completion_tokens += span.completion_tokens or 0
-        self.total_tokens += span.total_tokens or 0
-        if span.cost_pd is not None:
-            self.n_cost += 1
-            self.cost_pd += span.cost_pd
-        self.start_us = span.start_us if self.start_us is None else min(self.start_us, span.start_us)
-        self.end_us = span.end_us if self.end_us is None else max(self.end_us, span.end_us)
+        self._add_usage(span)
+        self._add_times(span)
         self._add_model(span.model)
         self._add_firsts(span)
         if span.is_root and (self.root is None or _order(span) < (self.root.start_us, self.root.span_id)):
             self.root = _root(span)
         if span.scores:
-            self.scores.append(SpanScores(span.start_us, span.span_id, span.scores))
+            self.scores.append(SpanScores(*_order(span), span.scores))
+
+    def _add_usage(self, span: Span) -> None:
+        """What counts of it (`uncounted`)."""
+        self.n_llm_calls += span.is_llm_call and not span.uncounted & Uncounted.CALL
+        if not span.uncounted & Uncounted.TOKENS:
+            self.prompt_tokens += span.prompt_tokens or 0
+            self.completion_tokens += span.completion_tokens or 0
+            self.total_tokens += span.total_tokens or 0
+        if span.cost_pd is not None and not span.uncounted & Uncounted.COST:
+            self.n_cost += 1
+            self.cost_pd += span.cost_pd
+        self.n_unpriced += is_unpriced(span)
+
+    def _add_times(self, span: Span) -> None:
+        assert span.start_us is not None
+        assert span.end_us is not None
+        self.start_us = span.start_us if self.start_us is None else min(self.start_us, span.start_us)
+        self.end_us = span.end_us if self.end_us is None else max(self.end_us, span.end_us)
+        if span.filled & _NO_TIMES == _NO_TIMES:
+            return
+        is_end_known = not span.filled & Filled.END or span.latency_us is not None
+        end_us = span.end_us if is_end_known else span.start_us
+        self.timed_start_us = span.start_us if self.timed_start_us is None else min(self.timed_start_us, span.start_us)
+        self.timed_end_us = end_us if self.timed_end_us is None else max(self.timed_end_us, end_us)
 
     def _add_model(self, model: str | None) -> None:
         if model is None or self.many_models:
@@ -110,6 +146,13 @@ class TraceFold(msgspec.Struct):
             self.labels[key] = _earlier(self.labels.get(key), span, label)
         for key, value in (span.metadata or {}).items():
             self.metadata[key] = _earlier(self.metadata.get(key), span, value)
+
+
+def is_unpriced(span: Span) -> bool:
+    """Whether its tokens count, of a model that is known, and what they cost is not."""
+    if span.cost_pd is not None or span.model is None or span.uncounted & (Uncounted.TOKENS | Uncounted.COST):
+        return False
+    return bool(span.prompt_tokens or span.completion_tokens or span.total_tokens)
 
 
 def _order(span: Span) -> Order:
@@ -140,6 +183,7 @@ def _root(span: Span) -> Root:
         span.metadata or {},
         span.input_key,
         span.target_key,
+        span.filled,
     )
 
 
@@ -164,6 +208,7 @@ class Trace(msgspec.Struct, kw_only=True):
     n_spans: int
     n_errors: int
     n_llm_calls: int
+    n_unpriced: int
     model: str | None
     many_models: bool
     labels: dict[str, str]
@@ -175,8 +220,10 @@ class Trace(msgspec.Struct, kw_only=True):
 
 
 def fold(spans: Iterable[Span]) -> TraceFold:
-    """The fold of these spans, each of which must stand there once."""
-    result = TraceFold(labels={}, metadata={}, scores=[])
+    """The fold of these spans, each of which must stand there once. Says of each what of it counts (`uncounted`)."""
+    spans = list(spans)
+    nodes = count_usage(spans, keeps_tree=len(spans) >= KEPT_FROM)
+    result = TraceFold(usage=usage_in(nodes), labels={}, metadata={}, scores=[])
     for span in spans:
         result.add(span)
     return result
@@ -184,12 +231,8 @@ def fold(spans: Iterable[Span]) -> TraceFold:
 
 def finish(trace_id: str, state: TraceFold) -> Trace:
     """The trace that a fold of at least one span stands for."""
-    root, start_us, end_us = state.root, state.start_us, state.end_us
-    assert start_us is not None
-    assert end_us is not None
-    latency_us = max(0, end_us - start_us)
-    if root is not None:
-        start_us, end_us, latency_us = root.start_us, root.end_us, root.latency_us  # type: ignore[assignment]
+    root = state.root
+    start_us, end_us, latency_us = _times(state)
     labels = {k: v.value for k, v in state.labels.items()} | (root.labels if root else {})
     return Trace(
         trace_id=trace_id,
@@ -197,7 +240,7 @@ def finish(trace_id: str, state: TraceFold) -> Trace:
         has_root=root is not None,
         root_span_id=root.span_id if root else None,
         name=root.name if root else None,
-        status=root.status if root else "error" if state.n_errors else "success",
+        status=_status(state),
         start_us=start_us,
         end_us=end_us,
         latency_us=latency_us,
@@ -210,6 +253,7 @@ def finish(trace_id: str, state: TraceFold) -> Trace:
         n_spans=state.n_spans,
         n_errors=state.n_errors,
         n_llm_calls=state.n_llm_calls,
+        n_unpriced=state.n_unpriced,
         model=state.model,
         many_models=state.many_models,
         labels=labels,
@@ -226,6 +270,26 @@ def _item_key(labels: Mapping[str, str], root: Root | None) -> str | None:
     if sent:
         return key_of_text(sent)
     return NO_KEY if root is None else root.input_key
+
+
+def _times(state: TraceFold) -> tuple[int, int, int | None]:
+    """Start, end and latency: the root's, of all spans where there is none, of the timed ones where it has no time."""
+    root, start_us, end_us = state.root, state.start_us, state.end_us
+    if root is not None and not root.is_timed and state.timed_end_us is not None:
+        start_us, end_us = state.timed_start_us, state.timed_end_us
+    elif root is not None:
+        return root.start_us, root.end_us, root.latency_us
+    assert start_us is not None
+    assert end_us is not None
+    sent_us = root.latency_us if root is not None else None
+    return start_us, end_us, max(0, end_us - start_us) if sent_us is None else sent_us
+
+
+def _status(state: TraceFold) -> str:
+    """The root's where it says one, else whether any span failed."""
+    if state.root is not None and not (state.root.filled & Filled.STATUS and state.n_errors):
+        return state.root.status
+    return "error" if state.n_errors else "success"
 
 
 def _membership(state: TraceFold) -> int | None:

@@ -38,6 +38,16 @@ UPDATE scores SET trace_id = found.target FROM found WHERE scores.ctid = found.p
 """
 
 
+PUT_UNCOUNTED = f"""
+WITH found AS MATERIALIZED (
+    SELECT x.ctid AS place, k.uncounted
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::smallint[]) AS k(tenant_id, trace_id, span_id, uncounted)
+    CROSS JOIN {row_of_span("spans", "ctid")} x
+)
+UPDATE spans SET uncounted = found.uncounted FROM found WHERE spans.ctid = found.place
+"""
+
+
 async def put_patches(driver: Driver, patches: dict[StoredKey, dict[str, Any]]) -> None:
     """Store these patches, each whole; the trace id is empty where the span id alone is the identity."""
     encoded = [(*key, rows.to_json(fields)) for key, fields in sorted(patches.items())]
@@ -66,6 +76,12 @@ async def move_spans(driver: Driver, moved: Sequence[tuple[StoredKey, str]]) -> 
     await driver.execute(MOVE_SCORES, *keys, [target for _, target in moved])
     for statement in DELETE_SPANS:
         await driver.execute(statement, *keys)
+
+
+async def put_uncounted(driver: Driver, uncounted: dict[StoredKey, int]) -> None:
+    """Store what of these spans does not count."""
+    if uncounted:
+        await driver.execute(PUT_UNCOUNTED, *columns([(*key, bits) for key, bits in sorted(uncounted.items())]))
 
 
 async def drop_own_scores(driver: Driver, keys: Collection[StoredKey]) -> None:

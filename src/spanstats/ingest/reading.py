@@ -3,12 +3,14 @@
 Statements that every write runs are planned once, maybe while the tables are small: see `by_key.py`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from ..domain.growth import Relatives, Usage
 from ..domain.span import Score, Span
+from ..domain.usage import told
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
 from ..store.spans import SCORE_COLUMNS, SPAN_LIST, StoredKey, TraceKey, columns, span_of
@@ -53,8 +55,24 @@ LEFT JOIN LATERAL (
 """
 _OF_TRACE = 8
 
-PRESENT_STATEMENT = f"""
-SELECT DISTINCT p.tenant_id, p.trace_id FROM {SPAN_KEYS} CROSS JOIN {row_of_span("span_payloads")} p
+_RELATED = (
+    *("trace_id", "span_id", "parent_id", "by_span_id", "kind", "model", "start_time", "end_time", "filled"),
+    *("prompt_tokens", "completion_tokens", "total_tokens", "cost_pd", "response_id", "usage_once", "uncounted"),
+)
+# The stored ones of these spans, and all above them: a circle of parents ends where it began.
+ABOVE_STATEMENT = f"""
+WITH RECURSIVE above AS (
+    SELECT tenant_id, trace_id COLLATE "C" AS trace_id, span_id COLLATE "C" AS span_id FROM {SPAN_KEYS}
+    UNION SELECT s.tenant_id, s.trace_id, s.parent_id FROM above k CROSS JOIN {row_of_span("spans")} s
+    WHERE s.parent_id IS NOT NULL
+)
+SELECT s.tenant_id, {", ".join(f"s.{name}" for name in _RELATED)} FROM above k CROSS JOIN {row_of_span("spans")} s
+"""
+
+# All spans of these traces are looked at: only long traces ask, and these rarely share an id.
+SAME_IDS_STATEMENT = f"""
+SELECT s.tenant_id, s.trace_id, s.span_id, s.response_id FROM {TRACE_KEYS}
+CROSS JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id", "*", "AND response_id = ANY ($3::text[])")} s
 """
 
 
@@ -122,7 +140,28 @@ async def traces(
     return found, spans, scores
 
 
-async def present(driver: Driver, keys: Collection[StoredKey]) -> set[TraceKey]:
-    """The traces of those spans that are stored already."""
-    rows = await driver.fetch(PRESENT_STATEMENT, *columns(keys)) if keys else []
-    return {(r["tenant_id"], r["trace_id"]) for r in rows}
+async def relatives(
+    driver: Driver, growing: Mapping[TraceKey, tuple[Usage, Sequence[Span]]]
+) -> dict[TraceKey, Relatives]:
+    """What `grow` must know of these traces to add these spans to them; those that are stored already are there too."""
+    found = {key: Relatives() for key in growing}
+    keys = [(*key, name) for key, (usage, spans) in growing.items() for name in sorted(_looked_up(usage, spans))]
+    for row in await driver.fetch(ABOVE_STATEMENT, *columns(keys)) if keys else []:
+        span = span_of(row.items())
+        found[row["tenant_id"], span.trace_id].spans[span.span_id] = span
+    asking = {key: [s.response_id for s in spans if s.response_id] for key, (_, spans) in growing.items()}
+    asked = sorted({name for names in asking.values() for name in names})
+    if asked:
+        traces_ = columns([key for key, names in asking.items() if names])
+        for tenant_id, trace_id, span_id, response_id in await driver.fetch(SAME_IDS_STATEMENT, *traces_, asked):
+            found[tenant_id, trace_id].ids.setdefault(response_id, set()).add(span_id)
+    return found
+
+
+def _looked_up(usage: Usage, spans: Sequence[Span]) -> set[str]:
+    """The spans themselves, and the parents of those that may tell the ones above something."""
+    names = {span.span_id for span in spans}
+    if usage.awaited is None:
+        return names
+    telling = spans if len(spans) > 1 else [s for s in spans if s.span_id in usage.awaited or told(s)]
+    return names | {span.parent_id for span in telling if span.parent_id}

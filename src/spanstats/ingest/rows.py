@@ -157,6 +157,7 @@ class TraceRow(msgspec.Struct, omit_defaults=True, kw_only=True):
     n_spans: int = 0
     n_errors: int = 0
     n_llm_calls: int = 0
+    n_unpriced: int = 0
     has_root: bool = False
     many_models: bool = False
     status: str

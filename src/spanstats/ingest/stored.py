@@ -1,11 +1,13 @@
 """The locked traces as they stand before the batch changes them, and what becomes of their spans."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ..domain.growth import Relatives, grow
 from ..domain.merge import Price, merge, settle, with_posted
 from ..domain.span import Score, Span
 from ..domain.trace import TraceFold, fold
+from ..domain.usage import count_usage
 from ..store.erase import erase_spans
 from ..store.session import Driver
 from ..store.spans import StoredKey, TraceKey, add_content, scores_of_traces, spans_of_traces
@@ -47,10 +49,21 @@ async def read_stored(
     emptied = await _erase_deleted(driver, stored, held)
     growing = [k for k in folded - emptied if touched[k] and k not in whole]
     folds = {k: f for k in growing if (f := unpack_fold(stored.at[k].fold)) is not None}
-    repeated = await reading.present(driver, [(*k, span.span_id) for k in folds for span in touched[k]])
-    stored.folds = {k: f for k, f in folds.items() if k not in repeated}
+    relatives = await reading.relatives(driver, {k: (f.usage, touched[k]) for k, f in folds.items()})
+    stored.folds = {k: f for k, f in folds.items() if _grows(f, touched[k], relatives[k])}
     await read_whole(driver, stored, folded - stored.folds.keys() - emptied)
     return stored
+
+
+def _grows(state: TraceFold, spans: Sequence[Span], near: Relatives) -> bool:
+    """Whether these spans can be added to the fold: none is stored already, nor changes what counts of others."""
+    if any(span.span_id in near.spans for span in spans):
+        return False
+    for span in spans:
+        if not grow(state.usage, span, near):
+            return False
+        near.add(span)
+    return True
 
 
 async def _erase_deleted(driver: Driver, stored: Stored, held: set[int]) -> set[TraceKey]:
@@ -140,6 +153,20 @@ def _apply(stored: Stored, changed: changes.Changed, moved: Iterable[tuple[Store
         stored.spans.setdefault(key, {})[span.span_id] = span
         if key in stored.at:
             stored.dirty.add(key)
+
+
+async def count_again(driver: Driver, stored: Stored, changed: changes.Changed) -> None:
+    """Say of each span of the dirty traces what of it counts; store it of those that are not about to be written."""
+    recounted: dict[StoredKey, int] = {}
+    for key in stored.dirty - stored.folds.keys():
+        spans = [*stored.spans.get(key, {}).values()]
+        before = [span.uncounted for span in spans]
+        count_usage(spans, keeps_tree=False)
+        for span, uncounted in zip(spans, before, strict=True):
+            if span.uncounted != uncounted:
+                recounted[*key, span.span_id] = span.uncounted
+    written = {(tenant_id, span.trace_id, span.span_id) for tenant_id, span in changed} if recounted else set()
+    await changes.put_uncounted(driver, {k: bits for k, bits in recounted.items() if k not in written})
 
 
 def fold_trace(stored: Stored, key: TraceKey) -> TraceFold:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..domain.merge import Price
 from ..domain.span import Score, Span
-from ..domain.trace import Trace, TraceFold, finish, fold
+from ..domain.trace import KEPT_FROM, Trace, TraceFold, finish, fold
 from ..errors import invalid
 from ..store.erase import erase_traces
 from ..store.session import Driver
@@ -21,7 +21,7 @@ from .evaluators import Evaluators
 from .experiments import hold
 from .reading import serialising
 from .rows import TraceRow, row_bytes, trace_row
-from .stored import Stored, fold_trace, merge_arrivals, place_patches, read_stored, read_whole
+from .stored import Stored, count_again, fold_trace, merge_arrivals, place_patches, read_stored, read_whole
 
 Render = Callable[[Trace], str]
 """A trace's part of a stats answer, as text that is ready to send."""
@@ -30,7 +30,7 @@ MAX_SPANS_OF_TRACE = 100_000
 MAX_TOTAL = 2**63 - 1
 MAX_BYTES_OF_TRACE = 8 * 2**20
 """Of what spans add to the row of their trace, which is written anew with every span that comes."""
-FOLD_FROM = 64
+FOLD_FROM = KEPT_FROM
 """A trace of so many spans keeps its fold: adding a span to it then reads none of the others."""
 
 
@@ -66,6 +66,7 @@ async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -
     stored = await read_stored(driver, touched.keys() - inserted, touched, held, whole)
     arrivals = await place_patches(driver, stored, batch, arrivals)
     changed = await merge_arrivals(driver, stored, arrivals, tools.price)
+    await count_again(driver, stored, changed)
     news = changed
     if early or batch.scores:
         # Their spans stand in the store before they do.

@@ -286,6 +286,13 @@ traces = Table(
     Column("fold", LargeBinary, nullable=True, comment="of long traces, so that a span is added without reading all"),
     Column("item_key", LargeBinary, nullable=True, comment="which item it is of; empty: none; null: not derived yet"),
     Column("target_key", BigInteger, nullable=True, comment="digest of the root's target"),
+    Column(
+        "n_unpriced",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="spans whose tokens count and whose cost is not known",
+    ),
     PrimaryKeyConstraint("tenant_id", "trace_id"),
     # A scan takes apart each entry that it gives: what has a fixed place goes first, what may be null later, text last.
     # All are keys, none is included: a scan compares keys before it takes an entry apart or goes to the table.

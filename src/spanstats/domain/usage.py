@@ -1,0 +1,295 @@
+"""Which spans' tokens, cost and call of a model count in their trace: what was bought counts once.
+
+Instrumentations tell of one purchase several times: agents and workflows sum up what is below them, and two of them may
+watch one call. By the tree of the trace, whatever the order in which its spans came:
+
+- a span that is no call of a model counts only where no span below it has tokens or a cost;
+- a call inside a call is the same call where their usage is equal and it lies within the other's time: the inner one
+  counts. So are calls with the same response id, wherever they stand: the innermost counts;
+- of a span that does not count for what is below it, the cost counts instead of theirs where it is better known: one
+  that was sent goes before one that was computed, and that before none.
+
+Spans of which `may_repeat` does not hold always count, as they were sent.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .span import OWN_COST_KINDS, Filled, Span, Uncounted
+
+
+class Told:
+    """Bits that say what a span tells of, or what the spans below it do."""
+
+    TOKENS = 1
+    COST = 2
+    SENT_COST = 4
+    CALL = 8
+
+
+_OF_OTLP = re.compile(r"[0-9a-f]{32}/[0-9a-f]{16}").fullmatch
+
+
+def may_repeat(span: Span) -> bool:
+    """Whether its usage may be that of other spans. Of what was stored before this was known, the ids of OTLP tell."""
+    if span.usage_once is not None:
+        return span.usage_once
+    return not span.by_span_id and _OF_OTLP(f"{span.trace_id}/{span.span_id}") is not None
+
+
+def parent_of(span: Span) -> str | None:
+    """The id of the span above it, also where that is one of another process; `None` of the top of a trace."""
+    return None if span.span_id in (span.parent_id, span.trace_id) else span.parent_id
+
+
+def told(span: Span) -> int:
+    """What the span tells of: `Told` bits."""
+    found = Told.TOKENS if span.prompt_tokens or span.completion_tokens or span.total_tokens else 0
+    if span.cost_pd is not None and not has_own_cost(span):
+        found |= Told.COST | Told.SENT_COST if _cost_rank(span) == _SENT else Told.COST
+    return found | Told.CALL if span.is_llm_call else found
+
+
+def has_own_cost(span: Span) -> bool:
+    """What a tool says that it costs is no part of what models cost, nor a sum of that."""
+    return span.kind in OWN_COST_KINDS and _cost_rank(span) == _SENT
+
+
+_COMPUTED, _SENT = 1, 2
+
+
+def _cost_rank(span: Span) -> int:
+    """How well its cost is known; one of 0 is that of a sum that nobody made."""
+    if not span.cost_pd:
+        return 0
+    return _COMPUTED if span.filled & Filled.COST else _SENT
+
+
+def is_better_known(span: Span, below: int) -> bool:
+    """Whether its cost is better known than that of the spans below it, which tell these `Told` bits."""
+    known = _SENT if below & Told.SENT_COST else _COMPUTED if below & Told.COST else 0
+    return _cost_rank(span) > known
+
+
+class Call(Protocol):
+    """A call of a model as it is compared with one around it."""
+
+    @property
+    def response_id(self) -> str | None: ...
+    @property
+    def start_us(self) -> int | None: ...
+    @property
+    def end_us(self) -> int | None: ...
+    @property
+    def filled(self) -> int: ...
+
+
+def is_same_call(outer: Call, inner: Call) -> bool:
+    """Whether a call is the one inside it, of equal usage: not where they have two ids, or it lies out of its time."""
+    if outer.response_id and inner.response_id and outer.response_id != inner.response_id:
+        return False
+    return _is_within(outer, inner)
+
+
+def _is_within(outer: Call, inner: Call) -> bool:
+    """A time that was not sent tells nothing."""
+    known = ~(outer.filled | inner.filled)
+    starts = not known & Filled.START or (inner.start_us or 0) >= (outer.start_us or 0)
+    return starts and (not known & Filled.END or (inner.end_us or 0) <= (outer.end_us or 0))
+
+
+def usage_of(span: Span) -> tuple[int, int]:
+    """What is compared: nothing sent is as good as 0."""
+    return span.prompt_tokens or 0, span.completion_tokens or 0
+
+
+@dataclass(slots=True)
+class Node:
+    """A span in the tree of its trace. `below` are the `Told` bits of all spans below it."""
+
+    span: Span
+    told: int
+    repeats: bool
+    above: "Node | None" = None
+    children: "list[Node]" = field(default_factory=list)
+    below: int = 0
+    is_cut: bool = False
+    """Its parents form a circle, which begins here."""
+    inner_ids: set[str | None] = field(default_factory=set)
+    """The response ids of the calls inside it that tell of it as well."""
+    is_sum: bool = False
+    """It does not count, for what is below it."""
+    is_compared: bool = False
+    """Other spans have its response id."""
+
+
+def count_usage(spans: Sequence[Span], *, keeps_tree: bool = True) -> list[Node] | None:
+    """Say of each span what of it does not count, in `uncounted`. These are all spans of a trace.
+
+    Returns their tree, each above those below it: empty where no span may repeat another, and `None` where there was no
+    need of one and it is not to be kept.
+    """
+    for span in spans:
+        span.uncounted = 0
+    if not any(map(may_repeat, spans)):
+        return []
+    if not keeps_tree and sum(map(_may_matter, spans)) < _TWO:
+        return None
+    nodes = _tree(spans)
+    for node in reversed(nodes):
+        if node.above is not None:
+            node.above.below |= node.told | node.below
+    _find_sums(nodes)
+    _find_inner_calls(nodes)
+    _find_shared_ids(nodes)
+    _count_costs(nodes)
+    return nodes
+
+
+_TWO = 2
+"""What one span alone tells counts."""
+
+
+def _may_matter(span: Span) -> bool:
+    return told(span) != 0
+
+
+def _tree(spans: Iterable[Span]) -> list[Node]:
+    """Each span above those below it; a circle of parents is cut at its first span."""
+    nodes = {span.span_id: Node(span, told(span), may_repeat(span)) for span in spans}
+    pending: list[Node] = []
+    for node in nodes.values():
+        parent = nodes.get(parent_of(node.span) or "")
+        if parent is None:
+            pending.append(node)
+        else:
+            node.above = parent
+            parent.children.append(node)
+    ordered = _below(pending)
+    if len(ordered) < len(nodes):
+        placed = {id(node) for node in ordered}
+        for node in sorted(nodes.values(), key=lambda n: (n.span.start_us or 0, n.span.span_id)):
+            if id(node) not in placed:
+                _cut(node)
+                circle = _below([node])
+                placed.update(map(id, circle))
+                ordered += circle
+    return ordered
+
+
+def _below(tops: list[Node]) -> list[Node]:
+    """These and all below them, in place."""
+    for node in tops:
+        tops += node.children
+    return tops
+
+
+def _cut(node: Node) -> None:
+    if node.above is not None:
+        node.above.children.remove(node)
+        node.above, node.is_cut = None, True
+
+
+def _find_sums(nodes: list[Node]) -> None:
+    for node in nodes:
+        if node.repeats and not node.told & Told.CALL and node.below & (Told.TOKENS | Told.COST):
+            node.is_sum = True
+            node.span.uncounted |= Uncounted.TOKENS if node.told & Told.TOKENS else 0
+
+
+def _find_inner_calls(nodes: list[Node]) -> None:
+    """A call is compared with the nearest one above it that has equal usage."""
+    above: dict[tuple[int, int], Node | None] = {}
+    pending: list[tuple[Node, Node | None, bool]] = [(n, None, False) for n in reversed(nodes) if n.above is None]
+    while pending:
+        node, before, is_left = pending.pop()
+        if node.told & Told.CALL:
+            usage = usage_of(node.span)
+            if is_left:
+                above[usage] = before
+                continue
+            outer = above.get(usage)
+            if outer is not None and outer.repeats and is_same_call(outer.span, node.span):
+                mark_repeated(outer.span)
+                outer.is_sum = True
+                outer.inner_ids.add(node.span.response_id)
+            if node.children:
+                above[usage] = node
+                pending.append((node, outer, True))
+        pending += [(child, None, False) for child in node.children]
+
+
+def mark_repeated(span: Span) -> None:
+    """Another span tells of the same call."""
+    span.uncounted |= Uncounted.CALL if span.is_llm_call else 0
+    span.uncounted |= Uncounted.TOKENS if told(span) & Told.TOKENS else 0
+
+
+def _find_shared_ids(nodes: list[Node]) -> None:
+    """Of the spans with one response id one counts, or none where an inner call without an id tells of it."""
+    by_id: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.repeats and node.span.response_id and node.told and not node.is_sum:
+            by_id.setdefault(node.span.response_id, []).append(node)
+    # Told by an inner call without an id.
+    told_below = {n.span.response_id for n in nodes if n.inner_ids and n.span.response_id not in n.inner_ids}
+    for response_id, shared in by_id.items():
+        if response_id in told_below:
+            counted = None
+        elif len(shared) > 1:
+            counted = _innermost(shared)
+        else:
+            continue
+        outer = set() if counted is None else {id(node) for node in _all_above(counted)}
+        for node in shared:
+            node.is_compared = True
+            if node is not counted:
+                mark_repeated(node.span)
+                if id(node) in outer:
+                    node.is_sum = True
+                else:
+                    _cover(node)
+
+
+def _all_above(node: Node) -> Iterator[Node]:
+    while node.above is not None:
+        node = node.above
+        yield node
+
+
+def _innermost(shared: list[Node]) -> Node:
+    """Of those with usage, if any has it, one that has none of the others below it: calls and sent costs go first."""
+    with_usage = [node for node in shared if node.told & Told.TOKENS] or shared
+    outer: set[int] = set()
+    for node in with_usage:
+        for above in _all_above(node):
+            if id(above) in outer:
+                break
+            outer.add(id(above))
+    inner = [node for node in with_usage if id(node) not in outer]
+    return min(inner, key=lambda n: (not n.told & Told.CALL, -_cost_rank(n.span), n.span.start_us or 0, n.span.span_id))
+
+
+def _count_costs(nodes: list[Node]) -> None:
+    """Of a sum and what is below it, the cost that is better known counts."""
+    covering: set[int] = set()
+    for node in nodes:
+        is_below = node.above is not None and id(node.above) in covering
+        if is_below:
+            covering.add(id(node))
+        if not node.repeats or has_own_cost(node.span):
+            continue
+        if is_below:
+            _cover(node)
+        elif node.is_sum and not node.span.uncounted & Uncounted.COST:
+            if is_better_known(node.span, node.below):
+                covering.add(id(node))
+            else:
+                _cover(node)
+
+
+def _cover(node: Node) -> None:
+    if node.told & (Told.TOKENS | Told.COST) and not has_own_cost(node.span):
+        node.span.uncounted |= Uncounted.COST

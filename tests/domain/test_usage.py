@@ -1,0 +1,185 @@
+"""What counts in a trace of any shape, against the rules written out; and a span added to a trace against all of it."""
+
+from copy import copy
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spanstats.domain.growth import Relatives, grow, usage_in
+from spanstats.domain.merge import settle
+from spanstats.domain.span import Filled, Span, Uncounted
+from spanstats.domain.trace import finish, fold
+from spanstats.domain.usage import count_usage
+from tests.domain.usage_oracle import counted, totals
+
+TOKENS = st.sampled_from([None, 0, 10, 20])
+SPAN = st.builds(
+    Span,
+    trace_id=st.just("t"),
+    span_id=st.just(""),
+    usage_once=st.sampled_from([True, True, True, False]),
+    kind=st.sampled_from([None, "chat", "chat", "generation", "agent", "agent", "task", "tool"]),
+    model=st.sampled_from([None, "m"]),
+    prompt_tokens=TOKENS,
+    completion_tokens=st.sampled_from([None, 5]),
+    cost_pd=st.sampled_from([None, None, 0, 7]),
+    filled=st.sampled_from([0, Filled.COST]),
+    response_id=st.sampled_from([None, None, "r1", "r2"]),
+    start_us=st.integers(0, 3),
+    end_us=st.integers(3, 6),
+    status=st.just("success"),
+)
+
+
+@st.composite
+def trees(draw: st.DrawFn, *, circles: bool = False) -> list[Span]:
+    """Spans below earlier ones, or any others, below one that never came, or roots, in any order."""
+    spans = draw(st.lists(SPAN, min_size=1, max_size=9))
+    for number, span in enumerate(spans):
+        span.span_id = f"s{number}"
+        parents = [f"s{n}" for n in range(len(spans) if circles else number)]
+        span.parent_id = draw(st.sampled_from([None, "away", *parents, *parents, *parents]))
+        if span.cost_pd is None:
+            span.filled = 0
+    return draw(st.permutations(spans))
+
+
+def flags(span: Span) -> dict[str, bool]:
+    return {
+        "tokens": not span.uncounted & Uncounted.TOKENS,
+        "cost": not span.uncounted & Uncounted.COST,
+        "call": not span.uncounted & Uncounted.CALL,
+    }
+
+
+def shown(spans: list[Span], found: dict[str, dict[str, bool]]) -> dict[str, dict[str, bool]]:
+    """Only of what a span has: that nothing of it counts says nothing."""
+    by_id = {s.span_id: s for s in spans}
+    result = {}
+    for span_id, flags_ in found.items():
+        span = by_id[span_id]
+        has = {
+            "tokens": bool(span.prompt_tokens or span.completion_tokens),
+            "cost": span.cost_pd is not None,
+            "call": span.is_llm_call,
+        }
+        result[span_id] = {name: counts for name, counts in flags_.items() if has[name]}
+    return result
+
+
+def line(s: Span) -> str:
+    names: tuple[str, ...] = (
+        "span_id",
+        "parent_id",
+        "usage_once",
+        "kind",
+        "model",
+        "prompt_tokens",
+        "completion_tokens",
+        "cost_pd",
+    )
+    return " ".join(
+        f"{n}={getattr(s, n)}" for n in (*names, "filled", "response_id", "start_us", "end_us", "uncounted")
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(trees())
+def test_what_counts_is_what_the_rules_say(spans: list[Span]) -> None:
+    expected = counted(spans)
+    count_usage(spans)
+    found = shown(spans, {s.span_id: flags(s) for s in spans})
+    assert found == shown(spans, expected), "\n".join(map(line, sorted(spans, key=lambda s: s.span_id)))
+    trace = finish("t", fold(spans))
+    assert {name: getattr(trace, name) for name in totals(spans)} == totals(spans)
+
+
+@settings(max_examples=400, deadline=None)
+@given(trees() | trees(circles=True), st.data())
+def test_a_span_that_is_added_to_a_trace_leaves_what_all_spans_together_make(spans: list[Span], data: Any) -> None:
+    cut = data.draw(st.integers(1, len(spans)))
+    here = [copy(span) for span in spans[:cut]]
+    usage = usage_in(count_usage(here))
+    near = Relatives()
+    for span in here:
+        near.add(span)
+    for new in map(copy, spans[cut:]):
+        here.append(new)
+        if not grow(usage, new, near):
+            usage = usage_in(count_usage(here))
+        near.add(new)
+        whole = [copy(span) for span in here]
+        count_usage(whole)
+        found = {s.span_id: s.uncounted for s in here}
+        assert found == {s.span_id: s.uncounted for s in whole}, "\n".join(map(line, here))
+
+
+def span(span_id: str, parent_id: str | None = None, **fields: Any) -> Span:
+    made = Span(trace_id="t", span_id=span_id, parent_id=parent_id, usage_once=True, start_us=1, end_us=9, **fields)
+    return settle(made, lambda s: 1_000 * s.prompt_tokens if s.model and s.prompt_tokens else None)
+
+
+USAGE: dict[str, Any] = {"prompt_tokens": 100, "completion_tokens": 20}
+
+
+def sums(*spans: Span) -> tuple[int, int, int | None, int]:
+    trace = finish("t", fold(spans))
+    return trace.prompt_tokens, trace.completion_tokens, trace.cost_pd, trace.n_llm_calls
+
+
+def test_an_aggregating_span_alone_counts() -> None:
+    assert sums(span("a", kind="agent", model="m", **USAGE)) == (100, 20, 100_000, 0)
+    assert sums(span("a", kind="workflow", **USAGE), span("b", "a", kind="tool")) == (100, 20, None, 0)
+
+
+def test_an_aggregate_counts_nothing_where_a_call_below_it_has_usage_however_far() -> None:
+    spans = [
+        span("a", kind="workflow", model="m", **USAGE),
+        span("b", "a", kind="agent"),
+        span("c", "b", kind="step", **USAGE),
+        span("d", "c", kind="chat", model="m", **USAGE),
+    ]
+    assert sums(*spans) == (100, 20, 100_000, 1)
+    assert sums(*spans[:3]) == (100, 20, 100_000, 0)
+
+
+def test_of_aggregates_without_calls_the_innermost_counts() -> None:
+    spans = [span("a", kind="workflow", **USAGE), span("b", "a", kind="task", prompt_tokens=90, completion_tokens=19)]
+    assert sums(*spans) == (90, 19, None, 0)
+
+
+def test_siblings_count_each() -> None:
+    spans = [span("r", kind="agent"), *(span(i, "r", kind="chat", model="m", **USAGE) for i in "ab")]
+    assert sums(*spans) == (200, 40, 200_000, 2)
+
+
+def test_spans_below_each_other_in_a_circle_count_once() -> None:
+    circle = [span("a", "b", kind="agent", **USAGE), span("b", "a", kind="agent", **USAGE)]
+    assert sums(*circle)[:2] == (100, 20)
+
+
+def test_a_call_that_two_instrumentations_watch_is_one() -> None:
+    outer = span("a", kind="llm", model="m", **USAGE)
+    assert sums(outer, span("b", "a", kind="llm", model="m", **USAGE)) == (100, 20, 100_000, 1)
+    other_usage = span("b", "a", kind="llm", model="m", prompt_tokens=99, completion_tokens=20)
+    assert sums(outer, other_usage)[0] == 199
+    same_id = [span(i, kind="chat", model="m", response_id="r", **USAGE) for i in "ab"]
+    assert sums(*same_id) == (100, 20, 100_000, 1)
+    two_ids = [span("a", kind="chat", response_id="r", **USAGE), span("b", "a", kind="chat", response_id="q", **USAGE)]
+    assert sums(*two_ids)[0] == 200
+
+
+def test_a_sent_cost_goes_before_a_computed_one_of_the_same_calls() -> None:
+    agent = span("a", kind="agent", cost_pd=5)
+    assert sums(agent, span("b", "a", kind="chat", model="m", **USAGE))[2] == 5
+    assert sums(agent, span("b", "a", kind="chat", cost_pd=3, **USAGE))[2] == 3
+    tool = span("a", kind="tool", cost_pd=5)
+    assert sums(tool, span("b", "a", kind="chat", model="m", **USAGE))[2] == 100_005
+
+
+def test_logs_that_a_person_makes_count_as_they_were_sent() -> None:
+    spans = [span("a", kind="agent", **USAGE), span("b", "a", kind="chat", **USAGE)]
+    for each in spans:
+        each.usage_once = False
+    assert sums(*spans)[0] == 200
