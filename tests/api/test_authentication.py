@@ -164,3 +164,15 @@ async def test_a_scope_is_all_that_a_key_may_do(make_client: MakeClient, scope: 
     assert (await client.post("/api/parea/v1/trace_log", json={})).status_code == writes
     assert (await client.post("/api/parea/v1/experiment", json={})).status_code == writes
     assert (await client.post("/api/v2/traces", json=[])).status_code == (400 if writes == 422 else 403)
+
+
+@pytest.mark.parametrize("value", ["Bearer%20{}", "bearer%20{}", " Api-Key%20%20{}"])
+async def test_a_blank_that_is_still_encoded_is_explained(
+    anonymous: httpx.AsyncClient, client: httpx.AsyncClient, value: str
+) -> None:
+    key = client.headers["Authorization"].removeprefix("Bearer ")
+    answer = await anonymous.post("/v1/traces", json={}, headers={"Authorization": value.format(key)})
+    assert answer.status_code == 401
+    assert "%20" in answer.json()["message"]
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in answer.json()["message"]
+    assert key not in answer.text

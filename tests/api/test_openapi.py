@@ -84,3 +84,11 @@ def test_every_parea_operation_shows_an_example_of_what_is_sent_and_answered(ser
         schemas = [part["content"]["application/json"]["schema"] for part in bodies + answers if "content" in part]
         silent += [name for schema in schemas if schema and not shows(schema)]
     assert silent == []
+
+
+def test_exports_document_the_answer_without_a_key(served: dict[str, Any]) -> None:
+    for path in ("/api/v1/traces", "/api/v2/traces"):
+        assert set(served["paths"][path]["post"]["responses"]["401"]["content"]) == {
+            "application/json",
+            "application/x-protobuf",
+        }

@@ -145,3 +145,9 @@ def test_any_bytes_are_a_value_or_refused(body: bytes) -> None:
     except InvalidInput:
         return
     json_body.encode(value)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_json_does_not_have_is_named(constant: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{constant} is no JSON"):
+        json_body.decode(f'{{"a": "NaN", "b": [1, {constant}]}}'.encode())

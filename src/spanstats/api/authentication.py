@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
@@ -19,6 +20,11 @@ PAREA_HEADERS = (b"x-api-key", _AUTHORIZATION, b"x-user-id")
 RESPAN_HEADERS = (_AUTHORIZATION, b"x-api-key", b"x-user-id")
 
 _SCHEMES = frozenset({"bearer", "api-key"})
+_ENCODED = re.compile(r"\s*(bearer|api-key)(%20)+", re.IGNORECASE)
+_ENCODED_EXPLAINED = (
+    "Authorization has %20 where a blank belongs: this client sends OTEL_EXPORTER_OTLP_HEADERS as it is, so write "
+    "Authorization=Bearer KEY with a blank there, or x-api-key=KEY"
+)
 
 
 class Permission(Enum):
@@ -51,6 +57,8 @@ def presented_key(headers: Headers, order: Sequence[bytes]) -> str:
 
 def _of_authorization(value: str) -> str:
     """The key of `Bearer <key>`, `Api-Key <key>` or the bare key."""
+    if _ENCODED.match(value):
+        raise Unauthenticated(_ENCODED_EXPLAINED)
     scheme, _, key = value.strip().partition(" ")
     key = key.strip()
     if not key:

@@ -41,13 +41,14 @@ def _content(schema: dict[str, Any]) -> dict[str, Any]:
 
 _EXPORT: dict[str, Any] = {
     "description": (
-        "Stores spans, compressed with gzip or not; sent again, they update what is stored. Answers, in the encoding "
-        "of the request, once they are committed. A span that cannot be read costs no other: it is counted and named "
-        "in `partialSuccess`, which says also that a request has no spans."
+        "Stores spans, compressed with gzip, deflate or zstd, or not; sent again, they update what is stored. Answers, "
+        "in the encoding of the request, once they are committed. A span that cannot be read costs no other: it is "
+        "counted and named in `partialSuccess`, which says also that a request has no spans."
     ),
     "openapi_extra": {"requestBody": {"required": True, "content": _content(_REQUEST)}},
     "responses": {
         200: {"content": _content(_SUCCESS)},
+        401: {"description": "No API key, or one that is not valid", "content": _content(_STATUS)},
         "default": {"description": "An error; 503 may be tried again", "content": _content(_STATUS)},
     },
 }

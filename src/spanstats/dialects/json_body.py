@@ -24,7 +24,7 @@ _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
 )
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
-_CONSTANT = re.compile(rb"-?(NaN|Infinity|inf|nan)")
+_CONSTANT = re.compile(rb"-?(NaN|Infinity)")
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
 
@@ -95,7 +95,8 @@ def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int) -> tup
 def _named(message: str, body: bytes) -> str:
     """What is malformed, with the name of a number that JSON does not have."""
     found = _AT_BYTE.search(message)
-    constant = _CONSTANT.match(body, int(found[1])) if found else None
+    # The byte is that behind a sign.
+    constant = _CONSTANT.search(body, max(0, int(found[1]) - 1), int(found[1]) + 8) if found else None
     return f"{message}: {constant[0].decode()} is no JSON" if constant else message
 
 

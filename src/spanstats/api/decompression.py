@@ -1,0 +1,131 @@
+"""Content codings of a request's body, undone piece by piece, so that a small body cannot grow beyond the limit.
+
+Sources: RFC 9110, 8.4 (several codings stand in the order in which they were applied), RFC 8878 and 9659 (zstd).
+"""
+
+import io
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+
+import zstandard
+
+from ..errors import TooLarge, invalid
+
+_PIECE = 256 * 1024
+_GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+# gzip and zstd files may be joined; more of them than this only serve to keep us busy.
+_MAX_MEMBERS = 100
+# What every zstd decoder of HTTP takes. A longer window serves content that is as long.
+_LEAST_MAX_WINDOW = 8 * 1024 * 1024
+_BLOCK_HEADER, _CHECKSUM, _RLE = 3, 4, 1
+
+_NONE = frozenset({"", "identity", "none"})
+ACCEPTED = "gzip, deflate, zstd"
+MAX_CODINGS = 2
+
+
+class UnknownCoding(Exception):
+    """A content coding that is not read here, or more of them than anybody needs."""
+
+
+def codings(values: Sequence[str]) -> list[str]:
+    """The codings that headers `Content-Encoding` name, in the order in which they were applied.
+
+    Raises `UnknownCoding`.
+    """
+    named = [name.strip().lower() for value in values for name in value.split(",")]
+    applied = [name for name in named if name not in _NONE]
+    if len(applied) > MAX_CODINGS or not all(name in _READERS for name in applied):
+        raise UnknownCoding
+    return applied
+
+
+def decompress(sent: bytes, applied: Sequence[str], limit: int) -> bytes:
+    """The content under these codings. Raises `TooLarge` where it, or a step to it, is too long; `InvalidInput`."""
+    for coding in reversed(applied):
+        sent = _within(_READERS[coding](sent, limit), limit)
+    return sent
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body must have at most {limit} bytes, also after decompression")
+
+
+def _within(read: Iterator[bytes], limit: int) -> bytes:
+    pieces, length = [], 0
+    try:
+        for piece in read:
+            length += len(piece)
+            if length > limit:
+                raise too_large(limit)
+            pieces.append(piece)
+    except (zlib.error, zstandard.ZstdError):
+        raise invalid("is not what its Content-Encoding says", kind="content_encoding") from None
+    return b"".join(pieces)
+
+
+def _gzip(sent: bytes, _limit: int) -> Iterator[bytes]:
+    return _inflate(sent, _GZIP)
+
+
+def _deflate(sent: bytes, _limit: int) -> Iterator[bytes]:
+    """Some clients send deflate bare, without the header that HTTP means by it."""
+    has_header = len(sent) > 1 and sent[0] & 0x0F == 8 and int.from_bytes(sent[:2], "big") % 31 == 0
+    return _inflate(sent, _ZLIB if has_header else _BARE)
+
+
+def _inflate(sent: bytes, window_bits: int) -> Iterator[bytes]:
+    for _ in range(_MAX_MEMBERS):
+        member = zlib.decompressobj(window_bits)
+        while not member.eof:
+            piece = member.decompress(sent, _PIECE)
+            if not piece and not member.eof:
+                raise zlib.error("truncated")
+            sent = member.unconsumed_tail
+            yield piece
+        sent = member.unused_data
+        if not sent:
+            return
+        if window_bits != _GZIP:
+            break
+    raise zlib.error("trailing data")
+
+
+def _zstd(sent: bytes, limit: int) -> Iterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=max(_LEAST_MAX_WINDOW, limit))
+    rest = memoryview(sent)
+    for _ in range(_MAX_MEMBERS):
+        length = _frame_length(rest)
+        reader = decompressor.stream_reader(io.BytesIO(rest[:length]))
+        while piece := reader.read(_PIECE):
+            yield piece
+        rest = rest[length:]
+        if not rest:
+            return
+    raise zstandard.ZstdError("trailing data")
+
+
+def _frame_length(sent: memoryview) -> int:
+    """Bytes of the frame that begins here; the reader takes one that is cut for one that has ended.
+
+    https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1
+    """
+    end, last = zstandard.frame_header_size(sent), False
+    while not last:
+        header = int.from_bytes(sent[end : end + _BLOCK_HEADER], "little")
+        last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
+        end += _BLOCK_HEADER + (1 if kind == _RLE else size)
+        if end > len(sent):
+            raise zstandard.ZstdError("truncated")
+    end += _CHECKSUM if zstandard.get_frame_parameters(sent).has_checksum else 0
+    if end > len(sent):
+        raise zstandard.ZstdError("truncated")
+    return end
+
+
+_READERS: dict[str, Callable[[bytes, int], Iterator[bytes]]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "zstd": _zstd,
+}
