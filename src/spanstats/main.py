@@ -30,6 +30,7 @@ from .api import (
     respan_logs,
     respan_scores,
     respan_spans,
+    stats_compare,
 )
 from .api.answers import Streams
 from .api.authentication import KeyCache
@@ -65,7 +66,7 @@ _ROUTERS = (
     *(respan_logs.write, respan_experiments.write, respan_absent.write),
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read),
-    *(insights.read, insights_series.read),
+    *(insights.read, insights_series.read, stats_compare.read),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 
@@ -230,6 +231,7 @@ def _limits(settings: Settings) -> Limits:
         scores=settings.max_scores_per_span,
         page_size=settings.max_page_size,
         stream_s=settings.stats_stream_timeout_s,
+        compared_traces=settings.max_compared_traces,
         metrics=settings.metrics,
         filters=FilterLimits(settings.max_filter_conditions, settings.max_filter_nesting, settings.max_filter_items),
     )

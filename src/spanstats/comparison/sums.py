@@ -25,8 +25,9 @@ class PairedSums:
     """Over the items that have a value in both arms: whole numbers, `unit` of which are one unit of the measure.
 
     `a`, `b` are sums of the arms' item values, `aa`, `bb`, `dd` those of the squares of these and of the differences.
-    `up` and `down` count items whose value rises and falls, `over` and `under` those beyond the margin. `single` is
-    whether each value is of one trace, `binary` whether all values are 0 or 1.
+    `up` and `down` count items whose value rises and falls, `over` and `under` those beyond the margin. `both` counts
+    all items of both arms, with or without values. `single` is whether each value is of one trace, `binary` whether all
+    values are 0 or 1.
     """
 
     unit: int
@@ -42,6 +43,7 @@ class PairedSums:
     down: int = 0
     over: int = 0
     under: int = 0
+    both: int = 0
     single: bool = False
     binary: bool = False
     clusters: Clustered | None = None

@@ -1,0 +1,72 @@
+"""The arms of a comparison: which traces of which experiment."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..domain.values import is_clean
+from ..domain.window import Window
+from ..errors import NotFound
+from ..filters.parts import Filter
+from ..stats.matching import ALL, Parts, within
+from ..store.session import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Traces of one experiment in a window that match a filter; `at` is where the request names them."""
+
+    experiment_id: str
+    window: Window = field(default_factory=Window)
+    matching: Filter | None = None
+    at: str = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An arm whose experiment exists. `running` is whether it was created and has not been finished yet."""
+
+    arm: Arm
+    key: int
+    running: bool
+    project_id: str | None
+    n_scores: int
+    """Most scores of a trace, as far as a look at some tells; 0 where the tenant has no evaluators."""
+
+    @property
+    def parts(self) -> Parts:
+        """Conditions of which one holds for each trace of the arm, and never two."""
+        return within(self.key, self.arm.window, ALL if self.arm.matching is None else self.arm.matching.parts)
+
+    @property
+    def is_whole(self) -> bool:
+        return self.arm.matching is None
+
+    def directly(self) -> "Found":
+        """The same, always read from the traces."""
+        matching = self.arm.matching
+        return self if matching is None else replace(self, arm=replace(self.arm, matching=replace(matching, mask=None)))
+
+
+# `created` alone says nothing: Respan's clients define an experiment and may never say more of it.
+_FIND = """
+SELECT e.id, e.key, e.project_id,
+    e.finished_at IS NULL AND lower(e.status) IN ('running', 'in_progress', 'pending', 'queued') AS running,
+    CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
+        SELECT least(greatest(max(cardinality(score_keys)), 1), 16)
+        FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
+    ) ELSE 0 END AS n_scores
+FROM experiments e WHERE e.tenant_id = $1 AND e.id = ANY($2::text[]) AND e.deleted_at IS NULL
+"""
+
+
+async def find_arms(tx: Transaction, tenant_id: int, arms: list[Arm]) -> list[Found]:
+    """The arms with their experiments. Raises `NotFound` naming the first whose experiment the tenant does not have."""
+    ids = sorted({arm.experiment_id for arm in arms if is_clean(arm.experiment_id)})
+    rows: dict[str, Any] = {row["id"]: row for row in await tx.driver.fetch(_FIND, tenant_id, ids)}
+    found = []
+    for arm in arms:
+        row = rows.get(arm.experiment_id)
+        if row is None:
+            raise NotFound(f"{arm.at}: experiment {arm.experiment_id} not found")
+        found.append(Found(arm, row["key"], bool(row["running"]), row["project_id"], row["n_scores"] or 0))
+    return found

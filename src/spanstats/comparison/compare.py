@@ -1,0 +1,183 @@
+"""One base and its candidates compared, in one snapshot."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import invalid
+from ..stats.summary import evaluators_of
+from ..store.session import Kind, Timeouts, Transaction, transaction
+from .arms import Found, find_arms
+from .chosen import Chosen, EvaluatorKeys, choose
+from .correction import CORRECTIONS
+from .items import Plan
+from .measures import NUMBERS, Measure, Number, Scores
+from .pairs import ArmItems, Paired, pair
+from .request import Margin, Request
+from .results import ArmResult, CandidateResult, Comparison, MeasureResult, Warned
+from .significance import paired_test, relative, welch_test
+from .sums import ArmSums, PairedSums
+from .texts import agreements
+from .totals import Totals, totals_of, with_squares
+from .verdicts import conclude
+from .warn import warnings_of
+
+# Two hash tables of items; what does not fit is put on disk.
+_MEMORY = "SET LOCAL work_mem = '64MB'"
+
+
+async def compare(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, request: Request, evaluators: EvaluatorKeys
+) -> Comparison:
+    """Compare the arms of the request.
+
+    Raises `NotFound` and `InvalidInput` that name the arm or field, `Unavailable`.
+    """
+    async with transaction(engine, Kind.SNAPSHOT, timeouts, _MEMORY) as tx:
+        as_of_us: int = await tx.driver.fetchval("SELECT now()")
+        base, *candidates = await find_arms(tx, tenant_id, [request.base, *request.candidates])
+        totals = [await totals_of(tx, arm, _more_than_summed(request)) for arm in (base, *candidates)]
+        _check_sizes(request, (base, *candidates), totals)
+        chosen = choose(request, totals, evaluators)
+        compared = [
+            await _candidate(tx, request, chosen, (base, totals[0]), (candidate, totals[i]))
+            for i, candidate in enumerate(candidates, 1)
+        ]
+        keys = {m.key for m in (*chosen.measures, *chosen.texts) if isinstance(m, Scores)}
+        known = await evaluators_of(tx, tenant_id, sorted(keys))
+    results = [candidate for _, candidate in compared]
+    tests = _conclude(request, results)
+    warnings = _warnings(request, (base, *candidates), results, chosen)
+    return Comparison(as_of_us, compared[0][0], results, request.correction, tests, request.confidence, known, warnings)
+
+
+def _more_than_summed(request: Request) -> list[Measure]:
+    return [NUMBERS[name] for name in request.measures or () if name in NUMBERS]
+
+
+def _check_sizes(request: Request, arms: Sequence[Found], totals: Sequence[Totals]) -> None:
+    if request.pair_by is None:
+        return
+    for found, total in zip(arms, totals, strict=True):
+        if total.traces > request.most_traces:
+            message = f"has {total.traces} traces, and at most {request.most_traces} can be paired: narrow the window, "
+            raise invalid(f"{message}filter, or pair_by none", "body", *found.arm.at.split("."), kind="too_many")
+
+
+async def _candidate(
+    tx: Transaction, request: Request, chosen: Chosen, base: tuple[Found, Totals], candidate: tuple[Found, Totals]
+) -> tuple[ArmResult, CandidateResult]:
+    """The base's result beside the candidate's."""
+    if request.pair_by is None:
+        return await _unpaired(tx, request, chosen, base, candidate)
+    plan = Plan(chosen.measures, request.pair_by, request.cluster_by, request.zero_for_missing)
+    paired = await pair(tx, base[0], candidate[0], plan, [_absolute(m, None) for m in chosen.margins])
+    if not paired.pairing.both:
+        return await _unpaired(tx, request, chosen, base, candidate, paired)
+    margins = [_absolute(m, s) for m, s in zip(chosen.margins, paired.sums, strict=True)]
+    if any(m is not None and m.of_base for m in chosen.margins):
+        paired = await pair(tx, base[0], candidate[0], plan, margins)
+    measures = []
+    for i, (measure, sums) in enumerate(zip(chosen.measures, paired.sums, strict=True)):
+        one, other = (
+            totals.of(measure, items.with_score.get(i, 0))
+            for (_, totals), items in ((base, paired.base), (candidate, paired.candidate))
+        )
+        outcome, change = paired_test(sums, request.confidence), relative(sums, request.confidence)
+        kind = _kind(measure, base[1], candidate[1])
+        measures.append(MeasureResult(measure, kind, one, other, outcome, sums, change, margins[i]))
+    texts = await agreements(tx, base[0], candidate[0], request.pair_by, chosen.texts)
+    found = CandidateResult(_arm(candidate, paired.candidate), paired.pairing, measures, texts)
+    return _arm(base, paired.base), found
+
+
+async def _unpaired(
+    tx: Transaction,
+    request: Request,
+    chosen: Chosen,
+    base: tuple[Found, Totals],
+    candidate: tuple[Found, Totals],
+    paired: Paired | None = None,
+) -> tuple[ArmResult, CandidateResult]:
+    squared = [await with_squares(tx, found, totals, chosen.measures) for found, totals in (base, candidate)]
+    measures = []
+    for measure, margin in zip(chosen.measures, chosen.margins, strict=True):
+        one, other = (totals.of(measure) for totals in squared)
+        outcome = welch_test(one, other, request.confidence)
+        size = None if margin is None else _of_mean(margin, one)
+        kind = _kind(measure, base[1], candidate[1])
+        measures.append(MeasureResult(measure, kind, one, other, outcome, None, None, size))
+    one_arm = _arm(base, None if paired is None else paired.base)
+    other_arm = _arm(candidate, None if paired is None else paired.candidate)
+    return one_arm, CandidateResult(other_arm, None if paired is None else paired.pairing, measures)
+
+
+def _arm(arm: tuple[Found, Totals], items: ArmItems | None) -> ArmResult:
+    found, totals = arm
+    counted = (None, None, None) if items is None else (items.items, items.without_key, items.without_root)
+    return ArmResult(found.arm.experiment_id, totals.traces, totals.failed, *counted)
+
+
+def _kind(measure: Measure, base: Totals, candidate: Totals) -> str:
+    if isinstance(measure, Number):
+        return measure.kind
+    return "boolean" if base.is_boolean(measure.key) and candidate.is_boolean(measure.key) else "number"
+
+
+def _absolute(margin: Margin | None, sums: PairedSums | None) -> Fraction | None:
+    """In the measure's unit; what is a part of the base's mean is known once that is."""
+    if margin is None or not margin.of_base:
+        return None if margin is None else margin.size
+    mean = None if sums is None else sums.mean(sums.a)
+    return None if mean is None else margin.size * abs(mean)
+
+
+def _of_mean(margin: Margin, base: ArmSums) -> Fraction | None:
+    if not margin.of_base:
+        return margin.size
+    return None if base.mean is None else margin.size * abs(base.mean)
+
+
+def _conclude(request: Request, candidates: Sequence[CandidateResult]) -> int:
+    """Correct all p values together and conclude; how many they are."""
+    results = [result for candidate in candidates for result in candidate.measures]
+    tested = [result for result in results if result.outcome.p_value is not None]
+    p_values = [p for r in tested if (p := r.outcome.p_value) is not None]
+    for result, adjusted in zip(tested, CORRECTIONS[request.correction](p_values), strict=True):
+        result.p_adjusted = adjusted
+    for result in results:
+        result.conclusion = conclude(
+            result.outcome,
+            result.difference,
+            result.p_adjusted,
+            result.n,
+            higher_is_better=result.measure.higher_is_better,
+            margin=result.margin,
+            confidence=request.confidence,
+            identical=result.paired is not None and result.paired.dd == 0,
+        )
+    return len(tested)
+
+
+def _warnings(
+    request: Request, arms: Sequence[Found], candidates: Sequence[CandidateResult], chosen: Chosen
+) -> list[Warned]:
+    warnings = []
+    if arms[0].running:
+        warnings.append(_unfinished(arms[0], None))
+    if chosen.left_out:
+        warnings.append(Warned("measures_left_out", f"{chosen.left_out} scores were left out: name them in `measures`"))
+    for place, (found, candidate) in enumerate(zip(arms[1:], candidates, strict=True)):
+        if found.running:
+            warnings.append(_unfinished(found, place))
+        if request.pair_by is not None and candidate.pairing is not None and not candidate.pairing.both:
+            message = "No item is in both arms: means of all traces were compared instead"
+            warnings.append(Warned("no_common_items", message, place))
+        warnings += warnings_of(place, candidate)
+    return warnings
+
+
+def _unfinished(found: Found, place: int | None) -> Warned:
+    message = f"{found.arm.experiment_id} is still running: whoever looks often enough sees a difference by chance"
+    return Warned("unfinished", message, place)

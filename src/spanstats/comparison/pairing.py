@@ -1,0 +1,82 @@
+"""What makes two traces of different runs the same item, and items one cluster: an expression over `traces`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, LargeBinary, Text, case, func, literal_column, select
+
+from ..errors import invalid
+from ..filters.fields import given, json_member, known
+from ..store.tables import spans, traces
+
+NONE = "none"
+AUTO = "auto"
+_LABELS = ("comparison_key", "custom_identifier")
+_METADATA = "metadata."
+
+Key = ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PairBy:
+    """A way to pair; `is_digest` where its keys are digests and not text."""
+
+    name: str
+
+    @property
+    def is_digest(self) -> bool:
+        return self.name in (AUTO, "input")
+
+    def key(self) -> Key:
+        """The key of a trace, null where it has none."""
+        if self.name == AUTO:
+            return func.nullif(traces.c.item_key, _NO_DIGEST)
+        if self.name == "input":
+            return func.nullif(_input_key(), _NO_DIGEST)
+        return func.nullif(text_of(self.name), known(""))
+
+
+_NO_DIGEST: ColumnElement[Any] = literal_column("'\\x'::bytea", LargeBinary())
+
+
+def read_pair_by(name: object) -> PairBy | None:
+    """The way of this name, `None` for `none`. Raises `InvalidInput`."""
+    if name == NONE:
+        return None
+    if name in (AUTO, "input"):
+        return PairBy(str(name))
+    return PairBy(checked(name, "pair_by", f"{NONE}, {AUTO}, input, "))
+
+
+def checked(name: object, field: str, more: str = "") -> str:
+    """A name that `text_of` knows. Raises `InvalidInput` located at the field."""
+    if isinstance(name, str) and (name in (*_LABELS, "name") or name.removeprefix(_METADATA) not in (name, "")):
+        return name
+    raise invalid(f"must be one of {more}{', '.join(_LABELS)}, name or metadata.<key>", field, kind="pairing")
+
+
+def text_of(name: str) -> Key:
+    """A label, a member of the metadata, or the name of a trace, as text; null where it has none."""
+    if name == "name":
+        return traces.c.name
+    if name in _LABELS:
+        return json_member(traces.c.labels, known(name))
+    return json_member(traces.c.metadata, given(name.removeprefix(_METADATA)))
+
+
+def _input_key() -> Key:
+    """That of the root's input even where a comparison key was sent; without one the trace's key is the input's."""
+    s = spans.c
+    of_root = (
+        select(s.input_key)
+        .where(s.tenant_id == traces.c.tenant_id, s.trace_id == traces.c.trace_id, s.span_id == traces.c.root_span_id)
+        .correlate(traces)
+        .scalar_subquery()
+    )
+    sent = func.coalesce(json_member(traces.c.labels, known("comparison_key")), known("")) != known("")
+    return case((sent, of_root), else_=traces.c.item_key)
+
+
+def as_text(key: str, *, is_digest: bool) -> ColumnElement[Any]:
+    """The column of this name, a key, as answers show it."""
+    return literal_column(f"encode({key}, 'hex')" if is_digest else key, Text())

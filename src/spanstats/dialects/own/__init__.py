@@ -1,0 +1,1 @@
+"""Our own interface under `/api/stats/v1`: what is sent and what is answered."""

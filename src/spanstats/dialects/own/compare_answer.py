@@ -1,0 +1,140 @@
+"""Comparisons as they are answered: the only place where their exact numbers become floats."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from ...comparison.measures import Measure, Scores
+from ...comparison.results import ArmResult, CandidateResult, Comparison, MeasureResult, TextResult
+from ...comparison.sums import ArmSums
+from ...domain.values import iso
+from ...stats.summary import Evaluator
+
+Answer = dict[str, Any]
+
+
+def comparison_answer(found: Comparison) -> Answer:
+    """The whole answer."""
+    return {
+        "base": _arm(found.base),
+        "candidates": [_candidate(candidate, found.evaluators) for candidate in found.candidates],
+        "correction": {"method": found.correction, "tests": found.tests},
+        "confidence": found.confidence,
+        "warnings": [
+            {"code": w.code, "message": w.message, "candidate": w.candidate, "measure": w.measure}
+            for w in found.warnings
+        ],
+        "as_of": iso(found.as_of_us),
+    }
+
+
+def _arm(arm: ArmResult) -> Answer:
+    return {
+        "experiment_id": arm.experiment_id,
+        "traces": arm.traces,
+        "items": arm.items,
+        "failed": arm.failed,
+        "without_key": arm.without_key,
+        "without_root": arm.without_root,
+    }
+
+
+def _candidate(candidate: CandidateResult, evaluators: Mapping[str, Evaluator]) -> Answer:
+    pairing: Answer = {"by": "none"}
+    if candidate.pairing is not None:
+        p = candidate.pairing
+        pairing = {
+            "by": p.by,
+            "both": p.both,
+            "only_base": p.only_base,
+            "only_candidate": p.only_candidate,
+            "most_repeats": list(p.repeats),
+            "targets_differ": p.targets_differ,
+            "unequal_repeats": p.unequal_repeats,
+        }
+    measures = {result.measure.name: _measure(result, evaluators) for result in candidate.measures}
+    measures |= {result.measure.name: _text(result, evaluators) for result in candidate.texts}
+    return {**_arm(candidate.arm), "pairing": pairing, "measures": measures}
+
+
+def _measure(result: MeasureResult, evaluators: Mapping[str, Evaluator]) -> Answer:
+    tested = {**_tested(result), **_concluded(result)}
+    return {
+        "kind": result.kind,
+        **_about(result.measure, evaluators),
+        "base": _own(result.base, result.measure),
+        "candidate": _own(result.candidate, result.measure),
+        "paired": None if result.paired is None else {**_pairs(result), **tested},
+        "unpaired": {**tested, "df": result.outcome.df} if result.paired is None else None,
+    }
+
+
+def _about(measure: Measure, evaluators: Mapping[str, Evaluator]) -> Answer:
+    about: Answer = {"better": "higher" if measure.higher_is_better else "lower", "unit": measure.unit}
+    if isinstance(measure, Scores):
+        known = evaluators.get(measure.key) or Evaluator(name=measure.key)
+        about["evaluator"] = {"id": known.id, "slug": known.slug, "name": known.name}
+    return about
+
+
+def _text(result: TextResult, evaluators: Mapping[str, Evaluator]) -> Answer:
+    about = {**_about(result.measure, evaluators), "better": None}
+    agreement = {"items": result.items, "same": result.same, "different": result.items - result.same}
+    return {"kind": "text", **about, "paired": None, "unpaired": None, "agreement": agreement}
+
+
+def _own(arm: ArmSums, measure: Measure) -> Answer:
+    own: Answer = {"mean": _number(arm.mean), "count": arm.n, "missing": arm.missing}
+    return own | ({"trace_count": arm.traces} if isinstance(measure, Scores) else {})
+
+
+def _pairs(result: MeasureResult) -> Answer:
+    paired = result.paired
+    assert paired is not None  # noqa: S101 (the caller has looked)
+    gains, losses = paired.over, paired.under
+    if not result.measure.higher_is_better:
+        gains, losses = losses, gains
+    change = result.relative
+    return {
+        "items": paired.n,
+        "missing_base": paired.missing_base,
+        "missing_candidate": paired.missing_candidate,
+        "base_mean": _number(paired.mean(paired.a)),
+        "candidate_mean": _number(paired.mean(paired.b)),
+        "relative": None
+        if change is None
+        else {"difference": change.difference, "low": change.low, "high": change.high},
+        "improved": gains,
+        "worsened": losses,
+        "equal": paired.n - gains - losses,
+        "clusters": paired.groups.n,
+    }
+
+
+def _tested(result: MeasureResult) -> Answer:
+    outcome = result.outcome
+    return {
+        "difference": _number(result.difference),
+        "low": outcome.low,
+        "high": outcome.high,
+        "std_error": outcome.std_error,
+        "p_value": outcome.p_value,
+        "p_adjusted": result.p_adjusted,
+        "method": outcome.method,
+        "smallest_detectable": outcome.smallest,
+    }
+
+
+def _concluded(result: MeasureResult) -> Answer:
+    conclusion = result.conclusion
+    assert conclusion is not None  # noqa: S101 (every comparison concludes)
+    return {
+        "margin": _number(result.margin),
+        "items_needed": conclusion.items_needed,
+        "significant": conclusion.significant,
+        "verdict": conclusion.verdict.value,
+    }
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,208 @@
+"""Comparisons over the wire: what is answered, and what is refused by name."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from .test_respan import flat, ingest
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/api/stats/v1/compare"
+
+
+def root(experiment: str, item: int, **fields: Any) -> dict[str, Any]:
+    metadata = {"experiment_id": experiment, **fields.pop("metadata", {})}
+    return flat(
+        f"{experiment}-{item}",
+        span_unique_id=f"{experiment}-{item}",
+        **{"input": {"n": item}, **fields},
+        metadata=metadata,
+    )
+
+
+async def score(client: httpx.AsyncClient, log_id: str, **fields: Any) -> None:
+    answer = await client.post(f"/api/logs/{log_id}/scores/", json=fields)
+    assert answer.status_code == 201, answer.text
+
+
+async def two_runs(client: httpx.AsyncClient, n: int = 40) -> None:
+    """`b` is a second slower on every item, right on all where `a` is right on half, and costs the same."""
+    await ingest(client, *(root("a", i, latency=1 + i % 3, cost=0.01) for i in range(n)))
+    await ingest(client, *(root("b", i, latency=2 + i % 4, cost=0.01) for i in range(n)))
+    for i in range(n):
+        await score(client, f"a-{i}", evaluator_slug="right", boolean_value=i % 2 == 0)
+        await score(client, f"b-{i}", evaluator_slug="right", boolean_value=True)
+
+
+async def compared(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
+    sent = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}], **body}
+    answer = await client.post(PATH, json=sent)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_a_comparison_says_what_is_better_worse_and_not_known(client: httpx.AsyncClient) -> None:
+    await two_runs(client)
+    found = await compared(client, margins={"cost": "1%"})
+    assert found["base"] == {
+        "experiment_id": "a",
+        "traces": 40,
+        "items": 40,
+        "failed": 0,
+        "without_key": 0,
+        "without_root": 0,
+    }
+    [candidate] = found["candidates"]
+    assert candidate["pairing"] == {
+        "by": "input",
+        "both": 40,
+        "only_base": 0,
+        "only_candidate": 0,
+        "most_repeats": [1, 1],
+        "targets_differ": 0,
+        "unequal_repeats": 0,
+    }
+    measures = candidate["measures"]
+    right = measures["scores.right"]
+    assert (right["kind"], right["better"], right["base"]["mean"], right["candidate"]["mean"]) == (
+        "boolean",
+        "higher",
+        0.5,
+        1.0,
+    )
+    paired = right["paired"]
+    assert (paired["items"], paired["improved"], paired["worsened"], paired["equal"]) == (40, 20, 0, 20)
+    assert (paired["difference"], paired["method"], paired["verdict"]) == (0.5, "mcnemar_mid_p", "better")
+    assert (measures["latency"]["unit"], measures["latency"]["paired"]["verdict"]) == ("s", "worse")
+    assert measures["latency"]["paired"]["improved"] < measures["latency"]["paired"]["worsened"]
+    cost = measures["cost"]["paired"]
+    assert (cost["difference"], cost["p_value"], cost["verdict"], cost["margin"]) == (0, 1.0, "equivalent", 0.0001)
+    assert measures["ttft"]["paired"]["verdict"] == "insufficient"
+    assert measures["ttft"]["base"] == {"mean": None, "count": 0, "missing": 40}
+    assert (found["correction"], found["confidence"]) == ({"method": "holm", "tests": 7}, 0.95)
+    assert found["warnings"] == []
+    assert found["as_of"].endswith("+00:00")
+
+
+async def test_arms_agree_with_their_summaries(client: httpx.AsyncClient) -> None:
+    await two_runs(client)
+    found = await compared(client)
+    summary = (await client.get("/api/v2/experiments/b/logs/summary/")).json()
+    measures = found["candidates"][0]["measures"]
+    assert measures["latency"]["candidate"]["mean"] == summary["avg_latency"]
+    assert measures["scores.right"]["candidate"]["count"] == summary["scores"]["right"]["count"]
+
+
+async def test_one_run_splits_by_filters(client: httpx.AsyncClient) -> None:
+    await ingest(client, *(root("e", i, input={"n": i // 2}, model=f"m{i % 2}", latency=1 + i % 2) for i in range(80)))
+    arms = [{"experiment_id": "e", "filters": {"model": f"m{m}"}} for m in (0, 1)]
+    found = await compared(client, base=arms[0], candidates=[arms[1]], measures=["latency"])
+    latency = found["candidates"][0]["measures"]["latency"]["paired"]
+    assert (latency["items"], latency["difference"], latency["method"]) == (40, 1.0, "sign")
+
+
+async def test_runs_without_common_items_are_compared_as_a_whole(client: httpx.AsyncClient) -> None:
+    await ingest(client, *(root("a", i, latency=1 + i % 3) for i in range(40)))
+    await ingest(client, *(root("b", i, input={"other": i}, latency=2 + i % 3) for i in range(40)))
+    found = await compared(client, measures=["latency"])
+    latency = found["candidates"][0]["measures"]["latency"]
+    assert (latency["paired"], latency["unpaired"]["method"], latency["unpaired"]["verdict"]) == (
+        None,
+        "welch",
+        "worse",
+    )
+    assert [w["code"] for w in found["warnings"]] == ["no_common_items", "few_items", "low_overlap"]
+    unpaired = await compared(client, measures=["latency"], pair_by="none")
+    assert unpaired["candidates"][0]["measures"]["latency"]["unpaired"] == latency["unpaired"]
+    assert unpaired["candidates"][0]["pairing"] == {"by": "none"}
+
+
+@pytest.mark.parametrize(
+    ("pair_by", "both"),
+    [("metadata.case", 20), ("comparison_key", 10), ("name", 0), ("custom_identifier", 0), ("input", 40)],
+)
+async def test_items_pair_by_what_a_client_names(client: httpx.AsyncClient, pair_by: str, both: int) -> None:
+    for experiment in ("a", "b"):
+        metadata = [
+            {**({"case": f"c{i}"} if i < 20 else {}), **({"comparison_key": f"k{i}"} if i < 10 else {})}
+            for i in range(40)
+        ]
+        await ingest(client, *(root(experiment, i, latency=i, metadata=metadata[i]) for i in range(40)))
+    found = await compared(client, pair_by=pair_by)
+    [candidate] = found["candidates"]
+    assert candidate["pairing"]["both"] == both
+    assert candidate["without_key"] == 40 - both
+
+
+async def test_text_scores_are_compared_by_agreement(client: httpx.AsyncClient) -> None:
+    for experiment, words in (("a", "xxyy"), ("b", "xyyy")):
+        await ingest(client, *(root(experiment, i) for i in range(4)))
+        for i, word in enumerate(words):
+            await score(client, f"{experiment}-{i}", evaluator_slug="tone", string_value=word)
+    tone = (await compared(client))["candidates"][0]["measures"].get("scores.tone")
+    assert tone is not None
+    assert (tone["kind"], tone["agreement"]) == ("text", {"items": 4, "same": 3, "different": 1})
+
+
+REFUSED: list[tuple[dict[str, Any], list[Any]]] = [
+    ({"base": None}, ["body", "base"]),
+    ({"base": 5}, ["body", "base"]),
+    ({"base": {}}, ["body", "base", "experiment_id"]),
+    ({"base": {"experiment_id": "a", "filter": []}}, ["body", "base", "filter"]),
+    ({"base": {"experiment_id": "a", "start_time": "noon"}}, ["body", "base", "start_time"]),
+    ({"base": {"experiment_id": "a", "filters": {"colour": "red"}}}, ["body", "base", "filters", "colour", "field"]),
+    ({"candidates": []}, ["body", "candidates"]),
+    ({"candidates": [{"experiment_id": "b"}] * 9}, ["body", "candidates"]),
+    ({"candidates": [{"experiment_id": "b"}, {"experiment_id": "a"}]}, ["body", "candidates", 1]),
+    ({"measures": []}, ["body", "measures"]),
+    ({"measures": ["colour"]}, ["body", "measures", 0]),
+    ({"measures": ["cost", "scores.nothing"]}, ["body", "measures", 1]),
+    ({"pair_by": "colour"}, ["body", "pair_by"]),
+    ({"cluster_by": "metadata."}, ["body", "cluster_by"]),
+    ({"missing": "maybe"}, ["body", "missing"]),
+    ({"correction": "bonferroni"}, ["body", "correction"]),
+    ({"confidence": 95}, ["body", "confidence"]),
+    ({"margins": {"cost": "many"}}, ["body", "margins", "cost"]),
+    ({"margins": {"cost": -1}}, ["body", "margins", "cost"]),
+    ({"margins": {"span_count": 1}}, ["body", "margins", "span_count"]),
+    ({"margins": {"scores.nothing": 1}}, ["body", "margins", "scores.nothing"]),
+    ({"better": {"cost": "greener"}}, ["body", "better", "cost"]),
+    ({"colour": "red"}, ["body", "colour"]),
+]
+
+
+@pytest.mark.parametrize(("change", "location"), REFUSED, ids=[str(location) for _, location in REFUSED])
+async def test_what_is_wrong_is_named(client: httpx.AsyncClient, change: dict[str, Any], location: list[Any]) -> None:
+    await two_runs(client, 2)
+    body = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}], **change}
+    answer = await client.post(PATH, json=body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"][0]["loc"] == location
+
+
+async def test_an_unknown_experiment_is_named(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
+    await two_runs(client, 2)
+    body = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}, {"experiment_id": "gone"}]}
+    answer = await client.post(PATH, json=body)
+    assert (answer.status_code, answer.json()["error"]) == (404, "candidates.1: experiment gone not found")
+    hidden = await stranger.post(PATH, json=body)
+    assert (hidden.status_code, hidden.json()["error"]) == (404, "base: experiment a not found")
+
+
+async def test_large_arms_are_refused_by_name(make_client: Any) -> None:
+    client = await make_client(max_compared_traces=3)
+    await two_runs(client, 4)
+    answer = await client.post(PATH, json={"base": "a", "candidates": ["b"]})
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["body", "base"])
+    assert (await client.post(PATH, json={"base": "a", "candidates": ["b"], "pair_by": "none"})).status_code == 200
+
+
+async def test_a_key_that_may_only_write_compares_nothing(make_client: Any, anonymous: httpx.AsyncClient) -> None:
+    writer = await make_client(scope="ingest")
+    assert (await writer.post(PATH, json={})).status_code == 403
+    assert (await anonymous.post(PATH, json={})).status_code == 401
+    reader = await make_client(scope="read")
+    assert (await reader.post(f"{PATH}/", json={})).status_code == 400
