@@ -10,9 +10,9 @@ from ..comparison.arms import Arm
 from ..comparison.chosen import score_names
 from ..comparison.request import Request as Comparing
 from ..comparison.results import Comparison
-from ..dialects.own.compare_answer import comparison_answer
-from ..dialects.own.compare_request import BODY_KEYS, SentArm, read_arms, read_options, refuse_others
-from ..dialects.own.compare_schema import COMPARE_SCHEMA
+from ..dialects.insights.compare_answer import comparison_answer
+from ..dialects.insights.compare_request import BODY_KEYS, SentArm, read_arms, read_options, refuse_others
+from ..dialects.insights.compare_schema import COMPARE_SCHEMA
 from .answers import json_answer
 from .failures import within
 from .openapi import body as body_of

@@ -1,1 +1,0 @@
-"""Our own interface under `/api/stats/v1`: what is sent and what is answered."""
