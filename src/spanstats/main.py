@@ -30,12 +30,14 @@ from .api import (
     respan_logs,
     respan_scores,
     respan_spans,
+    respan_traces,
     stats_compare,
 )
 from .api.answers import Streams
 from .api.authentication import KeyCache
 from .api.compression import Compression
 from .api.observation import Observation
+from .api.paths import ReachingOverSlashes
 from .api.rates import Rates
 from .api.resources import Limits, Resources, State
 from .catalog import keys
@@ -63,11 +65,14 @@ from .tracing import Tracing
 # What is posted most is matched first.
 _ROUTERS = (
     *(parea.write, otlp.write, respan.write, respan_spans.write, respan_scores.write),
-    *(respan_logs.write, respan_experiments.write, respan_absent.write),
+    *(respan_logs.write, respan_experiments.write, respan_traces.write, respan_absent.write),
+    # Before what reads: a word of a path is not taken for an id.
+    respan_absent.anyone,
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
-    *(respan_logs.read, respan_experiments.read),
+    *(respan_logs.read, respan_experiments.read, respan_traces.read),
     *(insights.read, insights_series.read, stats_compare.read),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
+    respan_absent.last,
 )
 
 # The server's own timeout comes first, unless the network has gone silent.
@@ -111,7 +116,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     failures.install(app)
     # As they are: `include_router` would compile their paths anew, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
-    app.router.routes[:0] = [route for router in _ROUTERS for route in router.routes]
+    routes = [route for router in _ROUTERS for route in router.routes]
+    app.router.routes[:0] = [*routes, ReachingOverSlashes(routes)]
     app.router.routes += page_routes(settings.ui)
     return app
 

@@ -51,7 +51,7 @@ async def test_an_unknown_path_is_404_without_a_key(anonymous: httpx.AsyncClient
     check_respan(answer.json())
 
 
-@pytest.mark.parametrize("path", ["/api/parea/v1/nowhere", "/api/parea", "/api/parea/v1/experiment/a/b/stats"])
+@pytest.mark.parametrize("path", ["/api/parea/v1/nowhere", "/api/parea", "/api/parea/v1/experiment/a/b/nowhere"])
 async def test_an_unknown_parea_path_is_404_in_pareas_shape(anonymous: httpx.AsyncClient, path: str) -> None:
     answer = await anonymous.get(path)
     assert answer.status_code == 404

@@ -126,7 +126,7 @@ async def test_a_fault_names_its_request_and_tells_nothing_else(
     async def broken(*_: object) -> bool:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(schema, "is_current", broken)
+    monkeypatch.setattr(schema, "is_ready", broken)
     labels = {"route": "/readyz", "status": "500"}
     before = await sample(client, "spanstats_http_requests_total", **labels)
     answer = await client.get("/readyz", headers={"x-request-id": "r1"})

@@ -7,6 +7,7 @@ pytestmark = pytest.mark.anyio
 
 OTLP = ["/api/v2/traces", "/v2/traces", "/api/v1/traces", "/v1/traces", "/api/v1/traces/", "/api/api/v2/traces"]
 FLAT = ["/api/v1/traces/ingest", "/v1/traces/ingest/", "/api/openai/v1/traces/ingest", "/openai/v1/traces/ingest"]
+FLAT += ["/api/integrations/v1/traces/ingest", "/integrations/v1/traces/ingest/"]
 SUMMARY = [
     f"{prefix}/v2/experiments/nobody/logs/summary{slash}" for prefix in ("", "/api", "/api/api") for slash in ("", "/")
 ]

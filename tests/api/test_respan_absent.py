@@ -18,7 +18,7 @@ async def test_what_needs_a_model_is_501_with_a_sentence(
     assert (await anonymous.post(path, json={})).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/api/prompts/", "/api/v2/experiments/e/colours/", "/api/request-logs/a/b/"])
+@pytest.mark.parametrize("path", ["/api/colours/", "/api/v2/experiments/e/colours/", "/api/request-logs/a/b/"])
 async def test_what_nobody_knows_is_404_in_respan_s_shape(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 404

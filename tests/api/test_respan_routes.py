@@ -5,14 +5,22 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.api import respan, respan_absent, respan_experiments, respan_logs, respan_scores, respan_spans
+from spanstats.api import (
+    respan,
+    respan_absent,
+    respan_experiments,
+    respan_logs,
+    respan_scores,
+    respan_spans,
+    respan_traces,
+)
 from spanstats.catalog import keys
 
 from .conftest import same_app
 
 pytestmark = pytest.mark.anyio
 
-_MODULES = (respan, respan_spans, respan_scores, respan_logs, respan_experiments)
+_MODULES = (respan, respan_spans, respan_scores, respan_logs, respan_experiments, respan_traces)
 
 
 def _routes(kind: str) -> list[tuple[str, str]]:
@@ -25,7 +33,7 @@ READS, WRITES = _routes("read"), _routes("write")
 
 
 def filled(path: str) -> str:
-    for name in ("experiment_id", "log_id", "score_id", "unique_id", "evaluator_id"):
+    for name in ("experiment_id", "log_id", "score_id", "unique_id", "evaluator_id", "trace_unique_id"):
         path = path.replace(f"{{{name}}}", "nobody")
     return path
 

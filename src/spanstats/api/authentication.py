@@ -32,6 +32,7 @@ class Permission(Enum):
 
     READ = frozenset({"all", "read"})
     WRITE = frozenset({"all", "ingest"})
+    ANY = READ | WRITE
 
     def check(self, caller: Caller) -> None:
         """Raises `Forbidden` where the key's scope does not go so far."""

@@ -12,7 +12,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
+from starlette.routing import Match
 
 from ..dialects import otlp
 from ..domain.values import clean
@@ -177,9 +177,9 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 async def _wrong_method(request: Request, _error: Exception) -> Response:
     """Routes know their own methods only; of one path there may be several."""
-    path = _route_path(request)
-    routes = [r for r in request.app.routes if isinstance(r, Route) and r.path_regex.match(path)]
-    allowed = sorted({method for route in routes for method in route.methods or ()})
+    matches = [route.matches(request.scope) for route in request.app.routes]
+    routes = [scope.get("route") for match, scope in matches if match is not Match.NONE]
+    allowed = sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
     return await _handle(request, HTTPException(405, "Method Not Allowed", {"Allow": ", ".join(allowed)}))
 
 

@@ -12,8 +12,8 @@ from ..metrics import MEDIA_TYPE, exposition
 from ..stats.maintenance import waiting_marks
 from ..store import schema
 from .answers import json_answer
+from .paths import TolerantRoute
 from .resources import Resources, resources
-from .routing import TolerantRoute
 
 router = APIRouter(route_class=TolerantRoute)
 

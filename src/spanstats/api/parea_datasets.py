@@ -63,14 +63,14 @@ async def update_test_case(request: Request, dataset_id: str, test_case_id: str,
 
 
 @read.get(
-    "/collection/{name_or_id:path}",
+    "/collection/{name_or_id}",
     response_model=TestCaseCollection | None,
     description="The dataset of this id, else of this name; `null` where there is none.",
     responses=errors(401, 403, 503),
 )
 async def get_collection(request: Request, name_or_id: str) -> Response:
-    tools, wanted = resources(request), name_or_id.removesuffix("/")
-    found = await datasets.find(tools.engine, tools.timeouts, caller(request).tenant_id, wanted)
+    tools = resources(request)
+    found = await datasets.find(tools.engine, tools.timeouts, caller(request).tenant_id, name_or_id)
     return json_answer(_answer(found) if found else None)
 
 

@@ -98,13 +98,13 @@ async def _page(
 
 
 @read.get(
-    "/trace_log/{trace_id:path}",
+    "/trace_log/{trace_id}",
     response_model=TraceLogTree,
     description="A log, root or not, with the logs below it; the id of a trace means its root.",
     responses=errors(401, 403, 404, 503),
 )
 async def get_trace_log(request: Request, trace_id: str) -> Response:
-    tools, tenant_id, log_id = resources(request), caller(request).tenant_id, trace_id.removesuffix("/")
+    tools, tenant_id, log_id = resources(request), caller(request).tenant_id, trace_id
     async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
         key = await whole_traces.trace_of(tx, tenant_id, log_id) if is_clean(log_id) else None
         members = (await spans_with_content(tx.driver, [key]))[key] if key else []

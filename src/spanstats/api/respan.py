@@ -48,6 +48,7 @@ _INGEST: dict[str, Any] = {
 @write.post("/api/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
 @write.post("/api/traces/ingest/", response_model=IngestAnswer, **_INGEST)
 @write.post("/api/openai/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
+@write.post("/api/integrations/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
 async def ingest_spans(request: Request) -> IngestAnswer:
     tools, sent = resources(request), await request.body()
     with within("body"):

@@ -96,7 +96,7 @@ async def list_logs(
     tools, window, paging = resources(request), window_of(start_time, end_time), paging_of(request, page, page_size)
     if read_flag(export):
         raise OutOfScope("This service sends no mail: page through the list instead")
-    order, sent = _order(sort_by), await filter_body(request)
+    order, sent = order_of(sort_by), await filter_body(request)
     condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
     experiment = await experiments.get(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
     where = logs_where(experiment.key, window.start_us, window.end_us, condition)
@@ -107,7 +107,8 @@ async def list_logs(
     return json_answer(listed(request, found.count, paging, [log_object(log, preview) for log in logs], sent))
 
 
-def _order(sort_by: str | None) -> Order:
+def order_of(sort_by: str | None) -> Order:
+    """The order of traces that a query names, newest first without one. Raises `InvalidInput`."""
     name, descending = read_sort(sort_by, SORTS, "-start_time")
     column, trace_id = traces.c[name], traces.c.trace_id
     # Times are never null, and only without the clause is their index walked.

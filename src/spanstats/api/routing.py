@@ -4,13 +4,11 @@ content.
 FastAPI decodes a declared body before it runs dependencies, so the key and the body are seen to here, around it.
 """
 
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from inspect import signature
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..dialects import json_body
@@ -19,25 +17,10 @@ from ..errors import Unauthenticated
 from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Permission, presented_key
 from .body import read_body
 from .failures import within
+from .paths import TolerantRoute
 from .resources import resources
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class TolerantRoute(APIRoute):
-    """A route that answers to every spelling of its path that clients use, and is described once.
-
-    With and without the slash at the end; with, without or with a doubled `/api` at the start. A redirect would do for
-    none of them: several clients follow none, or lose the body.
-    """
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        pattern = self.path_regex.pattern.removeprefix("^").removesuffix("$").removesuffix("/")
-        if pattern.startswith("/api/"):
-            pattern = "(?:/api)*" + pattern.removeprefix("/api")
-        # An id may hold a line break: a dot means that too, and the end is the end.
-        self.path_regex = re.compile(rf"^{pattern}/?\Z", re.DOTALL)
 
 
 class KeyedRoute(TolerantRoute):
@@ -119,3 +102,8 @@ class StatsRead(KeyedRoute):
 
     key_headers = RESPAN_HEADERS
     permission = Permission.READ
+
+
+class RespanAny(KeyedRoute):
+    key_headers = RESPAN_HEADERS
+    permission = Permission.ANY

@@ -25,6 +25,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Wide enough for any double, so that rounding happens once.
 _EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 _MAX_NUMBER_TEXT = 400
+_DOTS = frozenset({".", ".."})
 # A product of doubles below this is off by less than 0.001, so away from a tie it rounds as the decimal would.
 _EXACTLY_ROUNDED = 2.0**40
 
@@ -40,7 +41,8 @@ def is_clean(text: str) -> bool:
 
 
 def identifier(value: object, field: str, limit: int = 256) -> str | None:
-    """An opaque id, unchanged; `None` for null and empty. Too long or unstorable ids are refused, never cut.
+    """An opaque id, unchanged; `None` for null and empty. Ids that are too long, that cannot be stored, or that no path
+    can carry (clients and proxies take `.` and `..` for steps, percent-encoded too) are refused, never cut.
 
     The limit is in bytes of UTF-8: index rows end at 2,704 bytes.
     """
@@ -48,6 +50,8 @@ def identifier(value: object, field: str, limit: int = 256) -> str | None:
         return None
     if not isinstance(value, str):
         raise invalid("must be text", field, kind="string_type")
+    if value in _DOTS:
+        raise invalid("must not be `.` or `..`: the path of no request can carry it", field)
     if len(value) <= limit and value.isascii() and "\x00" not in value:
         return value
     if not is_clean(value):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from ..api.routing import TolerantRoute
+from ..api.paths import TolerantRoute
 from ..errors import SpanstatsError
 from .calls import Refused
 from .headers import PAGE_HEADERS

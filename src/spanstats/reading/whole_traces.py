@@ -1,6 +1,7 @@
 """Whole traces, with everything that was sent of their spans, read piece by piece within one transaction."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple_
 
@@ -83,6 +84,23 @@ def is_kept() -> Condition:
     """The trace's experiment, if it has one, is not deleted: what stood under one that is, is about to be erased."""
     e = experiments.c
     return ~exists().where(e.key == _c.experiment_key, e.deleted_at.is_not(None)).correlate(traces)
+
+
+def kept_where(
+    tenant_id: int, start_us: int | None, end_us: int | None, conditions: Iterable[Condition | None]
+) -> list[Condition]:
+    """What the traces of a tenant in a window (microseconds, end exclusive) that match filters have in common."""
+    where: list[Condition] = [_c.tenant_id == tenant_id, is_kept()]
+    where += [] if start_us is None else [_c.start_time >= start_us]
+    where += [] if end_us is None else [_c.start_time < end_us]
+    return where + [condition for condition in conditions if condition is not None]
+
+
+async def find_kept(tx: Transaction, key: TraceKey) -> Any:
+    """The row of this trace, `None` where there is none or its experiment is deleted."""
+    columns = [column for column in _c if column.name not in ("fold", "entry")]
+    statement = select(*columns).where(_c.tenant_id == key[0], _c.trace_id == key[1], is_kept())
+    return (await tx.connection.execute(statement)).one_or_none()
 
 
 async def trace_of(tx: Transaction, tenant_id: int, log_id: str) -> TraceKey | None:

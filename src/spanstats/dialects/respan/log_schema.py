@@ -110,6 +110,14 @@ class LogChanged(BaseModel):
     status: str
 
 
+class TraceDeleted(BaseModel):
+    """What a deletion is answered with."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"message": "The trace is deleted"}]})
+
+    message: str
+
+
 def _number(maximum: int, unit: str) -> dict[str, Any]:
     return {"type": ["number", "null"], "minimum": 0, "maximum": maximum, "description": unit}
 

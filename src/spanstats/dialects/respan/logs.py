@@ -75,6 +75,16 @@ def log_object(log: Log, preview: int | None = None) -> dict[str, Any]:
     return shown
 
 
+def trace_object(log: Log) -> dict[str, Any]:
+    """As `log_object`, for clients that parse content as text: JSON is written out."""
+    shown = log_object(log)
+    return shown | {name: _text(shown[name]) for name in ("input", "output", "expected_output")}
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else encode(value)
+
+
 def content(span: Span, preview: int | None = None) -> dict[str, Any]:
     """Input, output and expected output, cut as text where a preview is wanted."""
     values = {"input": span.input, "output": span.output, "expected_output": span.target}

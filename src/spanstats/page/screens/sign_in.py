@@ -5,8 +5,8 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from ...api.paths import TolerantRoute
 from ...api.resources import resources
-from ...api.routing import TolerantRoute
 from ...errors import TooMany
 from ..headers import PAGE_HEADERS
 from ..render import page

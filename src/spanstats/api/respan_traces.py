@@ -1,0 +1,136 @@
+"""Respan's traces, of all experiments and of none: listed, read with their spans, deleted."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ..catalog.tenants import delete_trace
+from ..dialects.respan.log_schema import LogDetail, LogList, TraceDeleted
+from ..dialects.respan.logs import SORTS, trace_object
+from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..dialects.respan_filter_names import LOG_FIELD_NAMES
+from ..domain.values import is_clean
+from ..errors import NotFound, OutOfScope
+from ..filters.trace_fields import TRACES
+from ..reading.logs import Log, complete
+from ..reading.traces import page_of_traces
+from ..reading.whole_traces import find_kept, kept_where
+from ..stats.sums import Window
+from ..store.session import Kind, transaction
+from .answers import json_answer
+from .openapi import body
+from .resources import caller, resources
+from .respan_absent import ABSENT_ANSWER
+from .respan_logs import order_of
+from .respan_shared import (
+    ROUTER,
+    Page,
+    PageSize,
+    Time,
+    condition_of,
+    errors,
+    filter_body,
+    listed,
+    paging_of,
+    sorting,
+    window_of,
+)
+from .routing import RespanRead, RespanWrite
+
+read = APIRouter(route_class=RespanRead, **ROUTER)
+write = APIRouter(route_class=RespanWrite, **ROUTER)
+
+_LIST, _ONE = "/api/traces/list/", "/api/traces/{trace_unique_id}/"
+SortBy = Annotated[str | None, sorting(SORTS)]
+Environment = Annotated[str | None, Query(description="Traces of just this environment")]
+
+
+@read.post(
+    _LIST,
+    summary="Filter traces",
+    description="Traces of all experiments and of none, in any time unless a window is named.",
+    response_model=LogList,
+    openapi_extra=body(FILTERS_SCHEMA, required=False),
+    responses=errors(400, 401, 403, 503),
+)
+async def list_traces(
+    request: Request,
+    page: Page = None,
+    page_size: PageSize = None,
+    sort_by: SortBy = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    environment: Environment = None,
+) -> Response:
+    tools, window, paging = resources(request), window_of(start_time, end_time), paging_of(request, page, page_size)
+    order, sent = order_of(sort_by), await filter_body(request)
+    of_query = [{"field": "environment", "operator": "", "value": [environment]}] if environment else []
+    conditions = [
+        await condition_of(request, filters, TRACES, LOG_FIELD_NAMES) for filters in (sent, {"filters": of_query})
+    ]
+    where = kept_where(caller(request).tenant_id, window.start_us, window.end_us, conditions)
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        found = await page_of_traces(tx, where, order, paging.size, paging.offset)
+        logs = await complete(tx.driver, found.rows, whole=False)
+    return json_answer(listed(request, found.count, paging, [trace_object(log) for log in logs], sent))
+
+
+@read.get(
+    _ONE,
+    summary="Read a trace with its spans",
+    response_model=LogDetail,
+    responses=errors(401, 403, 404, 503),
+)
+async def get_trace(request: Request, trace_unique_id: str) -> Response:
+    found = await _find(request, trace_unique_id, whole=True)
+    if found is None:
+        raise NotFound("Trace not found")
+    return json_answer(trace_object(found))
+
+
+@write.delete(
+    _ONE,
+    summary="Delete a trace with its spans",
+    description=(
+        "It is gone when this is answered. Where a window is named, a trace that began outside of it is kept. Where "
+        "there is no such trace, nothing is deleted, and the answer is the same."
+    ),
+    response_model=TraceDeleted,
+    responses=errors(400, 401, 403, 503),
+)
+async def delete_one_trace(
+    request: Request, trace_unique_id: str, start_time: Time = None, end_time: Time = None
+) -> Response:
+    window = window_of(start_time, end_time)
+    found = await _find(request, trace_unique_id, whole=False)
+    if found is not None and _holds(window, found.row.start_time):
+        # Another request may delete it in between.
+        with suppress(NotFound):
+            await delete_trace(resources(request).engine, caller(request).tenant_id, trace_unique_id)
+    return json_answer({"message": "The trace is deleted"})
+
+
+@write.patch(_ONE, summary="Share a trace", **ABSENT_ANSWER)
+async def share_trace(trace_unique_id: str) -> Response:
+    raise OutOfScope(f"This service shares nothing in public: give a key that may only read {trace_unique_id}")
+
+
+@write.post("/api/traces/bulk/", summary="Delete many traces", **ABSENT_ANSWER)
+async def delete_traces() -> Response:
+    raise OutOfScope("This service deletes one trace at a time, or an experiment with all of its traces")
+
+
+def _holds(window: Window, start_us: int) -> bool:
+    after = window.start_us is None or window.start_us <= start_us
+    return after and (window.end_us is None or start_us < window.end_us)
+
+
+async def _find(request: Request, trace_id: str, *, whole: bool) -> Log | None:
+    tools, tenant_id = resources(request), caller(request).tenant_id
+    if not is_clean(trace_id):
+        return None
+    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+        row = await find_kept(tx, (tenant_id, trace_id))
+        logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
+    return logs[0] if logs else None
