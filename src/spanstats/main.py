@@ -72,7 +72,6 @@ _ROUTERS = (
     *(respan_logs.read, respan_experiments.read, respan_traces.read),
     *(insights.read, insights_series.read, stats_compare.read),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
-    respan_absent.last,
 )
 
 # The server's own timeout comes first, unless the network has gone silent.
@@ -117,7 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # As they are: `include_router` would compile their paths anew, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
     routes = [route for router in _ROUTERS for route in router.routes]
-    app.router.routes[:0] = [*routes, ReachingOverSlashes(routes)]
+    app.router.routes[:0] = [*routes, ReachingOverSlashes(routes, respan_absent.of_any_word.routes)]
     app.router.routes += page_routes(settings.ui)
     return app
 

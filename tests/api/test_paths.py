@@ -16,7 +16,8 @@ SUMMARY = [
 @pytest.mark.parametrize("path", OTLP)
 async def test_spans_are_taken_at_every_otlp_path(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.post(path, json={"resourceSpans": []})
-    assert (answer.status_code, answer.json()) == (200, {"partialSuccess": {}})
+    assert answer.status_code == 200
+    assert answer.json().keys() == {"partialSuccess"}
 
 
 @pytest.mark.parametrize("path", FLAT)

@@ -89,17 +89,22 @@ class ReachingOverSlashes(BaseRoute):
     Of several readings the one with the most words holds: `a/logs/b/logs/summary/` asks for the summary of `a/logs/b`.
     """
 
-    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, routes: Iterable[BaseRoute], of_any_word: Iterable[BaseRoute] = ()) -> None:
+        """`of_any_word` begin with a parameter: they have what no other route has."""
         self._as_sent = [route for route in routes if isinstance(route, TolerantRoute)]
-        reaching = [route for route in self._as_sent if not route.path.startswith("/api/{")]
-        self._routes = sorted(reaching, key=lambda route: -len(_PARAMETER.sub("", route.path)))
+        self._routes = sorted(self._as_sent, key=lambda route: -len(_PARAMETER.sub("", route.path)))
+        self._of_any_word = list(of_any_word)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As a route matches; not where one has the path as it was sent, with whatever method."""
         none: tuple[Match, Scope] = (Match.NONE, {})
         if scope["type"] != "http" or any(route.matches(scope)[0] is not Match.NONE for route in self._as_sent):
             return none
-        found = [match for route in self._routes if (match := route.matches_decoded(scope))[0] is not Match.NONE]
+        matches = (
+            *(route.matches_decoded(scope) for route in self._routes),
+            *(route.matches(scope) for route in self._of_any_word),
+        )
+        found = [match for match in matches if match[0] is not Match.NONE]
         return next((match for match in found if match[0] is Match.FULL), found[0] if found else none)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ from .respan_shared import ROUTER, errors
 from .routing import RespanAny, RespanWrite
 
 write = APIRouter(route_class=RespanWrite, **ROUTER)
-anyone, last = (APIRouter(route_class=RespanAny, include_in_schema=False, **ROUTER) for _ in range(2))
+anyone, of_any_word = (APIRouter(route_class=RespanAny, include_in_schema=False, **ROUTER) for _ in range(2))
 
 ABSENT_ANSWER: dict[str, Any] = {
     "status_code": 501,
@@ -105,4 +105,4 @@ for _path, _reason in ABSENT.items():
     for _below in ("/", "/{below}") if _path.endswith("/*") else ("",):
         anyone.add_api_route(_path.removesuffix("/*") + _below, _refusal(_reason), methods=_METHODS)
 for (_method, _path), _reason in ABSENT_OF_ANY.items():
-    last.add_api_route(_path, _refusal(_reason), methods=[_method])
+    of_any_word.add_api_route(_path, _refusal(_reason), methods=[_method])
