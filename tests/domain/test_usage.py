@@ -23,6 +23,7 @@ SPAN = st.builds(
     model=st.sampled_from([None, "m"]),
     prompt_tokens=TOKENS,
     completion_tokens=st.sampled_from([None, 5]),
+    cache_read_tokens=st.sampled_from([None, None, 10]),
     cost_pd=st.sampled_from([None, None, 0, 7]),
     filled=st.sampled_from([0, Filled.COST]),
     response_id=st.sampled_from([None, None, "r1", "r2"]),
@@ -183,3 +184,32 @@ def test_logs_that_a_person_makes_count_as_they_were_sent() -> None:
     for each in spans:
         each.usage_once = False
     assert sums(*spans)[0] == 200
+
+
+def beside(**unnamed: Any) -> list[Span]:
+    """Anthropic's own client and an instrumentation of it tell of one call, below one span."""
+    call = {"trace_id": "t", "parent_id": "p", "kind": "chat", "usage_once": True, "completion_tokens": 20}
+    named = Span(span_id="n", response_id="msg_1", start_us=2, end_us=8, prompt_tokens=1850, **call)
+    raw = {"start_us": 1, "end_us": 9, "prompt_tokens": 50, "cache_read_tokens": 1500, "cache_write_tokens": 300}
+    return [Span(span_id="p", trace_id="t", usage_once=True), named, Span(span_id="u", **{**call, **raw, **unnamed})]
+
+
+def test_a_call_told_side_by_side_counts_once_where_one_of_the_two_knows_its_response_id() -> None:
+    for spans in (beside(), beside(prompt_tokens=1850), beside(start_us=3, end_us=7)):
+        count_usage(spans)
+        assert [bool(s.uncounted & Uncounted.TOKENS) for s in spans] == [False, False, True]
+
+
+def test_calls_side_by_side_both_count_where_they_differ() -> None:
+    for spans in (
+        beside(response_id="msg_2"),
+        beside(end_us=7),
+        beside(completion_tokens=21),
+        beside(prompt_tokens=51),
+        beside(parent_id="n"),
+        beside(kind="embedding"),
+        beside(usage_once=False),
+        beside(filled=Filled.END),
+    ):
+        count_usage(spans)
+        assert [s.uncounted & Uncounted.TOKENS for s in spans] == [0, 0, 0]

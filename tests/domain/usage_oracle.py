@@ -108,7 +108,14 @@ class Rules:
                 candidates = [s for s in sharing if has_tokens(s)] or sharing
                 innermost = [s for s in candidates if not any(o in candidates for o in self.below(s))]
                 found[name] = min(
-                    innermost, key=lambda s: (not is_call(s), -knowledge(s), s.start_us, s.span_id.encode())
+                    innermost,
+                    key=lambda s: (
+                        not is_call(s),
+                        -knowledge(s),
+                        (s.end_us or 0) - (s.start_us or 0),
+                        s.start_us,
+                        s.span_id.encode(),
+                    ),
                 )
         return found
 
@@ -122,11 +129,34 @@ class Rules:
             return False
         return self.chosen[name] is not span and not self.is_sum(span)
 
+    def is_beside(self, span: Span) -> bool:
+        """A call without a response id, told by one with an id below the same span as well."""
+        if not self._may_be_beside(span) or span.response_id or self.is_sum(span):
+            return False
+        others = [s for s in self.spans if self._may_be_beside(s) and s.response_id and s.parent_id == span.parent_id]
+        return any(
+            (s.completion_tokens or 0) == (span.completion_tokens or 0)
+            and self.inputs(s) & self.inputs(span)
+            and (self._holds(s, span) or self._holds(span, s))
+            for s in others
+        )
+
+    def _may_be_beside(self, span: Span) -> bool:
+        has_parent = span.parent_id not in (None, span.span_id) and span.trace_id != span.span_id
+        return bool(span.usage_once and has_parent and is_call(span) and has_tokens(span))
+
+    def inputs(self, span: Span) -> set[int]:
+        prompt = span.prompt_tokens or 0
+        return {prompt, prompt + (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)}
+
+    def _holds(self, outer: Span, inner: Span) -> bool:
+        return (outer.start_us or 0) <= (inner.start_us or 0) and (inner.end_us or 0) <= (outer.end_us or 0)
+
     def tokens(self, span: Span) -> bool:
-        return not (self.is_sum(span) or self.loses(span))
+        return not (self.is_sum(span) or self.loses(span) or self.is_beside(span))
 
     def call(self, span: Span) -> bool:
-        return not (bool(self.same_below(span)) or self.loses(span))
+        return not (bool(self.same_below(span)) or self.loses(span) or self.is_beside(span))
 
     def covers(self, span: Span) -> bool:
         """Its cost counts although it is a sum, as it is better known than those below."""
@@ -146,4 +176,4 @@ class Rules:
             return True
         if any(self.covers(a) for a in self.above(span)):
             return False
-        return self.covers(span) or not (self.is_sum(span) or self.loses(span))
+        return self.covers(span) or not (self.is_sum(span) or self.loses(span) or self.is_beside(span))

@@ -10,6 +10,8 @@ import msgspec
 
 from .span import Span, Uncounted
 from .usage import (
+    WITH_ID,
+    WITHOUT_ID,
     Node,
     Told,
     has_own_cost,
@@ -18,6 +20,7 @@ from .usage import (
     mark_repeated,
     may_repeat,
     parent_of,
+    side_of,
     told,
     usage_of,
 )
@@ -56,6 +59,17 @@ class Usage(msgspec.Struct, array_like=True):
     shares_ids: bool = False
     """Whether spans with one response id, which are not just one around the other, were compared."""
     awaited: dict[str, Below] | None = None
+    sides: dict[str, int] = {}
+    """Of calls with tokens by what they call: whether some have a response id, and some have none."""
+
+    def tells_of_both_sides(self, span: Span) -> bool:
+        """Whether calls like a new span are known both with a response id and without, so that some may be told twice
+        side by side; brings what is known in step."""
+        side = side_of(span)
+        if side is None:
+            return False
+        self.sides[side[0]] = self.sides.get(side[0], 0) | side[1]
+        return self.sides[side[0]] == WITH_ID | WITHOUT_ID
 
 
 @dataclass(slots=True)
@@ -84,7 +98,10 @@ def usage_in(nodes: list[Node] | None) -> Usage:
         if found.told and above is not None:
             home[above] = home.get(above, _NOTHING).join(found)
     shares_ids = any(node.is_compared for node in nodes)
-    return Usage(True, shares_ids, awaited if len(awaited) <= MAX_AWAITED else None)
+    usage = Usage(True, shares_ids, awaited if len(awaited) <= MAX_AWAITED else None, {})
+    for node in nodes:
+        usage.tells_of_both_sides(node.span)
+    return usage
 
 
 def _missing(top: Node) -> str | None:
@@ -116,7 +133,7 @@ def grow(usage: Usage, span: Span, near: Relatives) -> bool:
     span.uncounted = 0
     if not usage.repeats:
         return not may_repeat(span)
-    if usage.awaited is None:
+    if usage.awaited is None or usage.tells_of_both_sides(span):
         return False
     below = usage.awaited.pop(span.span_id, _NOTHING)
     new = _New(span, told(span), below, near, usage.shares_ids)

@@ -6,6 +6,8 @@ watch one call. By the tree of the trace, whatever the order in which its spans 
 - a span that is no call of a model counts only where no span below it has tokens or a cost;
 - a call inside a call is the same call where their usage is equal and it lies within the other's time: the inner one
   counts. So are calls with the same response id, wherever they stand: the innermost counts;
+- of two calls side by side, below one span, of equal usage and one within the other's time, of which only one has a
+  response id, that one counts: two instrumentations watch one client, and only one of them tells the id;
 - of a span that does not count for what is below it, the cost counts instead of theirs where it is better known: one
   that was sent goes before one that was computed, and that before none.
 
@@ -105,6 +107,39 @@ def usage_of(span: Span) -> tuple[int, int]:
     return span.prompt_tokens or 0, span.completion_tokens or 0
 
 
+def side_of(span: Span) -> tuple[str, int] | None:
+    """(what is called, whether by its response id) of a call with tokens that may be told twice, else `None`."""
+    if not span.is_llm_call or not told(span) & Told.TOKENS or not may_repeat(span):
+        return None
+    called = span.kind if span.kind in _NOT_TEXT else ""
+    return called or "", WITH_ID if span.response_id else WITHOUT_ID
+
+
+WITHOUT_ID, WITH_ID = 1, 2
+_NOT_TEXT = frozenset({"embedding", "transcription", "speech"})
+
+
+def is_told_beside(unnamed: Span, named: Span) -> bool:
+    """Whether a call without a response id is the one beside it that has one.
+
+    One of the two may count cached tokens as input and the other not.
+    """
+    if (unnamed.completion_tokens or 0) != (named.completion_tokens or 0):
+        return False
+    if _inputs(unnamed).isdisjoint(_inputs(named)):
+        return False
+    return _is_surely_within(unnamed, named) or _is_surely_within(named, unnamed)
+
+
+def _inputs(span: Span) -> set[int]:
+    prompt = span.prompt_tokens or 0
+    return {prompt, prompt + (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)}
+
+
+def _is_surely_within(outer: Span, inner: Span) -> bool:
+    return not (outer.filled | inner.filled) & (Filled.START | Filled.END) and _is_within(outer, inner)
+
+
 @dataclass(slots=True)
 class Node:
     """A span in the tree of its trace. `below` are the `Told` bits of all spans below it."""
@@ -143,6 +178,7 @@ def count_usage(spans: Sequence[Span], *, keeps_tree: bool = True) -> list[Node]
             node.above.below |= node.told | node.below
     _find_sums(nodes)
     _find_inner_calls(nodes)
+    _find_calls_beside(nodes)
     _find_shared_ids(nodes)
     _count_costs(nodes)
     return nodes
@@ -221,6 +257,21 @@ def _find_inner_calls(nodes: list[Node]) -> None:
         pending += [(child, None, False) for child in node.children]
 
 
+def _find_calls_beside(nodes: list[Node]) -> None:
+    """A call without a response id is compared with those beside it that have one."""
+    beside: dict[tuple[str, str, int], tuple[list[Node], list[Node]]] = {}
+    for node in nodes:
+        side, parent_id = side_of(node.span), parent_of(node.span)
+        if side is not None and parent_id is not None:
+            key = parent_id, side[0], node.span.completion_tokens or 0
+            beside.setdefault(key, ([], []))[side[1] == WITH_ID].append(node)
+    for unnamed, named in beside.values():
+        for node in unnamed:
+            if not node.is_sum and any(is_told_beside(node.span, other.span) for other in named):
+                mark_repeated(node.span)
+                _cover(node)
+
+
 def mark_repeated(span: Span) -> None:
     """Another span tells of the same call."""
     span.uncounted |= Uncounted.CALL if span.is_llm_call else 0
@@ -269,7 +320,13 @@ def _innermost(shared: list[Node]) -> Node:
                 break
             outer.add(id(above))
     inner = [node for node in with_usage if id(node) not in outer]
-    return min(inner, key=lambda n: (not n.told & Told.CALL, -_cost_rank(n.span), n.span.start_us or 0, n.span.span_id))
+    return min(inner, key=lambda n: (not n.told & Told.CALL, -_cost_rank(n.span), *_shortest(n.span)))
+
+
+def _shortest(span: Span) -> tuple[int, int, str]:
+    """The order in which the one within the other's time comes first."""
+    start_us = span.start_us or 0
+    return (span.end_us or 0) - start_us, start_us, span.span_id
 
 
 def _count_costs(nodes: list[Node]) -> None:
