@@ -14,7 +14,7 @@ from ..errors import Unavailable
 
 JSON = "application/json"
 
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -67,6 +68,8 @@ def _cell(value: Any) -> Any:
             return "true" if value else "false"
         case int():
             return value
+        case Decimal():
+            return format(value, "f")
         case float():
             return msgspec.json.encode(value).decode()
         case list() | dict() | Mapping():

@@ -10,7 +10,7 @@ from ..dialects.insights.said import Said, read_said
 from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..filters.predicate import Bound
 from ..filters.trace_fields import TRACES
-from ..insights.measures import Asked, asked, named
+from ..insights.measures import SCORES, Asked, Named, asked, named
 from ..insights.questions import Question
 from .answers import json_answer
 from .csv_answer import csv_answer, wants_csv
@@ -46,7 +46,7 @@ async def said_of(request: Request, allowed: Sequence[str], *, filters: bool = T
     return read_said(request.query_params.multi_items(), body, allowed, filters=filters and request.method == "POST")
 
 
-async def question_of(request: Request, said: Said, *, window: bool = True) -> Question:
+async def question_of(request: Request, said: Said) -> Question:
     """The traces and measures that are asked for. Raises `InvalidInput`."""
     return Question(
         said.window(),
@@ -72,6 +72,15 @@ async def measures_of(request: Request, said: Said, name: str = "measures") -> l
     keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, scores)
     found: list[Asked] = said.located(name, asked, names, keys, name)
     return found
+
+
+async def measure_of(request: Request, said: Said, name: str) -> Asked:
+    """The measure of this name, which has no aggregate. Raises `InvalidInput` located at `measure`."""
+    one = Named(name, name.removeprefix(SCORES) if name.startswith(SCORES) else None, None)
+    tools, scores = resources(request), [] if one.score is None else [one.score]
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, scores)
+    (found,) = said.located("measure", asked, [one], keys, "measure")
+    return Asked(found.measure, ("count",))
 
 
 def answered(

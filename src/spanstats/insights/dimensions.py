@@ -1,6 +1,6 @@
 """By what traces and spans are grouped: names of dimensions, as filters have them, made what columns and SQL hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -9,7 +9,7 @@ from ..columnar.dimensions import Dimension as ColumnDimension
 from ..columnar.format import member_column
 from ..domain.values import NANO
 from ..errors import invalid
-from .measures import SCORES, Measure
+from .measures import SCORES, Asked
 
 MAX_DIMENSIONS = 2
 
@@ -78,6 +78,10 @@ class Dimension:
             return ByNumber(NUMBERS[self.name])
         return ByText(self.text_column())
 
+    def of_trace(self) -> str:
+        """The column of its JSON values, where a dictionary-encoded one could hold it, else a column of `traces`."""
+        return NUMBERS[self.name] if self.name in NUMBERS else self.text_column()
+
     def text_column(self) -> str:
         """The dictionary-encoded column that holds it."""
         if self.label is not None:
@@ -130,8 +134,8 @@ def _evaluator(name: str, keys: Mapping[str, frozenset[str]]) -> str:
     return key
 
 
-def check_measures(measures: list[Measure], unit: str) -> None:
-    """Raises `InvalidInput` for what spans do not have."""
-    wrong = [measure.name for measure in measures if unit == SPAN and (measure.trace_only or measure.is_score)]
+def check_measures(measures: Iterable[Asked]) -> None:
+    """Raises `InvalidInput` for measures that spans do not have."""
+    wrong = [asked.measure.name for asked in measures if asked.measure.trace_only or asked.measure.is_score]
     if wrong:
         raise invalid(f"{', '.join(wrong)}: only traces have it, not single spans", "measures", kind="unknown_measure")

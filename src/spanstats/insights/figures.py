@@ -118,6 +118,8 @@ def _deviation(figures: Figures, per_unit: int) -> float | None:
 
 
 def _percentile(asked: Asked, figures: Figures, fraction: Fraction) -> float | int | None:
+    if not figures.order:
+        return None
     found = interpolated(figures.count, fraction, figures.order.__getitem__)
     return in_unit(found, asked.measure.per_unit)
 

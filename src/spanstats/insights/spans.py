@@ -86,7 +86,7 @@ def _json(dimension: Dimension) -> ColumnElement[str]:
     """The value of the dimension as JSON text: of the span where it has it, else of its trace."""
     if dimension.name in OF_SPANS:
         return cast(func.to_jsonb(spans.c[OF_SPANS[dimension.name]]), Text())
-    return json_of(dimension.text_column())
+    return json_of(dimension.of_trace())
 
 
 def _chunk(rows: Sequence[Mapping[str, Any]], dimensions: int) -> Chunk:

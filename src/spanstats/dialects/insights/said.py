@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from ...domain.values import moment
+from ...domain.values import is_clean, moment, number
 from ...errors import InvalidInput, Problem, invalid
 from ...stats.sums import Window
 
@@ -15,6 +16,7 @@ FILTERS = ("filters", "operator")
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _MAX_NAMES = 100
+_LARGEST, _SMALLEST = 10**15, -15
 _MAX_NAME = 300
 _MAX_PROBLEMS = 20
 
@@ -25,6 +27,8 @@ class Said:
 
     values: Mapping[str, Any]
     where: Mapping[str, str]
+    default: str = "query"
+    """Where what is missing would be said."""
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -46,6 +50,8 @@ class Said:
             raise self.wrong(name, "must be a list of texts", "list_type")
         if len(found) > _MAX_NAMES or any(len(item) > _MAX_NAME for item in found):
             raise self.wrong(name, "is too long", "too_long")
+        if not all(map(is_clean, found)):
+            raise self.wrong(name, "must not contain NUL or lone surrogates", "value_error")
         return [item.strip() for item in found if item.strip()]
 
     def mapping(self, name: str) -> dict[str, str]:
@@ -65,6 +71,11 @@ class Said:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.wrong(name, f"must be a whole number from {low} to {high}", "out_of_range")
         return value
+
+    def decimal(self, name: str) -> Decimal | None:
+        """A number, exactly as it is written. Raises `InvalidInput`."""
+        value = self.values.get(name)
+        return None if value is None else bounded(self.located(name, number, value, name), self, name)
 
     def flag(self, name: str) -> bool:
         """`true` or `false`, also as text or 1 and 0; false where nothing is said. Raises `InvalidInput`."""
@@ -91,11 +102,18 @@ class Said:
         try:
             return read(*values)
         except InvalidInput as error:
-            raise InvalidInput([p.under(self.where.get(name, "query")) for p in error.problems]) from error
+            raise InvalidInput([p.under(self.where.get(name, self.default)) for p in error.problems]) from error
 
     def wrong(self, name: str, message: str, kind: str) -> InvalidInput:
         """The problem of this value."""
-        return invalid(message, self.where.get(name, "query"), name, kind=kind)
+        return invalid(message, self.where.get(name, self.default), name, kind=kind)
+
+
+def bounded(value: Decimal, said: Said, name: str) -> Decimal:
+    """The number, if it is one that a measure may come near. Raises `InvalidInput`."""
+    if abs(value) > _LARGEST or (value and value.adjusted() < _SMALLEST):
+        raise said.wrong(name, f"must be 0 or between 1e{_SMALLEST} and {_LARGEST:.0e}", "out_of_range")
+    return value
 
 
 def read_said(query: Sequence[tuple[str, str]], body: object, allowed: Collection[str], *, filters: bool) -> Said:
@@ -110,7 +128,13 @@ def read_said(query: Sequence[tuple[str, str]], body: object, allowed: Collectio
         raise InvalidInput(problems)
     said = {name: ("query", value) for name, value in query if value != ""}
     said |= {name: ("body", value) for name, value in sent.items() if value is not None and value != ""}
-    return Said({name: value for name, (_, value) in said.items()}, {name: at for name, (at, _) in said.items()})
+    return Said(
+        {name: value for name, (_, value) in said.items()}, {name: at for name, (at, _) in said.items()}, _default(body)
+    )
+
+
+def _default(body: object) -> str:
+    return "query" if body is None else "body"
 
 
 def _unknown(at: str, given: Iterable[str], allowed: set[str]) -> list[Problem]:

@@ -1,0 +1,111 @@
+"""The figures of one experiment by the values of a field, a metadata key, a score or a span's field."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ..catalog import evaluators
+from ..dialects.insights.breakdown import (
+    BREAKDOWN_ANSWER,
+    BREAKDOWN_REQUEST,
+    NAMES,
+    breakdown_object,
+    breakdown_table,
+    read_dimensions,
+    read_wanted,
+)
+from ..dialects.insights.said import Said
+from ..insights.breakdown import break_down
+from ..insights.dimensions import SPAN, UNITS, Dimension, check_measures, evaluator_of
+from ..insights.rolled import default_measures
+from .insights_shared import FIGURES, WINDOW, Measures, Missing, answered, question_of, said_of
+from .openapi import body
+from .resources import caller, resources
+from .routing import StatsRead
+from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
+
+read = APIRouter(route_class=StatsRead, **ROUTER)
+
+_PATH = f"{PREFIX}/experiments/{{experiment_id}}/breakdown"
+_NAMES = (*NAMES, *WINDOW, *(name for name in FIGURES if name != "intervals"))
+_BREAKDOWN: dict[str, Any] = {
+    "responses": {**READ_ERRORS, **BREAKDOWN_ANSWER},
+    "description": (
+        "Groups of traces, or of spans where a field of spans is named: then tokens and cost are those of the spans, "
+        "each once, so that they add up to those of the traces. Counts and sums of the groups and of `other` are those "
+        "of `total`."
+    ),
+}
+
+GroupBy = Annotated[
+    str | None,
+    Query(
+        description=(
+            "One or two dimensions, joined by a comma: `status`, `name`, `model`, `metadata.<key>`, "
+            "`scores.<evaluator>`, a label such as `customer_identifier`, or `span_name`, `provider_id`, `log_type`"
+        ),
+        examples=["metadata.topic"],
+    ),
+]
+Unit = Annotated[str | None, Query(json_schema_extra={"enum": [*UNITS, ""]})]
+OrderBy = Annotated[
+    str | None, Query(description="`count`, `key` or a measure that is asked for; `-` before it for descending order")
+]
+Limit = Annotated[
+    str | None,
+    Query(
+        description="1 to 1,000 groups, 50 by default",
+        json_schema_extra={"pattern": "^([1-9][0-9]{0,2}|1000)?$"},
+    ),
+]
+
+
+@read.get(_PATH, summary="Break an experiment down", **_BREAKDOWN)
+async def get_breakdown(
+    request: Request,
+    experiment_id: str,
+    group_by: GroupBy = None,
+    measures: Measures = None,
+    unit: Unit = None,
+    order_by: OrderBy = None,
+    limit: Limit = None,
+    start_time: Time = None,
+    end_time: Time = None,
+    missing: Missing = None,
+) -> Response:
+    return await _breakdown(request, experiment_id)
+
+
+@read.post(
+    _PATH, summary="Break the traces that match filters down", openapi_extra=body(BREAKDOWN_REQUEST), **_BREAKDOWN
+)
+async def filter_breakdown(request: Request, experiment_id: str) -> Response:
+    return await _breakdown(request, experiment_id)
+
+
+async def _breakdown(request: Request, experiment_id: str) -> Response:
+    tools, said = resources(request), await said_of(request, _NAMES)
+    dimensions = await _dimensions(request, said)
+    question = await question_of(request, said)
+    wanted = read_wanted(said, dimensions, question.measures)
+    if wanted.unit == SPAN:
+        said.located("measures", check_measures, question.measures or ())
+        question = replace(question, measures=question.measures or default_measures(()))
+    found = await break_down(
+        tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, experiment_id, question, wanted
+    )
+    return answered(
+        request,
+        lambda: breakdown_object(found, question, wanted),
+        lambda: breakdown_table(found, question, wanted),
+        f"{experiment_id} breakdown",
+    )
+
+
+async def _dimensions(request: Request, said: Said) -> list[Dimension]:
+    names = said.names("group_by")
+    tools, scores = resources(request), [s for name in names if (s := evaluator_of(name)) is not None]
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, scores)
+    found: list[Dimension] = said.located("group_by", read_dimensions, names, keys)
+    return found

@@ -1,0 +1,148 @@
+"""How the values of a measure are distributed, in one experiment or in several over the same edges."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ..dialects.insights.histogram import (
+    ARMS_REQUEST,
+    BINNING,
+    HISTOGRAM_ANSWER,
+    HISTOGRAM_REQUEST,
+    histogram_object,
+    histogram_table,
+    read_arm,
+    read_arms,
+    read_binning,
+    read_measure,
+)
+from ..dialects.insights.said import Said
+from ..errors import InvalidInput, Problem
+from ..insights.distribution import Arm, distribution
+from ..insights.edges import SCALES, Binning
+from ..insights.measures import Asked
+from ..insights.questions import Question
+from .insights_shared import WINDOW, answered, matching_of, measure_of, said_of
+from .openapi import body
+from .resources import caller, resources
+from .routing import StatsRead
+from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
+
+read = APIRouter(route_class=StatsRead, **ROUTER)
+
+_OF_ONE = f"{PREFIX}/experiments/{{experiment_id}}/histogram"
+_OF_ARMS = f"{PREFIX}/histogram"
+_NAMES = ("measure", *BINNING, *WINDOW)
+_HISTOGRAM: dict[str, Any] = {
+    "responses": {**READ_ERRORS, **HISTOGRAM_ANSWER},
+    "description": (
+        "Exact counts of values by bin; what lies outside of the edges, and traces without a value, are counted too. "
+        "Where few values differ, each is told by itself besides."
+    ),
+}
+
+MeasureName = Annotated[
+    str | None, Query(description="`cost`, `latency`, ... or `scores.<evaluator>`", examples=["latency"])
+]
+Bins = Annotated[
+    str | None,
+    Query(description="1 to 100, 20 by default", json_schema_extra={"pattern": "^([1-9][0-9]?|100)?$"}),
+]
+Scale = Annotated[
+    str | None,
+    Query(
+        description="Bins of equal width, or of equal ratio: then zeros are below the first edge",
+        json_schema_extra={"enum": [*SCALES, ""]},
+    ),
+]
+Bound = Annotated[
+    str | None,
+    Query(
+        description="The first or the last edge, in the unit of the measure",
+        json_schema_extra={"pattern": "^(-?[0-9]{1,9}([.][0-9]{1,9})?)?$"},
+    ),
+]
+
+
+@read.get(_OF_ONE, summary="Distribution of a measure", **_HISTOGRAM)
+async def get_distribution(
+    request: Request,
+    experiment_id: str,
+    measure: MeasureName = None,
+    bins: Bins = None,
+    scale: Scale = None,
+    low: Bound = None,
+    high: Bound = None,
+    start_time: Time = None,
+    end_time: Time = None,
+) -> Response:
+    return await _of_one(request, experiment_id)
+
+
+@read.post(
+    _OF_ONE,
+    summary="Distribution of a measure over the traces that match filters",
+    openapi_extra=body(HISTOGRAM_REQUEST),
+    **_HISTOGRAM,
+)
+async def filter_distribution(request: Request, experiment_id: str) -> Response:
+    return await _of_one(request, experiment_id)
+
+
+@read.post(
+    _OF_ARMS,
+    summary="Distributions of a measure over several arms, with the same edges",
+    openapi_extra=body(ARMS_REQUEST),
+    **_HISTOGRAM,
+)
+async def compare_distributions(request: Request) -> Response:
+    said = await said_of(request, ("measure", *BINNING, "edges", "arms"), filters=False)
+    asked, binning = await _asked(request, said), read_binning(said)
+    arms = []
+    for number, sent in enumerate(read_arms(said)):
+        with _in_arm(number):
+            arm = read_arm(sent)
+            arms.append(Arm(arm.values["experiment_id"], await _question(request, arm)))
+    return await _answer(request, arms, asked, binning)
+
+
+@contextmanager
+def _in_arm(number: int) -> Iterator[None]:
+    """Locates what is wrong in the arm of this number."""
+    try:
+        yield
+    except InvalidInput as error:
+        problems = [Problem(("body", "arms", number, *p.location[1:]), p.message, p.kind) for p in error.problems]
+        raise InvalidInput(problems) from error
+
+
+async def _of_one(request: Request, experiment_id: str) -> Response:
+    said = await said_of(request, _NAMES)
+    asked, binning = await _asked(request, said), read_binning(said)
+    return await _answer(request, [Arm(experiment_id, await _question(request, said))], asked, binning)
+
+
+async def _asked(request: Request, said: Said) -> Asked:
+    found: Asked = await measure_of(request, said, read_measure(said))
+    return found
+
+
+async def _question(request: Request, said: Said) -> Question:
+    return Question(said.window(), await matching_of(request, said))
+
+
+async def _answer(request: Request, arms: Sequence[Arm], asked: Asked, binning: Binning) -> Response:
+    tools = resources(request)
+    arms = [replace(arm, question=replace(arm.question, measures=[asked])) for arm in arms]
+    tenant_id = caller(request).tenant_id
+    found = await distribution(tools.engine, tools.timeouts, tools.columns, tenant_id, arms, asked, binning)
+    question = arms[0].question if len(arms) == 1 else Question()
+    return answered(
+        request,
+        lambda: histogram_object(found, asked, question),
+        lambda: histogram_table(found),
+        f"{asked.measure.name} histogram",
+    )

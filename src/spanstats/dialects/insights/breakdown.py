@@ -1,0 +1,210 @@
+"""A breakdown as asked, as answered, as a table, and as described."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...errors import invalid
+from ...insights.breakdown import MAX_GROUPS, Breakdown, Group, Wanted
+from ...insights.dimensions import MAX_DIMENSIONS, MODEL, SPAN, TRACE, UNITS, Dimension, dimension
+from ...insights.figures import answer
+from ...insights.measures import Asked, Named, named, percentile
+from ...insights.ordering import COUNT, KEY, Order
+from ...insights.questions import Question
+from ...insights.rolled import Measured
+from .answers import Json, cells, describe_measure, experiment_object, figure_columns, figures_of, of_snapshot
+from .said import Said
+from .schema import EXPERIMENT, FIGURE_OPTIONS, FIGURES, answer_schema, described, request_schema
+
+Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
+
+NAMES = ("group_by", "unit", "order_by", "limit")
+_OF_OTHERS = ("count", "missing", "sum", "trace_count", "text_count", "true_count", "false_count", "filled")
+
+
+def read_dimensions(names: Sequence[str], keys: Mapping[str, frozenset[str]]) -> list[Dimension]:
+    """Raises `InvalidInput` for none, too many, unknown and repeated ones."""
+    if not 1 <= len(names) <= MAX_DIMENSIONS:
+        raise invalid(f"must name 1 to {MAX_DIMENSIONS} dimensions", "group_by", kind="wrong_arity")
+    found = [dimension(name, keys) for name in names]
+    if len({one.name for one in found}) < len(found):
+        raise invalid("names a dimension twice", "group_by", kind="repeated")
+    return found
+
+
+def read_wanted(said: Said, dimensions: Sequence[Dimension], measures: Sequence[Asked] | None) -> Wanted:
+    """How the groups are wanted. Raises `InvalidInput`."""
+    of_spans = any(one.is_of_spans for one in dimensions)
+    unit = said.one_of("unit", UNITS, SPAN if of_spans else TRACE)
+    only_spans = [one.name for one in dimensions if one.is_of_spans and one.name != MODEL]
+    if unit == TRACE and only_spans:
+        raise said.wrong("unit", f"{', '.join(only_spans)}: only spans have it, so the unit is span", "unit")
+    scores = [one.name for one in dimensions if one.score is not None]
+    if unit == SPAN and scores:
+        raise said.wrong("unit", f"{', '.join(scores)}: only traces have it, so the unit is trace", "unit")
+    order = said.located("order_by", _order, said.text("order_by"), measures)
+    return Wanted(dimensions, unit, order, said.whole("limit", 50, 1, MAX_GROUPS))
+
+
+def _order(text: str | None, measures: Sequence[Asked] | None) -> Order:
+    name = (text or "-count").removeprefix("-")
+    descending = (text or "-count").startswith("-")
+    if name in (COUNT, KEY):
+        return Order(name, descending)
+    for asked in measures or ():
+        found = _aggregate(named(name), asked)
+        if found is not None:
+            return Order(name, descending, found)
+    raise invalid("must be count, key or one of the measures with its aggregate", "order_by", kind="unknown_measure")
+
+
+def _aggregate(one: Named, asked: Asked) -> Asked | None:
+    """The one aggregate that is named, if it is among those that are asked for."""
+    if one.name != asked.measure.name or one.aggregate is None:
+        return None
+    if one.aggregate in asked.percentiles:
+        return Asked(asked.measure, (), {one.aggregate: asked.percentiles[one.aggregate]})
+    is_known = one.aggregate in (*asked.aggregates, "count", "missing") and percentile(one.aggregate) is None
+    return Asked(asked.measure, (one.aggregate,)) if is_known else None
+
+
+def breakdown_object(found: Breakdown, question: Question, wanted: Wanted) -> Json:
+    """The groups, what is left of them, and the total."""
+    groups, measures = found.groups, [asked for asked, _ in found.groups.total.figures]
+    return {
+        **of_snapshot(found.as_of, question, measures),
+        "experiment": experiment_object(found.experiment),
+        "unit": wanted.unit,
+        "group_by": [one.name for one in wanted.dimensions],
+        "measures": {asked.measure.name: describe_measure(asked, found.evaluators) for asked in measures},
+        "groups": [{"key": _key(one, wanted), **_figures(one.measured, question)} for one in groups.listed],
+        "other": {"groups": groups.others, **_sums_alone(groups.other)} if groups.others else None,
+        "total": _figures(groups.total, question),
+        "truncated": groups.others > 0,
+    }
+
+
+def breakdown_table(found: Breakdown, question: Question, wanted: Wanted) -> Table:
+    """A row for each group, then one for the others if there are any; `row` says which it is."""
+    made, measures = breakdown_object(found, question, wanted), [asked for asked, _ in found.groups.total.figures]
+    names = [one.name for one in wanted.dimensions]
+    columns = ["row", *names, "several", "count", "failed", "cost_partial_count", *figure_columns(measures, question)]
+
+    def row(kind: str, figures: Json, key: Json) -> list[Any]:
+        counts = [figures.get(name) for name in ("count", "failed", "cost_partial_count")]
+        keys = [key.get(name) for name in names]
+        return [kind, *keys, key.get("several", False), *counts, *cells(measures, figures, question)]
+
+    rows = [row("group", one, one["key"]) for one in made["groups"]]
+    rows += [row("other", made["other"], {})] if made["other"] else []
+    return columns, [*rows, row("total", made["total"], {})]
+
+
+def _key(one: Group, wanted: Wanted) -> Json:
+    key = dict(zip((dimension.name for dimension in wanted.dimensions), one.key, strict=True))
+    return key | ({"several": True} if one.several else {})
+
+
+def _figures(measured: Measured, question: Question) -> Json:
+    return {
+        "count": measured.traces,
+        "failed": measured.failed,
+        "cost_partial_count": measured.cost_partial,
+        **dict(figures_of(measured, question)),
+    }
+
+
+def _sums_alone(measured: Measured) -> Json:
+    """Counts and sums add up over groups; means and percentiles do not, so they are null."""
+    made: Json = {"count": measured.traces, "failed": measured.failed, "cost_partial_count": measured.cost_partial}
+    for asked, figures in measured.figures:
+        shown = answer(asked, figures)
+        made[asked.measure.name] = {name: value if name in _OF_OTHERS else None for name, value in shown.items()}
+    return made
+
+
+_EXAMPLE: Json = {
+    "as_of": "2026-11-28T10:15:02.000123+00:00",
+    "window": {"start_time": None, "end_time": None},
+    "unit": "trace",
+    "group_by": ["metadata.topic"],
+    "measures": {"cost": {"unit": "USD"}},
+    "groups": [
+        {
+            "key": {"metadata.topic": "billing"},
+            "count": 40,
+            "failed": 1,
+            "cost_partial_count": 0,
+            "cost": {"count": 40, "missing": 0, "sum": 0.012},
+        },
+    ],
+    "other": {
+        "groups": 12,
+        "count": 12,
+        "failed": 0,
+        "cost_partial_count": 0,
+        "cost": {"count": 9, "missing": 3, "sum": 0.001},
+    },
+    "total": {
+        "count": 52,
+        "failed": 1,
+        "cost_partial_count": 0,
+        "cost": {"count": 49, "missing": 3, "sum": 0.013},
+    },
+    "truncated": True,
+}
+_COUNTS = {
+    "count": {"type": "integer", "description": "Traces or spans, as the unit says"},
+    "failed": {"type": "integer"},
+    "cost_partial_count": {"type": "integer", "description": "Whose cost is too low: something has no price"},
+}
+BREAKDOWN_ANSWER = described(
+    answer_schema(
+        {
+            "experiment": EXPERIMENT,
+            "unit": {"type": "string", "enum": list(UNITS)},
+            "group_by": {"type": "array", "items": {"type": "string"}},
+            "measures": {"type": "object", "additionalProperties": {"type": "object"}},
+            "groups": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        **_COUNTS,
+                        "key": {
+                            "type": "object",
+                            "description": "A JSON value by dimension, null where there is none; `several` is true "
+                            "where the spans of a trace have more than one model",
+                        },
+                    },
+                    "required": ["key", *_COUNTS],
+                    "additionalProperties": FIGURES,
+                },
+            },
+            "other": {
+                "type": ["object", "null"],
+                "description": "The groups that are not listed, together: `groups` of them",
+            },
+            "total": {"type": "object", "properties": _COUNTS, "required": list(_COUNTS)},
+            "truncated": {"type": "boolean"},
+        },
+        ["unit", "groups", "other", "total", "truncated"],
+    ),
+    _EXAMPLE,
+    table="row,metadata.topic,several,count,failed,cost_partial_count,cost.count,cost.missing,cost.sum\r\n",
+)
+BREAKDOWN_REQUEST = request_schema(
+    {
+        "measures": FIGURE_OPTIONS["measures"],
+        "missing": FIGURE_OPTIONS["missing"],
+        "group_by": {
+            "type": ["array", "string"],
+            "items": {"type": "string"},
+            "description": "One or two of: fields of traces, `metadata.<key>`, `scores.<evaluator>`, fields of spans",
+        },
+        "unit": {"type": ["string", "null"], "enum": [*UNITS, "", None]},
+        "order_by": {"type": ["string", "null"], "description": "`count`, `key` or a measure; `-` for descending"},
+        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_GROUPS},
+    },
+    {"group_by": ["metadata.topic"], "measures": ["cost.sum", "latency.p95"], "order_by": "-cost.sum", "limit": 50},
+    required=("group_by",),
+)

@@ -1,0 +1,207 @@
+"""A histogram as asked, as answered, as a table, and as described."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from ...domain.values import number
+from ...errors import InvalidInput
+from ...insights.distribution import MAX_ARMS, MAX_VALUES, Distribution
+from ...insights.edges import LINEAR, MAX_BINS, SCALES, Binning, check
+from ...insights.measures import Asked
+from ...insights.questions import Question
+from .answers import Json, describe_measure, experiment_object, of_snapshot
+from .said import Said, bounded, read_said
+from .schema import EXPERIMENT, answer_schema, described, request_schema
+
+Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
+
+BINNING = ("bins", "scale", "low", "high")
+OF_ARM = ("experiment_id", "start_time", "end_time")
+
+
+def read_measure(said: Said) -> str:
+    """The one measure, without an aggregate. Raises `InvalidInput`."""
+    text = said.text("measure")
+    if not text:
+        raise said.wrong("measure", "must name a measure", "missing")
+    return text
+
+
+def read_binning(said: Said) -> Binning:
+    """The bins that are wanted. Raises `InvalidInput`."""
+    edges = _edges(said)
+    if edges is not None and any(name in said.values for name in BINNING):
+        raise said.wrong("edges", f"stand alone, without {', '.join(BINNING)}", "extra_forbidden")
+    binning = Binning(
+        said.whole("bins", 20, 1, MAX_BINS),
+        said.one_of("scale", SCALES, LINEAR),
+        said.decimal("low"),
+        said.decimal("high"),
+        edges,
+    )
+    return binning if edges is not None else _checked(said, binning)
+
+
+def _checked(said: Said, binning: Binning) -> Binning:
+    try:
+        return check(binning)
+    except InvalidInput as error:
+        raise InvalidInput([p.under(said.where[str(p.location[0])]) for p in error.problems]) from error
+
+
+def _edges(said: Said) -> tuple[Decimal, ...] | None:
+    sent = said.values.get("edges")
+    if sent is None:
+        return None
+    if not isinstance(sent, list) or not 2 <= len(sent) <= MAX_BINS + 1:
+        raise said.wrong("edges", f"must be a list of 2 to {MAX_BINS + 1} numbers", "list_type")
+    edges = tuple(bounded(said.located("edges", _number, edge), said, "edges") for edge in sent)
+    if any(a >= b for a, b in itertools.pairwise(edges)):
+        raise said.wrong("edges", "must ascend", "out_of_range")
+    return edges
+
+
+def _number(value: object) -> Decimal:
+    return number(value, "edges")
+
+
+def read_arms(said: Said) -> list[Json]:
+    """The arms as they were sent. Raises `InvalidInput`."""
+    sent = said.values.get("arms")
+    if not isinstance(sent, list) or not 1 <= len(sent) <= MAX_ARMS or not all(isinstance(arm, dict) for arm in sent):
+        raise said.wrong("arms", f"must be a list of 1 to {MAX_ARMS} objects", "list_type")
+    return sent
+
+
+def read_arm(sent: Json) -> Said:
+    """What an arm says of itself. Raises `InvalidInput`."""
+    arm = read_said([], sent, OF_ARM, filters=True)
+    if not arm.text("experiment_id"):
+        raise arm.wrong("experiment_id", "must name an experiment", "missing")
+    return arm
+
+
+def histogram_object(found: Distribution, asked: Asked, question: Question) -> Json:
+    """The edges, and the counts of each arm."""
+    histogram = found.histogram
+    return {
+        **of_snapshot(found.as_of, question, ()),
+        "measure": asked.measure.name,
+        **describe_measure(asked, found.evaluators),
+        "edges": list(histogram.edges),
+        "arms": [
+            {
+                "experiment": experiment_object(experiment),
+                "counts": list(arm.counts),
+                "below": arm.below,
+                "above": arm.above,
+                "count": arm.count,
+                "missing": arm.missing,
+            }
+            for experiment, arm in zip(found.experiments, histogram.arms, strict=True)
+        ],
+        "values": None
+        if histogram.values is None
+        else [{"value": value, "count": sum(counts), "counts": counts} for value, counts in histogram.values],
+    }
+
+
+def histogram_table(found: Distribution) -> Table:
+    """A row for each bin, with the counts of each arm."""
+    histogram = found.histogram
+    columns = ["from", "to", *(f"count {number} {e.id}" for number, e in enumerate(found.experiments, start=1))]
+    arms, edges = histogram.arms, histogram.edges
+    rows: list[list[Any]] = [[None, edges[0] if edges else None, *(arm.below for arm in arms)]]
+    rows += [[edges[bin_], edges[bin_ + 1], *(arm.counts[bin_] for arm in arms)] for bin_ in range(len(edges) - 1)]
+    return columns, [*rows, [edges[-1] if edges else None, None, *(arm.above for arm in arms)]]
+
+
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_ARM_EXAMPLE: Json = {"counts": [10, 82, 40, 6], "below": 0, "above": 0, "count": 138, "missing": 2}
+_EXAMPLE: Json = {
+    "as_of": "2026-11-28T10:15:02.000123+00:00",
+    "window": {"start_time": None, "end_time": None},
+    "measure": "latency",
+    "unit": "s",
+    "edges": [0.2, 1.15, 2.1, 3.05, 4],
+    "arms": [_ARM_EXAMPLE],
+    "values": None,
+}
+HISTOGRAM_ANSWER = described(
+    answer_schema(
+        {
+            "measure": {"type": "string"},
+            "unit": {"type": ["string", "null"]},
+            "edges": {
+                "type": "array",
+                "items": {"type": "number"},
+                "description": "Bin i holds values from edge i to below edge i + 1, the last bin its end too",
+            },
+            "arms": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "experiment": EXPERIMENT,
+                        "counts": {"type": "array", "items": _COUNT},
+                        **dict.fromkeys(("below", "above", "count", "missing"), _COUNT),
+                    },
+                    "required": ["counts", "below", "above", "count", "missing"],
+                },
+            },
+            "values": {
+                "type": ["array", "null"],
+                "description": f"Each value, where at most {MAX_VALUES} differ, beside the bins",
+            },
+        },
+        ["measure", "edges", "arms", "values"],
+    ),
+    _EXAMPLE,
+    table="from,to,count 1 run-42\r\n,0.2,0\r\n0.2,1.15,10\r\n",
+)
+_BINNING_OPTIONS: Json = {
+    "measure": {"type": "string", "minLength": 1},
+    "bins": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_BINS},
+    "scale": {"type": ["string", "null"], "enum": [*SCALES, "", None]},
+    "low": {"type": ["number", "null"], "description": "In the unit of the measure; the lowest value by default"},
+    "high": {"type": ["number", "null"]},
+}
+HISTOGRAM_REQUEST = request_schema(
+    _BINNING_OPTIONS,
+    {"measure": "latency", "bins": 20, "filters": [{"field": "status", "operator": "=", "value": "success"}]},
+)
+ARMS_REQUEST: Json = {
+    "type": "object",
+    "properties": {
+        **_BINNING_OPTIONS,
+        "edges": {"type": ["array", "null"], "items": {"type": "number"}, "minItems": 2, "maxItems": MAX_BINS + 1},
+        "arms": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_ARMS,
+            "items": {
+                **HISTOGRAM_REQUEST,
+                "type": "object",
+                "properties": {
+                    "experiment_id": {"type": "string", "minLength": 1},
+                    **{
+                        n: HISTOGRAM_REQUEST["properties"][n] for n in ("filters", "operator", "start_time", "end_time")
+                    },
+                },
+                "required": ["experiment_id"],
+                "examples": [],
+            },
+        },
+    },
+    "required": ["measure", "arms"],
+    "additionalProperties": False,
+    "examples": [
+        {
+            "measure": "latency",
+            "bins": 20,
+            "arms": [{"experiment_id": "run-42"}, {"experiment_id": "run-43", "start_time": "2026-01-01"}],
+        }
+    ],
+}
