@@ -35,8 +35,9 @@ def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_D
     Raises `InvalidInput` where the body is no such request.
     """
     span_depth = _BRACKETS_OF_LEVEL * max_depth + _BRACKETS_OF_SPAN
-    body = under_current_names(body, _PATH, span_depth)
     decoded = decode_items(Request, body, _PATH, span_depth)
+    if not _has_current_names(decoded.value) and (renamed := under_current_names(body, _PATH, span_depth)):
+        decoded, body = decode_items(Request, renamed, _PATH, span_depth), renamed
     request = decoded.value
     # An escape may also turn up in JSON that is itself text, in whatever way its characters are escaped.
     unstorable = decoded.unstorable or b"\\u" in body
@@ -52,6 +53,11 @@ def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_D
         return storable(span) if unstorable else span
 
     return read_each(items, read)
+
+
+def _has_current_names(request: Request) -> bool:
+    """Whether spans may lie wherever there is a resource."""
+    return bool(request.resource_spans) and all(r.scope_spans for r in request.resource_spans or ())
 
 
 def _spans(resource: ResourceSpans) -> list[msgspec.Raw]:

@@ -11,13 +11,13 @@ _SCOPES, _OLD_SCOPES = "scopeSpans", "instrumentationLibrarySpans"
 _MARKS = (b'_spans"', b'instrumentationLibrarySpans"')
 
 
-def under_current_names(body: bytes, path: bytes, item_depth: int) -> bytes:
-    """The body as it would be sent today. Only names of fields change: those of attributes are values in OTLP's JSON.
+def under_current_names(body: bytes, path: bytes, item_depth: int) -> bytes | None:
+    """The body as it would be sent today, `None` where it has no older names.
 
-    Raises `InvalidInput`.
+    Only names of fields change: those of attributes are values in OTLP's JSON. Raises `InvalidInput`.
     """
     if not any(mark in body for mark in _MARKS):
-        return body
+        return None
     return encode(_renamed(decode_items(object, body, path, item_depth).value)).encode()
 
 
