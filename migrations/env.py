@@ -18,11 +18,15 @@ from spanstats.store.addresses import DRIVER, parse
 # Its tables stand in the same metadata as all others, which it imports.
 from spanstats.store.cache_tables import metadata
 from spanstats.store.connecting import Source, creator
+from spanstats.store.schema import NO_SCHEMA
 
 # Two replicas may start at once: the second waits for the first, then finds nothing to do. It asks again and again
 # rather than waiting within a statement, whose snapshot would hold up an index that is built beside running work.
 TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats migrations', 0))")
 PATIENCE_S = 600
+UNLIMITED = (
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')"
+)
 
 
 def _address() -> str:
@@ -39,14 +43,28 @@ def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
     return False
 
 
+def _is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
+    """Alembic does not know its own table where it is told the schema."""
+    return (kind, name) != ("table", "alembic_version")
+
+
 def _migrate(connection: Connection) -> None:
+    own = connection.scalar(text("SELECT current_schema()"))
+    if own is None:
+        raise CommandError(NO_SCHEMA)
+    # A role's limits are meant for its queries; those that not every server knows are set where they are known.
+    connection.execute(text(UNLIMITED))
+    connection.commit()
     context.configure(
         connection=connection,
         target_metadata=metadata,
         compare_type=True,
         compare_server_default=True,
         render_item=_render,
+        include_object=_is_ours,
         transaction_per_migration=True,
+        # Another program's may be visible as well.
+        version_table_schema=own,
     )
     _take_turn(connection)
     # A migration that waits for a table makes everybody behind it wait as well: give up early.

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from . import data_commands, database, demo, serve
 from .catalog import keys
-from .database import StartError, on_database
-from .errors import SpanstatsError
+from .database import on_database
+from .errors import SpanstatsError, StartError
+from .migrating import migrate as migrate_to_newest
 from .settings import SettingsError, load
 from .stats import maintenance
 from .stats.slicing import slice_waiting
@@ -58,7 +59,7 @@ def migrate() -> None:
     """Bring the database's schema up to date."""
     settings = load()
     with database.opened(settings) as found:
-        database.migrate(found.direct)
+        migrate_to_newest(found.direct)
     print("The schema is up to date.")
 
 

@@ -17,7 +17,8 @@ from . import archive
 from .catalog import retention, tenants
 from .catalog.keys import DEFAULT_TENANT
 from .catalog.keys import tenant_id as made_tenant
-from .database import StartError, on_database
+from .database import on_database
+from .errors import StartError
 
 traces_app = typer.Typer(help="Single traces.", no_args_is_help=True)
 tenants_app = typer.Typer(help="Tenants.", no_args_is_help=True)

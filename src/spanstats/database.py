@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
-from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .errors import Unavailable
+from .errors import StartError, Unavailable
+from .migrating import check_schema
 from .settings import Settings, load
-from .store import schema
 from .store.addresses import parse
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
-from .store.outages import sqlstate, unavailable_because
+from .store.outages import sqlstate
 from .store.poolers import Lending, lending
-from .store.session import Timeouts, create_engine
+from .store.session import create_engine
 from .store.tls import TlsError
 
 T = TypeVar("T")
@@ -29,10 +28,6 @@ T = TypeVar("T")
 _RETRY_S = 0.5
 _URL = "SPANSTATS_DATABASE_URL"
 _DIRECT = "SPANSTATS_DATABASE_DIRECT_URL"
-
-
-class StartError(Exception):
-    """The program cannot go on; the text is one line that says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +52,9 @@ def opened(settings: Settings, server: EmbeddedServer | None = None) -> Iterator
             yield _reached(settings, settings.database_url.get_secret_value())
             return
         server = server or EmbeddedServer(settings.data_dir)
-        with usable_directory():
-            server.start()
         try:
+            with usable_directory():
+                server.start()
             yield Opened(server.url(), server.url())
         finally:
             server.stop()
@@ -75,39 +70,6 @@ def usable_directory() -> Iterator[None]:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise StartError(f"{place}{error.strerror or error}: choose another SPANSTATS_DATA_DIR") from error
-
-
-def migrate(url: str) -> None:
-    """Bring the schema up to date. Raises `StartError`."""
-    try:
-        schema.migrate(url)
-    except CommandError as error:
-        text = str(error)
-        if "locate revision" in text:
-            text = "the database has the schema of another version of spanstats: run that version, or a newer one"
-        raise StartError(text) from error
-    except (DBAPIError, OSError, asyncpg.PostgresError) as error:
-        if sqlstate(error) == "55P03":
-            raise StartError("the tables are in use by others: stop them, or try again later") from error
-        if sqlstate(error) == "42501":
-            raise StartError("this user of the database may not make tables: grant it CREATE on the schema") from error
-        if (reason := unavailable_because(error)) is None:
-            raise
-        raise StartError(f"cannot migrate: {reason}") from error
-
-
-def check_schema(url: str) -> None:
-    """Raises `StartError` where the schema is not the one that this program is written for."""
-
-    async def current() -> bool:
-        engine = create_engine(url)
-        try:
-            return await schema.is_current(engine, Timeouts())
-        finally:
-            await engine.dispose()
-
-    if not asyncio.run(current()):
-        raise StartError("the database's schema is not that of this version: run `spanstats migrate`")
 
 
 def on_database(work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:

@@ -27,6 +27,10 @@ class SpanstatsError(Exception):
     """Root of all errors that a client is meant to see; the text is safe to show."""
 
 
+class StartError(Exception):
+    """The program cannot go on; the text is one line that says why and what to do."""
+
+
 class InvalidInput(SpanstatsError):
     """The input is wrong and would be wrong again: never retried."""
 

@@ -46,8 +46,8 @@ from .catalog import keys
 from .catalog.erasure import erase_deleted
 from .catalog.retention import DAY_US, keep_pruned
 from .columnar.reader import Columns
-from .database import StartError
 from .dialects.parea.stats import stats_entry
+from .errors import StartError
 from .filters.bind import Limits as FilterLimits
 from .ingest.commits import Committer
 from .ingest.evaluators import Evaluators

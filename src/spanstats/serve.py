@@ -11,21 +11,21 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from . import database, logs
+from . import database, logs, stopping
 from .catalog import keys
-from .database import StartError
+from .errors import StartError
 from .http1 import Http1
 from .main import create_app, tracing_of
 from .metrics import DIRECTORY
+from .migrating import check_schema, migrate
 from .settings import PREFIX, Settings, load, misspelt
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
@@ -44,25 +44,45 @@ _COLLECT_EVERY = 20_000
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `StartError`, and `SystemExit` where a worker cannot start."""
     logs.configure(settings.log_level, settings.log_format)
-    _exit_on_signals()
+    stopping.exit_on_signals()
+    try:
+        with ExitStack() as opened:
+            with stopping.starting():
+                listener = _started(settings, opened)
+            with _metrics_shared(settings.workers):
+                _serve(listener, settings)
+    except SystemExit as end:
+        if end.code == 0 and stopping.was_requested():
+            # All is left in order, but for threads that may wait for a name server still.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+        raise
+
+
+def _started(settings: Settings, opened: ExitStack) -> socket.socket:
+    """The socket to serve on, of a service whose database is ready; `opened` closes what was opened.
+
+    Raises `StartError`.
+    """
     for line in misspelt():
         logger.warning("%s", line)
     # What is wrong with it is told here, in one line, and not by every worker.
     tracing_of(settings).stop()
-    with _bound(settings.host, settings.port) as listener:
-        server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
-        if server is not None:
-            _claim(server)
-        with database.opened(settings, server) as found:
-            database.migrate(found.direct)
-            os.environ[PREFIX + "DATABASE_URL"] = found.url
-            os.environ[PREFIX + "DATABASE_DIRECT_URL"] = found.direct
-            key = asyncio.run(_first_key(settings, found.direct))
-            with _watched(server):
-                _listen(listener, settings)
-                print(welcome(settings, listener.getsockname()[1], key), flush=True)
-                with _metrics_shared(settings.workers):
-                    _serve(listener, settings)
+    listener = opened.enter_context(_bound(settings.host, settings.port))
+    server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
+    if server is not None:
+        _claim(server)
+    found = opened.enter_context(database.opened(settings, server))
+    migrate(found.direct)
+    check_schema(found.direct)
+    os.environ[PREFIX + "DATABASE_URL"] = found.url
+    os.environ[PREFIX + "DATABASE_DIRECT_URL"] = found.direct
+    key = asyncio.run(_first_key(settings, found.direct))
+    opened.enter_context(_watched(server))
+    _listen(listener, settings)
+    print(welcome(settings, listener.getsockname()[1], key), flush=True)
+    return listener
 
 
 def application() -> FastAPI:
@@ -120,19 +140,6 @@ def _metrics_shared(workers: int) -> Iterator[None]:
             yield
         finally:
             del os.environ[DIRECTORY]
-
-
-def _exit_on_signals() -> None:
-    """Leave through the `finally` blocks, also while starting; uvicorn raises its signals again when it has drained."""
-
-    def leave(_signal: int, _frame: FrameType | None) -> None:
-        # From here on there is only the database to stop: no second signal may cut that short.
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, signal.SIG_IGN)
-        sys.exit(0)
-
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, leave)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from spanstats.database import StartError, opened
+from spanstats.database import opened
+from spanstats.errors import StartError
 from spanstats.settings import Settings
 from spanstats.store import cluster
 from tests.conftest import run_sql

@@ -36,7 +36,7 @@ _INCARNATION = (
 
 @dataclass
 class Source:
-    """What the connections of one pool have in common.
+    """What the connections of one pool have in common; `settings` hold what may stand in a `SET`.
 
     `generation` is counted up where older connections may lead to a server that is no longer the primary.
     """
@@ -191,9 +191,11 @@ def _is_about_encryption(error: BaseException) -> bool:
 
 async def _vet(connection: Connection) -> None:
     """A standby answers, and what it answers may be old: it is no database to serve from."""
-    settings = connection.source.of_session
-    sets = "".join(f", set_config('{name}', '{_quoted(value)}', false)" for name, value in settings.items())
-    row = await connection.fetchrow(f"{_LOOK}{sets}")
+    # First, as a role's own limits may be too short for anything else.
+    settings = sorted(connection.source.of_session.items(), key=lambda item: item[0] != "statement_timeout")
+    if settings:
+        await connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings))
+    row = await connection.fetchrow(_LOOK)
     if row[0] or (row[1] and connection.source.address.get("target_session_attrs") == "read-write"):
         raise ReadOnly
     connection.source.meets(await _incarnation(connection))
@@ -226,7 +228,3 @@ def _keep_alive(connection: Connection, address: Address) -> None:
             value = address.get(name)
             if value not in (None, "0") and hasattr(socket, option):
                 own.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), int(value or 0))
-
-
-def _quoted(value: str) -> str:
-    return value.replace("'", "''")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from ..stopping import uninterrupted
 from . import cluster
 from .cluster import EmbeddedServerError
 from .postmaster import Postmaster, forget_stale, is_postmaster
@@ -88,6 +89,10 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Stop the server, unless another process uses it still. Open transactions are rolled back."""
+        with uninterrupted():
+            self._stop()
+
+    def _stop(self) -> None:
         if self._users is not None:
             with self._users as users:
                 self._users = None
@@ -120,7 +125,8 @@ class EmbeddedServer:
             data = cluster.prepare(self.directory, owner, self._settings)
             place = cluster.socket_directory(data, owner)
             forget_stale(data, place)
-            self._process = self._spawn(data, place, owner)
+            with uninterrupted():
+                self._process = self._spawn(data, place, owner)
         while not self._answering():
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(f"PostgreSQL did not start in {self._patience_s:.0f} s{self._last_words()}")

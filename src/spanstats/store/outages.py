@@ -24,6 +24,10 @@ _TRANSIENT_CLASSES = ("08", "28", "3D", "53", "57", "58")
 _POOLER = "a connection pooler lends another server than was prepared: see SPANSTATS_DATABASE_POOLER"
 _TRANSIENT_CODES = {
     "25006": "the database is read-only",
+    # Somebody else changed what the start had looked at.
+    "42501": "this service's user of the database lacks a right",
+    "42P01": "tables of the database are missing",
+    "3F000": "the schema of the database is missing",
     "26000": _POOLER,
     "42P05": _POOLER,
     "40001": "the database is busy",

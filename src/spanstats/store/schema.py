@@ -13,6 +13,9 @@ from .outages import ReadOnly, sqlstate
 from .session import Kind, Timeouts, transaction
 
 _UNDEFINED_TABLE = "42P01"
+NO_SCHEMA = (
+    "the schema that the address or the user's search_path names does not exist, or may not be used: make it first"
+)
 _VERSION = "SELECT current_setting('default_transaction_read_only')::bool, (SELECT version_num FROM alembic_version)"
 
 
@@ -48,7 +51,7 @@ async def _version(engine: AsyncEngine, timeouts: Timeouts, *, writable: bool = 
                 # Raised in here, so that the next look is through another connection.
                 raise ReadOnly
     except Exception as error:
-        if sqlstate(error) == _UNDEFINED_TABLE:
+        if sqlstate(error.__cause__ or error) == _UNDEFINED_TABLE:
             return None
         raise
     found: str | None = revision
