@@ -16,7 +16,7 @@ from .services import PATIENCE_S, Start, data, environment, free_port, start
 
 __all__ = ["environment", "start"]
 
-PARTS = 6
+PARTS = 5
 
 
 def handles_sigterm(process: subprocess.Popen[bytes]) -> bool:
