@@ -21,6 +21,7 @@ from .api import (
     insights_breakdown,
     insights_histogram,
     insights_series,
+    insights_traces,
     otlp,
     parea,
     parea_datasets,
@@ -72,7 +73,8 @@ _ROUTERS = (
     respan_absent.anyone,
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read, respan_traces.read),
-    *(insights.read, insights_series.read, insights_breakdown.read, insights_histogram.read, stats_compare.read),
+    *(insights.read, insights_series.read, insights_breakdown.read, insights_histogram.read),
+    *(insights_traces.read, stats_compare.read),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 

@@ -27,17 +27,23 @@ def null_answer() -> Response:
     return Response(b"null", media_type=JSON)
 
 
-class JsonStream(StreamingResponse):
-    """JSON sent in pieces as they are read.
+class Stream(StreamingResponse):
+    """JSON, or another text, sent in pieces as they are read.
 
     A fault, or a client too slow to take everything in `seconds`, breaks the connection: half an answer never looks
     like a whole one.
     """
 
     def __init__(
-        self, first: bytes, rest: AsyncGenerator[bytes, None], seconds: float, ended: Callable[[], None]
+        self,
+        first: bytes,
+        rest: AsyncGenerator[bytes, None],
+        seconds: float,
+        ended: Callable[[], None],
+        media_type: str = JSON,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(_chained(first, rest), media_type=JSON)
+        super().__init__(_chained(first, rest), media_type=media_type, headers=headers)
         self._rest = rest
         self._seconds = seconds
         self._ended = ended
@@ -63,7 +69,13 @@ class Streams:
         self._slots = asyncio.Semaphore(at_once)
         self._wait_s = wait_s
 
-    async def begin(self, pieces: AsyncGenerator[bytes, None], seconds: float) -> JsonStream:
+    async def begin(
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        seconds: float,
+        media_type: str = JSON,
+        headers: Mapping[str, str] | None = None,
+    ) -> Stream:
         """Fetch the first piece before anything is sent, so that an early fault is still a clean error.
 
         Raises `Unavailable` where no other stream ends in time.
@@ -73,7 +85,7 @@ class Streams:
         except TimeoutError:
             raise Unavailable("too many answers are being streamed", retry_after_s=5) from None
         try:
-            return JsonStream(await anext(pieces), pieces, seconds, self._slots.release)
+            return Stream(await anext(pieces), pieces, seconds, self._slots.release, media_type, headers)
         except BaseException:
             self._slots.release()
             raise

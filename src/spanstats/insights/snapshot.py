@@ -69,13 +69,16 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def snapshot(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int) -> AsyncIterator[Snapshot]:
-    """A snapshot that the whole answer is made of, for no longer than one statement may take.
+async def snapshot(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, *, bounded: bool = True
+) -> AsyncIterator[Snapshot]:
+    """A snapshot that the whole answer is made of, if `bounded` for no longer than one statement may take.
 
     Raises `Unavailable` where the database is away or the answer takes longer.
     """
     try:
-        async with asyncio.timeout(timeouts.read_s or None), transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+        bound = timeouts.read_s if bounded and timeouts.read_s else None
+        async with asyncio.timeout(bound), transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
             yield Snapshot(tx, tenant_id, await tx.driver.fetchval(_AS_OF))
     except TimeoutError:
         raise Unavailable("the answer took longer than this service allows: narrow the window or filter") from None

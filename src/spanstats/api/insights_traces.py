@@ -1,0 +1,121 @@
+"""The traces of one experiment: the slowest, the dearest, the failed; all of them as CSV."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ..catalog import evaluators
+from ..dialects.insights.said import Said
+from ..dialects.insights.trace_list import (
+    SORT_NAMES,
+    TRACE_LIST_ANSWER,
+    TRACE_LIST_REQUEST,
+    table_columns,
+    table_row,
+    trace_list_object,
+)
+from ..insights.measures import SCORES
+from ..insights.questions import Question
+from ..insights.trace_list import MAX_LIMIT, MAX_OFFSET, Wanted, each_page, list_traces
+from .answers import json_answer
+from .csv_answer import CSV, csv_headers, csv_text, wants_csv
+from .insights_shared import WINDOW, matching_of, said_of
+from .openapi import body
+from .resources import caller, resources
+from .routing import StatsRead
+from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
+
+read = APIRouter(route_class=StatsRead, **ROUTER)
+
+_PATH = f"{PREFIX}/experiments/{{experiment_id}}/traces"
+_NAMES = ("sort_by", "limit", "offset", *WINDOW)
+_TRACES: dict[str, Any] = {
+    "responses": {**READ_ERRORS, **TRACE_LIST_ANSWER},
+    "description": (
+        "Rows of traces in an order of choice; traces without the value that sorts come last. As CSV all traces that "
+        "match are sent, unless a limit is named."
+    ),
+}
+
+SortBy = Annotated[
+    str | None,
+    Query(
+        description=f"One of {', '.join(SORT_NAMES)} or `scores.<evaluator>`; `-` before it for descending order",
+        examples=["-latency"],
+    ),
+]
+Limit = Annotated[
+    str | None,
+    Query(description="1 to 200, 50 by default", json_schema_extra={"pattern": "^([1-9][0-9]?|1[0-9]{2}|200)?$"}),
+]
+Offset = Annotated[
+    str | None,
+    Query(description="So many rows are left out", json_schema_extra={"pattern": "^(0|[1-9][0-9]{0,4})?$"}),
+]
+
+
+@read.get(_PATH, summary="List traces in an order of choice", **_TRACES)
+async def get_trace_rows(
+    request: Request,
+    experiment_id: str,
+    sort_by: SortBy = None,
+    limit: Limit = None,
+    offset: Offset = None,
+    start_time: Time = None,
+    end_time: Time = None,
+) -> Response:
+    return await _traces(request, experiment_id)
+
+
+@read.post(
+    _PATH,
+    summary="List the traces that match filters in an order of choice",
+    openapi_extra=body(TRACE_LIST_REQUEST, required=False),
+    **_TRACES,
+)
+async def filter_trace_rows(request: Request, experiment_id: str) -> Response:
+    return await _traces(request, experiment_id)
+
+
+async def _traces(request: Request, experiment_id: str) -> Response:
+    tools, said = resources(request), await said_of(request, _NAMES)
+    wanted = await _wanted(request, said)
+    question = Question(said.window(), await matching_of(request, said))
+    tenant_id, as_csv = caller(request).tenant_id, wants_csv(request)
+    if as_csv and not {"limit", "offset"} & {*said.values}:
+        pages = each_page(tools.engine, tools.timeouts, tenant_id, experiment_id, question, wanted)
+        headers = csv_headers(f"{experiment_id} traces")
+        return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
+    found = await list_traces(tools.engine, tools.timeouts, tenant_id, experiment_id, question, wanted)
+    if as_csv:
+        keys = sorted({key for row in found.rows for key in row.score_keys or ()})
+        table = csv_text(table_columns(keys), *(table_row(row, keys) for row in found.rows))
+        return Response(table, headers=csv_headers(f"{experiment_id} traces"), media_type=CSV)
+    return json_answer(trace_list_object(found, question), headers={"Vary": "Accept"})
+
+
+async def _lines(pages: AsyncGenerator[tuple[Any, Any], None]) -> AsyncGenerator[bytes, None]:
+    """The header with the first page, then page after page."""
+    is_first = True
+    async with aclosing(pages):
+        async for keys, rows in pages:
+            header = [table_columns(keys)] if is_first else []
+            yield csv_text(*header, *(table_row(row, keys) for row in rows))
+            is_first = False
+
+
+async def _wanted(request: Request, said: Said) -> Wanted:
+    text = said.text("sort_by") or "-start_time"
+    name, descending = text.removeprefix("-"), text.startswith("-")
+    limit, offset = said.whole("limit", 50, 1, MAX_LIMIT), said.whole("offset", 0, 0, MAX_OFFSET)
+    if name in SORT_NAMES:
+        return Wanted(name, None, descending, limit, offset)
+    tools, score = resources(request), name.removeprefix(SCORES)
+    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, [score])
+    if not name.startswith(SCORES) or len(keys.get(score, ())) != 1:
+        message = f"must be one of {', '.join(SORT_NAMES)} or scores.<evaluator>, with or without - before it"
+        raise said.wrong("sort_by", message, "unknown_field")
+    (key,) = keys[score]
+    return Wanted(name, key, descending, limit, offset)

@@ -1,0 +1,159 @@
+"""Traces as rows: as answered, as a table, and as described."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from ...domain.values import MICRO, NANO, PICO, iso
+from ...insights.measures import MILLI, SCORES
+from ...insights.questions import Question
+from ...insights.trace_list import MAX_LIMIT, MAX_OFFSET, SORTS, TraceList
+from .answers import Json, experiment_object, of_snapshot
+from .schema import EXPERIMENT, answer_schema, described, request_schema
+
+_BOOLEAN = 1
+
+
+def trace_list_object(found: TraceList, question: Question) -> Json:
+    """The rows, and whether more follow."""
+    return {
+        **of_snapshot(found.as_of, question, ()),
+        "experiment": experiment_object(found.experiment),
+        "traces": [trace_object(row) for row in found.rows],
+        "has_more": found.has_more,
+    }
+
+
+def trace_object(row: Any) -> Json:
+    """A trace with its numbers; of each evaluator all scores that are numbers or booleans."""
+    return {
+        "trace_id": row.trace_id,
+        "name": row.name,
+        "status": row.status,
+        "start_time": iso(row.start_time),
+        "end_time": iso(row.end_time),
+        "latency": _in(row.latency_us, MICRO),
+        "cost": _in(row.cost_pd, PICO),
+        "cost_partial": row.cost_pd is not None and row.n_unpriced > 0,
+        "ttft": _in(row.ttft_us, MICRO),
+        "tps": _in(row.tps, MILLI),
+        "prompt_tokens": row.prompt_tokens,
+        "completion_tokens": row.completion_tokens,
+        "total_tokens": row.total_tokens,
+        "span_count": row.n_spans,
+        "llm_call_count": row.n_llm_calls,
+        "error_count": row.n_errors,
+        "has_root": row.has_root,
+        "model": row.model,
+        "several_models": row.many_models,
+        "metadata": row.metadata or {},
+        "labels": row.labels or {},
+        "scores": _scores(row),
+    }
+
+
+def _scores(row: Any) -> dict[str, list[float | bool]]:
+    keys, values = row.score_keys or [], row.score_values or []
+    made: dict[str, list[float | bool]] = {}
+    for key, value, kind in zip(keys, values, row.score_kinds or [0] * len(keys), strict=True):
+        of_key = made.setdefault(key, [])
+        if value is not None:
+            of_key.append(bool(value) if kind == _BOOLEAN else value / NANO)
+    return made
+
+
+_OBJECTS = ("metadata", "labels")
+
+
+def table_columns(evaluator_keys: Sequence[str]) -> list[str]:
+    """The columns of the table: the numbers of a trace, its objects as JSON, and the mean score of each evaluator."""
+    return [*_FIXED, *_OBJECTS, *(SCORES + key for key in evaluator_keys)]
+
+
+def table_row(row: Any, evaluator_keys: Sequence[str]) -> list[Any]:
+    """A trace below `table_columns`."""
+    shown = trace_object(row)
+    means = (_mean(shown["scores"].get(key)) for key in evaluator_keys)
+    return [*(shown[name] for name in _FIXED), *(shown[name] or None for name in _OBJECTS), *means]
+
+
+def _mean(scores: list[float | bool] | None) -> float | bool | None:
+    if not scores:
+        return None
+    return scores[0] if len(scores) == 1 else sum(scores) / len(scores)
+
+
+def _in(whole: int | None, per_unit: int) -> float | None:
+    return None if whole is None else float(Fraction(whole, per_unit))
+
+
+_TRACE: Json = {
+    "trace_id": "0af7651916cd43dd8448eb211c80319c",
+    "name": "question",
+    "status": "success",
+    "start_time": "2026-11-28T10:14:00+00:00",
+    "end_time": "2026-11-28T10:14:02.5+00:00",
+    "latency": 2.5,
+    "cost": 0.00021,
+    "cost_partial": False,
+    "ttft": 0.4,
+    "tps": 48.2,
+    "prompt_tokens": 320,
+    "completion_tokens": 120,
+    "total_tokens": 440,
+    "span_count": 3,
+    "llm_call_count": 1,
+    "error_count": 0,
+    "has_root": True,
+    "model": "gpt-4o-mini",
+    "several_models": False,
+    "metadata": {"topic": "billing"},
+    "labels": {},
+    "scores": {"relevance": [0.82]},
+}
+_FIXED = tuple(name for name in _TRACE if name not in (*_OBJECTS, "scores"))
+_EXAMPLE: Json = {
+    "as_of": "2026-11-28T10:15:02.000123+00:00",
+    "window": {"start_time": None, "end_time": None},
+    "traces": [_TRACE],
+    "has_more": True,
+}
+TRACE_LIST_ANSWER = described(
+    answer_schema(
+        {
+            "experiment": EXPERIMENT,
+            "traces": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "cost_partial": {
+                            "type": "boolean",
+                            "description": "The cost leaves out a span without a price",
+                        },
+                        "scores": {"type": "object", "additionalProperties": {"type": "array"}},
+                    },
+                    "required": list(_TRACE),
+                    "additionalProperties": True,
+                },
+            },
+            "has_more": {"type": "boolean"},
+        },
+        ["traces", "has_more"],
+    ),
+    _EXAMPLE,
+    table="trace_id,name,status,start_time\r\n0af7651916cd43dd8448eb211c80319c,question,success,2026-11-28T10:14:00+00:00\r\n",
+)
+TRACE_LIST_REQUEST = request_schema(
+    {
+        "sort_by": {"type": ["string", "null"], "description": "`latency`, `-cost`, `scores.<evaluator>`, ..."},
+        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT},
+        "offset": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_OFFSET},
+    },
+    {
+        "sort_by": "-latency",
+        "limit": 10,
+        "filters": [{"field": "status", "operator": "=", "value": "error"}],
+    },
+)
+SORT_NAMES = tuple(SORTS)

@@ -1,0 +1,106 @@
+"""The traces of an experiment as rows: the slowest, the dearest, the failed, or all of them."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..filters.compile import compile_predicate
+from ..reading.logs import logs_where
+from ..stats.rolled_up import rolled_up
+from ..store.session import Timeouts
+from ..store.tables import traces
+from .questions import ALWAYS, Question
+from .snapshot import Experiment, Snapshot, snapshot
+
+MAX_LIMIT, MAX_OFFSET = 200, 100_000
+
+_AT_ONCE = 1_000
+
+_c = traces.c
+SORTS: Mapping[str, ColumnElement[Any]] = {
+    "start_time": _c.start_time,
+    "latency": _c.latency_us,
+    "cost": _c.cost_pd,
+    "ttft": _c.ttft_us,
+    "tps": _c.tps,
+    "prompt_tokens": _c.prompt_tokens,
+    "completion_tokens": _c.completion_tokens,
+    "total_tokens": _c.total_tokens,
+    "span_count": _c.n_spans,
+    "llm_call_count": _c.n_llm_calls,
+    "error_count": _c.n_errors,
+    "name": _c.name,
+    "status": _c.status,
+}
+
+_READ = [column for column in traces.columns if column.name not in ("fold", "entry", "tenant_id", "experiment_key")]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """By a name of `SORTS`, or by the first score of the evaluator of the key `score`; which rows of that order."""
+
+    sort_by: str = "start_time"
+    score: str | None = None
+    descending: bool = True
+    limit: int = 50
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TraceList:
+    """Rows of `traces` at a time, and whether more follow."""
+
+    experiment: Experiment
+    as_of: int
+    rows: Sequence[Any]
+    has_more: bool
+
+
+async def list_traces(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
+) -> TraceList:
+    """The rows that are wanted; traces without the value that sorts come last. Raises `NotFound`, `Unavailable`."""
+    async with snapshot(engine, timeouts, tenant_id) as state:
+        experiment = await state.experiment(experiment_id)
+        statement = _statement(state, experiment, question, wanted).limit(wanted.limit + 1).offset(wanted.offset)
+        rows = list((await state.tx.connection.execute(statement)).all())
+    return TraceList(experiment, state.as_of, rows[: wanted.limit], len(rows) > wanted.limit)
+
+
+async def each_page(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
+) -> AsyncGenerator[tuple[Sequence[str], Sequence[Any]], None]:
+    """All rows of one snapshot, page by page, each with the keys of all evaluators of the experiment.
+
+    The first page may be empty. Raises `NotFound`, `Unavailable`.
+    """
+    async with snapshot(engine, timeouts, tenant_id, bounded=False) as state:
+        experiment = await state.experiment(experiment_id)
+        _, scores = await rolled_up(state.tx.driver, experiment.key, ALWAYS)
+        keys, any_given = sorted(scores), False
+        found = await state.tx.connection.stream(_statement(state, experiment, question, wanted))
+        async for page in found.partitions(_AT_ONCE):
+            yield keys, page
+            any_given = True
+        if not any_given:
+            yield keys, []
+
+
+def _statement(state: Snapshot, experiment: Experiment, question: Question, wanted: Wanted) -> Select[Any]:
+    condition = None if question.matching is None else compile_predicate(question.matching, state.tenant_id)
+    where = logs_where(experiment.key, question.window.start_us, question.window.end_us, condition)
+    column = SORTS[wanted.sort_by] if wanted.score is None else _first_score(wanted.score)
+    first, trace_id = (column.desc(), _c.trace_id.desc()) if wanted.descending else (column.asc(), _c.trace_id.asc())
+    # The start is never null, and only without the clause is its index walked.
+    is_start = wanted.score is None and wanted.sort_by == "start_time"
+    return select(*_READ).where(*where).order_by(first if is_start else first.nulls_last(), trace_id)
+
+
+def _first_score(key: str) -> ColumnElement[Any]:
+    place = func.array_position(_c.score_keys, literal(key, Text()), type_=Integer())
+    found: ColumnElement[Any] = _c.score_values[place]
+    return found

@@ -1,0 +1,122 @@
+"""Rows of traces against the stored ones."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.domain.values import iso
+from spanstats.insights.trace_list import _AT_ONCE
+
+from .test_experiment import ask
+from .world import FILTERS, RUN, Row, stored_run, unit_of, values_of
+
+pytestmark = pytest.mark.anyio
+
+PATH = f"/api/stats/v1/experiments/{RUN}/traces"
+
+
+def value(row: Row, sort_by: str) -> float | None:
+    found = values_of(row, sort_by)
+    return found[0] / unit_of(sort_by) if found else None
+
+
+@pytest.mark.parametrize("sort_by", ["latency", "cost", "ttft", "tps", "total_tokens", "scores.accuracy"])
+async def test_they_stand_in_order_and_what_has_no_value_comes_last(
+    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str
+) -> None:
+    rows = await stored_run(engine, 61, 120)
+    by_id = {row["trace_id"]: row for row in rows}
+    for sign in ("", "-"):
+        found: list[dict[str, Any]] = []
+        while True:
+            page = await ask(client, PATH, sort_by=sign + sort_by, limit=37, offset=len(found))
+            found += page["traces"]
+            if not page["has_more"]:
+                break
+        assert sorted(trace["trace_id"] for trace in found) == sorted(by_id)
+        values = [value(by_id[trace["trace_id"]], sort_by) for trace in found]
+        known = [v for v in values if v is not None]
+        assert values[: len(known)] == known == sorted(known, reverse=sign == "-")
+
+
+async def test_a_row_says_what_is_stored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    rows = await stored_run(engine, 62, 60)
+    by_id = {row["trace_id"]: row for row in rows}
+    for filters, keep in FILTERS[:4]:
+        found = (await ask(client, PATH, filters=filters, limit=200))["traces"]
+        assert {trace["trace_id"] for trace in found} == {row["trace_id"] for row in rows if keep(row)}
+    for trace in (await ask(client, PATH, limit=200))["traces"]:
+        row = by_id[trace["trace_id"]]
+        assert trace["start_time"] == iso(row["start_time"])
+        assert trace["metadata"] == (row["metadata"] or {})
+        for name in ("latency", "cost", "ttft", "tps"):
+            assert trace[name] == value(row, name)
+        assert trace["scores"].get("accuracy", []) == [v / 10**9 for v in values_of(row, "scores.accuracy")]
+        assert all(isinstance(v, bool) for v in trace["scores"].get("passed", []))
+
+
+async def test_csv_has_every_trace_of_many_pages(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    await stored_run(engine, 63, 30)
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(
+            "INSERT INTO traces (tenant_id, trace_id, experiment_key, start_time, end_time, prompt_tokens, "
+            "completion_tokens, total_tokens, n_spans, n_errors, n_llm_calls, has_root, many_models, status, name) "
+            f"SELECT 1, 'x' || n, (SELECT key FROM experiments WHERE id = '{RUN}'), now(), now(), 1, 1, 2, 1, 0, 0, "
+            f"true, false, 'success', '=cmd|''/C calc''!A0' FROM generate_series(1, {2 * _AT_ONCE + 7}) n"
+        )
+        count = (
+            await connection.exec_driver_sql("SELECT count(*) FROM traces WHERE experiment_key IS NOT NULL")
+        ).scalar()
+        others = (
+            await connection.exec_driver_sql(
+                "SELECT count(*) FROM traces t JOIN experiments e ON e.key = t.experiment_key WHERE e.id <> 'run'"
+            )
+        ).scalar()
+    answer = await client.get(PATH, headers={"accept": "text/csv"})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="run-traces.csv"'
+    table = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert len({row["trace_id"] for row in table}) == len(table) == count - others
+    assert all(row["name"] == "'=cmd|'/C calc'!A0" for row in table if row["trace_id"].startswith("x"))
+    page = await ask(client, PATH, limit=20, sort_by="start_time")
+    in_order = await client.post(PATH, json={"sort_by": "start_time"}, headers={"accept": "text/csv"})
+    for row, trace in zip(csv.DictReader(io.StringIO(in_order.text, newline="")), page["traces"], strict=False):
+        assert row["trace_id"] == trace["trace_id"]
+        assert (json.loads(row["metadata"]) if row["metadata"] else {}) == trace["metadata"]
+        for name in ("latency", "cost", "tps"):
+            assert (float(row[name]) if row[name] else None) == trace[name]
+
+
+async def test_csv_of_nothing_has_a_header_and_of_no_experiment_is_not_found(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await stored_run(engine, 64, 10)
+    nothing = {"filters": {"span_count": {"operator": "gt", "value": 1000}}}
+    answer = await client.post(PATH, json=nothing, headers={"accept": "text/csv"})
+    assert answer.text.count("\r\n") == 1
+    assert answer.text.startswith("trace_id,")
+    assert (await stranger.get(PATH, headers={"accept": "text/csv"})).status_code == 404
+    assert (await stranger.get(PATH)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ({"sort_by": "colour"}, "sort_by"),
+        ({"sort_by": "scores.nobody"}, "sort_by"),
+        ({"limit": "201"}, "limit"),
+        ({"offset": "-1"}, "offset"),
+        ({"page": "1"}, "page"),
+    ],
+)
+async def test_what_is_wrong_is_named(
+    client: httpx.AsyncClient, engine: AsyncEngine, query: dict[str, str], where: str
+) -> None:
+    await stored_run(engine, 1, 5)
+    answer = await client.get(PATH, params=query)
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["query", where])
