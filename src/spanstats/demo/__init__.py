@@ -11,7 +11,10 @@ from rich.progress import Progress
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..catalog import keys
+from ..columnar.reader import Columns
 from ..dialects import otlp
+from ..dialects.insights.breakdown import breakdown_object
+from ..dialects.insights.experiment import described_object
 from ..dialects.parea.logs import read_log
 from ..dialects.parea.stats import stats_entry
 from ..dialects.respan.summary import summary_answer
@@ -20,6 +23,12 @@ from ..ingest.commits import Committer
 from ..ingest.evaluators import Evaluators
 from ..ingest.pricing import Prices
 from ..ingest.transaction import Tools
+from ..insights.breakdown import Wanted, break_down
+from ..insights.described import describe
+from ..insights.dimensions import MODEL, SPAN, Dimension
+from ..insights.measures import asked, named
+from ..insights.ordering import Order
+from ..insights.questions import Question
 from ..stats.summary import summarize
 from ..stats.sums import Window
 from ..stats.traces import entry_pages
@@ -69,3 +78,17 @@ async def _show(engine: AsyncEngine, console: Console, tenant_id: int, name: str
     summary = await summarize(engine, TIMEOUTS, tenant_id, experiment_id, Window())
     title = f"\n{name}: POST /api/v2/experiments/{experiment_id}/logs/summary/"
     report.show_summary(console, title, summary_answer(summary))
+    await _show_insights(engine, console, tenant_id, experiment_id)
+
+
+async def _show_insights(engine: AsyncEngine, console: Console, tenant_id: int, experiment_id: str) -> None:
+    """Percentiles, and what each model cost, as `/api/stats/v1` answers them."""
+    path, columns = f"\nGET /api/stats/v1/experiments/{experiment_id}", Columns()
+    latency = Question(measures=asked([named("latency.p50"), named("latency.p95"), named("latency.max")], {}))
+    described = await describe(engine, TIMEOUTS, columns, tenant_id, experiment_id, latency)
+    report.show_percentiles(console, f"{path}?measures=latency.p50,...", described_object(described, latency))
+    cost = Question(measures=asked([named("cost.sum")], {}))
+    by_model = Wanted([Dimension(MODEL)], SPAN, Order(), 10)
+    found = await break_down(engine, TIMEOUTS, columns, tenant_id, experiment_id, cost, by_model)
+    title = f"{path}/breakdown?group_by=model&measures=cost.sum"
+    report.show_breakdown(console, title, breakdown_object(found, cost, by_model))

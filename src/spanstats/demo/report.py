@@ -1,6 +1,6 @@
 """The two answers as tables that a person reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -31,6 +31,28 @@ def show_summary(console: Console, title: str, answer: SummaryAnswer) -> None:
     for key, score in answer.scores.items():
         mean = "no mean" if score.avg_score is None else f"mean {score.avg_score:.3f}"
         table.add_row(f"score {key}", f"{mean} of {score.count}")
+    console.print(f"[bold]{title}[/bold]", table, sep="\n")
+
+
+def show_percentiles(console: Console, title: str, answer: Mapping[str, Any]) -> None:
+    """Of each measure how many traces have it, how many do not, and its aggregates."""
+    for name, figures in answer["measures"].items():
+        shown = {key: value for key, value in figures.items() if key != "unit"}
+        table = Table("measure", *shown)
+        cells = (f"{v:,}" if isinstance(v, int) else "unknown" if v is None else f"{v:.3f}" for v in shown.values())
+        table.add_row(f"{name} in {figures['unit']}", *cells)
+        console.print(f"[bold]{title}[/bold]", table, sep="\n")
+
+
+def show_breakdown(console: Console, title: str, answer: Mapping[str, Any]) -> None:
+    """One row per group, then the total."""
+    (name,) = answer["group_by"]
+    table = Table(name, f"{answer['unit']}s", "with a cost", "without", "cost")
+    total = {**answer["total"], "key": {name: "total"}}
+    for group in [*answer["groups"], total]:
+        cost, key = group["cost"], group["key"][name]
+        counts = (f"{n:,}" for n in (group["count"], cost["count"], cost["missing"]))
+        table.add_row("none" if key is None else str(key), *counts, _dollars(cost["sum"]))
     console.print(f"[bold]{title}[/bold]", table, sep="\n")
 
 
