@@ -13,6 +13,7 @@ from ..names.blocks import Found, read_blocks
 from ..names.evaluations import is_evaluation, of_attributes, of_event
 from ..names.kinds import kind_of
 from ..names.reading import NUMBERS, merged, read_first_token, read_usage
+from ..names.response_ids import ANSWERS, response_id_in
 from ..names.usage import FIRST_TOKEN_EVENTS
 from ..respan.evaluator import add_evaluator_scores
 from ..respan.metadata import add_from_metadata
@@ -71,6 +72,8 @@ def to_span(wire: WireSpan) -> Span:
     )
     span.name = span.name or wire.name or None
     span.kind = kind_of(by.kind["kind"][0] if by.kind else None, wire.name)
+    if span.response_id is None and span.is_llm_call and by.span.get("output", (None, ""))[1] in ANSWERS:
+        span.response_id = response_id_in(span.output)
     _add_numbers(span, by)
     _add_first_token(span, by, wire)
     _add_of_resource(span, wire)
