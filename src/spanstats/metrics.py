@@ -50,6 +50,8 @@ COMMIT_SECONDS = Histogram(
 )
 COMMIT_FAILURES = Counter("spanstats_commit_failures", "Write transactions that were given up.")
 
+MOVED = Counter("spanstats_moved_traces", "Traces that a span took from one experiment to another.")
+
 POOL_IN_USE = Gauge("spanstats_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
 POOL_SIZE = Gauge("spanstats_pool_size", "Database connections that there may be.", multiprocess_mode="livesum")
 

@@ -142,7 +142,7 @@ def test_an_aggregate_counts_nothing_where_a_call_below_it_has_usage_however_far
         span("d", "c", kind="chat", model="m", **USAGE),
     ]
     assert sums(*spans) == (100, 20, 100_000, 1)
-    assert sums(*spans[:3]) == (100, 20, 100_000, 0)
+    assert sums(*spans[:3]) == (100, 20, None, 0)
 
 
 def test_of_aggregates_without_calls_the_innermost_counts() -> None:
@@ -171,12 +171,17 @@ def test_a_call_that_two_instrumentations_watch_is_one() -> None:
     assert sums(*two_ids)[0] == 200
 
 
-def test_a_sent_cost_goes_before_a_computed_one_of_the_same_calls() -> None:
-    agent = span("a", kind="agent", cost_pd=5)
-    assert sums(agent, span("b", "a", kind="chat", model="m", **USAGE))[2] == 5
-    assert sums(agent, span("b", "a", kind="chat", cost_pd=3, **USAGE))[2] == 3
-    tool = span("a", kind="tool", cost_pd=5)
-    assert sums(tool, span("b", "a", kind="chat", model="m", **USAGE))[2] == 100_005
+def test_of_one_call_the_cost_that_is_better_known_counts() -> None:
+    sent = span("a", kind="llm", cost_pd=5, **USAGE)
+    assert sums(sent, span("b", "a", kind="llm", model="m", **USAGE)) == (100, 20, 5, 1)
+    assert sums(sent, span("b", "a", kind="llm", cost_pd=3, **USAGE)) == (100, 20, 3, 1)
+    assert sums(span("a", kind="llm", model="m", **USAGE), span("b", "a", kind="llm", **USAGE))[2] == 100_000
+
+
+def test_a_cost_that_a_span_sends_which_is_no_call_is_its_own() -> None:
+    call = span("b", "a", kind="chat", model="m", **USAGE)
+    for kind in ("tool", "agent"):
+        assert sums(span("a", kind=kind, cost_pd=5), call) == (100, 20, 100_005, 1)
 
 
 def test_logs_that_a_person_makes_count_as_they_were_sent() -> None:

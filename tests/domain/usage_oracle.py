@@ -43,6 +43,13 @@ def knowledge(span: Span) -> int:
     return (1 if span.filled & Filled.COST else 2) if span.cost_pd else 0
 
 
+def has_cost(span: Span) -> bool:
+    """A cost of what a model did: not what a span that is no call sent, nor nothing for nothing."""
+    if span.cost_pd is None or (not is_call(span) and knowledge(span) == 2):
+        return False
+    return span.cost_pd > 0 or has_tokens(span)
+
+
 class Rules:
     def __init__(self, spans: list[Span]) -> None:
         self.spans = spans
@@ -66,7 +73,7 @@ class Rules:
         return [s for s in self.spans if any(a is span for a in self.above(s))]
 
     def own_cost(self, span: Span) -> bool:
-        return span.kind == "tool" and knowledge(span) == 2
+        return not is_call(span) and knowledge(span) == 2
 
     def same_below(self, outer: Span) -> list[Span]:
         """The calls inside that are this one, by equal usage: of several around a call the nearest is compared."""
@@ -85,12 +92,12 @@ class Rules:
         return span.prompt_tokens or 0, span.completion_tokens or 0
 
     def is_sum(self, span: Span) -> bool:
-        """An aggregate with something below, or a call that an inner one tells of."""
+        """An aggregate with tokens that are below, or a call that an inner one tells of."""
         if not span.usage_once:
             return False
         if is_call(span):
             return bool(self.same_below(span))
-        return any(has_tokens(s) or (s.cost_pd is not None and not self.own_cost(s)) for s in self.below(span))
+        return has_tokens(span) and any(has_tokens(s) for s in self.below(span))
 
     def _chosen(self) -> dict[str, Span | None]:
         """By response id the span that counts, where several have it."""
@@ -120,7 +127,7 @@ class Rules:
         return found
 
     def _tells(self, span: Span) -> bool:
-        return has_tokens(span) or is_call(span) or (span.cost_pd is not None and not self.own_cost(span))
+        return has_tokens(span) or is_call(span) or has_cost(span)
 
     def loses(self, span: Span) -> bool:
         """Another span with its response id counts instead."""
@@ -159,21 +166,23 @@ class Rules:
         return not (bool(self.same_below(span)) or self.loses(span) or self.is_beside(span))
 
     def covers(self, span: Span) -> bool:
-        """Its cost counts although it is a sum, as it is better known than those below."""
-        if not span.usage_once or self.own_cost(span):
+        """Its cost counts although an inner call tells of it, as it is better known than those below."""
+        if not span.usage_once or not is_call(span):
             return False
         chosen = self.chosen.get(span.response_id or "")
         is_outer = chosen is not None and self.loses(span) and any(a is span for a in self.above(chosen))
-        if self.loses(span) and not is_outer:
-            return False
         if not is_outer and not self.is_sum(span):
             return False
-        below = [s for s in self.below(span) if s.cost_pd is not None and not self.own_cost(s)]
+        below = [s for s in self.below(span) if has_cost(s)]
         return knowledge(span) > max((max(1, knowledge(s)) for s in below), default=0)
 
     def cost(self, span: Span) -> bool:
-        if not span.usage_once or self.own_cost(span):
+        if not span.usage_once or not (has_cost(span) or has_tokens(span)) or self.own_cost(span):
             return True
         if any(self.covers(a) for a in self.above(span)):
             return False
-        return self.covers(span) or not (self.is_sum(span) or self.loses(span) or self.is_beside(span))
+        if not is_call(span) and any(has_tokens(s) or has_cost(s) for s in self.below(span)) and has_cost(span):
+            return False
+        return self.covers(span) or not (
+            (is_call(span) and self.is_sum(span)) or self.loses(span) or self.is_beside(span)
+        )

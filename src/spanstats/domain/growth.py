@@ -21,6 +21,7 @@ from .usage import (
     may_repeat,
     parent_of,
     side_of,
+    sum_of,
     told,
     usage_of,
 )
@@ -186,12 +187,10 @@ class _New:
         if is_repeated is None or not self._is_alone(is_repeated):
             return False
         below, span = self.below.told, self.span
-        is_sum = is_repeated or bool(not self.told & Told.CALL and below & (Told.TOKENS | Told.COST))
-        if is_repeated:
+        if not self.told & Told.CALL:
+            span.uncounted |= sum_of(self.told, below)
+        elif is_repeated:
             mark_repeated(span)
-        elif is_sum and self.told & Told.TOKENS:
-            span.uncounted |= Uncounted.TOKENS
-        if is_sum and not has_own_cost(span):
             if is_better_known(span, below):
                 return not below & (Told.TOKENS | Told.COST)
             self._cover()
@@ -216,14 +215,10 @@ class _New:
         if not may_repeat(outer) or not new & (Told.TOKENS | Told.COST):
             return True
         before = told(outer)
-        is_call = before & Told.CALL
-        if not is_call and before & Told.TOKENS and not outer.uncounted & Uncounted.TOKENS:
-            return False
-        if not is_call and self.shares_ids and outer.response_id:
-            return False
-        if is_call and not outer.uncounted & Uncounted.CALL:
-            return True
-        if outer.cost_pd is None or outer.uncounted & Uncounted.COST or has_own_cost(outer):
+        if not before & Told.CALL:
+            changes = sum_of(before, new) & ~outer.uncounted
+            return not changes and not (self.shares_ids and outer.response_id)
+        if not outer.uncounted & Uncounted.CALL or not before & Told.COST or outer.uncounted & Uncounted.COST:
             return True
         if self.below.told or not is_better_known(outer, new):
             return False

@@ -15,9 +15,6 @@ LLM_KINDS = frozenset(
 )
 """Kinds of span that are a call of a model. Every other kind is not: where it has usage, that is a sum."""
 
-OWN_COST_KINDS = frozenset({"tool", "function", "retriever", "retrieval", "search"})
-"""Kinds of span that buy something else: a cost that they send is their own, and never a sum of the spans below."""
-
 
 class Filled:
     """Bits that say which values of a span were filled in by us: not carried, and derived again after a merge."""
@@ -135,6 +132,15 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
         if self.parent_id is None or self.parent_is_remote:
             return True
         return self.parent_id == self.span_id or self.trace_id == self.span_id
+
+    @property
+    def is_usage_counted(self) -> bool:
+        """Whether its tokens, and its call of a model, enter the trace's sums."""
+        return not self.uncounted & (Uncounted.TOKENS | Uncounted.CALL)
+
+    @property
+    def is_cost_counted(self) -> bool:
+        return not self.uncounted & Uncounted.COST
 
     @property
     def is_llm_call(self) -> bool:

@@ -3,13 +3,14 @@
 Instrumentations tell of one purchase several times: agents and workflows sum up what is below them, and two of them may
 watch one call. By the tree of the trace, whatever the order in which its spans came:
 
-- a span that is no call of a model counts only where no span below it has tokens or a cost;
+- the tokens of a span that is no call of a model count only where no span below it has any, and what we computed that
+  they cost only where none has tokens or a cost; a cost that such a span sends is its own and counts;
 - a call inside a call is the same call where their usage is equal and it lies within the other's time: the inner one
   counts. So are calls with the same response id, wherever they stand: the innermost counts;
 - of two calls side by side, below one span, of equal usage and one within the other's time, of which only one has a
   response id, that one counts: two instrumentations watch one client, and only one of them tells the id;
-- of a span that does not count for what is below it, the cost counts instead of theirs where it is better known: one
-  that was sent goes before one that was computed, and that before none.
+- of a call that an inner one tells of, the cost counts instead of the inner one's where it is better known: one that
+  was sent goes before one that was computed, and that before none.
 
 Spans of which `may_repeat` does not hold always count, as they were sent.
 """
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .span import OWN_COST_KINDS, Filled, Span, Uncounted
+from .span import Filled, Span, Uncounted
 
 
 class Told:
@@ -49,14 +50,15 @@ def parent_of(span: Span) -> str | None:
 def told(span: Span) -> int:
     """What the span tells of: `Told` bits."""
     found = Told.TOKENS if span.prompt_tokens or span.completion_tokens or span.total_tokens else 0
-    if span.cost_pd is not None and not has_own_cost(span):
+    # No tokens at no cost are nothing that was bought.
+    if span.cost_pd is not None and (span.cost_pd or found) and not has_own_cost(span):
         found |= Told.COST | Told.SENT_COST if _cost_rank(span) == _SENT else Told.COST
     return found | Told.CALL if span.is_llm_call else found
 
 
 def has_own_cost(span: Span) -> bool:
-    """What a tool says that it costs is no part of what models cost, nor a sum of that."""
-    return span.kind in OWN_COST_KINDS and _cost_rank(span) == _SENT
+    """What a span that is no call says that it costs is not what its tokens cost."""
+    return not span.is_llm_call and _cost_rank(span) == _SENT
 
 
 _COMPUTED, _SENT = 1, 2
@@ -155,7 +157,9 @@ class Node:
     inner_ids: set[str | None] = field(default_factory=set)
     """The response ids of the calls inside it that tell of it as well."""
     is_sum: bool = False
-    """It does not count, for what is below it."""
+    """It is no call, and spans below it tell of its tokens."""
+    is_outer: bool = False
+    """It is a call that one below it tells of as well."""
     is_compared: bool = False
     """Other spans have its response id."""
 
@@ -230,9 +234,15 @@ def _cut(node: Node) -> None:
 
 def _find_sums(nodes: list[Node]) -> None:
     for node in nodes:
-        if node.repeats and not node.told & Told.CALL and node.below & (Told.TOKENS | Told.COST):
-            node.is_sum = True
-            node.span.uncounted |= Uncounted.TOKENS if node.told & Told.TOKENS else 0
+        if node.repeats and not node.told & Told.CALL:
+            node.span.uncounted |= sum_of(node.told, node.below)
+            node.is_sum = bool(node.span.uncounted & Uncounted.TOKENS)
+
+
+def sum_of(own: int, below: int) -> int:
+    """What does not count of a span that is no call and tells this, for what the spans below it tell."""
+    found = Uncounted.TOKENS if own & below & Told.TOKENS else 0
+    return found | (Uncounted.COST if own & Told.COST and below & (Told.TOKENS | Told.COST) else 0)
 
 
 def _find_inner_calls(nodes: list[Node]) -> None:
@@ -249,7 +259,7 @@ def _find_inner_calls(nodes: list[Node]) -> None:
             outer = above.get(usage)
             if outer is not None and outer.repeats and is_same_call(outer.span, node.span):
                 mark_repeated(outer.span)
-                outer.is_sum = True
+                outer.is_outer = True
                 outer.inner_ids.add(node.span.response_id)
             if node.children:
                 above[usage] = node
@@ -267,7 +277,7 @@ def _find_calls_beside(nodes: list[Node]) -> None:
             beside.setdefault(key, ([], []))[side[1] == WITH_ID].append(node)
     for unnamed, named in beside.values():
         for node in unnamed:
-            if not node.is_sum and any(is_told_beside(node.span, other.span) for other in named):
+            if not node.is_outer and any(is_told_beside(node.span, other.span) for other in named):
                 mark_repeated(node.span)
                 _cover(node)
 
@@ -282,7 +292,7 @@ def _find_shared_ids(nodes: list[Node]) -> None:
     """Of the spans with one response id one counts, or none where an inner call without an id tells of it."""
     by_id: dict[str, list[Node]] = {}
     for node in nodes:
-        if node.repeats and node.span.response_id and node.told and not node.is_sum:
+        if node.repeats and node.span.response_id and node.told and not (node.is_sum or node.is_outer):
             by_id.setdefault(node.span.response_id, []).append(node)
     # Told by an inner call without an id.
     told_below = {n.span.response_id for n in nodes if n.inner_ids and n.span.response_id not in n.inner_ids}
@@ -298,8 +308,8 @@ def _find_shared_ids(nodes: list[Node]) -> None:
             node.is_compared = True
             if node is not counted:
                 mark_repeated(node.span)
-                if id(node) in outer:
-                    node.is_sum = True
+                if id(node) in outer and node.told & Told.CALL:
+                    node.is_outer = True
                 else:
                     _cover(node)
 
@@ -330,7 +340,7 @@ def _shortest(span: Span) -> tuple[int, int, str]:
 
 
 def _count_costs(nodes: list[Node]) -> None:
-    """Of a sum and what is below it, the cost that is better known counts."""
+    """Of a call and the ones inside it that tell of it, the cost that is better known counts."""
     covering: set[int] = set()
     for node in nodes:
         is_below = node.above is not None and id(node.above) in covering
@@ -340,7 +350,7 @@ def _count_costs(nodes: list[Node]) -> None:
             continue
         if is_below:
             _cover(node)
-        elif node.is_sum and not node.span.uncounted & Uncounted.COST:
+        elif node.is_outer:
             if is_better_known(node.span, node.below):
                 covering.add(id(node))
             else:

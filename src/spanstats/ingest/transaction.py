@@ -19,6 +19,7 @@ from .arrivals import arrive, by_trace, find
 from .batch import Batch
 from .evaluators import Evaluators
 from .experiments import hold
+from .moves import tell_moved
 from .reading import serialising
 from .rows import TraceRow, row_bytes, trace_row
 from .stored import Stored, count_again, fold_trace, merge_arrivals, place_patches, read_stored, read_whole
@@ -123,6 +124,7 @@ async def _rewrite(driver: Driver, stored: Stored, changed: changes.Changed, hel
         filled |= await _without(driver, stored, fallen, tools)
     before = [(at.experiment_key, at.start_us) for key, at in stored.at.items() if key in states]
     await changes.put(driver, changed, list(filled.values()), before)
+    await tell_moved(driver, stored.at, filled)
     await erase_traces(driver, states.keys() - filled.keys())
 
 

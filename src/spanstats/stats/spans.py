@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, ColumnElement, Numeric, SmallInteger, Text, a
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.expression import literal_column
 
+from ..domain.span import Uncounted
 from ..domain.values import MAX_SCORE, NANO
 from ..filters.sources import spans_source
 from ..filters.span_fields import SPAN_FIELDS
@@ -18,8 +19,15 @@ from .sums import ScoreSums
 _s = spans.c
 _TPS = SPAN_FIELDS["tokens_per_second"].value
 _SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+def _counted(name: str, uncounted: int) -> ColumnElement[Any]:
+    """The column where it enters the sums of its trace: all spans of a trace add up to it."""
+    return case((_s.uncounted.op("&")(literal_column(str(uncounted))) == literal_column("0"), _s[name]))
+
+
 _AVERAGED: dict[str, ColumnElement[Any]] = {
-    "cost_pd": _s.cost_pd,
+    "cost_pd": _counted("cost_pd", Uncounted.COST),
     "latency_us": _s.latency_us,
     "tps": _TPS,
     "ttft_us": _s.ttft_us,
@@ -35,7 +43,7 @@ async def summarize_spans(
     """
     where = [_s.tenant_id == tenant_id, *where]
     columns = [func.count().label("n"), func.count().filter(_s.status == "error").label("n_errors")]
-    columns += [func.sum(_s[name]).label(name) for name in _SUMMED]
+    columns += [func.sum(_counted(name, Uncounted.TOKENS)).label(name) for name in _SUMMED]
     for name, value in _AVERAGED.items():
         columns += [func.sum(value).label(name), func.count(value).label(f"n_{name}")]
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:

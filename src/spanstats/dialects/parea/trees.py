@@ -78,6 +78,7 @@ class _Tree:
             output_tokens=span.completion_tokens,
             total_tokens=span.total_tokens,
             cost=None if span.cost_pd is None else span.cost_pd / PICO,
+            usage_counted=span.is_usage_counted,
             scores=list(_scores(span.scores or [])),
             trace_id=self._id(span),
             parent_trace_id=self._parent_id(span, above),

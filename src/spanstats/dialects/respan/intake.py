@@ -153,6 +153,8 @@ def figures(span: Span) -> dict[str, Any]:
         "prompt_tokens": span.prompt_tokens,
         "completion_tokens": span.completion_tokens,
         "total_request_tokens": span.total_tokens,
+        "usage_counted": span.is_usage_counted,
+        "cost_counted": span.is_cost_counted,
         "prompt_cache_hit_tokens": span.cache_read_tokens,
         "prompt_cache_creation_tokens": span.cache_write_tokens,
         "start_time": iso(span.start_us or 0),

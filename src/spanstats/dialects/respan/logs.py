@@ -124,6 +124,8 @@ def node_object(node: Node) -> dict[str, Any]:
         "total_tokens": span.total_tokens or 0,
         "total_prompt_tokens": span.prompt_tokens or 0,
         "total_completion_tokens": span.completion_tokens or 0,
+        "usage_counted": span.is_usage_counted,
+        "cost_counted": span.is_cost_counted,
         "scores": scores_object(span.scores or []),
         "metadata": span.metadata or {},
         **content(span),

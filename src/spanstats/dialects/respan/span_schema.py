@@ -13,6 +13,8 @@ _EXAMPLE: dict[str, Any] = SPAN_EXAMPLE | {
     "status": "success",
     "cost": 0.00008,
     "total_request_tokens": 17,
+    "usage_counted": True,
+    "cost_counted": True,
     "is_root_span": True,
     "scores": {},
 }
@@ -37,6 +39,8 @@ class SpanObject(BaseModel):
     prompt_tokens: int | None
     completion_tokens: int | None
     total_request_tokens: int | None
+    usage_counted: bool = Field(description="Whether its tokens enter its trace's sums, or another span tells of them")
+    cost_counted: bool = Field(description="Whether its cost does")
     start_time: str
     timestamp: str = Field(description="The end")
     metadata: dict[str, Any]

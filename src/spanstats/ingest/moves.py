@@ -1,0 +1,35 @@
+"""Traces that a span takes from one experiment to another: mostly a trace id that two runs share by mistake."""
+
+import logging
+from collections.abc import Mapping
+
+from ..metrics import MOVED
+from ..store.session import Driver
+from ..store.spans import TraceKey
+from .reading import TraceAt
+from .rows import TraceRow
+
+log = logging.getLogger(__name__)
+
+_IDS = "SELECT key, id FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_at IS NULL"
+
+
+async def tell_moved(driver: Driver, before: Mapping[TraceKey, TraceAt], after: Mapping[TraceKey, TraceRow]) -> None:
+    """Count these traces and log their ids: those that were of one experiment and now are of another one.
+
+    One whose experiment was deleted has not moved: it begins again.
+    """
+    moved = []
+    for key, row in after.items():
+        old, new = before[key].experiment_key if key in before else None, row.experiment_key
+        if old is not None and new is not None and old != new:
+            moved.append((key, old, new))
+    if not moved:
+        return
+    ids = {r["key"]: r["id"] for r in await driver.fetch(_IDS, [key for _, *keys in moved for key in keys])}
+    for (tenant_id, trace_id), old, new in moved:
+        if old in ids:
+            MOVED.inc()
+            log.warning(
+                "trace %r of tenant %d moved from experiment %r to %r", trace_id, tenant_id, ids[old], ids.get(new)
+            )
