@@ -5,6 +5,7 @@ change what counts of others, the trace is read: `usage.py` says what is right, 
 """
 
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import msgspec
 
@@ -62,15 +63,31 @@ class Usage(msgspec.Struct, array_like=True):
     awaited: dict[str, Below] | None = None
     sides: dict[str, int] = {}
     """Of calls with tokens by what they call: whether some have a response id, and some have none."""
+    beside: dict[int, int] | None = None
+    """The same by what such calls stand below and answer with (a digest), where `sides` alone cannot tell."""
 
     def tells_of_both_sides(self, span: Span) -> bool:
-        """Whether calls like a new span are known both with a response id and without, so that some may be told twice
+        """Whether a call like a new span, but with a response id or without, may be known, so that both may be one told
         side by side; brings what is known in step."""
-        side = side_of(span)
-        if side is None:
+        side, parent_id = side_of(span), parent_of(span)
+        if side is None or parent_id is None:
             return False
-        self.sides[side[0]] = self.sides.get(side[0], 0) | side[1]
-        return self.sides[side[0]] == WITH_ID | WITHOUT_ID
+        before = self.sides.get(side[0], 0)
+        self.sides[side[0]] = before | side[1]
+        if before | side[1] != _BOTH:
+            return False
+        if before != _BOTH or self.beside is None:
+            return True
+        place = _digest(parent_id, span)
+        self.beside[place] = self.beside.get(place, 0) | side[1]
+        return self.beside[place] == _BOTH or len(self.beside) > MAX_AWAITED
+
+
+_BOTH = WITH_ID | WITHOUT_ID
+
+
+def _digest(parent_id: str, span: Span) -> int:
+    return crc32(f"{parent_id}/{span.completion_tokens or 0}".encode())
 
 
 @dataclass(slots=True)
@@ -102,6 +119,10 @@ def usage_in(nodes: list[Node] | None) -> Usage:
     usage = Usage(True, shares_ids, awaited if len(awaited) <= MAX_AWAITED else None, {})
     for node in nodes:
         usage.tells_of_both_sides(node.span)
+    if _BOTH in usage.sides.values():
+        usage.beside = {}
+        for node in nodes:
+            usage.tells_of_both_sides(node.span)
     return usage
 
 
