@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Request, Response
-from sqlalchemy import ColumnElement
 
 from ..catalog import evaluators, experiments, projects
 from ..dialects import json_body, parea_filters
@@ -24,22 +23,19 @@ from ..domain.values import MICRO, clean, is_clean
 from ..errors import InvalidInput, NotFound
 from ..filters import predicate
 from ..filters.bind import bind
-from ..filters.compile import compile_predicate
+from ..filters.compile import Condition, compile_predicate
 from ..filters.trace_fields import ROOTS
 from ..reading import whole_traces
 from ..reading.of_project import of_project
 from ..reading.traces import spans_with_content
 from ..stats.traces import stats_document
 from ..store.session import Kind, Transaction, transaction
-from ..store.tables import traces
 from .answers import JSON
 from .parea_shared import ROUTER, errors
 from .resources import Resources, caller, resources
 from .routing import PareaRead
 
 read = APIRouter(route_class=PareaRead, **ROUTER)
-
-Condition = ColumnElement[bool]
 
 
 @read.post(
@@ -54,7 +50,7 @@ async def get_experiment_trace_logs(
     tools, tenant_id = resources(request), caller(request).tenant_id
     condition = await _condition(tools, tenant_id, filters)
     experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_uuid)
-    where = [traces.c.experiment_key == experiment.key, traces.c.has_root, *condition]
+    where = [*whole_traces.of_experiment(experiment.key), *condition]
     forest = _experiment_forest(tools, tenant_id, where)
     return await tools.streams.begin(stats_document(forest, "[", "]"), tools.limits.stream_s)
 
@@ -70,16 +66,14 @@ async def get_trace_logs(request: Request, query: QueryParams) -> Response:
     condition = await _condition(tools, tenant_id, query)
     project = await projects.find(tools.engine, tools.timeouts, tenant_id, query.project_name)
     where = [
-        traces.c.tenant_id == tenant_id,
-        traces.c.has_root,
-        whole_traces.is_kept(),
+        *whole_traces.kept_of_tenant(tenant_id),
         of_project(tenant_id, project.id if project else None, query.project_name),
         *condition,
     ]
     if query.status:
-        where.append(traces.c.status == clean(normal_status(query.status) or ""))
+        where.append(whole_traces.of_status(clean(normal_status(query.status) or "")))
     if (seconds := TIME_RANGES_S[query.time_range or "na"]) is not None:
-        where.append(traces.c.start_time >= int((time.time() - seconds) * MICRO))
+        where.append(whole_traces.started_since(int((time.time() - seconds) * MICRO)))
     return await tools.streams.begin(_page(tools, tenant_id, where, query), tools.limits.stream_s)
 
 

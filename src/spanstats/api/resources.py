@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import TypedDict, cast
 
 from fastapi import Request
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..columnar.reader import Columns
 from ..filters.bind import DEFAULT_LIMITS
 from ..filters.bind import Limits as FilterLimits
 from ..ingest.commits import Committer
-from ..store.session import Timeouts
+from ..store.session import Engine, Timeouts
 from .answers import Streams
 from .authentication import Caller, KeyCache
 from .rates import Rates
@@ -44,7 +43,7 @@ class Limits:
 class Resources:
     """The service's own tools, shared by all requests of a worker."""
 
-    engine: AsyncEngine
+    engine: Engine
     timeouts: Timeouts
     committer: Committer
     keys: KeyCache

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import ColumnElement
 
 from ..catalog import definitions
 from ..dialects.respan.experiment_schema import (
@@ -22,8 +21,7 @@ from ..dialects.respan.experiments import (
     read_values,
 )
 from ..dialects.respan.paging import read_sort
-from ..filters.experiment_fields import EXPERIMENTS, NAME, STATUS
-from ..store.tables import experiments
+from ..filters.experiment_fields import EXPERIMENTS
 from .answers import json_answer
 from .failures import within
 from .openapi import body
@@ -86,21 +84,13 @@ async def list_experiments(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
     tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
-    order = _order(sort_by)
+    order = definitions.order_by(*read_sort(sort_by, SORTS, "-created_at"))
     condition = await condition_of(request, sent, EXPERIMENTS, {})
     tenant_id = caller(request).tenant_id
     count, found = await definitions.page(
         tools.engine, tools.timeouts, tenant_id, condition, order, paging.size, paging.offset
     )
     return json_answer(listed(request, count, paging, [listed_experiment(e) for e in found], sent))
-
-
-def _order(sort_by: str | None) -> definitions.Order:
-    name, descending = read_sort(sort_by, SORTS, "-created_at")
-    own: dict[str, ColumnElement[Any]] = {"name": NAME, "status": STATUS}
-    column = own[name] if name in own else experiments.c[name]
-    key = experiments.c.key
-    return (column.desc().nulls_last(), key.desc()) if descending else (column.asc().nulls_last(), key.asc())
 
 
 @read.get(_SUMMARY, summary="Count experiments", **_COUNT)

@@ -22,11 +22,10 @@ from ..domain.values import identifier, is_clean
 from ..errors import NotFound, OutOfScope
 from ..filters.trace_fields import TRACES
 from ..reading.logs import Log, complete, find_row, logs_where
-from ..reading.traces import Order, page_of_traces
+from ..reading.traces import Order, order_by, page_of_traces
 from ..reading.whole_traces import trace_of
 from ..stats.histogram import histogram
 from ..store.session import Kind, transaction
-from ..store.tables import traces
 from .answers import json_answer
 from .failures import within
 from .openapi import body
@@ -109,12 +108,7 @@ async def list_logs(
 
 def order_of(sort_by: str | None) -> Order:
     """The order of traces that a query names, newest first without one. Raises `InvalidInput`."""
-    name, descending = read_sort(sort_by, SORTS, "-start_time")
-    column, trace_id = traces.c[name], traces.c.trace_id
-    # Times are never null, and only without the clause is their index walked.
-    last = name not in ("start_time", "trace_id")
-    first = column.desc() if descending else column.asc()
-    return (first.nulls_last() if last else first), (trace_id.desc() if descending else trace_id.asc())
+    return order_by(*read_sort(sort_by, SORTS, "-start_time"))
 
 
 @read.get(

@@ -28,9 +28,8 @@ from ..dialects.respan.scores import (
 from ..domain.values import identifier
 from ..errors import NotFound
 from ..filters.score_fields import SCORES
-from ..reading.scores import StoredScore, find_score, page_of_scores, scores_of_log
+from ..reading.scores import StoredScore, find_score, order_by, page_of_scores, scores_of_log
 from ..store.session import Kind, transaction
-from ..store.tables import scores
 from .answers import json_answer
 from .failures import within
 from .openapi import body
@@ -127,9 +126,7 @@ async def list_scores(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
     tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
-    name, descending = read_sort(sort_by, SORTS, "-created_at")
-    column = scores.c[name]
-    order = (column.desc() if descending else column.asc()).nulls_last(), scores.c.id
+    order = order_by(*read_sort(sort_by, SORTS, "-created_at"))
     condition = await condition_of(request, sent, SCORES, {})
     async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
         tenant_id = caller(request).tenant_id

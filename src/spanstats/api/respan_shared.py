@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Security
 from fastapi.security import HTTPBearer
-from sqlalchemy import ColumnElement
 
 from ..catalog import evaluators
 from ..dialects import json_body, json_repair, respan_filters
@@ -14,13 +13,11 @@ from ..dialects.respan.schema import ErrorAnswer
 from ..domain.values import moment
 from ..filters import predicate
 from ..filters.bind import bind
-from ..filters.compile import compile_predicate
+from ..filters.compile import Condition, compile_predicate
 from ..filters.fields import FieldTable
 from ..stats.sums import Window
 from .failures import within
 from .resources import caller, resources
-
-Condition = ColumnElement[bool]
 
 _DESCRIPTIONS = {
     400: "The request is wrong; what is wrong with it stands in `detail`",

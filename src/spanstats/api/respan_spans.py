@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import ColumnElement
 
 from ..dialects.respan.flat import read_flat
 from ..dialects.respan.intake import (
@@ -31,12 +30,11 @@ from ..domain.span import Span
 from ..errors import NotFound, Unavailable
 from ..filters.span_fields import SPANS
 from ..metrics import ingested
-from ..reading.spans import Order, count_spans, find_span, page_of_spans, whole_spans
+from ..reading.spans import Condition, count_spans, find_span, order_by, page_of_spans, started_within, whole_spans
 from ..stats.spans import summarize_spans
 from ..stats.sums import Window
 from ..store.session import Kind, transaction
 from ..store.spans import spans_by_key
-from ..store.tables import spans
 from .answers import json_answer
 from .failures import within
 from .observation import note_batch
@@ -139,7 +137,7 @@ async def list_spans(
     include_fields: Included = None,
 ) -> Response:
     tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
-    order = _order(sort_by)
+    order = order_by(*read_sort(sort_by, SORTS, "-start_time"))
     where = await _where(request, sent, window_of(start_time, end_time))
     tenant_id = caller(request).tenant_id
     async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
@@ -147,14 +145,6 @@ async def list_spans(
         keys = await page_of_spans(tx, tenant_id, where, order, paging.size, paging.offset)
         found = await whole_spans(tx.driver, keys)
     return json_answer(listed(request, count, paging, [only(span_object(s), include_fields) for s in found], sent))
-
-
-def _order(sort_by: str | None) -> Order:
-    name, descending = read_sort(sort_by, SORTS, "-start_time")
-    column, ties = spans.c[name], (spans.c.trace_id, spans.c.span_id)
-    # The start is never null, and only without the clause is its index walked.
-    first = column.desc() if descending else column.asc()
-    return (first if name == "start_time" else first.nulls_last(), *(t.desc() if descending else t.asc() for t in ties))
 
 
 @read.get(_SUMMARY, summary="Summarize spans", **_TOTALS)
@@ -176,13 +166,11 @@ async def summarize(
     return span_summary(await summarize_spans(tools.engine, tools.timeouts, caller(request).tenant_id, where))
 
 
-async def _where(request: Request, sent: Any, window: Window) -> list[ColumnElement[bool]]:
+async def _where(request: Request, sent: Any, window: Window) -> list[Condition]:
     """What the spans that are asked for have in common, but for the tenant; a query may name values of any field."""
     named = {"filters": filters_of_query(request.query_params.multi_items())}
     conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (sent, named)]
-    where = [condition for condition in conditions if condition is not None]
-    where += [] if window.start_us is None else [spans.c.start_time >= window.start_us]
-    return where + ([] if window.end_us is None else [spans.c.start_time < window.end_us])
+    return [c for c in conditions if c is not None] + started_within(window.start_us, window.end_us)
 
 
 @read.get(

@@ -11,6 +11,7 @@ from sqlalchemy.sql.expression import literal
 
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
+from ..filters.experiment_fields import NAME, STATUS
 from ..store.outages import repeated
 from ..store.session import Kind, Timeouts, transaction
 from ..store.tables import experiments
@@ -117,6 +118,14 @@ async def delete(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experi
         if key is None:
             raise NotFound("Experiment not found")
         await tx.connection.execute(update(experiments).where(_c.key == key).values(deleted_at=func.now()))
+
+
+def order_by(name: str, descending: bool) -> Order:
+    """Experiments by this field of theirs, nulls last, and by their creation where it is the same."""
+    own: dict[str, ColumnElement[Any]] = {"name": NAME, "status": STATUS}
+    column = own[name] if name in own else experiments.c[name]
+    key = experiments.c.key
+    return (column.desc().nulls_last(), key.desc()) if descending else (column.asc().nulls_last(), key.asc())
 
 
 async def page(

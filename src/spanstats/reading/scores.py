@@ -107,6 +107,12 @@ _LISTED = (
 )
 
 
+def order_by(name: str, descending: bool) -> Order:
+    """Posted scores by this column of theirs, nulls last, and by their ids where it is the same."""
+    column = scores.c[name]
+    return (column.desc() if descending else column.asc()).nulls_last(), scores.c.id
+
+
 async def page_of_scores(
     tx: Transaction, tenant_id: int, condition: ColumnElement[bool] | None, order: Order, limit: int, offset: int
 ) -> tuple[int, list[StoredScore]]:

@@ -21,6 +21,20 @@ SELECT trace_id FROM spans WHERE tenant_id = $1 AND span_id = $2 ORDER BY start_
 """
 
 
+def order_by(name: str, descending: bool) -> Order:
+    """Spans by this column of theirs, nulls last, and by their ids where it is the same."""
+    column, ties = spans.c[name], (spans.c.trace_id, spans.c.span_id)
+    # The start is never null, and only without the clause is its index walked.
+    first = column.desc() if descending else column.asc()
+    return (first if name == "start_time" else first.nulls_last(), *(t.desc() if descending else t.asc() for t in ties))
+
+
+def started_within(start_us: int | None, end_us: int | None) -> list[Condition]:
+    """Spans that start in a window (microseconds, end exclusive)."""
+    where = [] if start_us is None else [spans.c.start_time >= start_us]
+    return where if end_us is None else [*where, spans.c.start_time < end_us]
+
+
 async def find_span(driver: Driver, tenant_id: int, span_id: str) -> Span | None:
     """The tenant's span of this id, of several the one that starts latest, with all that is known of it."""
     trace_id = await driver.fetchval(_LATEST, tenant_id, span_id) if is_clean(span_id) else None

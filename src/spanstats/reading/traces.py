@@ -24,6 +24,15 @@ class Page:
     rows: list[Any]
 
 
+def order_by(name: str, descending: bool) -> Order:
+    """Traces by this column of theirs, nulls last, and by their ids where it is the same."""
+    column, trace_id = traces.c[name], traces.c.trace_id
+    # Times are never null, and only without the clause is their index walked.
+    last = name not in ("start_time", "trace_id")
+    first = column.desc() if descending else column.asc()
+    return (first.nulls_last() if last else first), (trace_id.desc() if descending else trace_id.asc())
+
+
 def newest_first() -> Order:
     """By start, the latest first; equal starts by trace id, so that pages neither repeat nor skip."""
     return traces.c.start_time.desc(), traces.c.trace_id.desc()

@@ -21,6 +21,25 @@ SPANS_AT_A_TIME = 500
 """What is decoded at once keeps all other requests of the process waiting."""
 
 
+def of_experiment(experiment_key: int) -> list[Condition]:
+    """Traces of an experiment that have a root."""
+    return [_c.experiment_key == experiment_key, _c.has_root]
+
+
+def kept_of_tenant(tenant_id: int) -> list[Condition]:
+    """Traces of a tenant that have a root and are of no deleted experiment."""
+    return [_c.tenant_id == tenant_id, _c.has_root, is_kept()]
+
+
+def of_status(status: str) -> Condition:
+    return _c.status == status
+
+
+def started_since(start_us: int) -> Condition:
+    """Traces that start at this time (microseconds) or later."""
+    return _c.start_time >= start_us
+
+
 async def count(tx: Transaction, where: Sequence[Condition]) -> int:
     """How many traces meet all conditions."""
     found: int = (await tx.connection.execute(select(func.count()).select_from(traces).where(*where))).scalar_one()

@@ -33,6 +33,10 @@ _PG_EPOCH_US = 946_684_800_000_000
 _ON_PRIMARY = "READ WRITE, READ ONLY"
 
 
+Engine = AsyncEngine
+"""A pool of connections to one database."""
+
+
 class Kind(Enum):
     """What a transaction may do and how it begins."""
 
