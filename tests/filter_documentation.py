@@ -37,6 +37,12 @@ is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored
 - Where there is no value, a comparison does not hold and its negation does, except on metadata and scores, where a
   negation needs a value too. `empty` and `isnull` hold there always.
 - `gt`, `gte`, `lt`, `lte` and `between` on metadata look at JSON numbers alone; other values do not match.
+- `equals` on metadata compares numbers by value and all else by text: `1` and `"1"` find the numbers 1 and 1.0, and the
+  text "1", not the text "1.0". On a list it holds where it does for an element, its negation where it does for none.
+- A key of metadata with dots is that key, else a path into objects: `metadata__a.b` is `{"a.b": ...}`, else
+  `{"a": {"b": ...}}`.
+- Bounds of one score that are written as one (`{"gte": 0.2, "lt": 0.5}`, or a list of conditions under one name) hold
+  for one and the same score, where a trace has several of that evaluator; bounds that are written apart hold for any.
 - Text is compared by its bytes; where case is ignored, by one Unicode collation, whatever the database's locale.
 - Money and durations are compared exactly: `cost = 0.1` is 0.1 and nothing near it.
 

@@ -117,17 +117,33 @@ OF_TRACE: dict[str, Callable[[Sequence[Span]], Any]] = {
 def values_of_span(span: Span, field: str, key: str | None) -> list[Any]:
     if field == SCORES:
         return [s.value for s in span.scores or () if s.key == key]
-    value = (span.metadata or {}).get(key) if field == METADATA else OF_SPAN[field](span)
+    value = at_key(span.metadata or {}, key or "") if field == METADATA else OF_SPAN[field](span)
     return [] if value is None else [value]
+
+
+def at_key(document: dict[str, Any], key: str) -> Any:
+    """The value of the key itself, else what its steps lead to through objects."""
+    if document.get(key) is not None:
+        return document[key]
+    value: Any = document
+    for step in key.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def values_of_trace(spans: Sequence[Span], field: str, key: str | None) -> list[Any]:
     """The values that a condition on a trace is about: none, its own, or those of all its spans or scores."""
     if field in OF_TRACE or field == METADATA:
-        value = OF_TRACE[field](spans) if field in OF_TRACE else first_of(spans, lambda s: (s.metadata or {}).get(key))
+        value = OF_TRACE[field](spans) if field in OF_TRACE else at_key(joined_metadata(spans), key or "")
         return [] if value is None else [value]
     values = [value for span in spans for value in values_of_span(span, field, key)]
     return [rounded(v) for v in values] if field == SCORES else values
+
+
+def joined_metadata(spans: Sequence[Span]) -> dict[str, Any]:
+    """The union over the spans: the root's value of a key wins, then the earliest span's."""
+    keys = {key for span in spans for key in span.metadata or {}}
+    return {key: first_of(spans, lambda s, key=key: (s.metadata or {}).get(key)) for key in keys}
 
 
 def values_of_root(spans: Sequence[Span], root: Span, field: str, key: str | None) -> list[Any]:
@@ -141,6 +157,11 @@ def rounded(value: float | None) -> Decimal | None:
 
 def holds(node: Condition | Group, values: Callable[[str, str | None], list[Any]], rules: Rules) -> bool:
     """Whether a row with these values passes."""
+    if isinstance(node, Group) and node.is_range:
+        first = node.members[0]
+        assert isinstance(first, Condition)
+        found = values(first.field, first.key)
+        return any(all(holds(m, lambda *_, v=value: [v], rules) for m in node.members) for value in found)
     if isinstance(node, Group):
         return (all if node.connector == "AND" else any)(holds(m, values, rules) for m in node.members)
     found = values(node.field, node.key)
@@ -208,13 +229,29 @@ def ordered(name: Operator, value: Any, bounds: list[Any]) -> bool:
 
 
 def equal(field: str, value: Any, written: Any, rules: Rules) -> bool:
-    if isinstance(value, bool) and field == METADATA:
-        return as_text(value) == as_text(written)
+    if field == METADATA:
+        elements = value if isinstance(value, list) else []
+        return as_text(value) == as_text(written) or any(equal_scalars(v, written) for v in (value, *elements))
     if isinstance(value, bool):
         return value == (written in (True, "true"))
-    if isinstance(value, str) or field in (METADATA, "status_code", "prompt_version_number"):
+    if isinstance(value, str) or field in ("status_code", "prompt_version_number"):
         return as_text(value) == text_of(written, field)
     return bool(number(field, value) == literal(field, written, rules))
+
+
+def equal_scalars(value: Any, written: Any) -> bool:
+    """Numbers by value, also where one is written as a text of JSON; all else by text."""
+    if isinstance(value, int | float) and not isinstance(value, bool | None):
+        return numeric(as_text(written)) == numeric(as_text(value))
+    return not isinstance(value, list | dict) and as_text(value) == as_text(written)
+
+
+def numeric(text: str) -> Decimal | None:
+    try:
+        number = json.loads(text, parse_int=Decimal, parse_float=Decimal, parse_constant=lambda _: None)
+    except ValueError:
+        return None
+    return number if isinstance(number, Decimal) and text == text.strip() else None
 
 
 def as_text(value: Any) -> str:

@@ -32,9 +32,20 @@ START = 1_767_225_600_000_000
 TIMES = ("2026-01-01", "2026-01-01T00:00:00.000001Z", "2026-01-01T05:00:00+05:00", "9999-12-31", "0001-01-01")
 
 texts = st.none() | st.sampled_from(TEXTS)
-documents = st.dictionaries(
-    st.sampled_from("kl"), st.sampled_from([*TEXTS, *NUMBERS, True, False, [1, "a"], {"a": 1}]), max_size=2
-)
+MEMBERS = [
+    *TEXTS,
+    *NUMBERS,
+    True,
+    False,
+    1.0,
+    [1, "a"],
+    [0.5, "1", True],
+    [[1], {"a": 1}],
+    {"a": 1},
+    {"l": 1},
+    {"l": ["a"]},
+]
+documents = st.dictionaries(st.sampled_from(["k", "l", "k.l"]), st.sampled_from(MEMBERS), max_size=2)
 scores = st.lists(
     st.builds(Score, key=st.sampled_from("kl"), value=st.none() | st.sampled_from([0.0, 0.5, 1 / 3, 1.0])), max_size=3
 )
@@ -93,7 +104,7 @@ def literals(kind: Kind, operator: Operator) -> st.SearchStrategy[Any]:
     if kind is Kind.BOOLEAN:
         return st.sampled_from([True, False, "true", "False"])
     if kind in (Kind.TEXT, Kind.VALUE) and OPERATORS[operator].reads is Reads.VALUE:
-        return st.sampled_from([*LITERAL_TEXTS, 1, True, 0.5])
+        return st.sampled_from([*LITERAL_TEXTS, 1, True, 0.5, 1.0, "1.0", "1e0", "01", "[1]", '{"a": 1}', "null"])
     if kind is Kind.STATUS:
         return st.sampled_from(["success", "Completed", "failed", "err", "PEND%", "", "\x00"])
     return st.sampled_from(LITERAL_NUMBERS)
@@ -114,10 +125,20 @@ def conditions(draw: st.DrawFn, table: FieldTable, fields: list[tuple[str, str |
     return Condition(field, operator, tuple(draw(st.lists(one, min_size=low, max_size=high))), (), key)
 
 
+def ranges() -> st.SearchStrategy[Group]:
+    """Bounds that must hold for one and the same score."""
+    operators = st.sampled_from([Operator.GT, Operator.GTE, Operator.LT, Operator.LTE, Operator.EQUALS])
+    bound = st.builds(lambda o, v: Condition("scores", o, (v,), (), "k"), operators, st.sampled_from(LITERAL_NUMBERS))
+    return st.builds(
+        lambda members: Group("AND", tuple(members), (), is_range=True), st.lists(bound, min_size=2, max_size=3)
+    )
+
+
 def filters(table: FieldTable, names: list[str]) -> st.SearchStrategy[Group]:
     """Trees of up to three levels over these fields, metadata and scores."""
-    keyed = [("metadata", "k"), ("metadata", "l"), ("scores", "k"), ("scores", "nobody's")]
-    leaf = conditions(table, [*((name, None) for name in names), *keyed])
+    of_metadata = [("metadata", key) for key in ("k", "l", "k.l")]
+    keyed = [*of_metadata, ("scores", "k"), ("scores", "nobody's")]
+    leaf = conditions(table, [*((name, None) for name in names), *keyed]) | ranges()
     connectors = st.sampled_from(["AND", "OR"])
 
     def group(member: st.SearchStrategy[Any]) -> st.SearchStrategy[Group]:

@@ -10,7 +10,7 @@ The conditions of one level are joined by one connector; a bundle (`filter_param
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from ..errors import Location, invalid
@@ -102,7 +102,7 @@ class _Reader:
                 self.condition(name, {"operator": operator, "value": operand}, (*at, operator))
                 for operator, operand in value.items()
             ]
-            yield from _present(_joined(nodes, [], at))
+            yield from _present(self.range(name, _joined(nodes, [], at), at))
         elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
             yield from self.several(name, value, said, at, depth)
         else:
@@ -118,7 +118,12 @@ class _Reader:
             if not isinstance(item, dict):
                 raise invalid("must be a condition like the others here", *at, i, kind="dict_type")
             nodes += self.field(name, item, inner, (*at, i), depth)
-        yield from nodes if len(items) == 1 else _present(_joined(nodes, inner, at))
+        yield from nodes if len(items) == 1 else _present(self.range(name, _joined(nodes, inner, at), at))
+
+    def range(self, name: str, group: Group | None, at: Location) -> Group | None:
+        """Conditions on a score that all must hold, written as one: they hold for one and the same score."""
+        is_range = _field(name, self.field_names, at)[0] == SCORES and group is not None and group.connector == "AND"
+        return replace(group, is_range=True) if group is not None and is_range else group
 
     def condition(self, name: str, written: dict[str, Any], at: Location) -> Condition:
         self.count += 1
@@ -132,7 +137,8 @@ class _Reader:
         if "value" not in written and OPERATORS[operator].arity is not Arity.NONE:
             raise invalid("must be there", *at, "value", kind="missing")
         field, key = _field(name, self.field_names, at)
-        return Condition(field, operator, _values(written.get("value")), at, key)
+        word = str(written.get("operator") or "").strip().lower()
+        return Condition(field, operator, _values(written.get("value"), at, of_list=word in _OF_LISTS), at, key)
 
 
 def _present(group: Group | None) -> Iterable[Group]:
@@ -144,7 +150,8 @@ def _joined(nodes: list[Node], said: list[Connector | None], at: Location) -> Gr
     connector = _one_connector(said, at)
     members: list[Node] = []
     for node in nodes:
-        if isinstance(node, Group) and (node.connector == connector or len(node.members) == 1):
+        is_same = isinstance(node, Group) and not node.is_range and node.connector == connector
+        if isinstance(node, Group) and (is_same or len(node.members) == 1):
             members += node.members
         else:
             members.append(node)
@@ -210,10 +217,15 @@ def _field(name: str, field_names: Mapping[str, str], at: Location) -> tuple[str
     return field_names.get(name, name), None
 
 
-def _values(value: object) -> tuple[object, ...]:
-    """One value or a list of them; some clients wrap the list once more."""
+_OF_LISTS = frozenset({"in", "not_in", "not in", "nin"})
+
+
+def _values(value: object, at: Location, *, of_list: bool) -> tuple[object, ...]:
+    """One value or a list of them; some clients wrap the list once more, though not for what takes lists itself."""
     if not isinstance(value, list):
         return (value,)
+    if of_list and any(isinstance(item, list) for item in value):
+        raise invalid("must be a list of values, not of lists", *at, "value", kind="list_type")
     if len(value) == 1 and isinstance(value[0], list):
         return tuple(value[0])
     return tuple(value)

@@ -12,6 +12,7 @@ from .fields import FieldSpec, FieldTable
 from .kinds import KINDS, NEVER, Fit, Kind
 from .operators import OPERATORS, Arity, Operator, OperatorSpec
 from .predicate import EVERYTHING, SCORES, Bound, Condition, Group, Junction, Test
+from .ranges import one_range
 
 MAX_SCORE_KEY_BYTES = 200
 
@@ -75,7 +76,7 @@ def _group(group: Group, binder: "_Binder", problems: list[Problem]) -> Junction
             members.append(binder.condition(member))
         except InvalidInput as error:
             problems += [problem.under(*member.location) for problem in error.problems]
-    return Junction(group.connector, tuple(members))
+    return Junction(group.connector, tuple(one_range(members) if group.is_range else members))
 
 
 @dataclass(frozen=True, slots=True)

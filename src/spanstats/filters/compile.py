@@ -28,6 +28,7 @@ from sqlalchemy import any_ as any_element
 
 from ..store.tables import span_payloads, spans, traces
 from .fields import FieldSpec, Scope
+from .json_values import equals_json
 from .kinds import KINDS
 from .negation import Demand, demands
 from .operators import Operator, OperatorSpec, Reads
@@ -95,6 +96,8 @@ def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], rows:
         return field.has
     kind, column = field.side(spec.reads)
     type_ = KINDS[kind].sql
+    if field.json is not None and spec.name is Operator.EQUALS:
+        return _within(field, equals_json(field.json, operands), rows.tenant)
     within = _within(field, spec.build(column, operands, type_), rows.tenant)
     if field.summary is None:
         return within

@@ -1,45 +1,45 @@
-"""Equality with a member of a jsonb object as containment, which a GIN index of the object answers.
+"""Equality with a value in a jsonb object as containment, which a GIN index of the object answers.
 
-An object that has the text at the key contains one of a few documents. The reverse does not always hold (1.0 contains
-1), so containment stands beside the comparison of texts, never in its place.
+An object that has an equal value at the key contains one of a few documents. The reverse does not always hold, so
+containment stands beside the comparison of values, never in its place.
 """
 
-import re
+from collections.abc import Iterator
 from functools import partial
-from itertools import chain
+from typing import Any
 
-import msgspec
 from sqlalchemy import Column, ColumnElement, Text, cast, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 
 from .fields import Hint
+from .json_values import encoded, path_of, shapes
 
 _MOST_VALUES = 20
-# As jsonb shows numbers, never with an exponent. Of the longest there are some that no numeric can hold.
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-_MOST_DIGITS = 1_000
-_LITERALS = frozenset({"true", "false"})
 
 
-def containment(column: Column[object], key: str) -> Hint:
-    """The hint for the member of this key."""
+def containment(column: Column[Any], key: str) -> Hint:
+    """The hint for the value at this key, as `json_values.json_at` finds it."""
     return partial(_contains_one, column, key)
 
 
-def _contains_one(column: Column[object], key: str, texts: tuple[str, ...]) -> ColumnElement[bool] | None:
-    shapes = [_shapes(key, text) for text in texts]
-    if not 0 < len(texts) <= _MOST_VALUES or not all(shapes):
+def _contains_one(column: Column[Any], key: str, texts: tuple[str, ...]) -> ColumnElement[bool] | None:
+    # Of an object or a list that is written out it is not known what contains it.
+    if not 0 < len(texts) <= _MOST_VALUES or any(text.startswith(("{", "[")) for text in texts):
         return None
-    documents = (cast(literal(document, Text()), JSONB) for document in chain(*shapes))
+    documents = (cast(literal(document, Text()), JSONB) for text in texts for document in _documents(key, text))
     return or_(*(column.op("@>", is_comparison=True)(document) for document in documents))
 
 
-def _shapes(key: str, text: str) -> list[str]:
-    """What an object contains whose member shows as this text; nothing where that is not known."""
-    is_number = _NUMBER.fullmatch(text) is not None
-    if text.startswith(("{", "[")) or (is_number and len(text) > _MOST_DIGITS):
-        return []
-    shapes: list[object] = [text]
-    if is_number or text in _LITERALS:
-        shapes.append(msgspec.Raw(text.encode()))
-    return [msgspec.json.encode({key: shape}).decode() for shape in shapes]
+def _documents(key: str, text: str) -> Iterator[str]:
+    """What an object contains that has an equal value, or a list with one, at the key."""
+    for shape in shapes(text):
+        for value in (shape, [shape]):
+            yield encoded({key: value})
+            if (steps := path_of(key)) is not None:
+                yield encoded(_nested(steps, value))
+
+
+def _nested(steps: list[str], value: Any) -> Any:
+    for step in reversed(steps):
+        value = {step: value}
+    return value

@@ -42,7 +42,8 @@ class FieldSpec:
     `summary` is a pair on the trace: the one value of all its spans (or scores), and whether there are others, so that
     each is looked at only where there are. `hint` stands beside a test for equality. `keys` are the evaluators whose
     scores are meant, `only` the rows of `table` that count. `member` names a JSON object, a column of
-    `traces`, and the key of its member, where that alone decides on the field.
+    `traces`, and the key of its member, where that alone decides on the field. `json` is the value as jsonb, where
+    equality looks at that (`json_values.py`).
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class FieldSpec:
     only: ColumnElement[bool] | None = None
     listed_as: str | None = None
     member: tuple[str, str] | None = None
+    json: Column | None = None
 
     def side(self, reads: Reads) -> tuple[Kind, Column]:
         """What an operator of this sort looks at, and its kind."""

@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, column, func, literal_column, sele
 from ..store.cache_tables import BITS, NUMBERS, TEXTS
 from ..store.tables import ByBytes, traces
 from .fields import FieldSpec, NullMode, Scope, jsonb_as_number, jsonb_as_text
+from .json_values import equals_json
 from .kinds import KINDS, TEXTUAL, Kind
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Bound, Test, each_test
@@ -116,6 +117,8 @@ def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...]) -> Ma
         )
     if field.listed_as is not None and spec.name is Operator.EXISTS:
         return mask_of_any_value(field.listed_as)
+    if field.listed_as is not None and field.json is not None and spec.name is Operator.EQUALS:
+        return mask_of_values(field.listed_as, lambda json: equals_json(json, operands))
     if field.listed_as is not None:
         return mask_of_values(field.listed_as, lambda json: spec.build(_of_json(json, kind), operands, KINDS[kind].sql))
     if field.summary is not None:

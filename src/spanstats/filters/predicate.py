@@ -30,11 +30,15 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Conditions that must all hold, or one of which must; an empty OR never holds."""
+    """Conditions that must all hold, or one of which must; an empty OR never holds.
+
+    Those that are written as one range must hold for one and the same value of their field, where it has several.
+    """
 
     connector: Connector
     members: tuple["Condition | Group", ...]
     location: Location
+    is_range: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """The fields of spans: one row each, whether a span is what is filtered, any of a trace, or its root."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     Numeric,
     Text,
@@ -17,7 +20,19 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import scores, span_payloads, spans
-from .fields import FieldSpec, FieldTable, NullMode, Scope, given, json_member, jsonb_number, known
+from .fields import (
+    FieldSpec,
+    FieldTable,
+    NullMode,
+    Scope,
+    given,
+    json_member,
+    jsonb_as_number,
+    jsonb_as_text,
+    jsonb_number,
+    known,
+)
+from .json_values import json_at, path_of
 from .kinds import Kind
 
 _COLUMNS = spans.c
@@ -149,14 +164,16 @@ SPAN_FIELDS: dict[str, FieldSpec] = {
 
 def span_metadata(key: str) -> FieldSpec:
     """The value of a metadata key of a span."""
-    column = span_payloads.c.metadata
-    return FieldSpec(
-        kind=Kind.VALUE,
-        value=json_member(column, given(key)),
-        number=jsonb_number(column, given(key)),
-        table=span_payloads,
-        null_mode=NullMode.NEGATION_FAILS,
-    )
+    return FieldSpec(**member_of(span_payloads.c.metadata, key), table=span_payloads, null_mode=NullMode.NEGATION_FAILS)
+
+
+def member_of(column: Column[Any], key: str) -> dict[str, Any]:
+    """How the value at a key of a jsonb object is looked at, as arguments of `FieldSpec`."""
+    value = json_at(column, key)
+    if path_of(key) is not None:
+        return {"kind": Kind.VALUE, "value": jsonb_as_text(value), "number": jsonb_as_number(value), "json": value}
+    as_text, as_number = json_member(column, given(key)), jsonb_number(column, given(key))
+    return {"kind": Kind.VALUE, "value": as_text, "number": as_number, "json": value}
 
 
 _posted = scores.alias("posted")

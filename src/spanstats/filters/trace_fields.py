@@ -4,9 +4,10 @@ from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, Text, column, 
 
 from ..store.tables import experiments, span_payloads, spans, traces
 from .containment import containment
-from .fields import FieldSpec, FieldTable, NullMode, Scope, given, json_member, json_number, jsonb_number, known, scoped
+from .fields import FieldSpec, FieldTable, NullMode, Scope, given, json_member, json_number, known, scoped
+from .json_values import path_of
 from .kinds import Kind
-from .span_fields import SPAN_FIELDS, span_metadata
+from .span_fields import SPAN_FIELDS, member_of, span_metadata
 
 _COLUMNS = traces.c
 
@@ -32,15 +33,15 @@ def _any_span(name: str) -> FieldSpec:
 
 
 def _metadata(key: str) -> FieldSpec:
+    # A path looks at more than one member.
+    is_member = path_of(key) is None
     return FieldSpec(
-        kind=Kind.VALUE,
-        value=json_member(_COLUMNS.metadata, given(key)),
-        number=jsonb_number(_COLUMNS.metadata, given(key)),
+        **member_of(_COLUMNS.metadata, key),
         table=traces,
         null_mode=NullMode.NEGATION_FAILS,
         hint=containment(_COLUMNS.metadata, key),
-        listed_as=f"metadata.{key}",
-        member=("metadata", key),
+        listed_as=f"metadata.{key}" if is_member else None,
+        member=("metadata", key) if is_member else None,
     )
 
 
