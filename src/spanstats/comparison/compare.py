@@ -1,5 +1,6 @@
 """One base and its candidates compared, in one snapshot."""
 
+import asyncio
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -11,20 +12,17 @@ from ..store.session import Kind, Timeouts, Transaction, transaction
 from .arms import Found, find_arms
 from .chosen import Chosen, EvaluatorKeys, choose
 from .correction import CORRECTIONS
-from .items import Plan
 from .measures import NUMBERS, Measure, Number, Scores
-from .pairs import ArmItems, Paired, pair
+from .pairs import ArmCounts, Paired, pair
+from .reading import ArmTraces, Plan, read_traces
 from .request import Margin, Request
 from .results import ArmResult, CandidateResult, Comparison, MeasureResult, Warned
 from .significance import paired_test, relative, welch_test
-from .sums import ArmSums, PairedSums
+from .sums import ArmSums
 from .texts import agreements
 from .totals import Totals, totals_of, with_squares
 from .verdicts import conclude
 from .warn import warnings_of
-
-# Two hash tables of items; what does not fit is put on disk.
-_MEMORY = "SET LOCAL work_mem = '64MB'"
 
 
 async def compare(
@@ -34,14 +32,16 @@ async def compare(
 
     Raises `NotFound` and `InvalidInput` that name the arm or field, `Unavailable`.
     """
-    async with transaction(engine, Kind.SNAPSHOT, timeouts, _MEMORY) as tx:
+    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
         base, *candidates = await find_arms(tx, tenant_id, [request.base, *request.candidates])
         totals = [await totals_of(tx, arm, _more_than_summed(request)) for arm in (base, *candidates)]
         _check_sizes(request, (base, *candidates), totals)
         chosen = choose(request, totals, evaluators)
+        plan = _plan(request, chosen)
+        of_base = None if plan is None else await read_traces(tx, base, plan)
         compared = [
-            await _candidate(tx, request, chosen, (base, totals[0]), (candidate, totals[i]))
+            await _candidate(tx, request, chosen, (base, totals[0]), (candidate, totals[i]), plan, of_base)
             for i, candidate in enumerate(candidates, 1)
         ]
         keys = {m.key for m in (*chosen.measures, *chosen.texts) if isinstance(m, Scores)}
@@ -65,29 +65,40 @@ def _check_sizes(request: Request, arms: Sequence[Found], totals: Sequence[Total
             raise invalid(f"{message}filter, or pair_by none", "body", *found.arm.at.split("."), kind="too_many")
 
 
+def _plan(request: Request, chosen: Chosen) -> Plan | None:
+    """`None` where arms are not to be paired."""
+    if request.pair_by is None:
+        return None
+    return Plan(chosen.measures, request.pair_by, request.cluster_by, request.zero_for_missing)
+
+
 async def _candidate(
-    tx: Transaction, request: Request, chosen: Chosen, base: tuple[Found, Totals], candidate: tuple[Found, Totals]
+    tx: Transaction,
+    request: Request,
+    chosen: Chosen,
+    base: tuple[Found, Totals],
+    candidate: tuple[Found, Totals],
+    plan: Plan | None,
+    of_base: ArmTraces | None,
 ) -> tuple[ArmResult, CandidateResult]:
     """The base's result beside the candidate's."""
-    if request.pair_by is None:
+    if plan is None or of_base is None:
         return await _unpaired(tx, request, chosen, base, candidate)
-    plan = Plan(chosen.measures, request.pair_by, request.cluster_by, request.zero_for_missing)
-    paired = await pair(tx, base[0], candidate[0], plan, [_absolute(m, None) for m in chosen.margins])
+    of_candidate = await read_traces(tx, candidate[0], plan)
+    # It takes a part of a second, in which others want to go on.
+    paired = await asyncio.to_thread(pair, of_base, of_candidate, plan, chosen.margins)
     if not paired.pairing.both:
         return await _unpaired(tx, request, chosen, base, candidate, paired)
-    margins = [_absolute(m, s) for m, s in zip(chosen.margins, paired.sums, strict=True)]
-    if any(m is not None and m.of_base for m in chosen.margins):
-        paired = await pair(tx, base[0], candidate[0], plan, margins)
     measures = []
     for i, (measure, sums) in enumerate(zip(chosen.measures, paired.sums, strict=True)):
         one, other = (
-            totals.of(measure, items.with_score.get(i, 0))
+            totals.of(measure, items.with_value[i])
             for (_, totals), items in ((base, paired.base), (candidate, paired.candidate))
         )
         outcome, change = paired_test(sums, request.confidence), relative(sums, request.confidence)
         kind = _kind(measure, base[1], candidate[1])
-        measures.append(MeasureResult(measure, kind, one, other, outcome, sums, change, margins[i]))
-    texts = await agreements(tx, base[0], candidate[0], request.pair_by, chosen.texts)
+        measures.append(MeasureResult(measure, kind, one, other, outcome, sums, change, paired.margins[i]))
+    texts = await agreements(tx, base[0], candidate[0], plan.pair_by, chosen.texts)
     found = CandidateResult(_arm(candidate, paired.candidate), paired.pairing, measures, texts)
     return _arm(base, paired.base), found
 
@@ -113,7 +124,7 @@ async def _unpaired(
     return one_arm, CandidateResult(other_arm, None if paired is None else paired.pairing, measures)
 
 
-def _arm(arm: tuple[Found, Totals], items: ArmItems | None) -> ArmResult:
+def _arm(arm: tuple[Found, Totals], items: ArmCounts | None) -> ArmResult:
     found, totals = arm
     counted = (None, None, None) if items is None else (items.items, items.without_key, items.without_root)
     return ArmResult(found.arm.experiment_id, totals.traces, totals.failed, *counted)
@@ -123,14 +134,6 @@ def _kind(measure: Measure, base: Totals, candidate: Totals) -> str:
     if isinstance(measure, Number):
         return measure.kind
     return "boolean" if base.is_boolean(measure.key) and candidate.is_boolean(measure.key) else "number"
-
-
-def _absolute(margin: Margin | None, sums: PairedSums | None) -> Fraction | None:
-    """In the measure's unit; what is a part of the base's mean is known once that is."""
-    if margin is None or not margin.of_base:
-        return None if margin is None else margin.size
-    mean = None if sums is None else sums.mean(sums.a)
-    return None if mean is None else margin.size * abs(mean)
 
 
 def _of_mean(margin: Margin, base: ArmSums) -> Fraction | None:

@@ -1,100 +1,150 @@
-"""Traces of an arm added up by item, each measure as columns of its own.
-
-Columns of measure i: `s{i}` the sum over the item's traces that have it, `c{i}` how many values these are. Where each
-item has at most one trace (`Shape.SINGLE`) the value is its own sum, which spares the work of adding it up; whether
-that was so is seen from the counts, which are right in either shape.
-"""
+"""Two arms' traces matched by item: which items there are, and each arm's value of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from math import lcm
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Integer, Select, Text, func, literal, literal_column, select
+import numpy as np
+from numpy.typing import NDArray
 
-from ..filters.fields import json_member, known
-from ..stats.matching import Parts, rows_of
-from ..store.tables import traces
-from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Scores
-from .pairing import PairBy, text_of
+from .exact import Whole, by_group, difference, times
+from .reading import ArmTraces, Keys, Values, no_target
 
+MOST_SCALE = 10**30
+"""Where no smaller common multiple is found, values are cut to this part of a unit: far below what a float shows."""
 
-class Shape(Enum):
-    """Whether items are taken to have one trace each."""
-
-    SINGLE = "single"
-    REPEATED = "repeated"
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is added up. `zero_for_missing`: a trace without a score counts as 0."""
+class ArmItems:
+    """One arm's traces by item: `codes` is the item of each trace or -1, `traces` counts each item's."""
 
-    measures: Sequence[Measure]
-    pair_by: PairBy
-    cluster_by: str | None = None
-    zero_for_missing: bool = False
+    of: ArmTraces
+    codes: NDArray[np.int64]
+    traces: NDArray[np.int64]
+
+    @property
+    def keyed(self) -> Flags:
+        return self.codes >= 0
 
 
-def items_of(name: str, parts: Parts, plan: Plan, shape: Shape) -> CTE:
-    """The items of an arm by `key`; traces without a key are the row whose key is null.
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items of both arms in the order of their keys."""
 
-    `n` traces, `sent` of them with a comparison key, `without_root`, `least_target`, `most_target`, `cluster`.
+    keys: Keys
+    base: ArmItems
+    candidate: ArmItems
+
+    @property
+    def both(self) -> Flags:
+        return (self.base.traces > 0) & (self.candidate.traces > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedValues:
+    """One measure of the items: sums and counts of both arms' values, and the differences of their means.
+
+    `a`, `b` and `d` are of the items where `there`, times `scale`: whole numbers.
     """
-    # OFFSET keeps the place of a score from being looked up again for each use.
-    raw = rows_of(parts, *_columns(plan)).offset(literal_column("0")).subquery(f"{name}_traces")
-    found: Select[Any] = select(literal_column(_aggregates(plan, shape))).select_from(raw)
-    return found.group_by(literal_column("key")).cte(f"{name}_items")
+
+    counts: tuple[NDArray[np.int64], NDArray[np.int64]]
+    there: Flags
+    scale: int
+    a: Whole
+    b: Whole
+    d: Whole
 
 
-def _columns(plan: Plan) -> list[ColumnElement[Any]]:
-    sent = func.coalesce(json_member(traces.c.labels, known("comparison_key")), known("")) != known("")
-    columns: list[ColumnElement[Any]] = [
-        plan.pair_by.key().label("key"),
-        sent.cast(Integer).label("sent"),
-        traces.c.has_root,
-        traces.c.target_key,
-        *(traces.c[name] for name in (*MEASURED_COLUMNS, *OTHER_COLUMNS)),
-    ]
-    if plan.cluster_by is not None:
-        columns.append(text_of(plan.cluster_by).label("cluster"))
-    scores = [(i, m) for i, m in enumerate(plan.measures) if isinstance(m, Scores)]
-    if scores:
-        columns += [traces.c.score_keys, traces.c.score_values]
-    return columns + [
-        func.array_position(traces.c.score_keys, literal(m.key, Text()), type_=BigInteger()).label(f"p{i}")
-        for i, m in scores
-    ]
+def match(base: ArmTraces, candidate: ArmTraces) -> Items:
+    """The items that the traces of either arm are of."""
+    keys = np.concatenate([base.keys, candidate.keys])
+    # By the first half, and within equal ones by the second.
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    ordered = keys[order]
+    new = np.ones(len(keys), np.bool_)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    codes = np.empty(len(keys), np.int64)
+    codes[order] = np.cumsum(new) - 1
+    distinct = ordered[new]
+    if len(distinct) and not distinct[0].any():
+        # Zeros, which come first, are no key.
+        distinct, codes = distinct[1:], codes - 1
+    n = len(distinct)
+    arms = (base, codes[: len(base)]), (candidate, codes[len(base) :])
+    found = [ArmItems(arm, own, np.bincount(own[own >= 0], minlength=n)) for arm, own in arms]
+    return Items(distinct, *found)
 
 
-def _aggregates(plan: Plan, shape: Shape) -> str:
-    found = ["key", "count(*) AS n", "sum(sent) AS sent", "count(*) FILTER (WHERE NOT has_root) AS without_root"]
-    found += ["min(target_key) AS least_target", "max(target_key) AS most_target"]
-    if plan.cluster_by is not None:
-        found.append("min(cluster) AS cluster")
-    for i, measure in enumerate(plan.measures):
-        if isinstance(measure, Scores):
-            found += _score(i, shape, zero=plan.zero_for_missing)
-        elif shape is Shape.SINGLE:
-            found += [f"min({measure.sql}) AS s{i}", f"count({measure.sql}) AS c{i}"]
-        else:
-            found += [f"sum({measure.sql})::numeric AS s{i}", f"count({measure.sql}) AS c{i}"]
-    return ", ".join(found)
+def values_of(items: Items, place: int) -> PairedValues:
+    """The measure at this place of the plan."""
+    n = len(items.keys)
+    base, candidate = (_by_item(arm, arm.of.values[place], n) for arm in (items.base, items.candidate))
+    there = (base[1] > 0) & (candidate[1] > 0)
+    counts = base[1][there], candidate[1][there]
+    scale = _least_common(np.unique(np.concatenate(counts)).tolist())
+    a, b = (_means(arm[0][there], arm[1][there], scale) for arm in (base, candidate))
+    return PairedValues((base[1], candidate[1]), there, scale, a, b, difference(b, a))
 
 
-def _score(i: int, shape: Shape, *, zero: bool) -> list[str]:
-    """Of the evaluator whose first score stands at `p{i}`; more of them in one trace are rare."""
-    first = f"score_values[p{i}]"
-    others = f"array_position(score_keys, score_keys[p{i}], (p{i} + 1)::int) IS NOT NULL"
-    all_of = f"FROM unnest(score_keys, score_values) AS u(k, v) WHERE k = score_keys[p{i}]"
-    count = f"CASE WHEN {others} THEN (SELECT count(v) {all_of}) WHEN {first} IS NULL THEN 0 ELSE 1 END"
-    with_value = f"count(*) FILTER (WHERE {count} > 0) AS t{i}"
-    if shape is Shape.SINGLE:
-        value = first
-        summed = f"min({{}}) AS s{i}"
-    else:
-        value = f"CASE WHEN {others} THEN (SELECT sum(v) {all_of}) ELSE {first} END::numeric"
-        summed = f"sum({{}}) AS s{i}"
-    if zero:
-        value, count = f"coalesce({value}, 0)", f"greatest({count}, 1)"
-    return [summed.format(value), f"sum({count})::bigint AS c{i}", with_value]
+def _by_item(arm: ArmItems, values: Values, n: int) -> tuple[Whole, NDArray[np.int64]]:
+    """Sum and count of each item."""
+    used = (values.counts > 0) & arm.keyed
+    codes, sums = arm.codes[used], values.sums[used]
+    counts = by_group(values.counts[used], codes, n).astype(np.int64)
+    if len(codes) and counts.max() == 1:
+        found: Whole = np.zeros(n, sums.dtype)
+        found[codes] = sums
+        return found, counts
+    return by_group(sums, codes, n), counts
+
+
+def _means(sums: Whole, counts: NDArray[np.int64], scale: int) -> Whole:
+    if scale == 1:
+        return sums
+    if scale < 2**31:
+        return _product(sums, scale // counts)
+    found: Whole = times(sums.astype(object), scale) // counts
+    return found
+
+
+def _product(left: Whole, right: NDArray[np.int64]) -> Whole:
+    scaled = times(left, int(right.max()) if len(right) else 1)
+    if scaled.dtype == object:
+        return left.astype(object) * right
+    return left * right
+
+
+def _least_common(counts: Sequence[int]) -> int:
+    scale = 1
+    for count in counts:
+        scale = lcm(scale, count)
+        if scale > MOST_SCALE:
+            return MOST_SCALE
+    return scale
+
+
+def targets_differ(items: Items) -> int:
+    """How many items of both arms have traces whose targets are not the same."""
+    n = len(items.keys)
+    low, high = np.full(n, np.iinfo(np.int64).max), np.full(n, np.iinfo(np.int64).min)
+    for arm in (items.base, items.candidate):
+        used = arm.keyed & ~no_target(arm.of.targets)
+        np.minimum.at(low, arm.codes[used], arm.of.targets[used])
+        np.maximum.at(high, arm.codes[used], arm.of.targets[used])
+    return int(np.count_nonzero(items.both & (low < high)))
+
+
+def clusters_of(items: Items) -> NDArray[np.int64]:
+    """The cluster of each item as a number: the least value of its traces in either arm, else one of its own."""
+    n = len(items.keys)
+    said = [items.base.of.clusters or [], items.candidate.of.clusters or []]
+    listed = sorted({text for texts in said for text in texts if text is not None}, key=str.encode)
+    numbers = {text: number for number, text in enumerate(listed)}
+    found = np.arange(n, dtype=np.int64) + len(listed)
+    for arm, texts in zip((items.base, items.candidate), said, strict=True):
+        of_traces = np.array([-1 if text is None else numbers[text] for text in texts], np.int64)
+        used = arm.keyed & (of_traces >= 0)
+        np.minimum.at(found, arm.codes[used], of_traces[used])
+    return found

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, Text, case, func, literal_column, select
+from sqlalchemy import ColumnElement, LargeBinary, case, func, literal_column, select
 
 from ..errors import invalid
 from ..filters.fields import given, json_member, known
@@ -34,6 +34,13 @@ class PairBy:
         if self.name == "input":
             return func.nullif(_input_key(), _NO_DIGEST)
         return func.nullif(text_of(self.name), known(""))
+
+    def digest(self) -> Key:
+        """The key as 16 bytes."""
+        if self.is_digest:
+            return self.key()
+        whole = func.sha256(func.convert_to(self.key(), known("UTF8")))
+        return func.substr(whole, literal_column("1"), literal_column("16"), type_=LargeBinary())
 
 
 _NO_DIGEST: ColumnElement[Any] = literal_column("'\\x'::bytea", LargeBinary())
@@ -75,8 +82,3 @@ def _input_key() -> Key:
     )
     sent = func.coalesce(json_member(traces.c.labels, known("comparison_key")), known("")) != known("")
     return case((sent, of_root), else_=traces.c.item_key)
-
-
-def as_text(key: str, *, is_digest: bool) -> ColumnElement[Any]:
-    """The column of this name, a key, as answers show it."""
-    return literal_column(f"encode({key}, 'hex')" if is_digest else key, Text())
