@@ -34,6 +34,7 @@ from .api import (
     respan_scores,
     respan_spans,
     respan_traces,
+    stats_baselines,
     stats_compare,
 )
 from .api.answers import Streams
@@ -74,7 +75,7 @@ _ROUTERS = (
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read, respan_traces.read),
     *(insights.read, insights_series.read, insights_breakdown.read, insights_histogram.read),
-    *(insights_traces.read, stats_compare.read),
+    *(insights_traces.read, stats_compare.read, stats_baselines.write),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 

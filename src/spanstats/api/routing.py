@@ -104,6 +104,13 @@ class StatsRead(KeyedRoute):
     permission = Permission.READ
 
 
+class StatsWrite(KeyedRoute):
+    """What these statistics are told."""
+
+    key_headers = RESPAN_HEADERS
+    permission = Permission.WRITE
+
+
 class RespanAny(KeyedRoute):
     key_headers = RESPAN_HEADERS
     permission = Permission.ANY

@@ -1,19 +1,27 @@
-"""Whether runs differ: `/api/stats/v1/compare`."""
+"""Whether runs differ: `/api/stats/v1/compare`, its rows, and the trials of one item."""
 
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from ..catalog import evaluators
+from ..catalog import baselines, evaluators
 from ..comparison import compare as comparison
 from ..comparison.arms import Arm
-from ..comparison.chosen import score_names
+from ..comparison.chosen import EvaluatorKeys, score_names
+from ..comparison.one_item import item_in_runs
 from ..comparison.request import Request as Comparing
 from ..comparison.results import Comparison
-from ..dialects.insights.compare_answer import comparison_answer
+from ..comparison.rows import MOST_ROWS, Rows, Wanted, pages_of_rows
+from ..dialects.insights.compare_answer import COMPARISON_COLUMNS, comparison_answer, comparison_table
 from ..dialects.insights.compare_request import BODY_KEYS, SentArm, read_arms, read_options, refuse_others
-from ..dialects.insights.compare_schema import COMPARE_SCHEMA
+from ..dialects.insights.compare_schema import COMPARE_SCHEMA, ROWS_SCHEMA
+from ..dialects.insights.rows_answer import COLUMNS, item_answer, rows_answer, rows_table
+from ..dialects.insights.rows_request import ROWS_KEYS, read_item_key, read_rows
+from ..errors import NotFound, invalid
 from .answers import json_answer
+from .csv_answer import CSV, csv_answer, csv_headers, csv_pieces, wants_csv
 from .failures import within
 from .openapi import body as body_of
 from .resources import caller, resources
@@ -22,12 +30,12 @@ from .stats_shared import PREFIX, READ_ERRORS, ROUTER, filter_of, sent_object
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
 
-
+_TABLE = "With `Accept: text/csv` the answer is a table."
 _COMPARE: dict[str, Any] = {
     "summary": "Compare runs item by item",
     "description": (
         "One base and up to eight candidates, each an experiment with a filter and a window: by measure the difference "
-        "of the means over the items that both have, how sure it is, and a verdict."
+        f"of the means over the items that both have, how sure it is, and a verdict. {_TABLE}"
     ),
     "openapi_extra": body_of(COMPARE_SCHEMA),
     "responses": READ_ERRORS,
@@ -40,10 +48,36 @@ async def compare_arms(request: Request) -> Response:
     with within("body"):
         refuse_others(body, BODY_KEYS)
         arms, options = read_arms(body), read_options(body)
-    return json_answer(comparison_answer(await _compare(request, await request_of(request, arms, options))))
+    return await _answer(request, await _request_of(request, arms, options))
 
 
-async def request_of(request: Request, arms: list[SentArm], options: dict[str, Any]) -> Comparing:
+_GET: dict[str, Any] = {
+    "summary": "Compare a run with its baseline",
+    "description": (
+        "As by POST, of the whole experiment against `base`; without one against the baseline that was set for it or "
+        f"for its project, never against one that is guessed. {_TABLE}"
+    ),
+    "responses": READ_ERRORS,
+}
+
+
+@read.get(f"{PREFIX}/experiments/{{experiment_id}}/compare", **_GET)
+async def compare_with_baseline(
+    request: Request,
+    experiment_id: str,
+    base: Annotated[str | None, Query(description="The id of the experiment to compare with", max_length=256)] = None,
+) -> Response:
+    if not base:
+        tools = resources(request)
+        base = await baselines.of_experiment(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+    if not base:
+        raise invalid("must be there, since no baseline is set", "query", "base", kind="missing")
+    with within("query"):
+        arms = read_arms({"base": base, "candidates": [experiment_id]})
+    return await _answer(request, await _request_of(request, arms, read_options({})))
+
+
+async def _request_of(request: Request, arms: list[SentArm], options: dict[str, Any]) -> Comparing:
     """The comparison that was asked for, its filters bound. Raises `InvalidInput`."""
     base, *candidates = [await _bound(request, arm) for arm in arms]
     return Comparing(base, tuple(candidates), most_traces=resources(request).limits.compared_traces, **options)
@@ -55,7 +89,78 @@ async def _bound(request: Request, arm: SentArm) -> Arm:
     return Arm(arm.experiment_id, arm.window, matching, ".".join(map(str, arm.at)))
 
 
-async def _compare(request: Request, asked: Comparing) -> Comparison:
-    tools, tenant_id = resources(request), caller(request).tenant_id
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, score_names(asked))
-    return await comparison.compare(tools.engine, tools.timeouts, tenant_id, asked, keys)
+async def _evaluators(request: Request, asked: Comparing) -> EvaluatorKeys:
+    tools = resources(request)
+    return await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, score_names(asked))
+
+
+async def _answer(request: Request, asked: Comparing) -> Response:
+    tools, keys = resources(request), await _evaluators(request, asked)
+    found: Comparison = await comparison.compare(tools.engine, tools.timeouts, caller(request).tenant_id, asked, keys)
+    if wants_csv(request):
+        return csv_answer(COMPARISON_COLUMNS, comparison_table(found), f"compare {asked.base.experiment_id}")
+    return json_answer(comparison_answer(found))
+
+
+_ROWS: dict[str, Any] = {
+    "summary": "List the items of a comparison",
+    "description": (
+        "The items of a base and one candidate with their values of one measure, the largest losses first, in pages. "
+        "With `Accept: text/csv` all of them from the cursor on, as a table."
+    ),
+    "openapi_extra": body_of(ROWS_SCHEMA),
+    "responses": READ_ERRORS,
+}
+
+
+@read.post(f"{PREFIX}/compare/rows", **_ROWS)
+async def list_compared_items(request: Request) -> Response:
+    body = await sent_object(request, required=True)
+    with within("body"):
+        refuse_others(body, ROWS_KEYS)
+        base, *candidates = read_arms(body)
+        sent, options = read_rows(body, len(candidates)), read_options(body)
+    options |= {"measures": (sent.measure,)}
+    asked = await _request_of(request, [base, candidates[sent.candidate]], options)
+    is_table = wants_csv(request)
+    wanted = Wanted(asked, sent.show, sent.order, MOST_ROWS if is_table else sent.limit, sent.after)
+    tools, keys = resources(request), await _evaluators(request, asked)
+    pages = pages_of_rows(tools.engine, tools.timeouts, caller(request).tenant_id, wanted, keys)
+    if is_table:
+        pieces = csv_pieces(COLUMNS, _tables(pages, sent.preview))
+        return await tools.streams.begin(pieces, tools.limits.stream_s, CSV, csv_headers("compared items"))
+    async with aclosing(pages):
+        return json_answer(rows_answer(await anext(pages), sent.preview))
+
+
+async def _tables(pages: AsyncGenerator[Rows, None], preview: int) -> AsyncIterator[Iterator[list[Any]]]:
+    async with aclosing(pages):
+        async for page in pages:
+            yield rows_table(page, preview)
+
+
+_ITEM: dict[str, Any] = {
+    "summary": "Read one item in several runs",
+    "description": (
+        "All trials of an item in each experiment that is named, and for scores of 0 and 1 pass@k (any of k trials is "
+        "right) and pass^k (all are)."
+    ),
+    "responses": READ_ERRORS,
+}
+
+
+@read.get(f"{PREFIX}/items/{{item_key}}", **_ITEM)
+async def read_item(
+    request: Request,
+    item_key: str,
+    experiment: Annotated[list[str] | None, Query(description="Ids of experiments, 1 to 9")] = None,
+    preview_length: Annotated[int, Query(ge=0, le=100_000, description="Characters of content")] = 2_000,
+) -> Response:
+    key = read_item_key(item_key)
+    if not experiment or len(experiment) > 9:
+        raise invalid("must be named 1 to 9 times", "query", "experiment", kind="missing")
+    tools = resources(request)
+    found = await item_in_runs(tools.engine, tools.timeouts, caller(request).tenant_id, key, experiment)
+    if not any(run.trials for run in found.runs):
+        raise NotFound("No trace of these experiments is of this item")
+    return json_answer(item_answer(found, preview_length))

@@ -36,7 +36,7 @@ async def compare(
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
         base, *candidates = await find_arms(tx, tenant_id, [request.base, *request.candidates])
         totals = [await totals_of(tx, arm, _more_than_summed(request)) for arm in (base, *candidates)]
-        _check_sizes(request, (base, *candidates), totals)
+        check_sizes(request, (base, *candidates), totals)
         chosen = choose(request, totals, evaluators)
         plan = _plan(request, chosen)
         of_base = None if plan is None else await read_traces(tx, base, plan)
@@ -56,7 +56,8 @@ def _more_than_summed(request: Request) -> list[Measure]:
     return [NUMBERS[name] for name in request.measures or () if name in NUMBERS]
 
 
-def _check_sizes(request: Request, arms: Sequence[Found], totals: Sequence[Totals]) -> None:
+def check_sizes(request: Request, arms: Sequence[Found], totals: Sequence[Totals]) -> None:
+    """Raises `InvalidInput` naming an arm that has more traces than are paired."""
     if request.pair_by is None:
         return
     for found, total in zip(arms, totals, strict=True):

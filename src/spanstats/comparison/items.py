@@ -49,6 +49,7 @@ class PairedValues:
     `a`, `b` and `d` are of the items where `there`, times `scale`: whole numbers.
     """
 
+    sums: tuple[Whole, Whole]
     counts: tuple[NDArray[np.int64], NDArray[np.int64]]
     there: Flags
     scale: int
@@ -85,7 +86,7 @@ def values_of(items: Items, place: int) -> PairedValues:
     counts = base[1][there], candidate[1][there]
     scale = _least_common(np.unique(np.concatenate(counts)).tolist())
     a, b = (_means(arm[0][there], arm[1][there], scale) for arm in (base, candidate))
-    return PairedValues((base[1], candidate[1]), there, scale, a, b, difference(b, a))
+    return PairedValues((base[0], candidate[0]), (base[1], candidate[1]), there, scale, a, b, difference(b, a))
 
 
 def _by_item(arm: ArmItems, values: Values, n: int) -> tuple[Whole, NDArray[np.int64]]:

@@ -1,9 +1,10 @@
 """What makes two traces of different runs the same item, and items one cluster: an expression over `traces`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, case, func, literal_column, select
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, case, func, literal, literal_column, select
 
 from ..errors import invalid
 from ..filters.fields import given, json_member, known
@@ -34,6 +35,12 @@ class PairBy:
         if self.name == "input":
             return func.nullif(_input_key(), _NO_DIGEST)
         return func.nullif(text_of(self.name), known(""))
+
+    def among(self, keys: Collection[bytes]) -> ColumnElement[bool]:
+        """Whether a trace is of one of the items whose keys have these digests."""
+        # As the index has it.
+        key: ColumnElement[Any] = traces.c.item_key if self.name == AUTO else self.digest()
+        return key == any_(literal(sorted(keys), ARRAY(LargeBinary)))
 
     def digest(self) -> Key:
         """The key as 16 bytes."""

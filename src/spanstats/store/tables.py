@@ -87,6 +87,7 @@ projects = Table(
     required("id", ByBytes),
     required("name", ByBytes),
     written_at(),
+    Column("baseline", ByBytes, nullable=True, comment="id of the experiment that a comparison without base is with"),
     PrimaryKeyConstraint("tenant_id", "id"),
     Index(None, "tenant_id", "name", unique=True),
 )
@@ -111,6 +112,7 @@ experiments = Table(
     optional("started_at", Time),
     optional("finished_at", Time),
     optional("deleted_at", Time),
+    Column("baseline", ByBytes, nullable=True, comment="id of the experiment that a comparison without base is with"),
     Index(None, "tenant_id", "id", unique=True, postgresql_where=text("deleted_at IS NULL")),
     Index(
         None,

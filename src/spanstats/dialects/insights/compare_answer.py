@@ -1,6 +1,6 @@
 """Comparisons as they are answered: the only place where their exact numbers become floats."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,24 @@ from ...domain.values import iso
 from ...stats.summary import Evaluator
 
 Answer = dict[str, Any]
+
+_OF_PAIRS = ("items", "base_mean", "candidate_mean", "improved", "worsened", "equal")
+_OF_TEST = (
+    *("difference", "low", "high", "std_error", "p_value", "p_adjusted", "method", "smallest_detectable", "margin"),
+    *("items_needed", "significant", "verdict"),
+)
+COMPARISON_COLUMNS = ("candidate", "measure", "kind", "unit", "better", *_OF_PAIRS, *_OF_TEST)
+"""Of the table that a comparison makes, a row for each measure of each candidate."""
+
+
+def comparison_table(found: Comparison) -> Iterator[list[Any]]:
+    """The rows of the table."""
+    for candidate in comparison_answer(found)["candidates"]:
+        for name, measure in candidate["measures"].items():
+            tested = measure["paired"] or measure["unpaired"] or {}
+            about = (measure["kind"], measure["unit"], measure["better"])
+            numbers = (tested.get(column) for column in (*_OF_PAIRS, *_OF_TEST))
+            yield [candidate["experiment_id"], name, *about, *numbers]
 
 
 def comparison_answer(found: Comparison) -> Answer:

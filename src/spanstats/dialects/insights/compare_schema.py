@@ -3,7 +3,9 @@
 from typing import Any
 
 from ...comparison.correction import CORRECTIONS
+from ...comparison.ordering import Order, Show
 from ...comparison.request import MOST_CANDIDATES, MOST_MEASURES
+from ...comparison.rows import MOST_ROWS
 
 _TIME = {"type": ["string", "null"], "description": "ISO 8601; without zone UTC", "maxLength": 64}
 ARM_SCHEMA: dict[str, Any] = {
@@ -63,4 +65,20 @@ COMPARE_SCHEMA: dict[str, Any] = {
     "required": ["base", "candidates"],
     "additionalProperties": False,
     "examples": [EXAMPLE],
+}
+ROWS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        **PROPERTIES,
+        "measure": {"type": "string", "minLength": 1, "description": "Whose values are shown and ordered by"},
+        "candidate": {"type": "integer", "minimum": 0, "description": "Which candidate, counted from 0"},
+        "show": {"enum": [str(show) for show in Show]},
+        "order_by": {"enum": [str(order) for order in Order], "description": "`-worsened`: the largest loss first"},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
+        "cursor": {"type": ["string", "null"], "description": "`next_cursor` of the page before"},
+        "preview_length": {"type": "integer", "minimum": 0, "maximum": 100_000},
+    },
+    "required": ["base", "candidates", "measure"],
+    "additionalProperties": False,
+    "examples": [{**EXAMPLE, "measure": "scores.exact", "margins": {}}],
 }

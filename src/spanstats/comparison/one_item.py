@@ -1,0 +1,67 @@
+"""One item in several runs: all its trials, and whether any or all of k of them are right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..domain.values import NANO
+from ..stats.summary import Evaluator, evaluators_of
+from ..store.session import Kind, Timeouts, transaction
+from .arms import Arm, find_arms
+from .pairing import AUTO, PairBy
+from .passes import passes
+from .trials import MOST_SHOWN, Trial, trials_of
+
+MOST_CONTENTS = 20
+"""Trials of one run whose content is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class InRun:
+    """The item's trials in one run, and pass@k and pass^k by evaluator whose scores are all 0 or 1."""
+
+    experiment_id: str
+    trials: list[Trial]
+    passes: Mapping[str, list[tuple[Fraction, Fraction]]]
+
+
+@dataclass(frozen=True, slots=True)
+class OneItem:
+    """An item in the runs that were asked for."""
+
+    key: bytes
+    runs: list[InRun]
+    evaluators: Mapping[str, Evaluator]
+    as_of_us: int
+
+
+async def item_in_runs(
+    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, key: bytes, experiment_ids: Sequence[str]
+) -> OneItem:
+    """All trials of the item in these runs. Raises `NotFound` naming an experiment, `TooLarge`, `Unavailable`."""
+    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+        as_of_us: int = await tx.driver.fetchval("SELECT now()")
+        named = [Arm(experiment_id, at=f"experiment {i}") for i, experiment_id in enumerate(experiment_ids)]
+        runs = []
+        for found in await find_arms(tx, tenant_id, named):
+            by_key = await trials_of(tx, found, PairBy(AUTO), [key], most=MOST_SHOWN, contents=MOST_CONTENTS)
+            trials = by_key.get(key, [])
+            runs.append(InRun(found.arm.experiment_id, trials, _passes(trials)))
+        keys = {k for run in runs for trial in run.trials for k in trial.row.score_keys or ()}
+        known = await evaluators_of(tx, tenant_id, sorted(keys))
+    return OneItem(key, runs, known, as_of_us)
+
+
+def _passes(trials: Sequence[Trial]) -> dict[str, list[tuple[Fraction, Fraction]]]:
+    values: dict[str, list[Any]] = {}
+    for trial in trials:
+        for key, value in zip(trial.row.score_keys or (), trial.row.score_values or (), strict=True):
+            values.setdefault(key, []).append(value)
+    return {
+        key: passes([(len(scores), scores.count(NANO))])
+        for key, scores in sorted(values.items())
+        if set(scores) <= {0, NANO}
+    }

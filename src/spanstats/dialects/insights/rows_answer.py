@@ -1,0 +1,158 @@
+"""The rows of a comparison, and the trials of an item, as they are answered."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+from ...comparison.one_item import InRun, OneItem
+from ...comparison.rows import Row, RowArm, Rows
+from ...comparison.trials import Trial
+from ...domain.values import MICRO, NANO, PICO, iso
+from ...stats.summary import Evaluator
+from ..respan.logs import content
+from .rows_request import write_cursor
+
+_CHANGES = {1: "improved", -1: "worsened", 0: "equal"}
+COLUMNS = (
+    *("item_key", "change", "difference", "base_value", "candidate_value", "base_traces", "candidate_traces"),
+    *("base_trace_id", "candidate_trace_id", "base_status", "candidate_status"),
+    *("input", "target", "base_output", "candidate_output"),
+)
+"""Of the table that the same rows make."""
+
+Answer = dict[str, Any]
+
+
+def rows_answer(found: Rows, preview: int) -> Answer:
+    """A page of rows."""
+    return {
+        "measure": found.measure.name,
+        "unit": found.measure.unit,
+        "better": "higher" if found.measure.higher_is_better else "lower",
+        "margin": _number(found.margin),
+        "count": found.count,
+        "rows": [_row(row, found.evaluators, preview) for row in found.rows],
+        "next_cursor": None if found.next is None else write_cursor(found.next),
+        "as_of": iso(found.as_of_us),
+    }
+
+
+def _row(row: Row, evaluators: Mapping[str, Evaluator], preview: int) -> Answer:
+    asked = _content(row.base, preview) or _content(row.candidate, preview) or {}
+    return {
+        "item_key": row.key.hex(),
+        "input": asked.get("input"),
+        "target": asked.get("expected_output"),
+        "arms": [_arm(arm, evaluators, preview) for arm in (row.base, row.candidate)],
+        "difference": _number(row.difference),
+        "change": None if row.change is None else _CHANGES[row.change],
+    }
+
+
+def _content(arm: RowArm, preview: int) -> Answer | None:
+    first = arm.trials[0].first if arm.trials else None
+    return None if first is None else content(first, preview)
+
+
+def _arm(arm: RowArm, evaluators: Mapping[str, Evaluator], preview: int) -> Answer:
+    first = arm.trials[0].row if arm.trials else None
+    return {
+        "value": _number(arm.value),
+        "traces": arm.traces,
+        "trace_ids": [trial.row.trace_id for trial in arm.trials],
+        "output": (_content(arm, preview) or {}).get("output"),
+        "status": None if first is None else first.status,
+        "scores": {} if first is None else scores_of(first, evaluators),
+    }
+
+
+def scores_of(row: Any, evaluators: Mapping[str, Evaluator]) -> Answer:
+    """The scores of a trace by evaluator: one as it is, several as a list; text is null here."""
+    found: dict[str, list[float | bool | None]] = {}
+    kinds = row.score_kinds or [0] * len(row.score_keys or ())
+    for key, value, kind in zip(row.score_keys or (), row.score_values or (), kinds, strict=True):
+        shown = None if value is None else bool(value) if kind == 1 else value / NANO
+        found.setdefault(key, []).append(shown)
+    return {key: values[0] if len(values) == 1 else values for key, values in sorted(found.items())}
+
+
+def rows_table(found: Rows, preview: int) -> Iterator[list[Any]]:
+    """The rows as those of a table, by `COLUMNS`."""
+    for row in found.rows:
+        asked = _content(row.base, preview) or _content(row.candidate, preview) or {}
+        arms = row.base, row.candidate
+        firsts = [arm.trials[0].row if arm.trials else None for arm in arms]
+        yield [
+            row.key.hex(),
+            None if row.change is None else _CHANGES[row.change],
+            _number(row.difference),
+            *(_number(arm.value) for arm in arms),
+            *(arm.traces for arm in arms),
+            *(None if first is None else first.trace_id for first in firsts),
+            *(None if first is None else first.status for first in firsts),
+            asked.get("input"),
+            asked.get("expected_output"),
+            *((_content(arm, preview) or {}).get("output") for arm in arms),
+        ]
+
+
+def trial_answer(trial: Trial, evaluators: Mapping[str, Evaluator], preview: int) -> Answer:
+    """One trace of an item."""
+    row = trial.row
+    shown = {} if trial.first is None else content(trial.first, preview)
+    return {
+        "trace_id": row.trace_id,
+        "name": row.name,
+        "status": row.status,
+        "start_time": iso(row.start_time),
+        "latency": _scaled(row.latency_us, MICRO),
+        "ttft": _scaled(row.ttft_us, MICRO),
+        "cost": _scaled(row.cost_pd, PICO),
+        "prompt_tokens": row.prompt_tokens,
+        "completion_tokens": row.completion_tokens,
+        "total_tokens": row.total_tokens,
+        "span_count": row.n_spans,
+        "model": row.model,
+        "input": shown.get("input"),
+        "output": shown.get("output"),
+        "target": shown.get("expected_output"),
+        "metadata": row.metadata or {},
+        "scores": scores_of(row, evaluators),
+    }
+
+
+def _scaled(value: int | None, one: int) -> float | None:
+    return None if value is None else value / one
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def passes_answer(passes: Iterable[tuple[Fraction, Fraction]]) -> list[Answer]:
+    """pass@k and pass^k for k from 1."""
+    return [{"k": k, "pass_at": float(at), "pass_all": float(every)} for k, (at, every) in enumerate(passes, 1)]
+
+
+def item_answer(found: OneItem, preview: int) -> Answer:
+    """An item in several runs."""
+    firsts = [trial.first for run in found.runs for trial in run.trials if trial.first is not None]
+    asked = content(firsts[0], preview) if firsts else {}
+    return {
+        "item_key": found.key.hex(),
+        "input": asked.get("input"),
+        "target": asked.get("expected_output"),
+        "experiments": [_run(run, found.evaluators, preview) for run in found.runs],
+        "evaluators": {
+            key: {"id": known.id, "slug": known.slug, "name": known.name} for key, known in found.evaluators.items()
+        },
+        "as_of": iso(found.as_of_us),
+    }
+
+
+def _run(run: InRun, evaluators: Mapping[str, Evaluator], preview: int) -> Answer:
+    return {
+        "experiment_id": run.experiment_id,
+        "trials": [trial_answer(trial, evaluators, preview) for trial in run.trials],
+        "passes": {f"scores.{key}": passes_answer(found) for key, found in run.passes.items()},
+    }
