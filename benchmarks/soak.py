@@ -1,7 +1,8 @@
 """`python -m benchmarks.soak [SECONDS]`: mixed load on a real service; fails where it leaks, errs or miscounts.
 
 Writers post Parea logs and OTLP batches of whole traces, readers ask for stats, summaries and lists, some clients hang
-up in the midst of a request. At the end every sum is exact, no connection is left over, memory is flat.
+up in the midst of a request. At the end every sum is exact, no connection is left over, memory is flat. Then, for a
+tenth of the time each, the database moves to a standby and back, and is behind a pooler.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import asyncpg
 import httpx
 import typer
 
+from . import soak_databases
 from .server import KEY, Service, serving
 
 SPANS = 5
@@ -25,6 +27,7 @@ _START_NS = 1_780_000_000 * 10**9
 _WARM = 0.3
 _MAX_GROWTH = 0.10
 _MAX_ERRORS = 20
+_LEAST_S = 10.0
 
 Call = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
@@ -60,6 +63,8 @@ def main(seconds: Annotated[int, typer.Argument(help="How long.", min=10)] = 600
         load = asyncio.run(_run(service, seconds))
         faults = asyncio.run(_check(service, load))
     _report(load, seconds)
+    for phase in (soak_databases.fail_over, soak_databases.pool):
+        faults += phase(max(_LEAST_S, seconds / 10))
     for fault in (faults + load.wrong)[:_MAX_ERRORS]:
         print(f"FAILED: {fault}")  # noqa: T201
     sys.exit(1 if faults or load.wrong else 0)

@@ -149,7 +149,8 @@ async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
         return str(error), True
     except ssl.SSLError as error:
         why = getattr(error, "verify_message", None) or (error.reason or "no TLS").replace("_", " ").lower()
-        return f"its certificate or TLS does not fit: {why}: name the authority by sslrootcert", True
+        asked = " (channel_binding=require)" if parse(url).get("channel_binding") == "require" else ""
+        return f"its certificate or TLS does not fit{asked}: {why}: name the authority by sslrootcert", True
     except (OSError, TimeoutError) as error:
         if "rejected SSL" in str(error):
             return "it has no TLS, which sslmode asks for", True

@@ -1,11 +1,8 @@
 """A connection pooler between the service and its database: it works, or is refused at the start with a sentence."""
 
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,83 +11,16 @@ import pytest
 from spanstats.database import opened
 from spanstats.errors import StartError
 from spanstats.settings import Settings
-from spanstats.store import cluster
-from tests.conftest import run_sql
+from tests.poolers import PGBOUNCER, Pooler, pooling
 from tests.servers import Server, primary_and_standby
-from tests.services import Service, Start, environment_in, free_port, run, starting
+from tests.services import Service, Start, environment_in, run, starting
 
 from .leaks import KEY, assert_nothing_leaked
 from .proxy import Proxy, proxy_to
 from .test_database_away import QUICK, ask_all
 
-PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
-pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
-
-# Servers are few and soon replaced, so that every client is lent another one all the time.
-_CONFIGURATION = """
-[databases]
-* = host=127.0.0.1 port={target} pool_size={size}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = trust
-auth_file = {users}
-pool_mode = {mode}
-server_lifetime = {life}
-server_login_retry = 1
-query_wait_timeout = 5
-"""
-
-
 _URL, _DIRECT = "SPANSTATS_DATABASE_URL", "SPANSTATS_DATABASE_DIRECT_URL"
-
-
-class Pooler(NamedTuple):
-    process: subprocess.Popen[bytes]
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-
-
-@contextmanager
-def pooling(
-    place: Path, target: int, mode: str, port: int | None = None, life: int = 1, size: int = 3
-) -> Iterator[Pooler]:
-    assert PGBOUNCER is not None
-    port, owner = port or free_port(), cluster.account()
-    file = place / f"pgbouncer{port}.ini"
-    users = place / "users.txt"
-    users.write_text('"postgres" ""\n')
-    file.write_text(_CONFIGURATION.format(target=target, port=port, life=life, size=size, mode=mode, users=users))
-    for made in (file, users):
-        made.chmod(0o644)
-    for folder in (place, *place.parents[:-2]):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    process = subprocess.Popen(
-        [PGBOUNCER, "-q", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **cluster.as_account(owner)
-    )
-    pooler = Pooler(process, port)
-    try:
-        _wait_until_up(pooler)
-        yield pooler
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_until_up(pooler: Pooler) -> None:
-    for _ in range(100):
-        assert pooler.process.poll() is None
-        try:
-            run_sql(pooler.url, "SELECT 1")
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("pgbouncer does not come up")
+pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
 
 
 class World(NamedTuple):

@@ -148,7 +148,7 @@ def test_a_session_is_as_the_address_says(
     [
         ("app:app", "sslmode=verify-full", "certificate"),
         ("app:app", "sslmode=verify-full&sslrootcert=system", "certificate"),
-        ("app:app", "sslmode=require&channel_binding=require", "certificate"),
+        ("app:app", "sslmode=require&channel_binding=require", "channel_binding"),
         ("app:app", "sslmode=verify-ca&sslrootcert={place}/other.crt", "certificate"),
         ("app:app", "sslmode=verify-ca&sslrootcert=system", "sslrootcert"),
         ("app:app", "sslmode=verify-ca", "sslrootcert"),
