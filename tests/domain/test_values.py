@@ -161,7 +161,7 @@ def test_cleaned_text_can_be_stored_and_clean_text_is_unchanged(text: str) -> No
 
 @given(st.text(max_size=300) | st.text(st.characters(exclude_categories=()), max_size=20))
 def test_an_id_is_unchanged_or_refused(text: str) -> None:
-    storable = values.is_clean(text) and len(text.encode("utf-8", "surrogatepass")) <= 256
+    storable = values.is_clean(text) and text not in (".", "..") and len(text.encode("utf-8", "surrogatepass")) <= 256
     try:
         assert values.identifier(text, "id") == (text or None)
         assert storable
