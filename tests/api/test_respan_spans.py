@@ -75,6 +75,26 @@ async def test_a_span_is_read_with_all_that_was_sent(client: httpx.AsyncClient) 
     assert only.keys() == {"id", "unique_id", "model", "cost"}
 
 
+async def test_a_list_answers_text_where_it_was_sent_as_text(client: httpx.AsyncClient) -> None:
+    content = {"traceloop.entity.input": '{"args": [1]}', "traceloop.entity.output": "[1, 2]"}
+    attributes = [{"key": name, "value": {"stringValue": text}} for name, text in content.items()]
+    span = {
+        "traceId": "0" * 31 + "7",
+        "spanId": "0" * 15 + "7",
+        "name": "s",
+        "startTimeUnixNano": "1777593600000000000",
+    }
+    sent = {"resourceSpans": [{"scopeSpans": [{"spans": [{**span, "attributes": attributes}]}]}]}
+    assert (await client.post("/api/v2/traces", json=sent)).status_code == 200
+    await ingest(client, flat("t", "text", input="hi", output='{"a": 1}'), flat("t", "json", input=[{"a": 1}]))
+    results = (await client.get(LIST, params={"sort_by": "id"})).json()["results"]
+    found = {row["id"]: (row["input"], row["output"]) for row in results}
+    assert found["0" * 15 + "7"] == ('{"args": [1]}', "[1, 2]")
+    assert found["text"] == ("hi", '{"a": 1}')
+    assert found["json"] == ([{"a": 1}], None)
+    assert (await client.get(f"/api/request-logs/{'0' * 15}7/")).json()["input"] == {"args": [1]}
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [

@@ -20,6 +20,7 @@ from ..dialects.respan.span_schema import PATCH_SCHEMA, SpanList, SpanObject, Sp
 from ..dialects.respan.spans import (
     SORTS,
     filters_of_query,
+    listed_span,
     only,
     read_patch,
     span_object,
@@ -144,7 +145,7 @@ async def list_spans(
         count = await count_spans(tx, tenant_id, where)
         keys = await page_of_spans(tx, tenant_id, where, order, paging.size, paging.offset)
         found = await whole_spans(tx.driver, keys)
-    return json_answer(listed(request, count, paging, [only(span_object(s), include_fields) for s in found], sent))
+    return json_answer(listed(request, count, paging, [only(listed_span(s), include_fields) for s in found], sent))
 
 
 @read.get(_SUMMARY, summary="Summarize spans", **_TOTALS)

@@ -161,7 +161,7 @@ def test_current_opentelemetry_names_are_read() -> None:
         3,
     )
     assert (span.labels, span.input) == ({"thread_identifier": "c1"}, '[{"role":"user"}]')
-    assert span.attributes == {"request_model": "gpt-4o"}
+    assert span.attributes == {"request_model": "gpt-4o", "sent_as_text": ["input"]}
 
 
 def test_openinference_names_are_read() -> None:
@@ -258,7 +258,7 @@ def test_numbered_messages_are_the_content_where_no_other_came() -> None:
     assert json.loads(span.output or "") == {"content": "c"}
     other = read({**messages, "traceloop.entity.input": '{"x": 1}', "traceloop.entity.output": '{"content": "c"}'})
     assert (other.input, other.output) == ('{"x": 1}', '{"content": "c"}')
-    assert list(other.attributes) == ["input_messages"]
+    assert list(other.attributes) == ["sent_as_text", "input_messages"]
 
 
 @pytest.mark.parametrize(

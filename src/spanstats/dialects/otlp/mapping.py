@@ -6,7 +6,7 @@ from typing import Any
 from ...domain.span import Span
 from ...domain.values import MAX_TIME_US
 from ...errors import InvalidInput, invalid
-from ..document import from_text, from_value, parsed
+from ..document import SENT_AS_TEXT, from_text, from_value, parsed
 from ..json_body import as_object_or_none
 from ..labels import check_scores, cut_large, metadata_of, shorten, text_of
 from ..names.blocks import Found, read_blocks
@@ -78,6 +78,7 @@ def to_span(wire: WireSpan) -> Span:
     _add_first_token(span, by, wire)
     _add_of_resource(span, wire)
     _add_plain_content(span, by)
+    _note_texts(span, by)
     _add_messages(span, by)
     _add_error(span, wire)
     _add_attributes(span, by)
@@ -169,6 +170,17 @@ def _add_plain_content(span: Span, by: Sorted) -> None:
         value, name = by.span.get(field, (None, ""))
         if media_type and "json" not in str(media_type) and name == f"{field}.value" and isinstance(value, str):
             setattr(span, field, from_value(value))
+
+
+def _note_texts(span: Span, by: Sorted) -> None:
+    """Text that is JSON is kept as that; lists of spans answer it as the text that it was sent as."""
+    texts = [
+        field
+        for field in ("input", "output")
+        if isinstance(by.span.get(field, (None, ""))[0], str) and (getattr(span, field) or "").startswith(("{", "["))
+    ]
+    if texts:
+        span.attributes[SENT_AS_TEXT] = texts
 
 
 def _add_messages(span: Span, by: Sorted) -> None:

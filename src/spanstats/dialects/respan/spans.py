@@ -9,7 +9,7 @@ from ...domain.values import PICO
 from ...errors import invalid
 from ...filters.span_fields import SPANS
 from ...stats.summary import Summary
-from ..document import parsed
+from ..document import SENT_AS_TEXT, parsed
 from ..respan_filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES
 from ..storable import scrub
 from .intake import figures
@@ -77,6 +77,13 @@ def span_object(span: Span) -> dict[str, Any]:
         **_messages(parsed(span.input), parsed(span.output)),
     }
     return shown | _attributes(span.attributes)
+
+
+def listed_span(span: Span) -> dict[str, Any]:
+    """As `span_object`, with content as text where it was sent as text: clients of lists parse it so."""
+    shown = span_object(span)
+    texts = span.attributes.get(SENT_AS_TEXT) or ()
+    return shown | {name: getattr(span, name) for name in ("input", "output") if name in texts}
 
 
 def span_summary(summary: Summary) -> SpanSummary:
