@@ -123,7 +123,11 @@ def _fold(trace: Trace) -> TraceFold:
     posted: dict[str, list[Posted]] = {}
     for entry in trace.posted:
         posted.setdefault(entry.span_id, []).append(entry)
-    return fold([_with(span, posted.get(span.span_id, ())) for span in trace.spans])
+    spans = [_with(span, posted.get(span.span_id, ())) for span in trace.spans]
+    state = fold(spans)
+    for own, scored in zip(trace.spans, spans, strict=True):
+        own.uncounted = scored.uncounted
+    return state
 
 
 def _with(span: Span, posted: Collection[Posted]) -> Span:

@@ -27,6 +27,7 @@ def test_nothing_is_zeros_and_no_scores() -> None:
     found = answer().model_dump()
     assert found.keys() == SUMMARY_EXAMPLE.keys()
     assert found.pop("scores") == {}
+    assert set(found.pop("missing").values()) == {0}
     assert set(found.values()) == {0}
 
 
@@ -69,7 +70,7 @@ def test_booleans_are_counted_and_have_no_mean() -> None:
 
 def test_texts_have_a_count_alone() -> None:
     found = score(ScoreSums(n_text=4)).model_dump()
-    assert found.pop("count") == 4
+    assert found.pop("count") == found.pop("text_count") == 4
     described = {found.pop(name) for name in ("evaluator_id", "evaluator_slug", "evaluator_name", "score_value_type")}
     assert None not in described
     assert set(found.values()) == {None}
@@ -77,3 +78,17 @@ def test_texts_have_a_count_alone() -> None:
 
 def test_an_evaluator_of_which_nothing_is_known_is_named_by_its_key() -> None:
     assert answer({"other": ScoreSums(n_text=1)}).scores["other"].evaluator_name == "other"
+
+
+def test_the_mean_of_booleans_and_numbers_is_over_both() -> None:
+    mixed = score(ScoreSums(n=2, total=3 * 10**9, squares=5 * 10**18, low=10**9, high=2 * 10**9, n_true=1, n_false=3))
+    assert (mixed.avg_score, mixed.avg_score_count, mixed.count) == (4 / 6, 6, 6)
+    assert (mixed.min_score, mixed.max_score, mixed.true_count, mixed.false_count) == (0, 2, 1, 3)
+    assert mixed.standard_deviation == pytest.approx(statistics.stdev([1, 2, 1, 0, 0, 0]))
+    booleans = score(ScoreSums(n_true=1, n_false=3, n_text=2))
+    assert (booleans.avg_score, booleans.avg_score_count, booleans.text_count) == (None, None, 2)
+
+
+def test_what_is_missing_is_what_no_count_counts() -> None:
+    found = answer(n=9, n_cost_pd=4, n_latency_us=9, n_tps=0, n_ttft_us=3)
+    assert found.missing.model_dump() == {"cost": 5, "latency": 0, "tps": 9, "ttft": 6}

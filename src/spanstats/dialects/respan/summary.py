@@ -22,8 +22,10 @@ SCORE_EXAMPLE: dict[str, Any] = {
     "evaluator_name": "Quality",
     "score_value_type": "numerical",
     "avg_score": 4.2,
+    "avg_score_count": 150,
     "true_count": None,
     "false_count": None,
+    "text_count": 0,
     "count": 150,
     "min_score": 1.0,
     "max_score": 5.0,
@@ -45,6 +47,7 @@ SUMMARY_EXAMPLE: dict[str, Any] = {
     "latency_count": 150,
     "tps_count": 147,
     "ttft_count": 120,
+    "missing": {"cost": 1, "latency": 0, "tps": 3, "ttft": 30},
 }
 
 
@@ -55,13 +58,26 @@ class ScoreSummary(BaseModel):
     evaluator_slug: str | None
     evaluator_name: str | None
     score_value_type: str
-    avg_score: float | None = Field(description="Mean of the numbers; null for booleans, text and categories")
+    avg_score: float | None = Field(
+        description="Mean of the numbers, and of booleans as 1 and 0 where the evaluator has both; null without numbers"
+    )
+    avg_score_count: int | None = Field(description="Scores behind avg_score")
     true_count: int | None = Field(description="Booleans only")
     false_count: int | None = Field(description="Booleans only")
+    text_count: int = Field(description="Scores that are text or categories")
     count: int = Field(description="Scores of any kind")
     min_score: float | None
     max_score: float | None
     standard_deviation: float | None = Field(description="Of the sample; null below two numbers")
+
+
+class Missing(BaseModel):
+    """How many of the traces do not have a number: those that no mean and no sum counts."""
+
+    cost: int
+    latency: int
+    tps: int
+    ttft: int
 
 
 class SummaryAnswer(BaseModel):
@@ -84,6 +100,7 @@ class SummaryAnswer(BaseModel):
     latency_count: int = Field(description="Traces behind avg_latency")
     tps_count: int = Field(description="Traces behind avg_tps")
     ttft_count: int = Field(description="Traces behind avg_ttft")
+    missing: Missing
 
 
 def summary_answer(summary: Summary) -> SummaryAnswer:
@@ -108,6 +125,12 @@ def summary_answer(summary: Summary) -> SummaryAnswer:
         latency_count=summary.total("n_latency_us"),
         tps_count=summary.total("n_tps"),
         ttft_count=summary.total("n_ttft_us"),
+        missing=Missing(
+            cost=count - summary.total("n_cost_pd"),
+            latency=count - summary.total("n_latency_us"),
+            tps=count - summary.total("n_tps"),
+            ttft=count - summary.total("n_ttft_us"),
+        ),
     )
 
 
@@ -117,19 +140,37 @@ def _mean(summary: Summary, name: str, unit: int) -> float:
 
 
 def _score(sums: ScoreSums, evaluator: Evaluator) -> ScoreSummary:
-    booleans = sums.n_true + sums.n_false > 0
+    booleans = sums.n_true + sums.n_false
+    averaged = _averaged(sums)
     return ScoreSummary(
         evaluator_id=evaluator.id,
         evaluator_slug=evaluator.slug,
         evaluator_name=evaluator.name,
         score_value_type=evaluator.value_type,
-        avg_score=float(Fraction(sums.total, sums.n * NANO)) if sums.n else None,
+        avg_score=float(Fraction(averaged.total, averaged.n * NANO)) if averaged.n else None,
+        avg_score_count=averaged.n or None,
         true_count=sums.n_true if booleans else None,
         false_count=sums.n_false if booleans else None,
-        count=sums.n + sums.n_true + sums.n_false + sums.n_text,
-        min_score=None if sums.low is None else sums.low / NANO,
-        max_score=None if sums.high is None else sums.high / NANO,
-        standard_deviation=_deviation(sums),
+        text_count=sums.n_text,
+        count=sums.n + booleans + sums.n_text,
+        min_score=None if averaged.low is None else averaged.low / NANO,
+        max_score=None if averaged.high is None else averaged.high / NANO,
+        standard_deviation=_deviation(averaged),
+    )
+
+
+def _averaged(sums: ScoreSums) -> ScoreSums:
+    """The numbers alone; with the booleans, as 1 and 0, where an evaluator has both."""
+    booleans = sums.n_true + sums.n_false
+    if not sums.n or not booleans:
+        return sums
+    as_numbers = [NANO] * bool(sums.n_true) + [0] * bool(sums.n_false)
+    return ScoreSums(
+        n=sums.n + booleans,
+        total=sums.total + sums.n_true * NANO,
+        squares=sums.squares + sums.n_true * NANO * NANO,
+        low=None if sums.low is None else min(sums.low, *as_numbers),
+        high=None if sums.high is None else max(sums.high, *as_numbers),
     )
 
 

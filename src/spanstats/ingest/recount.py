@@ -1,0 +1,116 @@
+"""Stored traces counted by today's rules, some at a time. What was stored before the rules keeps its numbers till then.
+
+Spans that came over OpenTelemetry are known by their ids, and get the response id that was kept among their attributes.
+Nothing is merged or priced again.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import NotFound
+from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.spans import TraceKey
+from . import changes
+from .reading import TraceAt
+from .rows import TraceRow
+from .stored import Stored, count_again, fold_trace, read_whole
+from .transaction import Tools, made_row
+
+_TIMEOUTS = Timeouts(600, 600)
+_TRACES_AT_A_TIME = 500
+_SPANS_AT_A_TIME = 5_000
+
+_SUMS = (
+    *("prompt_tokens", "completion_tokens", "total_tokens", "cost_pd", "n_llm_calls", "n_unpriced"),
+    *("latency_us", "tps", "status"),
+)
+# In key order, as every writer locks them.
+_NEXT = f"""
+SELECT trace_id, experiment_key, start_time AS start_us, end_time AS end_us, score_keys IS NOT NULL AS scored,
+    {", ".join(_SUMS)}
+FROM traces WHERE tenant_id = $1 AND trace_id = ANY ($2::text[]) ORDER BY trace_id FOR UPDATE
+"""
+_AFTER = """
+SELECT trace_id, n_spans FROM traces
+WHERE tenant_id = $1 AND trace_id > $2 AND ($3::bigint IS NULL OR experiment_key = $3) ORDER BY trace_id LIMIT $4
+"""
+_KNOW = """
+UPDATE spans s SET usage_once = true, response_id = coalesce(s.response_id, left(p.attributes->>'response_id', 255))
+FROM span_payloads p
+WHERE s.tenant_id = $1 AND s.trace_id = ANY ($2::text[]) AND s.usage_once IS NULL AND NOT s.by_span_id
+    AND s.trace_id ~ '^[0-9a-f]{32}$' AND s.span_id ~ '^[0-9a-f]{16}$'
+    AND p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
+"""
+_EXPERIMENT = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """One transaction: how many traces were looked at, how many of them changed, and the last one."""
+
+    traces: int
+    changed: int
+    last: str
+
+
+async def recount(
+    engine: AsyncEngine, tenant_id: int, tools: Tools, experiment_id: str | None = None, after: str = ""
+) -> AsyncGenerator[Recounted, None]:
+    """Count the tenant's traces again in the order of their ids, from the one after `after`; yields each transaction.
+
+    To do so twice changes nothing. Raises `NotFound` where there is no such experiment, `Unavailable`.
+    """
+    experiment_key = None if experiment_id is None else await _experiment(engine, tenant_id, experiment_id)
+    while True:
+        async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+            found = await tx.driver.fetch(_AFTER, tenant_id, after, experiment_key, _TRACES_AT_A_TIME)
+            ids = _first([(row["trace_id"], row["n_spans"]) for row in found])
+            if not ids:
+                return
+            done = Recounted(len(ids), await recount_traces(tx.driver, tenant_id, ids, tools), ids[-1])
+        after = done.last
+        yield done
+
+
+async def _experiment(engine: AsyncEngine, tenant_id: int, experiment_id: str) -> int:
+    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+        found: int | None = await tx.driver.fetchval(_EXPERIMENT, tenant_id, experiment_id)
+    if found is None:
+        raise NotFound(f"There is no experiment {experiment_id}")
+    return found
+
+
+def _first(found: list[tuple[str, int]]) -> list[str]:
+    """As many as have a bounded number of spans together, one at least."""
+    ids: list[str] = []
+    total = 0
+    for trace_id, n_spans in found:
+        total += n_spans
+        if ids and total > _SPANS_AT_A_TIME:
+            break
+        ids.append(trace_id)
+    return ids
+
+
+async def recount_traces(driver: Driver, tenant_id: int, ids: list[str], tools: Tools) -> int:
+    """Count these traces, within the open transaction; how many of them have other numbers than before."""
+    rows = await driver.fetch(_NEXT, tenant_id, ids)
+    await driver.execute(_KNOW, tenant_id, ids)
+    before = {(tenant_id, row["trace_id"]): row for row in rows}
+    stored = Stored(
+        {key: TraceAt(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in before.items()}
+    )
+    await read_whole(driver, stored, before.keys())
+    stored.dirty |= before.keys()
+    await count_again(driver, stored, [])
+    made: dict[TraceKey, TraceRow] = {}
+    for key, old in before.items():
+        state = fold_trace(stored, key)
+        row = made_row(key, state, tools) if state.n_spans else None
+        if row is not None and any(getattr(row, name) != old[name] for name in (*_SUMS, "start_us", "end_us")):
+            made[key] = row
+    places = [(before[key]["experiment_key"], before[key]["start_us"]) for key in made]
+    await changes.put(driver, [], list(made.values()), places)
+    return len(made)
