@@ -11,6 +11,11 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
+from spanstats.columnar.arms import Arm
+from spanstats.columnar.keep import refresh_waiting
+from spanstats.columnar.plan import plan_of
+from spanstats.columnar.predicate import resolve
+from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter
@@ -18,11 +23,9 @@ from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.matching import ALL, rows_of, within
 from spanstats.stats.scored import scored_statement
-from spanstats.stats.sliced import sliced_statement
-from spanstats.stats.slicing import slice_waiting
-from spanstats.stats.summary import in_faster_form, sums_statement
+from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
-from spanstats.store.cache_tables import CACHES, slice_dictionaries
+from spanstats.store.cache_tables import CACHES, column_data
 from spanstats.store.session import Kind, Timeouts, Transaction, create_engine, transaction
 from spanstats.store.tables import traces
 
@@ -31,9 +34,8 @@ from .load import Request, Result, run
 from .report import Report
 from .server import KEY, Service
 
-_SLICED = """
-SELECT sum(n), pg_total_relation_size('slices') + pg_total_relation_size('slice_scores')
-    + pg_total_relation_size('slice_dictionaries') FROM slices
+_STORED = """
+SELECT sum(n), pg_total_relation_size('column_chunks') + pg_total_relation_size('column_data') FROM column_chunks
 """
 _WINDOW = "start_time=2026-05-02T03:04:05.5Z&end_time=2026-05-29T01:02:03.25Z"
 _ROWS = "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM traces WHERE experiment_key = $1"
@@ -73,8 +75,8 @@ async def measure(service: Service, report: Report, console: Console, roots: lis
         await connection.execute("CHECKPOINT")
         while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
-        await _slice(service, report, connection)
-        for table in (*CACHES, slice_dictionaries.name):
+        await _store_columns(service, report, connection)
+        for table in (*CACHES, column_data.name):
             await connection.execute(f"VACUUM (ANALYZE) {table}")
         await connection.execute("CHECKPOINT")
         progress.remove_task(task)
@@ -85,21 +87,22 @@ async def measure(service: Service, report: Report, console: Console, roots: lis
     largest = max(n for n in sizes if n <= _FILTERED_AT_MOST)
     await _filtered(service, report, largest, *made[largest])
     for n in sorted({largest, max(sizes)}):
-        await _whole_answers(service, report, n, made[n][0], only_sliced=n > largest)
+        await _whole_answers(service, report, n, made[n][0], only_columns=n > largest)
     await connection.close()
 
 
-async def _slice(service: Service, report: Report, connection: asyncpg.Connection) -> None:
+async def _store_columns(service: Service, report: Report, connection: asyncpg.Connection) -> None:
     """All that was seeded, at once and without the pauses of the service's own task."""
     engine = create_engine(service.database_url)
     began = time.perf_counter()
-    async for _ in slice_waiting(engine, Timeouts(), rest_s=0):
+    async for _ in refresh_waiting(engine, Timeouts(), rest_s=0):
         pass
     took = time.perf_counter() - began
     await engine.dispose()
-    traces_sliced, size = await connection.fetchrow(_SLICED)
-    note = f"{traces_sliced:,} traces in {took:.0f} s, {size / traces_sliced:.0f} bytes each"
-    report.add("slicing traces", took * 1e6 / traces_sliced, "us per trace", note=note)
+    stored, size = await connection.fetchrow(_STORED)
+    note = f"{stored:,} traces in {took:.0f} s"
+    report.add("storing columns of traces", took * 1e6 / stored, "us per trace", "at most 15", note)
+    report.add("columns of traces", size / stored, "bytes per trace", "at most 64")
 
 
 async def _stats(service: Service, report: Report, connection: asyncpg.Connection, n: int, name: str, key: int) -> None:
@@ -151,29 +154,41 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
             parts = within(key, Window(), made.parts)
             matching = await tx.connection.scalar(select(func.count()).select_from(rows_of(parts, _ONE).subquery()))
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
-            chosen = await in_faster_form(tx, made, n, marks=0, listed=0)
-            answers = "from the traces" if chosen.mask is None else "from slices"
-            forms = {"from the traces": (sums_statement(parts), scored_statement(parts, _PLACES))}
-            if made.mask is not None:
-                each = [sliced_statement(key, Window(), made, places) for places in (0, _PLACES)]
-                forms = {"from slices": (each[0], each[1]), **forms}
-            for form, (plain, scored) in forms.items():
-                sums = await _statement(tx, plain)
-                scores = await _statement(tx, scored) - sums
+            arm = Arm(key, Window(), made)
+            answers = "from the traces" if await plan_of(tx, arm) is None else "from columns"
+            plain, scored = sums_statement(parts), scored_statement(parts, _PLACES)
+            times = {"from the traces": (await _statement(tx, plain), await _statement(tx, scored))}
+            if resolve(made.predicate, 1) is not None:
+                plain_times, scored_times = await _from_columns(tx, arm, 0), await _from_columns(tx, arm, _PLACES)
+                times |= {
+                    f"from columns, {kept}": (plain_times[i], scored_times[i])
+                    for i, kept in enumerate(("cold", "warm"))
+                }
+            for form, (sums, with_scores) in times.items():
                 by = f"filter by {what}, {form}"
-                is_answer = form == answers
-                per_trace, more = (target, "at most 1,000 more") if is_answer else ("", "")
+                per_trace, more = (target, "at most 1,000 more") if form.startswith(answers) else ("", "")
                 report.add(f"{by}: measures", sums * 1e9 / n, "ns per trace", per_trace, f"{matching:,} match")
-                report.add(f"{by}: with scores, more", scores * 1e9 / matching, "ns per match", more)
+                report.add(f"{by}: with scores, more", (with_scores - sums) * 1e9 / matching, "ns per match", more)
     await engine.dispose()
 
 
-async def _whole_answers(service: Service, report: Report, n: int, name: str, *, only_sliced: bool) -> None:
+async def _whole_answers(service: Service, report: Report, n: int, name: str, *, only_columns: bool) -> None:
     """Over HTTP, with scores."""
     for what, filters in FILTERS.items():
-        if _compiled(filters).mask is not None or not only_sliced:
+        if resolve(_compiled(filters).predicate, 1) is not None or not only_columns:
             result: Result = await run(service.port, [_ask(name, "", {"filters": filters})] * 5, 1)
             report.add(f"filter {n:,} traces by {what}: the whole answer", result.p50_ms, "ms")
+
+
+async def _from_columns(tx: Transaction, arm: Arm, places: int) -> tuple[float, float]:
+    """Seconds of the sums with an empty cache, and the median with a warm one."""
+    columns = Columns()
+    times = []
+    for _ in range(4):
+        began = time.perf_counter()
+        await filtered(columns, tx, Timeouts(), arm, places=places)
+        times.append(time.perf_counter() - began)
+    return times[0], statistics.median(times[1:])
 
 
 _COVERED = frozenset({"status", "cost", "tokens", "latency", "status and cost", "model"})

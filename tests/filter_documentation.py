@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from spanstats.columnar.predicate import resolve
 from spanstats.dialects import parea_filters
 from spanstats.dialects.respan_filter_names import (
     LOG_FIELD_NAMES,
@@ -12,7 +13,6 @@ from spanstats.dialects.respan_filter_names import (
 from spanstats.filters.experiment_fields import EXPERIMENTS
 from spanstats.filters.fields import FieldTable, Scope
 from spanstats.filters.kinds import ALL, ORDERED, TEXTUAL, Kind
-from spanstats.filters.masks import compile_mask
 from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import Test
 from spanstats.filters.score_fields import SCORES
@@ -68,12 +68,12 @@ is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored
 ```
 """.strip()
 
-SLICED = """
-Where a filter asks for scores, metadata and the fields below alone, a summary of very many traces takes tens of
-nanoseconds for each, and some more for each different value of metadata; with another field it reads the traces
-themselves, ten times as long or more. Not so where a label or a key of metadata has more than 4,095 different values
-within some thousand traces, a value of more than 256 bytes, or a trace more than 8 KiB of metadata, nor where several
-conditions ask for metadata of a thousand values: these are read from the traces too. The fields:
+IN_COLUMNS = """
+Where a filter asks for scores, metadata and the fields below alone, a summary of very many traces is read from
+columns, in tens of nanoseconds for each trace; with another field it reads the traces themselves, ten times as long or
+more. So it does where, within a day of at most 65,536 traces, a name, a label or a key of metadata has more than 4,095
+different values and more than one for every four traces, or a value of more than 256 bytes, or where a trace has more
+than 8 KiB of metadata. The fields:
 """.strip()
 
 
@@ -90,7 +90,7 @@ def document() -> str:
                 _kinds(),
                 "## Fields of an experiment's logs and of the summary (traces)",
                 _fields(TRACES, LOG_FIELD_NAMES),
-                f"{SLICED} {_codes(_sliced())}.",
+                f"{IN_COLUMNS} {_codes(_in_columns())}.",
                 "## Fields of spans (`/api/request-logs/`)",
                 _fields(SPANS, SPAN_FIELD_NAMES),
                 "## Fields of scores (`/api/scores/`)",
@@ -107,10 +107,10 @@ def document() -> str:
     )
 
 
-def _sliced() -> list[str]:
-    """The fields of traces whose presence, at least, is a mask."""
+def _in_columns() -> list[str]:
+    """The fields of traces that columns hold."""
     tests = {name: Test(field, OPERATORS[Operator.EXISTS], (), False) for name, field in TRACES.fields.items()}
-    return [name for name, test in tests.items() if compile_mask(test) is not None]
+    return [name for name, test in tests.items() if resolve(test, 1) is not None]
 
 
 def _operators() -> str:

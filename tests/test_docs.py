@@ -123,7 +123,7 @@ def test_the_commands_of_the_operations_document_work_in_their_order(
             ["/bin/sh", "-c", script], env=environment | variables, cwd=tmp_path, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        equal = "The rollups and slices equal"
+        equal = "The rollups and columns equal"
         for told in ("sps_", equal, "2 traces were imported", "0 traces were erased", "t2 is erased"):
             assert told in done.stdout
         answer = httpx.get(f"{url}/api/parea/v1/experiment/e1/stats", headers={"x-api-key": "k"}).json()

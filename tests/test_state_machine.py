@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from spanstats.catalog import keys
+from spanstats.columnar import plan
 from spanstats.main import create_app
 from spanstats.settings import Settings
-from spanstats.stats import summary as stats_summary
 from spanstats.store.session import create_engine
 from tests.stats.warming import warm
 
@@ -56,7 +56,7 @@ class Api:
         await self._manager.__aexit__(None, None, None)
 
     def warm(self) -> None:
-        """Bring rollups and slices up to date."""
+        """Bring rollups and columns up to date."""
         self._portal.call(self._warm)
 
     async def _warm(self) -> None:
@@ -70,7 +70,7 @@ class Api:
 
 @pytest.fixture
 def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    monkeypatch.setattr(stats_summary, "FEW_TRACES", 0)
+    monkeypatch.setattr(plan, "FEW_TRACES", 0)
     with start_blocking_portal() as portal:
         made = Api(portal, database_url)
         portal.call(made.start)

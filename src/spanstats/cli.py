@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from . import data_commands, database, demo, serve
 from .catalog import keys
+from .columnar.keep import refresh_waiting
 from .database import on_database
 from .errors import SpanstatsError, StartError
 from .migrating import migrate as migrate_to_newest
 from .settings import SettingsError, load
 from .stats import maintenance
-from .stats.slicing import slice_waiting
 from .store.session import Timeouts
 
 app = typer.Typer(
@@ -99,7 +99,7 @@ def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
 
 @rollups_app.command("rebuild")
 def rebuild_rollups() -> None:
-    """Make all rollups and slices anew from the traces; answers stay exact meanwhile."""
+    """Make all rollups and columns anew from the traces; answers stay exact meanwhile."""
     on_database(_rebuild)
 
 
@@ -110,19 +110,19 @@ async def _rebuild(engine: AsyncEngine) -> None:
         task = progress.add_task("Rebuilding", total=minutes)
         while taken := await maintenance.rebuild_marked(engine, unbounded, wait=True):
             progress.advance(task, taken)
-        slicing = progress.add_task("Slicing", total=None)
-        async for _ in slice_waiting(engine, unbounded, rest_s=0):
-            progress.advance(slicing)
+        refreshing = progress.add_task("Refreshing columns", total=None)
+        async for _ in refresh_waiting(engine, unbounded, rest_s=0):
+            progress.advance(refreshing)
     print(f"{minutes} minutes were rebuilt.")
 
 
 @rollups_app.command("check")
 def check_rollups() -> None:
-    """Compare the rollups and slices with the traces; exit code 1 where they differ."""
+    """Compare the rollups and columns with the traces; exit code 1 where they differ."""
     found = on_database(lambda engine: maintenance.mismatches(engine, Timeouts()))
     if found:
-        raise StartError(f"{len(found)} rollups or slices differ from their traces: run `spanstats rollups rebuild`")
-    print("The rollups and slices equal the traces.")
+        raise StartError(f"{len(found)} rollups or columns differ from their traces: run `spanstats rollups rebuild`")
+    print("The rollups and columns equal the traces.")
 
 
 data_commands.install(app)

@@ -47,6 +47,7 @@ from .api.resources import Limits, Resources, State
 from .catalog import keys
 from .catalog.erasure import erase_deleted
 from .catalog.retention import DAY_US, keep_pruned
+from .columnar.keep import keep_fresh
 from .columnar.reader import Columns
 from .dialects.parea.stats import stats_entry
 from .errors import StartError
@@ -61,7 +62,6 @@ from .metrics import POOL_IN_USE, POOL_SIZE
 from .page.routes import routes as page_routes
 from .settings import Settings, load
 from .stats.maintenance import keep_warm
-from .stats.slicing import keep_sliced
 from .store import schema
 from .store.session import Timeouts, create_engine
 from .tracing import Tracing
@@ -159,7 +159,7 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
             async with (
                 _committer(engine, timeouts, settings, tracing) as committer,
                 _meanwhile(keep_warm(background, timeouts)),
-                _meanwhile(keep_sliced(background, timeouts)),
+                _meanwhile(keep_fresh(background, timeouts)),
                 _meanwhile(erase_deleted(background, timeouts)),
                 _meanwhile(keep_keyed(background, timeouts)),
                 _meanwhile(_tell_pool(engine)),
@@ -169,7 +169,7 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
                 rates = Rates(settings.requests_per_second)
                 # The other half of the pool is for everything else.
                 streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
-                limits, columns = _limits(settings), Columns()
+                limits, columns = _limits(settings), Columns(settings.column_cache_bytes)
                 yield {"resources": Resources(engine, timeouts, committer, lookup, limits, rates, streams, columns)}
         finally:
             await engine.dispose()

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     write_timeout_s: Seconds = Field(10, description="Seconds that one statement of a write may take.")
     stats_stream_timeout_s: Seconds = Field(60, description="Seconds that a streamed stats answer may take in all.")
 
+    column_cache_bytes: int = Field(
+        192 * 2**20, ge=2**20, description="Memory of each worker for columns of traces, which filtered summaries read."
+    )
+
     retention_days: float | None = Field(
         None, gt=0, le=36_500, description="Traces that began longer ago are erased for good. Unset: all are kept."
     )

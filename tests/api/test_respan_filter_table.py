@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.stats import summary
+from spanstats.columnar import plan
 from spanstats.store.session import Kind, Timeouts, transaction
 from tests.filters.test_on_database import ALIASES, FOREIGN, TRACE_CASES, WORLD
 from tests.filters.world import store
@@ -21,9 +21,9 @@ _EVALUATOR = "INSERT INTO evaluators (tenant_id, key, name, value_type) VALUES (
 _MARKS = "INSERT INTO rollup_marks SELECT $1, date_trunc('minute', start_time) FROM traces WHERE experiment_key = $1"
 
 
-@pytest.mark.parametrize("from_slices", [False, True])
+@pytest.mark.parametrize("from_columns", [False, True])
 async def test_list_and_summary_find_what_the_table_says(
-    client: httpx.AsyncClient, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, *, from_slices: bool
+    client: httpx.AsyncClient, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, *, from_columns: bool
 ) -> None:
     async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
         tenant = await tx.driver.fetchval("SELECT tenant_id FROM api_keys LIMIT 1")
@@ -36,10 +36,10 @@ async def test_list_and_summary_find_what_the_table_says(
         for name, evaluators in ALIASES.items():
             for evaluator in evaluators:
                 await tx.driver.execute(_EVALUATOR, tenant, evaluator, name)
-    if from_slices:
-        monkeypatch.setattr(summary, "FEW_TRACES", 0)
+    if from_columns:
+        monkeypatch.setattr(plan, "FEW_TRACES", 0)
         await warm(engine)
-        assert await rows(engine, "SELECT 1 FROM slices")
+        assert await rows(engine, "SELECT 1 FROM column_chunks")
     wrong = []
     for filters, expected in TRACE_CASES:
         body = json.dumps({"filters": filters}).encode()

@@ -25,6 +25,9 @@ pytestmark = pytest.mark.anyio
 # How rows without a `tenant_id` belong to a tenant.
 OWNERS = {
     "experiment_key": "SELECT key FROM experiments WHERE tenant_id = $1",
+    "chunk_id": (
+        "SELECT c.id FROM column_chunks c JOIN experiments e ON experiment_key = e.key WHERE e.tenant_id = $1"
+    ),
     "dataset_id": "SELECT id FROM datasets WHERE tenant_id = $1",
 }
 OF_NOBODY = {"rollup_lock"}

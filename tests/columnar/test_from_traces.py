@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar.dimensions import starts_of
 from spanstats.columnar.format import MEASURED, NUMBERS, TEXTS, Chunk, Texts
-from spanstats.columnar.from_traces import chunks_of_traces
+from spanstats.columnar.from_traces import Rows, chunks_of_traces
 from spanstats.columnar.needs import Needs
 from spanstats.domain.span import Score, Span
 from spanstats.store.session import Kind, Timeouts, transaction
@@ -106,7 +106,9 @@ async def test_every_value_is_found_again(engine: AsyncEngine, most: int) -> Non
     await store(engine, [random_span(rng, n) for n in range(150)])
     stored = await rows(engine, "SELECT * FROM traces ORDER BY start_time, trace_id")
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        found = chunks_of_traces(tx, [traces.c.tenant_id == 1], EVERYTHING, every_member=True, in_order=True, most=most)
+        found = chunks_of_traces(
+            tx, [Rows(traces.c.tenant_id == 1)], EVERYTHING, every_member=True, in_order=True, most=most
+        )
         chunks = [chunk async for chunk in found]
     assert [chunk.n for chunk in chunks] == [most] * (150 // most) + ([150 % most] if 150 % most else [])
     assert [t for chunk in chunks for t in decoded(chunk)] == [expected(row) for row in stored]
@@ -118,7 +120,7 @@ async def test_only_the_columns_that_are_needed_are_read(engine: AsyncEngine) ->
     await store(engine, [random_span(rng, n) for n in range(40)])
     needed = Needs(frozenset({"cost_pd", "metadata.k", "scores.few"}))
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        (chunk,) = [chunk async for chunk in chunks_of_traces(tx, [traces.c.tenant_id == 1], needed)]
+        (chunk,) = [chunk async for chunk in chunks_of_traces(tx, [Rows(traces.c.tenant_id == 1)], needed)]
     assert set(chunk.columns) == needed.columns
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        assert [c async for c in chunks_of_traces(tx, [traces.c.tenant_id == 7], needed)] == []
+        assert [c async for c in chunks_of_traces(tx, [Rows(traces.c.tenant_id == 7)], needed)] == []

@@ -13,12 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar.encode import numbers_of
-from spanstats.columnar.format import NUMBERS, TEXTS
-from spanstats.columnar.from_traces import chunks_of_traces
-from spanstats.columnar.masks import mask_of, passes
-from spanstats.columnar.needs import Needs
+from spanstats.columnar.masks import passes
 from spanstats.columnar.predicate import resolve
-from spanstats.columnar.probe import passing_values
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.domain.span import Span
 from spanstats.filters.bind import bind
@@ -29,37 +25,15 @@ from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import Kind, Timeouts, transaction
 from spanstats.store.tables import traces
 from tests.filters.test_against_oracle import filters, refill, worlds
-from tests.filters.world import TENANT
+from tests.filters.world import TENANT, traces_in_columns
 
 pytestmark = pytest.mark.anyio
 
-IN_COLUMNS = (
-    "name",
-    "status",
-    "start_time",
-    "duration",
-    "total_cost",
-    "total_tokens",
-    "span_count",
-    "environment",
-    "model",
+ON_COLUMNS = filters(
+    TRACES,
+    ["name", "status", "start_time", "duration", "total_cost", "total_tokens", "span_count", "environment", "model"],
 )
-EVERYTHING = Needs(frozenset({*NUMBERS, *TEXTS}), every_score=True)
 BEYOND = Decimal(10**30)
-
-
-async def ids_in_columns(engine: AsyncEngine, predicate: Bound, most: int) -> list[str]:
-    resolved = resolve(predicate, TENANT)
-    assert resolved is not None
-    ours = traces.c.tenant_id == TENANT
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        ids = select(traces.c.trace_id).where(ours).order_by(traces.c.start_time, traces.c.trace_id)
-        ordered = list((await tx.connection.execute(ids)).scalars())
-        found = chunks_of_traces(tx, [ours], EVERYTHING, every_member=True, in_order=True, most=most)
-        chunks = [chunk async for chunk in found]
-        passing = await passing_values(tx, resolved.text_tests(), chunks)
-    rows = np.concatenate([mask_of(resolved, chunk, passing) for chunk in chunks])
-    return [trace_id for trace_id, holds in zip(ordered, rows, strict=True) if holds]
 
 
 async def ids_in_sql(engine: AsyncEngine, predicate: Bound) -> list[str]:
@@ -70,21 +44,17 @@ async def ids_in_sql(engine: AsyncEngine, predicate: Bound) -> list[str]:
         return list((await tx.connection.execute(statement)).scalars())
 
 
-@given(
-    world=worlds(), trees=st.lists(filters(TRACES, list(IN_COLUMNS)), min_size=1, max_size=8), most=st.integers(1, 4)
-)
+@given(world=worlds(), trees=st.lists(ON_COLUMNS, min_size=1, max_size=8))
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-async def test_columns_and_sql_find_the_same_traces(
-    engine: AsyncEngine, world: list[Span], trees: list[Group], most: int
-) -> None:
+async def test_columns_and_sql_find_the_same_traces(engine: AsyncEngine, world: list[Span], trees: list[Group]) -> None:
     await refill(engine, world)
     for tree in trees:
         predicate = bind(tree, TRACES)
-        assert sorted(await ids_in_columns(engine, predicate, most)) == sorted(await ids_in_sql(engine, predicate)), (
-            tree
-        )
+        found = await traces_in_columns(engine, predicate)
+        assert found is not None
+        assert sorted(found) == sorted(await ids_in_sql(engine, predicate)), tree
 
 
 COMPARED: dict[Operator, Callable[[Any, Any], bool]] = {

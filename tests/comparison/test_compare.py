@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.columnar.reader import Columns
 from spanstats.comparison.arms import Arm
 from spanstats.comparison.compare import compare
 from spanstats.comparison.pairing import PairBy
@@ -20,6 +21,7 @@ from spanstats.domain.span import Score, Span
 from spanstats.domain.values import MICRO, NANO, PICO
 from spanstats.domain.window import Window
 from spanstats.filters.parts import Filter
+from spanstats.filters.predicate import EVERYTHING
 from spanstats.store.session import Timeouts
 from spanstats.store.tables import traces
 from tests.ingest.worlds import START, TENANT, committer
@@ -86,7 +88,7 @@ def by_item(spans: list[Span], values: Values) -> Items:
 
 
 async def run(engine: AsyncEngine, request: Request) -> Comparison:
-    return await compare(engine, Timeouts(), TENANT, request, {"exact": {"exact"}, "quality": {"quality"}})
+    return await compare(Columns(), engine, Timeouts(), TENANT, request, {"exact": {"exact"}, "quality": {"quality"}})
 
 
 def result(found: Comparison, name: str, place: int = 0) -> MeasureResult:
@@ -197,7 +199,7 @@ async def test_a_run_against_a_filter_of_itself_differs_in_nothing(engine: Async
     async with committer(engine) as writer:
         await writer.submit(TENANT, random_run(rng, "a", trials=1))
     every = traces.c.total_tokens >= 0
-    filtered = Arm("a", matching=Filter([every], mask=None, live=every))
+    filtered = Arm("a", matching=Filter(EVERYTHING, TENANT, [every]))
     margins = {name: Margin(Fraction(1, 1000)) for name in ("cost", "error", "scores.quality", "scores.exact")}
     found = await run(engine, Request(Arm("a"), (filtered,), AUTO, margins=margins))
     for ours in found.candidates[0].measures:

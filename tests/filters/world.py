@@ -5,18 +5,20 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, select, text
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.columnar.from_traces import Rows, chunks_of_traces
+from spanstats.columnar.masks import mask_of
+from spanstats.columnar.predicate import resolve
+from spanstats.columnar.probe import Verdicts
+from spanstats.columnar.refresh import EVERY_COLUMN
 from spanstats.domain.span import Span
 from spanstats.domain.trace import Trace, finish, fold
-from spanstats.domain.values import MAX_TIME_US, billionths, iso
+from spanstats.domain.values import billionths, iso
 from spanstats.filters.compile import compile_predicate
-from spanstats.filters.masks import SLICED_COLUMNS, Mask
 from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import Bound
-from spanstats.stats.dictionaries import ANY_NAME
-from spanstats.stats.slices import put_slices
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
 from spanstats.store.tables import span_payloads, spans, traces
 
@@ -48,31 +50,28 @@ async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
     compiled = compile_filter(predicate, TENANT)
     first, *others = [await _traces_where(engine, part) for part in compiled.parts]
     assert sorted(chain(first, *others)) == sorted(found)
-    if compiled.mask is not None:
-        masked = await _traces_masked(engine, compiled.mask, compiled.names)
-        assert masked is None or sorted(masked) == sorted(first)
+    in_columns = await traces_in_columns(engine, predicate)
+    assert in_columns is None or sorted(in_columns) == sorted(first)
     return set(found)
 
 
-async def _traces_masked(engine: AsyncEngine, mask: Mask, names: Sequence[str]) -> list[str] | None:
-    """Those that have a one, after all were put into one experiment and sliced; that is undone.
-
-    `None` where one of the names has no dictionary.
-    """
-    row = select(mask).select_from(text(f"(SELECT {SLICED_COLUMNS} FROM slices OFFSET 0) sliced"))
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
-        await tx.driver.execute("SAVEPOINT before")
-        await tx.driver.execute("UPDATE traces SET experiment_key = 1 WHERE tenant_id = $1", TENANT)
-        await put_slices(tx.driver, 1, (0, MAX_TIME_US))
-        ids = await tx.driver.fetch(
-            "SELECT trace_id FROM traces WHERE experiment_key = 1 ORDER BY start_time, trace_id"
-        )
-        ones = await tx.connection.scalar(select(cast(row.scalar_subquery(), Text)))
-        unlisted = await tx.driver.fetchval("SELECT unlisted FROM slices")
-        await tx.driver.execute("ROLLBACK TO before")
-    if names and not {ANY_NAME, *names}.isdisjoint(unlisted or ()):
+async def traces_in_columns(engine: AsyncEngine, predicate: Bound) -> list[str] | None:
+    """The same, asked of their columns; `None` where no column holds what is asked for."""
+    resolved = resolve(predicate, TENANT)
+    if resolved is None:
         return None
-    return [r["trace_id"] for r, one in zip(ids, ones or "", strict=True) if one == "1"]
+    ours = traces.c.tenant_id == TENANT
+    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        ids = select(traces.c.trace_id).where(ours).order_by(traces.c.start_time, traces.c.trace_id)
+        ordered = list((await tx.connection.execute(ids)).scalars())
+        found = chunks_of_traces(tx, [Rows(ours)], EVERY_COLUMN, every_member=True, in_order=True, most=3)
+        chunks = dict(enumerate([chunk async for chunk in found]))
+        passing = await Verdicts().ask(tx, resolved.text_tests(), chunks)
+    omitted = {name for name in resolved.needs.columns for chunk in chunks.values() if not chunk.info.has(name)}
+    if omitted:
+        return None
+    holds = [row for i, chunk in chunks.items() for row in mask_of(resolved, chunk, passing[i])]
+    return [trace_id for trace_id, one in zip(ordered, holds, strict=True) if one]
 
 
 async def _traces_where(engine: AsyncEngine, condition: ColumnElement[bool]) -> list[str]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.stats import maintenance
 from spanstats.stats.maintenance import drain_marks, keep_warm, mark_everything, mismatches, rebuild_marked
-from spanstats.stats.rollups import LOCK
+from spanstats.store.cache_tables import LOCK
 from spanstats.store.session import Kind, Timeouts, transaction
 from tests.ingest.worlds import TENANT, committer, rows
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,21 +11,25 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.columnar import plan
+from spanstats.columnar.arms import Arm
+from spanstats.columnar.format import MEASURED
+from spanstats.columnar.plan import plan_of
+from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, posted, reading, rows
-from spanstats.stats import rolled_up, traces
+from spanstats.stats import from_columns, rolled_up, traces
 from spanstats.stats.maintenance import drain_marks
 from spanstats.stats.matching import within
-from spanstats.stats.sliced import sliced_statement
-from spanstats.stats.summary import in_faster_form, sums_statement
+from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, spans
-from spanstats.store.session import Driver, Kind, Timeouts, transaction
+from spanstats.store.session import Driver, Kind, Timeouts, Transaction, transaction
 
-from .warming import slice_all
+from .warming import refresh_columns
 
 pytestmark = pytest.mark.anyio
 ROWS = 20_000
@@ -92,80 +98,109 @@ async def test_a_summary_filtered_by_a_covered_field_reads_the_index_alone(fille
     assert all(n["Actual Rows"] + n.get("Rows Removed by Filter", 0) == 0 for n in others)
 
 
-async def test_a_filter_over_clean_slices_reads_no_trace(filled: AsyncEngine) -> None:
-    await slice_all(filled)
-    plan = await _sliced(filled)
-    assert rows_read(plan, "traces") == 0
-    assert 0 < rows_read(plan, "slices") <= 20
-    assert 0 < rows_read(plan, "slice_scores") <= 20
+async def test_a_filter_over_valid_columns_reads_no_trace(filled: AsyncEngine) -> None:
+    await refresh_columns(filled)
+    plans = await _from_columns(filled)
+    assert rows_read(plans, "traces") == 0
+    assert 0 < rows_read(plans, "column_chunks") <= 20
+    assert 0 < rows_read(plans, "column_data") <= 20 * len(MEASURED)
 
 
-async def test_only_marked_minutes_are_read_from_the_traces_and_by_the_index(filled: AsyncEngine) -> None:
-    await slice_all(filled)
+async def test_only_invalid_minutes_are_read_from_the_traces_and_by_the_index(filled: AsyncEngine) -> None:
+    await refresh_columns(filled)
+    async with filled.connect() as connection:
+        few = "SELECT date_trunc('minute', start_time) FROM traces WHERE experiment_key = 1 LIMIT 3"
+        minutes = f"SELECT 1, minute FROM ({few}) few(minute)"
+        await connection.exec_driver_sql(f"INSERT INTO column_invalidations {minutes}")
+    plans = await _from_columns(filled)
+    assert 0 < rows_read(plans, "traces") <= 6
+    assert {n["Index Name"] for n in plans if n.get("Relation Name") == "traces"} == {"ix_traces_measured"}
+
+
+async def test_metadata_of_invalid_minutes_is_not_looked_up_again_for_each_of_them(filled: AsyncEngine) -> None:
+    await refresh_columns(filled)
     async with filled.connect() as connection:
         minutes = (
-            "SELECT 1, minute FROM slices CROSS JOIN unnest(minutes[7:9]) AS minute WHERE experiment_key = 1 LIMIT 3"
+            "SELECT DISTINCT 1, date_trunc('minute', start_time) FROM traces WHERE prompt_tokens % 8 = 4 LIMIT 500"
         )
-        await connection.exec_driver_sql(f"INSERT INTO slice_marks {minutes}")
-    for plan in (await _sliced(filled), await _sliced(filled, each=True)):
-        assert 0 < rows_read(plan, "traces") <= 6 * len([n for n in plan if n.get("Relation Name") == "traces"])
-        assert "Seq Scan" not in {n["Node Type"] for n in plan if n.get("Relation Name") == "traces"}
-        assert "ix_traces_measured" in {n.get("Index Name") for n in plan}
+        await connection.exec_driver_sql(f"INSERT INTO column_invalidations {minutes}")
+    plans = await _from_columns(filled, "metadata__user", 8)
+    indexes = {n["Index Name"] for n in plans if n.get("Relation Name") == "traces" and "Index Name" in n}
+    assert indexes == {"ix_traces_measured"}
+    assert "Seq Scan" not in {n["Node Type"] for n in plans if n.get("Relation Name") == "traces"}
 
 
-async def test_metadata_of_marked_minutes_is_not_looked_up_again_for_each_of_them(filled: AsyncEngine) -> None:
-    await slice_all(filled)
-    async with filled.connect() as connection:
-        minutes = "slices CROSS JOIN unnest(minutes) WITH ORDINALITY AS u(minute, place) WHERE place % 3 = 0 LIMIT 500"
-        await connection.exec_driver_sql(f"INSERT INTO slice_marks SELECT 1, minute FROM {minutes}")
-    plan = await _sliced(filled, "metadata__user", 8)
-    indexes = {n["Index Name"] for n in plan if "Index Name" in n}
-    assert "ix_traces_measured" in indexes
-    assert "ix_traces_metadata" not in indexes
-    assert "Seq Scan" not in {n["Node Type"] for n in plan if n.get("Relation Name") == "traces"}
-
-
-async def test_the_dictionaries_of_one_name_alone_are_read(filled: AsyncEngine) -> None:
-    await slice_all(filled)
-    plan = await _sliced(filled, "name", "name")
+async def test_only_the_columns_that_are_asked_for_are_read(filled: AsyncEngine) -> None:
+    await refresh_columns(filled)
+    plans = await _from_columns(filled, "name", "name")
     async with transaction(filled, Kind.READ, Timeouts()) as tx:
-        counts = (
-            "SELECT count(*), count(*) FILTER (WHERE name = 'name') FROM slice_dictionaries WHERE experiment_key = 1"
-        )
-        of_all, of_name = await tx.driver.fetchrow(counts)
-    assert rows_read(plan, "traces") == 0
-    assert rows_read(plan, "slice_dictionaries") == of_name < of_all
+        chunks = await tx.driver.fetchval("SELECT count(*) FROM column_chunks WHERE experiment_key = 1")
+    assert rows_read(plans, "traces") == 0
+    # What is summed, the name, and what the chunk has.
+    assert rows_read(plans, "column_data") == chunks * (len(from_columns.NEEDS.columns) + 2)
 
 
-@pytest.mark.parametrize(("value", "is_sliced"), [(8, False), ("name", True)])
+@pytest.mark.parametrize(("value", "by_columns"), [(8, False), ("name", True)])
 async def test_a_rare_value_of_metadata_is_looked_up_and_a_common_one_is_not(
-    filled: AsyncEngine, value: object, *, is_sliced: bool
+    filled: AsyncEngine, value: object, *, by_columns: bool
 ) -> None:
     async with filled.connect() as connection:
         await connection.exec_driver_sql('UPDATE traces SET metadata = metadata || \'{"kind": "name"}\'')
         await connection.exec_driver_sql("ANALYZE traces")
-    field = "metadata__kind" if is_sliced else "metadata__user"
+    await refresh_columns(filled)
+    field = "metadata__kind" if by_columns else "metadata__user"
     tree = read_filters(
         {"filters": {field: {"operator": "", "value": [value]}, "status": {"operator": "not", "value": ["x"]}}}
     )
     assert tree is not None
-    made = compile_filter(bind(tree, TRACES), 1)
+    arm = Arm(1, Window(), compile_filter(bind(tree, TRACES), 1))
     async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
-        chosen = await in_faster_form(tx, made, n=10**6, marks=0, listed=0)
-    assert (chosen.mask is not None) == is_sliced
+        assert (await plan_of(tx, arm) is not None) == by_columns
 
 
-async def _sliced(
-    engine: AsyncEngine, field: str = "status", *values: object, each: bool = False
-) -> list[dict[str, Any]]:
+class _Explained:
+    """A driver that keeps the plan of each statement that it runs."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self.plans: list[dict[str, Any]] = []
+
+    async def fetch(self, sql: str, *values: Any) -> Any:
+        self.plans += await nodes(self._driver, sql, *values)
+        return await self._driver.fetch(sql, *values)
+
+    async def prepare(self, sql: str, **options: Any) -> Any:
+        return _Prepared(self, sql, await self._driver.prepare(sql, **options))
+
+
+class _Prepared:
+    def __init__(self, driver: _Explained, sql: str, prepared: Any) -> None:
+        self._driver, self._sql, self._prepared = driver, sql, prepared
+
+    async def cursor(self, *values: Any, **_options: Any) -> AsyncIterator[Any]:
+        for row in await self._driver.fetch(self._sql, *values):
+            yield row
+
+    async def fetchval(self, *values: Any) -> Any:
+        return (await self._driver.fetch(self._sql, *values))[0][0]
+
+
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "FEW_TRACES", 1_000)
+
+
+async def _from_columns(engine: AsyncEngine, field: str = "status", *values: object) -> list[dict[str, Any]]:
+    """The plans of all statements of a filtered sum."""
     tree = read_filters({"filters": {field: {"operator": "", "value": [*values] or ["error", "success"]}}})
     assert tree is not None
-    made = compile_filter(bind(tree, TRACES), 1)
-    statement = sliced_statement(1, Window(), made, 1, each=each)
-    compiled = statement.compile(dialect=postgresql.asyncpg.dialect())
-    values = [compiled.params[name] for name in compiled.positiontup or ()]
+    matching = compile_filter(bind(tree, TRACES), 1)
+    matching = replace(matching, hints=())
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        return await nodes(tx.driver, str(compiled), *values)
+        driver = _Explained(tx.driver)
+        explained = Transaction(tx.connection, driver)
+        await filtered(Columns(), explained, Timeouts(), Arm(1, Window(), matching), places=0)
+    return driver.plans
 
 
 async def test_a_summary_of_a_rare_value_of_metadata_reads_the_traces_that_have_it(filled: AsyncEngine) -> None:

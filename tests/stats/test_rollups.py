@@ -14,6 +14,7 @@ from spanstats.stats import rollups
 from spanstats.stats.rolled_up import rolled_up
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Window
+from spanstats.store.cache_tables import LOCK
 from spanstats.store.session import Driver, Kind, Timeouts, transaction
 from tests.ingest.worlds import START, TENANT, committer, rows
 
@@ -30,7 +31,7 @@ class Killed(Exception):
 
 async def rebuild_once(engine: AsyncEngine, limit: int = 10_000, *, killed: bool = False) -> int:
     async with transaction(engine, Kind.REBUILD, Timeouts()) as tx:
-        await tx.driver.execute(rollups.LOCK)
+        await tx.driver.execute(LOCK)
         taken = await rollups.rebuild(tx.driver, limit)
         if killed:
             raise Killed
@@ -40,7 +41,7 @@ async def rebuild_once(engine: AsyncEngine, limit: int = 10_000, *, killed: bool
 async def rebuild_and_take_marks_late(engine: AsyncEngine) -> None:
     """The mistake that the test must find: marks that arrived during the aggregation are deleted with the others."""
     async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
-        await tx.driver.execute(rollups.LOCK)
+        await tx.driver.execute(LOCK)
         marked = await tx.driver.fetch("SELECT DISTINCT experiment_key, minute FROM rollup_marks")
         if not marked:
             return

@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan_filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.summary import directly, summarize
 from spanstats.stats.sums import Window
@@ -62,7 +64,7 @@ async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
     nothing = traces.c.status == "no such status"
     summary = await summarize(
-        engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), Filter([nothing], mask=None, live=nothing)
+        Columns(), engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), Filter(EVERYTHING, TENANT, [nothing])
     )
     assert (summary.total("n"), summary.total("cost_pd"), summary.mean("latency_us"), summary.scores) == (
         0,
@@ -72,48 +74,28 @@ async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine
     )
 
 
-_FIVE_DAYS = "SELECT 1, now() - n * interval '1 day', now(), 0, {} FROM generate_series(1, 5) n"
-_UNSLICED = f"INSERT INTO slices (experiment_key, start_time, end_time, chunk, n) {_FIVE_DAYS}"
-
-
-_TWENTY_THOUSAND = """
-UPDATE slices SET n = 20000 FROM (SELECT min(start_time) AS first FROM slices WHERE experiment_key = 1) of_one
-WHERE experiment_key = 1 AND start_time = first
-"""
-_LISTED = """
-INSERT INTO slice_dictionaries (experiment_key, start_time, chunk, name, n, listed, bits)
-SELECT experiment_key, start_time, chunk, 'metadata.env', {}, '{{}}', '{{}}' FROM slices
-WHERE experiment_key = 1 ORDER BY start_time LIMIT 1
-"""
+_MANY = "UPDATE column_chunks SET n = 20000 WHERE experiment_key = 1"
+_INVALID = "INSERT INTO {} SELECT 1, now() - n * interval '1 minute' FROM generate_series(1, 5001) n"
 
 
 @pytest.mark.parametrize(
-    ("prepared", "field", "reads_slices"),
+    ("prepared", "field", "reads_columns"),
     [
-        ("SELECT 1", "status", True),
-        ("SELECT 1", "metadata__env", True),
-        ("INSERT INTO slice_marks SELECT 1, now() FROM generate_series(1, 5001)", "status", False),
-        ("INSERT INTO rollup_marks SELECT 1, now() FROM generate_series(1, 5001)", "status", False),
-        (_UNSLICED.format(0), "status", False),
-        (_UNSLICED.format(1), "status", True),
-        (_UNSLICED.format(1), "metadata__env", False),
-        (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = ARRAY['']", "metadata__env", False),
-        (_LISTED.format(6_000), "metadata__env", True),
-        (_LISTED.format(7_000), "metadata__env", False),
-        (_LISTED.format(7_000), "metadata__user", True),
-        (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = '{{metadata.env}}'", "metadata__env", False),
-        (f"{_UNSLICED.format(1)}; UPDATE slices SET unlisted = '{{metadata.user}}'", "metadata__env", True),
-        ("UPDATE slices SET n = 1", "status", False),
+        (_MANY, "status", True),
+        (_MANY, "metadata__env", True),
+        (_MANY, "span_name", False),
+        (f"{_MANY}; {_INVALID.format('column_invalidations')}", "status", False),
+        (f"{_MANY}; {_INVALID.format('rollup_marks')}", "status", False),
+        ("SELECT 1", "status", False),
     ],
 )
-async def test_slices_are_read_where_that_is_faster(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, prepared: str, field: str, *, reads_slices: bool
+async def test_columns_are_read_where_that_is_faster(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, prepared: str, field: str, *, reads_columns: bool
 ) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
     await warm(engine)
     async with engine.connect() as connection:
-        await connection.exec_driver_sql(_TWENTY_THOUSAND)
         for statement in prepared.split("; "):
             await connection.exec_driver_sql(statement)
     asked = []
@@ -125,5 +107,6 @@ async def test_slices_are_read_where_that_is_faster(
     monkeypatch.setattr("spanstats.stats.summary.directly", note)
     tree = read_filters({"filters": {field: {"operator": "contains", "value": ["x"]}}})
     assert tree is not None
-    await summarize(engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), compile_filter(bind(tree, TRACES), TENANT))
-    assert asked == ([] if reads_slices else ["directly"])
+    matching = compile_filter(bind(tree, TRACES), TENANT)
+    await summarize(Columns(), engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), matching)
+    assert asked == ([] if reads_columns else ["directly"])

@@ -2,17 +2,17 @@
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.columnar.keep import refresh_waiting
 from spanstats.stats.maintenance import drain_marks
-from spanstats.stats.slicing import slice_waiting
 from spanstats.store.session import Timeouts
 
 
-async def slice_all(engine: AsyncEngine) -> int:
-    """Slice what is marked, also what was written just now; in how many transactions."""
-    return len([done async for done in slice_waiting(engine, Timeouts(), rest_s=0)])
+async def refresh_columns(engine: AsyncEngine) -> int:
+    """Store the columns of invalid minutes, also of those written just now; in how many transactions."""
+    return len([done async for done in refresh_waiting(engine, Timeouts(), rest_s=0)])
 
 
 async def warm(engine: AsyncEngine) -> None:
-    """Rebuild and slice all that is marked."""
+    """Refresh all that is invalid, rollups and columns."""
     await drain_marks(engine, Timeouts())
-    await slice_all(engine)
+    await refresh_columns(engine)

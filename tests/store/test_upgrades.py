@@ -36,6 +36,10 @@ SAMPLES = {
 }
 
 
+REFERRING = {"chunk_id": "(SELECT max(id) FROM column_chunks)"}
+"""Columns that a foreign key binds to a row of a table that is filled before."""
+
+
 def revisions() -> list[str]:
     """From the first to the newest."""
     scripts = ScriptDirectory(str(schema.location()))
@@ -52,7 +56,11 @@ def columns(url: str) -> dict[str, dict[str, tuple[str, bool]]]:
 
 def fill(url: str) -> None:
     for table, described in columns(url).items():
-        given = {name: SAMPLES[kind] for name, (kind, is_identity) in described.items() if not is_identity}
+        given = {
+            name: REFERRING.get(name, SAMPLES[kind])
+            for name, (kind, is_identity) in described.items()
+            if not is_identity
+        }
         run_sql(url, f"INSERT INTO {table} ({', '.join(given)}) VALUES ({', '.join(given.values())})")
 
 
@@ -93,7 +101,7 @@ def test_every_upgrade_can_be_begun_from_every_revision(server_url: str) -> None
             command.check(schema.configuration(url))
 
 
-def test_slices_begin_with_every_minute_marked_that_has_a_rollup(empty_database_url: str) -> None:
+def test_columns_begin_with_every_minute_invalid_that_has_a_rollup(empty_database_url: str) -> None:
     command.upgrade(schema.configuration(empty_database_url), "20261123")
     run_sql(
         empty_database_url,
@@ -102,12 +110,34 @@ def test_slices_begin_with_every_minute_marked_that_has_a_rollup(empty_database_
     )
     schema.migrate(empty_database_url)
     run_sql(empty_database_url, "INSERT INTO rollup_marks SELECT k, '2026-01-03' FROM unnest(ARRAY[7, 7, 8]) AS k")
-    marked = "SELECT experiment_key AS key, minute::date::text AS day FROM slice_marks ORDER BY 1, 2"
-    assert [*map(tuple, run_sql(empty_database_url, marked))] == [(7, "2026-01-02")]
-    # By whomever marks are taken, also by a program that does not know of slices.
+    invalid = "SELECT experiment_key AS key, minute::date::text AS day FROM column_invalidations ORDER BY 1, 2"
+    assert [*map(tuple, run_sql(empty_database_url, invalid))] == [(7, "2026-01-02")]
+    # By whomever marks are taken, also by a program that does not know of columns.
     run_sql(empty_database_url, "DELETE FROM rollup_marks")
-    assert [*map(tuple, run_sql(empty_database_url, marked))] == [
+    assert [*map(tuple, run_sql(empty_database_url, invalid))] == [
         (7, "2026-01-02"),
         (7, "2026-01-03"),
         (8, "2026-01-03"),
     ]
+
+
+def test_slices_are_emptied_and_never_marked_again(empty_database_url: str) -> None:
+    """The version before reads the traces then."""
+    command.upgrade(schema.configuration(empty_database_url), "20261126")
+    fill(empty_database_url)
+    schema.migrate(empty_database_url)
+    run_sql(empty_database_url, "INSERT INTO rollup_marks VALUES (7, '2026-01-03')")
+    run_sql(empty_database_url, "DELETE FROM rollup_marks")
+    for table in ("slices", "slice_scores", "slice_dictionaries", "slice_marks"):
+        assert run_sql(empty_database_url, f"SELECT 1 FROM {table}") == []
+
+
+def test_columns_go_with_their_experiment_whoever_deletes_it(database_url: str) -> None:
+    run_sql(database_url, "INSERT INTO experiments (tenant_id, id) VALUES (1, 'a'), (1, 'b')")
+    chunks = "INSERT INTO column_chunks (experiment_key, start_time, end_time, number, n, format)"
+    run_sql(database_url, f"{chunks} SELECT key, now(), now(), 0, 1, 1 FROM experiments")
+    run_sql(database_url, "INSERT INTO column_data SELECT id, 'model', 'x' FROM column_chunks")
+    run_sql(database_url, "INSERT INTO column_invalidations SELECT key, now() FROM experiments")
+    run_sql(database_url, "DELETE FROM experiments WHERE id = 'a'")
+    for table in ("column_chunks", "column_data", "column_invalidations"):
+        assert len(run_sql(database_url, f"SELECT 1 FROM {table}")) == 1

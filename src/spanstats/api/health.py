@@ -67,11 +67,11 @@ async def metrics(request: Request) -> Response:
 async def _sampled(tools: Resources) -> list[tuple[str, str, float]]:
     up = "spanstats_database_up", "Whether the database answered just now."
     try:
-        rollups, slices = await waiting_marks(tools.engine, tools.timeouts)
+        rollups, columns = await waiting_marks(tools.engine, tools.timeouts)
     except Unavailable:
         return [(*up, 0)]
     return [
         (*up, 1),
         ("spanstats_rollup_marks", "Marks that wait to be rebuilt, 100,000 at most.", rollups),
-        ("spanstats_slice_marks", "Marks that wait to be sliced, 100,000 at most.", slices),
+        ("spanstats_column_invalidations", "Minutes that wait for their columns, 100,000 at most.", columns),
     ]

@@ -107,4 +107,6 @@ async def _summary(request: Request, experiment_id: str, window: Window, sent: A
     tools, tenant_id = resources(request), caller(request).tenant_id
     bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
     matching = None if bound is None else compile_filter(bound, tenant_id)
-    return summary_answer(await summarize(tools.engine, tools.timeouts, tenant_id, experiment_id, window, matching))
+    return summary_answer(
+        await summarize(tools.columns, tools.engine, tools.timeouts, tenant_id, experiment_id, window, matching)
+    )

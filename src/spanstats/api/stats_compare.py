@@ -12,7 +12,6 @@ from ..comparison.arms import Arm
 from ..comparison.chosen import EvaluatorKeys, score_names
 from ..comparison.one_item import item_in_runs
 from ..comparison.request import Request as Comparing
-from ..comparison.results import Comparison
 from ..comparison.rows import MOST_ROWS, Rows, Wanted, pages_of_rows
 from ..dialects.insights.compare_answer import COMPARISON_COLUMNS, comparison_answer, comparison_table
 from ..dialects.insights.compare_request import BODY_KEYS, SentArm, read_arms, read_options, refuse_others
@@ -96,7 +95,8 @@ async def _evaluators(request: Request, asked: Comparing) -> EvaluatorKeys:
 
 async def _answer(request: Request, asked: Comparing) -> Response:
     tools, keys = resources(request), await _evaluators(request, asked)
-    found: Comparison = await comparison.compare(tools.engine, tools.timeouts, caller(request).tenant_id, asked, keys)
+    tenant_id = caller(request).tenant_id
+    found = await comparison.compare(tools.columns, tools.engine, tools.timeouts, tenant_id, asked, keys)
     if wants_csv(request):
         return csv_answer(COMPARISON_COLUMNS, comparison_table(found), f"compare {asked.base.experiment_id}")
     return json_answer(comparison_answer(found))
@@ -125,7 +125,7 @@ async def list_compared_items(request: Request) -> Response:
     is_table = wants_csv(request)
     wanted = Wanted(asked, sent.show, sent.order, MOST_ROWS if is_table else sent.limit, sent.after)
     tools, keys = resources(request), await _evaluators(request, asked)
-    pages = pages_of_rows(tools.engine, tools.timeouts, caller(request).tenant_id, wanted, keys)
+    pages = pages_of_rows(tools.columns, tools.engine, tools.timeouts, caller(request).tenant_id, wanted, keys)
     if is_table:
         pieces = csv_pieces(COLUMNS, _tables(pages, sent.preview))
         return await tools.streams.begin(pieces, tools.limits.stream_s, CSV, csv_headers("compared items"))

@@ -10,7 +10,7 @@ import logging
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
-from ..store.cache_tables import CACHES
+from ..store.cache_tables import CACHES, LOCK
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
 from ..store.session import Driver, Kind, Timeouts, transaction
 
@@ -30,8 +30,6 @@ _MARK = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT DISTINCT $1::bigint, date_trunc('minute', t, 'UTC') FROM unnest($2::timestamptz[]) AS t
 """
-# First in its transaction, as in a rebuild of rollups, which could bring rows back that are deleted here.
-_LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
 _LAST = (
     *(f"DELETE FROM {table} WHERE experiment_key = $1" for table in CACHES),
     "DELETE FROM experiments WHERE key = $1 AND deleted_at IS NOT NULL",
@@ -51,7 +49,7 @@ async def erase_some(engine: AsyncEngine, timeouts: Timeouts, limit: int = TRACE
     if erased:
         return True
     async with transaction(engine, Kind.REBUILD, timeouts) as tx:
-        await tx.driver.execute(_LOCK)
+        await tx.driver.execute(LOCK)
         for statement in _LAST:
             await tx.driver.execute(statement, key)
     return True

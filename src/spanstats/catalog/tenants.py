@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import NotFound
-from ..store.cache_tables import CACHES
+from ..store.cache_tables import CACHES, LOCK
 from ..store.session import Kind, Timeouts, transaction
 from ..store.spans import TraceKey
 from .retention import TRACES_AT_A_TIME, erase
@@ -19,8 +19,6 @@ _LAST_WRITES_S = 2.0
 _FIND = "SELECT id FROM tenants WHERE name = $1"
 _REVOKE = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1"
 _TRACES = "SELECT trace_id FROM traces WHERE tenant_id = $1 LIMIT $2"
-# As in a rebuild of rollups, which could bring rows back that are deleted here.
-_LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
 _OF_EXPERIMENTS = "DELETE FROM {} WHERE experiment_key IN (SELECT key FROM experiments WHERE tenant_id = $1)"
 _REST = (
     *(_OF_EXPERIMENTS.format(table) for table in CACHES),
@@ -59,7 +57,7 @@ async def delete(engine: AsyncEngine, tenant_id: int) -> AsyncGenerator[int, Non
     while keys := await _some(engine, tenant_id):
         yield await erase(engine, keys, _EVER)
     async with transaction(engine, Kind.REBUILD, _TIMEOUTS) as tx:
-        await tx.driver.execute(_LOCK)
+        await tx.driver.execute(LOCK)
         for statement in _REST:
             await tx.driver.execute(statement, tenant_id)
 

@@ -34,6 +34,7 @@ MEASURED = (
     "n_errors",
     "n_spans",
     "n_llm_calls",
+    "n_unpriced",
 )
 """Whole numbers of `traces`, by the names and in the units that they have there."""
 
@@ -128,6 +129,8 @@ class Info:
         """Whether the columns say all of this name, also where no trace has a value of it."""
         if name in NUMBERS:
             return name in self.names
+        if name.startswith(SCORES):
+            return True
         return name not in self.omitted and EVERY_NAME not in self.omitted
 
 

@@ -6,10 +6,10 @@ the scores of a trace as PostgreSQL sends arrays (`scores.py`).
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, literal_column, select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement
 
 from ..store.session import Transaction
 from ..store.tables import traces
@@ -26,24 +26,37 @@ NULLABLE = frozenset({"cost_pd", "latency_us", "tps", "ttft_us"})
 _SCORES = ("score_keys", "score_values", "score_kinds")
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The traces for which the condition holds; with `ranges` of start, those that start in one of them, which are read
+    one after the other by index."""
+
+    condition: ColumnElement[bool]
+    ranges: Sequence[tuple[int, int]] | None = None
+
+
 async def chunks_of_traces(
     tx: Transaction,
-    conditions: Sequence[ColumnElement[bool]],
+    each: Sequence[Rows],
     needs: Needs,
     *,
     every_member: bool = False,
     in_order: bool = False,
     most: int = MOST_TRACES,
 ) -> AsyncIterator[Chunk]:
-    """The traces for which one of the conditions holds (never two of them), in chunks of at most `most` traces.
+    """The traces that are in one of these (never in two), in chunks of at most `most` traces.
 
     They have the columns that are needed, with `every_member` also all members of labels and metadata that the limits
     of dictionaries allow. Traces are sorted by start and trace id if they are `in_order`, which stored chunks are.
     """
-    for condition in conditions:
+    for rows in each:
         built = Built(needs, every_member)
-        statement = _blocks(condition, needs, every_member=every_member, in_order=in_order, size=min(_BLOCK, most))
-        async for row in tx.rows(statement):
+        condition, operands = tx.condition(traces, rows.condition)
+        given = _Given(operands)
+        found = _found(condition, rows.ranges, _columns(needs, given, every_member=every_member), given)
+        aggregates = _aggregates(needs, every_member=every_member)
+        statement = _blocks(found, aggregates, in_order=in_order, size=min(_BLOCK, most))
+        async for row in tx.rows_of_text(statement, given.values):
             # It takes some milliseconds, in which others want to go on.
             await asyncio.to_thread(built.add, row)
             if built.n >= most:
@@ -53,55 +66,69 @@ async def chunks_of_traces(
             yield await asyncio.to_thread(built.chunk)
 
 
-def _blocks(
-    condition: ColumnElement[bool], needs: Needs, *, every_member: bool, in_order: bool, size: int
-) -> Select[Any]:
-    """Aggregates take rows as they come: of one block all in the same order."""
-    order = "ORDER BY traces.start_time, traces.trace_id" if in_order else ""
-    block: ColumnElement[int] = literal_column(f"(row_number() OVER ({order}) - 1) / {size}").label("block")
-    number: ColumnElement[int] = literal_column(f"row_number() OVER ({order})").label("number")
-    columns = _columns(needs, every_member=every_member)
-    found: Any = select(block, *columns).where(condition)
-    if in_order:
-        found = select(block, number, *columns).where(condition).subquery("found")
-        found = select(found).order_by(found.c.block, found.c.number)
-    aggregates = [literal_column("count(*)::int").label("n"), *_aggregates(needs, every_member=every_member)]
-    return select(*aggregates).select_from(found.subquery("in_order")).group_by(text("block")).order_by(text("block"))
+@dataclass(slots=True)
+class _Given:
+    """What stands for `$1`, `$2` and so on."""
+
+    values: list[Any] = field(default_factory=list)
+
+    def put(self, value: object, type_: str) -> str:
+        """How the value is written in a statement."""
+        self.values.append(value)
+        return f"${len(self.values)}::{type_}"
 
 
-def _columns(needs: Needs, *, every_member: bool) -> list[ColumnElement[Any]]:
-    """Of `traces`, by the names that `_aggregates` use. What is large is left where it stands as long as possible."""
-    found: list[ColumnElement[Any]] = []
-    if {START_MINUTE, START_MICROSECOND} & needs.columns:
-        found.append(traces.c.start_time)
-    found += [traces.c[name] for name in (*MEASURED, *FLAGS) if name in needs.columns]
+def _found(condition: str, ranges: Sequence[tuple[int, int]] | None, columns: Sequence[str], given: _Given) -> str:
+    """A query for these columns of the traces."""
+    found = f"SELECT {', '.join(columns)} FROM traces WHERE {condition}"
+    if ranges is None:
+        return found
+    starts, ends = ([bounds[end] for bounds in ranges] for end in (0, 1))
+    each = f"unnest({given.put(starts, 'timestamptz[]')}, {given.put(ends, 'timestamptz[]')}) AS ranges(lo, hi)"
+    # The offset keeps the planner from reading all traces once for all ranges.
+    inside = f"{found} AND traces.start_time >= ranges.lo AND traces.start_time < ranges.hi OFFSET 0"
+    return f"SELECT of_range.* FROM {each} CROSS JOIN LATERAL ({inside}) of_range"
+
+
+def _blocks(found: str, aggregates: Sequence[str], *, in_order: bool, size: int) -> str:
+    """Aggregates of `size` rows at a time. They take rows as they come: of one block all in the same order.
+
+    Put together as text: to compile so much takes longer than to run it.
+    """
+    order = "ORDER BY start_time, trace_id" if in_order else ""
+    numbered = f"SELECT *, row_number() OVER ({order}) - 1 AS number FROM ({found}) found"
+    blocks = f"SELECT *, number / {size} AS block FROM ({numbered}) numbered"
+    blocks += " ORDER BY block, number" if in_order else ""
+    return f"SELECT {', '.join(aggregates)} FROM ({blocks}) blocks GROUP BY block ORDER BY block"
+
+
+def _columns(needs: Needs, given: _Given, *, every_member: bool) -> list[str]:
+    """Of `traces`, by the names that `_aggregates` use."""
+    names = ["start_time", "trace_id", *(name for name in (*MEASURED, *FLAGS) if name in needs.columns)]
+    names += _SCORES if needs.wants_scores() else ()
+    found = [f"traces.{name}" for name in names]
     if FAILED in needs.columns:
-        found.append((traces.c.status == literal_column("'error'")).label(FAILED))
-    found += [json_of(name).label(f"text_{place}") for place, name in enumerate(needs.texts())]
-    if every_member:
-        found += [_object(name) for name in OBJECTS]
-    if needs.wants_scores():
-        found += [traces.c[name] for name in _SCORES]
-    return found
+        found.append(f"traces.status = 'error' AS {FAILED}")
+    found += [f"{_json_of(name, given)} AS text_{place}" for place, name in enumerate(needs.texts())]
+    return found + ([_object(name) for name in OBJECTS] if every_member else [])
 
 
-def json_of(name: str) -> ColumnElement[str]:
+def _json_of(name: str, given: _Given) -> str:
     """The value of a dictionary-encoded column as JSON text, null where there is none."""
     column, dot, key = name.partition(".")
     if not dot:
-        return cast(func.to_jsonb(traces.c[column]), Text())
-    member = traces.c[column].op("->", return_type=JSONB())(literal(key, Text()))
-    return func.nullif(cast(member, Text()), literal_column("'null'"), type_=Text())
+        return f"to_jsonb(traces.{column})::text"
+    return f"nullif((traces.{column} -> {given.put(key, 'text')})::text, 'null')"
 
 
-def _object(name: str) -> ColumnElement[str]:
+def _object(name: str) -> str:
     is_large = f"pg_column_size(traces.{name}) > {_MOST_BYTES_OF_OBJECT}"
     shown = f"CASE WHEN jsonb_typeof(traces.{name}) = 'object' THEN traces.{name}::text END"
-    return literal_column(f"CASE WHEN {is_large} THEN '' ELSE {shown} END", Text()).label(name)
+    return f"CASE WHEN {is_large} THEN '' ELSE {shown} END AS {name}"
 
 
-def _aggregates(needs: Needs, *, every_member: bool) -> list[ColumnElement[Any]]:
-    made: dict[str, str] = {}
+def _aggregates(needs: Needs, *, every_member: bool) -> list[str]:
+    made = {"n": "count(*)::int"}
     if {START_MINUTE, START_MICROSECOND} & needs.columns:
         made["starts"] = "string_agg(timestamptz_send(start_time), '')"
     for name in needs.numbers():
@@ -113,8 +140,8 @@ def _aggregates(needs: Needs, *, every_member: bool) -> list[ColumnElement[Any]]
             made[f"has_{name}"] = f"string_agg(CASE WHEN {name} IS NULL THEN '0' ELSE '1' END, '')"
     made |= {f"text_{place}": f"array_agg(text_{place})" for place, _ in enumerate(needs.texts())}
     if every_member:
-        short = "CASE WHEN octet_length({0}) > " + str(_MOST_BYTES_OF_OBJECT) + " THEN '' ELSE {0} END"
-        made |= {name: f"array_agg({short.format(name)})" for name in OBJECTS}
+        is_long = {name: f"octet_length({name}) > {_MOST_BYTES_OF_OBJECT}" for name in OBJECTS}
+        made |= {name: f"array_agg(CASE WHEN {is_long[name]} THEN '' ELSE {name} END)" for name in OBJECTS}
     if needs.wants_scores():
         made |= {name: f"array_agg(array_send({name}))" for name in _SCORES}
-    return [literal_column(sql).label(name) for name, sql in made.items()]
+    return [f"{sql} AS {name}" for name, sql in made.items()]

@@ -13,9 +13,7 @@ from .dimensions import starts_of
 from .encode import numbers_of
 from .format import Chunk, Mask, Numbers
 from .predicate import MANY_MODELS, START, Joined, Node, Not, NumberTest, Predicate, ScoreTest, TextTest
-
-Passing = Mapping[int, frozenset[bytes]]
-"""By number of a `TextTest`, the values that pass."""
+from .probe import Passing
 
 _Whole = int | Decimal
 
@@ -44,8 +42,8 @@ def _node(node: Node, chunk: Chunk, passing: Passing) -> Mask:
             texts = chunk.texts(column)
             if texts is None:
                 return _all(chunk.n, value=False)
-            wanted = passing[number]
-            return np.array([False, *(value in wanted for value in texts.values)])[texts.codes]
+            found: Mask = passing[number][texts.codes]
+            return found
         case _ as unreachable:
             assert_never(unreachable)
 

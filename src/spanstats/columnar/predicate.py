@@ -82,6 +82,10 @@ class Predicate:
         return [node for node in _leaves(self.root) if isinstance(node, TextTest)]
 
 
+EVERY_TRACE = Predicate(Joined(every=True, members=()), uniform=False, needs=Needs())
+"""What no filter at all is over columns."""
+
+
 class _NotInColumns(Exception):
     """No column holds what a test asks for."""
 

@@ -4,19 +4,50 @@ The condition is the one that a filter puts to `traces`; it is put to rows that 
 name of that table. So a filter means the same whoever answers it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..store.session import Transaction
-from .format import Chunk
+from ..store.tables import traces
+from .cache import Bounded
+from .format import Chunk, Mask
 from .predicate import TextTest
 
+Passing = Mapping[int, Mask]
+"""For one chunk, by number of a `TextTest`: whether the value of each code passes; none does at 0."""
 
-async def passing_values(
-    tx: Transaction, tests: Sequence[TextTest], chunks: Sequence[Chunk]
-) -> dict[int, frozenset[bytes]]:
-    """By number of the test, those of the chunks' values that pass it."""
-    return {test.number: await _passing(tx, test, _different(chunks, test.column)) for test in tests}
+_MOST_BYTES = 16 * 2**20
+
+
+class Verdicts:
+    """Answers that a process keeps: a condition and a chunk's dictionary never change."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._kept: Bounded[tuple[str, str, str, int], Mask] = Bounded(most_bytes)
+
+    async def ask(self, tx: Transaction, tests: Sequence[TextTest], chunks: Mapping[int, Chunk]) -> dict[int, Passing]:
+        """By id of the chunk, which of its values pass."""
+        found: dict[int, dict[int, Mask]] = {chunk_id: {} for chunk_id in chunks}
+        for test in tests:
+            condition, operands = tx.condition(traces, test.condition)
+            asked = test.column, condition, repr(operands)
+            kept = {i: self._kept.get((*asked, i)) for i in chunks}
+            new = {i: chunk for i, chunk in chunks.items() if kept[i] is None}
+            passing = await _passing(tx, test, _different(new.values(), test.column)) if new else frozenset()
+            for chunk_id, chunk in chunks.items():
+                mask = kept[chunk_id]
+                if mask is None:
+                    mask = _table(chunk, test.column, passing)
+                    self._kept.put((*asked, chunk_id), mask, len(mask) + 500)
+                found[chunk_id][test.number] = mask
+        return {**found}
+
+
+def _table(chunk: Chunk, column: str, passing: frozenset[bytes]) -> Mask:
+    texts = chunk.texts(column)
+    return np.array([False, *(value in passing for value in (texts.values if texts else ()))])
 
 
 def _different(chunks: Iterable[Chunk], column: str) -> list[bytes]:
@@ -32,7 +63,7 @@ async def _passing(tx: Transaction, test: TextTest, values: list[bytes]) -> froz
     if not values:
         return frozenset()
     column, dot, key = test.column.partition(".")
-    condition, operands = tx.compiled(test.condition)
+    condition, operands = tx.condition(traces, test.condition)
     given: list[Any] = [*operands, f"[{','.join(value.decode() for value in values)}]"]
     row = "value #>> '{}'"
     if dot:

@@ -1,40 +1,45 @@
-"""The one entry to columns: which traces a question is about, read in one snapshot, and work on them off the loop."""
+"""The one entry to columns: the traces of a question, all read in one snapshot, and work on them off the loop."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, true
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..domain.window import Window
 from ..errors import Unavailable
-from ..filters.parts import Filter
 from ..store.session import Kind, Timeouts, Transaction, transaction
-from ..store.tables import traces
+from .arms import Arm, rows_beside, rows_of
+from .cache import DEFAULT_BYTES, ColumnCache
+from .fetch import fetch_chunks
+from .format import FORMAT, Chunk
 from .from_traces import chunks_of_traces
+from .masks import mask_of
 from .needs import Needs
+from .parts import is_cut, needs_of, rows_that_count
+from .plan import FromColumns, plan_of
+from .predicate import EVERY_TRACE
+from .probe import Passing, Verdicts
+from .segments import Segment
 from .selection import Check, Part, Selection
+from .snapshot import StoredChunk, ranges_to_read
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """Traces of one experiment that start in a window and match a filter."""
-
-    experiment_key: int
-    window: Window = field(default_factory=Window)
-    matching: Filter | None = None
+_BATCH = 16
+"""Chunks that are worked on together, where a question can be answered bit by bit."""
 
 
 class Columns:
     """What a process needs to answer from columns. One question is worked on at a time, which bounds memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache_bytes: int = DEFAULT_BYTES) -> None:
+        self.cache = ColumnCache(cache_bytes)
+        self._verdicts = Verdicts()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="columns")
 
     async def answer(
@@ -54,24 +59,82 @@ class Columns:
             selections = await self.select(tx, timeouts, arms, needs)
         return await self.run(lambda: work(selections))
 
-    async def select(self, tx: Transaction, timeouts: Timeouts, arms: Sequence[Arm], needs: Needs) -> list[Selection]:
-        """The traces of each arm in the snapshot of a transaction (`Kind.SNAPSHOT`), with these columns."""
-        check = _time_limit(timeouts)
-        return [await self._selected(tx, arm, needs, check) for arm in arms]
-
     async def run(self, work: Callable[[], T]) -> T:
         """Work on selections, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
-    async def _selected(self, tx: Transaction, arm: Arm, needs: Needs, check: Check) -> Selection:
-        parts = []
-        async for chunk in chunks_of_traces(tx, _conditions(arm), needs):
+    async def select(self, tx: Transaction, timeouts: Timeouts, arms: Sequence[Arm], needs: Needs) -> list[Selection]:
+        """The traces of each arm in the snapshot of a transaction (`Kind.SNAPSHOT`), with these columns."""
+        check = time_limit(timeouts)
+        found = []
+        for arm in arms:
+            plan = await plan_of(tx, arm)
+            parts = [part async for batch in self.batches(tx, arm, needs, plan, check) for part in batch.parts]
+            found.append(Selection(parts, check))
+        return found
+
+    async def batches(
+        self, tx: Transaction, arm: Arm, needs: Needs, plan: FromColumns | None, check: Check
+    ) -> AsyncIterator[Selection]:
+        """The same of one arm, a bounded number of traces at a time, as the plan says."""
+        if plan is None:
+            async for chunk in chunks_of_traces(tx, rows_of(arm), needs):
+                yield Selection([Part(chunk)], check)
+            return
+        not_served: list[Segment] = []
+        for chunks in _in_batches(plan.stored.chunks):
             check()
-            parts.append(Part(chunk))
-        return Selection(parts, check)
+            fetched = await self._fetched(tx, plan, chunks, needs)
+            without = {chunk.segment for chunk in chunks if chunk.id not in fetched}
+            not_served += without
+            served = {chunk: fetched[chunk.id] for chunk in chunks if chunk.segment not in without}
+            passing = await self._verdicts.ask(tx, plan.predicate.text_tests(), {c.id: served[c] for c in served})
+            parts = [partial(_part, plan, chunk, served[chunk], passing[chunk.id]) for chunk in served]
+            yield Selection(await self.run(partial(_each, parts)), check)
+        beside = rows_beside(arm, ranges_to_read(plan.stored, not_served))
+        async for chunk in chunks_of_traces(tx, beside, needs):
+            check()
+            yield Selection([Part(chunk)], check)
+
+    async def _fetched(
+        self, tx: Transaction, plan: FromColumns, chunks: Sequence[StoredChunk], needs: Needs
+    ) -> dict[int, Chunk]:
+        """Those that have all that is needed; others were written by another version, or omit too large columns."""
+        wanted = needs | plan.predicate.needs
+        found: dict[int, Chunk] = {}
+        for cut in (False, True):
+            ours = [c for c in chunks if c.format <= FORMAT and is_cut(c, plan.stored) is cut]
+            of_cut = wanted | needs_of(ours[0], plan.stored) if ours else wanted
+            found |= await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in ours], of_cut)
+        return {i: chunk for i, chunk in found.items() if all(map(chunk.info.has, wanted.columns))}
 
 
-def _time_limit(timeouts: Timeouts) -> Check:
+def _in_batches(chunks: Sequence[StoredChunk]) -> Iterator[list[StoredChunk]]:
+    """Chunks of one segment stay together: either all of them answer for it, or the traces do."""
+    batch: list[StoredChunk] = []
+    for _, of_segment in groupby(chunks, key=attrgetter("segment")):
+        batch += of_segment
+        if len(batch) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _each(parts: Sequence[Callable[[], Part]]) -> list[Part]:
+    return [part() for part in parts]
+
+
+def _part(plan: FromColumns, stored: StoredChunk, chunk: Chunk, passing: Passing) -> Part:
+    rows = rows_that_count(chunk, stored.segment, plan.stored) if is_cut(stored, plan.stored) else None
+    if plan.predicate is not EVERY_TRACE:
+        mask = mask_of(plan.predicate, chunk, passing)
+        rows = mask if rows is None else rows & mask
+    return Part(chunk, rows)
+
+
+def time_limit(timeouts: Timeouts) -> Check:
+    """Raises `Unavailable` once a read has taken as long as it may."""
     deadline = time.monotonic() + (timeouts.read_s or float("inf"))
 
     def check() -> None:
@@ -79,13 +142,3 @@ def _time_limit(timeouts: Timeouts) -> Check:
             raise Unavailable("the answer took longer than this service allows")
 
     return check
-
-
-def _conditions(arm: Arm) -> list[ColumnElement[bool]]:
-    inside = [traces.c.experiment_key == arm.experiment_key]
-    if arm.window.start_us is not None:
-        inside.append(traces.c.start_time >= arm.window.start_us)
-    if arm.window.end_us is not None:
-        inside.append(traces.c.start_time < arm.window.end_us)
-    parts = [true()] if arm.matching is None else arm.matching.parts
-    return [and_(*inside, part) for part in parts]

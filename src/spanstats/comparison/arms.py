@@ -1,6 +1,6 @@
 """The arms of a comparison: which traces of which experiment."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..domain.values import is_clean
@@ -40,11 +40,6 @@ class Found:
     @property
     def is_whole(self) -> bool:
         return self.arm.matching is None
-
-    def directly(self) -> "Found":
-        """The same, always read from the traces."""
-        matching = self.arm.matching
-        return self if matching is None else replace(self, arm=replace(self.arm, matching=replace(matching, mask=None)))
 
 
 # `created` alone says nothing: Respan's clients define an experiment and may never say more of it.

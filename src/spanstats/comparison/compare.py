@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..columnar.reader import Columns
 from ..errors import invalid
 from ..stats.summary import evaluators_of
 from ..store.session import Kind, Timeouts, Transaction, transaction
@@ -26,7 +27,12 @@ from .warn import warnings_of
 
 
 async def compare(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, request: Request, evaluators: EvaluatorKeys
+    columns: Columns,
+    engine: AsyncEngine,
+    timeouts: Timeouts,
+    tenant_id: int,
+    request: Request,
+    evaluators: EvaluatorKeys,
 ) -> Comparison:
     """Compare the arms of the request.
 
@@ -35,7 +41,8 @@ async def compare(
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
         base, *candidates = await find_arms(tx, tenant_id, [request.base, *request.candidates])
-        totals = [await totals_of(tx, arm, _more_than_summed(request)) for arm in (base, *candidates)]
+        more = _more_than_summed(request)
+        totals = [await totals_of(columns, tx, timeouts, arm, more) for arm in (base, *candidates)]
         check_sizes(request, (base, *candidates), totals)
         chosen = choose(request, totals, evaluators)
         plan = _plan(request, chosen)

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..columnar.reader import Columns
 from ..errors import invalid
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Kind, Timeouts, Transaction, transaction
@@ -71,7 +72,12 @@ class Rows:
 
 
 async def pages_of_rows(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, wanted: Wanted, evaluators: EvaluatorKeys
+    columns: Columns,
+    engine: AsyncEngine,
+    timeouts: Timeouts,
+    tenant_id: int,
+    wanted: Wanted,
+    evaluators: EvaluatorKeys,
 ) -> AsyncGenerator[Rows, None]:
     """Pages of rows of one snapshot, the first one behind `wanted.after`; there is at least one.
 
@@ -83,7 +89,7 @@ async def pages_of_rows(
     async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
         arms = await find_arms(tx, tenant_id, [request.base, *request.candidates])
-        totals = [await totals_of(tx, arm, ()) for arm in arms]
+        totals = [await totals_of(columns, tx, timeouts, arm, ()) for arm in arms]
         check_sizes(request, arms, totals)
         chosen = choose(request, totals, evaluators)
         if not chosen.measures:

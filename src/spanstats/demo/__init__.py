@@ -75,7 +75,7 @@ async def _show(engine: AsyncEngine, console: Console, tenant_id: int, name: str
     pages = [page async for page in entry_pages(engine, TIMEOUTS, tenant_id, experiment_id)]
     entries = msgspec.json.decode(f"[{','.join(pages)}]", type=list[dict[str, Any]])
     report.show_traces(console, f"\n{name}: GET /api/parea/v1/experiment/{experiment_id}/stats", entries)
-    summary = await summarize(engine, TIMEOUTS, tenant_id, experiment_id, Window())
+    summary = await summarize(Columns(), engine, TIMEOUTS, tenant_id, experiment_id, Window())
     title = f"\n{name}: POST /api/v2/experiments/{experiment_id}/logs/summary/"
     report.show_summary(console, title, summary_answer(summary))
     await _show_insights(engine, console, tenant_id, experiment_id)

@@ -59,7 +59,6 @@ class FieldSpec:
     hint: Hint | None = None
     keys: frozenset[str] = frozenset()
     only: ColumnElement[bool] | None = None
-    listed_as: str | None = None
     member: tuple[str, str] | None = None
     json: Column | None = None
 

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, and_, or_, true
 from ..store.tables import MEASURED, traces
 from .compile import Condition, compile_predicate, hint_of
 from .kinds import KINDS
-from .masks import Mask, compile_mask
 from .operators import OPERATORS, Operator, Reads
 from .predicate import Bound, Junction, Test, each_test
 
@@ -19,32 +18,25 @@ Columns: TypeAlias = frozenset[ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A predicate, ready to be asked: `parts` of the traces; `mask` of their slices, if it can be, in place of the
-    first part, the others beside it.
+    """A predicate of a tenant, ready to be asked: it holds for a trace where one of the `parts` does, and never two do.
+    `hints` all hold wherever the predicate does, and an index has them."""
 
-    The mask looks into the dictionaries of `names`, as often as they stand there. `live` is the first part for traces
-    that are read minute by minute: nothing in it is for another index to look up, again for each minute. `hints` all
-    hold wherever the predicate does, and an index has them.
-    """
-
+    predicate: Bound
+    tenant_id: int
     parts: list[Condition]
-    mask: Mask | None
-    live: Condition
-    names: tuple[str, ...] = ()
     hints: tuple[Condition, ...] = ()
 
 
 def compile_filter(predicate: Bound, tenant_id: int) -> Filter:
-    """The predicate over `traces` in all forms."""
-    parts, (live, *_) = compile_parts(predicate, tenant_id), compile_parts(_without_hints(predicate), tenant_id)
-    names = tuple(name for test in each_test(predicate) if (name := test.field.listed_as) is not None)
-    return Filter(parts, compile_mask(predicate), live, names, tuple(_hints(predicate)))
+    """The predicate over `traces`."""
+    return Filter(predicate, tenant_id, compile_parts(predicate, tenant_id), tuple(_hints(predicate)))
 
 
-def _without_hints(predicate: Bound) -> Bound:
+def without_hints(predicate: Bound) -> Bound:
+    """The same predicate, in which nothing is for another index to look up."""
     if isinstance(predicate, Test):
         return replace(predicate, field=replace(predicate.field, hint=None))
-    return Junction(predicate.connector, tuple(map(_without_hints, predicate.members)))
+    return Junction(predicate.connector, tuple(map(without_hints, predicate.members)))
 
 
 def _hints(predicate: Bound) -> Iterator[Condition]:

@@ -19,12 +19,12 @@ _SCORE = (
 
 
 def _column(kind: Kind, name: str) -> FieldSpec:
-    return FieldSpec(kind=kind, value=_COLUMNS[name], table=traces, listed_as="name" if name == "name" else None)
+    return FieldSpec(kind=kind, value=_COLUMNS[name], table=traces)
 
 
 def _label(name: str) -> FieldSpec:
     value = json_member(_COLUMNS.labels, known(name))
-    return FieldSpec(kind=Kind.TEXT, value=value, table=traces, listed_as=f"labels.{name}", member=("labels", name))
+    return FieldSpec(kind=Kind.TEXT, value=value, table=traces, member=("labels", name))
 
 
 def _any_span(name: str) -> FieldSpec:
@@ -40,7 +40,6 @@ def _metadata(key: str) -> FieldSpec:
         table=traces,
         null_mode=NullMode.NEGATION_FAILS,
         hint=containment(_COLUMNS.metadata, key),
-        listed_as=f"metadata.{key}" if is_member else None,
         member=("metadata", key) if is_member else None,
     )
 

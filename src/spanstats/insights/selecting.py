@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from ..columnar.arms import Arm
 from ..columnar.dimensions import Dimension
 from ..columnar.dimensions import needs_of as needs_of_dimension
 from ..columnar.format import FAILED
 from ..columnar.measures import needs_of as needs_of_measure
 from ..columnar.needs import Needs
-from ..columnar.reader import Arm, Columns
+from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
 from ..filters.parts import compile_filter
 from ..store.session import Timeouts

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal_column, null, select, text
+from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, literal_column, null, select, text
 from sqlalchemy import column as sql_column
+from sqlalchemy.dialects.postgresql import JSONB
 
 from ..columnar.dimensions import ByText
 from ..columnar.encode import numbers_of, texts_of
 from ..columnar.format import FAILED, MOST_TRACES, Chunk, Column, Info, Mask
-from ..columnar.from_traces import json_of
 from ..columnar.selection import Part, Selection
 from ..domain.span import Uncounted
 from ..filters.parts import compile_filter
@@ -86,7 +86,11 @@ def _json(dimension: Dimension) -> ColumnElement[str]:
     """The value of the dimension as JSON text: of the span where it has it, else of its trace."""
     if dimension.name in OF_SPANS:
         return cast(func.to_jsonb(spans.c[OF_SPANS[dimension.name]]), Text())
-    return json_of(dimension.of_trace())
+    column, dot, key = dimension.of_trace().partition(".")
+    if not dot:
+        return cast(func.to_jsonb(traces.c[column]), Text())
+    member = traces.c[column].op("->", return_type=JSONB())(literal(key, Text()))
+    return func.nullif(cast(member, Text()), literal_column("'null'"), type_=Text())
 
 
 def _chunk(rows: Sequence[Mapping[str, Any]], dimensions: int) -> Chunk:

@@ -5,19 +5,20 @@ import logging
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..columnar.check import differing_segments
 from ..errors import Unavailable
 from ..metrics import CAUGHT_UP
+from ..store.cache_tables import LOCK
 from ..store.outages import sqlstate
 from ..store.session import Kind, Timeouts, transaction
-from .rollups import LEVELS, LOCK, MINUTE, Level, fresh, kept, rebuild
-from .slicing import differing_slices
+from .rollups import LEVELS, MINUTE, Level, fresh, kept, rebuild
 
 log = logging.getLogger(__name__)
 
 MARKS_PER_TRANSACTION = 10_000
 # After so many deleted marks the table is vacuumed at once: reads would step over the dead ones until autovacuum comes.
 _VACUUM_AFTER = 50_000
-SLICED = -1
+COLUMNS = -1
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -25,14 +26,15 @@ _ANY_MARK = "SELECT EXISTS (SELECT FROM rollup_marks)"
 
 _COUNT_MARKS = """
 SELECT (SELECT count(*) FROM (SELECT FROM rollup_marks LIMIT $1) counted),
-    (SELECT count(*) FROM (SELECT FROM slice_marks LIMIT $1) counted)
+    (SELECT count(*) FROM (SELECT FROM column_invalidations LIMIT $1) counted)
 """
 
+# No chunk is left that holds traces of a minute in which none starts.
+_FORGET_COLUMNS = "DELETE FROM column_chunks"
 _MARK_EVERYTHING = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
 UNION SELECT experiment_key, bucket FROM rollups
-UNION SELECT experiment_key, unnest(minutes) FROM slices
 """
 
 _UNMARKED = """
@@ -84,22 +86,23 @@ async def keep_warm(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.
 
 
 async def waiting_marks(engine: AsyncEngine, timeouts: Timeouts, limit: int = 100_000) -> tuple[int, int]:
-    """How many marks wait for rollups and for slices, each counted up to the limit. Raises `Unavailable`."""
+    """How many marks of rollups and invalidations of columns wait, each up to the limit. Raises `Unavailable`."""
     async with transaction(engine, Kind.READ, timeouts) as tx:
-        rollups, slices = await tx.driver.fetchrow(_COUNT_MARKS, limit)
-        return rollups, slices
+        rollups, columns = await tx.driver.fetchrow(_COUNT_MARKS, limit)
+        return rollups, columns
 
 
 async def mark_everything(engine: AsyncEngine, timeouts: Timeouts) -> int:
     """Mark every minute that has traces or is in a cache, so that all is rebuilt; answers stay exact meanwhile."""
     async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        await tx.driver.execute(_FORGET_COLUMNS)
         status: str = await tx.driver.execute(_MARK_EVERYTHING)
     return int(status.split()[-1])
 
 
 async def mismatches(engine: AsyncEngine, timeouts: Timeouts) -> list[tuple[int, int, int]]:
-    """(experiment key, level, start) of the buckets that differ from what the traces make and have no mark; `SLICED`
-    instead of a level are slices.
+    """(experiment key, level, start) of the buckets that differ from what the traces make and have no mark; `COLUMNS`
+    instead of a level are segments of columns.
 
     Empty in a sound store.
     """
@@ -112,7 +115,7 @@ async def mismatches(engine: AsyncEngine, timeouts: Timeouts) -> list[tuple[int,
             differing = f"(({made}) EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT ({made}))"
             rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
             found += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]
-        found += [(key, SLICED, start) for key, start in await differing_slices(tx.driver)]
+        found += [(key, COLUMNS, start) for key, start in await differing_segments(tx)]
     return found
 
 

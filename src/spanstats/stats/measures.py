@@ -93,7 +93,8 @@ SCORE_COLUMNS = (
     ScoreColumn("n_not_zero", "count(nullif({0}, 0))", "sum(CASE WHEN {0} <> 0 THEN ones ELSE 0 END)"),
 )
 
-_NUMBER, _BOOLEAN, _TEXT = 0, 1, 2
+NUMBER, BOOLEAN, TEXT = 0, 1, 2
+"""Kinds of scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +113,23 @@ def _of_scores(name: str, column: str, kind: int, how: str = "sum({})") -> Score
 
 
 SCORE_AGGREGATES = (
-    _of_scores("n", "n_values", _NUMBER),
-    _of_scores("total", "sum_values", _NUMBER),
-    _of_scores("squares", "sum_squares", _NUMBER),
-    _of_scores("low", "min_value", _NUMBER, "min({})"),
-    _of_scores("high", "max_value", _NUMBER, "max({})"),
-    _of_scores("n_true", "n_not_zero", _BOOLEAN),
+    _of_scores("n", "n_values", NUMBER),
+    _of_scores("total", "sum_values", NUMBER),
+    _of_scores("squares", "sum_squares", NUMBER),
+    _of_scores("low", "min_value", NUMBER, "min({})"),
+    _of_scores("high", "max_value", NUMBER, "max({})"),
+    _of_scores("n_true", "n_not_zero", BOOLEAN),
     ScoreAggregate(
         "n_false",
-        f"count(*) FILTER (WHERE k = {_BOOLEAN} AND v = 0)",
+        f"count(*) FILTER (WHERE k = {BOOLEAN} AND v = 0)",
         _COUNTS,
-        _COUNTS.format(f"CASE WHEN k = {_BOOLEAN} THEN n_values - n_not_zero END"),
+        _COUNTS.format(f"CASE WHEN k = {BOOLEAN} THEN n_values - n_not_zero END"),
     ),
     ScoreAggregate(
         "n_text",
-        f"count(*) FILTER (WHERE k = {_TEXT})",
+        f"count(*) FILTER (WHERE k = {TEXT})",
         _COUNTS,
-        _COUNTS.format(f"CASE WHEN k = {_TEXT} THEN n_rows END"),
+        _COUNTS.format(f"CASE WHEN k = {TEXT} THEN n_rows END"),
     ),
 )
 """Over rows of (name: evaluator key, v: billionths, k: 0 number, 1 boolean, 2 text)."""

@@ -49,10 +49,6 @@ def score_sums(where: str) -> str:
     return f"SELECT name, {_OF_SCORES} FROM ({each_score(where)}) flat GROUP BY name"
 
 
-# First in its transaction: it takes no snapshot, so the snapshot of the next statement sees all that the rebuild before
-# has committed. Without it two rebuilds could undo each other.
-LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
-
 # No more than some marks at a time bounds the transaction. Marks that this snapshot does not see stay.
 _TAKE_MARKS = """
 WITH taken AS (

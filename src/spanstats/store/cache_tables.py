@@ -1,21 +1,20 @@
-"""The tables of what is made from the traces and can be made anew: rollups, and the bit slices of traces."""
-
-from typing import Any
+"""The tables of caches, which can be made from the traces again: rollups, and the columns of traces."""
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     Column,
+    ForeignKey,
+    Identity,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
-    text,
 )
-from sqlalchemy.dialects.postgresql import BIT, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from .tables import ByBytes, Time, metadata, optional, required, written_at
 
@@ -54,81 +53,34 @@ rollups = Table(
 
 rollup_lock = Table("rollup_lock", metadata, optional("never_filled", Boolean))
 
-BITS = BIT(varying=True)
-
-NUMBERS = (
-    "cost_pd",
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "latency_us",
-    "tps",
-    "ttft_us",
-    "n_errors",
-    "n_spans",
-    "n_llm_calls",
-)
-"""Columns of `traces` that are sliced."""
-
-TEXTS = ("status", "model")
-"""Columns of `traces` of few values, each of which has a bit string."""
-
-
-def _of_chunk() -> tuple[Column[Any], ...]:
-    """Which chunk of which stretch of time a row is of."""
-    return required("experiment_key", BigInteger), required("start_time", Time), required("chunk", Integer)
-
-
-_UNLISTED = "names that traces have and no dictionary: '' is any; null: made without dictionaries"
-
-slices = Table(
-    "slices",
+# Traces of an experiment that start in a range of whole minutes, as columns (`columnar/`). Never changed: what is
+# written again gets a new id.
+column_chunks = Table(
+    "column_chunks",
     metadata,
-    *_of_chunk(),
+    required("id", BigInteger, primary_key=True, server_default=Identity(always=True)),
+    required("experiment_key", BigInteger),
+    required("start_time", Time),
     required("end_time", Time),
-    Column("n", Integer, nullable=False, comment="traces of this chunk; 0: it is not sliced"),
-    Column("minutes", ARRAY(Time), nullable=True, comment="in which traces start, in order"),
-    Column("counts", ARRAY(Integer), nullable=True, comment="traces by minute; bits stand in this order"),
-    Column("every", BITS, nullable=True, comment="a one for each trace"),
-    Column("many_models", BITS, nullable=True),
-    *(Column(name, ARRAY(BITS), nullable=True, comment="who has a value, then its bits") for name in NUMBERS),
-    *(Column(f"{name}_values", ARRAY(ByBytes), nullable=True) for name in TEXTS),
-    *(Column(f"{name}_bits", ARRAY(BITS), nullable=True, comment="who has the value at this place") for name in TEXTS),
-    Column("unlisted", ARRAY(ByBytes), nullable=True, comment=_UNLISTED),
-    PrimaryKeyConstraint("experiment_key", "start_time", "chunk"),
-    Index("ix_slices_not_sliced", "experiment_key", postgresql_where=text("n = 0")),
-    Index("ix_slices_unlisted", "experiment_key", postgresql_where=text("(unlisted = '{}') IS NOT TRUE")),
-    Index("ix_slices_old", "experiment_key", postgresql_where=text("unlisted IS NULL AND n > 0")),
+    Column("number", Integer, nullable=False, comment="of several chunks of one range"),
+    Column("n", Integer, nullable=False, comment="traces"),
+    Column("format", SmallInteger, nullable=False, comment="what wrote it (columnar/format.py)"),
+    Index(None, "experiment_key", "start_time"),
 )
 
-# By what clients name: the trace's own `name`, and members of its `labels.` and `metadata.`. Those of slices that are
-# deleted go by a trigger.
-slice_dictionaries = Table(
-    "slice_dictionaries",
+column_data = Table(
+    "column_data",
     metadata,
-    *_of_chunk(),
+    Column("chunk_id", BigInteger, ForeignKey("column_chunks.id", ondelete="CASCADE"), nullable=False),
     required("name", ByBytes),
-    Column("n", Integer, nullable=False, comment="different values"),
-    Column("listed", ARRAY(JSONB), nullable=False, comment="these, numbered from 1"),
-    Column("bits", ARRAY(BITS), nullable=False, comment="of the number of each trace's value; 0 is none"),
-    PrimaryKeyConstraint("experiment_key", "start_time", "chunk", "name"),
+    required("data", LargeBinary),
+    PrimaryKeyConstraint("chunk_id", "name"),
 )
 
-slice_scores = Table(
-    "slice_scores",
-    metadata,
-    *_of_chunk(),
-    required("name", ByBytes),
-    required("kind", SmallInteger),
-    Column("scores", ARRAY(BigInteger), nullable=False, comment="whole billionths; null for text"),
-    Column("bits", ARRAY(BITS), nullable=True, comment="who has the score at this place, where few differ"),
-    Column("places", ARRAY(Integer), nullable=True, comment="else whose score it is: a place among the bits"),
-    PrimaryKeyConstraint("experiment_key", "start_time", "chunk", "name", "kind"),
-)
-
-# Written by a trigger on `rollup_marks`: what is taken there is left here.
-slice_marks = Table(
-    "slice_marks",
+# Minutes whose columns may differ from the traces. Written by a trigger on `rollup_marks`: what a refresh of rollups
+# takes from there is left here.
+column_invalidations = Table(
+    "column_invalidations",
     metadata,
     required("experiment_key", BigInteger),
     required("minute", Time),
@@ -136,5 +88,15 @@ slice_marks = Table(
     Index(None, "experiment_key", "minute"),
 )
 
-CACHES = ("rollup_marks", "rollups", "slice_marks", "slices", "slice_scores")
-"""In the order in which an experiment can be deleted from them: taking marks of rollups leaves marks of slices."""
+LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
+"""Held by whoever refreshes a cache or deletes from it: two of them could undo each other.
+
+First in its transaction: it takes no snapshot, so that of the next statement sees all that the one before committed.
+"""
+
+CACHES = ("rollup_marks", "rollups", "column_invalidations", "column_chunks")
+"""In the order in which an experiment can be deleted from them: marks of rollups that are deleted leave invalidations
+of columns."""
+
+RETIRED = frozenset({"slices", "slice_scores", "slice_dictionaries", "slice_marks"})
+"""Empty tables that the version before still reads; a later migration drops them."""

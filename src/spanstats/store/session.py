@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
-from sqlalchemy import URL, ClauseElement, Select, event
+from sqlalchemy import URL, ColumnElement, Select, Table, event, literal_column, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -155,20 +155,28 @@ class Transaction:
         (plan,) = row["QUERY PLAN"]
         return int(plan["Plan"]["Plan Rows"])
 
-    async def rows(self, statement: Select[Any], prefetch: int = 1) -> AsyncIterator[Mapping[str, Any]]:
-        """The rows of such a statement, so many held at a time."""
-        sql, values = self.compiled(statement)
-        prepared = await self.driver.prepare(sql, name="")
-        async for row in prepared.cursor(*values, prefetch=prefetch):
+    async def rows(self, statement: Select[Any]) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows of such a statement, one held at a time."""
+        async for row in self.rows_of_text(*self._compiled(statement)):
             yield row
 
-    def compiled(self, element: ClauseElement) -> tuple[str, list[Any]]:
-        """The SQL of a statement or a condition, with `$1`, `$2` and so on for these values."""
-        compiled: Any = element.compile(dialect=self.connection.dialect)
+    async def rows_of_text(self, sql: str, values: Sequence[Any]) -> AsyncIterator[Mapping[str, Any]]:
+        """The same of a statement with `$1`, `$2` and so on for the values."""
+        prepared = await self.driver.prepare(sql, name="")
+        async for row in prepared.cursor(*values, prefetch=1):
+            yield row
+
+    def condition(self, table: Table, condition: ColumnElement[bool]) -> tuple[str, list[Any]]:
+        """The SQL of a condition over rows of the table, with `$1`, `$2` and so on for these values."""
+        sql, values = self._compiled(select(literal_column("1")).select_from(table).where(condition))
+        return sql.split("WHERE ", 1)[1], values
+
+    def _compiled(self, statement: Select[Any]) -> tuple[str, list[Any]]:
+        compiled: Any = statement.compile(dialect=self.connection.dialect)
         return str(compiled), [compiled.params[name] for name in compiled.positiontup]
 
     async def _only_row(self, before: str, statement: Select[Any]) -> Mapping[str, Any]:
-        sql, values = self.compiled(statement)
+        sql, values = self._compiled(statement)
         prepared = await self.driver.prepare(f"{before}{sql}", name="")
         row: Mapping[str, Any] = await prepared.fetchrow(*values)
         return row

@@ -1,0 +1,49 @@
+"""Which traces a question is about, and the conditions that SQL puts to them."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, and_, true
+
+from ..domain.window import Window
+from ..filters.parts import Filter, compile_parts, without_hints
+from ..store.tables import traces
+from .from_traces import Rows
+from .segments import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Traces of one experiment that start in a window and match a filter."""
+
+    experiment_key: int
+    window: Window = field(default_factory=Window)
+    matching: Filter | None = None
+
+
+def rows_of(arm: Arm) -> list[Rows]:
+    """All traces of the arm, each part of the filter read in its own way."""
+    parts = [true()] if arm.matching is None else arm.matching.parts
+    return [Rows(and_(_inside(arm), part)) for part in parts]
+
+
+def rows_beside(arm: Arm, ranges: list[Segment]) -> list[Rows]:
+    """What columns do not say: the traces that start in these ranges, and in all of the window those of several models,
+    if the filter asks for these.
+
+    A range is short: nothing is looked up in another index, again for each of them.
+    """
+    of_experiment = traces.c.experiment_key == arm.experiment_key
+    if arm.matching is None:
+        return [Rows(of_experiment, ranges)] if ranges else []
+    first, *others = compile_parts(without_hints(arm.matching.predicate), arm.matching.tenant_id)
+    beside = [Rows(and_(_inside(arm), part)) for part in others]
+    return [*([Rows(and_(of_experiment, first), ranges)] if ranges else []), *beside]
+
+
+def _inside(arm: Arm) -> ColumnElement[bool]:
+    inside = [traces.c.experiment_key == arm.experiment_key]
+    if arm.window.start_us is not None:
+        inside.append(traces.c.start_time >= arm.window.start_us)
+    if arm.window.end_us is not None:
+        inside.append(traces.c.start_time < arm.window.end_us)
+    return and_(*inside)

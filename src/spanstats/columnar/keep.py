@@ -1,0 +1,120 @@
+"""Keeping stored columns fresh: the background task, one process at a time, day by day."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import Unavailable
+from ..store.cache_tables import LOCK
+from ..store.outages import translated
+from ..store.session import Kind, Timeouts, transaction
+from .refresh import OLD, REST_S, refresh_some
+
+log = logging.getLogger(__name__)
+
+Day: TypeAlias = tuple[int, int]
+"""Experiment key, and when the day begins, microseconds since 1970."""
+
+# One after the other, before the database counts as away.
+_FAILURES = 3
+
+# Of one core, while there is much to do: writes and reads come first.
+_IDLE_SHARE = 0.75
+
+_TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats columns', 0))")
+_END_TURN = text("SELECT pg_advisory_unlock(hashtextextended('spanstats columns', 0))")
+_DAYS = f"""
+SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day FROM (
+    (SELECT experiment_key, minute FROM column_invalidations
+    GROUP BY 1, 2 HAVING max(created_at) <= now() - $1 * interval '1 second')
+    UNION ALL SELECT experiment_key, start_time FROM column_chunks WHERE {OLD}
+) rested ORDER BY 1, 2 LIMIT $2
+"""
+
+
+async def waiting_days(
+    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, limit: int = 100_000
+) -> list[Day]:
+    """Days with invalid minutes to which no one has written for a while. Raises `Unavailable`."""
+    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        return [(row["experiment_key"], row["day"]) for row in await tx.driver.fetch(_DAYS, rest_s, limit)]
+
+
+async def refresh_day(engine: AsyncEngine, timeouts: Timeouts, day: Day, rest_s: float = REST_S) -> bool:
+    """One transaction of refreshing; whether there was anything to do. Raises `Unavailable`."""
+    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        await tx.driver.execute(LOCK)
+        return bool((await refresh_some(tx, *day, rest_s)).write)
+
+
+async def refresh_waiting(
+    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, idle_share: float = 0.0
+) -> AsyncGenerator[Day, None]:
+    """Refresh all minutes that have rested, day by day; yields the day after each transaction.
+
+    `idle_share` of the time it does nothing. A day that fails is left for the next time. Raises `Unavailable` where
+    several fail one after the other.
+    """
+    seen: set[Day] = set()
+    failures = 0
+    while days := [day for day in await waiting_days(engine, timeouts, rest_s) if day not in seen]:
+        for day in days:
+            seen.add(day)
+            try:
+                async for took_s in _refresh_all_of(engine, timeouts, day, rest_s):
+                    yield day
+                    await asyncio.sleep(took_s * idle_share / (1 - idle_share))
+                failures = 0
+            except Unavailable:
+                failures += 1
+                if failures == _FAILURES:
+                    raise
+            except Exception:
+                log.exception("the columns of a day could not be refreshed")
+
+
+async def _refresh_all_of(
+    engine: AsyncEngine, timeouts: Timeouts, day: Day, rest_s: float
+) -> AsyncGenerator[float, None]:
+    """Yields how many seconds each transaction took."""
+    began = time.monotonic()
+    while await refresh_day(engine, timeouts, day, rest_s):
+        yield time.monotonic() - began
+        began = time.monotonic()
+
+
+async def keep_fresh(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 10.0) -> None:
+    """Run for ever, in one process at a time; an outage is waited out."""
+    while True:
+        try:
+            async with _turn(engine) as is_ours:
+                if is_ours:
+                    async for _ in refresh_waiting(engine, timeouts, idle_share=_IDLE_SHARE):
+                        pass
+        except Unavailable as error:
+            log.warning("columns wait: %s", error)
+        except Exception:
+            log.exception("columns could not be refreshed")
+        await asyncio.sleep(every_s)
+
+
+@asynccontextmanager
+async def _turn(engine: AsyncEngine) -> AsyncIterator[bool]:
+    """Whether it is this process' turn, until the end of the block or of the connection.
+
+    Many that wait for the lock of rollups would leave these no moment.
+    """
+    with translated():
+        async with engine.connect() as connection:
+            is_ours = bool(await connection.scalar(_TAKE_TURN))
+            try:
+                yield is_ours
+            finally:
+                if is_ours:
+                    await connection.execute(_END_TURN)

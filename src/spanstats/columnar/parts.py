@@ -1,0 +1,50 @@
+"""The rows of a stored chunk that count: in the window, of valid minutes, and such that a predicate holds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..domain.window import MINUTE_US
+from .dimensions import starts_of
+from .format import START_MINUTE, Chunk, Mask
+from .needs import STARTS, Needs
+from .segments import Segment
+from .snapshot import Stored, StoredChunk
+
+
+def is_cut(chunk: StoredChunk, found: Stored) -> bool:
+    """Whether only some of the chunk's rows may count, for their start alone: then `STARTS` are needed."""
+    return not _is_inside(chunk.segment, found.window) or bool(_invalid_in(chunk.segment, found.invalid))
+
+
+def needs_of(chunk: StoredChunk, found: Stored) -> Needs:
+    """Columns that are needed to cut the chunk."""
+    return STARTS if is_cut(chunk, found) else Needs()
+
+
+def rows_that_count(chunk: Chunk, segment: Segment, found: Stored) -> Mask:
+    """The rows of a cut chunk that start in the window and in valid minutes. Rows are in order of start."""
+    rows = np.ones(chunk.n, np.bool_)
+    if not _is_inside(segment, found.window):
+        starts = starts_of(chunk)
+        first, end = np.searchsorted(starts, found.window)
+        rows[:first] = False
+        rows[end:] = False
+    invalid = _invalid_in(segment, found.invalid)
+    if invalid:
+        minutes = np.array(invalid) // MINUTE_US
+        of_rows = chunk.numbers(START_MINUTE).values()
+        lows, highs = np.searchsorted(of_rows, minutes, "left"), np.searchsorted(of_rows, minutes, "right")
+        for low, high in zip(lows, highs, strict=True):
+            rows[low:high] = False
+    return rows
+
+
+def _is_inside(segment: Segment, window: Segment) -> bool:
+    return window[0] <= segment[0] and segment[1] <= window[1]
+
+
+def _invalid_in(segment: Segment, invalid: Sequence[int]) -> Sequence[int]:
+    """Of ascending minutes those in the segment."""
+    first, end = np.searchsorted(np.array(invalid, np.int64), segment)
+    return invalid[first:end]

@@ -1,0 +1,115 @@
+"""Refreshing stored columns: exact at every moment, encoded again from the traces and never adjusted.
+
+A minute that is in `rollup_marks` or `column_invalidations` is read from the traces; of all other minutes the chunks
+hold just the traces that start there. A refresh takes invalidations, sees in its snapshot all writes that left them,
+and leaves invalidations for what it drops and does not write.
+"""
+
+from collections.abc import AsyncIterator
+
+from ..domain.window import DAY_US, MINUTE_US
+from ..store.session import Driver, Transaction
+from ..store.tables import traces
+from .format import FORMAT, MOST_TRACES, NUMBERS, TEXTS, Chunk
+from .from_traces import Rows, chunks_of_traces
+from .needs import Needs
+from .segments import Plan, Segment, plan
+from .stored import packed
+
+REST_S = 15.0
+"""A minute that is still being written to is not stored: it would be refreshed again and again."""
+
+# After so many times that rest an invalid minute has waited for long: its segment is refreshed for it alone.
+_LONG = 40
+
+OLD = f"format < {FORMAT}"
+"""Chunks that an earlier version of the program wrote: what they hold answers until they are refreshed."""
+
+EVERY_COLUMN = Needs(frozenset({*NUMBERS, *TEXTS}), every_score=True)
+
+_INSIDE = "experiment_key = $1 AND minute >= $2 AND minute < $3"
+_EACH_MINUTE = f"generate_series(start_time, end_time - interval '1 minute', '{MINUTE_US} microseconds')"
+_RESTED = f"""
+SELECT minute, min(created_at) <= now() - $5 * interval '1 second' AS has_waited
+FROM column_invalidations WHERE {_INSIDE}
+GROUP BY minute HAVING max(created_at) <= now() - $4 * interval '1 second'
+UNION ALL SELECT {_EACH_MINUTE}, true FROM column_chunks
+WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3 AND {OLD}
+"""
+_COUNTS = (
+    "SELECT bucket, n::bigint FROM rollups WHERE experiment_key = $1 AND level = 0 AND bucket >= $2 AND bucket < $3"
+)
+_STORED = """
+SELECT DISTINCT start_time, end_time FROM column_chunks
+WHERE experiment_key = $1 AND start_time >= $2 AND start_time < $3
+"""
+_TAKE = """
+DELETE FROM column_invalidations USING unnest($2::timestamptz[], $3::timestamptz[]) AS written(lo, hi)
+WHERE experiment_key = $1 AND minute >= written.lo AND minute < written.hi
+"""
+# Minutes of what is dropped that are not written again, as if invalid for long: no one writes there. Each in which
+# traces start has a rollup, or a mark that will leave an invalidation.
+_DROP = """
+WITH dropped AS (
+    DELETE FROM column_chunks WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[])
+    RETURNING start_time, end_time
+)
+INSERT INTO column_invalidations (experiment_key, minute, created_at)
+SELECT DISTINCT $1::bigint, bucket, '-infinity'::timestamptz FROM dropped
+JOIN rollups ON experiment_key = $1 AND level = 0 AND bucket >= dropped.start_time AND bucket < dropped.end_time
+WHERE NOT EXISTS (
+    SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS written(lo, hi) WHERE bucket >= lo AND bucket < hi
+)
+"""
+_PUT_CHUNK = """
+INSERT INTO column_chunks (experiment_key, start_time, end_time, number, n, format)
+VALUES ($1, $2, $3, $4, $5, $6) RETURNING id
+"""
+_PUT_COLUMNS = "INSERT INTO column_data (chunk_id, name, data) SELECT $1, * FROM unnest($2::text[], $3::bytea[])"
+
+
+async def refresh_some(
+    tx: Transaction, experiment_key: int, day: int, rest_s: float = REST_S, most: int = MOST_TRACES
+) -> Plan:
+    """Refresh invalid minutes of the day that begins at `day`, about `most` traces; what was done.
+
+    Needs a transaction of its own (`Kind.REBUILD`) whose first statement took the lock of rollups.
+    """
+    within = experiment_key, day, day + DAY_US
+    invalid: dict[int, bool] = {}
+    for minute, has_waited in await tx.driver.fetch(_RESTED, *within, rest_s, rest_s * _LONG):
+        invalid[minute] = invalid.get(minute, False) or has_waited
+    if not invalid:
+        return Plan([], [])
+    counts = {row["bucket"]: row["n"] for row in await tx.driver.fetch(_COUNTS, *within)}
+    stored = [(row["start_time"], row["end_time"]) for row in await tx.driver.fetch(_STORED, *within)]
+    todo = plan(day, counts, stored, invalid, most)
+    written = [start for start, _ in todo.write], [end for _, end in todo.write]
+    await tx.driver.execute(_TAKE, experiment_key, *written)
+    await tx.driver.execute(_DROP, experiment_key, [start for start, _ in todo.drop], *written)
+    for segment in todo.write:
+        await put_chunks(tx, experiment_key, segment)
+    return todo
+
+
+async def put_chunks(tx: Transaction, experiment_key: int, segment: Segment) -> None:
+    """Store the traces of the segment, of which nothing is stored."""
+    number = 0
+    async for chunk in chunks_of_segment(tx, experiment_key, segment):
+        await _put(tx.driver, (experiment_key, *segment, number), chunk)
+        number += 1
+
+
+async def chunks_of_segment(tx: Transaction, experiment_key: int, segment: Segment) -> AsyncIterator[Chunk]:
+    """What is stored of the traces that start in the segment; nothing where none does."""
+    start, end = segment
+    inside = (traces.c.experiment_key == experiment_key) & (traces.c.start_time >= start) & (traces.c.start_time < end)
+    found = chunks_of_traces(tx, [Rows(inside)], EVERY_COLUMN, every_member=True, in_order=True, most=MOST_TRACES)
+    async for chunk in found:
+        yield chunk
+
+
+async def _put(driver: Driver, key: tuple[int, int, int, int], chunk: Chunk) -> None:
+    columns = packed(chunk)
+    chunk_id = await driver.fetchval(_PUT_CHUNK, *key, chunk.n, FORMAT)
+    await driver.execute(_PUT_COLUMNS, chunk_id, list(columns), list(columns.values()))

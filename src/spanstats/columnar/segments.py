@@ -1,0 +1,75 @@
+"""How a day of an experiment is cut into segments, each of which is stored as one, and which to refresh.
+
+Large segments are read fastest, small ones are refreshed fastest: a segment is the widest of a few widths that has not
+too many traces, or one minute.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..domain.window import DAY_US, HOUR_US, MINUTE_US
+from .format import MOST_TRACES
+
+WORTH = 16
+"""A segment is refreshed once one in so many of its traces is in an invalid minute."""
+
+_WIDTHS = (DAY_US, 6 * HOUR_US, HOUR_US, 10 * MINUTE_US, MINUTE_US)
+
+Segment: TypeAlias = tuple[int, int]
+"""From, to (exclusive), microseconds since 1970; whole minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Segments to write, and stored ones that they replace."""
+
+    write: list[Segment]
+    drop: list[Segment]
+
+
+def plan(
+    day: int, counts: Mapping[int, int], stored: Sequence[Segment], invalid: Mapping[int, bool], most: int = MOST_TRACES
+) -> Plan:
+    """What to do about the invalid minutes of the day that begins at `day`: about as much as `most` traces at a time.
+
+    A segment is worth it where a minute has waited for long (`invalid` says which), or much of it is invalid.
+    `counts` is how many traces start in a minute, as far as that is known; it decides on widths and worth alone.
+    """
+    segments = _segments((day, day + DAY_US), counts, most)
+    wanted = [segment for segment in segments if _is_worth_it(segment, counts, invalid)]
+    write: list[Segment] = []
+    work = 0
+    for segment in wanted:
+        if write and work + _traces_in(segment, counts) > most:
+            break
+        write.append(segment)
+        work += _traces_in(segment, counts)
+    drop = [old for old in stored if any(overlap(old, new) for new in write)]
+    return Plan(write, drop)
+
+
+def overlap(a: Segment, b: Segment) -> bool:
+    """Whether some time is in both."""
+    return a[0] < b[1] and b[0] < a[1]
+
+
+def _segments(segment: Segment, counts: Mapping[int, int], most: int) -> Iterator[Segment]:
+    start, end = segment
+    narrower = next((width for width in _WIDTHS if width < end - start), None)
+    if narrower is None or _traces_in(segment, counts) <= most:
+        yield segment
+        return
+    inside = {minute: n for minute, n in counts.items() if start <= minute < end}
+    for begin in range(start, end, narrower):
+        yield from _segments((begin, begin + narrower), inside, most)
+
+
+def _traces_in(segment: Segment, counts: Mapping[int, int]) -> int:
+    return sum(n for minute, n in counts.items() if segment[0] <= minute < segment[1])
+
+
+def _is_worth_it(segment: Segment, counts: Mapping[int, int], invalid: Mapping[int, bool]) -> bool:
+    inside = {minute: has_waited for minute, has_waited in invalid.items() if segment[0] <= minute < segment[1]}
+    traces_invalid = sum(counts.get(minute, 0) for minute in inside)
+    return any(inside.values()) or (bool(inside) and traces_invalid * WORTH >= _traces_in(segment, counts))

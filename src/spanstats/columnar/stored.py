@@ -1,0 +1,121 @@
+"""Columns as bytes: what is stored of a chunk."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from .format import INFO, Array, Chunk, Column, Info, Mask, Numbers, Scores, Texts
+
+Data = Mapping[str, bytes]
+"""Bytes by the name of the column, and those of the `Info` under `INFO`."""
+
+
+class _Codes(msgspec.Struct, array_like=True):
+    """`width` bytes for each of `n` codes, low byte first; none where all are 0."""
+
+    n: int
+    width: int
+    data: bytes
+
+
+class _Numbers(msgspec.Struct, array_like=True, tag="numbers"):
+    low: int
+    step: int
+    codes: _Codes
+    valid: bytes | None = None
+
+
+class _Texts(msgspec.Struct, array_like=True, tag="texts"):
+    codes: _Codes
+    values: list[bytes]
+
+
+class _Scores(msgspec.Struct, array_like=True, tag="scores"):
+    values: _Numbers
+    kinds: _Numbers
+    rows: _Codes | None = None
+
+
+class _Info(msgspec.Struct, array_like=True, tag="info"):
+    n: int
+    names: tuple[str, ...]
+    omitted: tuple[str, ...] = ()
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Numbers | _Texts | _Scores | _Info).decode
+
+
+def packed(chunk: Chunk) -> dict[str, bytes]:
+    """All of the chunk."""
+    info = chunk.info
+    found = {name: _encode(_packed(column)) for name, column in chunk.columns.items()}
+    return {INFO: _encode(_Info(info.n, info.names, info.omitted)), **found}
+
+
+def unpacked(data: bytes) -> Column | Info:
+    """What these bytes are of."""
+    match _decode(data):
+        case _Info(n, names, omitted):
+            return Info(n, names, omitted)
+        case _Texts(codes, values):
+            return Texts(_array(codes), values)
+        case _Scores(values, kinds, rows):
+            return Scores(_numbers(values), _numbers(kinds), None if rows is None else _array(rows))
+        case numbers:
+            return _numbers(numbers)
+
+
+def size_of(column: Column | Info) -> int:
+    """About how many bytes of memory it takes."""
+    match column:
+        case Info():
+            return _OVERHEAD + 100 * (len(column.names) + len(column.omitted))
+        case Texts(codes, values):
+            return _OVERHEAD + _size(codes) + sum(map(len, values)) + 48 * len(values)
+        case Scores(values, kinds, rows):
+            return size_of(values) + size_of(kinds) + _size(rows)
+        case Numbers(_, _, codes, valid):
+            return _OVERHEAD + _size(codes) + _size(valid)
+
+
+_OVERHEAD = 500
+
+
+def _packed(column: Column) -> Any:
+    if isinstance(column, Numbers):
+        valid = None if column.valid is None else np.packbits(column.valid).tobytes()
+        return _Numbers(column.low, column.step, _codes(column.codes), valid)
+    if isinstance(column, Texts):
+        return _Texts(_codes(column.codes), list(column.values))
+    rows = None if column.rows is None else _codes(column.rows)
+    return _Scores(_packed(column.values), _packed(column.kinds), rows)
+
+
+def _codes(codes: Array) -> _Codes:
+    if codes.strides == (0,):
+        return _Codes(len(codes), 0, b"")
+    return _Codes(len(codes), codes.dtype.itemsize, codes.astype(codes.dtype.newbyteorder("<")).tobytes())
+
+
+def _array(codes: _Codes) -> Array:
+    if not codes.width:
+        return np.broadcast_to(np.uint8(0), codes.n)
+    return np.frombuffer(codes.data, f"<u{codes.width}")
+
+
+def _numbers(numbers: _Numbers) -> Numbers:
+    codes = _array(numbers.codes)
+    return Numbers(numbers.low, numbers.step, codes, _bits(numbers.valid, len(codes)))
+
+
+def _bits(valid: bytes | None, n: int) -> Mask | None:
+    if valid is None:
+        return None
+    return np.unpackbits(np.frombuffer(valid, np.uint8), count=n).view(np.bool_)
+
+
+def _size(array: Array | None) -> int:
+    return 0 if array is None or array.strides == (0,) else array.nbytes

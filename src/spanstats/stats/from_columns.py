@@ -1,0 +1,97 @@
+"""The sums of a summary from columns (`columnar/`): what `ANSWERED` and `SCORE_AGGREGATES` say in SQL, over arrays."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..columnar.aggregate import NumberSums
+from ..columnar.format import FAILED, Mask, Numbers, Scores
+from ..columnar.needs import Needs
+from ..columnar.selection import Part, Selection
+from .measures import BOOLEAN, MEASURES, NUMBER, TEXT
+from .sums import ScoreSums, Sums
+
+NEEDS = Needs(frozenset({FAILED, *(m.column for m in MEASURES)}))
+
+
+@dataclass(slots=True)
+class _OfKinds:
+    """The scores of one evaluator by kind; of booleans also those that are not 0."""
+
+    numbers: NumberSums = field(default_factory=NumberSums)
+    booleans: NumberSums = field(default_factory=NumberSums)
+    n_true: int = 0
+    n_text: int = 0
+
+
+class Added:
+    """Sums over the traces so far; with `scores` those of their scores too."""
+
+    def __init__(self, *, scores: bool) -> None:
+        self._n = 0
+        self._failed = NumberSums()
+        self._measures = {m.column: NumberSums() for m in MEASURES}
+        self._scores: dict[str, _OfKinds] | None = {} if scores else None
+
+    @property
+    def needs(self) -> Needs:
+        """The columns that are added up."""
+        return NEEDS | Needs(every_score=self._scores is not None)
+
+    def add(self, selection: Selection) -> None:
+        """More traces."""
+        for part in selection.each():
+            self._n += part.n
+            self._failed.add(part.numbers(part.chunk.numbers(FAILED)))
+            for name, sums in self._measures.items():
+                sums.add(part.numbers(part.chunk.numbers(name)))
+            if self._scores is not None:
+                self._add_scores(part, self._scores)
+
+    def _add_scores(self, part: Part, found: dict[str, _OfKinds]) -> None:
+        for key in part.chunk.evaluators():
+            scores = part.chunk.scores(key)
+            if scores is not None and len((of_part := part.scores(scores)).values.codes):
+                _add_kinds(found.setdefault(key, _OfKinds()), of_part)
+
+    def sums(self) -> Sums:
+        """As read from rollups or from the traces."""
+        found: dict[str, int | None] = {"n": self._n, "n_errors": self._failed.total}
+        for measure in MEASURES:
+            sums = self._measures[measure.column]
+            found[measure.column] = sums.total if sums.count else None
+            if measure.nullable:
+                found[f"n_{measure.column}"] = sums.count
+        scores = {} if self._scores is None else {key: _score_sums(self._scores[key]) for key in sorted(self._scores)}
+        return found, scores
+
+
+def _add_kinds(found: _OfKinds, scores: Scores) -> None:
+    kinds = scores.kinds.values()
+    found.n_text += int(np.count_nonzero(kinds == TEXT))
+    found.numbers.add(_where(scores.values, kinds == NUMBER), squares=True)
+    booleans = _where(scores.values, kinds == BOOLEAN)
+    found.booleans.add(booleans)
+    is_true = booleans.values() != 0
+    found.n_true += int(np.count_nonzero(is_true if booleans.valid is None else is_true & booleans.valid))
+
+
+def _where(numbers: Numbers, wanted: Mask) -> Numbers:
+    if wanted.all():
+        return numbers
+    valid = None if numbers.valid is None else numbers.valid[wanted]
+    return Numbers(numbers.low, numbers.step, numbers.codes[wanted], valid)
+
+
+def _score_sums(found: _OfKinds) -> ScoreSums:
+    numbers = found.numbers
+    return ScoreSums(
+        n=numbers.count,
+        total=numbers.total,
+        squares=numbers.squares,
+        low=numbers.low,
+        high=numbers.high,
+        n_true=found.n_true,
+        n_false=found.booleans.count - found.n_true,
+        n_text=found.n_text,
+    )
