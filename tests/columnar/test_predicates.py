@@ -20,7 +20,7 @@ from spanstats.domain.span import Span
 from spanstats.filters.bind import bind
 from spanstats.filters.operators import Operator
 from spanstats.filters.parts import compile_parts
-from spanstats.filters.predicate import Bound, Group
+from spanstats.filters.predicate import Bound, Group, conditions
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import Kind, Timeouts, transaction
 from spanstats.store.tables import traces
@@ -53,8 +53,9 @@ async def test_columns_and_sql_find_the_same_traces(engine: AsyncEngine, world: 
     for tree in trees:
         predicate = bind(tree, TRACES)
         found = await traces_in_columns(engine, predicate)
-        assert found is not None
-        assert sorted(found) == sorted(await ids_in_sql(engine, predicate)), tree
+        # A path into metadata looks at more than one member.
+        assert (found is None) == any("." in (condition.key or "") for condition in conditions(tree))
+        assert found is None or sorted(found) == sorted(await ids_in_sql(engine, predicate)), tree
 
 
 COMPARED: dict[Operator, Callable[[Any, Any], bool]] = {
