@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_columns"
-down_revision = "20261128_unpriced"
+down_revision = "20261128_baseline"
 branch_labels = None
 depends_on = None
 
