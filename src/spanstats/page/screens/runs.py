@@ -1,0 +1,105 @@
+"""All runs with their figures: searched, sorted, ticked to compare; quality against cost, and quality over runs."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from ..calls import Call, ask
+from ..charts.points import Point, pareto, trade_off, trend
+from ..links import run_link
+from ..render import page
+from ..routing import ScreenRoute
+from ..session import key_of, root_of
+
+router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
+
+_PER_PAGE = 25
+_SEARCHED = ("search", "project", "status")
+_MAX_SCORES = 4
+"""Columns of scores that fit a screen; the choice of the chart has all."""
+
+
+@router.get("/ui/")
+async def runs(request: Request) -> Response:
+    """`search`, `project`, `status`, `metadata` (`key=value`), `sort`, `page` and `score` choose what is shown."""
+    number = _number(request.query_params.get("page"))
+    call = Call("/api/stats/v1/experiments", _query(request, number))
+    answer = await ask(request, key_of(request) or "", call)
+    found = answer["experiments"]
+    scores = list(dict.fromkeys(name for run in found for name in run["measures"] if name.startswith("scores.")))
+    wanted = request.query_params.get("score")
+    chosen = wanted if wanted in scores else next(iter(scores), None)
+    searched = {name: request.query_params.get(name, "") for name in (*_SEARCHED, "metadata")}
+    return page(
+        request,
+        "runs.html" if found or any(searched.values()) or number > 1 else "no_runs.html",
+        calls=(call,),
+        as_of=answer.get("as_of"),
+        screen="runs",
+        runs=[
+            {**run, "link": run_link(run["id"]), "shown": run["run_name"] or run["name"] or run["id"]} for run in found
+        ],
+        count=answer["count"],
+        number=number,
+        more=number * _PER_PAGE < answer["count"],
+        scores=scores,
+        columns=scores[:_MAX_SCORES],
+        score=chosen,
+        chart=_trade_off(found, chosen) if chosen else None,
+        over_runs=_over_runs(found, chosen) if chosen else None,
+        searched=searched,
+        sort=request.query_params.get("sort") or "-created_at",
+        link=lambda **changed: _same(request, changed),
+        statuses=("running", "completed", "failed"),
+    )
+
+
+def _query(request: Request, number: int) -> dict[str, str | int]:
+    query = request.query_params
+    asked: dict[str, str | int] = {name: query[name] for name in _SEARCHED if query.get(name)}
+    key, found, value = query.get("metadata", "").partition("=")
+    if found and key.strip():
+        asked[f"metadata.{key.strip()}"] = value.strip()
+    if query.get("sort"):
+        asked["sort_by"] = query["sort"]
+    return asked | {"page": number, "page_size": _PER_PAGE}
+
+
+def _trade_off(found: list[dict[str, Any]], score: str) -> dict[str, Any] | None:
+    """Each run that has both as a point at its mean cost and mean score."""
+    points = []
+    for run in found:
+        cost, quality = _mean(run, "cost"), _mean(run, score)
+        if cost is not None and quality is not None:
+            points.append(Point(run["run_name"] or run["name"] or run["id"], cost, quality))
+    if len(points) < 2:
+        return None
+    label = score.removeprefix("scores.")
+    best = ", ".join(p.name for p in pareto(points))
+    sentence = f"{label} against mean cost of {len(points)} runs. No other run is both cheaper and better than: {best}"
+    return {"svg": trade_off(points, "USD", None, sentence), "best": best, "points": points}
+
+
+def _over_runs(found: list[dict[str, Any]], score: str) -> Any:
+    """The mean score of each run, from the oldest of this page to the newest."""
+    ordered = sorted(found, key=lambda run: run["created_at"])
+    values = [(run["created_at"][:10], _mean(run, score)) for run in ordered]
+    if len([v for _, v in values if v is not None]) < 2:
+        return None
+    return trend(values, None, f"Mean {score.removeprefix('scores.')} of {len(values)} runs in order of time")
+
+
+def _mean(run: dict[str, Any], measure: str) -> float | None:
+    return (run["measures"].get(measure) or {}).get("mean")
+
+
+def _number(text: str | None) -> int:
+    return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
+
+
+def _same(request: Request, changed: dict[str, Any]) -> str:
+    """This list with other choices; another search or order begins at the first page."""
+    choices = {name: value for name, value in request.query_params.items() if name not in ("page", "run")}
+    choices = {name: str(value) for name, value in (choices | changed).items() if value}
+    return f"{root_of(request)}/ui/" + (f"?{urlencode(choices)}" if choices else "")
