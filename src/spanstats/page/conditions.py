@@ -60,12 +60,13 @@ class Condition:
 
 
 def conditions_of(request: Request) -> list[Condition]:
-    """The conditions of the address that name a field: `f`, `op` and `v`, row by row."""
+    """The conditions of the address that name a field: `f`, `op` and `v`, row by row, without the row of `drop`."""
     query = request.query_params
     fields, operators, values = (query.getlist(name) for name in ("f", "op", "v"))
     rows = [
         Condition(field.strip(), _at(operators, i) or "=", (_at(values, i) or "").strip())
         for i, field in enumerate(fields)
+        if str(i) != query.get("drop")
     ]
     return [row for row in rows if row.field]
 

@@ -1,0 +1,158 @@
+"""Every screen with real, odd and no data: valid HTML without scripts, every input labelled, every link answers."""
+
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import httpx
+import pytest
+
+from . import world
+from .conftest import parsed
+
+pytestmark = pytest.mark.anyio
+
+EXECUTED = {"script", "style", "iframe", "object", "embed"}
+
+
+@pytest.fixture
+async def runs(client: httpx.AsyncClient) -> None:
+    """Two runs to compare, and one that is odd."""
+    for name, quality, cost in (("base", 0.5, 0.001), ("candidate", 0.95, 0.002)):
+        answer = await client.post("/api/v1/traces/ingest", json=list(world.traces(name, quality, cost)))
+        assert answer.status_code == 200, answer.text
+        for trace_id, score in world.scores(name, quality):
+            assert (await client.post(f"/api/logs/{trace_id}/scores/", json=score)).status_code < 300
+    answer = await client.post("/api/v1/traces/ingest", json=world.odd_spans())
+    assert answer.status_code == 200, answer.text
+
+
+ODD = urlencode({"id": world.HOSTILE})
+SCREENS = [
+    "/ui/",
+    "/ui/?search=candidate",
+    "/ui/?search=nothing-is-called-so",
+    "/ui/run?id=base",
+    "/ui/run?id=base&by=metadata.topic&list=failed",
+    "/ui/run?id=base&f=model&op=%3D&v=gpt-4o&f=latency&op=gt&v=1.2&add=1",
+    "/ui/run?id=base&f=model&op=%3D&v=no-such-model",
+    f"/ui/run?{ODD}",
+    "/ui/compare?base=base&candidate=candidate",
+    "/ui/compare?base=base&candidate=candidate&measure=cost&show=all",
+    "/ui/compare?run=candidate&run=base&measure=scores.correct&margin=0.01",
+    f"/ui/compare?base=base&{urlencode({'candidate': world.HOSTILE})}",
+    "/ui/compare?base=base",
+    "/ui/trace?run=base&id=base-9",
+    f"/ui/trace?{urlencode({'run': world.HOSTILE, 'id': 'odd-2'})}",
+]
+
+
+@pytest.mark.parametrize("path", SCREENS)
+async def test_a_screen_is_valid_safe_and_labelled(browser: httpx.AsyncClient, runs: None, path: str) -> None:
+    answer = await browser.get(path)
+    assert answer.status_code == 200, answer.text
+    tree = parsed(answer.text)
+    for element in tree.iter():
+        assert "style" not in element.attrib
+        assert not [name for name in element.attrib if name.startswith("on")]
+        if element.tag in EXECUTED:
+            assert element.tag == "script"
+            assert element.get("src", "").startswith("/ui/static/")
+            assert not element.text
+    labelled = {label.get("for") for label in tree.iter("label")}
+    for kind in ("input", "select", "textarea"):
+        for element in tree.iter(kind):
+            if element.get("type") != "hidden":
+                assert element.get("id") in labelled or element.get("aria-label"), element.attrib
+    ids = [element.get("id") for element in tree.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    assert len(list(tree.iter("h1"))) == 1
+
+
+async def test_every_link_of_every_screen_answers(browser: httpx.AsyncClient, runs: None) -> None:
+    seen, waiting = set[str](), list(SCREENS)
+    while waiting and len(seen) < 120:
+        path = waiting.pop(0)
+        if path in seen:
+            continue
+        seen.add(path)
+        answer = await browser.get(path)
+        assert answer.status_code == 200, (path, answer.text[:2000])
+        if path.startswith(("/ui/static", "/docs")):
+            continue
+        for link in parsed(answer.text).iter("a"):
+            target = urlsplit(urljoin(path, link.get("href", "")))
+            assert not target.netloc
+            waiting.append(target.path + (f"?{target.query}" if target.query else ""))
+
+
+async def test_what_is_hostile_is_text(browser: httpx.AsyncClient, runs: None) -> None:
+    for path in (f"/ui/run?{ODD}", f"/ui/trace?{urlencode({'run': world.HOSTILE, 'id': 'odd-2'})}", "/ui/"):
+        html = (await browser.get(path)).text
+        assert "<script>alert" not in html
+        assert "&lt;script&gt;alert(1)" in html
+        assert "49" not in html.split("{{7*7}}")[0][-5:]
+
+
+async def test_another_tenants_screens_are_not_found(
+    browser: httpx.AsyncClient, runs: None, stranger: httpx.AsyncClient
+) -> None:
+    key = stranger.headers["authorization"].removeprefix("Bearer ")
+    await browser.post("/ui/sign-out")
+    await browser.post("/ui/sign-in", data={"key": key})
+    for path in ("/ui/run?id=base", "/ui/compare?base=base&candidate=candidate", "/ui/trace?run=base&id=base-9"):
+        answer = await browser.get(path)
+        assert answer.status_code == 404
+        assert "Not found" in answer.text
+
+
+async def test_without_a_key_every_screen_leads_to_the_sign_in_and_back(
+    visitor: httpx.AsyncClient, browser: httpx.AsyncClient
+) -> None:
+    answer = await visitor.get("/ui/run?id=a%2Fb&f=x")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/ui/sign-in?next=%2Fui%2Frun%3Fid%3Da%252Fb%26f%3Dx"
+
+
+async def test_a_revoked_key_is_forgotten(visitor: httpx.AsyncClient) -> None:
+    visitor.cookies.set("spanstats_key", "never-was-valid", path="/ui")
+    answer = await visitor.get("/ui/")
+    assert answer.status_code == 303
+    assert "reason=key" in answer.headers["location"]
+    assert "Max-Age=0" in answer.headers["set-cookie"]
+
+
+async def test_a_new_service_says_how_to_begin(browser: httpx.AsyncClient) -> None:
+    html = (await browser.get("/ui/")).text
+    assert "No runs yet" in html
+    assert "PAREA_BASE_URL=http://test/api/parea/v1" in html
+    assert "RESPAN_BASE_URL=http://test/api" in html
+
+
+async def test_a_wrong_filter_names_the_condition(browser: httpx.AsyncClient, runs: None) -> None:
+    answer = await browser.get("/ui/run?id=base&f=no_such_field&op=%3D&v=1")
+    assert answer.status_code == 400
+    assert "no_such_field" in answer.text
+
+
+async def test_a_filter_that_matches_nothing_offers_to_leave_out_each_condition(
+    browser: httpx.AsyncClient, runs: None
+) -> None:
+    html = (await browser.get("/ui/run?id=base&f=model&op=%3D&v=none&f=latency&op=gt&v=0")).text
+    assert "No trace matches" in html
+    assert html.count(">without ") == 2
+
+
+async def test_the_page_shows_the_calls_that_it_made(
+    browser: httpx.AsyncClient, client: httpx.AsyncClient, runs: None
+) -> None:
+    html = (await browser.get("/ui/compare?base=base&candidate=candidate")).text
+    commands = [e.text for e in parsed(html).iter("pre") if e.text and e.text.startswith("curl")]
+    assert any(
+        "/api/stats/v1/compare'" in c or c.endswith("/api/stats/v1/compare") or "/compare -H" in c for c in commands
+    )
+    key = client.headers["authorization"].removeprefix("Bearer ")
+    assert key not in html
+
+
+async def test_the_first_screen_is_small(browser: httpx.AsyncClient, runs: None) -> None:
+    pages = [await browser.get(path) for path in ("/ui/", "/ui/static/style.css", "/ui/static/page.js")]
+    assert sum(len(answer.content) for answer in pages) <= 60 * 1024
