@@ -29,6 +29,7 @@ def welcome(settings: Settings, port: int, key: Key) -> str:
     lines = [
         f"spanstats {version('spanstats')}",
         f"  URL      {url}  (reference: {url}/docs)",
+        *([f"  Page     {url}/ui/"] if settings.ui else []),
         f"  API key  {_about(key)}",
         f"  Data     {_data(settings)}",
         f"  Try      {_try(url, key)}",
