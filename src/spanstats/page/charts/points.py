@@ -8,6 +8,7 @@ from markupsafe import Markup
 from ..figures import measured
 from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
 
+_MOST_NAMES, _MOST_LETTERS = 12, 18
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 240.0, 52.0, 14.0, 12.0, 26.0
 
 
@@ -31,6 +32,8 @@ def trade_off(points: Sequence[Point], x_unit: str | None, y_unit: str | None, s
         steps = "".join(f"{'L' if i else 'M'}{x(p.x):.2f},{y(p.y):.2f}" for i, p in enumerate(best))
         path = element("path", d=steps, class_="front") if len(best) > 1 else Markup("")
         marks = [_mark(p, x, y, x_unit, y_unit, p in best) for p in points]
+        if len(points) <= _MOST_NAMES:
+            marks += [_name(p, x, y, width) for p in points]
         return picture(width, _HEIGHT, sentence, *_axes(x, y, x_unit, y_unit, width), path, *marks, class_=class_)
 
     return both_widths(draw)
@@ -44,7 +47,7 @@ def trend(values: Sequence[tuple[str, float | None]], unit: str | None, sentence
         x = Scale(0, max(1, len(values) - 1), _LEFT, width - _RIGHT)
         y = scale_over(known, _HEIGHT - _BOTTOM, _TOP, zero=True)
         parts = _grid(y, unit, width)
-        path, pen = "", "M"
+        path, pen, dots = "", "M", []
         for i, (name, value) in enumerate(values):
             if value is None:
                 pen = "M"
@@ -52,8 +55,8 @@ def trend(values: Sequence[tuple[str, float | None]], unit: str | None, sentence
             path, pen = path + f"{pen}{x(i):.2f},{y(value):.2f}", "L"
             if len(values) <= 60:
                 said = title(f"{name}: {measured(value, unit)}")
-                parts.append(element("circle", said, cx=x(i), cy=y(value), r=3, class_="arm0"))
-        parts.append(element("path", d=path or "M0,0", class_="line arm0"))
+                dots.append(element("circle", said, cx=x(i), cy=y(value), r=3, class_="dot"))
+        parts += [element("path", d=path or "M0,0", class_="line"), *dots]
         for i in sorted({0, len(values) - 1}) if values else ():
             parts.append(text(x(i), _HEIGHT - 8, values[i][0], anchor="start" if i == 0 else "end"))
         return picture(width, _HEIGHT, sentence, *parts, class_=class_)
@@ -89,6 +92,13 @@ def _axes(x: Scale, y: Scale, x_unit: str | None, y_unit: str | None, width: flo
         anchor = "end" if x(tick) > width - 30 else "middle"
         parts.append(text(x(tick), _HEIGHT - 8, measured(tick, x_unit), anchor=anchor))
     return parts
+
+
+def _name(point: Point, x: Scale, y: Scale, width: float) -> Markup:
+    """The run's name beside its point, on the side that has room."""
+    name = point.name if len(point.name) <= _MOST_LETTERS else point.name[: _MOST_LETTERS - 1] + "…"
+    is_right = x(point.x) < width * 0.6
+    return text(x(point.x) + (9 if is_right else -9), y(point.y) + 4, name, anchor="start" if is_right else "end")
 
 
 def _mark(point: Point, x: Scale, y: Scale, x_unit: str | None, y_unit: str | None, best: bool) -> Markup:

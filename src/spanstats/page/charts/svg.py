@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDE, NARROW = 680, 330
+WIDE, NARROW = 540, 330
 """Widths in CSS pixels that charts with labels are drawn for."""
 
 

@@ -84,8 +84,8 @@ def _trade_off(found: list[dict[str, Any]], score: str) -> dict[str, Any] | None
 def _over_runs(found: list[dict[str, Any]], score: str) -> Any:
     """The mean score of each run, from the oldest of this page to the newest."""
     ordered = sorted(found, key=lambda run: run["created_at"])
-    values = [(run["created_at"][:10], _mean(run, score)) for run in ordered]
-    if len([v for _, v in values if v is not None]) < 2:
+    values = [(run["created_at"][:10], mean) for run in ordered if (mean := _mean(run, score)) is not None]
+    if len(values) < 2:
         return None
     return trend(values, None, f"Mean {score.removeprefix('scores.')} of {len(values)} runs in order of time")
 
