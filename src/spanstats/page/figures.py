@@ -98,3 +98,18 @@ def moment(value: str | None) -> str:
 
 def _signed(text: str) -> str:
     return text.replace("-", MINUS, 1) if text.startswith("-") else text
+
+
+_NAMES = {
+    "ttft": "time to first token",
+    "tps": "output speed",
+    "error": "failure rate",
+    "prompt_tokens": "input tokens",
+    "completion_tokens": "output tokens",
+    "total_tokens": "tokens",
+}
+
+
+def measure_name(name: str) -> str:
+    """A measure of the interface as people call it; a score by its evaluator."""
+    return _NAMES.get(name) or (name.removeprefix("scores.") if name.startswith("scores.") else name.replace("_", " "))

@@ -33,7 +33,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("whole", "digits", "dollars", "seconds", "percent", "measured", "change", "probability", "moment"):
+    for name in (
+        "whole",
+        "digits",
+        "dollars",
+        "seconds",
+        "percent",
+        "measured",
+        "change",
+        "probability",
+        "moment",
+        "measure_name",
+    ):
         made.filters[name] = getattr(figures, name)
     made.globals["version"] = _version()
     return made

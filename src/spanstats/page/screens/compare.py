@@ -8,7 +8,7 @@ from ..calls import Call, ask, ask_all
 from ..charts.intervals import interval
 from ..conditions import FIELDS, OPERATORS, conditions_of, filters_of, query_of, rows_of
 from ..content import first_line
-from ..figures import change
+from ..figures import change, measure_name
 from ..links import compare_link, item_link, run_link
 from ..render import page
 from ..routing import ScreenRoute
@@ -115,16 +115,18 @@ def _details(body: dict[str, Any], measure: str, show: str, cursor: str | None) 
 def _arm(arm: dict[str, Any]) -> dict[str, Any]:
     measures = [_measure(name, m) for name, m in arm["measures"].items()]
     measures.sort(key=lambda m: not m["is_score"])
-    by_verdict = {v: [m for m in measures if m["verdict"] == v] for v in ("better", "worse", "equivalent")}
-    rest = [m for m in measures if m["verdict"] in ("inconclusive", "insufficient")]
-    return {**arm, "measures": measures, **by_verdict, "rest": rest}
+    known = [m for m in measures if m["paired"].get("difference") is not None or m["kind"] == "text"]
+    by_verdict = {v: [m for m in known if m["verdict"] == v] for v in ("better", "worse", "equivalent")}
+    rest = [m for m in known if m["verdict"] in ("inconclusive", "insufficient")]
+    unknown = [m["label"] for m in measures if m not in known]
+    return {**arm, "measures": known, **by_verdict, "rest": rest, "unknown": unknown}
 
 
 def _measure(name: str, m: dict[str, Any]) -> dict[str, Any]:
     paired = m.get("paired") or m.get("unpaired") or {}
     unit, verdict = m.get("unit"), paired.get("verdict", "insufficient")
     difference, low, high = (paired.get(part) for part in ("difference", "low", "high"))
-    label = name.removeprefix("scores.")
+    label = measure_name(name)
     sentence = f"{label}: {change(difference, unit)}"
     if low is not None and high is not None:
         sentence += f", between {change(low, unit)} and {change(high, unit)}"

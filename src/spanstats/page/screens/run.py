@@ -10,7 +10,7 @@ from ..charts.dumbbell import dumbbell
 from ..charts.points import trend
 from ..conditions import FIELDS, OPERATORS, Condition, conditions_of, filters_of, rows_of
 from ..content import first_line
-from ..figures import measured, moment
+from ..figures import measure_name, measured, moment
 from ..links import run_link, trace_link
 from ..render import page
 from ..routing import ScreenRoute
@@ -63,7 +63,7 @@ async def run(request: Request) -> Response:
         measures=figures["measures"],
         scores=scores,
         dumbbell=_dumbbell(percentiles["measures"]),
-        spreads=[(s["measure"].removeprefix("scores."), spread(s, [experiment_id])) for s in spreads],
+        spreads=[(measure_name(s["measure"]), spread(s, [experiment_id])) for s in spreads],
         series=_series(series),
         groups=_groups(groups, by),
         by=by,
@@ -115,7 +115,11 @@ def _name(experiment: dict[str, Any]) -> str:
 
 
 def _dumbbell(measures: dict[str, Any]) -> Any:
-    rows = [(name, [measures[name].get(p) for p in _PERCENTILES]) for name in _TIMES if measures[name]["count"]]
+    rows = [
+        (measure_name(name), [measures[name].get(p) for p in _PERCENTILES])
+        for name in _TIMES
+        if measures[name]["count"]
+    ]
     if not rows:
         return None
     sentence = "; ".join(

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ..charts.distribution import distribution, value_counts
-from ..figures import measured, whole
+from ..figures import measure_name, measured, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def spread(answer: dict[str, Any], names: Sequence[str]) -> Spread | None:
     if not any(arm["count"] for arm in arms):
         return None
     unit, missing = answer.get("unit"), [arm["missing"] for arm in arms]
-    label = answer["measure"].removeprefix("scores.")
+    label = measure_name(answer["measure"])
     sentence = f"How {label} is spread: " + ", ".join(
         f"{name}, {whole(arm['count'])} values" for name, arm in zip(names, arms, strict=False)
     )
