@@ -6,9 +6,11 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from ..figures import measured, whole
-from .svg import Scale, both_widths, element, line, picture, text, title
+from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
 
 _HEIGHT, _LEFT, _BOTTOM, _TOP = 180.0, 8.0, 22.0, 10.0
+_WIDEST = 90.0
+"""Of a bar that stands for one value."""
 
 
 def distribution(edges: Sequence[float], arms: Sequence[Sequence[int]], unit: str | None, sentence: str) -> Markup:
@@ -25,13 +27,33 @@ def distribution(edges: Sequence[float], arms: Sequence[Sequence[int]], unit: st
 
 
 def value_counts(values: Sequence[str], arms: Sequence[Sequence[int]], sentence: str) -> Markup:
-    """A bar for each different value of each arm."""
+    """A bar for each of a few different values of each arm, as on a scale of 1 to 5."""
 
     def draw(width: int, class_: str) -> Markup:
-        x = Scale(0, max(1, len(values)), _LEFT, width - _LEFT)
+        x = Scale(0, max(1, len(values)), _LEFT, min(width - _LEFT, _LEFT + _WIDEST * max(1, len(values))))
         step = max(1, round(len(values) / (12 if width > 400 else 5)))
         labels = [(x(i + 0.5), v) for i, v in enumerate(values) if i % step == 0]
         return _drawn(width, class_, x, arms, values, labels, sentence)
+
+    return both_widths(draw)
+
+
+def spikes(values: Sequence[float], arms: Sequence[Sequence[int]], unit: str | None, sentence: str) -> Markup:
+    """A thin bar at each of some values, where they lie on the scale."""
+
+    def draw(width: int, class_: str) -> Markup:
+        x = scale_over(values, _LEFT + 4, width - _LEFT - 4)
+        floor = _HEIGHT - _BOTTOM
+        y = Scale(0, max((n for counts in arms for n in counts), default=0) or 1, floor, _TOP)
+        parts = [line(_LEFT, floor, width - _LEFT, floor, "axis")]
+        for arm, counts in enumerate(arms):
+            for value, n in zip(values, counts, strict=True):
+                if n:
+                    said = title(f"{measured(value, unit)}: {whole(n)}")
+                    bar = {"x": x(value) - 2 + 2 * arm, "y": y(n), "width": 2, "height": floor - y(n)}
+                    parts.append(element("rect", said, class_=_arm_class(arm, arms), **bar))
+        parts += [_label(x(t), measured(t, unit), width) for t in x.ticks(5 if width > 400 else 3)]
+        return picture(width, _HEIGHT, sentence, *parts, class_=class_)
 
     return both_widths(draw)
 
@@ -55,11 +77,19 @@ def _drawn(
                 left, right = x(i + arm * share), x(i + (arm + 1) * share)
                 gap = 1.0 if right - left > 3 else 0.2
                 bar = {"x": left + gap / 2, "y": y(n), "width": right - left - gap, "height": floor - y(n)}
-                parts.append(element("rect", title(f"{names[i]}: {whole(n)}"), class_=f"arm{arm}", **bar))
-    for at, label in labels:
-        anchor = "start" if at < 30 else "end" if at > width - 30 else "middle"
-        parts.append(text(at, _HEIGHT - 6, label, anchor=anchor))
+                parts.append(element("rect", title(f"{names[i]}: {whole(n)}"), class_=_arm_class(arm, arms), **bar))
+    parts += [_label(at, label, width) for at, label in labels]
     return picture(width, _HEIGHT, sentence, *parts, class_=class_)
+
+
+def _label(at: float, label: str, width: float) -> Markup:
+    anchor = "start" if at < 30 else "end" if at > width - 30 else "middle"
+    return text(at, _HEIGHT - 6, label, anchor=anchor)
+
+
+def _arm_class(arm: int, arms: Sequence[object]) -> str:
+    """One arm alone has the colour of a candidate: grey is for a base."""
+    return f"arm{arm}" if len(arms) > 1 else "arm1"
 
 
 def _labelled(bins: int, most: int) -> list[int]:

@@ -38,8 +38,8 @@ def _row(x: Scale, index: int, label: str, values: Sequence[float | None], unit:
     points = [(name, v) for name, v in zip(_NAMES, values, strict=False) if v is not None]
     parts = [text(12, y - 11, label)]
     if points:
-        parts.append(line(x(points[0][1]), y, x(points[-1][1]), y, f"thread arm{index}"))
+        parts.append(line(x(points[0][1]), y, x(points[-1][1]), y, "thread"))
     for size, (name, value) in zip((6, 5, 4), points, strict=False):
         said = title(f"{label}, {name}: {measured(value, unit)}")
-        parts.append(element("circle", said, cx=x(value), cy=y, r=size, class_=f"arm{index} {name}"))
+        parts.append(element("circle", said, cx=x(value), cy=y, r=size, class_=f"arm1 {name}"))
     return parts

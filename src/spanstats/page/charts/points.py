@@ -46,7 +46,7 @@ def trend(values: Sequence[tuple[str, float | None]], unit: str | None, sentence
     def draw(width: int, class_: str) -> Markup:
         x = Scale(0, max(1, len(values) - 1), _LEFT, width - _RIGHT)
         y = scale_over(known, _HEIGHT - _BOTTOM, _TOP, zero=True)
-        parts = _grid(y, unit, width)
+        parts = _grid(y, unit, width, whole=all(float(v).is_integer() for v in known))
         path, pen, dots = "", "M", []
         for i, (name, value) in enumerate(values):
             if value is None:
@@ -78,9 +78,10 @@ def _scales(xs: Sequence[float], points: Sequence[Point], width: float) -> tuple
     return scale_over(xs, _LEFT, width - _RIGHT, zero=True), scale_over(ys, _HEIGHT - _BOTTOM, _TOP)
 
 
-def _grid(y: Scale, unit: str | None, width: float) -> list[Markup]:
+def _grid(y: Scale, unit: str | None, width: float, *, whole: bool = False) -> list[Markup]:
+    """Lines with labels; of whole numbers only at whole numbers."""
     parts = []
-    for tick in y.ticks():
+    for tick in (t for t in y.ticks() if not whole or float(t).is_integer()):
         parts += [line(_LEFT, y(tick), width - _RIGHT, y(tick), "grid")]
         parts += [text(_LEFT - 6, y(tick) + 4, measured(tick, unit), anchor="end")]
     return parts

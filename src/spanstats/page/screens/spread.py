@@ -7,8 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..charts.distribution import distribution, value_counts
+from ..charts.distribution import distribution, spikes, value_counts
 from ..figures import measure_name, measured, whole
+
+_FEW = 11
+"""Different values that are told apart by a bar each; more of them are points on a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,11 @@ def spread(answer: dict[str, Any], names: Sequence[str]) -> Spread | None:
     )
     listed = _listed(answer)
     if listed is not None:
-        values = [measured(v, unit) for v in listed[0]]
-        chart = value_counts(values, listed[1], sentence)
-        return Spread(chart, _rows(values, listed[1]), missing)
+        values, per_arm = listed
+        names_of_values = [measured(v, unit) for v in values]
+        few = len(values) <= _FEW
+        chart = value_counts(names_of_values, per_arm, sentence) if few else spikes(values, per_arm, unit, sentence)
+        return Spread(chart, _rows(names_of_values, per_arm), missing)
     edges, counts = answer["edges"], [arm["counts"] for arm in arms]
     labels = [f"{measured(a, unit)} to {measured(b, unit)}" for a, b in pairwise(edges)]
     return Spread(distribution(edges, counts, unit, sentence), _rows(labels, counts), missing)
