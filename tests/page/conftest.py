@@ -1,20 +1,29 @@
 """The application with its page, driven as a browser without scripts drives it."""
 
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
 import httpx
 import pytest
+from asgi_lifespan import LifespanManager
 from html5lib import HTMLParser, treebuilders
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import keys
+from spanstats.main import create_app
+from spanstats.settings import Settings
+from spanstats.store.session import create_engine
+from tests.conftest import fresh_database
 
 from ..api.conftest import client, make_client, stranger
+from . import world
 
 __all__ = ["client", "make_client", "stranger"]
 
 
 @pytest.fixture
 async def browser(client: httpx.AsyncClient, engine: AsyncEngine) -> httpx.AsyncClient:
-    """Signed in as tenant `default`."""
+    """Signed in as tenant `default` of a service without data."""
     visitor = unsigned(client)
     await sign_in(visitor, await keys.create(engine, "page", "default"))
     return visitor
@@ -24,6 +33,39 @@ async def browser(client: httpx.AsyncClient, engine: AsyncEngine) -> httpx.Async
 def visitor(client: httpx.AsyncClient) -> httpx.AsyncClient:
     """Not signed in."""
     return unsigned(client)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """One application with runs to look at, shared by the tests that change nothing."""
+
+    browser: httpx.AsyncClient
+    key: str
+    strangers_key: str
+
+
+@pytest.fixture(scope="module")
+def filled_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database for the tests of one module."""
+    with fresh_database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def filled(filled_url: str) -> AsyncIterator[Filled]:
+    """Two runs to compare, and one in which everything is odd."""
+    engine = create_engine(filled_url)
+    key, strangers = [await keys.create(engine, "page", tenant) for tenant in ("default", "stranger")]
+    async with LifespanManager(create_app(Settings(database_url=filled_url))) as manager:
+        transport = httpx.ASGITransport(manager.app)
+        client = httpx.AsyncClient(
+            transport=transport, base_url="http://test", headers={"authorization": f"Bearer {key}"}
+        )
+        await world.load(client)
+        browser = unsigned(client)
+        await sign_in(browser, key)
+        yield Filled(browser, key, strangers)
+    await engine.dispose()
 
 
 def unsigned(client: httpx.AsyncClient) -> httpx.AsyncClient:

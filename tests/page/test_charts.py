@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from spanstats.page.charts.bars import share_bar, time_bar
-from spanstats.page.charts.distribution import distribution, spikes, value_counts
+from spanstats.page.charts.distribution import distribution, value_counts
 from spanstats.page.charts.dumbbell import dumbbell
 from spanstats.page.charts.intervals import interval
 from spanstats.page.charts.points import Point, pareto, trade_off, trend
@@ -45,7 +45,6 @@ def test_distributions(data: st.DataObject) -> None:
     edges = sorted(data.draw(st.lists(numbers, min_size=len(first) + 1, max_size=len(first) + 1)))
     check(distribution(edges, [first, first[::-1]], "s", HOSTILE))
     check(value_counts([HOSTILE] * len(first), [first], "values"))
-    check(spikes(edges[1:], [first, first[::-1]], None, HOSTILE))
 
 
 @given(st.lists(st.tuples(st.text(min_size=1), st.lists(st.none() | positive, min_size=3, max_size=3)), max_size=5))

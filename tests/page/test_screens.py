@@ -6,23 +6,11 @@ import httpx
 import pytest
 
 from . import world
-from .conftest import parsed
+from .conftest import Filled, parsed, sign_in, unsigned
 
 pytestmark = pytest.mark.anyio
 
 EXECUTED = {"script", "style", "iframe", "object", "embed"}
-
-
-@pytest.fixture
-async def runs(client: httpx.AsyncClient) -> None:
-    """Two runs to compare, and one that is odd."""
-    for name, quality, cost in (("base", 0.5, 0.001), ("candidate", 0.95, 0.002)):
-        answer = await client.post("/api/v1/traces/ingest", json=list(world.traces(name, quality, cost)))
-        assert answer.status_code == 200, answer.text
-        for trace_id, score in world.scores(name, quality):
-            assert (await client.post(f"/api/logs/{trace_id}/scores/", json=score)).status_code < 300
-    answer = await client.post("/api/v1/traces/ingest", json=world.odd_spans())
-    assert answer.status_code == 200, answer.text
 
 
 ODD = urlencode({"id": world.HOSTILE})
@@ -46,8 +34,8 @@ SCREENS = [
 
 
 @pytest.mark.parametrize("path", SCREENS)
-async def test_a_screen_is_valid_safe_and_labelled(browser: httpx.AsyncClient, runs: None, path: str) -> None:
-    answer = await browser.get(path)
+async def test_a_screen_is_valid_safe_and_labelled(filled: Filled, path: str) -> None:
+    answer = await filled.browser.get(path)
     assert answer.status_code == 200, answer.text
     tree = parsed(answer.text)
     for element in tree.iter():
@@ -67,14 +55,14 @@ async def test_a_screen_is_valid_safe_and_labelled(browser: httpx.AsyncClient, r
     assert len(list(tree.iter("h1"))) == 1
 
 
-async def test_every_link_of_every_screen_answers(browser: httpx.AsyncClient, runs: None) -> None:
+async def test_every_link_of_every_screen_answers(filled: Filled) -> None:
     seen, waiting = set[str](), list(SCREENS)
     while waiting and len(seen) < 120:
         path = waiting.pop(0)
         if path in seen:
             continue
         seen.add(path)
-        answer = await browser.get(path)
+        answer = await filled.browser.get(path)
         assert answer.status_code == 200, (path, answer.text[:2000])
         if path.startswith(("/ui/static", "/docs")):
             continue
@@ -84,20 +72,19 @@ async def test_every_link_of_every_screen_answers(browser: httpx.AsyncClient, ru
             waiting.append(target.path + (f"?{target.query}" if target.query else ""))
 
 
-async def test_what_is_hostile_is_text(browser: httpx.AsyncClient, runs: None) -> None:
+async def test_what_is_hostile_is_text(filled: Filled) -> None:
     for path in (f"/ui/run?{ODD}", f"/ui/trace?{urlencode({'run': world.HOSTILE, 'id': 'odd-2'})}", "/ui/"):
-        html = (await browser.get(path)).text
+        html = (await filled.browser.get(path)).text
         assert "<script>alert" not in html
         assert "&lt;script&gt;alert(1)" in html
         assert "49" not in html.split("{{7*7}}")[0][-5:]
 
 
 async def test_another_tenants_screens_are_not_found(
-    browser: httpx.AsyncClient, runs: None, stranger: httpx.AsyncClient
+    filled: Filled,
 ) -> None:
-    key = stranger.headers["authorization"].removeprefix("Bearer ")
-    await browser.post("/ui/sign-out")
-    await browser.post("/ui/sign-in", data={"key": key})
+    browser = unsigned(filled.browser)
+    await sign_in(browser, filled.strangers_key)
     for path in ("/ui/run?id=base", "/ui/compare?base=base&candidate=candidate", "/ui/trace?run=base&id=base-9"):
         answer = await browser.get(path)
         assert answer.status_code == 404
@@ -127,32 +114,31 @@ async def test_a_new_service_says_how_to_begin(browser: httpx.AsyncClient) -> No
     assert "RESPAN_BASE_URL=http://test/api" in html
 
 
-async def test_a_wrong_filter_names_the_condition(browser: httpx.AsyncClient, runs: None) -> None:
-    answer = await browser.get("/ui/run?id=base&f=no_such_field&op=%3D&v=1")
+async def test_a_wrong_filter_names_the_condition(filled: Filled) -> None:
+    answer = await filled.browser.get("/ui/run?id=base&f=no_such_field&op=%3D&v=1")
     assert answer.status_code == 400
     assert "no_such_field" in answer.text
 
 
 async def test_a_filter_that_matches_nothing_offers_to_leave_out_each_condition(
-    browser: httpx.AsyncClient, runs: None
+    filled: Filled,
 ) -> None:
-    html = (await browser.get("/ui/run?id=base&f=model&op=%3D&v=none&f=latency&op=gt&v=0")).text
+    html = (await filled.browser.get("/ui/run?id=base&f=model&op=%3D&v=none&f=latency&op=gt&v=0")).text
     assert "No trace matches" in html
     assert html.count(">without ") == 2
 
 
 async def test_the_page_shows_the_calls_that_it_made(
-    browser: httpx.AsyncClient, client: httpx.AsyncClient, runs: None
+    filled: Filled,
 ) -> None:
-    html = (await browser.get("/ui/compare?base=base&candidate=candidate")).text
+    html = (await filled.browser.get("/ui/compare?base=base&candidate=candidate")).text
     commands = [e.text for e in parsed(html).iter("pre") if e.text and e.text.startswith("curl")]
     assert any(
         "/api/stats/v1/compare'" in c or c.endswith("/api/stats/v1/compare") or "/compare -H" in c for c in commands
     )
-    key = client.headers["authorization"].removeprefix("Bearer ")
-    assert key not in html
+    assert filled.key not in html
 
 
-async def test_the_first_screen_is_small(browser: httpx.AsyncClient, runs: None) -> None:
-    pages = [await browser.get(path) for path in ("/ui/", "/ui/static/style.css", "/ui/static/page.js")]
+async def test_the_first_screen_is_small(filled: Filled) -> None:
+    pages = [await filled.browser.get(path) for path in ("/ui/", "/ui/static/style.css", "/ui/static/page.js")]
     assert sum(len(answer.content) for answer in pages) <= 60 * 1024

@@ -4,6 +4,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
+
 LONG = "n" * 255
 RIGHT_TO_LEFT = "שלום עולם مرحبا"
 HOSTILE = "<script>alert(1)</script>'\"&{{7*7}}${7*7}\u202e"
@@ -76,3 +78,14 @@ def odd_spans() -> list[dict[str, Any]]:
         }
         for n, text in enumerate(texts)
     ]
+
+
+async def load(client: httpx.AsyncClient) -> None:
+    """Everything above, through the interface."""
+    for name, quality, cost in (("base", 0.5, 0.001), ("candidate", 0.95, 0.002)):
+        answer = await client.post("/api/v1/traces/ingest", json=list(traces(name, quality, cost)))
+        assert answer.status_code == 200, answer.text
+        for trace_id, score in scores(name, quality):
+            assert (await client.post(f"/api/logs/{trace_id}/scores/", json=score)).status_code < 300
+    answer = await client.post("/api/v1/traces/ingest", json=odd_spans())
+    assert answer.status_code == 200, answer.text

@@ -6,7 +6,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from ..figures import measured, whole
-from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
+from .svg import Scale, both_widths, element, line, picture, text, title
 
 _HEIGHT, _LEFT, _BOTTOM, _TOP = 180.0, 8.0, 22.0, 10.0
 _WIDEST = 90.0
@@ -34,26 +34,6 @@ def value_counts(values: Sequence[str], arms: Sequence[Sequence[int]], sentence:
         step = max(1, round(len(values) / (12 if width > 400 else 5)))
         labels = [(x(i + 0.5), v) for i, v in enumerate(values) if i % step == 0]
         return _drawn(width, class_, x, arms, values, labels, sentence)
-
-    return both_widths(draw)
-
-
-def spikes(values: Sequence[float], arms: Sequence[Sequence[int]], unit: str | None, sentence: str) -> Markup:
-    """A thin bar at each of some values, where they lie on the scale."""
-
-    def draw(width: int, class_: str) -> Markup:
-        x = scale_over(values, _LEFT + 4, width - _LEFT - 4)
-        floor = _HEIGHT - _BOTTOM
-        y = Scale(0, max((n for counts in arms for n in counts), default=0) or 1, floor, _TOP)
-        parts = [line(_LEFT, floor, width - _LEFT, floor, "axis")]
-        for arm, counts in enumerate(arms):
-            for value, n in zip(values, counts, strict=True):
-                if n:
-                    said = title(f"{measured(value, unit)}: {whole(n)}")
-                    bar = {"x": x(value) - 2 + 2 * arm, "y": y(n), "width": 2, "height": floor - y(n)}
-                    parts.append(element("rect", said, class_=_arm_class(arm, arms), **bar))
-        parts += [_label(x(t), measured(t, unit), width) for t in x.ticks(5 if width > 400 else 3)]
-        return picture(width, _HEIGHT, sentence, *parts, class_=class_)
 
     return both_widths(draw)
 

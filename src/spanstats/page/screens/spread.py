@@ -7,11 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..charts.distribution import distribution, spikes, value_counts
+from ..charts.distribution import distribution, value_counts
 from ..figures import measure_name, measured, whole
 
 _FEW = 11
-"""Different values that are told apart by a bar each; more of them are points on a scale."""
+"""Different values that have a bar each; more of them are put into bins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +33,14 @@ def spread(answer: dict[str, Any], names: Sequence[str]) -> Spread | None:
     sentence = f"How {label} is spread: " + ", ".join(
         f"{name}, {whole(arm['count'])} values" for name, arm in zip(names, arms, strict=False)
     )
-    listed = _listed(answer)
-    if listed is not None:
-        values, per_arm = listed
-        names_of_values = [measured(v, unit) for v in values]
-        few = len(values) <= _FEW
-        chart = value_counts(names_of_values, per_arm, sentence) if few else spikes(values, per_arm, unit, sentence)
-        return Spread(chart, _rows(names_of_values, per_arm), missing)
+    values = answer.get("values")
+    if values is not None and len(values) <= _FEW:
+        names_of_values = [measured(v["value"], unit) for v in values]
+        per_arm = [[v["counts"][arm] for v in values] for arm in range(len(arms))]
+        return Spread(value_counts(names_of_values, per_arm, sentence), _rows(names_of_values, per_arm), missing)
     edges, counts = answer["edges"], [arm["counts"] for arm in arms]
     labels = [f"{measured(a, unit)} to {measured(b, unit)}" for a, b in pairwise(edges)]
     return Spread(distribution(edges, counts, unit, sentence), _rows(labels, counts), missing)
-
-
-def _listed(answer: dict[str, Any]) -> tuple[list[float], list[list[int]]] | None:
-    """The different values and how many of each an arm has, where the interface lists them."""
-    if answer.get("values") is not None:
-        values = [entry["value"] for entry in answer["values"]]
-        per_arm = [entry["count"] for entry in answer["values"]]
-        columns = [c if isinstance(c, list) else [c] for c in per_arm]
-        return values, [list(counts) for counts in zip(*columns, strict=True)]
-    return None
 
 
 def _rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list[tuple[str, list[int]]]:
