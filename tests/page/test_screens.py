@@ -28,6 +28,7 @@ SCREENS = [
     "/ui/compare?run=candidate&run=base&measure=scores.correct&margin=0.01",
     f"/ui/compare?base=base&{urlencode({'candidate': world.HOSTILE})}",
     "/ui/compare?base=base",
+    f"/ui/compare?base=base&candidate=candidate&{urlencode({'candidate': world.HOSTILE})}&of=1&show=only_base",
     "/ui/trace?run=base&id=base-9",
     f"/ui/trace?{urlencode({'run': world.HOSTILE, 'id': 'odd-2'})}",
 ]

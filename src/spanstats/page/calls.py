@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -17,7 +17,7 @@ class Call:
     """One request. `path` is percent-encoded; with a `body` it is a POST of JSON, else a GET."""
 
     path: str
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int] | Sequence[tuple[str, str | int]] = ()
     body: Any = None
 
     @property

@@ -9,10 +9,10 @@ from starlette.routing import BaseRoute
 from . import reference
 from .headers import PAGE_HEADERS
 from .render import page
-from .screens import compare, run, runs, sign_in, trace
+from .screens import compare, item, run, runs, sign_in, trace
 from .session import HOME, root_of
 
-_ROUTERS = (sign_in.router, runs.router, run.router, compare.router, trace.router)
+_ROUTERS = (sign_in.router, runs.router, run.router, compare.router, item.router, trace.router)
 
 _start = APIRouter(include_in_schema=False)
 _rest = APIRouter(include_in_schema=False)

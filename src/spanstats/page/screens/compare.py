@@ -35,9 +35,10 @@ async def compare(request: Request) -> Response:
     answer = await ask(request, key, call)
     arms = answer["candidates"]
     measure = _chosen(arms, query.get("measure"))
+    of = _index(query.get("of"), len(candidates))
     wanted = query.get("show", "")
     show = wanted if wanted in SHOWN else "worsened"
-    calls = _details(body, measure, show, query.get("cursor")) if measure else ()
+    calls = _details(body, of, measure, show, query.get("cursor")) if measure else ()
     rows, histogram = await ask_all(request, key, *calls) if calls else (None, None)
     names = [base, *candidates]
     return page(
@@ -53,6 +54,8 @@ async def compare(request: Request) -> Response:
         shown=SHOWN,
         pairings=PAIRINGS,
         rows=[_item(row, names) for row in rows["rows"]] if rows else [],
+        row_names=[base, candidates[of]],
+        of=of,
         cursor=rows.get("next_cursor") if rows else None,
         spread=spread(histogram, names) if histogram else None,
         link=lambda **changed: _same(request, base, candidates, changed),
@@ -86,6 +89,10 @@ def _body(request: Request, base: str, candidates: list[str]) -> dict[str, Any]:
     return body
 
 
+def _index(text: str | None, size: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and int(text) < size else 0
+
+
 def _number(text: str) -> float | str:
     """A number where it is one; the interface says what is wrong with anything else, and takes `5%`."""
     try:
@@ -96,7 +103,7 @@ def _number(text: str) -> float | str:
 
 def _chosen(arms: list[dict[str, Any]], named: str | None) -> str | None:
     """The named measure, else the first score that got worse, else the first score, else the first measure."""
-    measures = {name: m for arm in arms for name, m in arm["measures"].items()}
+    measures = {name: m for arm in arms for name, m in arm["measures"].items() if m["kind"] != "text"}
     if named in measures:
         return named
     scores = [name for name in measures if name.startswith("scores.")]
@@ -104,8 +111,9 @@ def _chosen(arms: list[dict[str, Any]], named: str | None) -> str | None:
     return next(iter([*worse, *scores, *measures]), None)
 
 
-def _details(body: dict[str, Any], measure: str, show: str, cursor: str | None) -> tuple[Call, Call]:
-    rows = {**body, "measure": measure, "show": show, "limit": _PER_PAGE, "preview_length": 300}
+def _details(body: dict[str, Any], of: int, measure: str, show: str, cursor: str | None) -> tuple[Call, Call]:
+    """The items of one candidate, and how the measure is spread in all arms."""
+    rows = {**body, "candidate": of, "measure": measure, "show": show, "limit": _PER_PAGE, "preview_length": 300}
     if cursor:
         rows["cursor"] = cursor
     arms = [body["base"], *body["candidates"]]
@@ -159,7 +167,7 @@ def _item(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 def _kept(request: Request, base: str, candidates: list[str]) -> list[tuple[str, str]]:
     query = request.query_params
-    named = [(n, query[n]) for n in ("measure", "show", "pair_by", "margin") if query.get(n)]
+    named = [(n, query[n]) for n in ("measure", "show", "of", "pair_by", "margin") if query.get(n)]
     return [("base", base), *(("candidate", c) for c in candidates), *named]
 
 

@@ -1,0 +1,65 @@
+"""One item in several runs, side by side: all its trials, and what changed between their outputs."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from ..calls import Call, Refused, ask, path_of
+from ..content import as_text, word_changes
+from ..figures import digits
+from ..links import compare_link, run_link, trace_link
+from ..render import page
+from ..routing import ScreenRoute
+from ..session import key_of
+
+router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
+
+_PREVIEW = 20_000
+"""Characters of each output that are shown and compared; the trace has all."""
+
+
+@router.get("/ui/item")
+async def item(request: Request) -> Response:
+    """`key` is the item's key, each `run` an experiment; outputs are compared with the first run's first."""
+    key, runs = request.query_params.get("key", ""), list(dict.fromkeys(request.query_params.getlist("run")))
+    query = [("experiment", run) for run in runs]
+    call = Call(path_of("api", "stats", "v1", "items", key), [*query, ("preview_length", _PREVIEW)])
+    if not key or not runs:
+        raise Refused(call, 404, "No item was named")
+    found = await ask(request, key_of(request) or "", call)
+    before = next((t["output"] for run in found["experiments"] for t in run["trials"]), None)
+    return page(
+        request,
+        "item.html",
+        calls=(call,),
+        as_of=found.get("as_of"),
+        runs=runs,
+        compare_link=compare_link(runs[0], runs[1:]),
+        input=as_text(found["input"]),
+        target=as_text(found["target"]),
+        experiments=[_run(run, as_text(before), is_first=i == 0) for i, run in enumerate(found["experiments"])],
+    )
+
+
+def _run(run: dict[str, Any], before: str, *, is_first: bool) -> dict[str, Any]:
+    experiment_id = run["experiment_id"]
+    return {
+        **run,
+        "link": run_link(experiment_id),
+        "trials": [_trial(t, experiment_id, None if is_first else before) for t in run["trials"]],
+    }
+
+
+def _trial(trial: dict[str, Any], experiment_id: str, before: str | None) -> dict[str, Any]:
+    output = as_text(trial["output"])
+    scores = {name: _score(value) for name, value in trial["scores"].items()}
+    pieces = [("same", output)] if before is None else word_changes(before, output)
+    return {**trial, "link": trace_link(experiment_id, trial["trace_id"]), "pieces": pieces, "shown_scores": scores}
+
+
+def _score(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_score(v) for v in value)
+    if value is None:
+        return "text"
+    return str(value).lower() if isinstance(value, bool) else digits(value)
