@@ -130,9 +130,17 @@ def _arm(arm: dict[str, Any]) -> dict[str, Any]:
     return {**arm, "measures": known, **by_verdict, "rest": rest, "unknown": unknown}
 
 
+_ABSENT = {
+    **dict.fromkeys(("base_mean", "candidate_mean", "relative", "improved", "difference", "low", "high", "margin")),
+    **dict.fromkeys(("p_adjusted", "smallest_detectable")),
+    "verdict": "insufficient",
+}
+"""What an unpaired measure, or one without values, does not have."""
+
+
 def _measure(name: str, m: dict[str, Any]) -> dict[str, Any]:
-    paired = m.get("paired") or m.get("unpaired") or {}
-    unit, verdict = m.get("unit"), paired.get("verdict", "insufficient")
+    paired = _ABSENT | (m.get("paired") or m.get("unpaired") or {})
+    unit, verdict = m.get("unit"), paired["verdict"]
     difference, low, high = (paired.get(part) for part in ("difference", "low", "high"))
     label = measure_name(name)
     sentence = f"{label}: {change(difference, unit)}"
