@@ -149,6 +149,7 @@ def test_everything_answers_without_javascript(service: Service, chromium: "sync
     visit.open("/ui/run?id=base")
     tab.click("details.filters > summary")
     tab.click("button[name=add]")
+    tab.wait_for_url("**add=1**")
     tab.fill("#f0", "model")
     tab.fill("#v0", "gpt-4o")
     tab.click("button.main:has-text('Apply')")

@@ -20,7 +20,7 @@ router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 _COMPARE, _ROWS, _HISTOGRAM = (f"/api/stats/v1/{path}" for path in ("compare", "compare/rows", "histogram"))
 SHOWN = ("worsened", "improved", "equal", "missing", "only_base", "only_candidate", "all")
 PAIRINGS = ("auto", "input", "comparison_key", "custom_identifier", "name", "none")
-_PER_PAGE = 25
+_PER_PAGE = 15
 
 
 @router.get("/ui/compare")
