@@ -53,6 +53,11 @@ def _extremes_of(m: Measure) -> list[Aggregate]:
     return [Aggregate(f"{end}_{m.column}", f"{end}({m.column})", join=f"{end}({{}})") for end in ("min", "max")]
 
 
+COST_PARTIAL = "n_cost_partial"
+"""The name of how many traces have a cost that leaves out a span without a price."""
+IS_COST_PARTIAL = "cost_pd IS NOT NULL AND n_unpriced > 0"
+"""Of `traces`: an index has those, which are few, so they are counted apart from the aggregates."""
+
 ANSWERED = (
     Aggregate("n", "count(*)", join=_COUNTS),
     Aggregate("n_errors", "count(*) FILTER (WHERE status = 'error')", join=_COUNTS),

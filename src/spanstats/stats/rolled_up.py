@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import MAX_TIME_US
 from ..store.session import Driver, read_row
-from .measures import SCORE_AGGREGATES
+from .measures import COST_PARTIAL, IS_COST_PARTIAL, SCORE_AGGREGATES
 from .rollups import (
     DAY,
     HOUR,
@@ -93,7 +93,10 @@ WITH {named} {clean_and_live(experiment)}, warm AS MATERIALIZED (
         SELECT r.* FROM live l CROSS JOIN LATERAL ({score_sums(in_live)} OFFSET 0) r
     ) parts GROUP BY name
 )
-SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores {more} FROM sums
+SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores, (
+    SELECT count(*) FROM traces
+    WHERE experiment_key = {experiment} AND start_time >= $2 AND start_time < $4 AND {IS_COST_PARTIAL}
+) AS {COST_PARTIAL} {more} FROM sums
 """
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, literal_column, select
+from sqlalchemy import Boolean, Select, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..columnar.arms import Arm
@@ -21,7 +21,7 @@ from ..store.tables import traces
 from ..tracing import REQUEST
 from .from_columns import Added
 from .matching import ALL, Parts, rows_of, within
-from .measures import ANSWERED, MEASURES
+from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
 from .rolled_up import read_sums, rolled_up_by_name
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
@@ -79,7 +79,16 @@ async def summarize(
         with REQUEST.get().statement("summary of traces"):
             arm = Arm(found["key"], window, matching)
             sums, scores = await filtered(columns, tx, timeouts, arm, places=found["places"])
+            sums[COST_PARTIAL] = await _cost_partial(tx, found["key"], window, matching.parts)
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
+
+
+async def _cost_partial(tx: Transaction, experiment_key: int, window: Window, parts: Parts) -> int:
+    """How many of the traces have a cost that leaves out a span without a price: they are found by an index."""
+    partial = literal_column(f"({IS_COST_PARTIAL})", Boolean)
+    those = [part & partial for part in within(experiment_key, window, parts)]
+    rows = rows_of(those, traces.c.trace_id).subquery("partial_costs")
+    return int(await tx.connection.scalar(select(func.count()).select_from(rows)) or 0)
 
 
 async def _from_rollups(engine: AsyncEngine, tenant_id: int, experiment_id: str, window: Window) -> Summary:

@@ -334,6 +334,12 @@ traces = Table(
         postgresql_where=text("item_key IS NULL AND experiment_key IS NOT NULL"),
     ),
     Index(
+        "ix_traces_cost_partial",
+        "experiment_key",
+        "start_time",
+        postgresql_where=text("experiment_key IS NOT NULL AND cost_pd IS NOT NULL AND n_unpriced > 0"),
+    ),
+    Index(
         "ix_traces_start_time",
         "start_time",
         postgresql_using="brin",

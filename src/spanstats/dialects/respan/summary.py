@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.values import MICRO, NANO, PICO
+from ...stats.measures import COST_PARTIAL
 from ...stats.summary import Evaluator, Summary
 from ...stats.sums import ScoreSums
 
@@ -47,6 +48,7 @@ SUMMARY_EXAMPLE: dict[str, Any] = {
     "latency_count": 150,
     "tps_count": 147,
     "ttft_count": 120,
+    "cost_partial_count": 0,
     "missing": {"cost": 1, "latency": 0, "tps": 3, "ttft": 30},
 }
 
@@ -100,6 +102,9 @@ class SummaryAnswer(BaseModel):
     latency_count: int = Field(description="Traces behind avg_latency")
     tps_count: int = Field(description="Traces behind avg_tps")
     ttft_count: int = Field(description="Traces behind avg_ttft")
+    cost_partial_count: int = Field(
+        description="Traces whose cost is too low: a span has tokens and a model, and its cost is not known"
+    )
     missing: Missing
 
 
@@ -125,6 +130,7 @@ def summary_answer(summary: Summary) -> SummaryAnswer:
         latency_count=summary.total("n_latency_us"),
         tps_count=summary.total("n_tps"),
         ttft_count=summary.total("n_ttft_us"),
+        cost_partial_count=summary.sums.get(COST_PARTIAL) or 0,
         missing=Missing(
             cost=count - summary.total("n_cost_pd"),
             latency=count - summary.total("n_latency_us"),
