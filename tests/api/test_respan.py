@@ -67,6 +67,7 @@ async def test_an_experiment_without_traces_is_all_zeros(client: httpx.AsyncClie
     found = await get(client, start_time="2027-01-01")
     assert found.keys() == SUMMARY_EXAMPLE.keys()
     assert found.pop("scores") == {}
+    assert set(found.pop("missing").values()) == {0}
     assert set(found.values()) == {0}
 
 
