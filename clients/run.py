@@ -9,14 +9,18 @@ anew when the header changes. A flow checks the answers of both vendors' endpoin
 wrong. A snippet is what a user would write; every `print(...)  # text` in it must print that text.
 
 The server is `spanstats serve` with a fresh data directory, or the one that SPANSTATS_URL and SPANSTATS_API_KEY name;
-there snippets need only succeed, since an earlier run may have left spans in their experiments. Clients reach nothing
-beyond this machine: `offline/` refuses.
+there snippets need only succeed, since an earlier run may have left spans in their experiments. Python's clients reach
+nothing beyond this machine: `offline/` refuses.
+
+Instrumentations of model calls make the same runs, which are data (`instrumented.py`), against one server that keeps a
+ledger of what it served (`model_server.py`); the service must give its figures.
 """
 
 import hashlib
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,7 +51,8 @@ def main(words: list[str]) -> int:
         print(f"No client is called {' or '.join(words)}", file=sys.stderr)
         return 2
     PLACE.mkdir(exist_ok=True)
-    pythons = {script: environment(requirements(script)) for script in scripts}
+    scripts = [script for script in scripts if can_run(script)]
+    pythons = {script: environment(script) for script in scripts}
     began = time.monotonic()
     with server() as (url, key, fresh):
         failed = [
@@ -63,36 +68,50 @@ def main(words: list[str]) -> int:
 
 
 def requirements(script: Path) -> list[str]:
-    """The `dependencies` of the script's header."""
+    """What the script's header says that it needs: Python's packages, then those of Node.js under `tool.npm`."""
     header = re.search(r"(?ms)^# /// script$\n(.*?)^# ///$", script.read_text())
     if header is None:
         raise SystemExit(f"{script} has no header that says what it needs")
-    needed: list[str] = tomllib.loads(re.sub(r"(?m)^# ?", "", header[1]))["dependencies"]
-    return needed
+    told = tomllib.loads(re.sub(r"(?m)^# ?", "", header[1]))
+    of_node: list[str] = told.get("tool", {}).get("npm", {}).get("dependencies", [])
+    return [*told["dependencies"], *of_node]
 
 
-def environment(needed: list[str]) -> Path:
-    """The interpreter of the environment that holds just these packages; made if there is none."""
+def is_of_node(package: str) -> bool:
+    """Python pins with `==`, npm with `@`."""
+    return "==" not in package
+
+
+def can_run(script: Path) -> bool:
+    """Whether this machine has what the client runs on."""
+    has_node = not any(map(is_of_node, requirements(script))) or shutil.which("npm") is not None
+    if not has_node:
+        print(f"SKIP {script.name}: Node.js is not installed", flush=True)
+    return has_node
+
+
+def environment(script: Path) -> Path:
+    """The interpreter of the environment that holds just the script's packages; made if there is none."""
+    needed = requirements(script)
     digest = hashlib.sha256("\n".join([sys.version, *sorted(needed)]).encode()).hexdigest()[:8]
-    place = PLACE / f"{needed[0].replace('==', '-')}-{digest}"
+    place = PLACE / f"{re.split('==|@', needed[0])[0].replace('[', '-').rstrip(']')}-{digest}"
     python, complete = place / "bin" / "python", place / ".complete"
     if not complete.exists():
         print(f"Installing {' '.join(needed)}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-        installer: list[str | Path] = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            *needed,
-        ]
-        installed = subprocess.run(installer, capture_output=True, text=True)
-        if installed.returncode:
-            raise SystemExit(f"Cannot install {needed}:\n{installed.stderr}")
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        npm = ["npm", "install", "--loglevel", "error", "--no-audit", "--no-fund", "--prefix", place]
+        install(pip, [package for package in needed if not is_of_node(package)])
+        install(npm, [package for package in needed if is_of_node(package)])
         complete.touch()
     return python
+
+
+def install(installer: list[str | Path], packages: list[str]) -> None:
+    if packages:
+        installed = subprocess.run([*installer, *packages], capture_output=True, text=True)
+        if installed.returncode:
+            raise SystemExit(f"Cannot install {packages}:\n{installed.stdout}{installed.stderr}")
 
 
 @contextmanager
