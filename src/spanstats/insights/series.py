@@ -84,7 +84,7 @@ async def series(
         experiment = await state.experiment(experiment_id)
         made = await _buckets(state, experiment, question.window, axis)
         _check_points(question, made)
-        points = await _points(state, columns, timeouts, experiment, question, made)
+        points = await points_of(state, columns, timeouts, experiment, question, made)
         measures = _measures(points, question)
         evaluators = await evaluators_of(state.tx, tenant_id, sorted({key for a in measures for key in a.measure.keys}))
     return Series(experiment, state.as_of, made, question.window, axis.zone.key, measures, points, evaluators)
@@ -120,9 +120,10 @@ def _check_points(question: Question, made: Buckets) -> None:
         raise invalid(message, "granularity", kind="too_many_points")
 
 
-async def _points(
+async def points_of(
     state: Snapshot, columns: Columns, timeouts: Timeouts, experiment: Experiment, question: Question, made: Buckets
 ) -> Mapping[int, Measured]:
+    """The figures of each bucket that has traces, by its number."""
     if not len(made):
         return {}
     is_rolled_up = question.matching is None and are_rolled_up(question.measures)

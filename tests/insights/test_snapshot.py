@@ -1,0 +1,68 @@
+"""What rollups answer is what columns answer, in one snapshot, whoever writes, refreshes or is killed meanwhile."""
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.columnar.reader import Columns
+from spanstats.dialects.insights.answers import figures_of, totals_object
+from spanstats.filters.predicate import EVERYTHING
+from spanstats.insights.granularity import buckets, time_zone
+from spanstats.insights.measured import measure
+from spanstats.insights.measures import asked, named
+from spanstats.insights.questions import Question
+from spanstats.insights.rolled import Measured
+from spanstats.insights.series import points_of
+from spanstats.insights.snapshot import Snapshot, snapshot
+from spanstats.store.session import Timeouts
+from tests.ingest.worlds import START, TENANT, committer
+from tests.stats.test_rollups import EXPERIMENTS, HOURS, MINUTE, random_window, rebuild, write
+
+pytestmark = pytest.mark.anyio
+SECONDS = 4.0
+WRITERS = 8
+ROLLED = [
+    *("cost.sum", "cost.mean", "latency.mean", "ttft.sum", "tps.mean", "total_tokens.sum", "error.mean"),
+    *("prompt_tokens.mean", "completion_tokens.sum"),
+]
+
+
+async def test_answers_of_both_kinds_are_of_one_state(engine: AsyncEngine) -> None:
+    rng, until = random.Random(71), time.monotonic() + SECONDS
+    columns, compared = Columns(), 0
+    async with AsyncExitStack() as stack:
+        writers = [await stack.enter_async_context(committer(engine)) for _ in range(WRITERS)]
+        work = [asyncio.create_task(write(w, random.Random(n), until)) for n, w in enumerate(writers)]
+        work += [asyncio.create_task(rebuild(engine, random.Random(n), until)) for n in range(2)]
+        await asyncio.sleep(0.3)
+        while time.monotonic() < until:
+            async with snapshot(engine, Timeouts(), TENANT) as state:
+                await compare(state, columns, rng)
+            compared += 1
+        await asyncio.gather(*work)
+    assert compared > 5
+
+
+async def compare(state: Snapshot, columns: Columns, rng: random.Random) -> None:
+    experiment = await state.experiment(rng.choice(EXPERIMENTS))
+    measures = asked([named(name) for name in ROLLED], {})
+    rolled = Question(random_window(rng), None, measures)
+    computed = Question(rolled.window, EVERYTHING, measures)
+    found = [await measure(state, columns, Timeouts(), experiment.key, question) for question in (rolled, computed)]
+    assert shown(found[0], rolled) == shown(found[1], rolled)
+    zone = time_zone(rng.choice(["UTC", "Asia/Kathmandu"]))
+    edges = buckets(rng.choice(["hour", "day"]), zone, START - MINUTE, START + (HOURS * 60 + 1) * MINUTE)
+    points = [
+        await points_of(state, columns, Timeouts(), experiment, question, edges) for question in (rolled, computed)
+    ]
+    assert len(points[0]) == len(points[1])
+    assert all(shown(points[0][number], rolled) == shown(points[1][number], rolled) for number in points[0])
+
+
+def shown(measured: Measured, question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
+    return totals_object(measured), dict(figures_of(measured, question))
