@@ -31,7 +31,7 @@ format: $(VENV)/.installed-dev ## Format the code and mend what can be mended
 clients: $(VENV)/.installed ## Run the vendors' unmodified clients against a real server
 	$(BIN)/python clients/run.py
 
-bench: $(VENV)/.installed ## Measure ingest and both answers against floors (ARGS="--short" for minutes)
+bench: $(VENV)/.installed-bench ## Measure ingest and both answers against floors (ARGS="--short" for minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/.installed-dev ## Load the service for ten minutes, then check it for leaks and exactness (SECONDS=60 for less)
@@ -39,6 +39,10 @@ soak: $(VENV)/.installed-dev ## Load the service for ten minutes, then check it 
 
 fuzz: $(VENV)/.installed-dev ## Try the served description at length (EXAMPLES=1000 for each operation)
 	SPANSTATS_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/api/test_described.py tests/test_state_machine.py
+
+$(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
 
 clean: ## Remove what was built; data in .spanstats stays
 	rm -rf $(VENV) .clients build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

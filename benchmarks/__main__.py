@@ -7,7 +7,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from . import answers, ingest
+from . import answers, ingest, insights
 from .report import Report
 from .server import serving
 
@@ -18,7 +18,7 @@ def main(
     roots: Sizes = "1000,10000,100000",
     traces: Sizes = "10000,100000,1000000",
     short: Annotated[bool, typer.Option(help="A tenth of everything, in a minute or two.")] = False,
-    only: Annotated[str, typer.Option(help="ingest or answers")] = "",
+    only: Annotated[str, typer.Option(help="ingest, answers or insights")] = "",
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path(__file__).parent / "results.md",
 ) -> None:
     """Measure the service against floors in the same run."""
@@ -26,12 +26,15 @@ def main(
     console = Console()
     report = Report(console)
     with serving() as service:
-        if only != "answers":
+        sizes = [[int(int(n) * scale) for n in given.split(",")] for given in (roots, traces)]
+        if only in ("", "ingest"):
             uvloop.run(ingest.measure(service, report, scale))
-        if only != "ingest":
-            sizes = [[int(int(n) * scale) for n in given.split(",")] for given in (roots, traces)]
+        if only in ("", "answers"):
             uvloop.run(answers.measure(service, report, console, *sizes))
-    if only != "answers":
+    if only in ("", "insights"):
+        with serving() as service:
+            uvloop.run(insights.measure(service, report, console, sizes[1][-1:]))
+    if only in ("", "ingest"):
         with serving(workers=2) as service:
             uvloop.run(ingest.measure_workers(service, report, scale, 2))
     report.show()
