@@ -72,6 +72,18 @@ async def test_without_names_all_operational_measures_and_all_scores_are_answere
         )
 
 
+async def test_costs_that_are_too_low_are_counted(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    rows = await stored_run(engine, 11, 150)
+    for filters, keep in FILTERS[:4]:
+        partial = sum(row["n_unpriced"] > 0 and row["cost_pd"] is not None for row in rows if keep(row))
+        for aggregate in ("sum", "p50"):
+            found = await ask(client, PATH, filters=filters, measures=[f"cost.{aggregate}"])
+            assert found["cost_partial_count"] == partial
+            grouped = await ask(client, f"{PATH}/breakdown", filters=filters, group_by="status", measures=["cost.sum"])
+            assert sum(group["cost_partial_count"] for group in grouped["groups"]) == partial
+        assert partial > 0 or filters is not None
+
+
 async def test_a_missing_score_may_count_as_zero_and_nothing_else_may(
     client: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:

@@ -21,25 +21,25 @@ from spanstats.insights.series import points_of
 from spanstats.insights.snapshot import Snapshot, snapshot
 from spanstats.store.session import Timeouts
 from tests.ingest.worlds import START, TENANT, committer
-from tests.stats.test_rollups import EXPERIMENTS, HOURS, MINUTE, random_window, rebuild, write
+from tests.stats.test_rollups import EXPERIMENTS, HOURS, MINUTE, random_span, random_window, rebuild, write
 
 pytestmark = pytest.mark.anyio
 SECONDS = 4.0
 WRITERS = 8
 ROLLED = [
     *("cost.sum", "cost.mean", "latency.mean", "ttft.sum", "tps.mean", "total_tokens.sum", "error.mean"),
-    *("prompt_tokens.mean", "completion_tokens.sum"),
+    *("prompt_tokens.mean", "completion_tokens.sum", "cost.std_dev", "latency.max", "ttft.min", "tps.std_dev"),
 ]
 
 
 async def test_answers_of_both_kinds_are_of_one_state(engine: AsyncEngine) -> None:
-    rng, until = random.Random(71), time.monotonic() + SECONDS
-    columns, compared = Columns(), 0
+    rng, columns, compared = random.Random(71), Columns(), 0
     async with AsyncExitStack() as stack:
         writers = [await stack.enter_async_context(committer(engine)) for _ in range(WRITERS)]
+        await writers[0].submit(TENANT, [random_span(rng) for _ in range(200)])
+        until = time.monotonic() + SECONDS
         work = [asyncio.create_task(write(w, random.Random(n), until)) for n, w in enumerate(writers)]
         work += [asyncio.create_task(rebuild(engine, random.Random(n), until)) for n in range(2)]
-        await asyncio.sleep(0.3)
         while time.monotonic() < until:
             async with snapshot(engine, Timeouts(), TENANT) as state:
                 await compare(state, columns, rng)

@@ -23,6 +23,9 @@ START_MICROSECOND = "start_microsecond"
 FAILED = "failed"
 """1 where the status of the trace is `error`, else 0."""
 
+UNPRICED = "n_unpriced"
+"""How many spans have a model and tokens and no price."""
+
 MEASURED = (
     "cost_pd",
     "prompt_tokens",
@@ -34,7 +37,7 @@ MEASURED = (
     "n_errors",
     "n_spans",
     "n_llm_calls",
-    "n_unpriced",
+    UNPRICED,
 )
 """Whole numbers of `traces`, by the names and in the units that they have there."""
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dimensions import Codes
-from .format import Array, Numbers
+from .format import UNPRICED, Array, Numbers
 from .groups import Groups
 from .measures import TEXT, Measure, Measured, each_column
 from .percentiles import order_statistics
@@ -101,6 +101,19 @@ def group_score_counts(groups: Groups, keys: Collection[str]) -> ScoreCounts:
             found.false[:] += np.bincount(of_scores[(kinds == _BOOLEAN) & ~is_one], minlength=size)
         found.traces[:] += np.bincount(codes[has], minlength=size)
     return found
+
+
+def group_partial_costs(groups: Groups) -> list[int]:
+    """Of how many traces of each group the cost is known and leaves out spans without a price."""
+    found = np.zeros(len(groups), np.int64)
+    for part, codes in zip(groups.selection.parts, groups.codes, strict=True):
+        unpriced, cost = part.chunk.numbers(UNPRICED), part.chunk.numbers("cost_pd")
+        is_partial = unpriced.values() > 0
+        if cost.valid is not None:
+            is_partial &= cost.valid
+        of_rows = codes[is_partial if part.rows is None else is_partial & part.rows]
+        found += np.bincount(of_rows, minlength=len(groups))
+    return [int(count) for count in found]
 
 
 def each_with_groups(groups: Groups, measure: Measure) -> Iterator[tuple[Measured, Codes]]:

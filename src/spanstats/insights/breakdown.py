@@ -130,8 +130,9 @@ def _together(found: Grouped, numbers: Sequence[int]) -> Measured:
     figures = [
         (m.asked, _added([one.figures[place][1] for one in each], m.asked)) for place, m in enumerate(found.measures)
     ]
-    traces, failed, partial = (sum(getattr(one, name) for one in each) for name in ("traces", "failed", "cost_partial"))
-    return Measured(traces, failed, partial, figures)
+    partial = [one.cost_partial for one in each if one.cost_partial is not None]
+    traces, failed = (sum(getattr(one, name) for one in each) for name in ("traces", "failed"))
+    return Measured(traces, failed, sum(partial) if len(partial) == len(each) else None, figures)
 
 
 def _added(every: Sequence[Figures], asked: Asked) -> Figures:

@@ -3,14 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..columnar.format import FAILED
-from ..columnar.group_values import ScoreCounts, group_order_statistics, group_score_counts, group_squares
+from ..columnar.format import FAILED, UNPRICED
+from ..columnar.group_values import (
+    ScoreCounts,
+    group_order_statistics,
+    group_partial_costs,
+    group_score_counts,
+    group_squares,
+)
 from ..columnar.groups import Groups, GroupSums, group_extremes, group_sums
 from ..columnar.measures import Measure as ColumnMeasure
 from ..columnar.measures import NumberOf, ScoresOf
 from .figures import Figures, OfScores, wanted_ranks
 from .measures import ERROR, Asked, Measure
 from .rolled import Measured
+
+COST_COLUMNS = ("cost_pd", UNPRICED)
+"""What tells whether a cost is too low."""
 
 
 def column_measure(measure: Measure) -> ColumnMeasure:
@@ -44,7 +53,7 @@ class Grouped:
 
     groups: Groups
     failed: Sequence[int]
-    cost_partial: Sequence[int]
+    cost_partial: Sequence[int | None]
     measures: Sequence[MeasureSums]
     fill_scores: bool = False
 
@@ -63,7 +72,15 @@ def grouped(groups: Groups, measures: Sequence[Asked], *, fill_scores: bool = Fa
         scores = group_score_counts(groups, measure.keys) if measure.is_score else None
         found.append(MeasureSums(asked, group_sums(groups, column_measure(measure)), scores))
     failed = group_sums(groups, NumberOf(FAILED)).totals
-    return Grouped(groups, failed, [0] * len(groups), found, fill_scores)
+    return Grouped(groups, failed, _partial_costs(groups, measures), found, fill_scores)
+
+
+def _partial_costs(groups: Groups, measures: Sequence[Asked]) -> Sequence[int | None]:
+    """`None` where no cost is asked for, or of spans, whose cost is known or not."""
+    has_both = all(name in part.chunk.columns for part in groups.selection.parts for name in COST_COLUMNS)
+    if not has_both or all(asked.measure.column != "cost_pd" for asked in measures):
+        return [None] * len(groups)
+    return group_partial_costs(groups)
 
 
 def completed(found: Grouped, numbers: Sequence[int], *, intervals: bool = False) -> list[Measured]:

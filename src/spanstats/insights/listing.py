@@ -97,7 +97,8 @@ async def _figures(
 ) -> list[Measured]:
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [e.key for e in found], question.window)
-        return [measured(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in found]
+        if sums is not None:
+            return [measured(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in found]
     return [await measure(state, columns, timeouts, experiment.key, question) for experiment in found]
 
 

@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..stats.measures import PARTIAL
 from ..stats.sums import Sums
 from .figures import Figures
 from .measures import DEFAULT, DEFAULT_AGGREGATES, ERROR, OPERATIONAL, SCORES, Asked, Measure, score_measure
 
 _ROLLED = frozenset({"cost_pd", "latency_us", "ttft_us", "tps", "prompt_tokens", "completion_tokens", "total_tokens"})
-_NOT_ROLLED = frozenset({"min", "max", "std_dev"})
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """So many traces, of which some failed and some have a cost that leaves out spans without a price; the figures of
-    each measure."""
+    """So many traces, of which some failed, and some have a cost that leaves out spans without a price (`None` where
+    that was not computed); the figures of each measure."""
 
     traces: int
     failed: int
-    cost_partial: int
+    cost_partial: int | None
     figures: Sequence[tuple[Asked, Figures]]
 
 
@@ -31,7 +31,7 @@ def measured(sums: Sums, measures: Sequence[Asked] | None, *, fill_scores: bool 
     """The figures of these measures, by default of `DEFAULT` and of all scores that there are."""
     wanted = default_measures(sums[1]) if measures is None else measures
     figures = [(asked, _filled(figures_of(asked.measure, sums), fill_scores)) for asked in wanted]
-    n, failed, partial = (sums[0].get(name) or 0 for name in ("n", "n_errors", "n_cost_partial"))
+    n, failed, partial = (sums[0].get(name) or 0 for name in ("n", "n_errors", PARTIAL))
     return Measured(n, failed, partial, figures)
 
 
@@ -43,7 +43,7 @@ def default_measures(evaluator_keys: Iterable[str]) -> list[Asked]:
 
 
 def _is_rolled_up(asked: Asked) -> bool:
-    if asked.percentiles or asked.measure.is_score or not _NOT_ROLLED.isdisjoint(asked.aggregates):
+    if asked.percentiles or asked.measure.is_score:
         return False
     return asked.measure.name == ERROR or asked.measure.column in _ROLLED
 
@@ -58,8 +58,8 @@ def figures_of(measure: Measure, sums: Sums) -> Figures:
         return Figures(n, 0, failed, failed, low, high)
     count = of_traces.get(f"n_{measure.column}")
     count = n if count is None else count
-    total, squares = of_traces.get(measure.column or ""), of_traces.get(f"squares_{measure.column}")
-    return Figures(count, n - count, total or 0, squares)
+    total, squares, low, high = (of_traces.get(f"{kind}{measure.column}") for kind in ("", "squares_", "min_", "max_"))
+    return Figures(count, n - count, total or 0, squares, low, high)
 
 
 def _filled(figures: Figures, fill_scores: bool) -> Figures:

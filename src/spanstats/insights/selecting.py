@@ -12,7 +12,7 @@ from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
 from ..filters.parts import compile_filter
 from ..store.session import Timeouts
-from .grouped import column_measure
+from .grouped import COST_COLUMNS, column_measure
 from .measures import Asked
 from .questions import Question
 from .rolled import default_measures
@@ -39,6 +39,8 @@ def needs_of(measures: Sequence[Asked] | None, dimensions: Iterable[Dimension]) 
     found = Needs(frozenset({FAILED}), every_score=measures is None)
     for asked in default_measures(()) if measures is None else measures:
         found |= needs_of_measure(column_measure(asked.measure))
+        if asked.measure.column == "cost_pd":
+            found |= Needs(frozenset(COST_COLUMNS))
     for dimension in dimensions:
         found |= needs_of_dimension(dimension)
     return found

@@ -130,9 +130,8 @@ async def points_of(
     if is_rolled_up and all(edge % MINUTE.length_us == 0 for edge in made.edges):
         window = Window(*_within_years(question.window))
         found = await rolled_up_by_bucket(state.tx.driver, experiment.key, window, made.edges)
-        keys = sorted({key for _, scores in found.values() for key in scores})
-        measures = default_measures(keys) if question.measures is None else question.measures
-        return {number: measured(sums, measures, fill_scores=question.fill_scores) for number, sums in found.items()}
+        if found is not None:
+            return {number: measured(sums, question.measures) for number, sums in found.items()}
     by_start = ByStart(made.edges)
     selection = await select(state, columns, timeouts, experiment.key, question, [by_start])
     return await columns.run(lambda: _selected_points(selection, question, by_start))

@@ -9,7 +9,6 @@ class Measure:
 
     column: str
     nullable: bool = False
-    extremes: bool = False
 
 
 MEASURES = (
@@ -17,7 +16,7 @@ MEASURES = (
     Measure("prompt_tokens"),
     Measure("completion_tokens"),
     Measure("total_tokens"),
-    Measure("latency_us", nullable=True, extremes=True),
+    Measure("latency_us", nullable=True),
     Measure("tps", nullable=True),
     Measure("ttft_us", nullable=True),
 )
@@ -49,8 +48,9 @@ def _of_measure(m: Measure) -> list[Aggregate]:
     return found
 
 
-def _extremes_of(m: Measure) -> list[Aggregate]:
-    return [Aggregate(f"{end}_{m.column}", f"{end}({m.column})", join=f"{end}({{}})") for end in ("min", "max")]
+def _details_of(m: Measure) -> list[Aggregate]:
+    extremes = [Aggregate(f"{end}_{m.column}", f"{end}({m.column})", join=f"{end}({{}})") for end in ("min", "max")]
+    return [*extremes, Aggregate(f"squares_{m.column}", f"sum({m.column}::numeric * {m.column})")]
 
 
 COST_PARTIAL = "n_cost_partial"
@@ -65,8 +65,15 @@ ANSWERED = (
 )
 """Over rows of `traces`: what summaries say. All are sums and counts, so those of a part can be taken away again."""
 
-AGGREGATES = (*ANSWERED, *(extreme for measure in MEASURES if measure.extremes for extreme in _extremes_of(measure)))
-"""Those and what rollups hold besides."""
+PARTIAL = "n_partial"
+"""The same number by bucket, kept in rollups; null in rows of before extremes and squares were kept."""
+
+AGGREGATES = (
+    *ANSWERED,
+    *(detail for measure in MEASURES for detail in _details_of(measure)),
+    Aggregate(PARTIAL, f"count(*) FILTER (WHERE {IS_COST_PARTIAL})"),
+)
+"""Those and what rollups hold besides: extremes, squares, partial costs."""
 
 
 @dataclass(frozen=True, slots=True)

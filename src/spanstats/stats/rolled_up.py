@@ -1,19 +1,17 @@
 """Reading the rollups: one statement, whatever is marked, whatever the window."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import MAX_TIME_US
 from ..store.session import Driver, read_row
-from .measures import COST_PARTIAL, IS_COST_PARTIAL, SCORE_AGGREGATES
+from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, SCORE_AGGREGATES, Aggregate
 from .rollups import (
     DAY,
     HOUR,
-    JOINED_ANSWERED,
     MINUTE,
-    NAMES_ANSWERED,
     SCORES_JOINED,
     SCORES_KEPT,
     SCORES_READ,
@@ -71,20 +69,22 @@ marked AS MATERIALIZED (
 )"""
 
 
-def sums_statement(experiment: str, named: str = "", more: str = "") -> str:
-    """The sums over both kinds of ranges. `named` are CTEs that go before, `more` goes into the select list."""
+def sums_statement(experiment: str, named: str = "", more: str = "", aggregates: Sequence[Aggregate] = ANSWERED) -> str:
+    """The aggregates over both kinds of ranges. `named` are CTEs that go before, `more` goes into the select list."""
+    names = ", ".join(a.name for a in aggregates)
+    joined = ", ".join(f"{a.joined} AS {a.name}" for a in aggregates)
     in_live = f"experiment_key = {experiment} AND start_time >= l.lo AND start_time < l.hi"
     return f"""
 WITH {named} {clean_and_live(experiment)}, warm AS MATERIALIZED (
     SELECT r.* FROM clean c CROSS JOIN LATERAL (
-        SELECT {NAMES_ANSWERED}, scores FROM rollups
+        SELECT {names}, scores FROM rollups
         WHERE experiment_key = {experiment} AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
     ) r
 ), sums AS (
-    SELECT {JOINED_ANSWERED} FROM (
-        SELECT {NAMES_ANSWERED} FROM warm
+    SELECT {joined} FROM (
+        SELECT {names} FROM warm
         UNION ALL
-        SELECT r.* FROM live l CROSS JOIN LATERAL ({trace_sums(in_live)} OFFSET 0) r
+        SELECT r.* FROM live l CROSS JOIN LATERAL ({trace_sums(in_live, aggregates)} OFFSET 0) r
     ) parts
 ), by_name AS (
     SELECT name, {SCORES_JOINED} FROM (

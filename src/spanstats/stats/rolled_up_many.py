@@ -1,17 +1,17 @@
-"""Reading the rollups of many experiments, or of many buckets of time, each by one statement."""
+"""Reading all that rollups hold, of many experiments or of many buckets of time, each by one statement."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..store.session import Driver
-from .measures import ANSWERED, SCORE_AGGREGATES, each_score
+from .measures import AGGREGATES, PARTIAL, SCORE_AGGREGATES, each_score
 from .rolled_up import bounds, clean_and_live, read_sums, sums_statement
 from .rollups import (
     DAY,
     HOUR,
-    JOINED_ANSWERED,
+    JOINED,
     MINUTE,
-    NAMES_ANSWERED,
+    NAMES,
     SCORES_JOINED,
     SCORES_KEPT,
     SCORES_READ,
@@ -19,27 +19,30 @@ from .rollups import (
 )
 from .sums import Sums, Window
 
+# A row of before `PARTIAL` was kept lacks the squares as well.
+_STALE = f", (SELECT bool_or({PARTIAL} IS NULL) FROM warm) AS is_stale"
+
 
 def _by_experiment() -> str:
-    each = "unnest($5::bigint[]) AS e(key)"
-    return f"SELECT e.key AS experiment_key, r.* FROM {each} CROSS JOIN LATERAL ({sums_statement('e.key')}) r"
+    each, sums = "unnest($5::bigint[]) AS e(key)", sums_statement("e.key", more=_STALE, aggregates=AGGREGATES)
+    return f"SELECT e.key AS experiment_key, r.* FROM {each} CROSS JOIN LATERAL ({sums}) r"
 
 
 def _by_bucket(coarsest: Level) -> str:
     """A row for each bucket that has traces: `point` counts from 1. $5 the experiment, $6 the edges of the buckets."""
     point = "width_bucket({}, $6::timestamptz[]) AS point"
     in_live = "experiment_key = $5 AND start_time >= l.lo AND start_time < l.hi"
-    of_traces = ", ".join(f"{a.sql} AS {a.name}" for a in ANSWERED)
+    of_traces = ", ".join(f"{a.sql} AS {a.name}" for a in AGGREGATES)
     of_scores = ", ".join(f"{a.sql} AS {a.name}" for a in SCORE_AGGREGATES)
     return f"""
 WITH {clean_and_live("$5", coarsest)}, warm AS MATERIALIZED (
     SELECT r.* FROM clean c CROSS JOIN LATERAL (
-        SELECT {point.format("bucket")}, {NAMES_ANSWERED}, scores FROM rollups
+        SELECT {point.format("bucket")}, {NAMES}, scores FROM rollups
         WHERE experiment_key = $5 AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
     ) r
 ), sums AS (
-    SELECT point, {JOINED_ANSWERED} FROM (
-        SELECT point, {NAMES_ANSWERED} FROM warm
+    SELECT point, {JOINED} FROM (
+        SELECT point, {NAMES} FROM warm
         UNION ALL
         SELECT r.* FROM live l CROSS JOIN LATERAL (
             SELECT {point.format("start_time")}, {of_traces} FROM traces WHERE {in_live} GROUP BY 1 OFFSET 0
@@ -55,7 +58,7 @@ WITH {clean_and_live("$5", coarsest)}, warm AS MATERIALIZED (
         ) r
     ) parts GROUP BY point, name
 )
-SELECT sums.*, kept.scores FROM sums LEFT JOIN (
+SELECT sums.*, kept.scores {_STALE} FROM sums LEFT JOIN (
     SELECT point, {SCORES_KEPT} AS scores FROM by_name GROUP BY point
 ) kept USING (point)
 """
@@ -65,24 +68,30 @@ BY_EXPERIMENT_STATEMENT = _by_experiment()
 BY_BUCKET_STATEMENT = {level: _by_bucket(level) for level in (MINUTE, HOUR, DAY)}
 
 
-async def rolled_up_by_experiment(driver: Driver, experiment_keys: list[int], window: Window) -> dict[int, Sums]:
-    """The sums and scores of the traces of many experiments in the window, by experiment key."""
+async def rolled_up_by_experiment(driver: Driver, experiment_keys: list[int], window: Window) -> dict[int, Sums] | None:
+    """All `AGGREGATES` and the scores of the traces of many experiments in the window, by experiment key.
+
+    `None` where rollups do not hold all of it yet.
+    """
     found = await driver.fetch(BY_EXPERIMENT_STATEMENT, *bounds(window), experiment_keys)
-    return {row["experiment_key"]: _without(row, "experiment_key") for row in found}
+    return _read(found, "experiment_key")
 
 
 async def rolled_up_by_bucket(
     driver: Driver, experiment_key: int, window: Window, edges: Sequence[int]
-) -> dict[int, Sums]:
-    """The sums and scores of each bucket that has traces, by its number from 0: bucket i is between edges i and i + 1.
+) -> dict[int, Sums] | None:
+    """The same of each bucket that has traces, by its number from 0: bucket i is between edges i and i + 1.
 
     The edges are ascending whole minutes; the window lies between the first and the last one.
     """
     coarsest = next(level for level in (DAY, HOUR, MINUTE) if all(edge % level.length_us == 0 for edge in edges))
     statement = BY_BUCKET_STATEMENT[coarsest]
-    found = await driver.fetch(statement, *bounds(window), experiment_key, list(edges))
-    return {row["point"] - 1: _without(row, "point") for row in found}
+    found = _read(await driver.fetch(statement, *bounds(window), experiment_key, list(edges)), "point")
+    return None if found is None else {point - 1: sums for point, sums in found.items()}
 
 
-def _without(row: Mapping[str, Any], name: str) -> Sums:
-    return read_sums({key: value for key, value in row.items() if key != name})
+def _read(rows: Sequence[Mapping[str, Any]], key: str) -> dict[int, Sums] | None:
+    if any(row["is_stale"] for row in rows):
+        return None
+    beside = (key, "is_stale")
+    return {row[key]: read_sums({k: v for k, v in row.items() if k not in beside}) for row in rows}

@@ -26,6 +26,8 @@ rollup_marks = Table(
     Index(None, "experiment_key", "minute"),
 )
 
+_DETAILED = ("cost_pd", "prompt_tokens", "completion_tokens", "total_tokens", "latency_us", "tps", "ttft_us")
+
 rollups = Table(
     "rollups",
     metadata,
@@ -48,6 +50,9 @@ rollups = Table(
     optional("ttft_us", Numeric),
     required("n_ttft_us", Numeric),
     Column("scores", JSONB, nullable=True, comment="evaluator key -> counts and sums"),
+    *(optional(f"{end}_{name}", BigInteger) for name in _DETAILED if name != "latency_us" for end in ("min", "max")),
+    *(optional(f"squares_{name}", Numeric) for name in _DETAILED),
+    Column("n_partial", Numeric, nullable=True, comment="null: of before squares and other extremes were kept"),
     PrimaryKeyConstraint("experiment_key", "level", "bucket"),
 )
 

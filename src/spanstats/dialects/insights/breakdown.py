@@ -13,7 +13,7 @@ from ...insights.questions import Question
 from ...insights.rolled import Measured
 from .answers import Json, cells, describe_measure, experiment_object, figure_columns, figures_of, of_snapshot
 from .said import Said
-from .schema import EXPERIMENT, FIGURE_OPTIONS, FIGURES, answer_schema, described, request_schema
+from .schema import EXPERIMENT, FIGURE_OPTIONS, FIGURES, TOTALS, answer_schema, described, request_schema
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
@@ -155,7 +155,7 @@ _EXAMPLE: Json = {
 _COUNTS = {
     "count": {"type": "integer", "description": "Traces or spans, as the unit says"},
     "failed": {"type": "integer"},
-    "cost_partial_count": {"type": "integer", "description": "Whose cost is too low: something has no price"},
+    "cost_partial_count": {**TOTALS["cost_partial_count"]},
 }
 BREAKDOWN_ANSWER = described(
     answer_schema(

@@ -27,8 +27,9 @@ TOTALS: Json = {
     "traces": {**_COUNT, "description": "Traces that lie in the window and match the filters"},
     "failed": {**_COUNT, "description": "Those whose status is `error`"},
     "cost_partial_count": {
-        **_COUNT,
-        "description": "Those whose cost is too low, since a span with a model and tokens has no price",
+        "type": ["integer", "null"],
+        "description": "Those whose cost is too low, since a span with a model and tokens has no price; null where no "
+        "cost is asked for",
     },
 }
 EXPERIMENT: Json = {
