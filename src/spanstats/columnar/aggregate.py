@@ -22,8 +22,8 @@ class NumberSums:
     low: int | None = None
     high: int | None = None
 
-    def add(self, numbers: Numbers, *, squares: bool = False) -> None:
-        """The values of one more column."""
+    def add(self, numbers: Numbers, *, squares: bool = False, extremes: bool = True) -> None:
+        """The values of one more column. Without `extremes` these are not looked for, nor known afterwards."""
         codes, valid = numbers.codes, numbers.valid
         if valid is not None:
             codes = codes[valid]
@@ -36,6 +36,8 @@ class NumberSums:
         self.total += base * count + step * code_sum
         if squares:
             self.squares += base * base * count + 2 * base * step * code_sum + step * step * _sum_of_squares(codes)
+        if not extremes:
+            return
         low, high = base + step * int(codes.min()), base + step * int(codes.max())
         self.low = low if self.low is None else min(self.low, low)
         self.high = high if self.high is None else max(self.high, high)

@@ -79,8 +79,10 @@ def _renumbered(selection: Selection, joined: Sequence[Codes]) -> tuple[NDArray[
 
 
 def _joined(codes: Sequence[Codes], sizes: Sequence[int], n: int) -> Codes:
-    found = np.zeros(n, np.int64)
-    for of_dimension, size in zip(codes, sizes, strict=True):
+    if not codes:
+        return np.zeros(n, np.int64)
+    found = codes[0]
+    for of_dimension, size in zip(codes[1:], sizes[1:], strict=True):
         found = found * size + of_dimension
     return found
 

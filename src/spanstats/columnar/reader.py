@@ -25,7 +25,7 @@ from .plan import FromColumns, plan_of
 from .predicate import EVERY_TRACE
 from .probe import Passing, Verdicts
 from .segments import Segment
-from .selection import Check, Part, Selection
+from .selection import Check, Part, Selection, part_of
 from .snapshot import StoredChunk, ranges_to_read
 
 T = TypeVar("T")
@@ -130,7 +130,7 @@ def _part(plan: FromColumns, stored: StoredChunk, chunk: Chunk, passing: Passing
     if plan.predicate is not EVERY_TRACE:
         mask = mask_of(plan.predicate, chunk, passing)
         rows = mask if rows is None else rows & mask
-    return Part(chunk, rows)
+    return Part(chunk) if rows is None else part_of(chunk, rows)
 
 
 def time_limit(timeouts: Timeouts) -> Check:

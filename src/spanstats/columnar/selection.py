@@ -11,16 +11,24 @@ Check = Callable[[], None]
 """Called now and then by what takes long; raises where there is no time left."""
 
 
+# A share of the rows.
+_FEW = 0.5
+
+
 def no_limit() -> None:
     """The `Check` that never raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of a chunk that are meant: all of them where `rows` is `None`."""
+    """The rows of a chunk that are meant: all of them where `rows` is `None`.
+
+    `places` are the numbers of these rows, where they are few: to take them is faster than to look at each row.
+    """
 
     chunk: Chunk
     rows: Mask | None = None
+    places: Array | None = None
 
     @property
     def n(self) -> int:
@@ -28,25 +36,40 @@ class Part:
 
     def of(self, column: Array) -> Array:
         """What a column has in these rows."""
-        return column if self.rows is None else column[self.rows]
+        return column if self.rows is None else column[self._wanted(self.rows)]
 
     def numbers(self, numbers: Numbers) -> Numbers:
         """The column of these rows alone."""
         if self.rows is None:
             return numbers
-        return _taken(numbers, self.rows)
+        return _taken(numbers, self._wanted(self.rows), self.n)
 
     def scores(self, scores: Scores) -> Scores:
         """The scores of these rows alone; `rows` stay numbers of rows of the whole chunk."""
         if self.rows is None:
             return scores
-        wanted = self.rows if scores.rows is None else self.rows[scores.rows]
-        rows = np.flatnonzero(wanted) if scores.rows is None else scores.rows[wanted]
-        return Scores(_taken(scores.values, wanted), _taken(scores.kinds, wanted), rows)
+        if scores.rows is None:
+            wanted = rows = np.flatnonzero(self.rows) if self.places is None else self.places
+        else:
+            wanted = np.flatnonzero(self.rows[scores.rows])
+            rows = scores.rows[wanted]
+        return Scores(_taken(scores.values, wanted, len(rows)), _taken(scores.kinds, wanted, len(rows)), rows)
+
+    def _wanted(self, rows: Mask) -> Array:
+        return rows if self.places is None else self.places
 
 
-def _taken(numbers: Numbers, wanted: Mask) -> Numbers:
+def part_of(chunk: Chunk, rows: Mask) -> Part:
+    """These rows of the chunk."""
+    places = np.flatnonzero(rows)
+    return Part(chunk, rows, places if len(places) < _FEW * chunk.n else None)
+
+
+def _taken(numbers: Numbers, wanted: Array, n: int) -> Numbers:
+    """The `n` rows that are wanted."""
     valid = None if numbers.valid is None else numbers.valid[wanted]
+    if numbers.codes.strides == (0,):
+        return Numbers(numbers.low, numbers.step, np.broadcast_to(np.uint8(0), n), valid)
     return Numbers(numbers.low, numbers.step, numbers.codes[wanted], valid)
 
 

@@ -42,9 +42,9 @@ class Added:
         """More traces."""
         for part in selection.each():
             self._n += part.n
-            self._failed.add(part.numbers(part.chunk.numbers(FAILED)))
+            self._failed.add(part.numbers(part.chunk.numbers(FAILED)), extremes=False)
             for name, sums in self._measures.items():
-                sums.add(part.numbers(part.chunk.numbers(name)))
+                sums.add(part.numbers(part.chunk.numbers(name)), extremes=False)
             if self._scores is not None:
                 self._add_scores(part, self._scores)
 
@@ -67,6 +67,9 @@ class Added:
 
 
 def _add_kinds(found: _OfKinds, scores: Scores) -> None:
+    if scores.kinds.codes.strides == (0,) and scores.kinds.low == NUMBER:
+        found.numbers.add(scores.values, squares=True)
+        return
     kinds = scores.kinds.values()
     found.n_text += int(np.count_nonzero(kinds == TEXT))
     found.numbers.add(_where(scores.values, kinds == NUMBER), squares=True)
