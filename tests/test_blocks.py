@@ -40,6 +40,7 @@ class How(Enum):
     COMPOSE = "names services of the compose file, and commands that there are"
     SETTINGS = "sets variables that the program or its libraries know, and calls a command that there is"
     SERVER = "PostgreSQL takes each setting, and the embedded server is set no otherwise"
+    GATE = "run by tests/gate/test_command.py"
     DRAWING = "nothing to run"
 
 
@@ -53,6 +54,7 @@ HOW = {
     ("README.md", "sh", "curl "): How.RUN,
     ("README.md", "json", ""): How.ANSWER,
     ("docs/architecture.md", "text", ""): How.DRAWING,
+    ("docs/comparison.md", "sh", ""): How.GATE,
     ("docs/filters.md", "json", ""): How.FILTER,
     ("docs/operations.md", "sh", ""): How.OPERATIONS,
     ("docs/operations.md", "text", "docker build"): How.IMAGE,
@@ -156,6 +158,8 @@ def test_the_demo_and_the_two_requests_answer_what_is_shown(start: Start, enviro
     experiment = re.search(r"demo-parea-\w+", shown)
     assert experiment is not None
     assert re.search(r"summary/.*score ", shown, re.DOTALL)
+    verdicts = dict(re.findall(r"^(?:scores\.)?(\w+)  .*  (\w+)$", shown, re.MULTILINE))
+    assert (verdicts["relevance"], verdicts["correct"], verdicts["tone"]) == ("better", "worse", "inconclusive")
     requests = [text for text in checked(How.RUN) if text.startswith("curl ")]
     variables = {"KEY": "k", "URL": f"http://127.0.0.1:{service.port}", "EXPERIMENT": experiment[0]}
     answers = [json.loads(shell(text, os.environ | variables)) for text in requests]

@@ -13,6 +13,7 @@ from .catalog import keys
 from .columnar.keep import refresh_waiting
 from .database import on_database
 from .errors import SpanstatsError, StartError
+from .gate import command as gate
 from .migrating import migrate as migrate_to_newest
 from .settings import SettingsError, load
 from .stats import maintenance
@@ -65,7 +66,7 @@ def migrate() -> None:
 
 @app.command("demo")
 def demo_command() -> None:
-    """Load a sample experiment in both dialects and print both answers of each."""
+    """Load a sample experiment in both dialects and two runs to compare, and print both answers of each."""
     on_database(demo.run)
 
 
@@ -126,6 +127,7 @@ def check_rollups() -> None:
 
 
 data_commands.install(app)
+gate.install(app)
 
 
 def _day(time_us: int) -> str:

@@ -1,4 +1,5 @@
-"""A sample experiment in both dialects, loaded through the code that serves, and both answers made readable."""
+"""A sample experiment in both dialects and two runs that differ, loaded through the code that serves, and what is
+answered made readable."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,13 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..catalog import keys
 from ..columnar.reader import Columns
+from ..comparison.arms import Arm
+from ..comparison.compare import compare
+from ..comparison.pairing import PairBy
+from ..comparison.request import Request
 from ..dialects import otlp
 from ..dialects.insights.breakdown import breakdown_object
+from ..dialects.insights.compare_answer import comparison_answer
 from ..dialects.insights.experiment import described_object
 from ..dialects.parea.logs import read_log
 from ..dialects.parea.stats import stats_entry
 from ..dialects.respan.summary import summary_answer
 from ..domain.span import Span
+from ..gate.decision import decide
+from ..gate.report import text_report
 from ..ingest.commits import Committer
 from ..ingest.evaluators import Evaluators
 from ..ingest.pricing import Prices
@@ -33,7 +41,7 @@ from ..stats.summary import summarize
 from ..stats.sums import Window
 from ..stats.traces import entry_pages
 from ..store.session import Timeouts
-from . import report, sample
+from . import report, sample, two_runs
 
 TIMEOUTS = Timeouts()
 
@@ -49,6 +57,20 @@ async def run(engine: AsyncEngine, console: Console | None = None) -> None:
     ):
         await _load(engine, console, tenant_id, name, list(batches))
         await _show(engine, console, tenant_id, name, experiment_id)
+    await _compare(engine, console, tenant_id, run_id[:8], began)
+
+
+async def _compare(engine: AsyncEngine, console: Console, tenant_id: int, run_id: str, began: datetime) -> None:
+    """Load two runs that differ, and print what can be said of that."""
+    base, candidate = (f"demo-{which}-{run_id}" for which in ("base", "candidate"))
+    for experiment_id, which in ((base, "base"), (candidate, "candidate")):
+        batches = [[read_log(body) for body in two_runs.logs(experiment_id, which, began)]]
+        await _load(engine, console, tenant_id, "Parea", batches)
+    asked = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
+    found = comparison_answer(await compare(engine, TIMEOUTS, tenant_id, asked, {}))
+    console.print(f"\n[bold]spanstats compare {base} {candidate}[/bold]")
+    outcome = decide(found, (), fail_on_inconclusive=False)
+    console.print(text_report(found, outcome), markup=False, highlight=False, soft_wrap=True, end="")
 
 
 def _parea(experiment_id: str, run_id: str, began: datetime) -> Iterator[list[Span]]:
