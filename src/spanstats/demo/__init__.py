@@ -67,7 +67,7 @@ async def _compare(engine: AsyncEngine, console: Console, tenant_id: int, run_id
         batches = [[read_log(body) for body in two_runs.logs(experiment_id, which, began)]]
         await _load(engine, console, tenant_id, "Parea", batches)
     asked = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
-    found = comparison_answer(await compare(engine, TIMEOUTS, tenant_id, asked, {}))
+    found = comparison_answer(await compare(Columns(), engine, TIMEOUTS, tenant_id, asked, {}))
     console.print(f"\n[bold]spanstats compare {base} {candidate}[/bold]")
     outcome = decide(found, (), fail_on_inconclusive=False)
     console.print(text_report(found, outcome), markup=False, highlight=False, soft_wrap=True, end="")
