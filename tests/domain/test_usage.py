@@ -27,8 +27,8 @@ SPAN = st.builds(
     cost_pd=st.sampled_from([None, None, 0, 7]),
     filled=st.sampled_from([0, Filled.COST]),
     response_id=st.sampled_from([None, None, "r1", "r2"]),
-    start_us=st.integers(0, 3),
-    end_us=st.integers(3, 6),
+    start_us=st.sampled_from([0, 9_999, 10_000, 10_001, 100_000, 300_000]),
+    end_us=st.sampled_from([300_000, 309_999, 310_000, 310_001, 600_000]),
     status=st.just("success"),
 )
 
@@ -194,13 +194,19 @@ def test_logs_that_a_person_makes_count_as_they_were_sent() -> None:
 def beside(**unnamed: Any) -> list[Span]:
     """Anthropic's own client and an instrumentation of it tell of one call, below one span."""
     call = {"trace_id": "t", "parent_id": "p", "kind": "chat", "usage_once": True, "completion_tokens": 20}
-    named = Span(span_id="n", response_id="msg_1", start_us=2, end_us=8, prompt_tokens=1850, **call)
-    raw = {"start_us": 1, "end_us": 9, "prompt_tokens": 50, "cache_read_tokens": 1500, "cache_write_tokens": 300}
+    named = Span(span_id="n", response_id="msg_1", start_us=20_000, end_us=80_000, prompt_tokens=1850, **call)
+    raw = {
+        "start_us": 10_000,
+        "end_us": 90_000,
+        "prompt_tokens": 50,
+        "cache_read_tokens": 1500,
+        "cache_write_tokens": 300,
+    }
     return [Span(span_id="p", trace_id="t", usage_once=True), named, Span(span_id="u", **{**call, **raw, **unnamed})]
 
 
 def test_a_call_told_side_by_side_counts_once_where_one_of_the_two_knows_its_response_id() -> None:
-    for spans in (beside(), beside(prompt_tokens=1850), beside(start_us=3, end_us=7)):
+    for spans in (beside(), beside(prompt_tokens=1850), beside(start_us=30_000, end_us=70_000)):
         count_usage(spans)
         assert [bool(s.uncounted & Uncounted.TOKENS) for s in spans] == [False, False, True]
 
@@ -208,7 +214,7 @@ def test_a_call_told_side_by_side_counts_once_where_one_of_the_two_knows_its_res
 def test_calls_side_by_side_both_count_where_they_differ() -> None:
     for spans in (
         beside(response_id="msg_2"),
-        beside(end_us=7),
+        beside(start_us=9_000, end_us=69_000),
         beside(completion_tokens=21),
         beside(prompt_tokens=51),
         beside(parent_id="n"),

@@ -83,8 +83,7 @@ class Rules:
             if not is_call(inner) or not near or near[0] is not outer:
                 continue
             two_ids = outer.response_id and inner.response_id and outer.response_id != inner.response_id
-            within = (outer.start_us or 0) <= (inner.start_us or 0) and (inner.end_us or 0) <= (outer.end_us or 0)
-            if within and not two_ids:
+            if self._holds(outer, inner) and not two_ids:
                 found.append(inner)
         return found
 
@@ -157,7 +156,9 @@ class Rules:
         return {prompt, prompt + (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)}
 
     def _holds(self, outer: Span, inner: Span) -> bool:
-        return (outer.start_us or 0) <= (inner.start_us or 0) and (inner.end_us or 0) <= (outer.end_us or 0)
+        """Within its time, but for a hundredth of a second."""
+        early, late = (outer.start_us or 0) - (inner.start_us or 0), (inner.end_us or 0) - (outer.end_us or 0)
+        return max(early, late) <= 10_000
 
     def tokens(self, span: Span) -> bool:
         return not (self.is_sum(span) or self.loses(span) or self.is_beside(span))

@@ -97,11 +97,15 @@ def is_same_call(outer: Call, inner: Call) -> bool:
     return _is_within(outer, inner)
 
 
+SLACK_US = 10_000
+"""So far may a call that lies within another reach beyond it: each instrumentation reads the clock for itself."""
+
+
 def _is_within(outer: Call, inner: Call) -> bool:
     """A time that was not sent tells nothing."""
     known = ~(outer.filled | inner.filled)
-    starts = not known & Filled.START or (inner.start_us or 0) >= (outer.start_us or 0)
-    return starts and (not known & Filled.END or (inner.end_us or 0) <= (outer.end_us or 0))
+    starts = not known & Filled.START or (inner.start_us or 0) >= (outer.start_us or 0) - SLACK_US
+    return starts and (not known & Filled.END or (inner.end_us or 0) <= (outer.end_us or 0) + SLACK_US)
 
 
 def usage_of(span: Span) -> tuple[int, int]:
