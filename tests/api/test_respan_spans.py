@@ -194,6 +194,7 @@ async def test_a_summary_is_over_spans(client: httpx.AsyncClient) -> None:
 async def test_nothing_is_all_zeros(client: httpx.AsyncClient) -> None:
     found = (await client.post(SUMMARY, json={})).json()
     assert found.pop("scores") == {}
+    assert set(found.pop("missing").values()) == {0}
     assert set(found.values()) == {0}
 
 
