@@ -109,6 +109,8 @@ def test_columns_begin_with_every_minute_invalid_that_has_a_rollup(empty_databas
         "SELECT 7, level, '2026-01-02', 1, 0, 0, 0, 0, 0 FROM generate_series(0, 2) AS level",
     )
     schema.migrate(empty_database_url)
+    # Marks that a later revision leaves, as if they were not there: no trigger hands these on.
+    run_sql(empty_database_url, "TRUNCATE rollup_marks")
     run_sql(empty_database_url, "INSERT INTO rollup_marks SELECT k, '2026-01-03' FROM unnest(ARRAY[7, 7, 8]) AS k")
     invalid = "SELECT experiment_key AS key, minute::date::text AS day FROM column_invalidations ORDER BY 1, 2"
     assert [*map(tuple, run_sql(empty_database_url, invalid))] == [(7, "2026-01-02")]
