@@ -93,7 +93,6 @@ BROKEN = {
     "nothing": b"",
 }
 BAD_LOGS = {
-    "nan": b'{"trace_id": "t", "start_timestamp": "2026-01-01", "cost": NaN}',
     "huge number": b'{"trace_id": "t", "start_timestamp": "2026-01-01", "cost": 1' + b"0" * 10_000 + b"}",
     "surrogate in an id": b'{"trace_id": "\\ud800", "start_timestamp": "2026-01-01"}',
     "no id": b'{"start_timestamp": "2026-01-01"}',
@@ -122,6 +121,13 @@ async def test_a_log_that_cannot_be_stored_is_refused(client: httpx.AsyncClient,
     answer = await client.post(PAREA, content=body)
     assert answer.status_code == 422
     check_parea(answer.json(), refused=True)
+
+
+async def test_a_number_that_is_nan_is_not_known_and_costs_no_log(client: httpx.AsyncClient) -> None:
+    body = b'{"trace_id": "t", "experiment_uuid": "e", "start_timestamp": "2026-01-01", "cost": NaN, "input_tokens": 3}'
+    assert (await client.post(PAREA, content=body)).status_code == 200
+    (trace,) = (await client.get("/api/parea/v1/experiment/e/stats")).json()["parent_trace_stats"]
+    assert (trace["cost"], trace["input_tokens"]) == (None, 3)
 
 
 async def test_a_field_that_is_wrong_is_named_and_its_value_is_not_repeated(client: httpx.AsyncClient) -> None:

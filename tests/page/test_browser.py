@@ -33,7 +33,8 @@ SCREENSHOTS = os.environ.get("SPANSTATS_SCREENSHOTS")
 SCREENS = {
     "runs": "/ui/",
     "run": "/ui/run?id=base",
-    "compare": "/ui/compare?base=base&candidate=candidate&measure=scores.correct",
+    "compare": "/ui/compare?base=base&candidate=candidate&measure=scores.correct&show=improved",
+    "item": "the first item of the comparison",
     "trace": "/ui/trace?run=base&id=base-9",
 }
 
@@ -101,7 +102,10 @@ def test_every_screen_is_accessible_quiet_and_fits(
 
     visit = Visit(service, chromium, color_scheme=scheme, viewport={"width": width, "height": 900})
     for name, path in SCREENS.items():
-        visit.open(path)
+        if name == "item":
+            visit.tab.click("a[href^='/ui/item']")
+        else:
+            visit.open(path)
         found = Axe().run(visit.tab)
         assert found.violations_count == 0, f"{name} {scheme} {width}: {found.generate_report()}"
         assert visit.tab.evaluate("document.documentElement.scrollWidth") <= width, name
