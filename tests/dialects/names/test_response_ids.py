@@ -17,7 +17,7 @@ def response_id(output: Any, name: str = "output.value", **attributes: Any) -> s
     return read({"openinference.span.kind": "LLM", name: json.dumps(output), **attributes}).response_id
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", sorted(ANSWERS))
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [(CHAT, "chatcmpl-1"), (RESPONSE, "resp_1"), (MESSAGE, "msg_1"), (LANGCHAIN, "chatcmpl-1")],
