@@ -120,6 +120,14 @@ async def test_runs_without_common_items_are_compared_as_a_whole(client: httpx.A
     assert unpaired["candidates"][0]["pairing"] == {"by": "none"}
 
 
+async def test_unpaired_scores_say_how_many_traces_have_one(client: httpx.AsyncClient) -> None:
+    await two_runs(client, 4)
+    await ingest(client, root("a", 9))
+    right = (await compared(client, pair_by="none"))["candidates"][0]["measures"]["scores.right"]
+    assert right["base"] == {"mean": 0.5, "count": 4, "missing": 1, "trace_count": 4}
+    assert right["candidate"] == {"mean": 1.0, "count": 4, "missing": 0, "trace_count": 4}
+
+
 @pytest.mark.parametrize(
     ("pair_by", "both"),
     [("metadata.case", 20), ("comparison_key", 10), ("name", 0), ("custom_identifier", 0), ("input", 40)],

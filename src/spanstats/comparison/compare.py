@@ -21,7 +21,7 @@ from .results import ArmResult, CandidateResult, Comparison, MeasureResult, Warn
 from .significance import paired_test, relative, welch_test
 from .sums import ArmSums
 from .texts import agreements
-from .totals import Totals, totals_of, with_squares
+from .totals import Totals, totals_of, traces_with_scores, with_squares
 from .verdicts import conclude
 from .warn import warnings_of
 
@@ -120,9 +120,13 @@ async def _unpaired(
     paired: Paired | None = None,
 ) -> tuple[ArmResult, CandidateResult]:
     squared = [await with_squares(tx, found, totals, chosen.measures) for found, totals in (base, candidate)]
+    scored = [await traces_with_scores(tx, found, chosen.measures) for found, _ in (base, candidate)]
     measures = []
     for measure, margin in zip(chosen.measures, chosen.margins, strict=True):
-        one, other = (totals.of(measure) for totals in squared)
+        one, other = (
+            totals.of(measure, with_score.get(measure.key, 0) if isinstance(measure, Scores) else 0)
+            for totals, with_score in zip(squared, scored, strict=True)
+        )
         outcome = welch_test(one, other, request.confidence)
         size = None if margin is None else _of_mean(margin, one)
         kind = _kind(measure, base[1], candidate[1])

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, literal_column, select
+from sqlalchemy import Select, Text, exists, func, literal, literal_column, or_, select
 
 from ..columnar.arms import Arm as ColumnArm
 from ..columnar.reader import Columns
@@ -16,7 +16,7 @@ from ..stats.sums import ScoreSums, Sums
 from ..store.session import Timeouts, Transaction
 from ..store.tables import traces
 from .arms import Found
-from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Number
+from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Number, Scores
 from .sums import ArmSums
 
 
@@ -79,6 +79,21 @@ async def with_squares(tx: Transaction, found: Found, totals: Totals, measures: 
     numbers = [m for m in measures if isinstance(m, Number) and not m.boolean]
     squares = {f"{m.name}_squared": f"sum({m.sql}::numeric * {m.sql})" for m in numbers}
     return replace(totals, others={**totals.others, **await _more(tx, found, squares)})
+
+
+async def traces_with_scores(tx: Transaction, found: Found, measures: Sequence[Measure]) -> dict[str, int]:
+    """How many traces of the arm have a number of each evaluator, by its key."""
+    keys = [m.key for m in measures if isinstance(m, Scores)]
+    each = func.unnest(traces.c.score_keys, traces.c.score_values).table_valued("k", "v").render_derived()
+    counts = [
+        func.count().filter(exists().where(each.c.k == literal(key, Text()), each.c.v.is_not(None))).label(f"t{i}")
+        for i, key in enumerate(keys)
+    ]
+    if not counts:
+        return {}
+    statement: Any = select(*counts).select_from(traces).where(or_(*found.parts))
+    row = await tx.only_row(statement)
+    return {key: row[f"t{i}"] for i, key in enumerate(keys)}
 
 
 async def _sums(columns: Columns, tx: Transaction, timeouts: Timeouts, found: Found) -> Sums:
