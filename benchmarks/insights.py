@@ -15,6 +15,10 @@ import duckdb
 from rich.console import Console
 from rich.progress import Progress
 
+from spanstats.columnar.keep import refresh_waiting
+from spanstats.store.cache_tables import CACHES, column_data
+from spanstats.store.session import Timeouts, create_engine
+
 from . import seed
 from .load import Request, run
 from .report import Report
@@ -108,7 +112,12 @@ async def measure(service: Service, report: Report, console: Console, sizes: lis
         await connection.execute("VACUUM (ANALYZE) traces")
         while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
-        await connection.execute("VACUUM (ANALYZE) rollups")
+        engine = create_engine(service.database_url)
+        async for _ in refresh_waiting(engine, Timeouts(), rest_s=0):
+            pass
+        await engine.dispose()
+        for table in (*CACHES, column_data.name):
+            await connection.execute(f"VACUUM (ANALYZE) {table}")
         await _each_question(service, report, connection, traces, name, key)
     await connection.close()
 
