@@ -14,6 +14,8 @@ _MILLI = 1_000
 
 def is_unknown(value: Any) -> bool:
     """Whether a value says that a number is not known."""
+    if value.__class__ is int:
+        return False
     if value is None:
         return True
     if isinstance(value, str):

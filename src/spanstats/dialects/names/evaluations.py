@@ -41,6 +41,7 @@ NUMBERED: dict[str, str] = {
     "trace.annotations.": "annotation.",
     "session.annotations.": "annotation.",
 }
+_BEGINNINGS = (EVENT_PREFIX, *NUMBERED)
 _NUMBERED_FIELDS = {"name": "name", "score": "value", "label": "label", "explanation": "reason"}
 
 
@@ -60,6 +61,8 @@ def of_event(event_name: str, attributes: Mapping[str, Any]) -> Score | None:
 
 def of_attributes(attributes: Mapping[str, Any], span_name: str | None) -> list[Score]:
     """The scores among the attributes of a span; one without a name of its own is named after the span."""
+    if not any(name.startswith(_BEGINNINGS) for name in attributes):
+        return []
     single = _fields(attributes)
     if "value" in single or "label" in single:
         single.setdefault("name", span_name)

@@ -35,6 +35,10 @@ _RANKS: dict[str, tuple[str, int]] = {
     for rank, row in enumerate(rows)
 }
 
+_COUNTED = frozenset({*TOKENS, *DETAILS, "cache_write_5m_tokens"})
+_PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_PARTS_OF_COST = frozenset({"input_cost", "output_cost"})
+
 # Vendors whose own APIs count cached tokens beside the input: Anthropic and, for all models, Bedrock.
 _BESIDE_VENDORS = ("anthropic", "bedrock", "claude")
 
@@ -62,9 +66,10 @@ def read_usage(found: Found, model: str | None, provider: str | None) -> Usage:
     counts = {
         field: count
         for field, (value, row) in found.items()
-        if (field in TOKENS or field in DETAILS or field == "cache_write_5m_tokens")
-        and (count := known_tokens(value, row.name)) is not None
+        if field in _COUNTED and (count := known_tokens(value, row.name)) is not None
     }
+    if counts.keys() <= _PLAIN and "cost_pd" not in found and _PARTS_OF_COST.isdisjoint(found):
+        return Usage(counts, {})
     written = counts.pop("cache_write_5m_tokens", 0) + counts.get("cache_write_1h_tokens", 0)
     if written > counts.get("cache_write_tokens", 0):
         counts["cache_write_tokens"] = written

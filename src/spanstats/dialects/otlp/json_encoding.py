@@ -19,6 +19,8 @@ from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
 _NO_SPANS: list[msgspec.Raw] = []
 _STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _INT64 = 2**63
+_SURELY_64_BITS = 18
+"""So many digits always fit."""
 _MAX_NS = 2**64
 _RESOURCE = decoder(Resource)
 
@@ -149,7 +151,7 @@ def _value(value: Value | None) -> Any:
     if value.string_value is not None:
         return value.string_value
     if value.int_value is not None:
-        return None if is_unknown(value.int_value) else _int64(value.int_value)
+        return _int64(value.int_value)
     if value.bool_value is not None:
         return value.bool_value
     if value.double_value is not None:
@@ -161,7 +163,12 @@ def _value(value: Value | None) -> Any:
     return value.bytes_value
 
 
-def _int64(value: int | str | float) -> int:
+def _int64(value: int | str | float) -> int | None:
+    """A whole number in any of its forms; `None` for what says that none is known."""
+    if isinstance(value, str) and len(value) <= _SURELY_64_BITS and value.isascii() and value.isdecimal():
+        return int(value)
+    if is_unknown(value):
+        return None
     if value.__class__ is not int:
         exact = number(value, "intValue")
         value = int(exact) if exact == exact.to_integral_value() else _INT64
