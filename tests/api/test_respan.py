@@ -96,6 +96,8 @@ async def test_totals_and_means_are_of_the_traces_that_have_the_value(client: ht
         "latency_count": 2,
         "tps_count": 1,
         "ttft_count": 1,
+        "cost_partial_count": 0,
+        "missing": {"cost": 1, "latency": 1, "tps": 2, "ttft": 2},
     }
     assert isinstance(found["total_tokens"], int)
 

@@ -93,11 +93,16 @@ WITH {named} {clean_and_live(experiment)}, warm AS MATERIALIZED (
         SELECT r.* FROM live l CROSS JOIN LATERAL ({score_sums(in_live)} OFFSET 0) r
     ) parts GROUP BY name
 )
-SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores, (
+SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores {more} FROM sums
+"""
+
+
+def cost_partial(experiment: str) -> str:
+    """For the select list: how many traces have a cost that leaves out a span without a price."""
+    return f""", (
     SELECT count(*) FROM traces
     WHERE experiment_key = {experiment} AND start_time >= $2 AND start_time < $4 AND {IS_COST_PARTIAL}
-) AS {COST_PARTIAL} {more} FROM sums
-"""
+) AS {COST_PARTIAL}"""
 
 
 STATEMENT = sums_statement("$5::bigint")
@@ -108,7 +113,8 @@ NAMED_STATEMENT = sums_statement(
 named AS MATERIALIZED (
     SELECT key FROM experiments WHERE tenant_id = $5 AND id = $6 AND deleted_at IS NULL
 ),""",
-    """, (SELECT key FROM named) AS experiment_key, (
+    cost_partial("(SELECT key FROM named)")
+    + """, (SELECT key FROM named) AS experiment_key, (
     SELECT jsonb_object_agg(key, jsonb_build_object('id', id, 'slug', slug, 'name', name, 'value_type', value_type))
     FROM evaluators WHERE tenant_id = $5 AND key IN (SELECT name FROM by_name)
 ) AS evaluators""",
