@@ -174,21 +174,27 @@ def count_usage(spans: Sequence[Span], *, keeps_tree: bool = True) -> list[Node]
     Returns their tree, each above those below it: empty where no span may repeat another, and `None` where there was no
     need of one and it is not to be kept.
     """
+    repeats = [may_repeat(span) for span in spans]
     for span in spans:
         span.uncounted = 0
-    if not any(map(may_repeat, spans)):
+    if True not in repeats:
         return []
-    if not keeps_tree and sum(map(_may_matter, spans)) < _TWO:
+    tells = [told(span) for span in spans]
+    if not keeps_tree and len(spans) - tells.count(0) < _TWO:
         return None
-    nodes = _tree(spans)
+    nodes = _tree(map(Node, spans, tells, repeats))
     for node in reversed(nodes):
         if node.above is not None:
             node.above.below |= node.told | node.below
     _find_sums(nodes)
-    _find_inner_calls(nodes)
-    _find_calls_beside(nodes)
+    calls = [node for node in nodes if node.told & Told.CALL]
+    if len(calls) > 1:
+        if any(node.below & Told.CALL for node in calls):
+            _find_inner_calls(nodes)
+        _find_calls_beside(calls)
     _find_shared_ids(nodes)
-    _count_costs(nodes)
+    if any(node.is_outer for node in calls):
+        _count_costs(nodes)
     return nodes
 
 
@@ -196,13 +202,9 @@ _TWO = 2
 """What one span alone tells counts."""
 
 
-def _may_matter(span: Span) -> bool:
-    return told(span) != 0
-
-
-def _tree(spans: Iterable[Span]) -> list[Node]:
+def _tree(of_spans: Iterable[Node]) -> list[Node]:
     """Each span above those below it; a circle of parents is cut at its first span."""
-    nodes = {span.span_id: Node(span, told(span), may_repeat(span)) for span in spans}
+    nodes = {node.span.span_id: node for node in of_spans}
     pending: list[Node] = []
     for node in nodes.values():
         parent = nodes.get(parent_of(node.span) or "")
@@ -271,10 +273,12 @@ def _find_inner_calls(nodes: list[Node]) -> None:
         pending += [(child, None, False) for child in node.children]
 
 
-def _find_calls_beside(nodes: list[Node]) -> None:
+def _find_calls_beside(calls: list[Node]) -> None:
     """A call without a response id is compared with those beside it that have one."""
+    if len({not node.span.response_id for node in calls if node.told & Told.TOKENS}) < _TWO:
+        return
     beside: dict[tuple[str, str, int], tuple[list[Node], list[Node]]] = {}
-    for node in nodes:
+    for node in calls:
         side, parent_id = side_of(node.span), parent_of(node.span)
         if side is not None and parent_id is not None:
             key = parent_id, side[0], node.span.completion_tokens or 0
@@ -296,8 +300,10 @@ def _find_shared_ids(nodes: list[Node]) -> None:
     """Of the spans with one response id one counts, or none where an inner call without an id tells of it."""
     by_id: dict[str, list[Node]] = {}
     for node in nodes:
-        if node.repeats and node.span.response_id and node.told and not (node.is_sum or node.is_outer):
+        if node.span.response_id and node.repeats and node.told and not (node.is_sum or node.is_outer):
             by_id.setdefault(node.span.response_id, []).append(node)
+    if not by_id:
+        return
     # Told by an inner call without an id.
     told_below = {n.span.response_id for n in nodes if n.inner_ids and n.span.response_id not in n.inner_ids}
     for response_id, shared in by_id.items():
