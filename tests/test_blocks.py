@@ -41,6 +41,8 @@ class How(Enum):
     SETTINGS = "sets variables that the program or its libraries know, and calls a command that there is"
     SERVER = "PostgreSQL takes each setting, and the embedded server is set no otherwise"
     GATE = "run by tests/gate/test_command.py"
+    INSIGHTS = "asked of a run of the demo, as the test below does"
+    INSIGHTS_ANSWER = "has no field that a real answer lacks"
     DRAWING = "nothing to run"
 
 
@@ -53,6 +55,9 @@ HOW = {
     ("README.md", "python", ""): How.SNIPPET,
     ("README.md", "sh", "curl "): How.RUN,
     ("README.md", "json", ""): How.ANSWER,
+    ("README.md", "sh", 'curl -H "Authorization: Bearer $KEY" "$URL/api/stats/'): How.INSIGHTS,
+    ("README.md", "json", '{\n  "unit"'): How.INSIGHTS_ANSWER,
+    ("docs/insights.md", "sh", "curl "): How.INSIGHTS,
     ("docs/architecture.md", "text", ""): How.DRAWING,
     ("docs/comparison.md", "sh", ""): How.GATE,
     ("docs/filters.md", "json", ""): How.FILTER,
@@ -166,6 +171,21 @@ def test_the_demo_and_the_two_requests_answer_what_is_shown(start: Start, enviro
     assert [shape(json.loads(text)) for text in checked(How.ANSWER)] == [shape(answer) for answer in answers]
     assert answers[0]["parent_trace_stats"]
     assert answers[1]["total_count"]
+    insights = [answer for text in checked(How.INSIGHTS) for answer in asked(text, experiment[0], variables)]
+    assert all("error" not in answer and answer["as_of"] for answer in insights)
+    for text in checked(How.INSIGHTS_ANSWER):
+        promised = shape(json.loads(text))
+        assert any(promised.keys() <= answer.keys() for answer in insights), promised
+
+
+def asked(text: str, experiment: str, variables: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The answers to the requests of a block, put to an experiment of the demo and one of its evaluators."""
+    put = text.replace("greetings", experiment).replace("scores.exact", "scores.correct")
+    rest = shell(put, os.environ | variables)
+    while rest.strip():
+        answer, end = json.JSONDecoder().raw_decode(rest.lstrip())
+        rest = rest.lstrip()[end:]
+        yield answer
 
 
 def test_the_embedded_database_is_copied_while_it_runs(

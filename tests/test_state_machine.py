@@ -284,6 +284,7 @@ class Writes(RuleBasedStateMachine):
         costs = [round(span["cost"] * 1e6) for span in spans.values() if span.get("cost") is not None]
         statuses = [span.get("status") or "success" for span in spans.values()]
         rooted = spans[names[0]]["root"]
+        says = spans[names[0]].get("status") if rooted else None
         metadata: dict[str, Any] = {}
         for span in spans.values():
             metadata = {**(span.get("metadata") or {}), **metadata}
@@ -295,7 +296,7 @@ class Writes(RuleBasedStateMachine):
             "output_tokens": sum(span.get("output_tokens") or 0 for span in spans.values()),
             "scores": sorted(own + [value for span, (_, value) in self.posted.items() if span in spans]),
             "statuses": statuses,
-            "status": statuses[0] if rooted else "error" if "error" in statuses else "success",
+            "status": says or ("error" if "error" in statuses else "success"),
             "metadata": metadata,
         }
 

@@ -22,7 +22,9 @@ class Http1(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.send_400_response(_NOT_HTTP1 if data.startswith(_HTTP2_PREFACE) else "Invalid HTTP request received.")
+            message = _NOT_HTTP1 if data.startswith(_HTTP2_PREFACE) else "Invalid HTTP request received."
+            self.logger.warning(message)
+            self.send_400_response(message)
 
     def _feed(self, data: bytes) -> None:
         """Parse what came; each offer of an upgrade ends a parser, and the next one goes on behind the offer."""

@@ -92,6 +92,7 @@ RAW_BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "deflate bomb": (zlib.compress(bytes(2_000_000)), {"content-encoding": "deflate"}),
     "brotli": (b"{}", {"content-encoding": "br"}),
     "twice": (b"{}", {"content-encoding": "gzip, gzip"}),
+    "three times": (b"{}", {"content-encoding": "gzip, gzip, gzip"}),
     "a length that lies": (b"{}", {"content-length": "9" * 30}),
     "a length that is none": (b"{}", {"content-length": "-1"}),
     "oversized": (b" " * 1_000_001, {}),
@@ -161,8 +162,10 @@ async def test_bodies_that_are_encoded_or_announced_wrongly(make_client: MakeCli
             status = await check(client, method, path, content=content, headers=headers)
             if name in ("gzip bomb", "deflate bomb", "oversized", "a length that lies"):
                 assert status == 413, (method, path)
-            if name in ("brotli", "twice"):
+            if name in ("brotli", "three times"):
                 assert status == 415, (method, path)
+            if name == "twice":
+                assert status in (400, 422), (method, path)
 
 
 def bodies_with(value: Any) -> Iterator[bytes]:

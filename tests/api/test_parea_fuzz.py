@@ -81,4 +81,7 @@ async def test_no_name_in_a_path_is_a_fault(client: httpx.AsyncClient, name: str
     for path, statuses in (("collection/", (200, 404)), ("trace_log/", (404, 405)), ("experiments/x", (404,))):
         quoted = "".join(f"%{byte:02X}" for byte in name.encode(errors="ignore"))
         answer = await client.get(f"{API}/{path}{quoted}")
+        if path == "collection/" and not quoted:
+            # Without a name it is the path that datasets are posted to.
+            statuses = (405,)
         assert answer.status_code in statuses, (path, name, answer.text)

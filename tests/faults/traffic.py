@@ -126,7 +126,8 @@ def _batch(lane: int, number: int) -> tuple[str, bytes, str, list[tuple[str, str
         span.parent_span_id = bytes.fromhex(root) if place else b""
         span.start_time_unix_nano = _START_NS + trace * 10**8
         span.end_time_unix_nano = span.start_time_unix_nano + 5 * 10**8
-        for key, value in {"experiment_id": EXPERIMENT, "traceloop.entity.input": CANARY}.items():
+        texts = {"experiment_id": EXPERIMENT, "traceloop.entity.input": CANARY, "gen_ai.operation.name": "chat"}
+        for key, value in texts.items():
             span.attributes.add(key=key).value.string_value = value
         for key, count in {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": place}.items():
             span.attributes.add(key=key).value.int_value = count
