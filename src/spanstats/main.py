@@ -214,8 +214,10 @@ async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        # Once may not do: a library in between may take a cancellation for its own.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
 
 
 async def _tell_pool(engine: AsyncEngine, every_s: float = 1.0) -> None:

@@ -1,7 +1,12 @@
 """What settings change in the application as a whole."""
 
+import asyncio
+from contextlib import suppress
+
 import httpx
 import pytest
+
+from spanstats.main import _meanwhile
 
 from .conftest import MakeClient
 
@@ -32,3 +37,13 @@ async def test_below_a_root_path_everything_is_found_and_errors_keep_their_diale
         assert (await client.get(f"{prefix}/api/parea/v1/nowhere")).json() == {"detail": "Not Found"}
         assert (await client.get(f"{prefix}/api/v1/traces")).headers["allow"] == "POST"
     assert (await client.get("/openapi.json")).json()["servers"] == [{"url": "/spanstats"}]
+
+
+async def test_background_work_that_takes_a_cancellation_for_its_own_ends_all_the_same() -> None:
+    async def deaf() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    async with asyncio.timeout(10), _meanwhile(deaf()):
+        await asyncio.sleep(0)

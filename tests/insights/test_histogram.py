@@ -211,6 +211,12 @@ async def test_an_arm_of_another_tenant_is_not_found(
     assert (await stranger.get(PATH, params={"measure": "latency"})).status_code == 404
 
 
+def test_values_that_hardly_differ_have_edges_on_a_log_scale() -> None:
+    low, high = Decimal("1000000000"), Decimal("1000000000.000001")
+    edges = edges_of(Binning(100, LOG), low, high)
+    assert (edges[0], edges[-1]) == (low, high)
+
+
 @given(
     st.decimals(-(10**9), 10**9, places=6),
     st.decimals(0, 10**9, places=6),

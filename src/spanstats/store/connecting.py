@@ -143,7 +143,9 @@ async def connect(source: Source, **_: Any) -> Connection:
     failures: list[BaseException] = []
     for host in source.hosts():
         try:
-            return await asyncio.wait_for(_connect_to(source, host, source.arguments()), source.connect_timeout_s)
+            # Not `wait_for`, which until Python 3.12 may lose a cancellation that comes as the connection is made.
+            async with asyncio.timeout(source.connect_timeout_s):
+                return await _connect_to(source, host, source.arguments())
         except (OSError, TimeoutError, ReadOnly, asyncpg.CannotConnectNowError) as error:
             failures.append(error)
     raise failures[-1]
