@@ -89,6 +89,10 @@ def test_ticks_lie_within_the_scale(a: float, b: float, log: bool) -> None:
     assert ticks == sorted(ticks)
 
 
+def test_values_that_hardly_differ_have_a_tick() -> None:
+    assert scale_over([0.0, 5e-324], 0, 100).ticks() == [0.0]
+
+
 def test_a_scale_maps_its_ends_and_holds_back_what_lies_outside() -> None:
     scale = Scale(0, 10, 100, 200)
     assert (scale(0), scale(10), scale(5), scale(99), scale(-1)) == (100, 200, 150, 200, 100)

@@ -92,10 +92,9 @@ def scale_over(values: Sequence[float], start: float, end: float, *, zero: bool 
 
 
 def _round_steps(low: float, high: float, most: int) -> list[float]:
-    span = high - low
-    if not span > 0 or not math.isfinite(span):
+    rough = (high - low) / max(1, most - 1)
+    if not 1e-300 < rough < math.inf:
         return [low]
-    rough = span / max(1, most - 1)
     magnitude = 10.0 ** math.floor(math.log10(rough))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
