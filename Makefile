@@ -5,8 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 
-# Two processes, each with a server of its own; the tests of one file stay in one.
-SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile
+# Two processes, each with a server of its own; one that has nothing left takes tests of the other.
+SIDE_BY_SIDE := --numprocesses=2 --dist=worksteal
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
