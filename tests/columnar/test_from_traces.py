@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar.dimensions import starts_of
-from spanstats.columnar.format import MEASURED, NUMBERS, TEXTS, Chunk, Texts
+from spanstats.columnar.format import ITEM_KEY, MEASURED, NUMBERS, OBJECTS, TEXTS, Chunk, Texts
 from spanstats.columnar.from_traces import Rows, chunks_of_traces
 from spanstats.columnar.needs import Needs
 from spanstats.domain.span import Score, Span
@@ -18,7 +18,13 @@ from tests.filters.world import store
 from tests.ingest.worlds import START, rows
 
 pytestmark = pytest.mark.anyio
-EVERYTHING = Needs(frozenset({*NUMBERS, *TEXTS}), every_score=True)
+EVERYTHING = Needs(frozenset({*NUMBERS, *TEXTS, ITEM_KEY}), every_score=True)
+KEYED = """
+UPDATE traces SET item_key = CASE WHEN n % 3 > 0 THEN decode(md5((n % 40)::text), 'hex') ELSE '' END,
+    target_key = CASE WHEN n % 5 > 0 THEN (n % 7 - 3) * 10::bigint ^ 18 END
+FROM (SELECT trace_id, substr(trace_id, 2)::int AS n FROM traces) AS numbered
+WHERE traces.trace_id = numbered.trace_id
+"""
 SCORES = [
     Score("few", 0.5),
     Score("few", -1.0),
@@ -60,6 +66,11 @@ def texts(column: Texts | None, n: int) -> list[Any]:
     )
 
 
+def item_keys(chunk: Chunk) -> list[bytes]:
+    halves = chunk.item_keys().rows().tolist()
+    return [b"".join(half.to_bytes(8) for half in row) if any(row) else b"" for row in halves]
+
+
 def decoded(chunk: Chunk) -> list[dict[str, Any]]:
     """What the columns say of each trace."""
     found: list[dict[str, Any]] = [{"scores": []} for _ in range(chunk.n)]
@@ -70,11 +81,12 @@ def decoded(chunk: Chunk) -> list[dict[str, Any]]:
             trace[name] = value if has else None
     for trace, start in zip(found, starts_of(chunk).tolist(), strict=True):
         trace["start_time"] = start
-    for name in chunk.columns:
-        if not name.startswith("scores.") and name not in NUMBERS:
-            for trace, value in zip(found, texts(chunk.texts(name), chunk.n), strict=True):
-                if value is not None:
-                    trace[name] = value
+    for name in (*TEXTS, *(name for name in chunk.columns if name.startswith(OBJECTS))):
+        for trace, value in zip(found, texts(chunk.texts(name), chunk.n), strict=True):
+            if value is not None:
+                trace[name] = value
+    for trace, key in zip(found, item_keys(chunk), strict=True):
+        trace[ITEM_KEY] = key
     for key in chunk.evaluators():
         scores = chunk.scores(key)
         valid = [True] * len(scores.values.codes) if scores.values.valid is None else scores.values.valid
@@ -86,7 +98,7 @@ def decoded(chunk: Chunk) -> list[dict[str, Any]]:
 
 
 def expected(row: dict[str, Any]) -> dict[str, Any]:
-    numbers = {name: row[name] for name in (*MEASURED, "start_time")}
+    numbers = {name: row[name] for name in (*MEASURED, "start_time", ITEM_KEY)}
     numbers |= {"has_root": int(row["has_root"]), "many_models": int(row["many_models"])}
     named = {name: row[name] for name in TEXTS if row[name] is not None}
     members = {f"{o}.{k}": v for o in ("labels", "metadata") for k, v in (row[o] or {}).items()}
@@ -104,6 +116,8 @@ def expected(row: dict[str, Any]) -> dict[str, Any]:
 async def test_every_value_is_found_again(engine: AsyncEngine, most: int) -> None:
     rng = random.Random(most)
     await store(engine, [random_span(rng, n) for n in range(150)])
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(KEYED)
     stored = await rows(engine, "SELECT * FROM traces ORDER BY start_time, trace_id")
     async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
         found = chunks_of_traces(

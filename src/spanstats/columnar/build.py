@@ -7,13 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..domain.window import MINUTE_US
-from .encode import numbers_of, texts_of
+from .encode import digests_of, numbers_of, texts_of
 from .format import (
+    ARE_DERIVED,
     FAILED,
     FLAGS,
+    ITEM_KEY,
     MEASURED,
     START_MICROSECOND,
     START_MINUTE,
+    TARGET_KEY,
     Chunk,
     Column,
     Info,
@@ -40,6 +43,7 @@ class Built:
         self._texts: dict[str, list[str | None]] = {name: [] for name in needs.texts()}
         self._scores = SentScores()
         self._members = Members() if every_member else None
+        self._item_keys_are_derived = True
 
     def add(self, block: Mapping[str, Any]) -> None:
         """The next traces."""
@@ -51,6 +55,7 @@ class Built:
                 self._bytes.setdefault(name, []).append(value.encode())
         for place, name in enumerate(self._needs.texts()):
             self._texts[name] += block[f"text_{place}"]
+        self._item_keys_are_derived &= block.get(ARE_DERIVED, True)
         if self._members is not None:
             self._members.add(block["labels"], block["metadata"])
         if self._needs.wants_scores():
@@ -59,12 +64,17 @@ class Built:
     def chunk(self) -> Chunk:
         """All of it, encoded."""
         columns: dict[str, Column] = {name: self._number(name) for name in self._needs.numbers()}
+        if ITEM_KEY in self._needs.columns:
+            columns[ITEM_KEY] = digests_of(self._halves(ITEM_KEY))
         texts = {name: texts_of(_encoded(values)) for name, values in self._texts.items()}
         omitted: tuple[str, ...] = ()
         if self._members is not None:
             many = {name for name, column in texts.items() if are_many(len(column.values), self.n)}
             texts = {name: column for name, column in texts.items() if name not in many} | self._members.columns()
             omitted = tuple(sorted({*many, *self._members.omitted()}))
+            if not self._item_keys_are_derived:
+                # They will be: what is stored never changes.
+                columns = {name: column for name, column in columns.items() if name not in (ITEM_KEY, TARGET_KEY)}
         columns |= texts
         if self._needs.wants_scores():
             named = {scores_column(key): scores for key, scores in scores_of(self._scores, self.n).items()}
@@ -87,6 +97,9 @@ class Built:
 
     def _whole(self, name: str) -> NDArray[np.int64]:
         return np.frombuffer(b"".join(self._bytes[name]), ">i8").astype(np.int64)
+
+    def _halves(self, name: str) -> NDArray[np.uint64]:
+        return np.frombuffer(b"".join(self._bytes[name]), ">u8").astype(np.uint64).reshape(-1, 2)
 
     def _flags(self, name: str) -> Mask:
         found: Mask = np.frombuffer(b"".join(self._bytes[name]), np.uint8) == ord("1")

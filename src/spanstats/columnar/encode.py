@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .format import Array, Mask, Numbers, Texts
+from .format import Array, Digests, Mask, Numbers, Texts
 
 _WIDTHS = (np.uint8, np.uint16, np.uint32, np.uint64)
 
@@ -36,6 +36,18 @@ def texts_of(values: Sequence[bytes | None]) -> Texts:
     del numbers[None]
     listed: list[bytes] = [value for value in numbers if value is not None]
     return Texts(narrowed(np.array(codes, np.uint32), len(listed)), listed)
+
+
+def digests_of(rows: NDArray[np.uint64]) -> Digests:
+    """The column of these digests, two numbers a row; two zeros: none."""
+    as_one = np.ascontiguousarray(rows).view(np.dtype((np.void, 16))).ravel()
+    values, codes = np.unique(as_one, return_inverse=True)
+    if 2 * len(values) > len(rows):
+        return Digests(None, rows)
+    different = values.view(np.uint64).reshape(-1, 2)
+    if len(different) and not different[0].any():
+        return Digests(narrowed(codes.ravel(), len(different) - 1), different[1:])
+    return Digests(narrowed(codes.ravel() + 1, len(different)), different)
 
 
 def narrowed(codes: Array, highest: int) -> Array:

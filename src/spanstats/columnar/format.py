@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2
 """Of stored chunks. A chunk of an older format is encoded again; one of a newer format is read from the traces."""
 
 MOST_TRACES = 65_536
@@ -26,6 +26,14 @@ FAILED = "failed"
 UNPRICED = "n_unpriced"
 """How many spans have a model and tokens and no price."""
 
+ITEM_KEY = "item_key"
+"""Which item the trace is of: a digest. Omitted with `TARGET_KEY` where that of any trace is not derived yet."""
+TARGET_KEY = "target_key"
+"""A digest of the target, as a whole number."""
+
+ARE_DERIVED = "are_derived"
+"""Of a block of traces: whether the item keys of all of them are derived."""
+
 MEASURED = (
     "cost_pd",
     "prompt_tokens",
@@ -38,6 +46,7 @@ MEASURED = (
     "n_spans",
     "n_llm_calls",
     UNPRICED,
+    TARGET_KEY,
 )
 """Whole numbers of `traces`, by the names and in the units that they have there."""
 
@@ -117,7 +126,26 @@ class Scores:
     rows: Array | None = None
 
 
-Column: TypeAlias = Numbers | Texts | Scores
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Digests of 16 bytes: row i has `values[codes[i] - 1]`, or none where its code is 0.
+
+    Where `codes` is `None`, row i has `values[i]`, or none where that is all zeros. A digest is two whole numbers, the
+    bytes of each in network order.
+    """
+
+    codes: Array | None
+    values: NDArray[np.uint64]
+
+    def rows(self) -> NDArray[np.uint64]:
+        """The digest of each row; two zeros where it has none."""
+        if self.codes is None:
+            return self.values
+        found: NDArray[np.uint64] = np.concatenate([np.zeros((1, 2), np.uint64), self.values])[self.codes]
+        return found
+
+
+Column: TypeAlias = Numbers | Texts | Scores | Digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +158,7 @@ class Info:
 
     def has(self, name: str) -> bool:
         """Whether the columns say all of this name, also where no trace has a value of it."""
-        if name in NUMBERS:
+        if name in NUMBERS or name == ITEM_KEY:
             return name in self.names
         if name.startswith(SCORES):
             return True
@@ -158,6 +186,12 @@ class Chunk:
         """A dictionary-encoded column; `None` where no trace has a value."""
         column = self.columns.get(name)
         assert column is None or isinstance(column, Texts)
+        return column
+
+    def item_keys(self) -> Digests:
+        """Which item each trace is of."""
+        column = self.columns[ITEM_KEY]
+        assert isinstance(column, Digests)
         return column
 
     def scores(self, evaluator_key: str) -> Scores | None:

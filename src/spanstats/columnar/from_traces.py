@@ -14,7 +14,19 @@ from sqlalchemy import ColumnElement
 from ..store.session import Transaction
 from ..store.tables import traces
 from .build import Built
-from .format import FAILED, FLAGS, MEASURED, MOST_TRACES, OBJECTS, START_MICROSECOND, START_MINUTE, Chunk
+from .format import (
+    ARE_DERIVED,
+    FAILED,
+    FLAGS,
+    ITEM_KEY,
+    MEASURED,
+    MOST_TRACES,
+    OBJECTS,
+    START_MICROSECOND,
+    START_MINUTE,
+    TARGET_KEY,
+    Chunk,
+)
 from .needs import Needs
 
 _BLOCK = 4_096
@@ -22,7 +34,8 @@ _BLOCK = 4_096
 _MOST_BYTES_OF_OBJECT = 8_192
 """Labels or metadata of a trace that are stored as more are not even unpacked: an empty text stands for them."""
 
-NULLABLE = frozenset({"cost_pd", "latency_us", "tps", "ttft_us"})
+NULLABLE = frozenset({"cost_pd", "latency_us", "tps", "ttft_us", TARGET_KEY})
+NO_DIGEST = bytes(16)
 _SCORES = ("score_keys", "score_values", "score_kinds")
 
 
@@ -105,6 +118,7 @@ def _blocks(found: str, aggregates: Sequence[str], *, in_order: bool, size: int)
 def _columns(needs: Needs, given: _Given, *, every_member: bool) -> list[str]:
     """Of `traces`, by the names that `_aggregates` use."""
     names = ["start_time", "trace_id", *(name for name in (*MEASURED, *FLAGS) if name in needs.columns)]
+    names += [ITEM_KEY] if {ITEM_KEY, TARGET_KEY} & needs.columns else []
     names += _SCORES if needs.wants_scores() else ()
     found = [f"traces.{name}" for name in names]
     if FAILED in needs.columns:
@@ -138,6 +152,11 @@ def _aggregates(needs: Needs, *, every_member: bool) -> list[str]:
             made[name] = f"string_agg(CASE WHEN {name} THEN '1' ELSE '0' END, '')"
         if name in NULLABLE:
             made[f"has_{name}"] = f"string_agg(CASE WHEN {name} IS NULL THEN '0' ELSE '1' END, '')"
+    if ITEM_KEY in needs.columns:
+        has_key = f"octet_length({ITEM_KEY}) = {len(NO_DIGEST)}"
+        made[ITEM_KEY] = f"string_agg(CASE WHEN {has_key} THEN {ITEM_KEY} ELSE '\\x{NO_DIGEST.hex()}' END, ''::bytea)"
+    if {ITEM_KEY, TARGET_KEY} & needs.columns:
+        made[ARE_DERIVED] = f"bool_and({ITEM_KEY} IS NOT NULL)"
     made |= {f"text_{place}": f"array_agg(text_{place})" for place, _ in enumerate(needs.texts())}
     if every_member:
         is_long = {name: f"octet_length({name}) > {_MOST_BYTES_OF_OBJECT}" for name in OBJECTS}

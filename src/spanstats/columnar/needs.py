@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .format import NUMBERS, SCORES, START_MICROSECOND, START_MINUTE, scores_column
+from .format import ITEM_KEY, NUMBERS, SCORES, START_MICROSECOND, START_MINUTE, scores_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Needs:
 
     def texts(self) -> list[str]:
         """Dictionary-encoded columns."""
-        return sorted(name for name in self.columns if name not in NUMBERS and not name.startswith(SCORES))
+        others = (*NUMBERS, ITEM_KEY)
+        return sorted(name for name in self.columns if name not in others and not name.startswith(SCORES))
 
     def wants_scores(self) -> bool:
         """Whether scores of any evaluator are needed."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from ..domain.window import DAY_US, MINUTE_US
 from ..store.session import Driver, Transaction
 from ..store.tables import traces
-from .format import FORMAT, MOST_TRACES, NUMBERS, TEXTS, Chunk
+from .format import FORMAT, ITEM_KEY, MOST_TRACES, NUMBERS, TEXTS, Chunk
 from .from_traces import Rows, chunks_of_traces
 from .needs import Needs
 from .segments import Plan, Segment, plan
@@ -25,7 +25,7 @@ _LONG = 40
 OLD = f"format < {FORMAT}"
 """Chunks that an earlier version of the program wrote: what they hold answers until they are refreshed."""
 
-EVERY_COLUMN = Needs(frozenset({*NUMBERS, *TEXTS}), every_score=True)
+EVERY_COLUMN = Needs(frozenset({*NUMBERS, *TEXTS, ITEM_KEY}), every_score=True)
 
 _INSIDE = "experiment_key = $1 AND minute >= $2 AND minute < $3"
 _EACH_MINUTE = f"generate_series(start_time, end_time - interval '1 minute', '{MINUTE_US} microseconds')"

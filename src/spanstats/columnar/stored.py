@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from .format import INFO, Array, Chunk, Column, Info, Mask, Numbers, Scores, Texts
+from .format import INFO, Array, Chunk, Column, Digests, Info, Mask, Numbers, Scores, Texts
 
 Data = Mapping[str, bytes]
 """Bytes by the name of the column, and those of the `Info` under `INFO`."""
@@ -38,14 +38,21 @@ class _Scores(msgspec.Struct, array_like=True, tag="scores"):
     rows: _Codes | None = None
 
 
+class _Digests(msgspec.Struct, array_like=True, tag="digests"):
+    codes: _Codes | None
+    data: bytes
+
+
 class _Info(msgspec.Struct, array_like=True, tag="info"):
     n: int
     names: tuple[str, ...]
     omitted: tuple[str, ...] = ()
 
 
+_DIGEST_HALF = ">u8"
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Numbers | _Texts | _Scores | _Info).decode
+_decode = msgspec.msgpack.Decoder(_Numbers | _Texts | _Scores | _Digests | _Info).decode
 
 
 def packed(chunk: Chunk) -> dict[str, bytes]:
@@ -64,6 +71,9 @@ def unpacked(data: bytes) -> Column | Info:
             return Texts(_array(codes), values)
         case _Scores(values, kinds, rows):
             return Scores(_numbers(values), _numbers(kinds), None if rows is None else _array(rows))
+        case _Digests(codes, data):
+            halves = np.frombuffer(data, _DIGEST_HALF).astype(np.uint64).reshape(-1, 2)
+            return Digests(None if codes is None else _array(codes), halves)
         case numbers:
             return _numbers(numbers)
 
@@ -77,6 +87,8 @@ def size_of(column: Column | Info) -> int:
             return _OVERHEAD + _size(codes) + sum(map(len, values)) + 48 * len(values)
         case Scores(values, kinds, rows):
             return size_of(values) + size_of(kinds) + _size(rows)
+        case Digests(codes, halves):
+            return _OVERHEAD + _size(codes) + halves.nbytes
         case Numbers(_, _, codes, valid):
             return _OVERHEAD + _size(codes) + _size(valid)
 
@@ -90,6 +102,9 @@ def _packed(column: Column) -> Any:
         return _Numbers(column.low, column.step, _codes(column.codes), valid)
     if isinstance(column, Texts):
         return _Texts(_codes(column.codes), list(column.values))
+    if isinstance(column, Digests):
+        halves = column.values.astype(_DIGEST_HALF).tobytes()
+        return _Digests(None if column.codes is None else _codes(column.codes), halves)
     rows = None if column.rows is None else _codes(column.rows)
     return _Scores(_packed(column.values), _packed(column.kinds), rows)
 
