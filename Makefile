@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format clients bench soak fuzz clean
+.PHONY: help serve test check format clients bench bench-versions soak fuzz clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,7 +9,7 @@ PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/d
 SIDE_BY_SIDE := --numprocesses=2 --dist=worksteal
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with an embedded PostgreSQL
 	@exec $(BIN)/spanstats serve
@@ -33,6 +33,9 @@ clients: $(VENV)/.installed ## Run the vendors' unmodified clients against a rea
 
 bench: $(VENV)/.installed-bench ## Measure ingest and both answers against floors (ARGS="--short" for minutes)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-versions: $(VENV)/.installed-bench ## Compare the processor time of this tree with that of BASE=<commit>, in one run
+	$(BIN)/python -m benchmarks versions $(or $(BASE),HEAD~1) --out benchmarks/versions.md $(ARGS)
 
 soak: $(VENV)/.installed-dev ## Load the service for ten minutes, then check it for leaks and exactness (SECONDS=60 for less)
 	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600)

@@ -1,5 +1,6 @@
 """`python -m benchmarks`: seeds its own data, measures, prints a table and writes `benchmarks/results.md`."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -7,14 +8,18 @@ import typer
 import uvloop
 from rich.console import Console
 
-from . import answers, ingest, insights
+from . import answers, ingest, insights, versions
 from .report import Report
 from .server import serving
 
+app = typer.Typer(add_completion=False)
+_SCRATCH = Path(tempfile.gettempdir(), "spanstats-bench")
 Sizes = Annotated[str, typer.Option(help="Numbers, separated by commas.")]
 
 
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     roots: Sizes = "1000,10000,100000",
     traces: Sizes = "10000,100000,1000000",
     short: Annotated[bool, typer.Option(help="A tenth of everything, in a minute or two.")] = False,
@@ -22,6 +27,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path(__file__).parent / "results.md",
 ) -> None:
     """Measure the service against floors in the same run."""
+    if context.invoked_subcommand is not None:
+        return
     scale = 0.1 if short else 1.0
     console = Console()
     report = Report(console)
@@ -42,5 +49,18 @@ def main(
     console.print(f"Written to {out}")
 
 
+@app.command("versions")
+def compare_versions(
+    base: Annotated[str, typer.Argument(help="A revision of this repository.")],
+    turns: Annotated[int, typer.Option(help="How often each version does each work.")] = 12,
+    only: Annotated[str, typer.Option(help="Works whose name contains this.")] = "",
+    traces: Annotated[int, typer.Option(help="How many traces the filtered summary is of.")] = 100_000,
+    scratch: Annotated[Path, typer.Option(help="Where BASE is kept.")] = _SCRATCH,
+    out: Annotated[Path | None, typer.Option(help="The file that the table is appended to.")] = None,
+) -> None:
+    """Give this tree and BASE the same work in turns, and compare the processor time that each takes."""
+    uvloop.run(versions.compare(Console(), base, scratch, turns, only, traces, out))
+
+
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -128,15 +128,15 @@ async def _timed(connection: asyncpg.Connection, key: int, sql: str = _ROWS) -> 
     return statistics.median(times) * 1000
 
 
-def _ask(name: str, query: str = "", body: object = None) -> Request:
+def ask(name: str, query: str = "", body: object = None) -> Request:
     sent = json.dumps(body or {}).encode()
     return Request.make("POST", f"/api/v2/experiments/{name}/logs/summary/?{query}", KEY, sent)
 
 
 async def _summary(service: Service, report: Report, n: int, name: str) -> None:
     for what, query in (("all", ""), ("window", _WINDOW)):
-        await run(service.port, [_ask(name, query)] * 10, 1)
-        result = await run(service.port, [_ask(name, query)] * 200, 1)
+        await run(service.port, [ask(name, query)] * 10, 1)
+        result = await run(service.port, [ask(name, query)] * 200, 1)
         note = f"p99 {result.p99_ms:.1f} ms"
         report.add(f"summary of {n:,} traces, {what}: p50", result.p50_ms, "ms", target="under 5, flat", note=note)
 
@@ -176,7 +176,7 @@ async def _whole_answers(service: Service, report: Report, n: int, name: str, *,
     """Over HTTP, with scores."""
     for what, filters in FILTERS.items():
         if resolve(_compiled(filters).predicate, 1) is not None or not only_columns:
-            result: Result = await run(service.port, [_ask(name, "", {"filters": filters})] * 5, 1)
+            result: Result = await run(service.port, [ask(name, "", {"filters": filters})] * 5, 1)
             report.add(f"filter {n:,} traces by {what}: the whole answer", result.p50_ms, "ms")
 
 

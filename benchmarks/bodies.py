@@ -134,11 +134,12 @@ def otlp_protobuf(count: int, per_request: int, experiment: str, offset: int) ->
     for body in otlp_json(count, per_request, experiment, offset):
         request = ExportTraceServiceRequest()
         for sent in json.loads(body)["resourceSpans"][0]["scopeSpans"][0]["spans"]:
-            _add(request, sent)
+            add_span(request, sent)
         yield request.SerializeToString()
 
 
-def _add(request: ExportTraceServiceRequest, sent: dict[str, Any]) -> None:
+def add_span(request: ExportTraceServiceRequest, sent: dict[str, Any]) -> None:
+    """Append a span, given as it is in JSON, to the first scope of the request."""
     if not request.resource_spans:
         request.resource_spans.add().scope_spans.add()
     span = request.resource_spans[0].scope_spans[0].spans.add()

@@ -37,15 +37,18 @@ class Service:
 
 
 @contextmanager
-def serving(directory: Path | None = None, workers: int = 1) -> Iterator[Service]:
-    """A service on a free port; what it made is removed unless a directory is given."""
+def serving(directory: Path | None = None, workers: int = 1, python: Path = Path(sys.executable)) -> Iterator[Service]:
+    """A service on a free port, of the version that this interpreter is installed with.
+
+    What it made is removed unless a directory is given.
+    """
     home = directory or Path(tempfile.mkdtemp(prefix="spanstats-bench-"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = {"SPANSTATS_DATA_DIR": str(home), "SPANSTATS_API_KEY": KEY, "SPANSTATS_PORT": str(port)}
     settings["SPANSTATS_WORKERS"] = str(workers)
-    command = [sys.executable, "-m", "spanstats", "serve"]
+    command = [python, "-m", "spanstats", "serve"]
     log = (home.parent / f"{home.name}.log").open("w+")
     process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
     try:

@@ -1,0 +1,48 @@
+"""Another version of the program, ready to run beside this one."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a version is called, and the interpreter that it is installed for."""
+
+    name: str
+    python: Path
+
+
+def this_version() -> Version:
+    """The tree that this file is part of, as it is."""
+    changed = "" if _git("status", "--porcelain", "--", "src", "migrations") == "" else " with changes"
+    return Version(commit_of("HEAD") + changed, Path(sys.executable))
+
+
+def commit_of(revision: str) -> str:
+    """Its short name. Raises `CalledProcessError` where there is no such revision."""
+    return _git("rev-parse", "--short", "--verify", f"{revision}^{{commit}}")
+
+
+def check_out(revision: str, scratch: Path) -> Version:
+    """The revision's files and an environment with its own requirements, kept in `scratch` by the commit's name."""
+    commit = commit_of(revision)
+    home = scratch / commit
+    python = home / ".venv/bin/python"
+    if not (home / ".ready").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout  # noqa: S603, S607
+        subprocess.run(["tar", "-x"], cwd=home, input=archive, check=True)  # noqa: S607
+        subprocess.run([sys.executable, "-m", "venv", home / ".venv"], check=True)  # noqa: S603
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", "requirements.txt"], cwd=home, check=True)  # noqa: S603
+        subprocess.run([*pip, "--no-deps", "--editable", "."], cwd=home, check=True)  # noqa: S603
+        (home / ".ready").touch()
+    return Version(commit, python)
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603, S607
