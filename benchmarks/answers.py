@@ -26,7 +26,7 @@ from spanstats.stats.scored import scored_statement
 from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store.cache_tables import CACHES, column_data
-from spanstats.store.session import Kind, Timeouts, Transaction, create_engine, transaction
+from spanstats.store.session import Database, Kind, Transaction, create_engine
 from spanstats.store.tables import traces
 
 from . import seed
@@ -95,7 +95,7 @@ async def _store_columns(service: Service, report: Report, connection: asyncpg.C
     """All that was seeded, at once and without the pauses of the service's own task."""
     engine = create_engine(service.database_url)
     began = time.perf_counter()
-    async for _ in refresh_waiting(engine, Timeouts(), rest_s=0):
+    async for _ in refresh_waiting(Database(engine), rest_s=0):
         pass
     took = time.perf_counter() - began
     await engine.dispose()
@@ -144,7 +144,7 @@ async def _summary(service: Service, report: Report, n: int, name: str) -> None:
 async def _filtered(service: Service, report: Report, n: int, name: str, key: int) -> None:
     """By filter: the numeric measures alone, the score aggregates alone, and the whole answer over HTTP."""
     engine = create_engine(service.database_url)
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         floor = await _statement(
             tx, select(literal_column(_FOUR_SUMS)).select_from(traces).where(*within(key, Window(), ALL))
         )
@@ -186,7 +186,7 @@ async def _from_columns(tx: Transaction, arm: Arm, places: int) -> tuple[float, 
     times = []
     for _ in range(4):
         began = time.perf_counter()
-        await filtered(columns, tx, Timeouts(), arm, places=places)
+        await filtered(columns, tx, arm, places=places)
         times.append(time.perf_counter() - began)
     return times[0], statistics.median(times[1:])
 

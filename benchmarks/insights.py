@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from spanstats.columnar.keep import refresh_waiting
 from spanstats.store.cache_tables import CACHES, column_data
-from spanstats.store.session import Timeouts, create_engine
+from spanstats.store.session import Database, create_engine
 
 from . import seed
 from .load import Request, run
@@ -113,7 +113,7 @@ async def measure(service: Service, report: Report, console: Console, sizes: lis
         while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         engine = create_engine(service.database_url)
-        async for _ in refresh_waiting(engine, Timeouts(), rest_s=0):
+        async for _ in refresh_waiting(Database(engine), rest_s=0):
             pass
         await engine.dispose()
         for table in (*CACHES, column_data.name):

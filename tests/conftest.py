@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.store.embedded import EmbeddedServer
 from spanstats.store.schema import migrate
-from spanstats.store.session import create_engine
+from spanstats.store.session import Database, create_engine
 
 # Nothing in a test needs to outlive a power failure.
 QUICK = {"shared_buffers": "128MB", "fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
@@ -87,6 +87,12 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     made = create_engine(database_url)
     yield made
     await made.dispose()
+
+
+@pytest.fixture
+def database(engine: AsyncEngine) -> Database:
+    """The test's own migrated database."""
+    return Database(engine)
 
 
 @contextmanager

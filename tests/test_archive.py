@@ -18,7 +18,7 @@ from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.transaction import Tools
 from spanstats.stats.maintenance import mismatches
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 from tests.api.test_archive import exported, held, imported
 from tests.ingest.worlds import START, price_of_known_models, rows
 from tests.stats.warming import warm
@@ -115,7 +115,7 @@ DEFINITIONS = st.none() | st.fixed_dictionaries(
 
 
 async def live(engine: AsyncEngine, tenant_id: int, steps: list[tuple[str, Any]]) -> None:
-    writer = Committer(engine, Timeouts(), Tools(price_of_known_models, stats_entry, Evaluators()))
+    writer = Committer(Database(engine), Tools(price_of_known_models, stats_entry, Evaluators()))
     for kind, what in steps:
         match kind:
             case "spans":
@@ -144,7 +144,7 @@ async def named(engine: AsyncEngine, tenant: str, traces: set[str]) -> list[dict
     SELECT s.trace_id, s.span_id, e.id FROM spans s LEFT JOIN experiments e ON e.key = s.experiment_key
     WHERE s.tenant_id = $1 AND s.trace_id = ANY($2::text[]) ORDER BY 1, 2
     """
-    return await rows(engine, sql, await keys.tenant_id(engine, tenant), sorted(traces))
+    return await rows(engine, sql, await keys.tenant_id(Database(engine), tenant), sorted(traces))
 
 
 @settings(
@@ -155,10 +155,10 @@ async def test_any_experiment_survives_its_export_and_import(
     engine: AsyncEngine, steps: list[tuple[str, Any]], definition: dict[str, Any] | None
 ) -> None:
     here, there = f"here {(number := next(_numbers))}", f"there {number}"
-    tenant_id, _ = [await keys.tenant_id(engine, name) for name in (here, there)]
+    tenant_id, _ = [await keys.tenant_id(Database(engine), name) for name in (here, there)]
     await live(engine, tenant_id, steps)
     if definition is not None:
-        await definitions.create(engine, Timeouts(), tenant_id, "e", definition)
+        await definitions.create(Database(engine), tenant_id, "e", definition)
     try:
         content = await exported(engine, "e", here)
     except NotFound:
@@ -171,4 +171,4 @@ async def test_any_experiment_survives_its_export_and_import(
     assert await named(engine, there, traces) == await named(engine, here, traces)
     assert await exported(engine, "e", there) == content
     await warm(engine)
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []

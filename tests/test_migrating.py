@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from spanstats.errors import StartError
 from spanstats.migrating import check_schema, migrate
 from spanstats.store import schema
-from spanstats.store.session import Timeouts, create_engine
+from spanstats.store.session import Database, create_engine
 
 from .conftest import fresh_database, run_sql
 
@@ -142,6 +142,6 @@ def test_a_user_that_may_not_read_is_told_so(found: Found, server_url: str) -> N
 async def _is_current(url: str) -> bool:
     engine = create_engine(url)
     try:
-        return await schema.is_current(engine, Timeouts())
+        return await schema.is_current(Database(engine))
     finally:
         await engine.dispose()

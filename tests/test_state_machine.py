@@ -17,7 +17,7 @@ from spanstats.catalog import keys
 from spanstats.columnar import plan
 from spanstats.main import create_app
 from spanstats.settings import Settings
-from spanstats.store.session import create_engine
+from spanstats.store.session import Database, create_engine
 from tests.stats.warming import warm
 
 # One trace comes as Parea's logs, whose ids are unique alone, the other as Respan's spans, unique in their trace.
@@ -47,7 +47,7 @@ class Api:
         self._manager = LifespanManager(create_app(Settings(database_url=self._url)))
         await self._manager.__aenter__()
         engine = create_engine(self._url)
-        headers = {"x-api-key": await keys.create(engine, "test")}
+        headers = {"x-api-key": await keys.create(Database(engine), "test")}
         await engine.dispose()
         transport = httpx.ASGITransport(self._manager.app)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)

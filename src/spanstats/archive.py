@@ -5,7 +5,6 @@ from contextlib import aclosing
 from typing import BinaryIO
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .dialects.parea.stats import stats_entry
 from .domain.archive import FORMAT, VERSION, End, Header, Line, Trace
@@ -14,6 +13,7 @@ from .ingest.evaluators import Evaluators
 from .ingest.restore import restore_experiment, restore_traces
 from .ingest.transaction import Tools
 from .reading.archive import lines
+from .store.session import Database
 
 _SPANS_AT_A_TIME = 1_000
 
@@ -21,10 +21,10 @@ _decode = msgspec.json.Decoder(Line).decode
 _encode = msgspec.json.Encoder().encode
 
 
-async def write(engine: AsyncEngine, tenant_id: int, experiment_id: str, out: BinaryIO) -> int:
+async def write(database: Database, tenant_id: int, experiment_id: str, out: BinaryIO) -> int:
     """Write the experiment as it is at this moment; how many traces it has. Raises `NotFound`, `Unavailable`."""
     count = 0
-    async with aclosing(lines(engine, tenant_id, experiment_id)) as found:
+    async with aclosing(lines(database, tenant_id, experiment_id)) as found:
         async for line in found:
             out.write(_encode(line) + b"\n")
             count += isinstance(line, Trace)
@@ -32,7 +32,7 @@ async def write(engine: AsyncEngine, tenant_id: int, experiment_id: str, out: Bi
 
 
 async def read(
-    engine: AsyncEngine, tenant_id: int, sent: Iterable[bytes], advance: Callable[[int], None]
+    database: Database, tenant_id: int, sent: Iterable[bytes], advance: Callable[[int], None]
 ) -> tuple[str, int, int]:
     """Restore an experiment; its id, how many traces were written, and how many were there before.
 
@@ -45,10 +45,10 @@ async def read(
     if not isinstance(header, Header) or header.format != FORMAT or header.version != VERSION:
         raise invalid(f"is not an archive of an experiment, version {VERSION}", "line 1")
     tools = Tools(lambda _span: None, stats_entry, Evaluators())
-    key = await restore_experiment(engine, tenant_id, header.experiment, header.evaluators)
+    key = await restore_experiment(database, tenant_id, header.experiment, header.evaluators)
     written = seen = 0
     for group in _groups(numbered):
-        written += await restore_traces(engine, tenant_id, key, group, tools)
+        written += await restore_traces(database, tenant_id, key, group, tools)
         seen += len(group)
         advance(len(group))
     return header.experiment.id, written, seen - written

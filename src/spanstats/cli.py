@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.progress import Progress
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from . import data_commands, database, demo, serve
 from .catalog import keys
@@ -17,7 +16,7 @@ from .gate import command as gate
 from .migrating import migrate as migrate_to_newest
 from .settings import SettingsError, load
 from .stats import maintenance
-from .store.session import Timeouts
+from .store.session import Database
 
 app = typer.Typer(
     help="Statistics of LLM experiments.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -80,7 +79,7 @@ def create_key(
     wanted = next((known for known in keys.SCOPES if known == scope), None)
     if wanted is None:
         raise StartError(f"--scope is one of {', '.join(keys.SCOPES)}")
-    print(on_database(lambda engine: keys.create(engine, name, tenant, wanted)))
+    print(on_database(lambda database: keys.create(database, name, tenant, wanted)))
 
 
 @keys_app.command("list")
@@ -94,7 +93,7 @@ def list_keys() -> None:
 @keys_app.command("revoke")
 def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Stop an API key; a running service knows within a second."""
-    on_database(lambda engine: keys.revoke(engine, key_id))
+    on_database(lambda database: keys.revoke(database, key_id))
     print(f"Key {key_id} is revoked.")
 
 
@@ -104,15 +103,14 @@ def rebuild_rollups() -> None:
     on_database(_rebuild)
 
 
-async def _rebuild(engine: AsyncEngine) -> None:
-    unbounded = Timeouts()
-    minutes = await maintenance.mark_everything(engine, unbounded)
+async def _rebuild(database: Database) -> None:
+    minutes = await maintenance.mark_everything(database)
     with Progress() as progress:
         task = progress.add_task("Rebuilding", total=minutes)
-        while taken := await maintenance.rebuild_marked(engine, unbounded, wait=True):
+        while taken := await maintenance.rebuild_marked(database, wait=True):
             progress.advance(task, taken)
         refreshing = progress.add_task("Refreshing columns", total=None)
-        async for _ in refresh_waiting(engine, unbounded, rest_s=0):
+        async for _ in refresh_waiting(database, rest_s=0):
             progress.advance(refreshing)
     print(f"{minutes} minutes were rebuilt.")
 
@@ -120,7 +118,7 @@ async def _rebuild(engine: AsyncEngine) -> None:
 @rollups_app.command("check")
 def check_rollups() -> None:
     """Compare the rollups and columns with the traces; exit code 1 where they differ."""
-    found = on_database(lambda engine: maintenance.mismatches(engine, Timeouts()))
+    found = on_database(maintenance.mismatches)
     if found:
         raise StartError(f"{len(found)} rollups or columns differ from their traces: run `spanstats rollups rebuild`")
     print("The rollups and columns equal the traces.")

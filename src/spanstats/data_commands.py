@@ -12,7 +12,6 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from . import archive
 from .catalog import retention, tenants
@@ -24,6 +23,7 @@ from .errors import StartError
 from .ingest.evaluators import Evaluators
 from .ingest.recount import recount
 from .ingest.transaction import Tools
+from .store.session import Database
 
 traces_app = typer.Typer(help="Single traces.", no_args_is_help=True)
 tenants_app = typer.Typer(help="Tenants.", no_args_is_help=True)
@@ -50,10 +50,10 @@ def prune(
     """Erase old traces for good, in small steps; stopped, it goes on where it was when called again."""
     before_us = time.time_ns() // 1000 - _age_us(older_than)
 
-    async def work(engine: AsyncEngine) -> int:
-        tenant_id = None if tenant is None else await tenants.find(engine, tenant)
-        total = await retention.count_older(engine, before_us, tenant_id)
-        return await _shown("Erasing", total, retention.prune(engine, before_us, tenant_id))
+    async def work(database: Database) -> int:
+        tenant_id = None if tenant is None else await tenants.find(database, tenant)
+        total = await retention.count_older(database, before_us, tenant_id)
+        return await _shown("Erasing", total, retention.prune(database, before_us, tenant_id))
 
     print(f"{on_database(work)} traces were erased.")
 
@@ -88,13 +88,13 @@ def recount_traces(
     """Count what stored traces bought by today's rules, in small steps, beside running work; twice changes nothing."""
     last = after
 
-    async def work(engine: AsyncEngine) -> tuple[int, int]:
+    async def work(database: Database) -> tuple[int, int]:
         nonlocal last
         tools = Tools(lambda _span: None, stats_entry, Evaluators())
         traces = changed = 0
         with _progress() as progress:
             task = progress.add_task("Counting", total=None)
-            async for done in recount(engine, await tenants.find(engine, tenant), tools, experiment, after):
+            async for done in recount(database, await tenants.find(database, tenant), tools, experiment, after):
                 traces, changed, last = traces + done.traces, changed + done.changed, done.last
                 progress.advance(task, done.traces)
         return traces, changed
@@ -114,10 +114,10 @@ def export_experiment(
 ) -> None:
     """Write an experiment with all its traces as JSON Lines."""
 
-    async def work(engine: AsyncEngine) -> int:
-        tenant_id = await tenants.find(engine, tenant)
+    async def work(database: Database) -> int:
+        tenant_id = await tenants.find(database, tenant)
         with _written(output) as out:
-            return await archive.write(engine, tenant_id, experiment_id, out)
+            return await archive.write(database, tenant_id, experiment_id, out)
 
     print(f"{on_database(work)} traces were exported.", file=sys.stderr)
 
@@ -146,11 +146,11 @@ def import_experiment(
 ) -> None:
     """Restore an exported experiment exactly; traces that are there already stay as they are."""
 
-    async def work(engine: AsyncEngine) -> tuple[str, int, int]:
+    async def work(database: Database) -> tuple[str, int, int]:
         with _opened(file) as sent, _progress() as progress:
             task = progress.add_task("Importing", total=None)
-            tenant_id = await made_tenant(engine, tenant)
-            return await archive.read(engine, tenant_id, sent, lambda count: progress.advance(task, count))
+            tenant_id = await made_tenant(database, tenant)
+            return await archive.read(database, tenant_id, sent, lambda count: progress.advance(task, count))
 
     experiment_id, written, there = on_database(work)
     print(f"Experiment {experiment_id}: {written} traces were imported, {there} were there before.")
@@ -173,8 +173,8 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 def delete_trace(trace_id: str, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Erase one trace for good; sums follow at once."""
 
-    async def work(engine: AsyncEngine) -> None:
-        await tenants.delete_trace(engine, await tenants.find(engine, tenant), trace_id)
+    async def work(database: Database) -> None:
+        await tenants.delete_trace(database, await tenants.find(database, tenant), trace_id)
 
     on_database(work)
     print(f"Trace {trace_id} is erased.")
@@ -188,7 +188,7 @@ def delete_tenant(
     if not yes:
         raise StartError(f"everything of tenant {name} would be erased for good: say so with --yes")
 
-    async def work(engine: AsyncEngine) -> int:
-        return await _shown("Erasing", None, tenants.delete(engine, await tenants.find(engine, name)))
+    async def work(database: Database) -> int:
+        return await _shown("Erasing", None, tenants.delete(database, await tenants.find(database, name)))
 
     print(f"Tenant {name} and its {on_database(work)} traces are erased.")

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .errors import StartError, Unavailable
 from .migrating import check_schema
@@ -20,7 +19,7 @@ from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.outages import sqlstate
 from .store.poolers import Lending, lending
-from .store.session import create_engine
+from .store.session import Database, create_engine
 from .store.tls import TlsError
 
 T = TypeVar("T")
@@ -72,19 +71,19 @@ def usable_directory() -> Iterator[None]:
         raise StartError(f"{place}{error.strerror or error}: choose another SPANSTATS_DATA_DIR") from error
 
 
-def on_database(work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
+def on_database(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     """Do this work on the database of the settings, whose schema must be current. Raises `StartError`."""
 
     async def run(url: str) -> T:
-        engine = create_engine(url)
+        database = Database(create_engine(url))
         try:
-            return await work(engine)
+            return await work(database)
         finally:
-            await engine.dispose()
+            await database.dispose()
 
-    with opened(load()) as database:
-        check_schema(database.direct)
-        return asyncio.run(run(database.direct))
+    with opened(load()) as found:
+        check_schema(found.direct)
+        return asyncio.run(run(found.direct))
 
 
 def _reached(settings: Settings, url: str) -> Opened:

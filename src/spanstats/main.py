@@ -63,7 +63,7 @@ from .page.routes import routes as page_routes
 from .settings import Settings, load
 from .stats.maintenance import keep_warm
 from .store import schema
-from .store.session import Timeouts, create_engine
+from .store.session import Database, Timeouts, create_engine
 from .tracing import Tracing
 
 # What is posted most is matched first.
@@ -150,39 +150,41 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
         patience_s = max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
-        engine = _engine(settings, settings.database_url, settings.pool_size, patience_s)
+        database = _database(settings, settings.database_url, settings.pool_size, patience_s, timeouts)
         direct = settings.database_direct_url or settings.database_url
-        background = _engine(settings, direct, _TASKS, _BACKGROUND_S)
+        background = _database(settings, direct, _TASKS, _BACKGROUND_S, timeouts)
         try:
-            if not await schema.is_current(engine, timeouts):
+            if not await schema.is_current(database):
                 raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
             async with (
-                _committer(engine, timeouts, settings, tracing) as committer,
-                _meanwhile(keep_warm(background, timeouts)),
-                _meanwhile(keep_fresh(background, timeouts)),
-                _meanwhile(erase_deleted(background, timeouts)),
-                _meanwhile(keep_keyed(background, timeouts)),
-                _meanwhile(_tell_pool(engine)),
+                _committer(database, settings, tracing) as committer,
+                _meanwhile(keep_warm(background)),
+                _meanwhile(keep_fresh(background)),
+                _meanwhile(erase_deleted(background)),
+                _meanwhile(keep_keyed(background)),
+                _meanwhile(_tell_pool(database.engine)),
                 _meanwhile(_retention(background, settings)),
             ):
-                lookup = KeyCache(partial(keys.find, engine, timeouts=timeouts))
+                lookup = KeyCache(partial(keys.find, database))
                 rates = Rates(settings.requests_per_second)
                 # The other half of the pool is for everything else.
                 streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
                 limits, columns = _limits(settings), Columns(settings.column_cache_bytes)
-                yield {"resources": Resources(engine, timeouts, committer, lookup, limits, rates, streams, columns)}
+                yield {"resources": Resources(database, committer, lookup, limits, rates, streams, columns)}
         finally:
-            await engine.dispose()
+            await database.dispose()
             await background.dispose()
             await asyncio.to_thread(tracing.stop)
 
     return lifespan
 
 
-def _engine(settings: Settings, url: SecretStr | None, pool_size: int, answer_timeout_s: float) -> AsyncEngine:
+def _database(
+    settings: Settings, url: SecretStr | None, pool_size: int, answer_timeout_s: float, timeouts: Timeouts
+) -> Database:
     if url is None:
         raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
-    return create_engine(
+    engine = create_engine(
         url.get_secret_value(),
         pool_size,
         settings.connect_timeout_s,
@@ -191,16 +193,15 @@ def _engine(settings: Settings, url: SecretStr | None, pool_size: int, answer_ti
         settings.read_timeout_s,
         settings.connection_life_s,
     )
+    return Database(engine, timeouts)
 
 
 @asynccontextmanager
-async def _committer(
-    engine: AsyncEngine, timeouts: Timeouts, settings: Settings, tracing: Tracing
-) -> AsyncIterator[Committer]:
+async def _committer(database: Database, settings: Settings, tracing: Tracing) -> AsyncIterator[Committer]:
     """Writes what is queued before it ends."""
     tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
     queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
-    committer = Committer(engine, timeouts, tools, queue, tracing)
+    committer = Committer(database, tools, queue, tracing)
     try:
         yield committer
     finally:
@@ -228,9 +229,9 @@ async def _tell_pool(engine: AsyncEngine, every_s: float = 1.0) -> None:
         await asyncio.sleep(every_s)
 
 
-async def _retention(engine: AsyncEngine, settings: Settings) -> None:
+async def _retention(database: Database, settings: Settings) -> None:
     if settings.retention_days is not None:
-        await keep_pruned(engine, int(settings.retention_days * DAY_US))
+        await keep_pruned(database, int(settings.retention_days * DAY_US))
 
 
 def _limits(settings: Settings) -> Limits:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from .errors import StartError, Unavailable
 from .store import schema
 from .store.outages import sqlstate, unavailable_because
-from .store.session import Timeouts, create_engine
+from .store.session import Database, create_engine
 from .store.tls import TlsError
 
 _OWN_REVISION = re.compile("[0-9]{8}")
@@ -67,7 +67,7 @@ def check_schema(url: str) -> None:
     async def current() -> bool:
         engine = create_engine(url)
         try:
-            return await schema.is_current(engine, Timeouts())
+            return await schema.is_current(Database(engine))
         finally:
             await engine.dispose()
 

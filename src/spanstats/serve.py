@@ -29,7 +29,7 @@ from .migrating import check_schema, migrate
 from .settings import PREFIX, Settings, load, misspelt
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
-from .store.session import create_engine
+from .store.session import Database, create_engine
 from .welcome import Key, welcome
 
 logger = logging.getLogger(__name__)
@@ -210,23 +210,23 @@ def _watch(server: EmbeddedServer, done: threading.Event) -> None:
 
 async def _first_key(settings: Settings, url: str) -> Key:
     """The key that the settings name, the one that an earlier start made, or a new one where there is none at all."""
-    engine = create_engine(url)
+    database = Database(create_engine(url))
     file = settings.data_dir.expanduser().resolve() / "api_key"
     try:
         if settings.api_key is not None:
             plain, place = settings.api_key.get_secret_value(), None
         elif file.exists():
             plain, place = file.read_text().strip(), file
-        elif await keys.list_keys(engine):
+        elif await keys.list_keys(database):
             return Key(None, None, usable=True)
         else:
             plain, place = _keep(keys.generate(), file), None
-            await keys.ensure(engine, plain)
+            await keys.ensure(database, plain)
             return Key(plain, file, usable=True)
-        await keys.ensure(engine, plain)
-        return Key(None, place, usable=await keys.find(engine, plain) is not None)
+        await keys.ensure(database, plain)
+        return Key(None, place, usable=await keys.find(database, plain) is not None)
     finally:
-        await engine.dispose()
+        await database.dispose()
 
 
 def _keep(plain: str, file: Path) -> str:

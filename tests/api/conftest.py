@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.catalog import keys
 from spanstats.main import create_app
 from spanstats.settings import Settings
+from spanstats.store.session import Database
 
 MakeClient = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -24,7 +25,7 @@ async def make_client(database_url: str, engine: AsyncEngine) -> AsyncIterator[M
         manager = LifespanManager(app)
         await manager.__aenter__()
         running.append(manager)
-        key = await keys.create(engine, "test", tenant, scope)
+        key = await keys.create(Database(engine), "test", tenant, scope)
         # As over a socket: a failure of the application is a 500, not an exception in the test.
         transport = httpx.ASGITransport(manager.app, raise_app_exceptions=False)
         return httpx.AsyncClient(
@@ -45,7 +46,7 @@ async def client(make_client: MakeClient) -> httpx.AsyncClient:
 @pytest.fixture
 async def stranger(client: httpx.AsyncClient, engine: AsyncEngine) -> httpx.AsyncClient:
     """A client of the same application with a key of another tenant."""
-    key = await keys.create(engine, "test", "stranger")
+    key = await keys.create(Database(engine), "test", "stranger")
     return same_app(client, {"Authorization": f"Bearer {key}"})
 
 

@@ -12,7 +12,7 @@ from spanstats import archive
 from spanstats.catalog import tenants
 from spanstats.errors import Conflict, InvalidInput, NotFound
 from spanstats.stats.maintenance import mismatches
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 from tests.ingest.worlds import rows
 from tests.stats.warming import warm
 
@@ -74,17 +74,17 @@ async def filled(client: httpx.AsyncClient) -> str:
 
 async def exported(engine: AsyncEngine, experiment: str, tenant: str = "default") -> bytes:
     out = io.BytesIO()
-    await archive.write(engine, await tenants.find(engine, tenant), experiment, out)
+    await archive.write(Database(engine), await tenants.find(Database(engine), tenant), experiment, out)
     return out.getvalue()
 
 
 async def imported(engine: AsyncEngine, content: bytes, tenant: str = "stranger") -> tuple[str, int, int]:
-    tenant_id = await tenants.find(engine, tenant)
-    return await archive.read(engine, tenant_id, io.BytesIO(content), lambda _count: None)
+    tenant_id = await tenants.find(Database(engine), tenant)
+    return await archive.read(Database(engine), tenant_id, io.BytesIO(content), lambda _count: None)
 
 
 async def held(engine: AsyncEngine, tenant: str) -> dict[str, list[dict[str, Any]]]:
-    tenant_id = await tenants.find(engine, tenant)
+    tenant_id = await tenants.find(Database(engine), tenant)
     found = {}
     for table, order in TABLES.items():
         all_rows = await rows(engine, f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY {order}", tenant_id)
@@ -126,7 +126,7 @@ async def test_the_copy_has_the_same_rows_and_answers_the_same(
     assert {row["source"] for row in original["scores"]} >= {"span", "api"}
     assert await answers(stranger, experiment) == await answers(client, experiment)
     await warm(engine)
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []
     assert await answers(stranger, experiment) == await answers(client, experiment)
     assert await exported(engine, experiment, "stranger") == content
 

@@ -13,6 +13,7 @@ from spanstats.api.authentication import PAREA_HEADERS, RESPAN_HEADERS, KeyCache
 from spanstats.catalog import keys
 from spanstats.catalog.keys import KeyInfo
 from spanstats.errors import Unauthenticated, Unavailable
+from spanstats.store.session import Database
 
 from .conftest import MakeClient, same_app
 
@@ -150,7 +151,7 @@ async def test_without_a_key_the_body_is_not_looked_at(anonymous: httpx.AsyncCli
 
 async def test_a_revoked_key_stops_within_a_second(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     assert (await client.get(STATS)).status_code == 404
-    await keys.revoke(engine, (await keys.list_keys(engine))[0].id)
+    await keys.revoke(Database(engine), (await keys.list_keys(Database(engine)))[0].id)
     await asyncio.sleep(1.05)
     assert (await client.get(STATS)).status_code == 401
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.catalog.erasure import erase_some
 from spanstats.dialects.respan.experiment_schema import ExperimentList, ExperimentObject
 from spanstats.stats.maintenance import mismatches
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 from tests.ingest.worlds import assert_traces_equal_their_spans, rows
 from tests.stats.warming import warm
 
@@ -144,7 +144,7 @@ async def test_a_deleted_experiment_is_gone_at_once_and_its_rows_follow(
     assert (await client.get(ALL)).json()["count"] == 1
     await ingest(client, flat("later"))
     assert await total(client, "e") == 1
-    while await erase_some(engine, Timeouts(), limit=7):
+    while await erase_some(Database(engine), limit=7):
         pass
     assert await total(client, "e") == 1
     assert await total(client, "f") == 1
@@ -152,7 +152,7 @@ async def test_a_deleted_experiment_is_gone_at_once_and_its_rows_follow(
         assert len(await rows(engine, f"SELECT 1 FROM {table}")) == 2
     assert await rows(engine, "SELECT * FROM scores") == []
     await warm(engine)
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []
     assert (
         await rows(
             engine,
@@ -178,14 +178,14 @@ async def test_writers_that_meet_a_deletion_leave_either_the_old_or_a_new_experi
             assert (await first.delete(one("e"))).status_code in (204, 404)
 
     await asyncio.gather(write(first, sent[:40]), write(second, sent[20:]), delete())
-    while await erase_some(engine, Timeouts(), limit=5):
+    while await erase_some(Database(engine), limit=5):
         pass
     await assert_traces_equal_their_spans(engine)
     stored = await rows(engine, "SELECT t.trace_id FROM traces t JOIN experiments e ON e.key = t.experiment_key")
     assert len(stored) == len(await rows(engine, "SELECT trace_id FROM traces"))
     assert (await total(first, "e") or 0) == len(stored)
     await warm(engine)
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []
 
 
 async def test_another_tenants_experiments_are_nobodys(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:

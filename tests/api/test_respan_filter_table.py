@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar import plan
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from tests.filters.test_on_database import ALIASES, FOREIGN, TRACE_CASES, WORLD
 from tests.filters.world import store
 from tests.ingest.worlds import rows
@@ -25,11 +25,11 @@ _MARKS = "INSERT INTO rollup_marks SELECT $1, date_trunc('minute', start_time) F
 async def test_list_and_summary_find_what_the_table_says(
     client: httpx.AsyncClient, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, *, from_columns: bool
 ) -> None:
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         tenant = await tx.driver.fetchval("SELECT tenant_id FROM api_keys LIMIT 1")
     await store(engine, WORLD, tenant)
     await store(engine, [FOREIGN], tenant + 1)
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         key = await tx.driver.fetchval(_EXPERIMENT, tenant)
         await tx.driver.execute("UPDATE traces SET experiment_key = $1 WHERE tenant_id = $2", key, tenant)
         await tx.driver.execute(_MARKS, key)

@@ -15,6 +15,7 @@ from spanstats.api import (
     respan_traces,
 )
 from spanstats.catalog import keys
+from spanstats.store.session import Database
 
 from .conftest import same_app
 
@@ -47,7 +48,7 @@ async def test_without_a_key_it_is_401(anonymous: httpx.AsyncClient, method: str
 
 async def test_a_key_that_may_not_is_403(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     for scope, refused in (("ingest", READS), ("read", WRITES)):
-        key = await keys.create(engine, "test", "default", scope)
+        key = await keys.create(Database(engine), "test", "default", scope)
         limited = same_app(client, {"Authorization": f"Bearer {key}"})
         for method, path in refused:
             assert (await limited.request(method, filled(path))).status_code == 403, (method, path)

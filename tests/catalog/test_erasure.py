@@ -12,10 +12,9 @@ from spanstats.catalog.erasure import erase_deleted, erase_some
 from spanstats.domain.span import Score, Span
 from spanstats.errors import NotFound
 from spanstats.stats.maintenance import mismatches
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 
 pytestmark = pytest.mark.anyio
-TIMEOUTS = Timeouts()
 TABLES = ("spans", "span_payloads", "traces", "scores")
 
 
@@ -39,13 +38,13 @@ async def test_each_step_is_bounded_and_the_next_one_goes_on(engine: AsyncEngine
     await fill(engine, "e", 25)
     await fill(engine, "f", 3)
     await warm(engine)
-    await definitions.delete(engine, TIMEOUTS, TENANT, "e")
+    await definitions.delete(Database(engine), TENANT, "e")
     counts = []
-    while await erase_some(engine, TIMEOUTS, limit=10):
+    while await erase_some(Database(engine), limit=10):
         counts.append((await left(engine))[0])
         await assert_traces_equal_their_spans(engine)
         await warm(engine)
-        assert await mismatches(engine, TIMEOUTS) == []
+        assert await mismatches(Database(engine)) == []
     assert counts == [18, 8, 3, 3]
     assert await left(engine) == [3, 3, 3, 3]
     assert [r["id"] for r in await rows(engine, "SELECT id FROM experiments")] == ["f"]
@@ -59,8 +58,8 @@ async def test_patches_of_its_spans_go_with_an_experiment(engine: AsyncEngine) -
                 TENANT, [Span(trace_id=name, span_id=f"s{name}", by_span_id=True, experiment_id=name, **times)]
             )
             await writer.patch(TENANT, f"s{name}", {"name": "patched"})
-    await definitions.delete(engine, TIMEOUTS, TENANT, "e")
-    while await erase_some(engine, TIMEOUTS):
+    await definitions.delete(Database(engine), TENANT, "e")
+    while await erase_some(Database(engine)):
         pass
     assert [row["span_id"] for row in await rows(engine, "SELECT span_id FROM patches")] == ["sf"]
 
@@ -68,8 +67,8 @@ async def test_patches_of_its_spans_go_with_an_experiment(engine: AsyncEngine) -
 async def test_several_at_once_erase_everything_once(engine: AsyncEngine) -> None:
     for name in ("e", "f", "g"):
         await fill(engine, name, 12)
-        await definitions.delete(engine, TIMEOUTS, TENANT, name)
-    tasks = [asyncio.create_task(erase_deleted(engine, TIMEOUTS, every_s=0.01)) for _ in range(3)]
+        await definitions.delete(Database(engine), TENANT, name)
+    tasks = [asyncio.create_task(erase_deleted(Database(engine), every_s=0.01)) for _ in range(3)]
     async with asyncio.timeout(20):
         while await rows(engine, "SELECT 1 FROM experiments"):
             await asyncio.sleep(0.02)
@@ -82,15 +81,15 @@ async def test_several_at_once_erase_everything_once(engine: AsyncEngine) -> Non
 
 
 async def test_what_is_deleted_is_not_found_and_may_be_made_again(engine: AsyncEngine) -> None:
-    made = await definitions.create(engine, TIMEOUTS, TENANT, "e", {"name": "first"})
-    await definitions.delete(engine, TIMEOUTS, TENANT, "e")
+    made = await definitions.create(Database(engine), TENANT, "e", {"name": "first"})
+    await definitions.delete(Database(engine), TENANT, "e")
     with pytest.raises(NotFound):
-        await definitions.get(engine, TIMEOUTS, TENANT, "e")
-    again = await definitions.create(engine, TIMEOUTS, TENANT, "e", {"name": "second"})
+        await definitions.get(Database(engine), TENANT, "e")
+    again = await definitions.create(Database(engine), TENANT, "e", {"name": "second"})
     assert again.key != made.key
-    while await erase_some(engine, TIMEOUTS):
+    while await erase_some(Database(engine)):
         pass
-    assert (await definitions.get(engine, TIMEOUTS, TENANT, "e")).name == "second"
+    assert (await definitions.get(Database(engine), TENANT, "e")).name == "second"
 
 
 async def test_a_deletion_waits_for_a_write_that_holds_the_experiment(engine: AsyncEngine) -> None:
@@ -98,7 +97,7 @@ async def test_a_deletion_waits_for_a_write_that_holds_the_experiment(engine: As
     async with engine.connect() as writer:
         await writer.exec_driver_sql("BEGIN")
         await writer.exec_driver_sql("SELECT key FROM experiments WHERE id = 'e' FOR KEY SHARE")
-        deletion = asyncio.create_task(definitions.delete(engine, TIMEOUTS, TENANT, "e"))
+        deletion = asyncio.create_task(definitions.delete(Database(engine), TENANT, "e"))
         await asyncio.sleep(0.2)
         assert not deletion.done()
         await writer.exec_driver_sql("COMMIT")

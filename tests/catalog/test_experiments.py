@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.catalog import experiments
 from spanstats.catalog.experiments import Experiment, NewRun
 from spanstats.errors import Conflict, NotFound
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from spanstats.store.tables import experiments as table
 from spanstats.store.tables import traces
 
@@ -18,21 +18,20 @@ pytestmark = pytest.mark.anyio
 
 TENANT, KEY = 1, 7
 RUN = NewRun("p1", "exp", "first-run", {"k": "v"})
-NO_TIMEOUTS = Timeouts()
 
 
 async def create(engine: AsyncEngine, run: NewRun, key: int = KEY, tenant: int = TENANT) -> Experiment:
-    return await experiments.create_run(engine, NO_TIMEOUTS, tenant, key, run)
+    return await experiments.create_run(Database(engine), tenant, key, run)
 
 
 async def execute(engine: AsyncEngine, statement: object) -> None:
-    async with transaction(engine, Kind.WRITE, NO_TIMEOUTS) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.connection.execute(statement)
 
 
 async def test_a_created_run_is_found_as_it_was_made(engine: AsyncEngine) -> None:
     made = await create(engine, RUN)
-    found = await experiments.find(engine, NO_TIMEOUTS, TENANT, made.id)
+    found = await experiments.find(Database(engine), TENANT, made.id)
     assert found == made
     assert (made.name, made.run_name, made.project_id, made.metadata) == ("exp", "first-run", "p1", {"k": "v"})
     assert (made.status, made.created, made.finished_at, made.dataset_stats) == ("running", True, None, None)
@@ -40,7 +39,7 @@ async def test_a_created_run_is_found_as_it_was_made(engine: AsyncEngine) -> Non
 
 async def test_metadata_that_was_not_sent_is_none(engine: AsyncEngine) -> None:
     made = await create(engine, replace(RUN, metadata=None))
-    async with transaction(engine, Kind.READ, NO_TIMEOUTS) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         assert await tx.driver.fetchval("SELECT metadata IS NULL FROM experiments WHERE key = $1", made.key)
 
 
@@ -102,7 +101,7 @@ async def test_after_a_trace_it_is_no_retry(engine: AsyncEngine) -> None:
 
 async def test_after_the_end_it_is_no_retry(engine: AsyncEngine) -> None:
     made = await create(engine, RUN)
-    await experiments.finish(engine, NO_TIMEOUTS, TENANT, made.id, "completed", [])
+    await experiments.finish(Database(engine), TENANT, made.id, "completed", [])
     with pytest.raises(Conflict):
         await create(engine, RUN)
 
@@ -122,8 +121,8 @@ async def test_names_of_any_length_and_script_are_kept(engine: AsyncEngine) -> N
 
 async def test_finishing_again_replaces_what_was_said(engine: AsyncEngine) -> None:
     made = await create(engine, RUN)
-    await experiments.finish(engine, NO_TIMEOUTS, TENANT, made.id, "failed", [{"name": "a", "score": 1.0}])
-    ended = await experiments.finish(engine, NO_TIMEOUTS, TENANT, made.id, "completed", [{"name": "b", "score": 0.5}])
+    await experiments.finish(Database(engine), TENANT, made.id, "failed", [{"name": "a", "score": 1.0}])
+    ended = await experiments.finish(Database(engine), TENANT, made.id, "completed", [{"name": "b", "score": 0.5}])
     assert (ended.status, ended.dataset_stats) == ("completed", [{"name": "b", "score": 0.5}])
     assert ended.finished_at is not None
 
@@ -131,23 +130,23 @@ async def test_finishing_again_replaces_what_was_said(engine: AsyncEngine) -> No
 @pytest.mark.parametrize("experiment_id", ["", "nobody", "\0", "\ud800", "x" * 5000])
 async def test_what_does_not_exist_is_not_found(engine: AsyncEngine, experiment_id: str) -> None:
     with pytest.raises(NotFound):
-        await experiments.get(engine, NO_TIMEOUTS, TENANT, experiment_id)
+        await experiments.get(Database(engine), TENANT, experiment_id)
     with pytest.raises(NotFound):
-        await experiments.finish(engine, NO_TIMEOUTS, TENANT, experiment_id, "completed", [])
+        await experiments.finish(Database(engine), TENANT, experiment_id, "completed", [])
 
 
 async def test_another_tenants_experiment_does_not_exist(engine: AsyncEngine) -> None:
     made = await create(engine, RUN)
     with pytest.raises(NotFound):
-        await experiments.get(engine, NO_TIMEOUTS, TENANT + 1, made.id)
+        await experiments.get(Database(engine), TENANT + 1, made.id)
     with pytest.raises(NotFound):
-        await experiments.finish(engine, NO_TIMEOUTS, TENANT + 1, made.id, "failed", [])
-    assert (await experiments.get(engine, NO_TIMEOUTS, TENANT, made.id)).status == "running"
+        await experiments.finish(Database(engine), TENANT + 1, made.id, "failed", [])
+    assert (await experiments.get(Database(engine), TENANT, made.id)).status == "running"
 
 
 async def test_a_deleted_experiment_does_not_exist(engine: AsyncEngine) -> None:
     made = await create(engine, RUN)
     await execute(engine, update(table).values(deleted_at=func.now()))
     with pytest.raises(NotFound):
-        await experiments.get(engine, NO_TIMEOUTS, TENANT, made.id)
+        await experiments.get(Database(engine), TENANT, made.id)
     assert (await create(engine, RUN)).id != made.id

@@ -3,28 +3,27 @@
 import asyncio
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import projects
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_name_is_one_project_however_often_it_is_asked_for(engine: AsyncEngine) -> None:
-    first = await projects.get_or_create(engine, Timeouts(), 1, "default")
-    again = await projects.get_or_create(engine, Timeouts(), 1, "default")
+async def test_a_name_is_one_project_however_often_it_is_asked_for(database: Database) -> None:
+    first = await projects.get_or_create(database, 1, "default")
+    again = await projects.get_or_create(database, 1, "default")
     assert (first.was_created, again.was_created) == (True, False)
     assert (again.id, again.name, again.created_us) == (first.id, "default", first.created_us)
 
 
-async def test_tenants_do_not_share_projects(engine: AsyncEngine) -> None:
-    mine, theirs = [await projects.get_or_create(engine, Timeouts(), tenant, "default") for tenant in (1, 2)]
+async def test_tenants_do_not_share_projects(database: Database) -> None:
+    mine, theirs = [await projects.get_or_create(database, tenant, "default") for tenant in (1, 2)]
     assert mine.id != theirs.id
     assert theirs.was_created
 
 
-async def test_of_many_at_once_exactly_one_created_the_project(engine: AsyncEngine) -> None:
-    found = await asyncio.gather(*(projects.get_or_create(engine, Timeouts(), 1, "race") for _ in range(30)))
+async def test_of_many_at_once_exactly_one_created_the_project(database: Database) -> None:
+    found = await asyncio.gather(*(projects.get_or_create(database, 1, "race") for _ in range(30)))
     assert len({project.id for project in found}) == 1
     assert sum(project.was_created for project in found) == 1

@@ -13,14 +13,14 @@ from spanstats.catalog import retention
 from spanstats.catalog.retention import count_older, keep_pruned, prune
 from spanstats.domain.span import Span
 from spanstats.stats.maintenance import mismatches
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 
 pytestmark = pytest.mark.anyio
 UNDER_TRACES = ("spans", "span_payloads", "scores", "patches")
 
 
 async def pruned(engine: AsyncEngine, before_us: int, tenant_id: int | None = None) -> list[int]:
-    return [count async for count in prune(engine, before_us, tenant_id)]
+    return [count async for count in prune(Database(engine), before_us, tenant_id)]
 
 
 async def test_exactly_the_older_traces_go_and_the_rollups_follow(
@@ -36,7 +36,7 @@ async def test_exactly_the_older_traces_go_and_the_rollups_follow(
     before = await rows(engine, "SELECT tenant_id, trace_id, start_time FROM traces ORDER BY start_time")
     cut = before[len(before) // 2]["start_time"]
     older = [t for t in before if t["start_time"] < cut]
-    assert await count_older(engine, cut) == len(older)
+    assert await count_older(Database(engine), cut) == len(older)
 
     own = [t for t in older if t["tenant_id"] == TENANT]
     assert sum(await pruned(engine, cut, TENANT)) == len(own)
@@ -51,7 +51,7 @@ async def test_exactly_the_older_traces_go_and_the_rollups_follow(
         assert {tuple(row.values()) for row in found} <= left, table
     assert len(await rows(engine, "SELECT 1 FROM traces")) == len(left)
     await warm(engine)
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []
 
 
 async def test_a_minute_is_marked_once_however_its_traces_are_named(
@@ -81,8 +81,8 @@ async def test_a_trace_whose_root_makes_it_younger_meanwhile_stays(engine: Async
         await writer.submit(TENANT, [child])
         [key] = [(r["tenant_id"], r["trace_id"]) for r in await rows(engine, "SELECT * FROM traces")]
         await writer.submit(TENANT, [Span(trace_id="t", span_id="r", start_us=START + 1_000, end_us=START + 1_000)])
-    assert await retention.erase(engine, [key], START + 1_000) == 0
-    assert await retention.erase(engine, [key], START + 1_001) == 1
+    assert await retention.erase(Database(engine), [key], START + 1_000) == 0
+    assert await retention.erase(Database(engine), [key], START + 1_001) == 1
 
 
 async def test_writers_and_pruning_at_once_leave_traces_that_equal_their_spans(engine: AsyncEngine) -> None:
@@ -99,7 +99,7 @@ async def test_writers_and_pruning_at_once_leave_traces_that_equal_their_spans(e
     for name in ("n_spans", "cost_pd", "start_time", "latency_us", "total_tokens", "status"):
         assert {t: row[name] for t, row in stored.items()} == {t: row[name] for t, row in expected.items()}, name
     await warm(engine)
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []
 
 
 async def test_patches_of_spans_that_never_came_go_too(engine: AsyncEngine) -> None:
@@ -122,7 +122,7 @@ async def test_one_process_prunes_at_a_time_and_an_outage_is_waited_out(engine: 
         await writer.submit(TENANT, [Span(trace_id="t", span_id="s", start_us=1, end_us=1)])
     async with engine.connect() as other:
         assert (await other.exec_driver_sql(retention._TURN)).scalar()
-        task = asyncio.create_task(keep_pruned(engine, retention.DAY_US, every_s=0.01))
+        task = asyncio.create_task(keep_pruned(Database(engine), retention.DAY_US, every_s=0.01))
         await asyncio.sleep(0.1)
         assert len(await rows(engine, "SELECT 1 FROM traces")) == 1
         await other.exec_driver_sql(retention._TURN_OVER)

@@ -17,7 +17,7 @@ from spanstats.ingest.batch import PostedScore
 from spanstats.stats.maintenance import drain_marks, mismatches
 from spanstats.store.cache_tables import metadata
 from spanstats.store.erase import forget_patches, loose_patches
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 
 pytestmark = pytest.mark.anyio
 
@@ -46,10 +46,10 @@ async def fill(engine: AsyncEngine, tenant_id: int) -> None:
         await writer.score(tenant_id, PostedScore(id="early", log_id="early", score=Score("q", 1.0), created_us=START))
         await warm(engine)
         await writer.submit(tenant_id, [span(0, cost_pd=5)])
-        await drain_marks(engine, Timeouts())
+        await drain_marks(Database(engine))
         await writer.submit(tenant_id, [span(0, cost_pd=6)])
-    await projects.get_or_create(engine, Timeouts(), tenant_id, "p")
-    await datasets.create(engine, Timeouts(), tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])
+    await projects.get_or_create(Database(engine), tenant_id, "p")
+    await datasets.create(Database(engine), tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])
 
 
 def owner(table: Table) -> str:
@@ -79,41 +79,41 @@ async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
 ) -> None:
     monkeypatch.setattr(tenants, "_LAST_WRITES_S", 0)
     monkeypatch.setattr(tenants, "TRACES_AT_A_TIME", 2)
-    plain = {name: await keys.create(engine, "k", name) for name in ("kept", "gone")}
-    kept, gone = [await tenants.find(engine, name) for name in plain]
+    plain = {name: await keys.create(Database(engine), "k", name) for name in ("kept", "gone")}
+    kept, gone = [await tenants.find(Database(engine), name) for name in plain]
     await fill(engine, kept)
     await warm(engine)
     before, alone = await held(engine, kept), await counts(engine)
     await fill(engine, gone)
     # A table that nobody filled would prove nothing.
     assert [name for name, found in (await held(engine, gone)).items() if not found] == []
-    assert [count async for count in tenants.delete(engine, gone)] == [2, 1]
+    assert [count async for count in tenants.delete(Database(engine), gone)] == [2, 1]
     # Rows whose experiment or dataset is gone can be found by their number alone.
     assert await counts(engine) == {**alone, "tenants": 1, "api_keys": 1}
     assert await held(engine, kept) == before
-    assert await keys.find(engine, plain["gone"]) is None
-    assert await keys.find(engine, plain["kept"]) is not None
-    assert await mismatches(engine, Timeouts()) == []
+    assert await keys.find(Database(engine), plain["gone"]) is None
+    assert await keys.find(Database(engine), plain["kept"]) is not None
+    assert await mismatches(Database(engine)) == []
     with pytest.raises(NotFound):
-        await tenants.find(engine, "gone")
+        await tenants.find(Database(engine), "gone")
 
 
 async def test_a_trace_goes_and_the_sums_follow(engine: AsyncEngine) -> None:
-    await keys.create(engine, "k", "a")
-    tenant_id = await tenants.find(engine, "a")
+    await keys.create(Database(engine), "k", "a")
+    tenant_id = await tenants.find(Database(engine), "a")
     await fill(engine, tenant_id)
-    await tenants.delete_trace(engine, tenant_id, "t1")
+    await tenants.delete_trace(Database(engine), tenant_id, "t1")
     for table in ("traces", "spans", "span_payloads", "scores"):
         left = await rows(engine, f"SELECT trace_id FROM {table} ORDER BY 1")
         assert [row["trace_id"] for row in left] == ["t0", "t2"], table
     await warm(engine)
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []
     [total] = await rows(engine, "SELECT n FROM rollups WHERE level = 2")
     assert total["n"] == 2
     with pytest.raises(NotFound):
-        await tenants.delete_trace(engine, tenant_id, "t1")
+        await tenants.delete_trace(Database(engine), tenant_id, "t1")
     with pytest.raises(NotFound):
-        await tenants.delete_trace(engine, tenant_id + 1, "t0")
+        await tenants.delete_trace(Database(engine), tenant_id + 1, "t0")
 
 
 async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine: AsyncEngine) -> None:
@@ -125,7 +125,7 @@ async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine:
             await writer.submit(tenant_id, [loose(n) for n in range(3)])
             for n in range(4):
                 await writer.patch(tenant_id, f"s{n}", {"name": "patched"})
-        await tenants.delete_trace(engine, 1, "t1")
+        await tenants.delete_trace(Database(engine), 1, "t1")
         left = await rows(engine, "SELECT tenant_id, span_id FROM patches ORDER BY 1, 2")
         assert [tuple(row.values()) for row in left] == [
             (t, f"s{n}") for t in (1, 2) for n in range(4) if (t, n) != (1, 1)
@@ -145,9 +145,9 @@ async def test_a_patch_that_is_changed_meanwhile_stays(engine: AsyncEngine) -> N
     async with committer(engine) as writer:
         await writer.submit(1, [span(0, by_span_id=True)])
         await writer.patch(1, "s0", {"name": "before"})
-        async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+        async with Database(engine).transaction(Kind.WRITE) as tx:
             seen = await loose_patches(tx.driver, [(1, "t0")])
         await writer.patch(1, "s0", {"name": "after"})
-        async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+        async with Database(engine).transaction(Kind.WRITE) as tx:
             await forget_patches(tx.driver, seen)
     assert [row["fields"] for row in await rows(engine, "SELECT fields FROM patches")] == [{"name": "after"}]

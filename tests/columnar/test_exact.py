@@ -26,7 +26,7 @@ from spanstats.stats import rollups, summary
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Sums, Window
 from spanstats.store.cache_tables import LOCK
-from spanstats.store.session import Kind, Timeouts, Transaction, transaction
+from spanstats.store.session import Database, Kind, Transaction
 from tests.ingest.worlds import START, TENANT, committer, rows
 from tests.stats.test_rollups import (
     EXPERIMENTS,
@@ -42,7 +42,6 @@ from tests.stats.test_rollups import (
 from tests.stats.warming import refresh_columns, warm
 
 pytestmark = pytest.mark.anyio
-NO_BOUND = Timeouts()
 MODELS = (None, "gpt-4o", "GPT", "claude")
 
 FILTERS = (
@@ -83,7 +82,7 @@ def always_from_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 async def filtered(
     tx: Transaction, key: int, window: Window, matching: Filter, *, places: int = 1, columns: Columns | None = None
 ) -> Sums:
-    return await summary.filtered(columns or Columns(), tx, NO_BOUND, Arm(key, window, matching), places=places)
+    return await summary.filtered(columns or Columns(), tx, Arm(key, window, matching), places=places)
 
 
 def span_with_model(rng: random.Random) -> Span:
@@ -106,9 +105,9 @@ async def equal(tx: Transaction, columns: Columns, rng: random.Random, window: W
 
 
 async def refresh_once(engine: AsyncEngine, rng: random.Random, *, killed: bool = False) -> None:
-    days = await waiting_days(engine, NO_BOUND, rest_s=0)
+    days = await waiting_days(Database(engine), rest_s=0)
     if days:
-        async with transaction(engine, Kind.REBUILD, NO_BOUND) as tx:
+        async with Database(engine).transaction(Kind.REBUILD) as tx:
             await tx.driver.execute(LOCK)
             await refresh_some(tx, *rng.choice(days), rest_s=0, most=rng.choice([3, 20, 1_000]))
             if killed:
@@ -146,7 +145,7 @@ async def read(engine: AsyncEngine, rng: random.Random, until: float) -> tuple[i
     columns = Columns(rng.choice([0, 40_000, 2**20]))
     # A busy machine takes longer over as much.
     while (now := time.monotonic()) < until or reads < 60 or (stored < 60 and now < until + 20):
-        async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
             stored += await tx.driver.fetchval(CLEAN)
             for _ in range(3):
                 same = await equal(tx, columns, rng, random_window(rng))
@@ -172,7 +171,7 @@ async def test_no_answer_differs_while_writers_and_refreshes_run(engine: AsyncEn
 async def refresh_and_take_invalidations_late(engine: AsyncEngine) -> None:
     """The mistake that the test must find: invalidations that came during the refresh are deleted with the others."""
     await rebuild_once(engine)
-    async with transaction(engine, Kind.WRITE, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(LOCK)
         days = await tx.driver.fetch(
             "SELECT DISTINCT experiment_key, date_trunc('day', minute, 'UTC') FROM column_invalidations"
@@ -221,7 +220,7 @@ async def filled(engine: AsyncEngine) -> AsyncEngine:
 @pytest.mark.parametrize("filters", FILTERS)
 async def test_columns_alone_give_what_the_traces_give(filled: AsyncEngine, filters: object) -> None:
     matching, rng, found = compiled(filters), random.Random(7), 0
-    async with transaction(filled, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         for key in range(1, len(EXPERIMENTS) + 1):
             for window in (Window(), *(random_window(rng) for _ in range(5))):
                 answers = [await filtered(tx, key, window, matching, places=n) for n in (1, 3, 16)]
@@ -234,7 +233,7 @@ async def test_columns_alone_give_what_the_traces_give(filled: AsyncEngine, filt
 async def test_valid_minutes_are_read_from_the_columns_alone(filled: AsyncEngine) -> None:
     async with filled.connect() as connection:
         await connection.exec_driver_sql("UPDATE traces SET prompt_tokens = 0, many_models = false")
-    async with transaction(filled, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         from_columns = await filtered(tx, 1, Window(), compiled({}))
         assert (await directly(tx, 1, Window()))[0]["prompt_tokens"] == 0 != from_columns[0]["prompt_tokens"]
 
@@ -254,7 +253,7 @@ async def test_what_a_chunk_omits_is_read_from_the_traces(engine: AsyncEngine) -
     asked = {"essay": "x" * 300 + "1", "env": "prod"}
     for names, tokens in ((["essay"], 20), (["env"], 0), (["essay", "env"], 20)):
         matching = compiled({f"metadata__{name}": {"operator": "", "value": [asked[name]]} for name in names})
-        async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
             sums, _ = await filtered(tx, 1, Window(), matching)
         assert (sums["n"], sums["total_tokens"]) == (4, tokens)
 
@@ -277,7 +276,7 @@ async def test_scores_of_all_sorts_are_summed_from_columns(engine: AsyncEngine) 
             span.status = rng.choice(["success", "error"])
             await writer.submit(TENANT, [span])
     await warm(engine)
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         for filters in ({}, FILTERS[1], {"duration": {"operator": "lt", "value": [0.0001]}}):
             matching = compiled(filters)
             found = await filtered(tx, 1, Window(), matching, places=6)
@@ -295,14 +294,14 @@ async def test_false_alone_is_counted(engine: AsyncEngine) -> None:
                 TENANT, [Span(trace_id=f"t{n}", span_id="s", experiment_id="a", status=status, scores=passed, **times)]
             )
     await warm(engine)
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         found = await filtered(tx, 1, Window(), compiled(FILTERS[1]))
         assert (found[1]["passed"].n_false, found[1]["passed"].n_true) == (3, 0)
         assert found == await directly(tx, 1, Window(), compiled(FILTERS[1]).parts)
 
 
 async def test_nothing_is_kept_of_statements_that_do_not_come_again(engine: AsyncEngine) -> None:
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         before = 0
         for tokens in range(20):
             await filtered(tx, 1, Window(), compiled({"total_tokens": {"operator": "gt", "value": [tokens]}}))
@@ -321,7 +320,7 @@ async def test_numbers_at_the_ends_of_their_range_are_summed(engine: AsyncEngine
             cost_pd = "null" if cost is None else f"({cost})"
             await connection.exec_driver_sql(f"UPDATE traces SET cost_pd = {cost_pd} WHERE trace_id = 'c{n}'")
     await warm(engine)
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         sums, _ = await filtered(tx, 1, Window(), compiled({}))
         assert (sums["cost_pd"], sums["n_cost_pd"]) == (2**63 - 2 + 2**32 + 2**31, 6)
         assert sums == (await directly(tx, 1, Window()))[0]
@@ -342,7 +341,7 @@ async def test_a_segment_of_very_many_models_is_read_from_the_traces(
     stored = "SELECT name FROM column_data WHERE name IN ('model', 'status')"
     assert [row["name"] for row in await rows(engine, stored)] == ["status"]
     matching = compiled({"model": {"operator": "startswith", "value": ["m1"]}})
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         for window, n in ((Window(), 11), (Window(times[10] + 1, times[12] + 1), 2)):
             sums, _ = await filtered(tx, 1, window, matching)
             assert sums["n"] == n

@@ -12,7 +12,7 @@ from spanstats.columnar.format import ITEM_KEY, MEASURED, NUMBERS, OBJECTS, TEXT
 from spanstats.columnar.from_traces import Rows, chunks_of_traces
 from spanstats.columnar.needs import Needs
 from spanstats.domain.span import Score, Span
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from spanstats.store.tables import traces
 from tests.filters.world import store
 from tests.ingest.worlds import START, rows
@@ -119,7 +119,7 @@ async def test_every_value_is_found_again(engine: AsyncEngine, most: int) -> Non
     async with engine.begin() as connection:
         await connection.exec_driver_sql(KEYED)
     stored = await rows(engine, "SELECT * FROM traces ORDER BY start_time, trace_id")
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         found = chunks_of_traces(
             tx, [Rows(traces.c.tenant_id == 1)], EVERYTHING, every_member=True, in_order=True, most=most
         )
@@ -133,8 +133,8 @@ async def test_only_the_columns_that_are_needed_are_read(engine: AsyncEngine) ->
     rng = random.Random(1)
     await store(engine, [random_span(rng, n) for n in range(40)])
     needed = Needs(frozenset({"cost_pd", "metadata.k", "scores.few"}))
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         (chunk,) = [chunk async for chunk in chunks_of_traces(tx, [Rows(traces.c.tenant_id == 1)], needed)]
     assert set(chunk.columns) == needed.columns
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         assert [c async for c in chunks_of_traces(tx, [Rows(traces.c.tenant_id == 7)], needed)] == []

@@ -15,7 +15,7 @@ from spanstats.domain.item_key import input_key
 from spanstats.domain.span import Span
 from spanstats.ingest.item_keys import derive_some
 from spanstats.stats.maintenance import mismatches
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from tests.ingest.worlds import START, TENANT, committer, rows
 from tests.stats.warming import warm
 
@@ -47,8 +47,8 @@ def test_no_digests_are_stored_as_none() -> None:
 
 async def item_keys(engine: AsyncEngine, columns: Columns) -> list[str]:
     """Of all traces in order of start."""
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
-        (selection,) = await columns.select(tx, Timeouts(), [Arm(1)], NEEDS)
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
+        (selection,) = await columns.select(tx, [Arm(1)], NEEDS)
     halves = [row for part in selection.parts for row in part.of(part.chunk.item_keys().rows()).tolist()]
     return [b"".join(half.to_bytes(8) for half in row).hex() if any(row) else "" for row in halves]
 
@@ -71,9 +71,9 @@ async def test_keys_that_come_later_are_read_once_they_are_there(
     columns = Columns()
     assert await rows(engine, "SELECT name FROM column_data WHERE name IN ('item_key', 'target_key')") == []
     assert await item_keys(engine, columns) == [expected[0], "", "", expected[3]]
-    assert await derive_some(engine, Timeouts()) == 2
+    assert await derive_some(Database(engine)) == 2
     assert await item_keys(engine, columns) == expected
     await warm(engine)
     assert len(await rows(engine, "SELECT name FROM column_data WHERE name = 'item_key'")) == 1
     assert await item_keys(engine, columns) == expected
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []

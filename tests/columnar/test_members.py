@@ -13,7 +13,7 @@ from spanstats.columnar.members import FEW_VALUES, LONGEST, MOST_NAMES, Members
 from spanstats.columnar.stored import unpacked
 from spanstats.domain.span import Span
 from spanstats.stats.maintenance import mismatches
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 from tests.ingest.worlds import START, TENANT, committer, rows
 from tests.stats.warming import refresh_columns, warm
 
@@ -115,7 +115,7 @@ async def test_large_metadata_is_not_looked_into(engine: AsyncEngine) -> None:
     assert omitted == [(), (EVERY_NAME,), (EVERY_NAME,), (EVERY_NAME,)]
     named = "SELECT name FROM column_data WHERE starts_with(name, 'metadata')"
     assert [row["name"] for row in await rows(engine, named)] == ["metadata.a"]
-    assert await mismatches(engine, Timeouts()) == []
+    assert await mismatches(Database(engine)) == []
     assert await refresh_columns(engine) == 0
 
 

@@ -22,7 +22,7 @@ from spanstats.filters.operators import Operator
 from spanstats.filters.parts import compile_parts
 from spanstats.filters.predicate import Bound, Group, conditions
 from spanstats.filters.trace_fields import TRACES
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from spanstats.store.tables import traces
 from tests.filters.test_against_oracle import filters, refill, worlds
 from tests.filters.world import TENANT, traces_in_columns
@@ -40,7 +40,7 @@ async def ids_in_sql(engine: AsyncEngine, predicate: Bound) -> list[str]:
     """Of traces whose own columns say it all: the first part."""
     condition = compile_parts(predicate, TENANT)[0]
     statement = select(traces.c.trace_id).where(traces.c.tenant_id == TENANT, condition)
-    async with transaction(engine, Kind.READ, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         return list((await tx.connection.execute(statement)).scalars())
 
 

@@ -16,7 +16,7 @@ from spanstats.errors import Unavailable
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter
 from spanstats.filters.trace_fields import TRACES
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database, Timeouts
 from tests.ingest.worlds import START, TENANT, committer
 
 pytestmark = pytest.mark.anyio
@@ -62,7 +62,7 @@ async def test_each_arm_has_its_own_window_and_filter(engine: AsyncEngine) -> No
         Arm(1, Window(START + 1), failed),
         Arm(2),
     ]
-    found = await Columns().answer(engine, Timeouts(), arms, needs_of(TOKENS), totals)
+    found = await Columns().answer(Database(engine), arms, needs_of(TOKENS), totals)
     assert found == [(40, 780), (10, 180), (10, 145), (9, 180), (0, 0)]
 
 
@@ -74,4 +74,4 @@ async def test_work_that_takes_too_long_ends(engine: AsyncEngine) -> None:
             list(selections[0].each())
 
     with pytest.raises(Unavailable, match="longer than this service allows"):
-        await Columns().answer(engine, Timeouts(read_s=0.3), [Arm(1)], needs_of(TOKENS), for_ever)
+        await Columns().answer(Database(engine, Timeouts(read_s=0.3)), [Arm(1)], needs_of(TOKENS), for_ever)

@@ -26,12 +26,11 @@ from spanstats.stats.rollups import DAY, MINUTE
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Sums, Window
 from spanstats.store.cache_tables import LOCK
-from spanstats.store.session import Kind, Timeouts, Transaction, transaction
+from spanstats.store.session import Database, Kind, Transaction
 from tests.ingest.worlds import TENANT, committer, rows
 from tests.stats.warming import refresh_columns, warm
 
 pytestmark = pytest.mark.anyio
-NO_BOUND = Timeouts()
 EVERY = compile_filter(EVERYTHING, TENANT)
 TODAY = 20_454 * DAY.length_us
 HOURS = (
@@ -45,7 +44,7 @@ def always_from_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def filtered(tx: Transaction, key: int, window: Window, matching: Filter, *, places: int = 1) -> Sums:
-    return await summary.filtered(Columns(), tx, NO_BOUND, Arm(key, window, matching), places=places)
+    return await summary.filtered(Columns(), tx, Arm(key, window, matching), places=places)
 
 
 def span(n: int, minute: int, **values: Any) -> Span:
@@ -56,24 +55,24 @@ def span(n: int, minute: int, **values: Any) -> Span:
 async def post(engine: AsyncEngine, *spans: Span) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, list(spans))
-    await drain_marks(engine, NO_BOUND)
+    await drain_marks(Database(engine))
 
 
 async def refresh_by(engine: AsyncEngine, most: int) -> int:
     """One transaction; how many segments were written."""
-    async with transaction(engine, Kind.REBUILD, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
         return len((await refresh_some(tx, 1, TODAY, rest_s=0, most=most)).write)
 
 
 async def test_a_minute_rests_before_it_is_stored(engine: AsyncEngine) -> None:
     await post(engine, span(1, 3))
-    assert await waiting_days(engine, NO_BOUND, rest_s=60) == []
+    assert await waiting_days(Database(engine), rest_s=60) == []
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE column_invalidations SET created_at = now() - interval '1 hour'")
-    assert await waiting_days(engine, NO_BOUND, rest_s=60) == [(1, TODAY)]
+    assert await waiting_days(Database(engine), rest_s=60) == [(1, TODAY)]
     await post(engine, span(2, 3), span(3, 4))
-    assert await waiting_days(engine, NO_BOUND, rest_s=60) == []
+    assert await waiting_days(Database(engine), rest_s=60) == []
     assert await rows(engine, "SELECT 1 FROM column_chunks") == []
 
 
@@ -87,12 +86,12 @@ async def test_a_segment_that_is_cut_leaves_invalidations_for_what_is_not_writte
     assert [tuple(row.values()) for row in await rows(engine, HOURS)] == [(6, 7)]
     marked = await rows(engine, "SELECT DISTINCT minute FROM column_invalidations")
     assert {row["minute"] for row in marked} == {TODAY + n * 60 * MINUTE.length_us for n in range(6, 24)}
-    assert await mismatches(engine, NO_BOUND) == []
+    assert await mismatches(Database(engine)) == []
     while await refresh_by(engine, most=10):
         pass
     assert [tuple(row.values()) for row in await rows(engine, HOURS)] == [(6, 7), (6, 6), (6, 6), (6, 6)]
     assert await rows(engine, "SELECT 1 FROM column_invalidations") == []
-    assert await mismatches(engine, NO_BOUND) == []
+    assert await mismatches(Database(engine)) == []
 
 
 async def test_a_crowded_minute_is_stored_in_chunks(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +100,8 @@ async def test_a_crowded_minute_is_stored_in_chunks(engine: AsyncEngine, monkeyp
     await refresh_columns(engine)
     stored = await rows(engine, "SELECT number, n FROM column_chunks ORDER BY number")
     assert [(row["number"], row["n"]) for row in stored] == [(0, 4), (1, 4), (2, 3)]
-    assert await mismatches(engine, NO_BOUND) == []
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    assert await mismatches(Database(engine)) == []
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         for n in range(11):
             window = Window(TODAY + 3 * MINUTE.length_us + n)
             sums, scores = await filtered(tx, 1, window, EVERY)
@@ -111,7 +110,7 @@ async def test_a_crowded_minute_is_stored_in_chunks(engine: AsyncEngine, monkeyp
     await post(engine, span(2, 3, status="error"))
     await refresh_columns(engine)
     assert len(await rows(engine, "SELECT 1 FROM column_chunks")) == 3
-    assert await mismatches(engine, NO_BOUND) == []
+    assert await mismatches(Database(engine)) == []
 
 
 async def test_segments_are_joined_where_few_are_left(engine: AsyncEngine) -> None:
@@ -122,13 +121,13 @@ async def test_segments_are_joined_where_few_are_left(engine: AsyncEngine) -> No
     await post(engine, span(3, 180, status="error"))
     assert await refresh_by(engine, most=100) == 1
     assert [tuple(row.values()) for row in await rows(engine, HOURS)] == [(24, 24)]
-    assert await mismatches(engine, NO_BOUND) == []
+    assert await mismatches(Database(engine)) == []
 
 
 async def test_the_check_finds_each_wrong_byte_and_each_missing_segment(engine: AsyncEngine) -> None:
     await post(engine, *(span(n, n, scores=[Score("s", n / 4)], prompt_tokens=n, name="a") for n in range(9)))
     await refresh_columns(engine)
-    assert await mismatches(engine, NO_BOUND) == []
+    assert await mismatches(Database(engine)) == []
     column = "WHERE name = '{}'"
     for change in (
         "UPDATE column_chunks SET n = n + 1",
@@ -143,13 +142,13 @@ async def test_the_check_finds_each_wrong_byte_and_each_missing_segment(engine: 
     ):
         async with engine.connect() as connection:
             await connection.exec_driver_sql(change)
-        found = await mismatches(engine, NO_BOUND)
+        found = await mismatches(Database(engine))
         assert found, change
         assert {(key, level) for key, level, _ in found} == {(1, COLUMNS)}
-        assert await mark_everything(engine, NO_BOUND) > 0
-        assert await mismatches(engine, NO_BOUND) == []
+        assert await mark_everything(Database(engine)) > 0
+        assert await mismatches(Database(engine)) == []
         await warm(engine)
-        assert await mismatches(engine, NO_BOUND) == []
+        assert await mismatches(Database(engine)) == []
 
 
 async def test_columns_of_another_version_answer_as_far_as_they_are_understood(engine: AsyncEngine) -> None:
@@ -161,24 +160,24 @@ async def test_columns_of_another_version_answer_as_far_as_they_are_understood(e
     by_metadata = compile_filter(bind(tree, TRACES), TENANT)
 
     async def tokens(matching: Filter) -> object:
-        async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+        async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
             return (await filtered(tx, 1, Window(), matching))[0]["total_tokens"]
 
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE traces SET total_tokens = 5")
         await connection.exec_driver_sql("UPDATE column_chunks SET format = format - 1")
     assert (await tokens(EVERY), await tokens(by_metadata)) == (0, 0)
-    assert await waiting_days(engine, NO_BOUND, rest_s=60) == [(1, TODAY)]
+    assert await waiting_days(Database(engine), rest_s=60) == [(1, TODAY)]
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE column_chunks SET format = format + 2")
     assert (await tokens(EVERY), await tokens(by_metadata)) == (9 * 5, 4 * 5)
-    assert await waiting_days(engine, NO_BOUND, rest_s=0) == []
+    assert await waiting_days(Database(engine), rest_s=0) == []
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE column_chunks SET format = format - 2")
     assert await refresh_by(engine, most=100) == 1
-    assert await waiting_days(engine, NO_BOUND, rest_s=0) == []
+    assert await waiting_days(Database(engine), rest_s=0) == []
     assert await tokens(by_metadata) == 4 * 5
-    assert COLUMNS not in {level for _, level, _ in await mismatches(engine, NO_BOUND)}
+    assert COLUMNS not in {level for _, level, _ in await mismatches(Database(engine))}
 
 
 async def test_a_chunk_without_a_number_that_is_needed_is_read_from_the_traces(
@@ -189,7 +188,7 @@ async def test_a_chunk_without_a_number_that_is_needed_is_read_from_the_traces(
     await refresh_columns(engine)
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE traces SET total_tokens = 5")
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         assert (await filtered(tx, 1, Window(), EVERY))[0]["total_tokens"] == 9 * 5
 
 
@@ -214,9 +213,9 @@ async def test_a_day_that_fails_holds_up_no_other(engine: AsyncEngine, monkeypat
 
 
 async def test_one_process_refreshes_at_a_time(engine: AsyncEngine) -> None:
-    async with keep._turn(engine) as is_ours, keep._turn(engine) as is_theirs:
+    async with keep._turn(Database(engine)) as is_ours, keep._turn(Database(engine)) as is_theirs:
         assert (is_ours, is_theirs) == (True, False)
-    async with keep._turn(engine) as is_ours:
+    async with keep._turn(Database(engine)) as is_ours:
         assert is_ours
 
 
@@ -226,19 +225,19 @@ async def test_columns_grow_with_the_scores_and_not_with_their_names(engine: Asy
     sizes = await rows(engine, "SELECT octet_length(data) AS size FROM column_data WHERE starts_with(name, 'scores.')")
     assert len(sizes) == 301
     assert max(row["size"] for row in sizes) < 100
-    async with transaction(engine, Kind.SNAPSHOT, NO_BOUND) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         assert await filtered(tx, 1, Window(), EVERY, places=2) == await directly(tx, 1, Window(), places=2)
 
 
 async def test_a_refresh_waits_for_one_of_rollups_or_another(engine: AsyncEngine) -> None:
     await post(engine, span(1, 3))
-    async with transaction(engine, Kind.REBUILD, NO_BOUND) as other:
+    async with Database(engine).transaction(Kind.REBUILD) as other:
         await other.driver.execute(LOCK)
-        waiting = asyncio.create_task(refresh_day(engine, NO_BOUND, (1, TODAY), rest_s=0))
+        waiting = asyncio.create_task(refresh_day(Database(engine), (1, TODAY), rest_s=0))
         await asyncio.sleep(0.1)
         assert not waiting.done()
     assert await waiting
-    assert not await refresh_day(engine, NO_BOUND, (1, TODAY), rest_s=0)
+    assert not await refresh_day(Database(engine), (1, TODAY), rest_s=0)
 
 
 async def test_columns_of_traces_that_are_gone_go(engine: AsyncEngine) -> None:
@@ -246,7 +245,7 @@ async def test_columns_of_traces_that_are_gone_go(engine: AsyncEngine) -> None:
     await refresh_columns(engine)
     async with engine.connect() as connection:
         await connection.exec_driver_sql("DELETE FROM traces")
-    await mark_everything(engine, NO_BOUND)
+    await mark_everything(Database(engine))
     await warm(engine)
     assert await rows(engine, "SELECT 1 FROM column_chunks") == await rows(engine, "SELECT 1 FROM column_data") == []
 
@@ -256,7 +255,7 @@ async def test_the_background_task_stores_what_rests(engine: AsyncEngine, monkey
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE column_invalidations SET created_at = now() - interval '1 hour'")
     monkeypatch.setattr(keep, "_IDLE_SHARE", 0.1)
-    task = asyncio.create_task(keep_fresh(engine, NO_BOUND, every_s=0.01))
+    task = asyncio.create_task(keep_fresh(Database(engine), every_s=0.01))
     try:
         async with asyncio.timeout(5):
             while await rows(engine, "SELECT 1 FROM column_invalidations"):

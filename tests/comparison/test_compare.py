@@ -22,7 +22,7 @@ from spanstats.domain.values import MICRO, NANO, PICO
 from spanstats.domain.window import Window
 from spanstats.filters.parts import Filter
 from spanstats.filters.predicate import EVERYTHING
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 from spanstats.store.tables import traces
 from tests.ingest.worlds import START, TENANT, committer
 
@@ -88,7 +88,7 @@ def by_item(spans: list[Span], values: Values) -> Items:
 
 
 async def run(engine: AsyncEngine, request: Request) -> Comparison:
-    return await compare(Columns(), engine, Timeouts(), TENANT, request, {"exact": {"exact"}, "quality": {"quality"}})
+    return await compare(Columns(), Database(engine), TENANT, request, {"exact": {"exact"}, "quality": {"quality"}})
 
 
 def result(found: Comparison, name: str, place: int = 0) -> MeasureResult:

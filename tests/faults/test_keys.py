@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import httpx
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import keys
-from spanstats.store.session import create_engine
+from spanstats.store.session import Database, create_engine
 from tests.services import Service, Start
 
 from .leaks import KEY, assert_nothing_leaked
@@ -28,13 +27,13 @@ SPAN = {
 }
 
 
-def on(database_url: str, work: Callable[[AsyncEngine], Coroutine[Any, Any, T]]) -> T:
+def on(database_url: str, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     async def run() -> T:
-        engine = create_engine(database_url)
+        database = Database(create_engine(database_url))
         try:
-            return await work(engine)
+            return await work(database)
         finally:
-            await engine.dispose()
+            await database.dispose()
 
     return asyncio.run(run())
 
@@ -42,7 +41,7 @@ def on(database_url: str, work: Callable[[AsyncEngine], Coroutine[Any, Any, T]])
 def test_a_revoked_key_stops_within_a_second_on_every_worker(start: Start, database_url: str) -> None:
     service = start(SPANSTATS_DATABASE_URL=database_url, SPANSTATS_API_KEY=KEY, SPANSTATS_WORKERS="2")
     service.wait_for("/readyz", 200)
-    key = on(database_url, lambda engine: keys.create(engine, "ci"))
+    key = on(database_url, lambda database: keys.create(database, "ci"))
     [number] = [listed.id for listed in on(database_url, keys.list_keys) if listed.name == "ci"]
 
     def statuses(count: int) -> set[int]:
@@ -51,7 +50,7 @@ def test_a_revoked_key_stops_within_a_second_on_every_worker(start: Start, datab
             return set(pool.map(lambda _: service.status(STATS.format("e"), key), range(count)))
 
     assert statuses(40) == {404}
-    on(database_url, lambda engine: keys.revoke(engine, number))
+    on(database_url, lambda database: keys.revoke(database, number))
     time.sleep(1.1)
     assert statuses(40) == {401}
     _check_that_other_tenants_ids_never_were(service, database_url)
@@ -60,7 +59,7 @@ def test_a_revoked_key_stops_within_a_second_on_every_worker(start: Start, datab
 
 
 def _check_that_other_tenants_ids_never_were(service: Service, database_url: str) -> None:
-    theirs = {"x-api-key": on(database_url, lambda engine: keys.create(engine, "their", "their"))}
+    theirs = {"x-api-key": on(database_url, lambda database: keys.create(database, "their", "their"))}
     with httpx.Client(base_url=f"http://127.0.0.1:{service.port}") as client:
         assert client.post("/api/v1/traces/ingest", json=[SPAN], headers=OURS).status_code == 200
         score = {"evaluator_slug": "q", "numerical_value": 1}

@@ -15,8 +15,8 @@ from spanstats.filters.operators import OPERATORS, Arity, Operator, Reads
 from spanstats.filters.predicate import Condition, Group
 from spanstats.filters.span_fields import SPANS
 from spanstats.filters.trace_fields import ROOTS, TRACES
+from spanstats.store.session import Database
 from spanstats.store.session import Kind as TransactionKind
-from spanstats.store.session import Timeouts, transaction
 
 from . import oracle
 from .world import EMPTY, by_trace, matching_spans, matching_traces, store
@@ -158,7 +158,7 @@ with_database = settings(
 
 
 async def refill(engine: AsyncEngine, world: list[Span]) -> None:
-    async with transaction(engine, TransactionKind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(TransactionKind.WRITE) as tx:
         await tx.driver.execute(EMPTY)
     await store(engine, world)
 

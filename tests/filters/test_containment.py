@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.values import clean
 from spanstats.filters.containment import containment
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from spanstats.store.tables import traces
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ FROM unnest($1::text[]) WITH ORDINALITY AS made(value, n)
 async def test_what_equals_is_contained(engine: AsyncEngine, by_index: bool) -> None:
     documents = [json.dumps({"k": value, "other": n}) for n, value in enumerate(VALUES)]
     numbers = [f'{{"k": {text}}}' for text in ("1.10", "1E5", "-0", "0.000", "1" * 999, "0." + "3" * 900)]
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_INSERT, documents + numbers)
         for scan in ("seqscan", "indexscan"):
             await tx.driver.execute(f"SET LOCAL enable_{scan} = {'off' if by_index else 'on'}")

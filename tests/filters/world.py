@@ -19,7 +19,7 @@ from spanstats.domain.values import billionths, iso
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import Bound
-from spanstats.store.session import Driver, Kind, Timeouts, transaction
+from spanstats.store.session import Database, Driver, Kind
 from spanstats.store.tables import span_payloads, spans, traces
 
 TENANT, OTHER_TENANT = 1, 2
@@ -37,7 +37,7 @@ def by_trace(stored: Iterable[Span]) -> dict[str, list[Span]]:
 async def store(engine: AsyncEngine, stored: Sequence[Span], tenant: int = TENANT) -> None:
     """Insert settled spans with their payloads, scores and traces."""
     whole = [finish(trace_id, fold(members)) for trace_id, members in by_trace(stored).items()]
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await _insert(tx.driver, "spans", [_span_row(tenant, s) for s in stored])
         await _insert(tx.driver, "span_payloads", [_payload_row(tenant, s) for s in stored])
         await _insert(tx.driver, "scores", [row for s in stored for row in _score_rows(tenant, s)])
@@ -61,7 +61,7 @@ async def traces_in_columns(engine: AsyncEngine, predicate: Bound) -> list[str] 
     if resolved is None:
         return None
     ours = traces.c.tenant_id == TENANT
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         ids = select(traces.c.trace_id).where(ours).order_by(traces.c.start_time, traces.c.trace_id)
         ordered = list((await tx.connection.execute(ids)).scalars())
         found = chunks_of_traces(tx, [Rows(ours)], EVERY_COLUMN, every_member=True, in_order=True, most=3)
@@ -76,7 +76,7 @@ async def traces_in_columns(engine: AsyncEngine, predicate: Bound) -> list[str] 
 
 async def _traces_where(engine: AsyncEngine, condition: ColumnElement[bool]) -> list[str]:
     statement = select(traces.c.trace_id).where(traces.c.tenant_id == TENANT, condition)
-    async with transaction(engine, Kind.READ, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         return list((await tx.connection.execute(statement)).scalars())
 
 
@@ -85,7 +85,7 @@ async def matching_spans(engine: AsyncEngine, predicate: Bound) -> set[str]:
     same = and_(*(spans.c[c] == span_payloads.c[c] for c in ("tenant_id", "trace_id", "span_id")))
     condition = and_(spans.c.tenant_id == TENANT, compile_predicate(predicate, TENANT))
     statement = select(spans.c.span_id).select_from(spans.join(span_payloads, same)).where(condition)
-    async with transaction(engine, Kind.READ, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         return set((await tx.connection.execute(statement)).scalars())
 
 

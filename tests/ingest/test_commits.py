@@ -11,7 +11,7 @@ from spanstats.errors import InvalidInput, Unavailable
 from spanstats.ingest import transaction as write_transaction
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.queue import QueueLimits
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind, Timeouts
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, new_tools, rows, stored_traces
 
@@ -26,7 +26,7 @@ def spans(trace: str, count: int = 1) -> list[Span]:
 @contextlib.asynccontextmanager
 async def trace_locked(engine: AsyncEngine, trace_id: str):
     """Holds every writer of this trace up."""
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute("SELECT FROM traces WHERE trace_id = $1 FOR UPDATE", trace_id)
         yield
 
@@ -115,7 +115,7 @@ async def test_a_deadlock_is_retried_inside(engine: AsyncEngine) -> None:
     """Another client locks two traces against the key order; PostgreSQL ends one of the two transactions."""
     async with committer(engine) as writer:
         await writer.submit(TENANT, spans("a") + spans("b"))
-        async with transaction(engine, Kind.WRITE, Timeouts()) as other:
+        async with Database(engine).transaction(Kind.WRITE) as other:
             await other.driver.execute("SET LOCAL deadlock_timeout = '5s'")
             await other.driver.execute("SELECT FROM traces WHERE trace_id = 'b' FOR UPDATE")
             posted = asyncio.create_task(writer.submit(TENANT, spans("a", 2) + spans("b", 2)))
@@ -144,7 +144,7 @@ async def test_an_outage_fails_the_request_as_unavailable_and_the_next_one_is_se
 
 
 async def test_a_lock_that_others_hold_costs_no_request_more_than_a_few_timeouts(engine: AsyncEngine) -> None:
-    quick = Committer(engine, Timeouts(write_s=0.3), new_tools(), QueueLimits(wait_s=0.1))
+    quick = Committer(Database(engine, Timeouts(write_s=0.3)), new_tools(), QueueLimits(wait_s=0.1))
     await quick.submit(TENANT, spans("first"))
     async with engine.connect() as connection:
         await connection.exec_driver_sql("BEGIN")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.item_key import input_key, key_of_text, target_key
 from spanstats.domain.span import Span
 from spanstats.ingest.item_keys import derive_some
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 
 from .worlds import START, TENANT, committer, rows
 
@@ -89,7 +89,7 @@ async def test_old_traces_get_their_keys_in_the_background(engine: AsyncEngine) 
         await connection.execute(text("UPDATE traces SET item_key = NULL, target_key = NULL"))
         await connection.execute(text("UPDATE spans SET input_key = NULL, target_key = NULL"))
     taken = []
-    while done := await derive_some(engine, Timeouts(), limit=4):
+    while done := await derive_some(Database(engine), limit=4):
         taken.append(done)
     assert taken == [4, 4, 1]
     assert await rows(engine, "SELECT trace_id, item_key, target_key FROM traces ORDER BY trace_id") == before
@@ -104,5 +104,5 @@ async def test_a_trace_whose_root_is_old_says_so_until_its_turn_comes(engine: As
             await connection.execute(text("UPDATE spans SET input_key = NULL"))
         await writer.submit(TENANT, [span("child", parent_id="root")])
         assert (await key_of(engine))[0] is None
-        await derive_some(engine, Timeouts())
+        await derive_some(Database(engine))
         assert (await key_of(engine))[0] == input_key(A)

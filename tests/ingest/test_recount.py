@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Span
 from spanstats.ingest import recount
 from spanstats.stats.maintenance import drain_marks, mismatches
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 
 from .worlds import START, TENANT, committer, new_tools, rows, stored_traces
 
@@ -46,7 +46,7 @@ def spans(number: int) -> list[Span]:
 
 
 async def recounted(engine: AsyncEngine, **how: Any) -> list[recount.Recounted]:
-    return [done async for done in recount.recount(engine, TENANT, new_tools(), **how)]
+    return [done async for done in recount.recount(Database(engine), TENANT, new_tools(), **how)]
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ async def old(engine: AsyncEngine) -> Callable[[], Any]:
     async with committer(engine) as writer:
         for number in range(TRACES):
             await writer.submit(TENANT, spans(number))
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_OLD)
-    await drain_marks(engine, Timeouts())
+    await drain_marks(Database(engine))
 
     async def numbers() -> list[tuple[int, int, int]]:
         found = (await stored_traces(engine)).values()
@@ -74,15 +74,15 @@ async def test_old_traces_keep_their_numbers_until_they_are_counted_again(engine
     assert expected == [expected[0]] * TRACES
     assert expected[0] == (100, 100_000, 1)
     assert [done.changed for done in await recounted(engine)] == [0]
-    await drain_marks(engine, Timeouts())
-    assert await mismatches(engine, Timeouts()) == []
+    await drain_marks(Database(engine))
+    assert await mismatches(Database(engine)) == []
 
 
 async def test_counting_goes_on_where_it_stopped(
     engine: AsyncEngine, old: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recount, "_SPANS_AT_A_TIME", 9)
-    steps = recount.recount(engine, TENANT, new_tools(), "exp")
+    steps = recount.recount(Database(engine), TENANT, new_tools(), "exp")
     first = await anext(steps)
     await steps.aclose()
     assert (first.traces, first.changed) == (2, 2)

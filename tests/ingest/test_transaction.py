@@ -14,7 +14,7 @@ from spanstats.ingest import transaction
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.transaction import Tools
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 
 from .worlds import (
     START,
@@ -72,7 +72,7 @@ def _fields(span: Span, number: int) -> dict[str, object]:
 
 async def test_scores_are_the_same_numbers_when_a_later_span_reads_them_again(engine: AsyncEngine) -> None:
     sent = [Score(f"s{n}", value) for n, value in enumerate([-0.0, 0.0, 0.1, 5e-324, 1e15, 1e22, 9e9 + 1e-6])]
-    writer = Committer(engine, Timeouts(), Tools(price_of_known_models, stats_entry, Evaluators()))
+    writer = Committer(Database(engine), Tools(price_of_known_models, stats_entry, Evaluators()))
     entries = []
     for span in (parea("r", parent_id="r", scores=sent), parea("c", parent_id="r")):
         await writer.submit(TENANT, [span])

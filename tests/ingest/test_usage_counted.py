@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain import trace as domain_trace
 from spanstats.domain.span import Span, Uncounted
 from spanstats.ingest import stored, transaction
-from spanstats.store.session import Kind, Timeouts
-from spanstats.store.session import transaction as open_transaction
+from spanstats.store.session import Database, Kind
 from spanstats.store.spans import spans_of_traces
 from tests.domain.usage_oracle import counted, totals
 
@@ -54,7 +53,7 @@ def make_spans(rng: random.Random, trace: int, size: int) -> list[Span]:
 
 async def assert_all_is_counted_by_the_rules(engine: AsyncEngine) -> None:
     traces = await stored_traces(engine)
-    async with open_transaction(engine, Kind.READ, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         spans = await spans_of_traces(tx.driver, [(TENANT, trace_id) for trace_id in traces])
     for trace_id, row in traces.items():
         of_trace = [span for key, span in spans.items() if key[1] == trace_id]

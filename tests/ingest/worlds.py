@@ -12,7 +12,7 @@ from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.queue import QueueLimits
 from spanstats.ingest.transaction import Tools
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 
 START = 1_780_000_000_000_000
 TENANT = 1
@@ -30,7 +30,7 @@ def new_tools() -> Tools:
 
 @asynccontextmanager
 async def committer(engine: AsyncEngine, limits: QueueLimits | None = None) -> AsyncIterator[Committer]:
-    made = Committer(engine, Timeouts(), new_tools(), limits)
+    made = Committer(Database(engine), new_tools(), limits)
     try:
         yield made
     finally:
@@ -38,7 +38,7 @@ async def committer(engine: AsyncEngine, limits: QueueLimits | None = None) -> A
 
 
 async def rows(engine: AsyncEngine, sql: str, *values: Any) -> list[dict[str, Any]]:
-    async with transaction(engine, Kind.READ, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         return [dict(row) for row in await tx.driver.fetch(sql, *values)]
 
 

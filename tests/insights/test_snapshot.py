@@ -19,7 +19,7 @@ from spanstats.insights.questions import Question
 from spanstats.insights.rolled import Measured
 from spanstats.insights.series import points_of
 from spanstats.insights.snapshot import Snapshot, snapshot
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 from tests.ingest.worlds import START, TENANT, committer
 from tests.stats.test_rollups import EXPERIMENTS, HOURS, MINUTE, random_span, random_window, rebuild, write
 
@@ -41,7 +41,7 @@ async def test_answers_of_both_kinds_are_of_one_state(engine: AsyncEngine) -> No
         work = [asyncio.create_task(write(w, random.Random(n), until)) for n, w in enumerate(writers)]
         work += [asyncio.create_task(rebuild(engine, random.Random(n), until)) for n in range(2)]
         while time.monotonic() < until:
-            async with snapshot(engine, Timeouts(), TENANT) as state:
+            async with snapshot(Database(engine), TENANT) as state:
                 await compare(state, columns, rng)
             compared += 1
         await asyncio.gather(*work)
@@ -53,13 +53,11 @@ async def compare(state: Snapshot, columns: Columns, rng: random.Random) -> None
     measures = asked([named(name) for name in ROLLED], {})
     rolled = Question(random_window(rng), None, measures)
     computed = Question(rolled.window, EVERYTHING, measures)
-    found = [await measure(state, columns, Timeouts(), experiment.key, question) for question in (rolled, computed)]
+    found = [await measure(state, columns, experiment.key, question) for question in (rolled, computed)]
     assert shown(found[0], rolled) == shown(found[1], rolled)
     zone = time_zone(rng.choice(["UTC", "Asia/Kathmandu"]))
     edges = buckets(rng.choice(["hour", "day"]), zone, START - MINUTE, START + (HOURS * 60 + 1) * MINUTE)
-    points = [
-        await points_of(state, columns, Timeouts(), experiment, question, edges) for question in (rolled, computed)
-    ]
+    points = [await points_of(state, columns, experiment, question, edges) for question in (rolled, computed)]
     assert len(points[0]) == len(points[1])
     assert all(shown(points[0][number], rolled) == shown(points[1][number], rolled) for number in points[0])
 

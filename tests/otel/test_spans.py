@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats import logs
 from spanstats.catalog import projects
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from tests.api.conftest import MakeClient
 
 from .collector import Collector, attributes
@@ -55,7 +55,7 @@ async def client(make_client: MakeClient, collector: Collector) -> httpx.AsyncCl
 @asynccontextmanager
 async def trace_locked(engine: AsyncEngine, trace_id: str):
     """Holds every writer of this trace up."""
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute("SELECT FROM traces WHERE trace_id = $1 FOR UPDATE", trace_id)
         yield
 

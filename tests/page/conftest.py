@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.catalog import keys
 from spanstats.main import create_app
 from spanstats.settings import Settings
-from spanstats.store.session import create_engine
+from spanstats.store.session import Database, create_engine
 from tests.conftest import fresh_database
 
 from ..api.conftest import client, make_client, stranger
@@ -25,7 +25,7 @@ __all__ = ["client", "make_client", "stranger"]
 async def browser(client: httpx.AsyncClient, engine: AsyncEngine) -> httpx.AsyncClient:
     """Signed in as tenant `default` of a service without data."""
     visitor = unsigned(client)
-    await sign_in(visitor, await keys.create(engine, "page", "default"))
+    await sign_in(visitor, await keys.create(Database(engine), "page", "default"))
     return visitor
 
 
@@ -55,7 +55,7 @@ def filled_url(server_url: str, template: str) -> Iterator[str]:
 async def filled(filled_url: str) -> AsyncIterator[Filled]:
     """Two runs to compare, and one in which everything is odd."""
     engine = create_engine(filled_url)
-    key, strangers = [await keys.create(engine, "page", tenant) for tenant in ("default", "stranger")]
+    key, strangers = [await keys.create(Database(engine), "page", tenant) for tenant in ("default", "stranger")]
     async with LifespanManager(create_app(Settings(database_url=filled_url))) as manager:
         transport = httpx.ASGITransport(manager.app)
         client = httpx.AsyncClient(

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.catalog import keys
 from spanstats.errors import TooMany
 from spanstats.page.session import Attempts
+from spanstats.store.session import Database
 
 from .conftest import parsed, sign_in, unsigned
 
@@ -19,7 +20,7 @@ def forgotten_failures(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_valid_key_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_see(
     visitor: httpx.AsyncClient, engine: AsyncEngine
 ) -> None:
-    answer = await sign_in(visitor, await keys.create(engine, "page", "default"))
+    answer = await sign_in(visitor, await keys.create(Database(engine), "page", "default"))
     assert answer.status_code == 303
     assert answer.headers["location"] == "/ui/"
     cookie = answer.headers["set-cookie"]
@@ -30,7 +31,7 @@ async def test_a_valid_key_is_kept_in_a_cookie_that_scripts_and_other_sites_do_n
 
 
 async def test_over_https_the_cookie_is_sent_over_https_only(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    key = await keys.create(engine, "page", "default")
+    key = await keys.create(Database(engine), "page", "default")
     secure = httpx.AsyncClient(transport=client._transport, base_url="https://test")
     assert "Secure" in (await sign_in(secure, key)).headers["set-cookie"]
 
@@ -57,20 +58,20 @@ async def test_a_wrong_key_gets_no_cookie_and_is_not_repeated(visitor: httpx.Asy
     ],
 )
 async def test_a_sign_in_leads_nowhere_else(visitor: httpx.AsyncClient, engine: AsyncEngine, target: str) -> None:
-    key = await keys.create(engine, "page", "default")
+    key = await keys.create(Database(engine), "page", "default")
     answer = await visitor.post("/ui/sign-in", data={"key": key, "next": target})
     assert answer.headers["location"].startswith("/ui/")
     assert "evil.example" not in answer.headers["location"]
 
 
 async def test_a_sign_in_leads_back_to_where_it_was_asked_for(visitor: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    key = await keys.create(engine, "page", "default")
+    key = await keys.create(Database(engine), "page", "default")
     answer = await visitor.post("/ui/sign-in", data={"key": key, "next": "/ui/compare?base=a&candidate=b"})
     assert answer.headers["location"] == "/ui/compare?base=a&candidate=b"
 
 
 async def test_another_site_cannot_sign_somebody_in(visitor: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    key = await keys.create(engine, "page", "default")
+    key = await keys.create(Database(engine), "page", "default")
     answer = await visitor.post("/ui/sign-in", data={"key": key}, headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
@@ -91,7 +92,7 @@ async def test_wrong_keys_are_counted_by_address(client: httpx.AsyncClient, engi
     visitor = unsigned(client)
     statuses = [(await sign_in(visitor, f"guess-{n}")).status_code for n in range(12)]
     assert statuses == [401] * 10 + [429] * 2
-    blocked = await sign_in(visitor, await keys.create(engine, "page", "default"))
+    blocked = await sign_in(visitor, await keys.create(Database(engine), "page", "default"))
     assert blocked.status_code == 429
     assert int(blocked.headers["retry-after"]) >= 1
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
 from spanstats.reading import whole_traces
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from spanstats.store.tables import experiments, traces
 
 from ..filters.world import OTHER_TENANT, TENANT, store
@@ -40,7 +40,7 @@ async def world(engine: AsyncEngine) -> AsyncEngine:
 
 
 async def read(engine: AsyncEngine, **page: object) -> list[list[list[Span]]]:
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         return [piece async for piece in whole_traces.whole_traces(tx, WHERE, **page)]  # type: ignore[arg-type]
 
 
@@ -69,7 +69,7 @@ async def test_pages_and_pieces_of_any_size_hold_every_trace_once(
 
 async def test_what_stood_under_a_deleted_experiment_is_not_found(engine: AsyncEngine) -> None:
     kept, deleted, free = trace(1, 2), trace(2, 2), trace(3, 2)
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         for experiment_id, deleted_at in (("kept", None), ("deleted", 1)):
             values = {"tenant_id": TENANT, "id": experiment_id, "deleted_at": deleted_at}
             await tx.connection.execute(insert(experiments).values(values))
@@ -78,7 +78,7 @@ async def test_what_stood_under_a_deleted_experiment_is_not_found(engine: AsyncE
         for span in spans:
             span.experiment_key = keys[name]
     await store(engine, [*kept, *deleted, *free])
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         assert await whole_traces.count(tx, [*WHERE, whole_traces.is_kept()]) == 2
         assert [await whole_traces.trace_of(tx, TENANT, t) for t in ("t01", "t02", "t03")] == [
             (TENANT, "t01"),
@@ -90,7 +90,7 @@ async def test_what_stood_under_a_deleted_experiment_is_not_found(engine: AsyncE
 
 
 async def test_a_span_is_found_before_a_trace_and_of_several_the_last(world: AsyncEngine) -> None:
-    async with transaction(world, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(world).transaction(Kind.SNAPSHOT) as tx:
         assert await whole_traces.count(tx, WHERE) == 20
         assert await whole_traces.trace_of(tx, TENANT, "s0") == (TENANT, "t18")
         assert await whole_traces.trace_of(tx, TENANT, "s3") == (TENANT, "t19")

@@ -9,7 +9,7 @@ from spanstats.domain.span import Span
 from spanstats.stats.maintenance import drain_marks
 from spanstats.stats.rolled_up import rolled_up_by_name
 from spanstats.stats.sums import Window
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 from tests.ingest.worlds import START, TENANT, committer, stored_traces
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ async def test_a_cost_that_leaves_a_span_out_is_counted_by_rollups(engine: Async
     expected = sum(r["cost_pd"] is not None and r["n_unpriced"] > 0 for r in within)
     assert 0 < expected < len(within)
     for _ in ("cold", "warm"):
-        found = await rolled_up_by_name(engine, TENANT, "exp", window)
+        found = await rolled_up_by_name(Database(engine), TENANT, "exp", window)
         assert found is not None
         assert found[0][0]["n_cost_partial"] == expected
-        await drain_marks(engine, Timeouts())
+        await drain_marks(Database(engine))

@@ -10,14 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.stats import maintenance
 from spanstats.stats.maintenance import drain_marks, keep_warm, mark_everything, mismatches, rebuild_marked
 from spanstats.store.cache_tables import LOCK
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from tests.ingest.worlds import TENANT, committer, rows
 
 from .test_rollups import random_span
 from .warming import warm
 
 pytestmark = pytest.mark.anyio
-NO_BOUND = Timeouts()
 
 
 @pytest.fixture
@@ -32,10 +31,10 @@ async def test_draining_leaves_rollups_that_equal_the_traces(
     filled: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(maintenance, "MARKS_PER_TRANSACTION", 7)
-    assert await drain_marks(filled, NO_BOUND) > 7
+    assert await drain_marks(Database(filled)) > 7
     assert await rows(filled, "SELECT 1 FROM rollup_marks") == []
     assert await rows(filled, "SELECT 1 FROM rollups WHERE level = 1") != []
-    assert await mismatches(filled, NO_BOUND) == []
+    assert await mismatches(Database(filled)) == []
 
 
 async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncEngine) -> None:
@@ -44,27 +43,27 @@ async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncE
     (minute,) = await rows(filled, f"SELECT * FROM rollups WHERE level = 0 AND bucket = ({first}) LIMIT 1")
     async with filled.connect() as connection:
         await connection.exec_driver_sql(f"UPDATE rollups SET n = n + 1 WHERE level = 0 AND bucket = ({first})")
-    found = await mismatches(filled, NO_BOUND)
+    found = await mismatches(Database(filled))
     assert (minute["experiment_key"], 0, minute["bucket"]) in found
     assert {level for _, level, _ in found} == {0, 1}
-    assert await mark_everything(filled, NO_BOUND) > 0
-    assert await mismatches(filled, NO_BOUND) == []
+    assert await mark_everything(Database(filled)) > 0
+    assert await mismatches(Database(filled)) == []
     await warm(filled)
-    assert await mismatches(filled, NO_BOUND) == []
+    assert await mismatches(Database(filled)) == []
 
 
 async def test_a_rebuild_does_not_wait_for_another_unless_told_to(filled: AsyncEngine) -> None:
-    async with transaction(filled, Kind.REBUILD, NO_BOUND) as other:
+    async with Database(filled).transaction(Kind.REBUILD) as other:
         await other.driver.execute(LOCK)
-        assert await rebuild_marked(filled, NO_BOUND) == 0
-        waiting = asyncio.create_task(rebuild_marked(filled, NO_BOUND, wait=True))
+        assert await rebuild_marked(Database(filled)) == 0
+        waiting = asyncio.create_task(rebuild_marked(Database(filled), wait=True))
         await asyncio.sleep(0.1)
         assert not waiting.done()
     assert await waiting > 0
 
 
 async def test_the_background_task_rebuilds_what_writes_leave(filled: AsyncEngine) -> None:
-    task = asyncio.create_task(keep_warm(filled, NO_BOUND, every_s=0.01))
+    task = asyncio.create_task(keep_warm(Database(filled), every_s=0.01))
     try:
         async with asyncio.timeout(5):
             while await rows(filled, "SELECT 1 FROM rollup_marks"):
@@ -73,4 +72,4 @@ async def test_the_background_task_rebuilds_what_writes_leave(filled: AsyncEngin
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    assert await mismatches(filled, NO_BOUND) == []
+    assert await mismatches(Database(filled)) == []

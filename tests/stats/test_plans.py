@@ -27,7 +27,7 @@ from spanstats.stats.matching import within
 from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, spans
-from spanstats.store.session import Driver, Kind, Timeouts, Transaction, transaction
+from spanstats.store.session import Database, Driver, Kind, Transaction
 
 from .warming import refresh_columns
 
@@ -53,9 +53,9 @@ INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', st
 
 @pytest.fixture
 async def filled(engine: AsyncEngine) -> AsyncEngine:
-    async with transaction(engine, Kind.REBUILD, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(_FILL)
-    await drain_marks(engine, Timeouts())
+    await drain_marks(Database(engine))
     async with engine.connect() as connection:
         for table in ("traces", "spans", "rollups", "rollup_marks"):
             await connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
@@ -80,7 +80,7 @@ def rows_read(plan: list[dict[str, Any]], table: str) -> int:
 
 
 async def test_an_unfiltered_summary_reads_rollups_and_no_trace(filled: AsyncEngine) -> None:
-    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         plan = await nodes(tx.driver, rolled_up.STATEMENT, *rolled_up.bounds(rolled_up.Window()), 1)
     assert rows_read(plan, "traces") == 0
     assert 0 < rows_read(plan, "rollups") <= 10
@@ -134,7 +134,7 @@ async def test_metadata_of_invalid_minutes_is_not_looked_up_again_for_each_of_th
 async def test_only_the_columns_that_are_asked_for_are_read(filled: AsyncEngine) -> None:
     await refresh_columns(filled)
     plans = await _from_columns(filled, "name", "name")
-    async with transaction(filled, Kind.READ, Timeouts()) as tx:
+    async with Database(filled).transaction(Kind.READ) as tx:
         chunks = await tx.driver.fetchval("SELECT count(*) FROM column_chunks WHERE experiment_key = 1")
     assert rows_read(plans, "traces") == 0
     # What is summed, the name, and what the chunk has.
@@ -155,7 +155,7 @@ async def test_a_rare_value_of_metadata_is_looked_up_and_a_common_one_is_not(
     )
     assert tree is not None
     arm = Arm(1, Window(), compile_filter(bind(tree, TRACES), 1))
-    async with transaction(filled, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         assert (await plan_of(tx, arm) is not None) == by_columns
 
 
@@ -197,10 +197,10 @@ async def _from_columns(engine: AsyncEngine, field: str = "status", *values: obj
     assert tree is not None
     matching = compile_filter(bind(tree, TRACES), 1)
     matching = replace(matching, hints=())
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         driver = _Explained(tx.driver)
-        explained = Transaction(tx.connection, driver)
-        await filtered(Columns(), explained, Timeouts(), Arm(1, Window(), matching), places=0)
+        explained = Transaction(tx.connection, driver, tx.timeouts)
+        await filtered(Columns(), explained, Arm(1, Window(), matching), places=0)
     return driver.plans
 
 
@@ -216,7 +216,7 @@ async def _summed(engine: AsyncEngine, field: str, value: object) -> list[dict[s
     assert tree is not None
     statement = sums_statement(within(1, Window(), compile_parts(bind(tree, TRACES), 1)))
     sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         return await nodes(tx.driver, sql)
 
 
@@ -229,7 +229,7 @@ async def test_stats_are_read_along_the_index_also_by_a_plan_for_an_empty_table(
 
 
 async def _streamed(engine: AsyncEngine) -> list[dict[str, Any]]:
-    async with transaction(engine, Kind.STREAM, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.STREAM) as tx:
         plan = await nodes(tx.driver, traces.ENTRIES_STATEMENT + " LIMIT 100", 1, "e1")
     (scan,) = [n for n in plan if n.get("Relation Name") == "traces"]
     assert (scan["Node Type"], scan["Index Name"]) == ("Index Scan", "ix_traces_measured")
@@ -239,7 +239,7 @@ async def _streamed(engine: AsyncEngine) -> list[dict[str, Any]]:
 
 async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> None:
     keys = [1, 1], ["t7", "t8"]
-    async with transaction(filled, Kind.INGEST, Timeouts()) as tx:
+    async with Database(filled).transaction(Kind.INGEST) as tx:
         loose = await nodes(tx.driver, reading.FIND_STATEMENT, [1, 1], ["s7", "s8"], [1], ["e1"])
         locked = await nodes(tx.driver, reading.TRACES_STATEMENT, *keys)
     assert rows_read(loose, "spans") <= 2
@@ -288,7 +288,7 @@ SELECT 1, md5(n::text), md5((n / 2)::text), '{{}}' FROM generate_series({0}, {1}
 
 async def test_a_write_that_is_planned_on_small_tables_stays_fast_when_they_are_large(engine: AsyncEngine) -> None:
     for before, size in pairwise((0, *_SIZES)):
-        async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+        async with Database(engine).transaction(Kind.WRITE) as tx:
             await tx.driver.execute(_GROW.format(before, size - 1))
         for name, (sql, types, values) in _WRITES.items():
             scans = await _planned_scans(engine, sql, types, values)
@@ -301,7 +301,7 @@ async def test_a_write_that_is_planned_on_small_tables_stays_fast_when_they_are_
 
 async def _planned_scans(engine: AsyncEngine, sql: str, types: str, values: str) -> list[dict[str, Any]]:
     """Where a statement that is planned once reads tables, but for the question whether there is any early score."""
-    async with transaction(engine, Kind.INGEST, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.INGEST) as tx:
         await tx.driver.execute(f"PREPARE planned ({types}) AS {sql}")
         found = await nodes(tx.driver, f"EXECUTE planned({values})", analyze=False)
         await tx.driver.execute("DEALLOCATE planned")

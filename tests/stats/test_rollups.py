@@ -15,7 +15,7 @@ from spanstats.stats.rolled_up import rolled_up
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Window
 from spanstats.store.cache_tables import LOCK
-from spanstats.store.session import Driver, Kind, Timeouts, transaction
+from spanstats.store.session import Database, Driver, Kind
 from tests.ingest.worlds import START, TENANT, committer, rows
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,7 @@ class Killed(Exception):
 
 
 async def rebuild_once(engine: AsyncEngine, limit: int = 10_000, *, killed: bool = False) -> int:
-    async with transaction(engine, Kind.REBUILD, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
         taken = await rollups.rebuild(tx.driver, limit)
         if killed:
@@ -40,7 +40,7 @@ async def rebuild_once(engine: AsyncEngine, limit: int = 10_000, *, killed: bool
 
 async def rebuild_and_take_marks_late(engine: AsyncEngine) -> None:
     """The mistake that the test must find: marks that arrived during the aggregation are deleted with the others."""
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(LOCK)
         marked = await tx.driver.fetch("SELECT DISTINCT experiment_key, minute FROM rollup_marks")
         if not marked:
@@ -115,7 +115,7 @@ async def compare(driver: Driver, tx: object, key: int, window: Window) -> bool:
 async def read(engine: AsyncEngine, rng: random.Random, until: float) -> tuple[int, int]:
     reads = mismatches = 0
     while time.monotonic() < until:
-        async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
             for _ in range(5):
                 same = await compare(tx.driver, tx, rng.randrange(1, len(EXPERIMENTS) + 1), random_window(rng))
                 reads, mismatches = reads + 1, mismatches + (not same)
@@ -157,13 +157,13 @@ def lone_span(prompt_tokens: int) -> Span:
 async def test_a_writer_that_is_open_over_a_whole_rebuild_keeps_its_mark(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [lone_span(1)])
-        async with transaction(engine, Kind.WRITE, Timeouts()) as open_writer:
+        async with Database(engine).transaction(Kind.WRITE) as open_writer:
             await open_writer.driver.execute("UPDATE traces SET prompt_tokens = 7")
             await open_writer.driver.execute(
                 "INSERT INTO rollup_marks SELECT experiment_key, date_trunc('minute', start_time) FROM traces"
             )
             assert await rebuild_once(engine) == 1
-        async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+        async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
             assert await compare(tx.driver, tx, 1, Window())
             assert (await rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 7
 
@@ -174,5 +174,5 @@ async def test_clean_minutes_are_read_from_the_rollups_alone(engine: AsyncEngine
     await rebuild_once(engine)
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE traces SET prompt_tokens = 6")
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         assert (await rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 5

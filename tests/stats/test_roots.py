@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Score, Span
 from spanstats.stats.maintenance import mark_everything, rebuild_marked
 from spanstats.stats.roots import summaries_of_roots
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 
 from ..filters.world import TENANT, by_trace, store
 
@@ -48,11 +48,11 @@ def has_root(members: list[Span]) -> bool:
 async def test_sums_are_those_of_the_traces_with_a_root(engine: AsyncEngine, seed: int) -> None:
     spans = world(seed)
     await store(engine, spans)
-    await mark_everything(engine, Timeouts())
+    await mark_everything(Database(engine))
     for is_warm in (False, True):
         if is_warm:
-            assert await rebuild_marked(engine, Timeouts(), wait=True) > 0
-        found = await summaries_of_roots(engine, Timeouts(), TENANT, EXPERIMENTS)
+            assert await rebuild_marked(Database(engine), wait=True) > 0
+        found = await summaries_of_roots(Database(engine), TENANT, EXPERIMENTS)
         assert found.keys() == set(EXPERIMENTS)
         for key in EXPERIMENTS:
             members = [m for m in by_trace(spans).values() if m[0].experiment_key == key and has_root(m)]

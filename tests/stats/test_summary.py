@@ -14,7 +14,7 @@ from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.summary import directly, summarize
 from spanstats.stats.sums import Window
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 from spanstats.store.tables import traces
 from tests.ingest.worlds import START, TENANT, committer, stored_traces
 
@@ -30,7 +30,7 @@ async def test_sums_are_the_same_with_scores_and_without(engine: AsyncEngine) ->
         await writer.submit(TENANT, [random_span(rng) for _ in range(400)])
     rows = (await stored_traces(engine)).values()
     window = Window(START + 3_600_000_000, START + 90_000_000_000)
-    async with transaction(engine, Kind.SNAPSHOT, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         for key in range(1, len(EXPERIMENTS) + 1):
             parts = [
                 and_(traces.c.status == "error", traces.c.many_models),
@@ -64,7 +64,7 @@ async def test_a_filter_that_nothing_matches_sums_to_nothing(engine: AsyncEngine
         await writer.submit(TENANT, [random_span(random.Random(n)) for n in range(40)])
     nothing = traces.c.status == "no such status"
     summary = await summarize(
-        Columns(), engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), Filter(EVERYTHING, TENANT, [nothing])
+        Columns(), Database(engine), TENANT, EXPERIMENTS[0], Window(), Filter(EVERYTHING, TENANT, [nothing])
     )
     assert (summary.total("n"), summary.total("cost_pd"), summary.mean("latency_us"), summary.scores) == (
         0,
@@ -108,5 +108,5 @@ async def test_columns_are_read_where_that_is_faster(
     tree = read_filters({"filters": {field: {"operator": "contains", "value": ["x"]}}})
     assert tree is not None
     matching = compile_filter(bind(tree, TRACES), TENANT)
-    await summarize(Columns(), engine, Timeouts(), TENANT, EXPERIMENTS[0], Window(), matching)
+    await summarize(Columns(), Database(engine), TENANT, EXPERIMENTS[0], Window(), matching)
     assert asked == ([] if reads_columns else ["directly"])

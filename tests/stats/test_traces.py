@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.errors import NotFound
 from spanstats.stats import traces
-from spanstats.store.session import Kind, Timeouts, transaction
+from spanstats.store.session import Database, Kind
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ FROM generate_series(0, $1 - 1) AS n
 
 async def stored(engine: AsyncEngine, count: int, starts: int, length: int) -> list[str]:
     """So many traces at so few starts, one in ten without a root; the ids of those with one in their order."""
-    async with transaction(engine, Kind.WRITE, Timeouts()) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute("INSERT INTO experiments (tenant_id, id) VALUES (1, 'e')")
         await tx.driver.execute(_INSERT, count, starts, length)
         found = await tx.driver.fetch("SELECT trace_id, start_time FROM traces WHERE has_root")
@@ -29,7 +29,7 @@ async def stored(engine: AsyncEngine, count: int, starts: int, length: int) -> l
 
 
 async def read(engine: AsyncEngine) -> list[str]:
-    return [page async for page in traces.entry_pages(engine, Timeouts(), 1, "e")]
+    return [page async for page in traces.entry_pages(Database(engine), 1, "e")]
 
 
 @pytest.mark.parametrize(("count", "starts"), [(0, 1), (9, 9), (11, 1), (5_000, 1), (5_000, 7), (5_000, 5_000)])
@@ -53,4 +53,4 @@ async def test_pages_of_long_entries_are_short(engine: AsyncEngine) -> None:
 
 async def test_an_experiment_that_is_not_there_is_told_before_anything_is_sent(engine: AsyncEngine) -> None:
     with pytest.raises(NotFound):
-        await anext(traces.entry_pages(engine, Timeouts(), 1, "e"))
+        await anext(traces.entry_pages(Database(engine), 1, "e"))

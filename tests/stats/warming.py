@@ -4,15 +4,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar.keep import refresh_waiting
 from spanstats.stats.maintenance import drain_marks
-from spanstats.store.session import Timeouts
+from spanstats.store.session import Database
 
 
 async def refresh_columns(engine: AsyncEngine) -> int:
     """Store the columns of invalid minutes, also of those written just now; in how many transactions."""
-    return len([done async for done in refresh_waiting(engine, Timeouts(), rest_s=0)])
+    return len([done async for done in refresh_waiting(Database(engine), rest_s=0)])
 
 
 async def warm(engine: AsyncEngine) -> None:
     """Refresh all that is invalid, rollups and columns."""
-    await drain_marks(engine, Timeouts())
+    await drain_marks(Database(engine))
     await refresh_columns(engine)

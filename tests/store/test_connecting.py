@@ -17,7 +17,7 @@ from spanstats.database import _refusal
 from spanstats.errors import Unavailable
 from spanstats.store import cluster
 from spanstats.store.addresses import parse
-from spanstats.store.session import Kind, Timeouts, create_engine, transaction
+from spanstats.store.session import Database, Kind, create_engine
 
 # The embedded server has no TLS.
 INSTALLED = max(installed(), default=None)
@@ -97,7 +97,7 @@ def shown(url: str) -> tuple[bool, str, str]:
             "WHERE pid = pg_backend_pid()"
         )
         try:
-            async with transaction(engine, Kind.READ, Timeouts()) as tx:
+            async with Database(engine).transaction(Kind.READ) as tx:
                 return tuple(await tx.driver.fetchrow(statement))  # type: ignore[return-value]
         finally:
             await engine.dispose()

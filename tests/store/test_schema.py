@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import fresh_database, run_sql
 
 from spanstats.store import schema
-from spanstats.store.session import Timeouts, create_engine
+from spanstats.store.session import Database, create_engine
 
 
 def test_migrated_database_has_the_tables_of_the_program(database_url: str) -> None:
@@ -35,18 +35,18 @@ def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
 
 @pytest.mark.anyio
 async def test_a_schema_is_current_only_at_the_newest_revision(engine: AsyncEngine) -> None:
-    assert await schema.is_current(engine, Timeouts())
+    assert await schema.is_current(Database(engine))
     async with engine.connect() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'another'"))
-    assert not await schema.is_current(engine, Timeouts())
+    assert not await schema.is_current(Database(engine))
 
 
 @pytest.mark.anyio
 async def test_a_database_never_migrated_has_no_version(empty_database_url: str) -> None:
     engine = create_engine(empty_database_url)
     try:
-        assert await schema.version(engine, Timeouts()) is None
-        assert not await schema.is_current(engine, Timeouts())
+        assert await schema.version(Database(engine)) is None
+        assert not await schema.is_current(Database(engine))
     finally:
         await engine.dispose()
 

@@ -11,11 +11,9 @@ from tests.conftest import run_sql
 
 from spanstats.errors import Unavailable
 from spanstats.store.outages import sqlstate
-from spanstats.store.session import Kind, Timeouts, create_engine, transaction
+from spanstats.store.session import Database, Kind, Timeouts, create_engine
 
 pytestmark = pytest.mark.anyio
-
-TIMEOUTS = Timeouts()
 
 
 @pytest.fixture
@@ -25,12 +23,12 @@ def kept(database_url: str) -> str:
 
 
 async def rows(engine: AsyncEngine) -> list[int]:
-    async with transaction(engine, Kind.READ, TIMEOUTS) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         return [row["id"] for row in await tx.driver.fetch("SELECT id FROM kept ORDER BY id")]
 
 
 async def test_times_are_microseconds_since_1970_in_both_ways(engine: AsyncEngine) -> None:
-    async with transaction(engine, Kind.READ, TIMEOUTS) as tx:
+    async with Database(engine).transaction(Kind.READ) as tx:
         sent = await tx.driver.fetchval("SELECT $1::timestamptz", 1_700_000_000_123_456)
         known = await tx.driver.fetchval("SELECT '1970-01-01 00:00:01.000002Z'::timestamptz")
         many = await tx.driver.fetchval("SELECT $1::timestamptz[]", [0, -1])
@@ -38,7 +36,7 @@ async def test_times_are_microseconds_since_1970_in_both_ways(engine: AsyncEngin
 
 
 async def test_a_block_that_ends_well_is_committed(kept: str, engine: AsyncEngine) -> None:
-    async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.connection.execute(text("INSERT INTO kept VALUES (1)"))
         await tx.driver.execute("INSERT INTO kept VALUES (2)")
     assert await rows(engine) == [1, 2]
@@ -46,7 +44,7 @@ async def test_a_block_that_ends_well_is_committed(kept: str, engine: AsyncEngin
 
 async def test_a_block_that_raises_is_rolled_back(kept: str, engine: AsyncEngine) -> None:
     async def fail() -> None:
-        async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+        async with Database(engine).transaction(Kind.WRITE) as tx:
             await tx.driver.execute("INSERT INTO kept VALUES (1)")
             raise KeyError("x")
 
@@ -59,7 +57,7 @@ async def test_a_cancelled_block_is_rolled_back_and_its_connection_usable(kept: 
     engine = create_engine(database_url, pool_size=1)
 
     async def slow() -> None:
-        async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+        async with Database(engine).transaction(Kind.WRITE) as tx:
             await tx.driver.execute("INSERT INTO kept VALUES (1)")
             await tx.driver.execute("SELECT pg_sleep(30)")
 
@@ -74,7 +72,7 @@ async def test_a_cancelled_block_is_rolled_back_and_its_connection_usable(kept: 
 
 async def test_a_failure_at_commit_is_raised_and_leaves_nothing(kept: str, engine: AsyncEngine) -> None:
     with pytest.raises(Exception, match="duplicate key") as failure:
-        async with transaction(engine, Kind.WRITE, TIMEOUTS) as tx:
+        async with Database(engine).transaction(Kind.WRITE) as tx:
             await tx.driver.execute("INSERT INTO kept VALUES (1), (1)")
     assert sqlstate(failure.value) == "23505"
     assert await rows(engine) == []
@@ -83,14 +81,14 @@ async def test_a_failure_at_commit_is_raised_and_leaves_nothing(kept: str, engin
 @pytest.mark.parametrize("kind", [Kind.READ, Kind.SNAPSHOT])
 async def test_a_read_cannot_write(kept: str, engine: AsyncEngine, kind: Kind) -> None:
     with pytest.raises(Unavailable, match="read-only"):
-        async with transaction(engine, kind, TIMEOUTS) as tx:
+        async with Database(engine).transaction(kind) as tx:
             await tx.driver.execute("INSERT INTO kept VALUES (1)")
 
 
 async def test_a_snapshot_does_not_see_what_is_committed_meanwhile(kept: str, engine: AsyncEngine) -> None:
-    async with transaction(engine, Kind.SNAPSHOT, TIMEOUTS) as tx:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         before = await tx.driver.fetchval("SELECT count(*) FROM kept")
-        async with transaction(engine, Kind.WRITE, TIMEOUTS) as other:
+        async with Database(engine).transaction(Kind.WRITE) as other:
             await other.driver.execute("INSERT INTO kept VALUES (1)")
         assert await tx.driver.fetchval("SELECT count(*) FROM kept") == before == 0
     assert await rows(engine) == [1]
@@ -98,21 +96,21 @@ async def test_a_snapshot_does_not_see_what_is_committed_meanwhile(kept: str, en
 
 @pytest.mark.parametrize(("kind", "limit"), [(Kind.READ, "1500ms"), (Kind.WRITE, "2s"), (Kind.REBUILD, "0")])
 async def test_each_kind_has_its_statement_timeout(engine: AsyncEngine, kind: Kind, limit: str) -> None:
-    async with transaction(engine, kind, Timeouts(read_s=1.5, write_s=2)) as tx:
+    async with Database(engine, Timeouts(read_s=1.5, write_s=2)).transaction(kind) as tx:
         assert await tx.driver.fetchval("SHOW statement_timeout") == limit
 
 
 async def test_a_statement_over_its_time_is_an_outage_not_a_fault(engine: AsyncEngine) -> None:
     with pytest.raises(Unavailable, match="took longer"):
-        async with transaction(engine, Kind.READ, Timeouts(read_s=0.1)) as tx:
+        async with Database(engine, Timeouts(read_s=0.1)).transaction(Kind.READ) as tx:
             await tx.connection.execute(text("SELECT pg_sleep(5)"))
 
 
 async def test_a_full_pool_is_an_outage(database_url: str) -> None:
     engine = create_engine(database_url, pool_size=1, pool_timeout_s=0.1)
-    async with transaction(engine, Kind.READ, TIMEOUTS):
+    async with Database(engine).transaction(Kind.READ):
         with pytest.raises(Unavailable, match="all connections"):
-            async with transaction(engine, Kind.READ, TIMEOUTS):
+            async with Database(engine).transaction(Kind.READ):
                 pass
     await engine.dispose()
 
@@ -120,7 +118,7 @@ async def test_a_full_pool_is_an_outage(database_url: str) -> None:
 async def test_a_server_that_is_away_is_an_outage(tmp_path: object) -> None:
     engine = create_engine(f"postgresql+asyncpg://postgres@/none?host={tmp_path}")
     with pytest.raises(Unavailable, match="away"):
-        async with transaction(engine, Kind.READ, TIMEOUTS):
+        async with Database(engine).transaction(Kind.READ):
             pass
     await engine.dispose()
 
@@ -143,6 +141,6 @@ async def test_connections_that_the_server_ended_are_an_outage_then_replaced(
 
 async def test_a_mistake_in_sql_is_no_outage(engine: AsyncEngine) -> None:
     with pytest.raises(DBAPIError) as failure:
-        async with transaction(engine, Kind.READ, TIMEOUTS) as tx:
+        async with Database(engine).transaction(Kind.READ) as tx:
             await tx.connection.execute(text("SELECT nonsense"))
     assert sqlstate(failure.value) == "42703"

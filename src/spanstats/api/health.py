@@ -31,8 +31,7 @@ async def healthz() -> dict[str, str]:
     responses={503: {"description": "Not ready"}},
 )
 async def readyz(request: Request) -> Response:
-    tools = resources(request)
-    if not await schema.is_ready(tools.engine, tools.timeouts):
+    if not await schema.is_ready(resources(request).database):
         raise Unavailable("the schema of the database is not the one that this version is written for")
     return json_answer({"status": "ready"})
 
@@ -67,7 +66,7 @@ async def metrics(request: Request) -> Response:
 async def _sampled(tools: Resources) -> list[tuple[str, str, float]]:
     up = "spanstats_database_up", "Whether the database answered just now."
     try:
-        rollups, columns = await waiting_marks(tools.engine, tools.timeouts)
+        rollups, columns = await waiting_marks(tools.database)
     except Unavailable:
         return [(*up, 0)]
     return [

@@ -19,7 +19,7 @@ from ..insights.described import describe
 from ..insights.listing import MAX_PAGE, SORTS, Page, Search, list_experiments
 from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, question_of, said_of
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .respan_shared import sorting
 from .routing import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
@@ -73,9 +73,7 @@ async def filter_experiment_figures(
 async def _experiment(request: Request, experiment_id: str) -> Response:
     tools, said = resources(request), await said_of(request, _EXPERIMENT_NAMES)
     question = await question_of(request, said)
-    found = await describe(
-        tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, experiment_id, question
-    )
+    found = await describe(tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question)
     return answered(
         request,
         lambda: described_object(found, question),
@@ -138,7 +136,7 @@ async def _experiments(request: Request) -> Response:
     search, page = _search(said), _page(said)
     question = await question_of(request, said)
     found = await list_experiments(
-        tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, search, page, question
+        tenant_database(request), tools.columns, caller(request).tenant_id, search, page, question
     )
     return answered(
         request,

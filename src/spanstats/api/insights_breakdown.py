@@ -21,7 +21,7 @@ from ..insights.dimensions import SPAN, UNITS, Dimension, check_measures, evalua
 from ..insights.rolled import default_measures
 from .insights_shared import FIGURES, WINDOW, Measures, Missing, answered, question_of, said_of
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
@@ -93,7 +93,7 @@ async def _breakdown(request: Request, experiment_id: str) -> Response:
         said.located("measures", check_measures, question.measures or ())
         question = replace(question, measures=question.measures or default_measures(()))
     found = await break_down(
-        tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, experiment_id, question, wanted
+        tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, wanted
     )
     return answered(
         request,
@@ -105,7 +105,7 @@ async def _breakdown(request: Request, experiment_id: str) -> Response:
 
 async def _dimensions(request: Request, said: Said) -> list[Dimension]:
     names = said.names("group_by")
-    tools, scores = resources(request), [s for name in names if (s := evaluator_of(name)) is not None]
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, scores)
+    scores = [s for name in names if (s := evaluator_of(name)) is not None]
+    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
     found: list[Dimension] = said.located("group_by", read_dimensions, names, keys)
     return found

@@ -27,7 +27,7 @@ from ..insights.measures import Asked
 from ..insights.questions import Question
 from .insights_shared import WINDOW, answered, matching_of, measure_of, said_of
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
@@ -138,7 +138,7 @@ async def _answer(request: Request, arms: Sequence[Arm], asked: Asked, binning: 
     tools = resources(request)
     arms = [replace(arm, question=replace(arm.question, measures=[asked])) for arm in arms]
     tenant_id = caller(request).tenant_id
-    found = await distribution(tools.engine, tools.timeouts, tools.columns, tenant_id, arms, asked, binning)
+    found = await distribution(tenant_database(request), tools.columns, tenant_id, arms, asked, binning)
     question = arms[0].question if len(arms) == 1 else Question()
     return answered(
         request,

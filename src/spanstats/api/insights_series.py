@@ -10,7 +10,7 @@ from ..insights.series import Axis, series
 from .failures import within
 from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, question_of, said_of
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
@@ -78,7 +78,7 @@ async def _series(request: Request, experiment_id: str) -> Response:
     question = await question_of(request, said)
     with within(said.where.get("granularity", "query")):
         found = await series(
-            tools.engine, tools.timeouts, tools.columns, caller(request).tenant_id, experiment_id, question, axis
+            tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, axis
         )
     return answered(
         request,

@@ -14,7 +14,7 @@ from ..insights.measures import SCORES, Asked, Named, asked, named
 from ..insights.questions import Question
 from .answers import json_answer
 from .csv_answer import csv_answer, wants_csv
-from .resources import caller, resources
+from .resources import caller, tenant_database
 from .respan_shared import filter_body, predicate_of
 
 Measures = Annotated[
@@ -67,9 +67,8 @@ async def measures_of(request: Request, said: Said, name: str = "measures") -> l
     names = [named(text) for text in said.names(name)]
     if not names:
         return None
-    tools = resources(request)
     scores = {one.score for one in names if one.score is not None}
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, scores)
+    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
     found: list[Asked] = said.located(name, asked, names, keys, name)
     return found
 
@@ -77,8 +76,8 @@ async def measures_of(request: Request, said: Said, name: str = "measures") -> l
 async def measure_of(request: Request, said: Said, name: str) -> Asked:
     """The measure of this name, which has no aggregate. Raises `InvalidInput` located at `measure`."""
     one = Named(name, name.removeprefix(SCORES) if name.startswith(SCORES) else None, None)
-    tools, scores = resources(request), [] if one.score is None else [one.score]
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, scores)
+    scores = [] if one.score is None else [one.score]
+    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
     (found,) = said.located("measure", asked, [one], keys, "measure")
     return Asked(found.measure, ("count",))
 

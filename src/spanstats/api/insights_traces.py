@@ -23,7 +23,7 @@ from .answers import json_answer
 from .csv_answer import CSV, csv_headers, csv_text, wants_csv
 from .insights_shared import WINDOW, matching_of, said_of
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
@@ -85,10 +85,10 @@ async def _traces(request: Request, experiment_id: str) -> Response:
     question = Question(said.window(), await matching_of(request, said))
     tenant_id, as_csv = caller(request).tenant_id, wants_csv(request)
     if as_csv and not {"limit", "offset"} & {*said.values}:
-        pages = each_page(tools.engine, tools.timeouts, tenant_id, experiment_id, question, wanted)
+        pages = each_page(tenant_database(request), tenant_id, experiment_id, question, wanted)
         headers = csv_headers(f"{experiment_id} traces")
         return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
-    found = await list_traces(tools.engine, tools.timeouts, tenant_id, experiment_id, question, wanted)
+    found = await list_traces(tenant_database(request), tenant_id, experiment_id, question, wanted)
     if as_csv:
         keys = sorted({key for row in found.rows for key in row.score_keys or ()})
         table = csv_text(table_columns(keys), *(table_row(row, keys) for row in found.rows))
@@ -112,8 +112,8 @@ async def _wanted(request: Request, said: Said) -> Wanted:
     limit, offset = said.whole("limit", 50, 1, MAX_LIMIT), said.whole("offset", 0, 0, MAX_OFFSET)
     if name in SORT_NAMES:
         return Wanted(name, None, descending, limit, offset)
-    tools, score = resources(request), name.removeprefix(SCORES)
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, [score])
+    score = name.removeprefix(SCORES)
+    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, [score])
     if not name.startswith(SCORES) or len(keys.get(score, ())) != 1:
         message = f"must be one of {', '.join(SORT_NAMES)} or scores.<evaluator>, with or without - before it"
         raise said.wrong("sort_by", message, "unknown_field")

@@ -13,12 +13,12 @@ from ..domain.values import iso
 from ..errors import OutOfScope
 from ..metrics import ingested
 from ..reading.whole_traces import placed_span
-from ..store.session import Kind, transaction
+from ..store.session import Kind
 from .answers import null_answer
 from .failures import within
 from .openapi import body
 from .parea_shared import DESCRIPTIONS, ROUTER, errors
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import PareaWrite
 
 write = APIRouter(route_class=PareaWrite, **ROUTER)
@@ -79,7 +79,7 @@ async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
     tools, tenant_id = resources(request), caller(request).tenant_id
     with within("body"):
         log_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
-    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.READ) as tx:
         place = await placed_span(tx, tenant_id, log_id)
     if place is None:
         await tools.committer.patch(tenant_id, log_id, fields)

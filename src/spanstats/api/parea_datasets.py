@@ -18,7 +18,7 @@ from ..errors import NotFound, invalid
 from .answers import json_answer
 from .failures import within
 from .parea_shared import ROUTER, errors
-from .resources import caller, resources
+from .resources import caller, tenant_database
 from .routing import PareaRead, PareaWrite
 
 read = APIRouter(route_class=PareaRead, **ROUTER)
@@ -31,9 +31,9 @@ write = APIRouter(route_class=PareaWrite, **ROUTER)
     responses=errors(400, 401, 403, 413, 503),
 )
 async def create_collection(request: Request, wanted: CreateTestCaseCollection) -> None:
-    tools, rows = resources(request), _rows(wanted.test_cases)
+    rows = _rows(wanted.test_cases)
     columns = wanted.column_names or list(dict.fromkeys(name for row in rows for name in row.inputs))
-    await datasets.create(tools.engine, tools.timeouts, caller(request).tenant_id, wanted.name, columns, rows)
+    await datasets.create(tenant_database(request), caller(request).tenant_id, wanted.name, columns, rows)
 
 
 @write.post(
@@ -42,11 +42,11 @@ async def create_collection(request: Request, wanted: CreateTestCaseCollection) 
     responses=errors(401, 403, 404, 413, 503),
 )
 async def add_test_cases(request: Request, wanted: CreateTestCases) -> None:
-    tools, dataset = resources(request), wanted.name if wanted.id is None else wanted.id
+    dataset = wanted.name if wanted.id is None else wanted.id
     if dataset is None or dataset == "":
         with within("body"):
             raise invalid("field required, or id", "name", kind="missing")
-    await datasets.add(tools.engine, tools.timeouts, caller(request).tenant_id, dataset, _rows(wanted.test_cases))
+    await datasets.add(tenant_database(request), caller(request).tenant_id, dataset, _rows(wanted.test_cases))
 
 
 @write.post(
@@ -55,11 +55,11 @@ async def add_test_cases(request: Request, wanted: CreateTestCases) -> None:
     responses=errors(401, 403, 404, 503),
 )
 async def update_test_case(request: Request, dataset_id: str, test_case_id: str, wanted: UpdateTestCase) -> None:
-    tools, dataset, row = resources(request), datasets.number_of(dataset_id), datasets.number_of(test_case_id)
+    dataset, row = datasets.number_of(dataset_id), datasets.number_of(test_case_id)
     if dataset is None or row is None:
         raise NotFound("Test case not found")
     values = wanted.model_dump(exclude_none=True)
-    await datasets.change(tools.engine, tools.timeouts, caller(request).tenant_id, dataset, row, values)
+    await datasets.change(tenant_database(request), caller(request).tenant_id, dataset, row, values)
 
 
 @read.get(
@@ -69,8 +69,7 @@ async def update_test_case(request: Request, dataset_id: str, test_case_id: str,
     responses=errors(401, 403, 503),
 )
 async def get_collection(request: Request, name_or_id: str) -> Response:
-    tools = resources(request)
-    found = await datasets.find(tools.engine, tools.timeouts, caller(request).tenant_id, name_or_id)
+    found = await datasets.find(tenant_database(request), caller(request).tenant_id, name_or_id)
     return json_answer(_answer(found) if found else None)
 
 

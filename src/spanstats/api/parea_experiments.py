@@ -23,7 +23,7 @@ from ..stats import traces
 from ..stats.roots import summaries_of_roots
 from ..stats.traces import stats_document
 from .parea_shared import ROUTER, errors
-from .resources import Resources, caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import PareaRead, PareaWrite
 
 read = APIRouter(route_class=PareaRead, **ROUTER)
@@ -34,8 +34,8 @@ write = APIRouter(route_class=PareaWrite, **ROUTER)
     "/project", response_model=ProjectAnswer, description="Finds or makes a project.", responses=errors(401, 403, 503)
 )
 async def find_or_create_project(request: Request, wanted: ProjectRequest) -> ProjectAnswer:
-    tools, tenant_id = resources(request), caller(request).tenant_id
-    project = await projects.get_or_create(tools.engine, tools.timeouts, tenant_id, wanted.name or "default")
+    tenant_id = caller(request).tenant_id
+    project = await projects.get_or_create(tenant_database(request), tenant_id, wanted.name or "default")
     return ProjectAnswer(
         name=project.name, uuid=project.id, created_at=iso(project.created_us), was_created=project.was_created
     )
@@ -48,9 +48,9 @@ async def find_or_create_project(request: Request, wanted: ProjectRequest) -> Pr
     responses=errors(400, 401, 403, 503),
 )
 async def create_experiment(request: Request, wanted: ExperimentRequest) -> ExperimentAnswer:
-    tools, who = resources(request), caller(request)
+    who = caller(request)
     run = NewRun(wanted.project_uuid, wanted.name, wanted.run_name or None, wanted.metadata, wanted.is_public)
-    made = await experiments.create_run(tools.engine, tools.timeouts, who.tenant_id, who.key_id, run)
+    made = await experiments.create_run(tenant_database(request), who.tenant_id, who.key_id, run)
     return ExperimentAnswer(
         name=made.name or "",
         uuid=made.id,
@@ -71,11 +71,11 @@ async def create_experiment(request: Request, wanted: ExperimentRequest) -> Expe
 async def finish_experiment(
     request: Request, experiment_uuid: str, ended: Annotated[FinishedRequest | None, Body()] = None
 ) -> Response:
-    tools, ended = resources(request), ended or FinishedRequest()
+    ended = ended or FinishedRequest()
     scores = [s.model_dump() for s in ended.dataset_level_stats or [] if s.score is not None]
     tenant_id = caller(request).tenant_id
-    await experiments.finish(tools.engine, tools.timeouts, tenant_id, experiment_uuid, ended.status, scores)
-    return await _stats(tools, tenant_id, experiment_uuid)
+    await experiments.finish(tenant_database(request), tenant_id, experiment_uuid, ended.status, scores)
+    return await _stats(request, experiment_uuid)
 
 
 @read.get(
@@ -85,12 +85,13 @@ async def finish_experiment(
     responses=errors(401, 404, 503),
 )
 async def get_experiment_stats_api(request: Request, experiment_uuid: str) -> Response:
-    return await _stats(resources(request), caller(request).tenant_id, experiment_uuid)
+    return await _stats(request, experiment_uuid)
 
 
-async def _stats(tools: Resources, tenant_id: int, experiment_id: str) -> Response:
+async def _stats(request: Request, experiment_id: str) -> Response:
+    tools = resources(request)
     seconds = tools.limits.stream_s
-    pages = traces.entry_pages(tools.engine, tools.timeouts, tenant_id, experiment_id, seconds)
+    pages = traces.entry_pages(tenant_database(request), caller(request).tenant_id, experiment_id, seconds)
     return await tools.streams.begin(traces.stats_document(pages, '{"parent_trace_stats":[', "]}"), seconds)
 
 
@@ -111,13 +112,14 @@ async def list_experiments(
         asked.metadata_filter or {},
         tuple(asked.experiment_uuids or ()),
     )
-    pages = _listed(tools, caller(request).tenant_id, wanted)
+    pages = _listed(request, wanted)
     return await tools.streams.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
 
 
-async def _listed(tools: Resources, tenant_id: int, wanted: Wanted) -> AsyncGenerator[str, None]:
-    async for page in experiment_lists.pages(tools.engine, tools.timeouts, tenant_id, wanted):
+async def _listed(request: Request, wanted: Wanted) -> AsyncGenerator[str, None]:
+    database, tenant_id = tenant_database(request), caller(request).tenant_id
+    async for page in experiment_lists.pages(database, tenant_id, wanted):
         keys = [experiment.key for experiment in page]
         if keys:
-            summaries = await summaries_of_roots(tools.engine, tools.timeouts, tenant_id, keys)
+            summaries = await summaries_of_roots(database, tenant_id, keys)
             yield ",".join(listed(experiment, summaries[experiment.key]) for experiment in page)

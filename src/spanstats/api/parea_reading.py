@@ -29,10 +29,10 @@ from ..reading import whole_traces
 from ..reading.of_project import of_project
 from ..reading.traces import spans_with_content
 from ..stats.traces import stats_document
-from ..store.session import Kind, Transaction, transaction
+from ..store.session import Kind, Transaction
 from .answers import JSON
 from .parea_shared import ROUTER, errors
-from .resources import Resources, caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import PareaRead
 
 read = APIRouter(route_class=PareaRead, **ROUTER)
@@ -48,10 +48,10 @@ async def get_experiment_trace_logs(
     request: Request, experiment_uuid: str, filters: Annotated[TraceLogFilters | None, Body()] = None
 ) -> Response:
     tools, tenant_id = resources(request), caller(request).tenant_id
-    condition = await _condition(tools, tenant_id, filters)
-    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_uuid)
+    condition = await _condition(request, filters)
+    experiment = await experiments.get(tenant_database(request), tenant_id, experiment_uuid)
     where = [*whole_traces.of_experiment(experiment.key), *condition]
-    forest = _experiment_forest(tools, tenant_id, where)
+    forest = _experiment_forest(request, where)
     return await tools.streams.begin(stats_document(forest, "[", "]"), tools.limits.stream_s)
 
 
@@ -63,8 +63,8 @@ async def get_experiment_trace_logs(
 )
 async def get_trace_logs(request: Request, query: QueryParams) -> Response:
     tools, tenant_id = resources(request), caller(request).tenant_id
-    condition = await _condition(tools, tenant_id, query)
-    project = await projects.find(tools.engine, tools.timeouts, tenant_id, query.project_name)
+    condition = await _condition(request, query)
+    project = await projects.find(tenant_database(request), tenant_id, query.project_name)
     where = [
         *whole_traces.kept_of_tenant(tenant_id),
         of_project(tenant_id, project.id if project else None, query.project_name),
@@ -74,19 +74,19 @@ async def get_trace_logs(request: Request, query: QueryParams) -> Response:
         where.append(whole_traces.of_status(clean(normal_status(query.status) or "")))
     if (seconds := TIME_RANGES_S[query.time_range or "na"]) is not None:
         where.append(whole_traces.started_since(int((time.time() - seconds) * MICRO)))
-    return await tools.streams.begin(_page(tools, tenant_id, where, query), tools.limits.stream_s)
+    return await tools.streams.begin(_page(request, where, query), tools.limits.stream_s)
 
 
-async def _page(
-    tools: Resources, tenant_id: int, where: Sequence[Condition], query: QueryParams
-) -> AsyncGenerator[bytes, None]:
+async def _page(request: Request, where: Sequence[Condition], query: QueryParams) -> AsyncGenerator[bytes, None]:
     """The page as one document; count and logs are of one snapshot."""
     offset, size = (query.page - 1) * query.page_size, query.page_size
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         total = await whole_traces.count(tx, where)
         head = {"total": total, "page": query.page, "total_pages": -(-total // size), "page_size": size}
         limit = max(0, min(size, total - offset))
-        pages = _forest(tx, tenant_id, where, newest_first=True, offset=offset if limit else 0, limit=limit)
+        pages = _forest(
+            tx, caller(request).tenant_id, where, newest_first=True, offset=offset if limit else 0, limit=limit
+        )
         async for piece in stats_document(pages, f'{json_body.encode(head)[:-1]},"results":[', "]}"):
             yield piece
 
@@ -98,8 +98,8 @@ async def _page(
     responses=errors(401, 403, 404, 503),
 )
 async def get_trace_log(request: Request, trace_id: str) -> Response:
-    tools, tenant_id, log_id = resources(request), caller(request).tenant_id, trace_id
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    tenant_id, log_id = caller(request).tenant_id, trace_id
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         key = await whole_traces.trace_of(tx, tenant_id, log_id) if is_clean(log_id) else None
         members = (await spans_with_content(tx.driver, [key]))[key] if key else []
         experiment_ids = await whole_traces.experiment_ids(tx, tenant_id, members)
@@ -109,9 +109,9 @@ async def get_trace_log(request: Request, trace_id: str) -> Response:
     return Response(trees.encode_tree(*found, experiment_ids), media_type=JSON)
 
 
-async def _experiment_forest(tools: Resources, tenant_id: int, where: Sequence[Condition]) -> AsyncGenerator[str, None]:
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
-        async for piece in _forest(tx, tenant_id, where):
+async def _experiment_forest(request: Request, where: Sequence[Condition]) -> AsyncGenerator[str, None]:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
+        async for piece in _forest(tx, caller(request).tenant_id, where):
             yield piece
 
 
@@ -124,14 +124,14 @@ async def _forest(
         yield ",".join(trees.encode_trees(trees.forest(spans), ids) for spans in members)
 
 
-async def _condition(tools: Resources, tenant_id: int, filters: TraceLogFilters | None) -> list[Condition]:
+async def _condition(request: Request, filters: TraceLogFilters | None) -> list[Condition]:
     """The body's one condition. Raises `InvalidInput` where it is malformed, 400 where it does not fit its field."""
     tree = parea_filters.read_filter(filters.model_dump(include=FILTER_KEYS) if filters else {})
     if tree is None:
         return []
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, predicate.evaluators(tree))
+    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, predicate.evaluators(tree))
     try:
-        bound = bind(tree, ROOTS, keys, tools.limits.filters)
+        bound = bind(tree, ROOTS, keys, resources(request).limits.filters)
     except InvalidInput as error:
         raise HTTPException(400, "; ".join(problem.message for problem in error.problems)) from error
-    return [compile_predicate(bound, tenant_id)]
+    return [compile_predicate(bound, caller(request).tenant_id)]

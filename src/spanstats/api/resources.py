@@ -9,7 +9,7 @@ from ..columnar.reader import Columns
 from ..filters.bind import DEFAULT_LIMITS
 from ..filters.bind import Limits as FilterLimits
 from ..ingest.commits import Committer
-from ..store.session import Engine, Timeouts
+from ..store.session import Database
 from .answers import Streams
 from .authentication import Caller, KeyCache
 from .rates import Rates
@@ -43,8 +43,7 @@ class Limits:
 class Resources:
     """The service's own tools, shared by all requests of a worker."""
 
-    engine: Engine
-    timeouts: Timeouts
+    database: Database
     committer: Committer
     keys: KeyCache
     limits: Limits
@@ -62,6 +61,11 @@ class State(TypedDict):
 def resources(request: Request) -> Resources:
     """The tools of the application that serves this request."""
     return cast(Resources, request.scope["state"]["resources"])
+
+
+def tenant_database(request: Request) -> Database:
+    """The database that holds all of the tenant who sent this request; set as `caller` is."""
+    return resources(request).database
 
 
 def caller(request: Request) -> Caller:

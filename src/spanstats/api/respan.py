@@ -16,7 +16,7 @@ from ..stats.sums import Window
 from .failures import within
 from .observation import note_batch
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .respan_shared import ROUTER, Time, errors, filter_body, predicate_of, window_of
 from .routing import RespanRead, RespanWrite
 
@@ -108,5 +108,5 @@ async def _summary(request: Request, experiment_id: str, window: Window, sent: A
     bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
     matching = None if bound is None else compile_filter(bound, tenant_id)
     return summary_answer(
-        await summarize(tools.columns, tools.engine, tools.timeouts, tenant_id, experiment_id, window, matching)
+        await summarize(tools.columns, tenant_database(request), tenant_id, experiment_id, window, matching)
     )

@@ -25,7 +25,7 @@ from ..filters.experiment_fields import EXPERIMENTS
 from .answers import json_answer
 from .failures import within
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -70,10 +70,10 @@ _CHANGE: dict[str, Any] = {
     responses=errors(400, 401, 403, 503),
 )
 async def create_experiment(request: Request) -> Response:
-    tools, sent = resources(request), await sent_object(request, required=True)
+    sent = await sent_object(request, required=True)
     with within("body"):
         experiment_id, values = read_new(sent)
-    made = await definitions.create(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id, values)
+    made = await definitions.create(tenant_database(request), caller(request).tenant_id, experiment_id, values)
     return json_answer(experiment_object(made), 201)
 
 
@@ -83,12 +83,12 @@ async def create_experiment(request: Request) -> Response:
 async def list_experiments(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
-    tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
+    paging, sent = paging_of(request, page, page_size), await filter_body(request)
     order = definitions.order_by(*read_sort(sort_by, SORTS, "-created_at"))
     condition = await condition_of(request, sent, EXPERIMENTS, {})
     tenant_id = caller(request).tenant_id
     count, found = await definitions.page(
-        tools.engine, tools.timeouts, tenant_id, condition, order, paging.size, paging.offset
+        tenant_database(request), tenant_id, condition, order, paging.size, paging.offset
     )
     return json_answer(listed(request, count, paging, [listed_experiment(e) for e in found], sent))
 
@@ -96,28 +96,25 @@ async def list_experiments(
 @read.get(_SUMMARY, summary="Count experiments", **_COUNT)
 @read.post(_SUMMARY, summary="Count the experiments that match filters", openapi_extra=_FILTERS, **_COUNT)
 async def count_experiments(request: Request) -> Response:
-    tools = resources(request)
     condition = await condition_of(request, await filter_body(request), EXPERIMENTS, {})
-    count, _ = await definitions.page(tools.engine, tools.timeouts, caller(request).tenant_id, condition, (), 0, 0)
+    count, _ = await definitions.page(tenant_database(request), caller(request).tenant_id, condition, (), 0, 0)
     return json_answer({"total_count": count})
 
 
 @read.get(_ONE, summary="Read an experiment", response_model=ExperimentObject, responses=errors(401, 403, 404, 503))
 async def get_experiment(request: Request, experiment_id: str) -> Response:
-    tools = resources(request)
-    found = await definitions.get(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+    found = await definitions.get(tenant_database(request), caller(request).tenant_id, experiment_id)
     return json_answer(experiment_object(found))
 
 
 @write.patch(_ONE, summary="Change an experiment", **_CHANGE)
 @write.put(_ONE, summary="Replace an experiment's definition", **_CHANGE)
 async def change_experiment(request: Request, experiment_id: str) -> Response:
-    tools, sent = resources(request), await sent_object(request, required=True)
+    sent = await sent_object(request, required=True)
     with within("body"):
         values = read_values(sent)
     changed = await definitions.change(
-        tools.engine,
-        tools.timeouts,
+        tenant_database(request),
         caller(request).tenant_id,
         experiment_id,
         values,
@@ -135,6 +132,5 @@ async def change_experiment(request: Request, experiment_id: str) -> Response:
     responses=errors(401, 403, 404, 503),
 )
 async def delete_experiment(request: Request, experiment_id: str) -> Response:
-    tools = resources(request)
-    await definitions.delete(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+    await definitions.delete(tenant_database(request), caller(request).tenant_id, experiment_id)
     return Response(status_code=204)

@@ -25,11 +25,11 @@ from ..reading.logs import Log, complete, find_row, logs_where
 from ..reading.traces import Order, order_by, page_of_traces
 from ..reading.whole_traces import trace_of
 from ..stats.histogram import histogram
-from ..store.session import Kind, transaction
+from ..store.session import Kind
 from .answers import json_answer
 from .failures import within
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -92,14 +92,14 @@ async def list_logs(
     preview_length: Preview = None,
     export: Export = None,
 ) -> Response:
-    tools, window, paging = resources(request), window_of(start_time, end_time), paging_of(request, page, page_size)
+    window, paging = window_of(start_time, end_time), paging_of(request, page, page_size)
     if read_flag(export):
         raise OutOfScope("This service sends no mail: page through the list instead")
     order, sent = order_of(sort_by), await filter_body(request)
     condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
-    experiment = await experiments.get(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+    experiment = await experiments.get(tenant_database(request), caller(request).tenant_id, experiment_id)
     where = logs_where(experiment.key, window.start_us, window.end_us, condition)
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         found = await page_of_traces(tx, where, order, paging.size, paging.offset)
         logs = await complete(tx.driver, found.rows, whole=read_flag(detail))
     preview = read_preview(preview_length)
@@ -142,9 +142,9 @@ async def change_log(request: Request, experiment_id: str, log_id: str) -> Respo
 
 async def _find(request: Request, experiment_id: str, log_id: str, *, whole: bool = False) -> Log:
     """The trace of this id, else that of the span of this id. Raises `NotFound` where the experiment has none."""
-    tools, tenant_id = resources(request), caller(request).tenant_id
-    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_id)
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    tenant_id = caller(request).tenant_id
+    experiment = await experiments.get(tenant_database(request), tenant_id, experiment_id)
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         row = await find_row(tx, experiment.key, (tenant_id, log_id)) if is_clean(log_id) else None
         if row is None and is_clean(log_id) and (key := await trace_of(tx, tenant_id, log_id)) is not None:
             row = await find_row(tx, experiment.key, key)
@@ -162,13 +162,13 @@ async def get_histogram(
     evaluator_id: Evaluator,
     bins: Bins = None,
 ) -> Response:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    tenant_id = caller(request).tenant_id
     with within("query"):
         named = identifier(evaluator_id, "evaluator_id") or ""
         count = read_bins(bins)
-    experiment = await experiments.get(tools.engine, tools.timeouts, tenant_id, experiment_id)
+    experiment = await experiments.get(tenant_database(request), tenant_id, experiment_id)
     names = [named, named.partition(":")[0]]
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, names)
+    keys = await evaluators.find_keys(tenant_database(request), tenant_id, names)
     wanted = keys.get(names[0]) or keys.get(names[1]) or frozenset({named})
-    found = await histogram(tools.engine, tools.timeouts, experiment.key, wanted, count)
+    found = await histogram(tenant_database(request), experiment.key, wanted, count)
     return json_answer(histogram_answer(named, found).model_dump())

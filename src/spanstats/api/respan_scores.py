@@ -29,11 +29,11 @@ from ..domain.values import identifier
 from ..errors import NotFound
 from ..filters.score_fields import SCORES
 from ..reading.scores import StoredScore, find_score, order_by, page_of_scores, scores_of_log
-from ..store.session import Kind, transaction
+from ..store.session import Kind
 from .answers import json_answer
 from .failures import within
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -94,7 +94,7 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
     tools, tenant_id = resources(request), caller(request).tenant_id
     with within("body"):
         names = [name for name in evaluator_of(sent) if name is not None]
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, tenant_id, names)
+    keys = await evaluators.find_keys(tenant_database(request), tenant_id, names)
     with within("body"):
         posted = read_score(sent, log_id, keys, time.time_ns() // 1000)
     await tools.committer.score(tenant_id, posted, len(await request.body()))
@@ -109,8 +109,8 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
     responses=errors(400, 401, 403, 404, 503),
 )
 async def list_scores_of_log(request: Request, log_id: str, page: Page = None, page_size: PageSize = None) -> Response:
-    tools, paging = resources(request), paging_of(request, page, page_size)
-    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+    paging = paging_of(request, page, page_size)
+    async with tenant_database(request).transaction(Kind.READ) as tx:
         found = await scores_of_log(tx.driver, caller(request).tenant_id, log_id)
     if found is None:
         raise NotFound("Log not found")
@@ -125,10 +125,10 @@ async def list_scores_of_log(request: Request, log_id: str, page: Page = None, p
 async def list_scores(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
-    tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
+    paging, sent = paging_of(request, page, page_size), await filter_body(request)
     order = order_by(*read_sort(sort_by, SORTS, "-created_at"))
     condition = await condition_of(request, sent, SCORES, {})
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         tenant_id = caller(request).tenant_id
         count, found = await page_of_scores(tx, tenant_id, condition, order, paging.size, paging.offset)
     return json_answer(listed(request, count, paging, [score_object(score) for score in found], sent))
@@ -167,8 +167,7 @@ def _named_log(request: Request) -> str | None:
 
 async def _find(request: Request, score_id: str, log_id: str | None) -> StoredScore:
     """The score, of this log if one is named. Raises `NotFound`."""
-    tools = resources(request)
-    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.READ) as tx:
         found = await find_score(tx.driver, caller(request).tenant_id, score_id)
     if found is None or (log_id is not None and log_id not in (found.log_id, found.span_id, found.trace_id)):
         raise NotFound("Score not found")

@@ -17,7 +17,7 @@ from ..filters.compile import Condition, compile_predicate
 from ..filters.fields import FieldTable
 from ..stats.sums import Window
 from .failures import within
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 
 _DESCRIPTIONS = {
     400: "The request is wrong; what is wrong with it stands in `detail`",
@@ -127,7 +127,7 @@ async def predicate_of(
     if filters is None:
         return None
     names = predicate.evaluators(filters)
-    keys = await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, names)
+    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, names)
     return bind(filters, table, keys, tools.limits.filters)
 
 

@@ -34,13 +34,13 @@ from ..metrics import ingested
 from ..reading.spans import Condition, count_spans, find_span, order_by, page_of_spans, started_within, whole_spans
 from ..stats.spans import summarize_spans
 from ..stats.sums import Window
-from ..store.session import Kind, transaction
+from ..store.session import Kind
 from ..store.spans import spans_by_key
 from .answers import json_answer
 from .failures import within
 from .observation import note_batch
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -99,7 +99,7 @@ async def create_span(request: Request) -> SpanCreated:
     key = tenant_id, span.trace_id, span.span_id
     await tools.committer.submit(tenant_id, [span], len(await request.body()))
     ingested("respan", 1)
-    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.READ) as tx:
         stored = (await spans_by_key(tx.driver, [key])).get(key)
     if stored is None:
         raise Unavailable("the span was deleted while it was stored")
@@ -137,11 +137,11 @@ async def list_spans(
     log_type: Only = None,
     include_fields: Included = None,
 ) -> Response:
-    tools, paging, sent = resources(request), paging_of(request, page, page_size), await filter_body(request)
+    paging, sent = paging_of(request, page, page_size), await filter_body(request)
     order = order_by(*read_sort(sort_by, SORTS, "-start_time"))
     where = await _where(request, sent, window_of(start_time, end_time))
     tenant_id = caller(request).tenant_id
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         count = await count_spans(tx, tenant_id, where)
         keys = await page_of_spans(tx, tenant_id, where, order, paging.size, paging.offset)
         found = await whole_spans(tx.driver, keys)
@@ -162,9 +162,9 @@ async def summarize(
     environment: Only = None,
     log_type: Only = None,
 ) -> SpanSummary:
-    tools, sent = resources(request), await filter_body(request)
+    sent = await filter_body(request)
     where = await _where(request, sent, window_of(start_time, end_time))
-    return span_summary(await summarize_spans(tools.engine, tools.timeouts, caller(request).tenant_id, where))
+    return span_summary(await summarize_spans(tenant_database(request), caller(request).tenant_id, where))
 
 
 async def _where(request: Request, sent: Any, window: Window) -> list[Condition]:
@@ -207,8 +207,7 @@ async def change_span(request: Request, unique_id: str) -> Response:
 
 
 async def _find(request: Request, unique_id: str) -> Span:
-    tools = resources(request)
-    async with transaction(tools.engine, Kind.READ, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.READ) as tx:
         found = await find_span(tx.driver, caller(request).tenant_id, unique_id)
     if found is None:
         raise NotFound("Log not found")

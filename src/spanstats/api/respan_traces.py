@@ -17,10 +17,10 @@ from ..reading.logs import Log, complete
 from ..reading.traces import page_of_traces
 from ..reading.whole_traces import find_kept, kept_where
 from ..stats.sums import Window
-from ..store.session import Kind, transaction
+from ..store.session import Kind
 from .answers import json_answer
 from .openapi import body
-from .resources import caller, resources
+from .resources import caller, tenant_database
 from .respan_absent import ABSENT_ANSWER
 from .respan_logs import order_of
 from .respan_shared import (
@@ -63,14 +63,14 @@ async def list_traces(
     end_time: Time = None,
     environment: Environment = None,
 ) -> Response:
-    tools, window, paging = resources(request), window_of(start_time, end_time), paging_of(request, page, page_size)
+    window, paging = window_of(start_time, end_time), paging_of(request, page, page_size)
     order, sent = order_of(sort_by), await filter_body(request)
     of_query = [{"field": "environment", "operator": "", "value": [environment]}] if environment else []
     conditions = [
         await condition_of(request, filters, TRACES, LOG_FIELD_NAMES) for filters in (sent, {"filters": of_query})
     ]
     where = kept_where(caller(request).tenant_id, window.start_us, window.end_us, conditions)
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         found = await page_of_traces(tx, where, order, paging.size, paging.offset)
         logs = await complete(tx.driver, found.rows, whole=False)
     return json_answer(listed(request, found.count, paging, [trace_object(log) for log in logs], sent))
@@ -107,7 +107,7 @@ async def delete_one_trace(
     if found is not None and _holds(window, found.row.start_time):
         # Another request may delete it in between.
         with suppress(NotFound):
-            await delete_trace(resources(request).engine, caller(request).tenant_id, trace_unique_id)
+            await delete_trace(tenant_database(request), caller(request).tenant_id, trace_unique_id)
     return json_answer({"message": "The trace is deleted"})
 
 
@@ -127,10 +127,10 @@ def _holds(window: Window, start_us: int) -> bool:
 
 
 async def _find(request: Request, trace_id: str, *, whole: bool) -> Log | None:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    tenant_id = caller(request).tenant_id
     if not is_clean(trace_id):
         return None
-    async with transaction(tools.engine, Kind.SNAPSHOT, tools.timeouts) as tx:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         row = await find_kept(tx, (tenant_id, trace_id))
         logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
     return logs[0] if logs else None

@@ -11,7 +11,7 @@ from ..errors import invalid
 from .answers import json_answer
 from .failures import within
 from .openapi import body as body_of
-from .resources import caller, resources
+from .resources import caller, tenant_database
 from .routing import StatsWrite
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, sent_object
 
@@ -50,8 +50,7 @@ async def set_baseline(request: Request, experiment_id: str) -> Response:
         baseline, project = identifier(body["baseline"], "baseline"), body.get("project", False)
         if not isinstance(project, bool):
             raise invalid("must be true or false", "project", kind="bool_type")
-    tools = resources(request)
     await baselines.set_baseline(
-        tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id, baseline, project=project
+        tenant_database(request), caller(request).tenant_id, experiment_id, baseline, project=project
     )
     return json_answer({"experiment_id": experiment_id, "baseline": baseline, "project": project})

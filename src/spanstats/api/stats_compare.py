@@ -23,7 +23,7 @@ from .answers import json_answer
 from .csv_answer import CSV, csv_answer, csv_headers, csv_pieces, wants_csv
 from .failures import within
 from .openapi import body as body_of
-from .resources import caller, resources
+from .resources import caller, resources, tenant_database
 from .routing import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, filter_of, sent_object
 
@@ -67,8 +67,7 @@ async def compare_with_baseline(
     base: Annotated[str | None, Query(description="The id of the experiment to compare with", max_length=256)] = None,
 ) -> Response:
     if not base:
-        tools = resources(request)
-        base = await baselines.of_experiment(tools.engine, tools.timeouts, caller(request).tenant_id, experiment_id)
+        base = await baselines.of_experiment(tenant_database(request), caller(request).tenant_id, experiment_id)
     if not base:
         raise invalid("must be there, since no baseline is set", "query", "base", kind="missing")
     with within("query"):
@@ -89,14 +88,13 @@ async def _bound(request: Request, arm: SentArm) -> Arm:
 
 
 async def _evaluators(request: Request, asked: Comparing) -> EvaluatorKeys:
-    tools = resources(request)
-    return await evaluators.find_keys(tools.engine, tools.timeouts, caller(request).tenant_id, score_names(asked))
+    return await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, score_names(asked))
 
 
 async def _answer(request: Request, asked: Comparing) -> Response:
     tools, keys = resources(request), await _evaluators(request, asked)
     tenant_id = caller(request).tenant_id
-    found = await comparison.compare(tools.columns, tools.engine, tools.timeouts, tenant_id, asked, keys)
+    found = await comparison.compare(tools.columns, tenant_database(request), tenant_id, asked, keys)
     if wants_csv(request):
         return csv_answer(COMPARISON_COLUMNS, comparison_table(found), f"compare {asked.base.experiment_id}")
     return json_answer(comparison_answer(found))
@@ -125,7 +123,7 @@ async def list_compared_items(request: Request) -> Response:
     is_table = wants_csv(request)
     wanted = Wanted(asked, sent.show, sent.order, MOST_ROWS if is_table else sent.limit, sent.after)
     tools, keys = resources(request), await _evaluators(request, asked)
-    pages = pages_of_rows(tools.columns, tools.engine, tools.timeouts, caller(request).tenant_id, wanted, keys)
+    pages = pages_of_rows(tools.columns, tenant_database(request), caller(request).tenant_id, wanted, keys)
     if is_table:
         pieces = csv_pieces(COLUMNS, _tables(pages, sent.preview))
         return await tools.streams.begin(pieces, tools.limits.stream_s, CSV, csv_headers("compared items"))
@@ -159,8 +157,7 @@ async def read_item(
     key = read_item_key(item_key)
     if not experiment or len(experiment) > 9:
         raise invalid("must be named 1 to 9 times", "query", "experiment", kind="missing")
-    tools = resources(request)
-    found = await item_in_runs(tools.engine, tools.timeouts, caller(request).tenant_id, key, experiment)
+    found = await item_in_runs(tenant_database(request), caller(request).tenant_id, key, experiment)
     if not any(run.trials for run in found.runs):
         raise NotFound("No trace of these experiments is of this item")
     return json_answer(item_answer(found, preview_length))

@@ -1,15 +1,14 @@
 """What a run is compared with where a request does not say: the baseline of the experiment, else of its project."""
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import NotFound, invalid
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from ..store.tables import experiments, projects
 
 
-async def of_experiment(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> str | None:
+async def of_experiment(database: Database, tenant_id: int, experiment_id: str) -> str | None:
     """The id of the baseline, `None` where none is set or it is the experiment itself. Raises `NotFound`."""
     e, p = experiments.c, projects.c
     of_project = select(p.baseline).where(p.tenant_id == e.tenant_id, p.id == e.project_id).scalar_subquery()
@@ -18,7 +17,7 @@ async def of_experiment(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int,
     )
     row = None
     if is_clean(experiment_id):
-        async with transaction(engine, Kind.READ, timeouts) as tx:
+        async with database.transaction(Kind.READ) as tx:
             row = (await tx.connection.execute(statement)).one_or_none()
     if row is None:
         raise NotFound(f"experiment {experiment_id} not found")
@@ -26,7 +25,7 @@ async def of_experiment(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int,
 
 
 async def set_baseline(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, baseline: str | None, *, project: bool
+    database: Database, tenant_id: int, experiment_id: str, baseline: str | None, *, project: bool
 ) -> None:
     """Set or take away the baseline of the experiment, or with `project` that of all experiments of its project.
 
@@ -35,7 +34,7 @@ async def set_baseline(
     e, p = experiments.c, projects.c
     if not is_clean(experiment_id):
         raise NotFound(f"experiment {experiment_id} not found")
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         found = select(e.key, e.project_id).where(
             e.tenant_id == tenant_id, e.id == experiment_id, e.deleted_at.is_(None)
         )

@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Interval, cast, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
 from ..store.outages import repeated
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from ..store.tables import datasets, test_cases
 
 RETRY_WINDOW_S = 600
@@ -55,14 +54,12 @@ class Dataset:
 
 
 @repeated
-async def create(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, name: str, column_names: list[str], rows: Sequence[Row]
-) -> None:
+async def create(database: Database, tenant_id: int, name: str, column_names: list[str], rows: Sequence[Row]) -> None:
     """Make a dataset. Raises `Conflict` where another one has this name, `Unavailable`."""
     # Clients that collect the names in a set send them in another order every time.
     digest = _digest(name, sorted(column_names), rows)
     wanted = upsert(datasets).values(tenant_id=tenant_id, name=name, column_names=column_names, request=digest)
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         # An insert that meets another's waits for its commit, so that the statement after it sees the row.
         made = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(_d.id))).scalar_one_or_none()
         if made is not None:
@@ -74,13 +71,13 @@ async def create(
 
 
 @repeated
-async def add(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, dataset: int | str, rows: Sequence[Row]) -> None:
+async def add(database: Database, tenant_id: int, dataset: int | str, rows: Sequence[Row]) -> None:
     """Add rows to the dataset of this id or name; input names that are new become columns of it.
 
     The same rows within ten minutes are a retry. Raises `NotFound`, `Unavailable`.
     """
     digest = _digest(rows)
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         found = await _locked(tx, _is_the_one(tenant_id, dataset))
         recently = _t.created_at > func.now() - cast(literal(f"{RETRY_WINDOW_S} s"), Interval)
         repeated = select(exists().where(_t.dataset_id == found.id, _t.request == digest, recently))
@@ -91,9 +88,9 @@ async def add(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, dataset: 
         await _touch(tx, found.id, column_names=list(names))
 
 
-async def find(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, id_or_name: str) -> Dataset | None:
+async def find(database: Database, tenant_id: int, id_or_name: str) -> Dataset | None:
     """The tenant's dataset of this id, else of this name, of one snapshot. Raises `Unavailable`."""
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         for dataset in (number_of(id_or_name), id_or_name):
             if dataset is None or not is_clean(id_or_name):
                 continue
@@ -105,11 +102,9 @@ async def find(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, id_or_na
 
 
 @repeated
-async def change(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, dataset_id: int, row_id: int, values: dict[str, Any]
-) -> None:
+async def change(database: Database, tenant_id: int, dataset_id: int, row_id: int, values: dict[str, Any]) -> None:
     """Set these columns of a row. Raises `NotFound`, `Unavailable`."""
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         found = await _locked(tx, _is_the_one(tenant_id, dataset_id))
         of_row = _t.id == row_id, _t.dataset_id == found.id
         known = (await tx.connection.execute(select(exists().where(*of_row)))).scalar_one()

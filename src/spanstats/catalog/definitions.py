@@ -6,14 +6,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.expression import literal
 
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
 from ..filters.experiment_fields import NAME, STATUS
 from ..store.outages import repeated
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from ..store.tables import experiments
 
 _c = experiments.c
@@ -47,9 +46,7 @@ _COLUMNS = [_c[name] for name in Defined.__dataclass_fields__]
 
 
 @repeated
-async def create(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, values: dict[str, Any]
-) -> Defined:
+async def create(database: Database, tenant_id: int, experiment_id: str, values: dict[str, Any]) -> Defined:
     """A new experiment; one that was only named by spans until now is taken over.
 
     Raises `Conflict` where one of this id was created before, `Unavailable`.
@@ -67,25 +64,24 @@ async def create(
         )
         .returning(*_COLUMNS)
     )
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         made = (await tx.connection.execute(statement)).one_or_none()
     if made is None:
         raise Conflict(f"Experiment {experiment_id} was created before")
     return Defined(*made)
 
 
-async def get(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> Defined:
+async def get(database: Database, tenant_id: int, experiment_id: str) -> Defined:
     """The tenant's experiment of this id. Raises `NotFound`, `Unavailable`."""
     statement = select(*_COLUMNS).where(_is_the_one(tenant_id, experiment_id))
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         row = (await tx.connection.execute(statement)).one_or_none()
     return _there(row)
 
 
 @repeated
 async def change(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     tenant_id: int,
     experiment_id: str,
     values: dict[str, Any],
@@ -100,20 +96,20 @@ async def change(
         said = {name: value for name, value in said.items() if name in values}
     said["definition"] = func.coalesce(_c.definition, _empty()).op("||")(func.jsonb_build_object(DEFINED, defined))
     statement = update(experiments).where(_is_the_one(tenant_id, experiment_id)).values(said).returning(*_COLUMNS)
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         row = (await tx.connection.execute(statement)).one_or_none()
     return _there(row)
 
 
 @repeated
-async def delete(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> None:
+async def delete(database: Database, tenant_id: int, experiment_id: str) -> None:
     """The experiment is gone at once; what stands under it follows (`erasure.py`).
 
     Waits for the writes that hold it; the next one that names its id begins a new experiment. Raises `NotFound`,
     `Unavailable`.
     """
     the_one = _is_the_one(tenant_id, experiment_id)
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         key = (await tx.connection.execute(select(_c.key).where(the_one).with_for_update())).scalar_one_or_none()
         if key is None:
             raise NotFound("Experiment not found")
@@ -129,8 +125,7 @@ def order_by(name: str, descending: bool) -> Order:
 
 
 async def page(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     tenant_id: int,
     condition: ColumnElement[bool] | None,
     order: Order,
@@ -143,7 +138,7 @@ async def page(
         where.append(condition)
     counting = select(func.count()).select_from(experiments).where(*where)
     statement = select(*_COLUMNS).where(*where).order_by(*order).limit(limit).offset(offset)
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         count = int((await tx.connection.execute(counting)).scalar_one())
         rows = (await tx.connection.execute(statement)).all() if limit and offset < count else []
     return count, [Defined(*row) for row in rows]

@@ -7,12 +7,10 @@ joins a deleted experiment any more: the deletion waited for the writes that hel
 import asyncio
 import logging
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..errors import Unavailable
 from ..store.cache_tables import CACHES, LOCK
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +34,19 @@ _LAST = (
 )
 
 
-async def erase_some(engine: AsyncEngine, timeouts: Timeouts, limit: int = TRACES_AT_A_TIME) -> bool:
+async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
     """Erase at most so many traces of one deleted experiment, at last the experiment; whether there was any."""
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         key = await tx.driver.fetchval(_NEXT)
         if key is None:
             return False
         erased, patches = await _erase_traces(tx.driver, key, limit)
     if patches:
-        async with transaction(engine, Kind.WRITE, timeouts) as tx:
+        async with database.transaction(Kind.WRITE) as tx:
             await forget_patches(tx.driver, patches)
     if erased:
         return True
-    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+    async with database.transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
         for statement in _LAST:
             await tx.driver.execute(statement, key)
@@ -66,11 +64,11 @@ async def _erase_traces(driver: Driver, key: int, limit: int) -> tuple[int, list
     return len(found), patches
 
 
-async def erase_deleted(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.0) -> None:
+async def erase_deleted(database: Database, every_s: float = 1.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
         try:
-            while await erase_some(engine, timeouts):
+            while await erase_some(database):
                 pass
         except Unavailable as error:
             log.warning("deleted experiments wait: %s", error)

@@ -5,16 +5,13 @@ from collections.abc import Collection
 
 from sqlalchemy import any_, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from ..store.tables import ByBytes, evaluators
 
 
-async def find_keys(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, names: Collection[str]
-) -> dict[str, frozenset[str]]:
+async def find_keys(database: Database, tenant_id: int, names: Collection[str]) -> dict[str, frozenset[str]]:
     """The keys of the evaluators that go by each name, as key, id, slug or name; names that none goes by are left out.
 
     Raises `Unavailable`.
@@ -27,7 +24,7 @@ async def find_keys(
     statement = select(*columns).where(
         evaluators.c.tenant_id == tenant_id, or_(*(column == one_of_them for column in columns))
     )
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         rows = (await tx.connection.execute(statement)).all()
     found: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:

@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import clean, is_clean
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from ..store.tables import experiments, projects
 from .experiments import Experiment
 
@@ -37,14 +36,14 @@ class Wanted:
 
 
 async def pages(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, wanted: Wanted, size: int = PAGE
+    database: Database, tenant_id: int, wanted: Wanted, size: int = PAGE
 ) -> AsyncGenerator[list[Experiment], None]:
     """The tenant's experiments; the last page may be short or empty. Raises `Unavailable`."""
     conditions = _conditions(tenant_id, wanted)
     newest_first = select(*_COLUMNS).where(*conditions).order_by(_c.created_at.desc(), _c.key.desc()).limit(size)
     statement = newest_first
     while True:
-        async with transaction(engine, Kind.READ, timeouts) as tx:
+        async with database.transaction(Kind.READ) as tx:
             found = [Experiment(*row) for row in await tx.connection.execute(statement)]
         yield found
         if len(found) < size:

@@ -7,12 +7,11 @@ from uuid import uuid4
 
 import msgspec
 from sqlalchemy import Interval, Select, and_, cast, exists, func, insert, literal, null, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
 from ..store.outages import repeated
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from ..store.tables import experiments, traces
 
 RETRY_WINDOW_S = 60
@@ -59,35 +58,33 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 
-async def find(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> Experiment | None:
+async def find(database: Database, tenant_id: int, experiment_id: str) -> Experiment | None:
     """The tenant's experiment of this id, created or only named by a span. Raises `Unavailable`."""
     if not is_clean(experiment_id):
         return None
     wanted = select(*_COLUMNS).where(_is_the_one(tenant_id, experiment_id))
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         row = (await tx.connection.execute(wanted)).one_or_none()
     return Experiment(**row._mapping) if row else None
 
 
-async def get(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str) -> Experiment:
+async def get(database: Database, tenant_id: int, experiment_id: str) -> Experiment:
     """As `find`. Raises `NotFound`, the same for another tenant's experiment as for one that never was."""
-    found = await find(engine, timeouts, tenant_id, experiment_id)
+    found = await find(database, tenant_id, experiment_id)
     if found is None:
         raise NotFound("Experiment not found")
     return found
 
 
 @repeated
-async def create_run(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, created_by: int, run: NewRun
-) -> Experiment:
+async def create_run(database: Database, tenant_id: int, created_by: int, run: NewRun) -> Experiment:
     """A new experiment, or the one that an identical request of the same API key has just created.
 
     It is a retry within 60 s, as long as the experiment has no traces and is not finished. Raises `Conflict` where the
     run name is in use, `Unavailable`.
     """
     digest = run.digest()
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         await _queue_up(tx, tenant_id, run)
         previous = (await tx.connection.execute(_previous(tenant_id, created_by, run, digest))).one_or_none()
         if previous is None:
@@ -149,8 +146,7 @@ async def _insert(tx: Transaction, tenant_id: int, created_by: int, run: NewRun,
 
 @repeated
 async def finish(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     tenant_id: int,
     experiment_id: str,
     status: str,
@@ -165,7 +161,7 @@ async def finish(
         .values(status=status, dataset_stats=dataset_stats, finished_at=func.now())
         .returning(*_COLUMNS)
     )
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         row = (await tx.connection.execute(change)).one_or_none()
     if row is None:
         raise NotFound("Experiment not found")

@@ -9,11 +9,10 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import NotFound, invalid
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from ..store.tables import api_keys, tenants
 
 PREFIX = "sps_"
@@ -23,7 +22,6 @@ Scope: TypeAlias = Literal["all", "ingest", "read"]
 SCOPES: tuple[Scope, ...] = ("all", "ingest", "read")
 
 _MAX_NAME = 255
-_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +45,13 @@ class ListedKey:
     revoked_at: int | None
 
 
-async def create(
-    engine: AsyncEngine, name: str, tenant: str = DEFAULT_TENANT, scope: Scope = "all", timeouts: Timeouts = _TIMEOUTS
-) -> str:
+async def create(database: Database, name: str, tenant: str = DEFAULT_TENANT, scope: Scope = "all") -> str:
     """Make a key, and its tenant where there is none; the answer is the only time that the key is seen.
 
     Raises `InvalidInput` and `Unavailable`.
     """
     plain = generate()
-    await ensure(engine, plain, tenant, name, scope, timeouts)
+    await ensure(database, plain, tenant, name, scope)
     return plain
 
 
@@ -65,12 +61,11 @@ def generate() -> str:
 
 
 async def ensure(
-    engine: AsyncEngine,
+    database: Database,
     plain: str,
     tenant: str = DEFAULT_TENANT,
     name: str = "default",
     scope: Scope = "all",
-    timeouts: Timeouts = _TIMEOUTS,
 ) -> None:
     """Make `plain` a key of `tenant`. One that exists stays as it is, revoked where it was.
 
@@ -79,7 +74,7 @@ async def ensure(
     for what, text in (("name", name), ("tenant", tenant)):
         if not 0 < len(text) <= _MAX_NAME or not is_clean(text) or not text.isprintable():
             raise invalid(f"must be 1 to {_MAX_NAME} printable characters", what)
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         row = insert(api_keys).values(
             tenant_id=await _tenant_id(tx, tenant), name=name, hash=digest(plain), scope=scope
         )
@@ -92,38 +87,38 @@ async def _tenant_id(tx: Transaction, name: str) -> int:
     return found
 
 
-async def tenant_id(engine: AsyncEngine, name: str, timeouts: Timeouts = _TIMEOUTS) -> int:
+async def tenant_id(database: Database, name: str) -> int:
     """The tenant of this name, made if there is none."""
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         return await _tenant_id(tx, name)
 
 
-async def list_keys(engine: AsyncEngine, timeouts: Timeouts = _TIMEOUTS) -> Sequence[ListedKey]:
+async def list_keys(database: Database) -> Sequence[ListedKey]:
     """All keys, revoked ones too, in the order of their making. Raises `Unavailable`."""
     key = api_keys.c
     wanted = select(key.id, tenants.c.name, key.name, key.scope, key.created_at, key.revoked_at)
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         rows = await tx.connection.execute(wanted.join(tenants, tenants.c.id == key.tenant_id).order_by(key.id))
         return [ListedKey(*row) for row in rows]
 
 
-async def revoke(engine: AsyncEngine, key_id: int, timeouts: Timeouts = _TIMEOUTS) -> None:
+async def revoke(database: Database, key_id: int) -> None:
     """Stop a key; revoking it again changes nothing. Raises `NotFound` and `Unavailable`."""
     if not 0 < key_id < 2**31:
         raise NotFound(f"There is no key {key_id}")
     stopped = func.coalesce(api_keys.c.revoked_at, func.now())
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         done = await tx.connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=stopped))
         if done.rowcount == 0:
             raise NotFound(f"There is no key {key_id}")
 
 
-async def find(engine: AsyncEngine, plain: str, timeouts: Timeouts = _TIMEOUTS) -> KeyInfo | None:
+async def find(database: Database, plain: str) -> KeyInfo | None:
     """Whose key `plain` is; `None` where it is unknown or revoked. Raises `Unavailable`."""
     presented = digest(plain)
     key = api_keys.c
     wanted = select(key.hash, key.tenant_id, key.id, key.scope).where(key.hash == presented, key.revoked_at.is_(None))
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         row = (await tx.connection.execute(wanted)).one_or_none()
     # The index compares hashes byte by byte; this look does not tell by its time how many were right.
     if row is None or not hmac.compare_digest(bytes(row.hash), presented):

@@ -6,11 +6,10 @@ from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..store.outages import repeated
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from ..store.tables import projects
 
 
@@ -25,7 +24,7 @@ class Project:
 
 
 @repeated
-async def get_or_create(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, name: str) -> Project:
+async def get_or_create(database: Database, tenant_id: int, name: str) -> Project:
     """The tenant's project of this name; of several callers at once exactly one is told that it created it.
 
     Raises `Unavailable`.
@@ -33,20 +32,20 @@ async def get_or_create(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int,
     columns = projects.c.id, projects.c.name, projects.c.created_at
     wanted = insert(projects).values(tenant_id=tenant_id, id=str(uuid4()), name=name)
     found = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         # An insert that meets another's waits for its commit, so that the statement after it sees the row.
         made = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(*columns))).one_or_none()
         row = made or (await tx.connection.execute(found)).one()
     return _project(row, was_created=made is not None)
 
 
-async def find(engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, name: str) -> Project | None:
+async def find(database: Database, tenant_id: int, name: str) -> Project | None:
     """The tenant's project of this name, if there is one. Raises `Unavailable`."""
     if not is_clean(name):
         return None
     columns = projects.c.id, projects.c.name, projects.c.created_at
     wanted = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         row = (await tx.connection.execute(wanted)).one_or_none()
     return _project(row, was_created=False) if row else None
 

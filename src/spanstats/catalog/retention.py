@@ -9,13 +9,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Collection
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..errors import Unavailable
 from ..metrics import PRUNED
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
 from ..store.outages import translated
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import TraceKey, columns
 
 log = logging.getLogger(__name__)
@@ -57,47 +55,47 @@ _TURN = "SELECT pg_try_advisory_lock(hashtextextended('spanstats retention', 0))
 _TURN_OVER = "SELECT pg_advisory_unlock(hashtextextended('spanstats retention', 0))"
 
 
-async def count_older(engine: AsyncEngine, before_us: int, tenant_id: int | None = None) -> int:
+async def count_older(database: Database, before_us: int, tenant_id: int | None = None) -> int:
     """How many traces began before this time, of one tenant or of all. Raises `Unavailable`."""
-    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         return int(await tx.driver.fetchval(_COUNT, before_us, tenant_id))
 
 
-async def prune(engine: AsyncEngine, before_us: int, tenant_id: int | None = None) -> AsyncGenerator[int, None]:
+async def prune(database: Database, before_us: int, tenant_id: int | None = None) -> AsyncGenerator[int, None]:
     """Erase the traces that began before this time, microseconds since 1970; yields how many after each transaction.
 
     Experiments stay, without them. Raises `Unavailable`.
     """
-    while found := await _find(engine, before_us, tenant_id):
+    while found := await _find(database, before_us, tenant_id):
         erased = 0
         for start in range(0, len(found), TRACES_AT_A_TIME):
-            gone = await erase(engine, found[start : start + TRACES_AT_A_TIME], before_us)
+            gone = await erase(database, found[start : start + TRACES_AT_A_TIME], before_us)
             erased += gone
             yield gone
         if not erased:
             break
-    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_FORGET_PATCHES, before_us, tenant_id)
         await tx.driver.execute(_FORGET_SCORES, before_us, tenant_id)
 
 
-async def _find(engine: AsyncEngine, before_us: int, tenant_id: int | None) -> list[TraceKey]:
-    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+async def _find(database: Database, before_us: int, tenant_id: int | None) -> list[TraceKey]:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         rows = await tx.driver.fetch(_FIND, before_us, tenant_id, _FOUND_AT_A_TIME)
     # Neighbours in time go together: a minute is marked, and its rollups are made anew, once, not with every step.
     rows.sort(key=lambda row: (row["experiment_key"] or 0, row["start_time"]))
     return [(row["tenant_id"], row["trace_id"]) for row in rows]
 
 
-async def erase(engine: AsyncEngine, keys: Collection[TraceKey], before_us: int) -> int:
+async def erase(database: Database, keys: Collection[TraceKey], before_us: int) -> int:
     """Erase those of the traces that exist and began before this time, in one transaction; how many there were.
 
     The patches of their spans follow in the next.
     """
-    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
         erased, patches = await _erase(tx.driver, keys, before_us)
     if patches:
-        async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+        async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
             await forget_patches(tx.driver, patches)
     return erased
 
@@ -113,11 +111,11 @@ async def _erase(driver: Driver, keys: Collection[TraceKey], before_us: int) -> 
     return len(rows), patches
 
 
-async def keep_pruned(engine: AsyncEngine, age_us: int, every_s: float = _EVERY_S) -> None:
+async def keep_pruned(database: Database, age_us: int, every_s: float = _EVERY_S) -> None:
     """Run for ever, in one process at a time; an outage is waited out."""
     while True:
         try:
-            await _prune_in_turn(engine, age_us)
+            await _prune_in_turn(database, age_us)
         except Unavailable as error:
             log.warning("old traces wait: %s", error)
         except Exception:
@@ -125,14 +123,14 @@ async def keep_pruned(engine: AsyncEngine, age_us: int, every_s: float = _EVERY_
         await asyncio.sleep(every_s)
 
 
-async def _prune_in_turn(engine: AsyncEngine, age_us: int) -> None:
+async def _prune_in_turn(database: Database, age_us: int) -> None:
     total = 0
     with translated():
-        async with engine.connect() as connection:
+        async with database.engine.connect() as connection:
             if not (await connection.exec_driver_sql(_TURN)).scalar():
                 return
             try:
-                async for gone in prune(engine, time.time_ns() // 1000 - age_us):
+                async for gone in prune(database, time.time_ns() // 1000 - age_us):
                     PRUNED.inc(gone)
                     total += gone
             finally:

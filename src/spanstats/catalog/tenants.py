@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..errors import NotFound
 from ..store.cache_tables import CACHES, LOCK
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind, Timeouts
 from ..store.spans import TraceKey
 from .retention import TRACES_AT_A_TIME, erase
 
@@ -31,37 +29,37 @@ _REST = (
 )
 
 
-async def find(engine: AsyncEngine, name: str) -> int:
+async def find(database: Database, name: str) -> int:
     """The tenant of this name. Raises `NotFound`, `Unavailable`."""
-    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         found: int | None = await tx.driver.fetchval(_FIND, name)
     if found is None:
         raise NotFound(f"There is no tenant {name}")
     return found
 
 
-async def delete_trace(engine: AsyncEngine, tenant_id: int, trace_id: str) -> None:
+async def delete_trace(database: Database, tenant_id: int, trace_id: str) -> None:
     """Erase a trace with all that stands under it; sums follow at once. Raises `NotFound`, `Unavailable`."""
-    if not await erase(engine, [(tenant_id, trace_id)], _EVER):
+    if not await erase(database, [(tenant_id, trace_id)], _EVER):
         raise NotFound(f"There is no trace {trace_id}")
 
 
-async def delete(engine: AsyncEngine, tenant_id: int) -> AsyncGenerator[int, None]:
+async def delete(database: Database, tenant_id: int) -> AsyncGenerator[int, None]:
     """Revoke the tenant's keys, erase its traces, then all else; yields how many traces after each transaction.
 
     Can be repeated after an interruption. Raises `Unavailable`.
     """
-    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_REVOKE, tenant_id)
     await asyncio.sleep(_LAST_WRITES_S)
-    while keys := await _some(engine, tenant_id):
-        yield await erase(engine, keys, _EVER)
-    async with transaction(engine, Kind.REBUILD, _TIMEOUTS) as tx:
+    while keys := await _some(database, tenant_id):
+        yield await erase(database, keys, _EVER)
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
         for statement in _REST:
             await tx.driver.execute(statement, tenant_id)
 
 
-async def _some(engine: AsyncEngine, tenant_id: int) -> list[TraceKey]:
-    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+async def _some(database: Database, tenant_id: int) -> list[TraceKey]:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         return [(tenant_id, row["trace_id"]) for row in await tx.driver.fetch(_TRACES, tenant_id, TRACES_AT_A_TIME)]

@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import Unavailable
 from ..store.cache_tables import LOCK
 from ..store.outages import translated
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from .refresh import OLD, REST_S, refresh_some
 
 log = logging.getLogger(__name__)
@@ -38,23 +37,21 @@ SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day 
 """
 
 
-async def waiting_days(
-    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, limit: int = 100_000
-) -> list[Day]:
+async def waiting_days(database: Database, rest_s: float = REST_S, limit: int = 100_000) -> list[Day]:
     """Days with invalid minutes to which no one has written for a while. Raises `Unavailable`."""
-    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+    async with database.transaction(Kind.REBUILD) as tx:
         return [(row["experiment_key"], row["day"]) for row in await tx.driver.fetch(_DAYS, rest_s, limit)]
 
 
-async def refresh_day(engine: AsyncEngine, timeouts: Timeouts, day: Day, rest_s: float = REST_S) -> bool:
+async def refresh_day(database: Database, day: Day, rest_s: float = REST_S) -> bool:
     """One transaction of refreshing; whether there was anything to do. Raises `Unavailable`."""
-    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+    async with database.transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
         return bool((await refresh_some(tx, *day, rest_s)).write)
 
 
 async def refresh_waiting(
-    engine: AsyncEngine, timeouts: Timeouts, rest_s: float = REST_S, idle_share: float = 0.0
+    database: Database, rest_s: float = REST_S, idle_share: float = 0.0
 ) -> AsyncGenerator[Day, None]:
     """Refresh all minutes that have rested, day by day; yields the day after each transaction.
 
@@ -63,11 +60,11 @@ async def refresh_waiting(
     """
     seen: set[Day] = set()
     failures = 0
-    while days := [day for day in await waiting_days(engine, timeouts, rest_s) if day not in seen]:
+    while days := [day for day in await waiting_days(database, rest_s) if day not in seen]:
         for day in days:
             seen.add(day)
             try:
-                async for took_s in _refresh_all_of(engine, timeouts, day, rest_s):
+                async for took_s in _refresh_all_of(database, day, rest_s):
                     yield day
                     await asyncio.sleep(took_s * idle_share / (1 - idle_share))
                 failures = 0
@@ -79,23 +76,21 @@ async def refresh_waiting(
                 log.exception("the columns of a day could not be refreshed")
 
 
-async def _refresh_all_of(
-    engine: AsyncEngine, timeouts: Timeouts, day: Day, rest_s: float
-) -> AsyncGenerator[float, None]:
+async def _refresh_all_of(database: Database, day: Day, rest_s: float) -> AsyncGenerator[float, None]:
     """Yields how many seconds each transaction took."""
     began = time.monotonic()
-    while await refresh_day(engine, timeouts, day, rest_s):
+    while await refresh_day(database, day, rest_s):
         yield time.monotonic() - began
         began = time.monotonic()
 
 
-async def keep_fresh(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 10.0) -> None:
+async def keep_fresh(database: Database, every_s: float = 10.0) -> None:
     """Run for ever, in one process at a time; an outage is waited out."""
     while True:
         try:
-            async with _turn(engine) as is_ours:
+            async with _turn(database) as is_ours:
                 if is_ours:
-                    async for _ in refresh_waiting(engine, timeouts, idle_share=_IDLE_SHARE):
+                    async for _ in refresh_waiting(database, idle_share=_IDLE_SHARE):
                         pass
         except Unavailable as error:
             log.warning("columns wait: %s", error)
@@ -105,13 +100,13 @@ async def keep_fresh(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1
 
 
 @asynccontextmanager
-async def _turn(engine: AsyncEngine) -> AsyncIterator[bool]:
+async def _turn(database: Database) -> AsyncIterator[bool]:
     """Whether it is this process' turn, until the end of the block or of the connection.
 
     Many that wait for the lock of rollups would leave these no moment.
     """
     with translated():
-        async with engine.connect() as connection:
+        async with database.engine.connect() as connection:
             is_ours = bool(await connection.scalar(_TAKE_TURN))
             try:
                 yield is_ours

@@ -9,10 +9,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..errors import Unavailable
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Timeouts, Transaction
 from .arms import Arm, rows_beside, rows_of
 from .cache import DEFAULT_BYTES, ColumnCache
 from .fetch import fetch_chunks
@@ -44,8 +42,7 @@ class Columns:
 
     async def answer(
         self,
-        engine: AsyncEngine,
-        timeouts: Timeouts,
+        database: Database,
         arms: Sequence[Arm],
         needs: Needs,
         work: Callable[[list[Selection]], T],
@@ -55,17 +52,17 @@ class Columns:
         `needs` are the columns that it looks at; all arms are read in one snapshot. Raises `Unavailable` where the
         database is away, or all of it takes longer than a read may.
         """
-        async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
-            selections = await self.select(tx, timeouts, arms, needs)
+        async with database.transaction(Kind.SNAPSHOT) as tx:
+            selections = await self.select(tx, arms, needs)
         return await self.run(lambda: work(selections))
 
     async def run(self, work: Callable[[], T]) -> T:
         """Work on selections, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
-    async def select(self, tx: Transaction, timeouts: Timeouts, arms: Sequence[Arm], needs: Needs) -> list[Selection]:
+    async def select(self, tx: Transaction, arms: Sequence[Arm], needs: Needs) -> list[Selection]:
         """The traces of each arm in the snapshot of a transaction (`Kind.SNAPSHOT`), with these columns."""
-        check = time_limit(timeouts)
+        check = time_limit(tx.timeouts)
         found = []
         for arm in arms:
             plan = await plan_of(tx, arm)

@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from fractions import Fraction
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..columnar.reader import Columns
 from ..errors import invalid
 from ..stats.summary import evaluators_of
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from .arms import Found, find_arms
 from .chosen import Chosen, EvaluatorKeys, choose
 from .correction import CORRECTIONS
@@ -28,8 +26,7 @@ from .warn import warnings_of
 
 async def compare(
     columns: Columns,
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     tenant_id: int,
     request: Request,
     evaluators: EvaluatorKeys,
@@ -38,11 +35,11 @@ async def compare(
 
     Raises `NotFound` and `InvalidInput` that name the arm or field, `Unavailable`.
     """
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
         base, *candidates = await find_arms(tx, tenant_id, [request.base, *request.candidates])
         more = _more_than_summed(request)
-        totals = [await totals_of(columns, tx, timeouts, arm, more) for arm in (base, *candidates)]
+        totals = [await totals_of(columns, tx, arm, more) for arm in (base, *candidates)]
         check_sizes(request, (base, *candidates), totals)
         chosen = choose(request, totals, evaluators)
         plan = _plan(request, chosen)

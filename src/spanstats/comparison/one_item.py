@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..domain.values import NANO
 from ..stats.summary import Evaluator, evaluators_of
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from .arms import Arm, find_arms
 from .pairing import AUTO, PairBy
 from .passes import passes
@@ -38,11 +36,9 @@ class OneItem:
     as_of_us: int
 
 
-async def item_in_runs(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, key: bytes, experiment_ids: Sequence[str]
-) -> OneItem:
+async def item_in_runs(database: Database, tenant_id: int, key: bytes, experiment_ids: Sequence[str]) -> OneItem:
     """All trials of the item in these runs. Raises `NotFound` naming an experiment, `TooLarge`, `Unavailable`."""
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
         named = [Arm(experiment_id, at=f"experiment {i}") for i, experiment_id in enumerate(experiment_ids)]
         runs = []

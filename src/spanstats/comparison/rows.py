@@ -5,12 +5,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..columnar.reader import Columns
 from ..errors import invalid
 from ..stats.summary import Evaluator, evaluators_of
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from .arms import Found, find_arms
 from .chosen import EvaluatorKeys, choose
 from .compare import check_sizes
@@ -73,8 +71,7 @@ class Rows:
 
 async def pages_of_rows(
     columns: Columns,
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     tenant_id: int,
     wanted: Wanted,
     evaluators: EvaluatorKeys,
@@ -86,10 +83,10 @@ async def pages_of_rows(
     request = wanted.request
     if request.pair_by is None:
         raise invalid("must not be none: rows are items", "body", "pair_by", kind="pairing")
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
         arms = await find_arms(tx, tenant_id, [request.base, *request.candidates])
-        totals = [await totals_of(columns, tx, timeouts, arm, ()) for arm in arms]
+        totals = [await totals_of(columns, tx, arm, ()) for arm in arms]
         check_sizes(request, arms, totals)
         chosen = choose(request, totals, evaluators)
         if not chosen.measures:

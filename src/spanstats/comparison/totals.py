@@ -13,7 +13,7 @@ from ..stats.matching import rows_of
 from ..stats.rolled_up import rolled_up
 from ..stats.summary import filtered
 from ..stats.sums import ScoreSums, Sums
-from ..store.session import Timeouts, Transaction
+from ..store.session import Transaction
 from ..store.tables import traces
 from .arms import Found
 from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Number, Scores
@@ -65,11 +65,9 @@ class Totals:
         return found is None or (found.n + found.n_true + found.n_false == 0 and found.n_text > 0)
 
 
-async def totals_of(
-    columns: Columns, tx: Transaction, timeouts: Timeouts, found: Found, measures: Iterable[Measure] | None
-) -> Totals:
+async def totals_of(columns: Columns, tx: Transaction, found: Found, measures: Iterable[Measure] | None) -> Totals:
     """The arm's sums; of measures that summaries do not add up, those among `measures`."""
-    sums = await _sums(columns, tx, timeouts, found)
+    sums = await _sums(columns, tx, found)
     asked = [m for m in measures or () if isinstance(m, Number) and m.summed is None]
     return Totals(sums, await _more(tx, found, {m.name: f"sum({m.sql})" for m in asked}))
 
@@ -96,12 +94,12 @@ async def traces_with_scores(tx: Transaction, found: Found, measures: Sequence[M
     return {key: row[f"t{i}"] for i, key in enumerate(keys)}
 
 
-async def _sums(columns: Columns, tx: Transaction, timeouts: Timeouts, found: Found) -> Sums:
+async def _sums(columns: Columns, tx: Transaction, found: Found) -> Sums:
     arm = found.arm
     if arm.matching is None:
         return await rolled_up(tx.driver, found.key, arm.window)
     traces_of = ColumnArm(found.key, arm.window, arm.matching)
-    return await filtered(columns, tx, timeouts, traces_of, places=found.n_scores)
+    return await filtered(columns, tx, traces_of, places=found.n_scores)
 
 
 async def _more(tx: Transaction, found: Found, aggregates: Mapping[str, str]) -> dict[str, int]:

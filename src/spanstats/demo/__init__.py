@@ -9,7 +9,6 @@ from uuid import uuid4
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..catalog import keys
 from ..columnar.reader import Columns
@@ -40,34 +39,32 @@ from ..insights.questions import Question
 from ..stats.summary import summarize
 from ..stats.sums import Window
 from ..stats.traces import entry_pages
-from ..store.session import Timeouts
+from ..store.session import Database
 from . import report, sample, two_runs
 
-TIMEOUTS = Timeouts()
 
-
-async def run(engine: AsyncEngine, console: Console | None = None) -> None:
+async def run(database: Database, console: Console | None = None) -> None:
     """Load the sample for the default tenant, as a new experiment in each dialect, and print both answers of each."""
     console = console or Console()
-    tenant_id = await keys.tenant_id(engine, keys.DEFAULT_TENANT)
+    tenant_id = await keys.tenant_id(database, keys.DEFAULT_TENANT)
     run_id, began = uuid4().hex[:24], datetime.now(UTC).replace(microsecond=0)
     for name, experiment_id, batches in (
         ("Parea", f"demo-parea-{run_id[:8]}", _parea(f"demo-parea-{run_id[:8]}", run_id[:8], began)),
         ("Respan", f"demo-respan-{run_id[:8]}", _respan(f"demo-respan-{run_id[:8]}", run_id, began)),
     ):
-        await _load(engine, console, tenant_id, name, list(batches))
-        await _show(engine, console, tenant_id, name, experiment_id)
-    await _compare(engine, console, tenant_id, run_id[:8], began)
+        await _load(database, console, tenant_id, name, list(batches))
+        await _show(database, console, tenant_id, name, experiment_id)
+    await _compare(database, console, tenant_id, run_id[:8], began)
 
 
-async def _compare(engine: AsyncEngine, console: Console, tenant_id: int, run_id: str, began: datetime) -> None:
+async def _compare(database: Database, console: Console, tenant_id: int, run_id: str, began: datetime) -> None:
     """Load two runs that differ, and print what can be said of that."""
     base, candidate = (f"demo-{which}-{run_id}" for which in ("base", "candidate"))
     for experiment_id, which in ((base, "base"), (candidate, "candidate")):
         batches = [[read_log(body) for body in two_runs.logs(experiment_id, which, began)]]
-        await _load(engine, console, tenant_id, "Parea", batches)
+        await _load(database, console, tenant_id, "Parea", batches)
     asked = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
-    found = comparison_answer(await compare(Columns(), engine, TIMEOUTS, tenant_id, asked, {}))
+    found = comparison_answer(await compare(Columns(), database, tenant_id, asked, {}))
     console.print(f"\n[bold]spanstats compare {base} {candidate}[/bold]")
     outcome = decide(found, (), fail_on_inconclusive=False)
     console.print(text_report(found, outcome), markup=False, highlight=False, soft_wrap=True, end="")
@@ -83,8 +80,8 @@ def _respan(experiment_id: str, run_id: str, began: datetime) -> Iterator[list[S
         yield otlp.read_json(body).spans
 
 
-async def _load(engine: AsyncEngine, console: Console, tenant_id: int, name: str, batches: list[list[Span]]) -> None:
-    committer = Committer(engine, TIMEOUTS, Tools(Prices().price, stats_entry, Evaluators()))
+async def _load(database: Database, console: Console, tenant_id: int, name: str, batches: list[list[Span]]) -> None:
+    committer = Committer(database, Tools(Prices().price, stats_entry, Evaluators()))
     try:
         with Progress(console=console) as progress:
             for batch in progress.track(batches, description=f"Posting spans as {name}'s SDK does"):
@@ -93,24 +90,24 @@ async def _load(engine: AsyncEngine, console: Console, tenant_id: int, name: str
         await committer.stop()
 
 
-async def _show(engine: AsyncEngine, console: Console, tenant_id: int, name: str, experiment_id: str) -> None:
-    pages = [page async for page in entry_pages(engine, TIMEOUTS, tenant_id, experiment_id)]
+async def _show(database: Database, console: Console, tenant_id: int, name: str, experiment_id: str) -> None:
+    pages = [page async for page in entry_pages(database, tenant_id, experiment_id)]
     entries = msgspec.json.decode(f"[{','.join(pages)}]", type=list[dict[str, Any]])
     report.show_traces(console, f"\n{name}: GET /api/parea/v1/experiment/{experiment_id}/stats", entries)
-    summary = await summarize(Columns(), engine, TIMEOUTS, tenant_id, experiment_id, Window())
+    summary = await summarize(Columns(), database, tenant_id, experiment_id, Window())
     title = f"\n{name}: POST /api/v2/experiments/{experiment_id}/logs/summary/"
     report.show_summary(console, title, summary_answer(summary))
-    await _show_insights(engine, console, tenant_id, experiment_id)
+    await _show_insights(database, console, tenant_id, experiment_id)
 
 
-async def _show_insights(engine: AsyncEngine, console: Console, tenant_id: int, experiment_id: str) -> None:
+async def _show_insights(database: Database, console: Console, tenant_id: int, experiment_id: str) -> None:
     """Percentiles, and what each model cost, as `/api/stats/v1` answers them."""
     path, columns = f"\nGET /api/stats/v1/experiments/{experiment_id}", Columns()
     latency = Question(measures=asked([named("latency.p50"), named("latency.p95"), named("latency.max")], {}))
-    described = await describe(engine, TIMEOUTS, columns, tenant_id, experiment_id, latency)
+    described = await describe(database, columns, tenant_id, experiment_id, latency)
     report.show_percentiles(console, f"{path}?measures=latency.p50,...", described_object(described, latency))
     cost = Question(measures=asked([named("cost.sum")], {}))
     by_model = Wanted([Dimension(MODEL)], SPAN, Order(), 10)
-    found = await break_down(engine, TIMEOUTS, columns, tenant_id, experiment_id, cost, by_model)
+    found = await break_down(database, columns, tenant_id, experiment_id, cost, by_model)
     title = f"{path}/breakdown?group_by=model&measures=cost.sum"
     report.show_breakdown(console, title, breakdown_object(found, cost, by_model))

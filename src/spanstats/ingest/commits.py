@@ -13,13 +13,11 @@ import time
 from itertools import chain
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..domain.span import Span
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
 from ..store.outages import ATTEMPTS, RETRYABLE, before_attempt, is_retryable, sqlstate
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from ..tracing import Tracing
 from .batch import PostedScore, Write, collect
 from .posted import others_written
@@ -40,14 +38,12 @@ class Committer:
 
     def __init__(
         self,
-        engine: AsyncEngine,
-        timeouts: Timeouts,
+        database: Database,
         tools: Tools,
         limits: QueueLimits | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        self._engine = engine
-        self._timeouts = timeouts
+        self._database = database
         self._tools = tools
         self._limits = limits or QueueLimits()
         self._tracing = tracing or Tracing()
@@ -88,7 +84,7 @@ class Committer:
         await self._enqueue(Write(tenant_id, score=score), 1, size)
         if score.waits and not score.deleted:
             # Its span may have come in a transaction that could not see it yet.
-            await others_written(self._engine, self._timeouts)
+            await others_written(self._database)
             await self._enqueue(Write(tenant_id, log=score.log_id), 1, 0)
 
     async def _enqueue(self, write: Write, weight: int, size: int) -> None:
@@ -176,7 +172,7 @@ class Committer:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 batch = collect(writes)
-                async with transaction(self._engine, Kind.INGEST, self._timeouts, locks(batch)) as tx:
+                async with self._database.transaction(Kind.INGEST, locks(batch)) as tx:
                     news = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
                 self._tools.evaluators.learn(news)
             except Unavailable as error:

@@ -5,12 +5,10 @@ import asyncio
 import logging
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..domain.item_key import NO_KEY, input_key, key_of_text, target_key
 from ..errors import Unavailable
 from ..store.by_key import SPAN_KEYS, row_of_span
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind
 from ..store.spans import columns
 
 log = logging.getLogger(__name__)
@@ -47,9 +45,9 @@ SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM put
 """
 
 
-async def derive_some(engine: AsyncEngine, timeouts: Timeouts, limit: int = TRACES_AT_A_TIME) -> int:
+async def derive_some(database: Database, limit: int = TRACES_AT_A_TIME) -> int:
     """Derive the keys of at most so many traces; of how many. Raises `Unavailable`."""
-    async with transaction(engine, Kind.WRITE, timeouts) as tx:
+    async with database.transaction(Kind.WRITE) as tx:
         found = await tx.driver.fetch(_WITHOUT, limit)
         if found:
             await _derive(tx.driver, found)
@@ -71,12 +69,12 @@ async def _derive(driver: Driver, found: list[Any]) -> None:
     await driver.execute(_PUT_TRACES, *columns(traces))
 
 
-async def keep_keyed(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 5.0) -> None:
+async def keep_keyed(database: Database, every_s: float = 5.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
         rest_s = every_s
         try:
-            if await derive_some(engine, timeouts):
+            if await derive_some(database):
                 # There may be more, but others come first.
                 rest_s = 0.01
         except Unavailable as error:

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.span import Span
 from ..errors import InvalidInput, invalid
 from ..store.by_key import rows_of_tenant
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind
 from ..store.spans import StoredKey, TraceKey, columns, scores_of_traces
 from . import rows
 from .arrivals import Arrival
@@ -99,17 +98,17 @@ WHERE locktype = 'relation' AND relation = 'traces'::regclass AND mode = 'RowExc
 _POLL_S = 0.005
 
 
-async def others_written(engine: AsyncEngine, timeouts: Timeouts) -> None:
+async def others_written(database: Database) -> None:
     """Return once all transactions that are writing spans now have ended, or no write may take so long."""
-    waited_for = await _writers(engine, timeouts)
-    deadline = time.monotonic() + timeouts.write_s
+    waited_for = await _writers(database)
+    deadline = time.monotonic() + database.timeouts.write_s
     while waited_for and time.monotonic() < deadline:
         await asyncio.sleep(_POLL_S)
-        waited_for &= await _writers(engine, timeouts)
+        waited_for &= await _writers(database)
 
 
-async def _writers(engine: AsyncEngine, timeouts: Timeouts) -> set[str]:
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+async def _writers(database: Database) -> set[str]:
+    async with database.transaction(Kind.READ) as tx:
         return {row["virtualtransaction"] for row in await tx.driver.fetch(_WRITERS)}
 
 

@@ -7,10 +7,8 @@ Nothing is merged or priced again.
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..errors import NotFound
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import TraceKey
 from . import changes
 from .reading import TraceAt
@@ -56,15 +54,15 @@ class Recounted:
 
 
 async def recount(
-    engine: AsyncEngine, tenant_id: int, tools: Tools, experiment_id: str | None = None, after: str = ""
+    database: Database, tenant_id: int, tools: Tools, experiment_id: str | None = None, after: str = ""
 ) -> AsyncGenerator[Recounted, None]:
     """Count the tenant's traces again in the order of their ids, from the one after `after`; yields each transaction.
 
     To do so twice changes nothing. Raises `NotFound` where there is no such experiment, `Unavailable`.
     """
-    experiment_key = None if experiment_id is None else await _experiment(engine, tenant_id, experiment_id)
+    experiment_key = None if experiment_id is None else await _experiment(database, tenant_id, experiment_id)
     while True:
-        async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+        async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
             found = await tx.driver.fetch(_AFTER, tenant_id, after, experiment_key, _TRACES_AT_A_TIME)
             ids = _first([(row["trace_id"], row["n_spans"]) for row in found])
             if not ids:
@@ -74,8 +72,8 @@ async def recount(
         yield done
 
 
-async def _experiment(engine: AsyncEngine, tenant_id: int, experiment_id: str) -> int:
-    async with transaction(engine, Kind.READ, _TIMEOUTS) as tx:
+async def _experiment(database: Database, tenant_id: int, experiment_id: str) -> int:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         found: int | None = await tx.driver.fetchval(_EXPERIMENT, tenant_id, experiment_id)
     if found is None:
         raise NotFound(f"There is no experiment {experiment_id}")

@@ -4,14 +4,13 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.archive import Evaluator, Experiment, Posted, Trace
 from ..domain.merge import with_posted
 from ..domain.span import Span
 from ..domain.trace import TraceFold, fold
 from ..errors import Conflict
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import StoredKey, TraceKey, columns
 from . import changes, reading, rows
 from .experiments import hold_named
@@ -55,7 +54,7 @@ VALUES ($1, $2, $3, 'api', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
 
 
 async def restore_experiment(
-    engine: AsyncEngine, tenant_id: int, experiment: Experiment, evaluators: Sequence[Evaluator]
+    database: Database, tenant_id: int, experiment: Experiment, evaluators: Sequence[Evaluator]
 ) -> int:
     """Define the experiment and name its evaluators; its key. Raises `Conflict` where another has its id or run name.
 
@@ -63,7 +62,7 @@ async def restore_experiment(
     """
     e = experiment
     try:
-        async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+        async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
             project = None if e.project is None else await tx.driver.fetchval(_PROJECT, tenant_id, e.project)
             about = (e.name, e.run_name, e.run_key, e.status, *map(_json, (e.metadata, e.definition, e.dataset_stats)))
             values = (tenant_id, e.id, e.created, e.created_us, project, *about, e.started_us, e.finished_us)
@@ -83,13 +82,13 @@ def _json(value: object) -> str | None:
 
 
 async def restore_traces(
-    engine: AsyncEngine, tenant_id: int, experiment_key: int, traces: Sequence[Trace], tools: Tools
+    database: Database, tenant_id: int, experiment_key: int, traces: Sequence[Trace], tools: Tools
 ) -> int:
     """Write those of the traces that are not there yet, in one transaction; how many.
 
     Raises `Conflict` where another experiment has one of them, or another trace one of the spans.
     """
-    async with transaction(engine, Kind.WRITE, _TIMEOUTS) as tx:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
         by_id = {(tenant_id, trace.trace_id): trace for trace in traces}
         await _hold_spans(tx.driver, by_id)
         await _hold_experiments(tx.driver, by_id)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..columnar.dimensions import ByNumber
 from ..columnar.dimensions import Dimension as ColumnDimension
 from ..columnar.groups import group
@@ -13,7 +11,7 @@ from ..columnar.predicate import MANY_MODELS
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..stats.summary import Evaluator, evaluators_of
-from ..store.session import Timeouts
+from ..store.session import Database
 from .dimensions import MODEL, SPAN, Dimension
 from .figures import Figures, OfScores
 from .grouped import Grouped, completed, grouped
@@ -69,8 +67,7 @@ class Breakdown:
 
 
 async def break_down(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     columns: Columns,
     tenant_id: int,
     experiment_id: str,
@@ -78,14 +75,14 @@ async def break_down(
     wanted: Wanted,
 ) -> Breakdown:
     """The groups, all of one snapshot. Raises `NotFound`, `Unavailable`."""
-    async with snapshot(engine, timeouts, tenant_id) as state:
+    async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
         if wanted.unit == SPAN:
             dimensions: list[ColumnDimension] = [dimension_of_spans(i) for i in range(len(wanted.dimensions))]
             selection = await select_spans(state, experiment.key, question, wanted.dimensions)
         else:
             dimensions = columns_of(wanted.dimensions)
-            selection = await select(state, columns, timeouts, experiment.key, question, dimensions)
+            selection = await select(state, columns, experiment.key, question, dimensions)
         measures = measures_in(selection, question.measures)
         evaluators = await evaluators_of(state.tx, tenant_id, sorted({key for a in measures for key in a.measure.keys}))
     groups = await columns.run(lambda: groups_of(selection, measures, question, wanted, dimensions))

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..columnar.reader import Columns
 from ..stats.summary import Evaluator, evaluators_of
-from ..store.session import Timeouts
+from ..store.session import Database
 from .measured import measure
 from .questions import Question
 from .rolled import Measured
@@ -25,17 +23,16 @@ class Described:
 
 
 async def describe(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     columns: Columns,
     tenant_id: int,
     experiment_id: str,
     question: Question,
 ) -> Described:
     """The figures of the experiment, all of one snapshot. Raises `NotFound`, `Unavailable`."""
-    async with snapshot(engine, timeouts, tenant_id) as state:
+    async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
-        found = await measure(state, columns, timeouts, experiment.key, question)
+        found = await measure(state, columns, experiment.key, question)
         keys = {key for asked, _ in found.figures for key in asked.measure.keys}
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(keys))
     return Described(experiment, state.as_of, found, evaluators)

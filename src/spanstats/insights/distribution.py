@@ -7,7 +7,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..columnar.groups import group
 from ..columnar.histograms import counts_between, different_values
@@ -15,7 +14,7 @@ from ..columnar.percentiles import values
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..stats.summary import Evaluator, evaluators_of
-from ..store.session import Timeouts
+from ..store.session import Database
 from .edges import LOG, Binning, edges_of
 from .grouped import column_measure, grouped
 from .measures import Asked, Measure
@@ -68,8 +67,7 @@ class Distribution:
 
 
 async def distribution(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     columns: Columns,
     tenant_id: int,
     arms: Sequence[Arm],
@@ -77,12 +75,12 @@ async def distribution(
     binning: Binning,
 ) -> Distribution:
     """The histogram of the measure over all arms, of one snapshot. Raises `NotFound`, `Unavailable`."""
-    async with snapshot(engine, timeouts, tenant_id) as state:
+    async with snapshot(database, tenant_id) as state:
         experiments, selections = [], []
         for arm in arms:
             experiment = await state.experiment(arm.experiment_id)
             experiments.append(experiment)
-            selections.append(await select(state, columns, timeouts, experiment.key, arm.question))
+            selections.append(await select(state, columns, experiment.key, arm.question))
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(asked.measure.keys))
     made = await columns.run(lambda: histogram_of(selections, asked, binning))
     return Distribution(state.as_of, experiments, made, evaluators)

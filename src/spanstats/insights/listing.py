@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..columnar.reader import Columns
 from ..domain.values import clean
 from ..filters.experiment_fields import NAME, STATUS
 from ..stats.rolled_up_many import rolled_up_by_experiment
 from ..stats.summary import Evaluator, evaluators_of
-from ..store.session import Timeouts
+from ..store.session import Database
 from ..store.tables import ByBytes, experiments, projects
 from .measured import measure
 from .questions import Question
@@ -67,8 +66,7 @@ class Listed:
 
 
 async def list_experiments(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     columns: Columns,
     tenant_id: int,
     search: Search,
@@ -82,24 +80,24 @@ async def list_experiments(
         (column.desc().nulls_last(), _c.key.desc()) if page.descending else (column.asc().nulls_last(), _c.key.asc())
     )
     wanted = select(*COLUMNS).where(*where).order_by(*order).limit(page.size).offset(page.offset)
-    async with snapshot(engine, timeouts, tenant_id) as state:
+    async with snapshot(database, tenant_id) as state:
         connection = state.tx.connection
         count = (await connection.execute(select(func.count()).select_from(experiments).where(*where))).scalar_one()
         found = [Experiment(*row) for row in await connection.execute(wanted)] if page.offset < count else []
-        figures = await _figures(state, columns, timeouts, found, question)
+        figures = await _figures(state, columns, found, question)
         keys = {key for one in figures for asked, _ in one.figures for key in asked.measure.keys}
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(keys))
     return Listed(state.as_of, count, list(zip(found, figures, strict=True)), evaluators)
 
 
 async def _figures(
-    state: Snapshot, columns: Columns, timeouts: Timeouts, found: Sequence[Experiment], question: Question
+    state: Snapshot, columns: Columns, found: Sequence[Experiment], question: Question
 ) -> list[Measured]:
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [e.key for e in found], question.window)
         if sums is not None:
             return [measured(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in found]
-    return [await measure(state, columns, timeouts, experiment.key, question) for experiment in found]
+    return [await measure(state, columns, experiment.key, question) for experiment in found]
 
 
 def _conditions(tenant_id: int, search: Search) -> list[Condition]:

@@ -6,7 +6,6 @@ from ..columnar.groups import group
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..stats.rolled_up_many import rolled_up_by_experiment
-from ..store.session import Timeouts
 from .figures import Figures, OfScores
 from .grouped import completed, grouped
 from .measures import Asked
@@ -16,15 +15,13 @@ from .selecting import measures_in, select
 from .snapshot import Snapshot
 
 
-async def measure(
-    state: Snapshot, columns: Columns, timeouts: Timeouts, experiment_key: int, question: Question
-) -> Measured:
+async def measure(state: Snapshot, columns: Columns, experiment_key: int, question: Question) -> Measured:
     """What is asked for, of the experiment's traces in the window that match."""
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [experiment_key], question.window)
         if sums is not None:
             return measured(sums[experiment_key], question.measures, fill_scores=question.fill_scores)
-    selection = await select(state, columns, timeouts, experiment_key, question)
+    selection = await select(state, columns, experiment_key, question)
     measures = measures_in(selection, question.measures)
     return await columns.run(lambda: measured_whole(selection, measures, question))
 

@@ -11,7 +11,6 @@ from ..columnar.needs import Needs
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
 from ..filters.parts import compile_filter
-from ..store.session import Timeouts
 from .grouped import COST_COLUMNS, column_measure
 from .measures import Asked
 from .questions import Question
@@ -22,7 +21,6 @@ from .snapshot import Snapshot
 async def select(
     state: Snapshot,
     columns: Columns,
-    timeouts: Timeouts,
     experiment_key: int,
     question: Question,
     dimensions: Iterable[Dimension] = (),
@@ -30,7 +28,7 @@ async def select(
     """The experiment's traces in the window that match, with what the measures and dimensions look at."""
     matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)
     arm = Arm(experiment_key, question.window, matching)
-    (selection,) = await columns.select(state.tx, timeouts, [arm], needs_of(question.measures, dimensions))
+    (selection,) = await columns.select(state.tx, [arm], needs_of(question.measures, dimensions))
     return selection
 
 

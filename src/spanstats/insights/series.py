@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..columnar.dimensions import ByStart
 from ..columnar.groups import group
 from ..columnar.reader import Columns
@@ -16,7 +14,7 @@ from ..stats.rolled_up_many import rolled_up_by_bucket
 from ..stats.rollups import MINUTE
 from ..stats.summary import Evaluator, evaluators_of
 from ..stats.sums import Window
-from ..store.session import Timeouts
+from ..store.session import Database
 from .granularity import Buckets, buckets
 from .grouped import completed, grouped
 from .measures import Asked
@@ -66,8 +64,7 @@ class Axis:
 
 
 async def series(
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     columns: Columns,
     tenant_id: int,
     experiment_id: str,
@@ -80,11 +77,11 @@ async def series(
     last one, whatever the filter: two filters of one experiment have the same buckets. Raises `InvalidInput` for too
     many of them, `NotFound`, `Unavailable`.
     """
-    async with snapshot(engine, timeouts, tenant_id) as state:
+    async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
         made = await _buckets(state, experiment, question.window, axis)
         _check_points(question, made)
-        points = await points_of(state, columns, timeouts, experiment, question, made)
+        points = await points_of(state, columns, experiment, question, made)
         measures = _measures(points, question)
         evaluators = await evaluators_of(state.tx, tenant_id, sorted({key for a in measures for key in a.measure.keys}))
     return Series(experiment, state.as_of, made, question.window, axis.zone.key, measures, points, evaluators)
@@ -121,7 +118,7 @@ def _check_points(question: Question, made: Buckets) -> None:
 
 
 async def points_of(
-    state: Snapshot, columns: Columns, timeouts: Timeouts, experiment: Experiment, question: Question, made: Buckets
+    state: Snapshot, columns: Columns, experiment: Experiment, question: Question, made: Buckets
 ) -> Mapping[int, Measured]:
     """The figures of each bucket that has traces, by its number."""
     if not len(made):
@@ -133,7 +130,7 @@ async def points_of(
         if found is not None:
             return {number: measured(sums, question.measures) for number, sums in found.items()}
     by_start = ByStart(made.edges)
-    selection = await select(state, columns, timeouts, experiment.key, question, [by_start])
+    selection = await select(state, columns, experiment.key, question, [by_start])
     return await columns.run(lambda: _selected_points(selection, question, by_start))
 
 

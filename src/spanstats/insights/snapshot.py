@@ -7,12 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
 from ..filters.experiment_fields import NAME, STATUS
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from ..store.tables import experiments, projects
 
 # The clock is read before the snapshot is taken, so that whatever was committed before `as_of` is in the answer.
@@ -69,16 +68,14 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def snapshot(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, *, bounded: bool = True
-) -> AsyncIterator[Snapshot]:
+async def snapshot(database: Database, tenant_id: int, *, bounded: bool = True) -> AsyncIterator[Snapshot]:
     """A snapshot that the whole answer is made of, if `bounded` for no longer than one statement may take.
 
     Raises `Unavailable` where the database is away or the answer takes longer.
     """
     try:
-        bound = timeouts.read_s if bounded and timeouts.read_s else None
-        async with asyncio.timeout(bound), transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+        bound = (database.timeouts.read_s or None) if bounded else None
+        async with asyncio.timeout(bound), database.transaction(Kind.SNAPSHOT) as tx:
             yield Snapshot(tx, tenant_id, await tx.driver.fetchval(_AS_OF))
     except TimeoutError:
         raise Unavailable("the answer took longer than this service allows: narrow the window or filter") from None

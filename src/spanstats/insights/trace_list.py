@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..filters.compile import compile_predicate
 from ..reading.logs import logs_where
 from ..stats.rolled_up import rolled_up
-from ..store.session import Timeouts
+from ..store.session import Database
 from ..store.tables import traces
 from .questions import ALWAYS, Question
 from .snapshot import Experiment, Snapshot, snapshot
@@ -61,10 +60,10 @@ class TraceList:
 
 
 async def list_traces(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
+    database: Database, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
 ) -> TraceList:
     """The rows that are wanted; traces without the value that sorts come last. Raises `NotFound`, `Unavailable`."""
-    async with snapshot(engine, timeouts, tenant_id) as state:
+    async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
         statement = _statement(state, experiment, question, wanted).limit(wanted.limit + 1).offset(wanted.offset)
         rows = list((await state.tx.connection.execute(statement)).all())
@@ -72,13 +71,13 @@ async def list_traces(
 
 
 async def each_page(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
+    database: Database, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
 ) -> AsyncGenerator[tuple[Sequence[str], Sequence[Any]], None]:
     """All rows of one snapshot, page by page, each with the keys of all evaluators of the experiment.
 
     The first page may be empty. Raises `NotFound`, `Unavailable`.
     """
-    async with snapshot(engine, timeouts, tenant_id, bounded=False) as state:
+    async with snapshot(database, tenant_id, bounded=False) as state:
         experiment = await state.experiment(experiment_id)
         _, scores = await rolled_up(state.tx.driver, experiment.key, ALWAYS)
         keys, any_given = sorted(scores), False

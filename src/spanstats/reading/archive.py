@@ -3,12 +3,10 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..domain.archive import End, Evaluator, Experiment, Header, Line, Patch, Posted, Trace
 from ..domain.span import Score, Span
 from ..errors import NotFound
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import TraceKey, add_content, columns, scores_of_traces, spans_of_traces
 
 _TRACES_AT_A_TIME = 100
@@ -47,9 +45,9 @@ ORDER BY p.span_id
 """
 
 
-async def lines(engine: AsyncEngine, tenant_id: int, experiment_id: str) -> AsyncGenerator[Line, None]:
+async def lines(database: Database, tenant_id: int, experiment_id: str) -> AsyncGenerator[Line, None]:
     """The experiment, its traces by start and id, and their number. Raises `NotFound`, `Unavailable`."""
-    async with transaction(engine, Kind.SNAPSHOT, _UNBOUNDED) as tx:
+    async with database.with_timeouts(_UNBOUNDED).transaction(Kind.SNAPSHOT) as tx:
         row = await tx.driver.fetchrow(_EXPERIMENT, tenant_id, experiment_id)
         if row is None:
             raise NotFound(f"There is no experiment {experiment_id}")

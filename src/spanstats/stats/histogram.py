@@ -3,9 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 
 # In whole billionths: bin i of n holds what lies at or above low + i * (high - low) / n; the highest is in the last.
 # Division of whole numerics that are not negative: exact.
@@ -37,12 +35,10 @@ class Histogram:
     counts: list[int]
 
 
-async def histogram(
-    engine: AsyncEngine, timeouts: Timeouts, experiment_key: int, evaluator_keys: Collection[str], bins: int
-) -> Histogram:
+async def histogram(database: Database, experiment_key: int, evaluator_keys: Collection[str], bins: int) -> Histogram:
     """The numbers (booleans as 0 and 1) that these evaluators gave; one bin where all are equal, none where there is
     none. Raises `Unavailable`."""
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         row = await tx.driver.fetchrow(_BINS, experiment_key, sorted(evaluator_keys), bins)
     if not row["n"]:
         return Histogram(0, 0, 0, 0, [])

@@ -3,14 +3,12 @@
 import asyncio
 import logging
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..columnar.check import differing_segments
 from ..errors import Unavailable
 from ..metrics import CAUGHT_UP
 from ..store.cache_tables import LOCK
 from ..store.outages import sqlstate
-from ..store.session import Kind, Timeouts, transaction
+from ..store.session import Database, Kind
 from .rollups import LEVELS, MINUTE, Level, fresh, kept, rebuild
 
 log = logging.getLogger(__name__)
@@ -43,10 +41,10 @@ NOT EXISTS (SELECT FROM rollup_marks m WHERE m.experiment_key = {key} AND m.minu
 """
 
 
-async def rebuild_marked(engine: AsyncEngine, timeouts: Timeouts, *, wait: bool = False) -> int:
+async def rebuild_marked(database: Database, *, wait: bool = False) -> int:
     """One transaction of rebuilding; the marks taken, 0 also where another process is at it and `wait` is false."""
     try:
-        async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+        async with database.transaction(Kind.REBUILD) as tx:
             await tx.driver.execute(LOCK if wait else f"{LOCK} NOWAIT")
             return await rebuild(tx.driver, MARKS_PER_TRANSACTION)
     except Unavailable as error:
@@ -55,29 +53,29 @@ async def rebuild_marked(engine: AsyncEngine, timeouts: Timeouts, *, wait: bool 
         raise
 
 
-async def drain_marks(engine: AsyncEngine, timeouts: Timeouts) -> int:
+async def drain_marks(database: Database) -> int:
     """Rebuild until hardly any mark is left, in transactions of bounded size; the marks taken."""
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         if not await tx.driver.fetchval(_ANY_MARK):
             CAUGHT_UP.set_to_current_time()
             return 0
     total = 0
-    while taken := await rebuild_marked(engine, timeouts):
+    while taken := await rebuild_marked(database):
         total += taken
         if taken < MARKS_PER_TRANSACTION:
             CAUGHT_UP.set_to_current_time()
             break
     if total > _VACUUM_AFTER:
-        async with engine.connect() as connection:
+        async with database.engine.connect() as connection:
             await connection.exec_driver_sql("VACUUM rollup_marks")
     return total
 
 
-async def keep_warm(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.0) -> None:
+async def keep_warm(database: Database, every_s: float = 1.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
         try:
-            await drain_marks(engine, timeouts)
+            await drain_marks(database)
         except Unavailable as error:
             log.warning("rollups wait: %s", error)
         except Exception:
@@ -85,29 +83,29 @@ async def keep_warm(engine: AsyncEngine, timeouts: Timeouts, every_s: float = 1.
         await asyncio.sleep(every_s)
 
 
-async def waiting_marks(engine: AsyncEngine, timeouts: Timeouts, limit: int = 100_000) -> tuple[int, int]:
+async def waiting_marks(database: Database, limit: int = 100_000) -> tuple[int, int]:
     """How many marks of rollups and invalidations of columns wait, each up to the limit. Raises `Unavailable`."""
-    async with transaction(engine, Kind.READ, timeouts) as tx:
+    async with database.transaction(Kind.READ) as tx:
         rollups, columns = await tx.driver.fetchrow(_COUNT_MARKS, limit)
         return rollups, columns
 
 
-async def mark_everything(engine: AsyncEngine, timeouts: Timeouts) -> int:
+async def mark_everything(database: Database) -> int:
     """Mark every minute that has traces or is in a cache, so that all is rebuilt; answers stay exact meanwhile."""
-    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+    async with database.transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(_FORGET_COLUMNS)
         status: str = await tx.driver.execute(_MARK_EVERYTHING)
     return int(status.split()[-1])
 
 
-async def mismatches(engine: AsyncEngine, timeouts: Timeouts) -> list[tuple[int, int, int]]:
+async def mismatches(database: Database) -> list[tuple[int, int, int]]:
     """(experiment key, level, start) of the buckets that differ from what the traces make and have no mark; `COLUMNS`
     instead of a level are segments of columns.
 
     Empty in a sound store.
     """
     found = []
-    async with transaction(engine, Kind.REBUILD, timeouts) as tx:
+    async with database.transaction(Kind.REBUILD) as tx:
         for level in LEVELS:
             unmarked = _UNMARKED.format(key="x.experiment_key", start="x.bucket", length=level.interval)
             made = f"SELECT * FROM ({fresh(level, _all_buckets(level))}) x WHERE {unmarked}"

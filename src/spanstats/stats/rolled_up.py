@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..domain.values import MAX_TIME_US
-from ..store.session import Driver, read_row
+from ..store.session import Database, Driver
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, SCORE_AGGREGATES, Aggregate
 from .rollups import (
     DAY,
@@ -137,13 +135,13 @@ async def rolled_up(driver: Driver, experiment_key: int, window: Window) -> Sums
 
 
 async def rolled_up_by_name(
-    engine: AsyncEngine, tenant_id: int, experiment_id: str, window: Window
+    database: Database, tenant_id: int, experiment_id: str, window: Window
 ) -> tuple[Sums, dict[str, Any]] | None:
     """The same of the tenant's experiment of this id, with what its evaluators are called; `None` if there is none.
 
     One round trip. Raises `Unavailable`.
     """
-    values = dict(await read_row(engine, NAMED_STATEMENT, *bounds(window), tenant_id, experiment_id))
+    values = dict(await database.row(NAMED_STATEMENT, *bounds(window), tenant_id, experiment_id))
     evaluators = values.pop("evaluators") or {}
     return None if values.pop("experiment_key") is None else (read_sums(values), evaluators)
 

@@ -7,9 +7,8 @@ which is exact, since sums are.
 from collections.abc import Collection
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
 from .measures import ANSWERED, SCORE_AGGREGATES
 from .rolled_up import rolled_up
@@ -22,11 +21,11 @@ _SCORES_SUMMED = [a.name for a in SCORE_AGGREGATES if a.name not in ("low", "hig
 
 
 async def summaries_of_roots(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_keys: Collection[int]
+    database: Database, tenant_id: int, experiment_keys: Collection[int]
 ) -> dict[int, Summary]:
     """A summary of each experiment, without lows and highs of scores, all of one snapshot. Raises `Unavailable`."""
     found: dict[int, Sums] = {}
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         incomplete = await _with_rootless(tx, experiment_keys)
         for key in experiment_keys:
             whole = await rolled_up(tx.driver, key, ALWAYS)

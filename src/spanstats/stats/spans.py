@@ -3,14 +3,13 @@
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Numeric, SmallInteger, Text, and_, case, cast, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.expression import literal_column
 
 from ..domain.span import Uncounted
 from ..domain.values import MAX_SCORE, NANO
 from ..filters.sources import spans_source
 from ..filters.span_fields import SPAN_FIELDS
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from ..store.tables import scores, spans
 from .measures import SCORE_AGGREGATES
 from .summary import Evaluator, Summary, evaluators_of
@@ -34,9 +33,7 @@ _AVERAGED: dict[str, ColumnElement[Any]] = {
 }
 
 
-async def summarize_spans(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, where: list[ColumnElement[bool]]
-) -> Summary:
+async def summarize_spans(database: Database, tenant_id: int, where: list[ColumnElement[bool]]) -> Summary:
     """The summary of the tenant's spans for which the conditions (over `spans` and `span_payloads`) hold.
 
     Raises `Unavailable`.
@@ -46,7 +43,7 @@ async def summarize_spans(
     columns += [func.sum(_counted(name, Uncounted.TOKENS)).label(name) for name in _SUMMED]
     for name, value in _AVERAGED.items():
         columns += [func.sum(value).label(name), func.count(value).label(f"n_{name}")]
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         row = (await tx.connection.execute(select(*columns).select_from(spans_source(where)).where(*where))).one()
         sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}
         by_key = await _scores(tx, where)

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Boolean, Select, func, literal_column, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..columnar.arms import Arm
 from ..columnar.plan import plan_of
@@ -16,7 +15,7 @@ from ..columnar.reader import Columns, time_limit
 from ..domain.values import is_clean
 from ..errors import NotFound
 from ..filters.parts import Filter
-from ..store.session import Kind, Timeouts, Transaction, transaction
+from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
 from ..tracing import REQUEST
 from .from_columns import Added
@@ -56,8 +55,7 @@ class Summary:
 
 async def summarize(
     columns: Columns,
-    engine: AsyncEngine,
-    timeouts: Timeouts,
+    database: Database,
     tenant_id: int,
     experiment_id: str,
     window: Window,
@@ -71,14 +69,14 @@ async def summarize(
     if not is_clean(experiment_id):
         raise NotFound(_ABSENT)
     if matching is None:
-        return await _from_rollups(engine, tenant_id, experiment_id, window)
-    async with transaction(engine, Kind.SNAPSHOT, timeouts) as tx:
+        return await _from_rollups(database, tenant_id, experiment_id, window)
+    async with database.transaction(Kind.SNAPSHOT) as tx:
         found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id)
         if found is None:
             raise NotFound(_ABSENT)
         with REQUEST.get().statement("summary of traces"):
             arm = Arm(found["key"], window, matching)
-            sums, scores = await filtered(columns, tx, timeouts, arm, places=found["places"])
+            sums, scores = await filtered(columns, tx, arm, places=found["places"])
             sums[COST_PARTIAL] = await _cost_partial(tx, found["key"], window, matching.parts)
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
@@ -91,16 +89,16 @@ async def _cost_partial(tx: Transaction, experiment_key: int, window: Window, pa
     return int(await tx.connection.scalar(select(func.count()).select_from(rows)) or 0)
 
 
-async def _from_rollups(engine: AsyncEngine, tenant_id: int, experiment_id: str, window: Window) -> Summary:
+async def _from_rollups(database: Database, tenant_id: int, experiment_id: str, window: Window) -> Summary:
     with REQUEST.get().statement("summary of rollups"):
-        found = await rolled_up_by_name(engine, tenant_id, experiment_id, window)
+        found = await rolled_up_by_name(database, tenant_id, experiment_id, window)
     if found is None:
         raise NotFound(_ABSENT)
     (sums, scores), evaluators = found
     return Summary(sums, scores, {key: Evaluator(**known) for key, known in evaluators.items()})
 
 
-async def filtered(columns: Columns, tx: Transaction, timeouts: Timeouts, arm: Arm, *, places: int = 1) -> Sums:
+async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, places: int = 1) -> Sums:
     """The sums of the traces of the arm, and of their scores unless `places` is 0: from columns where that is faster.
 
     `places` is how many scores most of the traces have at most.
@@ -110,7 +108,7 @@ async def filtered(columns: Columns, tx: Transaction, timeouts: Timeouts, arm: A
         parts = ALL if arm.matching is None else arm.matching.parts
         return await directly(tx, arm.experiment_key, arm.window, parts, places=places)
     added = Added(scores=places > 0)
-    async for selection in columns.batches(tx, arm, added.needs, plan, time_limit(timeouts)):
+    async for selection in columns.batches(tx, arm, added.needs, plan, time_limit(tx.timeouts)):
         await columns.run(partial(added.add, selection))
     return added.sums()
 

@@ -4,11 +4,9 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
-from ..store.session import Driver, Kind, Timeouts, transaction
+from ..store.session import Database, Driver, Kind
 from ..tracing import REQUEST
 
 FIRST_PAGE = 50
@@ -25,7 +23,7 @@ SELECT entry FROM traces WHERE experiment_key = ({_FIND}) AND has_root ORDER BY 
 
 
 async def entry_pages(
-    engine: AsyncEngine, timeouts: Timeouts, tenant_id: int, experiment_id: str, budget_s: float = 60
+    database: Database, tenant_id: int, experiment_id: str, budget_s: float = 60
 ) -> AsyncGenerator[str, None]:
     """The entries of the traces whose root has arrived, by start, then trace id; each page comma-separated.
 
@@ -36,7 +34,7 @@ async def entry_pages(
         raise NotFound("Experiment not found")
     deadline = time.monotonic() + budget_s
     async with (
-        transaction(engine, Kind.STREAM, timeouts) as tx,
+        database.transaction(Kind.STREAM) as tx,
         aclosing(_pages(tx.driver, tenant_id, experiment_id)) as pages,
     ):
         async for page in pages:

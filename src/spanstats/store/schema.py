@@ -7,10 +7,9 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .outages import ReadOnly, sqlstate
-from .session import Kind, Timeouts, transaction
+from .session import Database, Kind
 
 _UNDEFINED_TABLE = "42P01"
 NO_SCHEMA = (
@@ -28,24 +27,24 @@ def migrate(url: str) -> None:
     command.upgrade(configuration(url), "head")
 
 
-async def is_current(engine: AsyncEngine, timeouts: Timeouts) -> bool:
+async def is_current(database: Database) -> bool:
     """Whether the database has exactly the schema that this program is written for. Raises `Unavailable`."""
-    return await version(engine, timeouts) == newest()
+    return await version(database) == newest()
 
 
-async def is_ready(engine: AsyncEngine, timeouts: Timeouts) -> bool:
+async def is_ready(database: Database) -> bool:
     """As `is_current`, of a database that takes writes. Raises `Unavailable` where it takes none."""
-    return await _version(engine, timeouts, writable=True) == newest()
+    return await _version(database, writable=True) == newest()
 
 
-async def version(engine: AsyncEngine, timeouts: Timeouts) -> str | None:
+async def version(database: Database) -> str | None:
     """The revision that the database is at, `None` where it was never migrated."""
-    return await _version(engine, timeouts)
+    return await _version(database)
 
 
-async def _version(engine: AsyncEngine, timeouts: Timeouts, *, writable: bool = False) -> str | None:
+async def _version(database: Database, *, writable: bool = False) -> str | None:
     try:
-        async with transaction(engine, Kind.READ, timeouts) as tx:
+        async with database.transaction(Kind.READ) as tx:
             read_only, revision = await tx.driver.fetchrow(_VERSION)
             if writable and read_only:
                 # Raised in here, so that the next look is through another connection.

@@ -6,8 +6,8 @@ travel in one round trip, and so that Core statements and the driver's own calls
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -94,7 +94,7 @@ def create_engine(
     statement_timeout_s: float = 0,
     connection_life_s: float = 3600,
 ) -> AsyncEngine:
-    """An engine on asyncpg whose connections are ready for `transaction` and `read_row`.
+    """An engine on asyncpg whose connections are ready for a `Database`.
 
     `url` is that of an `Address`. `statement_timeout_s` bounds statements outside of a transaction.
 
@@ -139,11 +139,12 @@ async def _use_microseconds(driver: Driver) -> None:
 
 
 class Transaction:
-    """One open transaction: `connection` runs Core statements, `driver` named SQL."""
+    """One open transaction: `connection` runs Core statements, `driver` named SQL; `timeouts` it began with."""
 
-    def __init__(self, connection: AsyncConnection, driver: Driver) -> None:
+    def __init__(self, connection: AsyncConnection, driver: Driver, timeouts: Timeouts) -> None:
         self.connection = connection
         self.driver = driver
+        self.timeouts = timeouts
 
     async def only_row(self, statement: Select[Any]) -> Mapping[str, Any]:
         """The row of a statement that is not likely to come again: nothing of it is kept, here or by the server."""
@@ -182,16 +183,48 @@ class Transaction:
         return row
 
 
-@asynccontextmanager
-async def transaction(
-    engine: AsyncEngine, kind: Kind, timeouts: Timeouts, first: str | None = None
-) -> AsyncIterator[Transaction]:
-    """A transaction that commits at the end of the block and rolls back on any error.
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A pool of connections to one database, and how long a statement may take there: where rows are read and written.
 
-    `first` is a statement without parameters that it begins with, in the same round trip.
-
-    Raises `Unavailable` where the database is away, busy, slow or refuses writes; other failures pass unchanged.
+    All of a tenant's rows are in one database.
     """
+
+    engine: Engine
+    timeouts: Timeouts = Timeouts()
+
+    def with_timeouts(self, timeouts: Timeouts) -> "Database":
+        """The same database for work that may take longer, or must be done sooner."""
+        return replace(self, timeouts=timeouts)
+
+    def transaction(self, kind: Kind, first: str | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that commits at the end of the block and rolls back on any error.
+
+        `first` is a statement without parameters that it begins with, in the same round trip.
+
+        Raises `Unavailable` where the database is away, busy, slow or refuses writes; other failures pass unchanged.
+        """
+        return _transaction(self.engine, kind, self.timeouts, first)
+
+    async def row(self, statement: str, *values: Any) -> Any:
+        """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
+
+        Raises `Unavailable` as `transaction` does.
+        """
+        with translated():
+            connection, _, row = await _first(self.engine, lambda driver: _only_row(driver, statement, values))
+            await connection.close()
+            return row
+
+    async def dispose(self) -> None:
+        """Close the connections."""
+        await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _transaction(
+    engine: AsyncEngine, kind: Kind, timeouts: Timeouts, first: str | None
+) -> AsyncIterator[Transaction]:
     beginning = f"BEGIN ISOLATION LEVEL {kind.value}; SET LOCAL statement_timeout = {int(timeouts.of(kind) * 1000)}"
     beginning += f"; {first}" if first is not None else ""
     with translated():
@@ -200,7 +233,7 @@ async def transaction(
         )
         try:
             try:
-                yield Transaction(connection, driver)
+                yield Transaction(connection, driver, timeouts)
                 await driver.execute("COMMIT")
             except BaseException as error:
                 lost = driver.is_closed()
@@ -211,17 +244,6 @@ async def transaction(
                 raise
         finally:
             await connection.close()
-
-
-async def read_row(engine: AsyncEngine, statement: str, *values: Any) -> Any:
-    """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
-
-    Raises `Unavailable` as `transaction` does.
-    """
-    with translated():
-        connection, _, row = await _first(engine, lambda driver: _only_row(driver, statement, values))
-        await connection.close()
-        return row
 
 
 async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> Any:
