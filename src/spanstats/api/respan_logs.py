@@ -18,6 +18,7 @@ from ..dialects.respan.logs import SORTS, log_object, read_change
 from ..dialects.respan.paging import read_flag, read_preview, read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
 from ..dialects.respan_filter_names import LOG_FIELD_NAMES
+from ..domain.keys import TraceKey
 from ..domain.values import identifier, is_clean
 from ..errors import NotFound, OutOfScope
 from ..filters.trace_fields import TRACES
@@ -145,7 +146,7 @@ async def _find(request: Request, experiment_id: str, log_id: str, *, whole: boo
     tenant_id = caller(request).tenant_id
     experiment = await experiments.get(tenant_database(request), tenant_id, experiment_id)
     async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        row = await find_row(tx, experiment.key, (tenant_id, log_id)) if is_clean(log_id) else None
+        row = await find_row(tx, experiment.key, TraceKey(tenant_id, log_id)) if is_clean(log_id) else None
         if row is None and is_clean(log_id) and (key := await trace_of(tx, tenant_id, log_id)) is not None:
             row = await find_row(tx, experiment.key, key)
         logs = [] if row is None else await complete(tx.driver, [row], whole=whole)

@@ -27,6 +27,7 @@ from ..dialects.respan.spans import (
     span_summary,
 )
 from ..dialects.respan_filter_names import SPAN_FIELD_NAMES
+from ..domain.keys import SpanKey
 from ..domain.span import Span
 from ..errors import NotFound, Unavailable
 from ..filters.span_fields import SPANS
@@ -96,7 +97,7 @@ async def create_span(request: Request) -> SpanCreated:
     sent = await sent_span(request)
     with within("body"):
         span = read_flat(sent)
-    key = tenant_id, span.trace_id, span.span_id
+    key = SpanKey(tenant_id, span.trace_id, span.span_id)
     await tools.committer.submit(tenant_id, [span], len(await request.body()))
     ingested("respan", 1)
     async with tenant_database(request).transaction(Kind.READ) as tx:

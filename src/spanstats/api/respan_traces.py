@@ -10,6 +10,7 @@ from ..dialects.respan.log_schema import LogDetail, LogList, TraceDeleted
 from ..dialects.respan.logs import SORTS, trace_object
 from ..dialects.respan.schema import FILTERS_SCHEMA
 from ..dialects.respan_filter_names import LOG_FIELD_NAMES
+from ..domain.keys import TraceKey
 from ..domain.values import is_clean
 from ..errors import NotFound, OutOfScope
 from ..filters.trace_fields import TRACES
@@ -131,6 +132,6 @@ async def _find(request: Request, trace_id: str, *, whole: bool) -> Log | None:
     if not is_clean(trace_id):
         return None
     async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        row = await find_kept(tx, (tenant_id, trace_id))
+        row = await find_kept(tx, TraceKey(tenant_id, trace_id))
         logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
     return logs[0] if logs else None

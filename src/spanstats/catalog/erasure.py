@@ -7,6 +7,7 @@ joins a deleted experiment any more: the deletion waited for the writes that hel
 import asyncio
 import logging
 
+from ..domain.keys import TraceKey
 from ..errors import Unavailable
 from ..store.cache_tables import CACHES, LOCK
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
@@ -55,7 +56,7 @@ async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
 
 async def _erase_traces(driver: Driver, key: int, limit: int) -> tuple[int, list[LoosePatch]]:
     found = await driver.fetch(_TRACES, key, limit)
-    keys = [(row["tenant_id"], row["trace_id"]) for row in found]
+    keys = [TraceKey(row["tenant_id"], row["trace_id"]) for row in found]
     patches = await loose_patches(driver, keys)
     await erase_spans(driver, keys)
     await erase_traces(driver, keys)

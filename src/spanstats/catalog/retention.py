@@ -9,12 +9,13 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Collection
 
+from ..domain.keys import TraceKey
 from ..errors import Unavailable
 from ..metrics import PRUNED
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
 from ..store.outages import translated
 from ..store.session import Database, Driver, Kind, Timeouts
-from ..store.spans import TraceKey, columns
+from ..store.spans import columns
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ async def _find(database: Database, before_us: int, tenant_id: int | None) -> li
         rows = await tx.driver.fetch(_FIND, before_us, tenant_id, _FOUND_AT_A_TIME)
     # Neighbours in time go together: a minute is marked, and its rollups are made anew, once, not with every step.
     rows.sort(key=lambda row: (row["experiment_key"] or 0, row["start_time"]))
-    return [(row["tenant_id"], row["trace_id"]) for row in rows]
+    return [TraceKey(row["tenant_id"], row["trace_id"]) for row in rows]
 
 
 async def erase(database: Database, keys: Collection[TraceKey], before_us: int) -> int:
@@ -102,7 +103,7 @@ async def erase(database: Database, keys: Collection[TraceKey], before_us: int) 
 
 async def _erase(driver: Driver, keys: Collection[TraceKey], before_us: int) -> tuple[int, list[LoosePatch]]:
     rows = await driver.fetch(_LOCK, *columns(keys), before_us)
-    locked = [(r["tenant_id"], r["trace_id"]) for r in rows]
+    locked = [TraceKey(r["tenant_id"], r["trace_id"]) for r in rows]
     patches = await loose_patches(driver, locked)
     await erase_spans(driver, locked)
     await erase_traces(driver, locked)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
+from ..domain.keys import TraceKey
 from ..errors import NotFound
 from ..store.cache_tables import CACHES, LOCK
 from ..store.session import Database, Kind, Timeouts
-from ..store.spans import TraceKey
 from .retention import TRACES_AT_A_TIME, erase
 
 _TIMEOUTS = Timeouts(60, 600)
@@ -40,7 +40,7 @@ async def find(database: Database, name: str) -> int:
 
 async def delete_trace(database: Database, tenant_id: int, trace_id: str) -> None:
     """Erase a trace with all that stands under it; sums follow at once. Raises `NotFound`, `Unavailable`."""
-    if not await erase(database, [(tenant_id, trace_id)], _EVER):
+    if not await erase(database, [TraceKey(tenant_id, trace_id)], _EVER):
         raise NotFound(f"There is no trace {trace_id}")
 
 
@@ -62,4 +62,5 @@ async def delete(database: Database, tenant_id: int) -> AsyncGenerator[int, None
 
 async def _some(database: Database, tenant_id: int) -> list[TraceKey]:
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
-        return [(tenant_id, row["trace_id"]) for row in await tx.driver.fetch(_TRACES, tenant_id, TRACES_AT_A_TIME)]
+        rows = await tx.driver.fetch(_TRACES, tenant_id, TRACES_AT_A_TIME)
+    return [TraceKey(tenant_id, row["trace_id"]) for row in rows]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from ..domain.keys import TraceKey
 from ..domain.span import Span
 from ..reading.logs import first_spans
 from ..store.session import Transaction
@@ -55,9 +56,9 @@ async def trials_of(
     numbered = each.subquery("numbered")
     statement = select(numbered).where(numbered.c.number <= most).order_by(numbered.c.key, numbered.c.number)
     rows = (await tx.connection.execute(statement)).all()
-    read = [(row.tenant_id, row.trace_id) for row in rows if row.number <= contents]
+    read = [TraceKey(row.tenant_id, row.trace_id) for row in rows if row.number <= contents]
     firsts = await first_spans(tx.driver, read)
     by_key: dict[bytes, list[Trial]] = {}
     for row in rows:
-        by_key.setdefault(bytes(row.key), []).append(Trial(row, firsts.get((row.tenant_id, row.trace_id))))
+        by_key.setdefault(bytes(row.key), []).append(Trial(row, firsts.get(TraceKey(row.tenant_id, row.trace_id))))
     return by_key

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.merge import Price, settle
 from ..domain.span import Filled, Span
 from ..store.session import Driver
-from ..store.spans import StoredKey, TraceKey
 from . import reading
 from .batch import Batch, LooseKey, Named, join_patches, patched
 from .changes import put_patches
@@ -28,7 +28,7 @@ class Arrival:
 
     tenant_id: int
     span: Span
-    home: StoredKey
+    home: SpanKey
     patch: dict[str, Any] | None
 
 
@@ -57,7 +57,7 @@ async def _join_patches(driver: Driver, batch: Batch, loose: Loose) -> None:
     if batch.patches:
         joined = {k: join_patches(loose.patches.get(k, {}), fields) for k, fields in batch.patches.items()}
         loose.patches |= joined
-        await put_patches(driver, {(t, "", s): fields for (t, s), fields in joined.items()})
+        await put_patches(driver, {SpanKey(t, "", s): fields for (t, s), fields in joined.items()})
         _touch_patched(batch, loose)
 
 
@@ -81,7 +81,7 @@ def arrive(batch: Batch, loose: Loose, price: Price, now_us: int) -> list[Arriva
         span.received_us = now_us
         patch = loose.patches.get(key) if span.by_span_id else None
         settled = settle(patched(span, patch), price)
-        arrivals.append(Arrival(tenant_id, settled, (tenant_id, home or settled.trace_id, span_id), patch))
+        arrivals.append(Arrival(tenant_id, settled, SpanKey(tenant_id, home or settled.trace_id, span_id), patch))
     return arrivals
 
 
@@ -92,6 +92,6 @@ def by_trace(arrivals: list[Arrival], others: Collection[TraceKey] = ()) -> dict
     """
     found: dict[TraceKey, list[Span]] = {key: [] for key in others}
     for arrival in arrivals:
-        found.setdefault((arrival.tenant_id, arrival.span.trace_id), []).append(arrival.span)
-        found.setdefault(arrival.home[:2], [])
+        found.setdefault(TraceKey(arrival.tenant_id, arrival.span.trace_id), []).append(arrival.span)
+        found.setdefault(arrival.home.trace, [])
     return dict(sorted(found.items()))

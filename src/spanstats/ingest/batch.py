@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ..domain.keys import SpanKey
 from ..domain.merge import merge, overlay
 from ..domain.span import Score, Span
 
@@ -15,7 +16,7 @@ LooseKey = tuple[int, str]
 """(tenant id, span id) of a span that is found by its span id alone."""
 Named = tuple[int, str]
 """(tenant id, experiment id)"""
-SpanKey = tuple[int, str, str]
+SpanIdentity = tuple[int, str, str]
 """(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
 Touched = tuple[int, str, str]
 """The key of a span, or that of a trace: the span id is empty."""
@@ -54,7 +55,7 @@ class Write:
     log: str | None = None
 
 
-def span_key(tenant_id: int, span: Span) -> SpanKey:
+def span_key(tenant_id: int, span: Span) -> SpanIdentity:
     """The identity of a span within the store."""
     return tenant_id, "" if span.by_span_id else span.trace_id, span.span_id
 
@@ -84,7 +85,7 @@ def is_identity(touched: Touched) -> bool:
 class Batch:
     """The distinct spans and patches of several writes."""
 
-    spans: dict[SpanKey, Span] = field(default_factory=dict)
+    spans: dict[SpanIdentity, Span] = field(default_factory=dict)
     patches: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
     placed_patches: dict[SpanKey, dict[str, Any]] = field(default_factory=dict)
     scores: list[tuple[int, PostedScore]] = field(default_factory=list)
@@ -121,7 +122,7 @@ def collect(writes: Iterable[Write]) -> Batch:
 def _collect_late(batch: Batch, write: Write) -> None:
     if write.placed_patch is not None:
         trace_id, span_id, fields = write.placed_patch
-        key = write.tenant_id, trace_id, span_id
+        key = SpanKey(write.tenant_id, trace_id, span_id)
         batch.placed_patches[key] = join_patches(batch.placed_patches.get(key, {}), fields)
     if write.score is not None:
         batch.scores.append((write.tenant_id, write.score))

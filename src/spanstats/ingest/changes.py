@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Span
 from ..store.by_key import SPAN_KEYS, row_of_span
 from ..store.session import Driver
-from ..store.spans import StoredKey, TraceKey, columns
+from ..store.spans import columns
 from . import rows
 from .rows import TraceRow
 
@@ -48,7 +49,7 @@ UPDATE spans SET uncounted = found.uncounted FROM found WHERE spans.ctid = found
 """
 
 
-async def put_patches(driver: Driver, patches: dict[StoredKey, dict[str, Any]]) -> None:
+async def put_patches(driver: Driver, patches: dict[SpanKey, dict[str, Any]]) -> None:
     """Store these patches, each whole; the trace id is empty where the span id alone is the identity."""
     encoded = [(*key, rows.to_json(fields)) for key, fields in sorted(patches.items())]
     await driver.execute(_PUT_PATCHES, *columns(encoded))
@@ -68,7 +69,7 @@ async def put(
     await driver.execute(rows.PUT_SPANS_AND_TRACES, rows.to_json(spans), tenants, rows.to_json(traces), *places)
 
 
-async def move_spans(driver: Driver, moved: Sequence[tuple[StoredKey, str]]) -> None:
+async def move_spans(driver: Driver, moved: Sequence[tuple[SpanKey, str]]) -> None:
     """Take spans out of the trace that they leave; their scores go with them to the trace id beside the key."""
     if not moved:
         return
@@ -78,13 +79,13 @@ async def move_spans(driver: Driver, moved: Sequence[tuple[StoredKey, str]]) -> 
         await driver.execute(statement, *keys)
 
 
-async def put_uncounted(driver: Driver, uncounted: dict[StoredKey, int]) -> None:
+async def put_uncounted(driver: Driver, uncounted: dict[SpanKey, int]) -> None:
     """Store what of these spans does not count."""
     if uncounted:
         await driver.execute(PUT_UNCOUNTED, *columns([(*key, bits) for key, bits in sorted(uncounted.items())]))
 
 
-async def drop_own_scores(driver: Driver, keys: Collection[StoredKey]) -> None:
+async def drop_own_scores(driver: Driver, keys: Collection[SpanKey]) -> None:
     """Delete the scores that came with these spans; those posted on their own stay."""
     if keys:
         await driver.execute(DELETE_OWN_SCORES, *columns(keys))
@@ -96,4 +97,4 @@ async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> t
     The keys of the inserted, and whether any score of any span waits for it.
     """
     any_early, tenants, traces = await driver.fetchrow(rows.LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
-    return set(zip(tenants or (), traces or (), strict=True)), any_early
+    return set(map(TraceKey, tenants or (), traces or ())), any_early

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Mapping
 
+from ..domain.keys import TraceKey
 from ..metrics import MOVED
 from ..store.session import Driver
-from ..store.spans import TraceKey
 from .reading import TraceAt
 from .rows import TraceRow
 

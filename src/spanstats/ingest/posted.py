@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Span
 from ..errors import InvalidInput, invalid
 from ..store.by_key import rows_of_tenant
 from ..store.session import Database, Driver, Kind
-from ..store.spans import StoredKey, TraceKey, columns, scores_of_traces
+from ..store.spans import columns, scores_of_traces
 from . import rows
 from .arrivals import Arrival
 from .batch import Batch, PostedScore
@@ -116,15 +117,18 @@ async def _writers(database: Database) -> set[str]:
 class _Early:
     """A score that may have found its trace."""
 
-    tenant_id: int
-    trace_id: str
+    trace: TraceKey
     posted: PostedScore
 
 
 async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, TraceKey]:
     """The traces of those logs that are stored: of the span of this id (of several the latest), else of this trace."""
     found = await driver.fetch(FIND, *columns(sorted(logs))) if logs else []
-    return {(r["tenant_id"], r["log_id"]): (r["tenant_id"], r["trace_id"]) for r in found if r["trace_id"] is not None}
+    return {
+        (r["tenant_id"], r["log_id"]): TraceKey(r["tenant_id"], r["trace_id"])
+        for r in found
+        if r["trace_id"] is not None
+    }
 
 
 async def take_early(
@@ -142,7 +146,7 @@ async def take_early(
         return []
     early = await driver.fetch(EARLY, *columns(sorted(homes)))
     posted = [(r["tenant_id"], msgspec.convert(r["fields"], PostedScore)) for r in early]
-    return [_Early(tenant, homes[tenant, score.log_id][1], score) for tenant, score in posted]
+    return [_Early(homes[tenant, score.log_id], score) for tenant, score in posted]
 
 
 def _by_id(arrivals: Iterable[Arrival]) -> dict[LogKey, TraceKey]:
@@ -151,10 +155,10 @@ def _by_id(arrivals: Iterable[Arrival]) -> dict[LogKey, TraceKey]:
     by_trace: dict[LogKey, TraceKey] = {}
     for arrival in arrivals:
         span, key = arrival.span, (arrival.tenant_id, arrival.span.span_id)
-        by_trace[arrival.tenant_id, span.trace_id] = arrival.tenant_id, span.trace_id
+        by_trace[arrival.tenant_id, span.trace_id] = TraceKey(arrival.tenant_id, span.trace_id)
         if key not in by_span or (by_span[key].start_us or 0) < (span.start_us or 0):
             by_span[key] = span
-    return by_trace | {key: (key[0], span.trace_id) for key, span in by_span.items()}
+    return by_trace | {key: TraceKey(key[0], span.trace_id) for key, span in by_span.items()}
 
 
 async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early]) -> list[tuple[int, Span]]:
@@ -163,15 +167,15 @@ async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early
     Raises `InvalidInput` where the batch brings a span, or a log that scores wait for, more than the limit.
     """
     sent = {(tenant_id, posted.id) for tenant_id, posted in batch.scores}
-    traces = {(e.tenant_id, e.trace_id) for e in early}
+    traces = {e.trace for e in early}
     known = list(await driver.fetch(_POSTED, *columns(traces))) if traces else []
     done: dict[LogKey, str] = {}
     for entry in early:
         span_id = _span_of(stored, entry)
         if span_id is not None:
-            is_new = (entry.tenant_id, entry.posted.id) in sent
-            done[entry.tenant_id, entry.posted.id] = await _write(driver, entry, span_id, known, is_new)
-            stored.dirty.add((entry.tenant_id, entry.trace_id))
+            is_new = (entry.trace.tenant_id, entry.posted.id) in sent
+            done[entry.trace.tenant_id, entry.posted.id] = await _write(driver, entry, span_id, known, is_new)
+            stored.dirty.add(entry.trace)
     for tenant_id, posted in batch.scores:
         posted.waits = (tenant_id, posted.id) not in done
         posted.id = done.get((tenant_id, posted.id), posted.id)
@@ -182,15 +186,15 @@ async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early
     if waiting and await driver.fetchval(CROWDED, *columns(sorted(waiting)), MAX_POSTED):
         raise _crowded()
     await _read_again(driver, stored, traces)
-    return [(e.tenant_id, Span(trace_id="", span_id="", scores=[e.posted.score])) for e in early]
+    return [(e.trace.tenant_id, Span(trace_id="", span_id="", scores=[e.posted.score])) for e in early]
 
 
 def _span_of(stored: Stored, entry: _Early) -> str | None:
     """The span of this id, else the root of the trace of this id, else its earliest span."""
-    spans = stored.spans.get((entry.tenant_id, entry.trace_id), {})
+    spans = stored.spans.get(entry.trace, {})
     if entry.posted.log_id in spans:
         return entry.posted.log_id
-    if entry.posted.log_id != entry.trace_id or not spans:
+    if entry.posted.log_id != entry.trace.trace_id or not spans:
         return None
     first = min(spans.values(), key=lambda s: (not s.is_root, s.start_us or 0, s.span_id))
     return first.span_id
@@ -205,15 +209,15 @@ async def _write(driver: Driver, entry: _Early, span_id: str, known: list[Any], 
 
     Raises `InvalidInput` where a new one is one too many.
     """
-    tenant_id, posted, score = entry.tenant_id, entry.posted, entry.posted.score
-    home: StoredKey = tenant_id, entry.trace_id, span_id
-    same = [r for r in known if (r["tenant_id"], r["trace_id"], r["evaluator_key"]) == (*home[:2], score.key)]
+    posted, score = entry.posted, entry.posted.score
+    home = SpanKey(*entry.trace, span_id)
+    same = [r for r in known if (r["tenant_id"], r["trace_id"], r["evaluator_key"]) == (*home.trace, score.key)]
     before = next((r for r in same if r["scorer"] == posted.scorer and _is_same_log(r, posted, span_id)), None)
     if posted.deleted:
         if before is not None:
             known.remove(before)
             place = [before[name] for name in ("span_id", "evaluator_key", "ordinal")]
-            await driver.execute(_DROP, *columns([(*home[:2], *place)]))
+            await driver.execute(_DROP, *columns([(*home.trace, *place)]))
         return posted.id
     if before is None:
         own = [r for r in known if (r["tenant_id"], r["trace_id"], r["span_id"]) == home]
@@ -221,12 +225,12 @@ async def _write(driver: Driver, entry: _Early, span_id: str, known: list[Any], 
             raise _crowded()
         ordinal = max((r["ordinal"] for r in same if r["span_id"] == span_id), default=-1) + 1
         before = {"span_id": span_id, "ordinal": ordinal, "id": posted.id}
-        names = {"tenant_id": tenant_id, "trace_id": entry.trace_id, "evaluator_key": score.key}
+        names = {**entry.trace._asdict(), "evaluator_key": score.key}
         known.append({**before, **names, "log_id": posted.log_id, "scorer": posted.scorer})
     values = (score.value, score.value_type, score.text, score.reason, score.evaluator_id, score.slug, score.name)
     details = rows.to_json(posted.details) if posted.details else None
     about = (posted.created_us, before["id"], posted.log_id, posted.scorer, details)
-    await driver.execute(_PUT, *home[:2], before["span_id"], score.key, before["ordinal"], *values, *about)
+    await driver.execute(_PUT, *home.trace, before["span_id"], score.key, before["ordinal"], *values, *about)
     return str(before["id"])
 
 
@@ -236,5 +240,5 @@ def _is_same_log(row: Any, posted: PostedScore, span_id: str) -> bool:
 
 async def _read_again(driver: Driver, stored: Stored, traces: Collection[TraceKey]) -> None:
     if traces:
-        stored.scores = {key: scores for key, scores in stored.scores.items() if key[:2] not in traces}
+        stored.scores = {key: scores for key, scores in stored.scores.items() if key.trace not in traces}
         stored.scores |= await scores_of_traces(driver, traces)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..domain.growth import Relatives, Usage
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Score, Span
 from ..domain.usage import told
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
-from ..store.spans import SCORE_COLUMNS, SPAN_LIST, StoredKey, TraceKey, columns, span_of
+from ..store.spans import SCORE_COLUMNS, SPAN_LIST, columns, span_of
 from .batch import LooseKey, Named, lock_number
 
 # $1, $2: loose spans; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion (which
@@ -102,10 +103,10 @@ async def find(
     return homes, patches_, held
 
 
-async def patches(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, dict[str, Any]]:
+async def patches(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, dict[str, Any]]:
     """The fields of the stored patches; the trace id is empty where the span id alone is the identity."""
     rows = await driver.fetch(PATCHES_STATEMENT, *columns(keys)) if keys else []
-    return {(r["tenant_id"], r["trace_id"], r["span_id"]): _patch(r["fields"]) for r in rows}
+    return {SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]): _patch(r["fields"]) for r in rows}
 
 
 def _patch(fields: dict[str, Any]) -> dict[str, Any]:
@@ -125,18 +126,21 @@ class TraceAt(NamedTuple):
 
 async def traces(
     driver: Driver, keys: Collection[TraceKey]
-) -> tuple[dict[TraceKey, TraceAt], dict[StoredKey, Span], dict[StoredKey, list[Score]]]:
+) -> tuple[dict[TraceKey, TraceAt], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
     """The locked traces; of those that keep no fold also their spans, without content, and the scores of these."""
-    found, spans, scores = {}, {}, {}
+    found: dict[TraceKey, TraceAt] = {}
+    spans: dict[SpanKey, Span] = {}
+    scores: dict[SpanKey, list[Score]] = {}
     for row in await driver.fetch(TRACES_STATEMENT, *columns(keys)):
         tenant_id, trace_id, *at, sent, values = row[:_OF_TRACE]
-        found[tenant_id, trace_id] = TraceAt(*at)
+        found[TraceKey(tenant_id, trace_id)] = TraceAt(*at)
         if row["span_id"] is not None:
             span = span_of(list(row.items())[_OF_TRACE:])
-            spans[tenant_id, trace_id, span.span_id] = span
+            key = SpanKey(tenant_id, trace_id, span.span_id)
+            spans[key] = span
             if sent:
                 valued = [{**score, "value": value} for score, value in zip(sent, values, strict=True)]
-                scores[tenant_id, trace_id, span.span_id] = msgspec.convert(valued, list[Score])
+                scores[key] = msgspec.convert(valued, list[Score])
     return found, spans, scores
 
 
@@ -148,13 +152,13 @@ async def relatives(
     keys = [(*key, name) for key, (usage, spans) in growing.items() for name in sorted(_looked_up(usage, spans))]
     for row in await driver.fetch(ABOVE_STATEMENT, *columns(keys)) if keys else []:
         span = span_of(row.items())
-        found[row["tenant_id"], span.trace_id].spans[span.span_id] = span
+        found[TraceKey(row["tenant_id"], span.trace_id)].spans[span.span_id] = span
     asking = {key: [s.response_id for s in spans if s.response_id] for key, (_, spans) in growing.items()}
     asked = sorted({name for names in asking.values() for name in names})
     if asked:
         traces_ = columns([key for key, names in asking.items() if names])
         for tenant_id, trace_id, span_id, response_id in await driver.fetch(SAME_IDS_STATEMENT, *traces_, asked):
-            found[tenant_id, trace_id].ids.setdefault(response_id, set()).add(span_id)
+            found[TraceKey(tenant_id, trace_id)].ids.setdefault(response_id, set()).add(span_id)
     return found
 
 

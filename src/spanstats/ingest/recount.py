@@ -7,9 +7,9 @@ Nothing is merged or priced again.
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from ..domain.keys import TraceKey
 from ..errors import NotFound
 from ..store.session import Database, Driver, Kind, Timeouts
-from ..store.spans import TraceKey
 from . import changes
 from .reading import TraceAt
 from .rows import TraceRow
@@ -96,7 +96,7 @@ async def recount_traces(driver: Driver, tenant_id: int, ids: list[str], tools: 
     """Count these traces, within the open transaction; how many of them have other numbers than before."""
     rows = await driver.fetch(_NEXT, tenant_id, ids)
     await driver.execute(_KNOW, tenant_id, ids)
-    before = {(tenant_id, row["trace_id"]): row for row in rows}
+    before = {TraceKey(tenant_id, row["trace_id"]): row for row in rows}
     stored = Stored(
         {key: TraceAt(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in before.items()}
     )

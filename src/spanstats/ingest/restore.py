@@ -6,12 +6,13 @@ from typing import Any
 import asyncpg
 
 from ..domain.archive import Evaluator, Experiment, Posted, Trace
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.merge import with_posted
 from ..domain.span import Span
 from ..domain.trace import TraceFold, fold
 from ..errors import Conflict
 from ..store.session import Database, Driver, Kind, Timeouts
-from ..store.spans import StoredKey, TraceKey, columns
+from ..store.spans import columns
 from . import changes, reading, rows
 from .experiments import hold_named
 from .transaction import Tools, made_row
@@ -89,7 +90,7 @@ async def restore_traces(
     Raises `Conflict` where another experiment has one of them, or another trace one of the spans.
     """
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
-        by_id = {(tenant_id, trace.trace_id): trace for trace in traces}
+        by_id = {TraceKey(tenant_id, trace.trace_id): trace for trace in traces}
         await _hold_spans(tx.driver, by_id)
         await _hold_experiments(tx.driver, by_id)
         as_new = [made_row(key, _fold(by_id[key]), tools) for key in sorted(by_id)]
@@ -143,8 +144,8 @@ async def _put(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
     posted = [_posted_row(key, entry) for key, trace in traces.items() for entry in trace.posted]
     if posted:
         await driver.executemany(_POSTED, posted)
-    patches: dict[StoredKey, dict[str, Any]] = {
-        (key[0], "" if patch.by_span_id else key[1], patch.span_id): patch.fields
+    patches: dict[SpanKey, dict[str, Any]] = {
+        SpanKey(key[0], "" if patch.by_span_id else key[1], patch.span_id): patch.fields
         for key, trace in traces.items()
         for patch in trace.patches
     }

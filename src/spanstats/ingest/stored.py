@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..domain.growth import Relatives, grow
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.merge import Price, merge, settle, with_posted
 from ..domain.span import Score, Span
 from ..domain.trace import TraceFold, fold
 from ..domain.usage import count_usage
 from ..store.erase import erase_spans
 from ..store.session import Driver
-from ..store.spans import StoredKey, TraceKey, add_content, scores_of_traces, spans_of_traces
+from ..store.spans import add_content, scores_of_traces, spans_of_traces
 from . import changes, reading
 from .arrivals import Arrival
 from .batch import Batch, join_patches, patched
@@ -26,7 +27,7 @@ class Stored:
 
     at: dict[TraceKey, TraceAt] = field(default_factory=dict)
     spans: dict[TraceKey, dict[str, Span]] = field(default_factory=dict)
-    scores: dict[StoredKey, list[Score]] = field(default_factory=dict)
+    scores: dict[SpanKey, list[Score]] = field(default_factory=dict)
     folds: dict[TraceKey, TraceFold] = field(default_factory=dict)
     dirty: set[TraceKey] = field(default_factory=set)
     """Traces whose row must be made anew."""
@@ -86,7 +87,7 @@ async def read_whole(driver: Driver, stored: Stored, keys: Collection[TraceKey])
 
 
 def _take(
-    stored: Stored, keys: Collection[TraceKey], spans: dict[StoredKey, Span], scores: dict[StoredKey, list[Score]]
+    stored: Stored, keys: Collection[TraceKey], spans: dict[SpanKey, Span], scores: dict[SpanKey, list[Score]]
 ) -> None:
     """These are all spans of the traces, and the scores of these spans."""
     stored.scores = {key: of_span for key, of_span in stored.scores.items() if key[:2] not in keys} | scores
@@ -95,18 +96,20 @@ def _take(
         stored.folds.pop(key, None)
     for span_key, span in spans.items():
         span.scores = [s for s in scores.get(span_key, ()) if s.source != "api"] or None
-        stored.spans[span_key[:2]][span.span_id] = span
+        stored.spans[span_key.trace][span.span_id] = span
 
 
 async def place_patches(driver: Driver, stored: Stored, batch: Batch, arrivals: list[Arrival]) -> list[Arrival]:
     """Store the patches of spans that are stored; each such span arrives again, as a repeat that carries nothing."""
-    keys = [key for key in batch.placed_patches if key[2] in stored.spans.get(key[:2], {})]
+    keys = [key for key in batch.placed_patches if key.span_id in stored.spans.get(key.trace, {})]
     earlier = await reading.patches(driver, keys)
     if keys:
         joined = {key: join_patches(earlier.get(key, {}), batch.placed_patches[key]) for key in keys}
         await changes.put_patches(driver, joined)
     again = set(keys) - {arrival.home for arrival in arrivals}
-    return arrivals + [Arrival(key[0], Span(trace_id=key[1], span_id=key[2]), key, None) for key in sorted(again)]
+    return arrivals + [
+        Arrival(key.tenant_id, Span(trace_id=key.trace_id, span_id=key.span_id), key, None) for key in sorted(again)
+    ]
 
 
 async def merge_arrivals(driver: Driver, stored: Stored, arrivals: list[Arrival], price: Price) -> changes.Changed:
@@ -115,8 +118,8 @@ async def merge_arrivals(driver: Driver, stored: Stored, arrivals: list[Arrival]
     await add_content(driver, befores, befores.keys())
     placed = await reading.patches(driver, [home for home, before in befores.items() if not before.by_span_id])
     changed: changes.Changed = []
-    rescored: list[StoredKey] = []
-    moved: list[tuple[StoredKey, str]] = []
+    rescored: list[SpanKey] = []
+    moved: list[tuple[SpanKey, str]] = []
     for arrival in arrivals:
         before = befores.get(arrival.home)
         after = arrival.span
@@ -136,20 +139,19 @@ async def merge_arrivals(driver: Driver, stored: Stored, arrivals: list[Arrival]
 
 
 def _at_home(stored: Stored, arrival: Arrival) -> Span | None:
-    tenant_id, trace_id, span_id = arrival.home
-    return stored.spans.get((tenant_id, trace_id), {}).get(span_id)
+    return stored.spans.get(arrival.home.trace, {}).get(arrival.home.span_id)
 
 
-def _apply(stored: Stored, changed: changes.Changed, moved: Iterable[tuple[StoredKey, str]]) -> None:
+def _apply(stored: Stored, changed: changes.Changed, moved: Iterable[tuple[SpanKey, str]]) -> None:
     """Bring what was read in step with what is about to be written."""
-    for (tenant_id, trace_id, span_id), target in moved:
-        del stored.spans[tenant_id, trace_id][span_id]
-        scores = stored.scores.pop((tenant_id, trace_id, span_id), None)
+    for home, target in moved:
+        del stored.spans[home.trace][home.span_id]
+        scores = stored.scores.pop(home, None)
         if scores is not None:
-            stored.scores[tenant_id, target, span_id] = scores
-        stored.dirty |= {(tenant_id, trace_id), (tenant_id, target)}
+            stored.scores[home._replace(trace_id=target)] = scores
+        stored.dirty |= {home.trace, home.trace._replace(trace_id=target)}
     for tenant_id, span in changed:
-        key = tenant_id, span.trace_id
+        key = TraceKey(tenant_id, span.trace_id)
         stored.spans.setdefault(key, {})[span.span_id] = span
         if key in stored.at:
             stored.dirty.add(key)
@@ -157,15 +159,15 @@ def _apply(stored: Stored, changed: changes.Changed, moved: Iterable[tuple[Store
 
 async def count_again(driver: Driver, stored: Stored, changed: changes.Changed) -> None:
     """Say of each span of the dirty traces what of it counts; store it of those that are not about to be written."""
-    recounted: dict[StoredKey, int] = {}
+    recounted: dict[SpanKey, int] = {}
     for key in stored.dirty - stored.folds.keys():
         spans = [*stored.spans.get(key, {}).values()]
         before = [span.uncounted for span in spans]
         count_usage(spans, keeps_tree=False)
         for span, uncounted in zip(spans, before, strict=True):
             if span.uncounted != uncounted:
-                recounted[*key, span.span_id] = span.uncounted
-    written = {(tenant_id, span.trace_id, span.span_id) for tenant_id, span in changed} if recounted else set()
+                recounted[SpanKey(*key, span.span_id)] = span.uncounted
+    written = {SpanKey(tenant_id, span.trace_id, span.span_id) for tenant_id, span in changed} if recounted else set()
     await changes.put_uncounted(driver, {k: bits for k, bits in recounted.items() if k not in written})
 
 
@@ -181,5 +183,5 @@ def fold_trace(stored: Stored, key: TraceKey) -> TraceFold:
 
 
 def _with_posted_scores(stored: Stored, tenant_id: int, span: Span) -> Span:
-    posted = [s for s in stored.scores.get((tenant_id, span.trace_id, span.span_id), ()) if s.source == "api"]
+    posted = [s for s in stored.scores.get(SpanKey(tenant_id, span.trace_id, span.span_id), ()) if s.source == "api"]
     return with_posted(span, posted) if posted else span

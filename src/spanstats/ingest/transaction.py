@@ -7,13 +7,13 @@ the trace locks the stored spans are read, merged with the new ones, and every t
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..domain.keys import TraceKey
 from ..domain.merge import Price
 from ..domain.span import Score, Span
 from ..domain.trace import KEPT_FROM, Trace, TraceFold, finish, fold
 from ..errors import invalid
 from ..store.erase import erase_traces
 from ..store.session import Driver
-from ..store.spans import TraceKey
 from . import changes, posted
 from .arrivals import arrive, by_trace, find
 from .batch import Batch
@@ -60,10 +60,10 @@ async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -
     loose, held = await find(driver, batch)
     arrivals = arrive(batch, loose, tools.price, now_us)
     logs = await posted.find_logs(driver, batch.logs)
-    touched = by_trace(arrivals, {*logs.values(), *(key[:2] for key in batch.placed_patches)})
+    touched = by_trace(arrivals, {*logs.values(), *(key.trace for key in batch.placed_patches)})
     inserted, any_early = await _lock(driver, touched, tools) if touched else (set(), False)
     early = await posted.take_early(driver, batch, arrivals, logs, any_early)
-    whole = {(e.tenant_id, e.trace_id) for e in early} | {key[:2] for key in batch.placed_patches}
+    whole = {e.trace for e in early} | {key.trace for key in batch.placed_patches}
     stored = await read_stored(driver, touched.keys() - inserted, touched, held, whole)
     arrivals = await place_patches(driver, stored, batch, arrivals)
     changed = await merge_arrivals(driver, stored, arrivals, tools.price)

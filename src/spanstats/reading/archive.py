@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from ..domain.archive import End, Evaluator, Experiment, Header, Line, Patch, Posted, Trace
+from ..domain.keys import TraceKey
 from ..domain.span import Score, Span
 from ..errors import NotFound
 from ..store.session import Database, Driver, Kind, Timeouts
-from ..store.spans import TraceKey, add_content, columns, scores_of_traces, spans_of_traces
+from ..store.spans import add_content, columns, scores_of_traces, spans_of_traces
 
 _TRACES_AT_A_TIME = 100
 _UNBOUNDED = Timeouts(0, 0)
@@ -57,7 +58,7 @@ async def lines(database: Database, tenant_id: int, experiment_id: str) -> Async
         yield Header(experiment=Experiment(**values), evaluators=evaluators)
         count = 0
         async for found in _pages(tx.driver, key):
-            for trace in await _traces(tx.driver, [(tenant_id, trace_id) for trace_id in found]):
+            for trace in await _traces(tx.driver, [TraceKey(tenant_id, trace_id) for trace_id in found]):
                 count += 1
                 yield trace
         yield End(count)

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Score, Span
 from ..store.session import Driver, Transaction
-from ..store.spans import StoredKey, TraceKey, add_content, columns, scores_of_traces, spans_by_key
+from ..store.spans import add_content, columns, scores_of_traces, spans_by_key
 from ..store.tables import traces
 from .sizes import check_spans, check_traces
 from .traces import spans_with_content
@@ -57,12 +58,12 @@ async def find_row(tx: Transaction, experiment_key: int, key: TraceKey) -> Any:
 
 async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[Log]:
     """These rows of `traces` as logs; `whole` with all their spans. Raises `TooLarge`."""
-    keys = [(row.tenant_id, row.trace_id) for row in rows]
+    keys = [TraceKey(row.tenant_id, row.trace_id) for row in rows]
     if whole:
         await check_traces(driver, keys)
     firsts = await first_spans(driver, keys)
     spans = await spans_with_content(driver, keys) if whole else {}
-    scores = await _scores(driver, [(row.tenant_id, row.trace_id) for row in rows if row.score_keys is not None])
+    scores = await _scores(driver, [key for row, key in zip(rows, keys, strict=True) if row.score_keys is not None])
     return [
         Log(row, firsts[key], scores.get(key, []), spans.get(key))
         for row, key in zip(rows, keys, strict=True)
@@ -73,11 +74,11 @@ async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[
 async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Span]:
     """The root, else the earliest span of these traces, with its content. Raises `TooLarge`."""
     found = await driver.fetch(_FIRST, *columns(keys)) if keys else []
-    wanted: list[StoredKey] = [(r["tenant_id"], r["trace_id"], r["span_id"]) for r in found if r["span_id"] is not None]
+    wanted = [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in found if r["span_id"] is not None]
     await check_spans(driver, wanted)
     stored = await spans_by_key(driver, wanted)
     await add_content(driver, stored, stored.keys())
-    return {key[:2]: span for key, span in stored.items()}
+    return {key.trace: span for key, span in stored.items()}
 
 
 async def _scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[Score]]:
@@ -86,5 +87,5 @@ async def _scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, 
     for key, scores in (await scores_of_traces(driver, keys)).items():
         posted = {score.key for score in scores if score.source == "api"}
         shown = [s for s in scores if s.source != "evaluator" or s.key not in posted]
-        found.setdefault(key[:2], []).extend(shown)
+        found.setdefault(key.trace, []).extend(shown)
     return found

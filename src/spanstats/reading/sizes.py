@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
+from ..domain.keys import SpanKey, TraceKey
 from ..errors import TooLarge
 from ..store.session import Driver
-from ..store.spans import StoredKey, TraceKey, columns
+from ..store.spans import columns
 
 MEBIBYTE = 2**20
 MAX_CONTENT_BYTES = 64 * MEBIBYTE
@@ -26,7 +27,7 @@ CROSS JOIN LATERAL (
 """
 
 
-async def check_spans(driver: Driver, keys: Collection[StoredKey]) -> None:
+async def check_spans(driver: Driver, keys: Collection[SpanKey]) -> None:
     """Raises `TooLarge` where several spans have more content than is held at once; one has no smaller page."""
     if len(keys) > 1:
         _check(await driver.fetchval(_OF_SPANS, *columns(keys)))

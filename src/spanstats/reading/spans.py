@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, UnaryExpression, func, select
 
+from ..domain.keys import SpanKey
 from ..domain.merge import with_posted
 from ..domain.span import Span
 from ..domain.values import is_clean
 from ..filters.sources import spans_source
 from ..store.session import Driver, Transaction
-from ..store.spans import StoredKey, add_content, scores_of_spans, spans_by_key
+from ..store.spans import add_content, scores_of_spans, spans_by_key
 from ..store.tables import spans
 from .sizes import check_spans
 
@@ -40,11 +41,11 @@ async def find_span(driver: Driver, tenant_id: int, span_id: str) -> Span | None
     trace_id = await driver.fetchval(_LATEST, tenant_id, span_id) if is_clean(span_id) else None
     if trace_id is None:
         return None
-    found = await whole_spans(driver, [(tenant_id, trace_id, span_id)])
+    found = await whole_spans(driver, [SpanKey(tenant_id, trace_id, span_id)])
     return found[0] if found else None
 
 
-async def whole_spans(driver: Driver, keys: Sequence[StoredKey]) -> list[Span]:
+async def whole_spans(driver: Driver, keys: Sequence[SpanKey]) -> list[Span]:
     """These spans in their order, with their content and scores; those that are gone are left out.
 
     Raises `TooLarge`.
@@ -69,7 +70,7 @@ async def count_spans(tx: Transaction, tenant_id: int, where: Sequence[Condition
 
 async def page_of_spans(
     tx: Transaction, tenant_id: int, where: Sequence[Condition], order: Order, limit: int, offset: int
-) -> list[StoredKey]:
+) -> list[SpanKey]:
     """The keys of the tenant's spans that match, in this order."""
     statement = (
         select(spans.c.tenant_id, spans.c.trace_id, spans.c.span_id)
@@ -79,4 +80,4 @@ async def page_of_spans(
         .limit(limit)
         .offset(offset)
     )
-    return [(r.tenant_id, r.trace_id, r.span_id) for r in (await tx.connection.execute(statement)).all()]
+    return [SpanKey(r.tenant_id, r.trace_id, r.span_id) for r in (await tx.connection.execute(statement)).all()]

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, UnaryExpression, func, select, true
 
+from ..domain.keys import TraceKey
 from ..domain.merge import with_posted
 from ..domain.span import Span
 from ..store.session import Driver, Transaction
-from ..store.spans import TraceKey, add_content, scores_of_traces, spans_of_traces
+from ..store.spans import add_content, scores_of_traces, spans_of_traces
 from ..store.tables import traces
 
 Condition = ColumnElement[bool]
@@ -57,9 +58,9 @@ async def spans_with_content(driver: Driver, keys: Collection[TraceKey]) -> dict
     await add_content(driver, stored, stored.keys())
     scores = await scores_of_traces(driver, keys)
     found: dict[TraceKey, list[Span]] = {key: [] for key in keys}
-    for (tenant_id, trace_id, span_id), span in stored.items():
-        every = scores.get((tenant_id, trace_id, span_id), [])
+    for key, span in stored.items():
+        every = scores.get(key, [])
         span.scores = [s for s in every if s.source != "api"] or None
         posted = [s for s in every if s.source == "api"]
-        found[tenant_id, trace_id].append(with_posted(span, posted) if posted else span)
+        found[key.trace].append(with_posted(span, posted) if posted else span)
     return found

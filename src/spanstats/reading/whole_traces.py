@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple_
 
+from ..domain.keys import TraceKey
 from ..domain.span import Span
 from ..store.session import Transaction
-from ..store.spans import TraceKey
 from ..store.tables import experiments, spans, traces
 from .logs import first_spans
 from .sizes import light_parts
@@ -78,7 +78,7 @@ async def _keys(
         size = FOUND_AT_A_TIME if left is None else min(left, FOUND_AT_A_TIME)
         rows = (await tx.connection.execute(page.limit(size))).all()
         if rows:
-            yield [((row.tenant_id, row.trace_id), row.n_spans) for row in rows]
+            yield [(TraceKey(row.tenant_id, row.trace_id), row.n_spans) for row in rows]
         if len(rows) < size:
             return
         left = None if left is None else left - size
@@ -132,7 +132,7 @@ async def trace_of(tx: Transaction, tenant_id: int, log_id: str) -> TraceKey | N
     for statement in (newest.order_by(s.start_time.desc(), s.trace_id).limit(1), by_trace):
         trace_id = (await tx.connection.execute(statement)).scalar_one_or_none()
         if trace_id is not None:
-            return tenant_id, trace_id
+            return TraceKey(tenant_id, trace_id)
     return None
 
 

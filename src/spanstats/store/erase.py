@@ -2,11 +2,9 @@
 
 from collections.abc import Collection
 
+from ..domain.keys import TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .session import Driver
-
-TraceKey = tuple[int, str]
-"""(tenant id, trace id)"""
 
 _LOOSE_PATCHES = """
 SELECT p.tenant_id, p.span_id, p.changed_at FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)

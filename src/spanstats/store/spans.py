@@ -5,15 +5,11 @@ from typing import Any
 
 from sqlalchemy import LargeBinary
 
+from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Score, Span
 from .by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from .session import Driver
 from .tables import spans as spans_table
-
-TraceKey = tuple[int, str]
-"""(tenant id, trace id)"""
-StoredKey = tuple[int, str, str]
-"""(tenant id, trace id, span id)"""
 
 RENAMED = {"start_time": "start_us", "end_time": "end_us", "received_at": "received_us"}
 """Columns that are named for the database's type where the attribute is named for its unit."""
@@ -60,16 +56,16 @@ def columns(keys: Collection[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*keys, strict=True)]
 
 
-async def spans_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[StoredKey, Span]:
+async def spans_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[SpanKey, Span]:
     """All spans of these traces, without their content and scores."""
     rows = await driver.fetch(SPANS_OF_TRACES, *columns(keys)) if keys else []
-    return {(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
+    return {SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
 
 
-async def spans_by_key(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, Span]:
+async def spans_by_key(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, Span]:
     """Those of these spans that are stored, without their content and scores."""
     rows = await driver.fetch(_SPANS_BY_KEY, *columns(keys)) if keys else []
-    return {(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
+    return {SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
 
 
 def span_of(row: Iterable[tuple[str, Any]]) -> Span:
@@ -77,30 +73,30 @@ def span_of(row: Iterable[tuple[str, Any]]) -> Span:
     return Span(**{RENAMED.get(k, k): v for k, v in row if v is not None and k != "tenant_id"})
 
 
-async def add_content(driver: Driver, stored: dict[StoredKey, Span], keys: Collection[StoredKey]) -> None:
+async def add_content(driver: Driver, stored: dict[SpanKey, Span], keys: Collection[SpanKey]) -> None:
     """Complete these stored spans by their content, in place."""
     for row in await driver.fetch(CONTENT, *columns(keys)) if keys else []:
-        span = stored[row["tenant_id"], row["trace_id"], row["span_id"]]
+        span = stored[SpanKey(row["tenant_id"], row["trace_id"], row["span_id"])]
         for name in ("input", "output", "target", "error"):
             setattr(span, name, row[name])
         if row["attributes"] is not None:
             span.attributes = row["attributes"]
 
 
-async def scores_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[StoredKey, list[Score]]:
+async def scores_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[SpanKey, list[Score]]:
     """All scores of these traces by span, in their order within the span."""
     return _by_span(await driver.fetch(SCORES_OF_TRACES, *columns(keys)) if keys else [])
 
 
-async def scores_of_spans(driver: Driver, keys: Collection[StoredKey]) -> dict[StoredKey, list[Score]]:
+async def scores_of_spans(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, list[Score]]:
     """All scores of these spans, in their order."""
     return _by_span(await driver.fetch(_SCORES_OF_SPANS, *columns(keys)) if keys else [])
 
 
-def _by_span(rows: Any) -> dict[StoredKey, list[Score]]:
-    found: dict[StoredKey, list[Score]] = {}
+def _by_span(rows: Any) -> dict[SpanKey, list[Score]]:
+    found: dict[SpanKey, list[Score]] = {}
     for row in rows:
         values = dict(row)
-        key = values.pop("tenant_id"), values.pop("trace_id"), values.pop("span_id")
+        key = SpanKey(values.pop("tenant_id"), values.pop("trace_id"), values.pop("span_id"))
         found.setdefault(key, []).append(Score(**values))
     return found

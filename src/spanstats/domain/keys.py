@@ -1,0 +1,48 @@
+"""Keys of what is stored. No key is assignable to another one, whatever its parts are made of.
+
+The first part of every key is the tenant, so that none can reach the rows of another tenant. Keys sort by their parts,
+which is the order in which writers lock rows.
+"""
+
+from typing import NamedTuple
+
+
+class TraceKey(NamedTuple):
+    """A trace."""
+
+    tenant_id: int
+    trace_id: str
+
+
+class SpanKey(NamedTuple):
+    """A span as it is stored."""
+
+    tenant_id: int
+    trace_id: str
+    span_id: str
+
+    @property
+    def trace(self) -> TraceKey:
+        """The trace that the span is stored in."""
+        return TraceKey(self.tenant_id, self.trace_id)
+
+
+class GlobalSpanKey(NamedTuple):
+    """A span whose id is unique in its tenant, so that it is found without its trace."""
+
+    tenant_id: int
+    span_id: str
+
+
+class LogKey(NamedTuple):
+    """What a client calls a log: the span of this id, else the trace of this id."""
+
+    tenant_id: int
+    log_id: str
+
+
+class NamedExperiment(NamedTuple):
+    """An experiment by the id that its owner gave it."""
+
+    tenant_id: int
+    experiment_id: str
