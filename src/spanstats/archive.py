@@ -8,6 +8,7 @@ import msgspec
 
 from .dialects.parea.stats import stats_entry
 from .domain.archive import FORMAT, VERSION, End, Header, Line, Trace
+from .domain.keys import TenantId
 from .errors import invalid
 from .ingest.evaluators import Evaluators
 from .ingest.restore import restore_experiment, restore_traces
@@ -21,7 +22,7 @@ _decode = msgspec.json.Decoder(Line).decode
 _encode = msgspec.json.Encoder().encode
 
 
-async def write(database: Database, tenant_id: int, experiment_id: str, out: BinaryIO) -> int:
+async def write(database: Database, tenant_id: TenantId, experiment_id: str, out: BinaryIO) -> int:
     """Write the experiment as it is at this moment; how many traces it has. Raises `NotFound`, `Unavailable`."""
     count = 0
     async with aclosing(lines(database, tenant_id, experiment_id)) as found:
@@ -32,7 +33,7 @@ async def write(database: Database, tenant_id: int, experiment_id: str, out: Bin
 
 
 async def read(
-    database: Database, tenant_id: int, sent: Iterable[bytes], advance: Callable[[int], None]
+    database: Database, tenant_id: TenantId, sent: Iterable[bytes], advance: Callable[[int], None]
 ) -> tuple[str, int, int]:
     """Restore an experiment; its id, how many traces were written, and how many were there before.
 

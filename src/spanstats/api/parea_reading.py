@@ -18,6 +18,7 @@ from ..dialects.parea.reading_schema import (
     TraceLogFilters,
     TraceLogTree,
 )
+from ..domain.keys import TenantId
 from ..domain.span import normal_status
 from ..domain.values import MICRO, clean, is_clean
 from ..errors import InvalidInput, NotFound
@@ -116,7 +117,7 @@ async def _experiment_forest(request: Request, where: Sequence[Condition]) -> As
 
 
 async def _forest(
-    tx: Transaction, tenant_id: int, where: Sequence[Condition], **page: Any
+    tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], **page: Any
 ) -> AsyncGenerator[str, None]:
     """The trees of these traces, some at a time, joined by commas."""
     async for members in whole_traces.whole_traces(tx, where, **page):

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
+from ..domain.keys import TenantId
 from ..errors import TooMany
 
 _FORGET_FROM = 10_000
@@ -18,7 +19,7 @@ class Rates:
         self._buckets: dict[int, tuple[float, float]] = {}
         """Tenant -> (tokens, when they were counted)."""
 
-    def take(self, tenant_id: int) -> None:
+    def take(self, tenant_id: TenantId) -> None:
         """One token of the tenant's. Raises `TooMany` where none is left."""
         rate = self._per_second
         if rate is None:

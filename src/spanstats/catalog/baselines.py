@@ -2,13 +2,14 @@
 
 from sqlalchemy import select, update
 
+from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound, invalid
 from ..store.session import Database, Kind
 from ..store.tables import experiments, projects
 
 
-async def of_experiment(database: Database, tenant_id: int, experiment_id: str) -> str | None:
+async def of_experiment(database: Database, tenant_id: TenantId, experiment_id: str) -> str | None:
     """The id of the baseline, `None` where none is set or it is the experiment itself. Raises `NotFound`."""
     e, p = experiments.c, projects.c
     of_project = select(p.baseline).where(p.tenant_id == e.tenant_id, p.id == e.project_id).scalar_subquery()
@@ -25,7 +26,7 @@ async def of_experiment(database: Database, tenant_id: int, experiment_id: str) 
 
 
 async def set_baseline(
-    database: Database, tenant_id: int, experiment_id: str, baseline: str | None, *, project: bool
+    database: Database, tenant_id: TenantId, experiment_id: str, baseline: str | None, *, project: bool
 ) -> None:
     """Set or take away the baseline of the experiment, or with `project` that of all experiments of its project.
 

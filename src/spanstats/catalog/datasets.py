@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Interval, cast, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
 from ..store.outages import repeated
@@ -54,7 +55,9 @@ class Dataset:
 
 
 @repeated
-async def create(database: Database, tenant_id: int, name: str, column_names: list[str], rows: Sequence[Row]) -> None:
+async def create(
+    database: Database, tenant_id: TenantId, name: str, column_names: list[str], rows: Sequence[Row]
+) -> None:
     """Make a dataset. Raises `Conflict` where another one has this name, `Unavailable`."""
     # Clients that collect the names in a set send them in another order every time.
     digest = _digest(name, sorted(column_names), rows)
@@ -71,7 +74,7 @@ async def create(database: Database, tenant_id: int, name: str, column_names: li
 
 
 @repeated
-async def add(database: Database, tenant_id: int, dataset: int | str, rows: Sequence[Row]) -> None:
+async def add(database: Database, tenant_id: TenantId, dataset: int | str, rows: Sequence[Row]) -> None:
     """Add rows to the dataset of this id or name; input names that are new become columns of it.
 
     The same rows within ten minutes are a retry. Raises `NotFound`, `Unavailable`.
@@ -88,7 +91,7 @@ async def add(database: Database, tenant_id: int, dataset: int | str, rows: Sequ
         await _touch(tx, found.id, column_names=list(names))
 
 
-async def find(database: Database, tenant_id: int, id_or_name: str) -> Dataset | None:
+async def find(database: Database, tenant_id: TenantId, id_or_name: str) -> Dataset | None:
     """The tenant's dataset of this id, else of this name, of one snapshot. Raises `Unavailable`."""
     async with database.transaction(Kind.SNAPSHOT) as tx:
         for dataset in (number_of(id_or_name), id_or_name):
@@ -102,7 +105,7 @@ async def find(database: Database, tenant_id: int, id_or_name: str) -> Dataset |
 
 
 @repeated
-async def change(database: Database, tenant_id: int, dataset_id: int, row_id: int, values: dict[str, Any]) -> None:
+async def change(database: Database, tenant_id: TenantId, dataset_id: int, row_id: int, values: dict[str, Any]) -> None:
     """Set these columns of a row. Raises `NotFound`, `Unavailable`."""
     async with database.transaction(Kind.WRITE) as tx:
         found = await _locked(tx, _is_the_one(tenant_id, dataset_id))
@@ -121,7 +124,7 @@ def number_of(text: str) -> int | None:
     return number if number is not None and number <= _MAX_ID else None
 
 
-def _is_the_one(tenant_id: int, dataset: int | str) -> list[ColumnElement[bool]]:
+def _is_the_one(tenant_id: TenantId, dataset: int | str) -> list[ColumnElement[bool]]:
     return [_d.tenant_id == tenant_id, (_d.id if isinstance(dataset, int) else _d.name) == dataset]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select, updat
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.expression import literal
 
+from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
 from ..filters.experiment_fields import NAME, STATUS
@@ -26,7 +27,7 @@ Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
 class Defined:
     """An experiment with what its client said of it. Times are microseconds since 1970."""
 
-    key: int
+    key: ExperimentKey
     id: str
     created: bool
     name: str | None
@@ -46,7 +47,7 @@ _COLUMNS = [_c[name] for name in Defined.__dataclass_fields__]
 
 
 @repeated
-async def create(database: Database, tenant_id: int, experiment_id: str, values: dict[str, Any]) -> Defined:
+async def create(database: Database, tenant_id: TenantId, experiment_id: str, values: dict[str, Any]) -> Defined:
     """A new experiment; one that was only named by spans until now is taken over.
 
     Raises `Conflict` where one of this id was created before, `Unavailable`.
@@ -71,7 +72,7 @@ async def create(database: Database, tenant_id: int, experiment_id: str, values:
     return Defined(*made)
 
 
-async def get(database: Database, tenant_id: int, experiment_id: str) -> Defined:
+async def get(database: Database, tenant_id: TenantId, experiment_id: str) -> Defined:
     """The tenant's experiment of this id. Raises `NotFound`, `Unavailable`."""
     statement = select(*_COLUMNS).where(_is_the_one(tenant_id, experiment_id))
     async with database.transaction(Kind.READ) as tx:
@@ -82,7 +83,7 @@ async def get(database: Database, tenant_id: int, experiment_id: str) -> Defined
 @repeated
 async def change(
     database: Database,
-    tenant_id: int,
+    tenant_id: TenantId,
     experiment_id: str,
     values: dict[str, Any],
     *,
@@ -102,7 +103,7 @@ async def change(
 
 
 @repeated
-async def delete(database: Database, tenant_id: int, experiment_id: str) -> None:
+async def delete(database: Database, tenant_id: TenantId, experiment_id: str) -> None:
     """The experiment is gone at once; what stands under it follows (`erasure.py`).
 
     Waits for the writes that hold it; the next one that names its id begins a new experiment. Raises `NotFound`,
@@ -126,7 +127,7 @@ def order_by(name: str, descending: bool) -> Order:
 
 async def page(
     database: Database,
-    tenant_id: int,
+    tenant_id: TenantId,
     condition: ColumnElement[bool] | None,
     order: Order,
     limit: int,
@@ -159,7 +160,7 @@ def _there(row: Any) -> Defined:
     return Defined(*row)
 
 
-def _is_the_one(tenant_id: int, experiment_id: str) -> ColumnElement[bool]:
+def _is_the_one(tenant_id: TenantId, experiment_id: str) -> ColumnElement[bool]:
     """An id that cannot be stored is nobody's."""
     wanted = experiment_id if is_clean(experiment_id) else ""
     return and_(_c.tenant_id == tenant_id, _c.id == wanted, _c.deleted_at.is_(None))

@@ -7,7 +7,7 @@ joins a deleted experiment any more: the deletion waited for the writes that hel
 import asyncio
 import logging
 
-from ..domain.keys import TraceKey
+from ..domain.keys import ExperimentKey, TraceKey
 from ..errors import Unavailable
 from ..store.cache_tables import CACHES, LOCK
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
@@ -54,7 +54,7 @@ async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
     return True
 
 
-async def _erase_traces(driver: Driver, key: int, limit: int) -> tuple[int, list[LoosePatch]]:
+async def _erase_traces(driver: Driver, key: ExperimentKey, limit: int) -> tuple[int, list[LoosePatch]]:
     found = await driver.fetch(_TRACES, key, limit)
     keys = [TraceKey(row["tenant_id"], row["trace_id"]) for row in found]
     patches = await loose_patches(driver, keys)

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from sqlalchemy import any_, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..store.session import Database, Kind
 from ..store.tables import ByBytes, evaluators
 
 
-async def find_keys(database: Database, tenant_id: int, names: Collection[str]) -> dict[str, frozenset[str]]:
+async def find_keys(database: Database, tenant_id: TenantId, names: Collection[str]) -> dict[str, frozenset[str]]:
     """The keys of the evaluators that go by each name, as key, id, slug or name; names that none goes by are left out.
 
     Raises `Unavailable`.

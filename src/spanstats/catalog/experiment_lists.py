@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ..domain.keys import TenantId
 from ..domain.values import clean, is_clean
 from ..store.session import Database, Kind
 from ..store.tables import experiments, projects
@@ -36,7 +37,7 @@ class Wanted:
 
 
 async def pages(
-    database: Database, tenant_id: int, wanted: Wanted, size: int = PAGE
+    database: Database, tenant_id: TenantId, wanted: Wanted, size: int = PAGE
 ) -> AsyncGenerator[list[Experiment], None]:
     """The tenant's experiments; the last page may be short or empty. Raises `Unavailable`."""
     conditions = _conditions(tenant_id, wanted)
@@ -52,7 +53,7 @@ async def pages(
         statement = newest_first.where(tuple_(_c.created_at, _c.key) < tuple_(*last))
 
 
-def _conditions(tenant_id: int, wanted: Wanted) -> list[Condition]:
+def _conditions(tenant_id: TenantId, wanted: Wanted) -> list[Condition]:
     conditions: list[Condition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
     if wanted.project_name is not None:
         project = select(projects.c.id).where(

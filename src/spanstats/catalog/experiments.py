@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import Interval, Select, and_, cast, exists, func, insert, literal, null, select, update
 
+from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
 from ..store.outages import repeated
@@ -22,7 +23,7 @@ RETRY_WINDOW_S = 60
 class Experiment:
     """An experiment; `key` is the store's, `id` the client's. Times are microseconds since 1970."""
 
-    key: int
+    key: ExperimentKey
     id: str
     created: bool
     project_id: str | None
@@ -58,7 +59,7 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 
-async def find(database: Database, tenant_id: int, experiment_id: str) -> Experiment | None:
+async def find(database: Database, tenant_id: TenantId, experiment_id: str) -> Experiment | None:
     """The tenant's experiment of this id, created or only named by a span. Raises `Unavailable`."""
     if not is_clean(experiment_id):
         return None
@@ -68,7 +69,7 @@ async def find(database: Database, tenant_id: int, experiment_id: str) -> Experi
     return Experiment(**row._mapping) if row else None
 
 
-async def get(database: Database, tenant_id: int, experiment_id: str) -> Experiment:
+async def get(database: Database, tenant_id: TenantId, experiment_id: str) -> Experiment:
     """As `find`. Raises `NotFound`, the same for another tenant's experiment as for one that never was."""
     found = await find(database, tenant_id, experiment_id)
     if found is None:
@@ -77,7 +78,7 @@ async def get(database: Database, tenant_id: int, experiment_id: str) -> Experim
 
 
 @repeated
-async def create_run(database: Database, tenant_id: int, created_by: int, run: NewRun) -> Experiment:
+async def create_run(database: Database, tenant_id: TenantId, created_by: int, run: NewRun) -> Experiment:
     """A new experiment, or the one that an identical request of the same API key has just created.
 
     It is a retry within 60 s, as long as the experiment has no traces and is not finished. Raises `Conflict` where the
@@ -95,13 +96,13 @@ async def create_run(database: Database, tenant_id: int, created_by: int, run: N
     return Experiment(*columns)
 
 
-async def _queue_up(tx: Transaction, tenant_id: int, run: NewRun) -> None:
+async def _queue_up(tx: Transaction, tenant_id: TenantId, run: NewRun) -> None:
     """One after another for creations that could meet: those of one run name, or without one of one name."""
     lock = int(_digest("experiment", tenant_id, run.project_id, run.name, run.run_name)[:15], 16)
     await tx.connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
-def _previous(tenant_id: int, created_by: int, run: NewRun, digest: str) -> Select[Any]:
+def _previous(tenant_id: TenantId, created_by: int, run: NewRun, digest: str) -> Select[Any]:
     """What this creation could repeat: the run of its name, or without one a recent run of the same request."""
     untouched = and_(
         experiments.c.created_by == created_by,
@@ -125,7 +126,7 @@ def _run_key(name: str, run_name: str) -> str:
     return _digest(name, run_name)
 
 
-async def _insert(tx: Transaction, tenant_id: int, created_by: int, run: NewRun, digest: str) -> Experiment:
+async def _insert(tx: Transaction, tenant_id: TenantId, created_by: int, run: NewRun, digest: str) -> Experiment:
     run_name = run.run_name or f"run-{uuid4().hex[:12]}"
     values = {
         "tenant_id": tenant_id,
@@ -147,7 +148,7 @@ async def _insert(tx: Transaction, tenant_id: int, created_by: int, run: NewRun,
 @repeated
 async def finish(
     database: Database,
-    tenant_id: int,
+    tenant_id: TenantId,
     experiment_id: str,
     status: str,
     dataset_stats: list[dict[str, Any]],
@@ -168,7 +169,7 @@ async def finish(
     return Experiment(*row)
 
 
-def _is_the_one(tenant_id: int, experiment_id: str) -> Any:
+def _is_the_one(tenant_id: TenantId, experiment_id: str) -> Any:
     return and_(
         experiments.c.tenant_id == tenant_id,
         experiments.c.id == experiment_id,

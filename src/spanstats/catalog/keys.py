@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound, invalid
 from ..store.session import Database, Kind, Transaction
@@ -28,7 +29,7 @@ _MAX_NAME = 255
 class KeyInfo:
     """Whose key it is and what it may do."""
 
-    tenant_id: int
+    tenant_id: TenantId
     key_id: int
     scope: Scope
 
@@ -81,13 +82,13 @@ async def ensure(
         await tx.connection.execute(row.on_conflict_do_nothing())
 
 
-async def _tenant_id(tx: Transaction, name: str) -> int:
+async def _tenant_id(tx: Transaction, name: str) -> TenantId:
     await tx.connection.execute(insert(tenants).values(name=name).on_conflict_do_nothing())
-    found: int = (await tx.connection.execute(select(tenants.c.id).where(tenants.c.name == name))).scalar_one()
+    found: TenantId = (await tx.connection.execute(select(tenants.c.id).where(tenants.c.name == name))).scalar_one()
     return found
 
 
-async def tenant_id(database: Database, name: str) -> int:
+async def tenant_id(database: Database, name: str) -> TenantId:
     """The tenant of this name, made if there is none."""
     async with database.transaction(Kind.WRITE) as tx:
         return await _tenant_id(tx, name)

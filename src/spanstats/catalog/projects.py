@@ -7,6 +7,7 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..store.outages import repeated
 from ..store.session import Database, Kind
@@ -24,7 +25,7 @@ class Project:
 
 
 @repeated
-async def get_or_create(database: Database, tenant_id: int, name: str) -> Project:
+async def get_or_create(database: Database, tenant_id: TenantId, name: str) -> Project:
     """The tenant's project of this name; of several callers at once exactly one is told that it created it.
 
     Raises `Unavailable`.
@@ -39,7 +40,7 @@ async def get_or_create(database: Database, tenant_id: int, name: str) -> Projec
     return _project(row, was_created=made is not None)
 
 
-async def find(database: Database, tenant_id: int, name: str) -> Project | None:
+async def find(database: Database, tenant_id: TenantId, name: str) -> Project | None:
     """The tenant's project of this name, if there is one. Raises `Unavailable`."""
     if not is_clean(name):
         return None

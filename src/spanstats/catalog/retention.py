@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Collection
 
-from ..domain.keys import TraceKey
+from ..domain.keys import TenantId, TraceKey
 from ..errors import Unavailable
 from ..metrics import PRUNED
 from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
@@ -56,13 +56,13 @@ _TURN = "SELECT pg_try_advisory_lock(hashtextextended('spanstats retention', 0))
 _TURN_OVER = "SELECT pg_advisory_unlock(hashtextextended('spanstats retention', 0))"
 
 
-async def count_older(database: Database, before_us: int, tenant_id: int | None = None) -> int:
+async def count_older(database: Database, before_us: int, tenant_id: TenantId | None = None) -> int:
     """How many traces began before this time, of one tenant or of all. Raises `Unavailable`."""
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         return int(await tx.driver.fetchval(_COUNT, before_us, tenant_id))
 
 
-async def prune(database: Database, before_us: int, tenant_id: int | None = None) -> AsyncGenerator[int, None]:
+async def prune(database: Database, before_us: int, tenant_id: TenantId | None = None) -> AsyncGenerator[int, None]:
     """Erase the traces that began before this time, microseconds since 1970; yields how many after each transaction.
 
     Experiments stay, without them. Raises `Unavailable`.
@@ -80,7 +80,7 @@ async def prune(database: Database, before_us: int, tenant_id: int | None = None
         await tx.driver.execute(_FORGET_SCORES, before_us, tenant_id)
 
 
-async def _find(database: Database, before_us: int, tenant_id: int | None) -> list[TraceKey]:
+async def _find(database: Database, before_us: int, tenant_id: TenantId | None) -> list[TraceKey]:
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         rows = await tx.driver.fetch(_FIND, before_us, tenant_id, _FOUND_AT_A_TIME)
     # Neighbours in time go together: a minute is marked, and its rollups are made anew, once, not with every step.

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from ..domain.keys import TraceKey
+from ..domain.keys import TenantId, TraceKey
 from ..errors import NotFound
 from ..store.cache_tables import CACHES, LOCK
 from ..store.session import Database, Kind, Timeouts
@@ -29,22 +29,22 @@ _REST = (
 )
 
 
-async def find(database: Database, name: str) -> int:
+async def find(database: Database, name: str) -> TenantId:
     """The tenant of this name. Raises `NotFound`, `Unavailable`."""
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
-        found: int | None = await tx.driver.fetchval(_FIND, name)
+        found: TenantId | None = await tx.driver.fetchval(_FIND, name)
     if found is None:
         raise NotFound(f"There is no tenant {name}")
     return found
 
 
-async def delete_trace(database: Database, tenant_id: int, trace_id: str) -> None:
+async def delete_trace(database: Database, tenant_id: TenantId, trace_id: str) -> None:
     """Erase a trace with all that stands under it; sums follow at once. Raises `NotFound`, `Unavailable`."""
     if not await erase(database, [TraceKey(tenant_id, trace_id)], _EVER):
         raise NotFound(f"There is no trace {trace_id}")
 
 
-async def delete(database: Database, tenant_id: int) -> AsyncGenerator[int, None]:
+async def delete(database: Database, tenant_id: TenantId) -> AsyncGenerator[int, None]:
     """Revoke the tenant's keys, erase its traces, then all else; yields how many traces after each transaction.
 
     Can be repeated after an interruption. Raises `Unavailable`.
@@ -60,7 +60,7 @@ async def delete(database: Database, tenant_id: int) -> AsyncGenerator[int, None
             await tx.driver.execute(statement, tenant_id)
 
 
-async def _some(database: Database, tenant_id: int) -> list[TraceKey]:
+async def _some(database: Database, tenant_id: TenantId) -> list[TraceKey]:
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         rows = await tx.driver.fetch(_TRACES, tenant_id, TRACES_AT_A_TIME)
     return [TraceKey(tenant_id, row["trace_id"]) for row in rows]

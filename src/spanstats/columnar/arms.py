@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, and_, true
 
+from ..domain.keys import ExperimentKey
 from ..domain.window import Window
 from ..filters.parts import Filter, compile_parts, without_hints
 from ..store.tables import traces
@@ -15,7 +16,7 @@ from .segments import Segment
 class Arm:
     """Traces of one experiment that start in a window and match a filter."""
 
-    experiment_key: int
+    experiment_key: ExperimentKey
     window: Window = field(default_factory=Window)
     matching: Filter | None = None
 

@@ -1,5 +1,6 @@
 """Comparing what is stored of the columns with what the traces make."""
 
+from ..domain.keys import ExperimentKey
 from ..store.session import Transaction
 from .format import FORMAT
 from .refresh import chunks_of_segment
@@ -43,7 +44,7 @@ async def differing_segments(tx: Transaction) -> list[tuple[int, int]]:
     return found
 
 
-async def _differs(tx: Transaction, experiment_key: int, segment: Segment) -> bool:
+async def _differs(tx: Transaction, experiment_key: ExperimentKey, segment: Segment) -> bool:
     made: list[tuple[int, int, str, bytes]] = []
     async for chunk in chunks_of_segment(tx, experiment_key, segment):
         number = len({number for number, *_ in made})

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from sqlalchemy import text
 
+from ..domain.keys import ExperimentKey
 from ..errors import Unavailable
 from ..store.cache_tables import LOCK
 from ..store.outages import translated
@@ -17,7 +18,7 @@ from .refresh import OLD, REST_S, refresh_some
 
 log = logging.getLogger(__name__)
 
-Day: TypeAlias = tuple[int, int]
+Day: TypeAlias = tuple[ExperimentKey, int]
 """Experiment key, and when the day begins, microseconds since 1970."""
 
 # One after the other, before the database counts as away.

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Column, ColumnElement
 
+from ..domain.keys import TenantId
 from ..filters.compile import compile_predicate
 from ..filters.fields import FieldSpec, Scope
 from ..filters.negation import Demand, demands
@@ -90,7 +91,7 @@ class _NotInColumns(Exception):
     """No column holds what a test asks for."""
 
 
-def resolve(predicate: Bound, tenant_id: int) -> Predicate | None:
+def resolve(predicate: Bound, tenant_id: TenantId) -> Predicate | None:
     """The predicate over columns; `None` where a column does not hold what it asks for."""
     numbers = iter(range(10**6))
     try:
@@ -106,7 +107,7 @@ def resolve(predicate: Bound, tenant_id: int) -> Predicate | None:
     return Predicate(root, uniform, needed)
 
 
-def _node(predicate: Bound, tenant_id: int, numbers: Iterator[int]) -> Node:
+def _node(predicate: Bound, tenant_id: TenantId, numbers: Iterator[int]) -> Node:
     if isinstance(predicate, Test):
         members = tuple(_demand(demand, tenant_id, numbers) for demand in demands(predicate))
         return members[0] if len(members) == 1 else Joined(every=True, members=members)
@@ -114,12 +115,12 @@ def _node(predicate: Bound, tenant_id: int, numbers: Iterator[int]) -> Node:
     return Joined(every, tuple(_node(member, tenant_id, numbers) for member in predicate.members))
 
 
-def _demand(demand: Demand, tenant_id: int, numbers: Iterator[int]) -> Node:
+def _demand(demand: Demand, tenant_id: TenantId, numbers: Iterator[int]) -> Node:
     test = _leaf(demand, tenant_id, numbers)
     return test if demand.holds else Not(test)
 
 
-def _leaf(demand: Demand, tenant_id: int, numbers: Iterator[int]) -> NumberTest | ScoreTest | TextTest:
+def _leaf(demand: Demand, tenant_id: TenantId, numbers: Iterator[int]) -> NumberTest | ScoreTest | TextTest:
     field, operator = demand.field, demand.operator
     if field.scope is Scope.TRACE_SCORES:
         is_presence = operator.reads is Reads.PRESENCE

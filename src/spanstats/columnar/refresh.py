@@ -7,6 +7,7 @@ and leaves invalidations for what it drops and does not write.
 
 from collections.abc import AsyncIterator
 
+from ..domain.keys import ExperimentKey
 from ..domain.window import DAY_US, MINUTE_US
 from ..store.session import Driver, Transaction
 from ..store.tables import traces
@@ -69,7 +70,7 @@ _PUT_COLUMNS = "INSERT INTO column_data (chunk_id, name, data) SELECT $1, * FROM
 
 
 async def refresh_some(
-    tx: Transaction, experiment_key: int, day: int, rest_s: float = REST_S, most: int = MOST_TRACES
+    tx: Transaction, experiment_key: ExperimentKey, day: int, rest_s: float = REST_S, most: int = MOST_TRACES
 ) -> Plan:
     """Refresh invalid minutes of the day that begins at `day`, about `most` traces; what was done.
 
@@ -92,7 +93,7 @@ async def refresh_some(
     return todo
 
 
-async def put_chunks(tx: Transaction, experiment_key: int, segment: Segment) -> None:
+async def put_chunks(tx: Transaction, experiment_key: ExperimentKey, segment: Segment) -> None:
     """Store the traces of the segment, of which nothing is stored."""
     number = 0
     async for chunk in chunks_of_segment(tx, experiment_key, segment):
@@ -100,7 +101,7 @@ async def put_chunks(tx: Transaction, experiment_key: int, segment: Segment) -> 
         number += 1
 
 
-async def chunks_of_segment(tx: Transaction, experiment_key: int, segment: Segment) -> AsyncIterator[Chunk]:
+async def chunks_of_segment(tx: Transaction, experiment_key: ExperimentKey, segment: Segment) -> AsyncIterator[Chunk]:
     """What is stored of the traces that start in the segment; nothing where none does."""
     start, end = segment
     inside = (traces.c.experiment_key == experiment_key) & (traces.c.start_time >= start) & (traces.c.start_time < end)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..domain.keys import ExperimentKey
 from ..domain.values import MAX_TIME_US
 from ..domain.window import MINUTE_US, Window
 from ..store.session import Driver
@@ -42,7 +43,7 @@ class Stored:
     invalid: Sequence[int]
 
 
-async def stored(driver: Driver, experiment_key: int, window: Window) -> Stored:
+async def stored(driver: Driver, experiment_key: ExperimentKey, window: Window) -> Stored:
     """What there is in the snapshot of the transaction."""
     start = 0 if window.start_us is None else window.start_us
     end = MAX_TIME_US + MINUTE_US if window.end_us is None else window.end_us

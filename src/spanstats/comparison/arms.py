@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..domain.window import Window
 from ..errors import NotFound
@@ -26,7 +27,7 @@ class Found:
     """An arm whose experiment exists. `running` is whether it was created and has not been finished yet."""
 
     arm: Arm
-    key: int
+    key: ExperimentKey
     running: bool
     project_id: str | None
     n_scores: int
@@ -54,7 +55,7 @@ FROM experiments e WHERE e.tenant_id = $1 AND e.id = ANY($2::text[]) AND e.delet
 """
 
 
-async def find_arms(tx: Transaction, tenant_id: int, arms: list[Arm]) -> list[Found]:
+async def find_arms(tx: Transaction, tenant_id: TenantId, arms: list[Arm]) -> list[Found]:
     """The arms with their experiments. Raises `NotFound` naming the first whose experiment the tenant does not have."""
     ids = sorted({arm.experiment_id for arm in arms if is_clean(arm.experiment_id)})
     rows: dict[str, Any] = {row["id"]: row for row in await tx.driver.fetch(_FIND, tenant_id, ids)}

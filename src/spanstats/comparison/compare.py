@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..columnar.reader import Columns
+from ..domain.keys import TenantId
 from ..errors import invalid
 from ..stats.summary import evaluators_of
 from ..store.session import Database, Kind, Transaction
@@ -27,7 +28,7 @@ from .warn import warnings_of
 async def compare(
     columns: Columns,
     database: Database,
-    tenant_id: int,
+    tenant_id: TenantId,
     request: Request,
     evaluators: EvaluatorKeys,
 ) -> Comparison:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from ..domain.keys import TenantId
 from ..domain.values import NANO
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database, Kind
@@ -36,7 +37,7 @@ class OneItem:
     as_of_us: int
 
 
-async def item_in_runs(database: Database, tenant_id: int, key: bytes, experiment_ids: Sequence[str]) -> OneItem:
+async def item_in_runs(database: Database, tenant_id: TenantId, key: bytes, experiment_ids: Sequence[str]) -> OneItem:
     """All trials of the item in these runs. Raises `NotFound` naming an experiment, `TooLarge`, `Unavailable`."""
     async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..columnar.reader import Columns
+from ..domain.keys import TenantId
 from ..errors import invalid
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database, Kind, Transaction
@@ -72,7 +73,7 @@ class Rows:
 async def pages_of_rows(
     columns: Columns,
     database: Database,
-    tenant_id: int,
+    tenant_id: TenantId,
     wanted: Wanted,
     evaluators: EvaluatorKeys,
 ) -> AsyncGenerator[Rows, None]:

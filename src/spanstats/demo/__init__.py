@@ -23,6 +23,7 @@ from ..dialects.insights.experiment import described_object
 from ..dialects.parea.logs import read_log
 from ..dialects.parea.stats import stats_entry
 from ..dialects.respan.summary import summary_answer
+from ..domain.keys import TenantId
 from ..domain.span import Span
 from ..gate.decision import decide
 from ..gate.report import text_report
@@ -57,7 +58,7 @@ async def run(database: Database, console: Console | None = None) -> None:
     await _compare(database, console, tenant_id, run_id[:8], began)
 
 
-async def _compare(database: Database, console: Console, tenant_id: int, run_id: str, began: datetime) -> None:
+async def _compare(database: Database, console: Console, tenant_id: TenantId, run_id: str, began: datetime) -> None:
     """Load two runs that differ, and print what can be said of that."""
     base, candidate = (f"demo-{which}-{run_id}" for which in ("base", "candidate"))
     for experiment_id, which in ((base, "base"), (candidate, "candidate")):
@@ -80,7 +81,9 @@ def _respan(experiment_id: str, run_id: str, began: datetime) -> Iterator[list[S
         yield otlp.read_json(body).spans
 
 
-async def _load(database: Database, console: Console, tenant_id: int, name: str, batches: list[list[Span]]) -> None:
+async def _load(
+    database: Database, console: Console, tenant_id: TenantId, name: str, batches: list[list[Span]]
+) -> None:
     committer = Committer(database, Tools(Prices().price, stats_entry, Evaluators()))
     try:
         with Progress(console=console) as progress:
@@ -90,7 +93,7 @@ async def _load(database: Database, console: Console, tenant_id: int, name: str,
         await committer.stop()
 
 
-async def _show(database: Database, console: Console, tenant_id: int, name: str, experiment_id: str) -> None:
+async def _show(database: Database, console: Console, tenant_id: TenantId, name: str, experiment_id: str) -> None:
     pages = [page async for page in entry_pages(database, tenant_id, experiment_id)]
     entries = msgspec.json.decode(f"[{','.join(pages)}]", type=list[dict[str, Any]])
     report.show_traces(console, f"\n{name}: GET /api/parea/v1/experiment/{experiment_id}/stats", entries)
@@ -100,7 +103,7 @@ async def _show(database: Database, console: Console, tenant_id: int, name: str,
     await _show_insights(database, console, tenant_id, experiment_id)
 
 
-async def _show_insights(database: Database, console: Console, tenant_id: int, experiment_id: str) -> None:
+async def _show_insights(database: Database, console: Console, tenant_id: TenantId, experiment_id: str) -> None:
     """Percentiles, and what each model cost, as `/api/stats/v1` answers them."""
     path, columns = f"\nGET /api/stats/v1/experiments/{experiment_id}", Columns()
     latency = Question(measures=asked([named("latency.p50"), named("latency.p95"), named("latency.max")], {}))

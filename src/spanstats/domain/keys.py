@@ -4,20 +4,26 @@ The first part of every key is the tenant, so that none can reach the rows of an
 which is the order in which writers lock rows.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, NewType
+
+TenantId = NewType("TenantId", int)
+"""A row of `tenants`. It follows from the API key alone."""
+
+ExperimentKey = NewType("ExperimentKey", int)
+"""A row of `experiments`. An experiment that is created again after it was deleted keeps its id, not its key."""
 
 
 class TraceKey(NamedTuple):
     """A trace."""
 
-    tenant_id: int
+    tenant_id: TenantId
     trace_id: str
 
 
 class SpanKey(NamedTuple):
     """A span as it is stored."""
 
-    tenant_id: int
+    tenant_id: TenantId
     trace_id: str
     span_id: str
 
@@ -30,19 +36,19 @@ class SpanKey(NamedTuple):
 class GlobalSpanKey(NamedTuple):
     """A span whose id is unique in its tenant, so that it is found without its trace."""
 
-    tenant_id: int
+    tenant_id: TenantId
     span_id: str
 
 
 class LogKey(NamedTuple):
     """What a client calls a log: the span of this id, else the trace of this id."""
 
-    tenant_id: int
+    tenant_id: TenantId
     log_id: str
 
 
 class NamedExperiment(NamedTuple):
     """An experiment by the id that its owner gave it."""
 
-    tenant_id: int
+    tenant_id: TenantId
     experiment_id: str

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from .keys import ExperimentKey
 from .values import cut
 
 # What a status may be called on the wire; anything else is kept as it is.
@@ -123,7 +124,7 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     uncounted: int = 0
     """`Uncounted` bits, which follow from all spans of the trace."""
     received_us: int = 0
-    experiment_key: int | None = None
+    experiment_key: ExperimentKey | None = None
     """The store's key of `experiment_id`."""
 
     @property

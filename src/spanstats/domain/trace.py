@@ -12,6 +12,7 @@ import msgspec
 
 from .growth import Usage, usage_in
 from .item_key import NO_KEY, key_of_text
+from .keys import ExperimentKey
 from .measures import tps_thousandths
 from .span import Filled, Score, Span, Uncounted
 from .usage import count_usage
@@ -40,7 +41,7 @@ class Root(msgspec.Struct, array_like=True):
     latency_us: int | None
     name: str | None
     status: str
-    experiment_key: int | None
+    experiment_key: ExperimentKey | None
     labels: dict[str, str]
     metadata: dict[str, Any]
     input_key: str | None = None
@@ -191,7 +192,7 @@ class Trace(msgspec.Struct, kw_only=True):
     """One trace as stored, filtered and summed. Units as in `Span`; `tps` is in thousandths of a token per second."""
 
     trace_id: str
-    experiment_key: int | None
+    experiment_key: ExperimentKey | None
     has_root: bool
     root_span_id: str | None
     name: str | None
@@ -292,7 +293,7 @@ def _status(state: TraceFold) -> str:
     return "error" if state.n_errors else "success"
 
 
-def _membership(state: TraceFold) -> int | None:
+def _membership(state: TraceFold) -> ExperimentKey | None:
     """The experiment that the root names, else the one named by the earliest span that names one."""
     if state.root is not None and state.root.experiment_key is not None:
         return state.root.experiment_key

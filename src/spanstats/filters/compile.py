@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import any_ as any_element
 
+from ..domain.keys import TenantId
 from ..store.tables import span_payloads, spans, traces
 from .fields import FieldSpec, Scope
 from .json_values import equals_json
@@ -48,7 +49,7 @@ class _Rows:
 
 
 def compile_predicate(
-    predicate: Bound, tenant_id: int, *, alike: frozenset[ColumnElement[bool]] = frozenset()
+    predicate: Bound, tenant_id: TenantId, *, alike: frozenset[ColumnElement[bool]] = frozenset()
 ) -> Condition:
     """The condition over a row of the table that the predicate was bound to: `traces`, or `spans` joined to
     `span_payloads`. True, or else false or null.

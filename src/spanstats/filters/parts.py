@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, and_, or_, true
 
+from ..domain.keys import TenantId
 from ..store.tables import MEASURED, traces
 from .compile import Condition, compile_predicate, hint_of
 from .kinds import KINDS
@@ -22,12 +23,12 @@ class Filter:
     `hints` all hold wherever the predicate does, and an index has them."""
 
     predicate: Bound
-    tenant_id: int
+    tenant_id: TenantId
     parts: list[Condition]
     hints: tuple[Condition, ...] = ()
 
 
-def compile_filter(predicate: Bound, tenant_id: int) -> Filter:
+def compile_filter(predicate: Bound, tenant_id: TenantId) -> Filter:
     """The predicate over `traces`."""
     return Filter(predicate, tenant_id, compile_parts(predicate, tenant_id), tuple(_hints(predicate)))
 
@@ -51,7 +52,7 @@ def _conjuncts(predicate: Bound) -> tuple[Bound, ...]:
     return predicate.members if isinstance(predicate, Junction) and is_and else (predicate,)
 
 
-def compile_parts(predicate: Bound, tenant_id: int) -> list[Condition]:
+def compile_parts(predicate: Bound, tenant_id: TenantId) -> list[Condition]:
     """Conditions over `traces` of which one holds for a row exactly where the predicate does, and never two.
 
     The first asks traces whose own columns say it all; a second one, if there is need of it, those whose spans differ.
@@ -62,7 +63,7 @@ def compile_parts(predicate: Bound, tenant_id: int) -> list[Condition]:
     return [alike, and_(or_(*differ), compile_predicate(predicate, tenant_id))] if differ else [alike]
 
 
-def _for_one_key(predicate: Bound, tenant_id: int, differ: Columns) -> Condition:
+def _for_one_key(predicate: Bound, tenant_id: TenantId, differ: Columns) -> Condition:
     """One comparison at most is left for the index to look up, the others are made on what comes out of it.
 
     One spares the rows for which it does not hold, and costs nothing where it does. A second one makes PostgreSQL 18
@@ -95,7 +96,7 @@ def _fitness(member: Bound) -> _Fitness:
 _KEYS = frozenset(next(i for i in traces.indexes if i.name == MEASURED).columns) - {traces.c.start_time}
 
 
-def _by_key(test: Test, tenant_id: int, differ: Columns) -> list[Condition]:
+def _by_key(test: Test, tenant_id: TenantId, differ: Columns) -> list[Condition]:
     """The test; of several values their range is looked up, as each would be with a scan of its own."""
     exact = compile_predicate(test, tenant_id, alike=differ)
     if test.operator.name is not Operator.EQUALS or len(test.operands) == 1:
@@ -105,7 +106,7 @@ def _by_key(test: Test, tenant_id: int, differ: Columns) -> list[Condition]:
     return [OPERATORS[Operator.BETWEEN].build(_column(test), ends, KINDS[kind].sql), _not_looked_up(exact)]
 
 
-def _beside_key(member: Bound, tenant_id: int, differ: Columns) -> Condition:
+def _beside_key(member: Bound, tenant_id: TenantId, differ: Columns) -> Condition:
     """A bound of the start, and a hint for another index, may be looked up besides."""
     condition = compile_predicate(member, tenant_id, alike=differ)
     return condition if _may_be_looked_up(member) else _not_looked_up(condition)

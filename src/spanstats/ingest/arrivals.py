@@ -4,12 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..domain.keys import SpanKey, TraceKey
+from ..domain.keys import ExperimentKey, GlobalSpanKey, NamedExperiment, SpanKey, TenantId, TraceKey
 from ..domain.merge import Price, settle
 from ..domain.span import Filled, Span
 from ..store.session import Driver
 from . import reading
-from .batch import Batch, LooseKey, Named, join_patches, patched
+from .batch import Batch, join_patches, patched
 from .changes import put_patches
 from .experiments import hold_named
 
@@ -18,21 +18,21 @@ from .experiments import hold_named
 class Loose:
     """Where spans that are found by their id alone stand, and the patches that lie over them."""
 
-    homes: dict[LooseKey, str] = field(default_factory=dict)
-    patches: dict[LooseKey, dict[str, Any]] = field(default_factory=dict)
+    homes: dict[GlobalSpanKey, str] = field(default_factory=dict)
+    patches: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Arrival:
     """One span of the batch. `home` is its key in the store if it stands there, the key that it would get if not."""
 
-    tenant_id: int
+    tenant_id: TenantId
     span: Span
     home: SpanKey
     patch: dict[str, Any] | None
 
 
-async def find(driver: Driver, batch: Batch) -> tuple[Loose, set[int]]:
+async def find(driver: Driver, batch: Batch) -> tuple[Loose, set[ExperimentKey]]:
     """Find the homes of the batch's loose spans, whose locks are held, and give the spans the keys of the experiments
     that they name. Also the keys, held against deletion. The batch's patches are stored and joined.
     """
@@ -47,10 +47,11 @@ async def find(driver: Driver, batch: Batch) -> tuple[Loose, set[int]]:
     return loose, set(keys.values())
 
 
-def _give_keys(batch: Batch, keys: dict[Named, int]) -> None:
+def _give_keys(batch: Batch, keys: dict[NamedExperiment, ExperimentKey]) -> None:
     for key, span in batch.spans.items():
         if span.experiment_id is not None:
-            span.experiment_key, span.experiment_id = keys[key[0], span.experiment_id], None
+            named = NamedExperiment(key[0], span.experiment_id)
+            span.experiment_key, span.experiment_id = keys[named], None
 
 
 async def _join_patches(driver: Driver, batch: Batch, loose: Loose) -> None:
@@ -63,18 +64,18 @@ async def _join_patches(driver: Driver, batch: Batch, loose: Loose) -> None:
 
 def _touch_patched(batch: Batch, loose: Loose) -> None:
     """A stored span that is patched is written again, as by a repeat that carries nothing."""
-    for tenant_id, span_id in batch.patches:
-        home = loose.homes.get((tenant_id, span_id))
+    for key in batch.patches:
+        home = loose.homes.get(key)
         if home is not None:
-            nothing = Span(trace_id=home, span_id=span_id, by_span_id=True, filled=Filled.TRACE)
-            batch.spans.setdefault((tenant_id, "", span_id), nothing)
+            nothing = Span(trace_id=home, span_id=key.span_id, by_span_id=True, filled=Filled.TRACE)
+            batch.spans.setdefault((key.tenant_id, "", key.span_id), nothing)
 
 
 def arrive(batch: Batch, loose: Loose, price: Price, now_us: int) -> list[Arrival]:
     """The batch's spans, settled as if they were new."""
     arrivals = []
     for (tenant_id, _, span_id), span in batch.spans.items():
-        key = tenant_id, span_id
+        key = GlobalSpanKey(tenant_id, span_id)
         home = loose.homes.get(key) if span.by_span_id else None
         if home is not None and span.filled & Filled.TRACE:
             span.trace_id = home

@@ -8,17 +8,13 @@ from typing import Any
 
 import msgspec
 
-from ..domain.keys import SpanKey
+from ..domain.keys import GlobalSpanKey, LogKey, NamedExperiment, SpanKey, TenantId
 from ..domain.merge import merge, overlay
 from ..domain.span import Score, Span
 
-LooseKey = tuple[int, str]
-"""(tenant id, span id) of a span that is found by its span id alone."""
-Named = tuple[int, str]
-"""(tenant id, experiment id)"""
-SpanIdentity = tuple[int, str, str]
+SpanIdentity = tuple[TenantId, str, str]
 """(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
-Touched = tuple[int, str, str]
+Touched = tuple[TenantId, str, str]
 """The key of a span, or that of a trace: the span id is empty."""
 
 
@@ -47,7 +43,7 @@ class Write:
     comes, `placed_patch` (trace id, span id, fields) of one that is stored. `log` is one whose scores came early.
     """
 
-    tenant_id: int
+    tenant_id: TenantId
     spans: list[Span] = field(default_factory=list)
     patch: tuple[str, dict[str, Any]] | None = None
     placed_patch: tuple[str, str, dict[str, Any]] | None = None
@@ -55,7 +51,7 @@ class Write:
     log: str | None = None
 
 
-def span_key(tenant_id: int, span: Span) -> SpanIdentity:
+def span_key(tenant_id: TenantId, span: Span) -> SpanIdentity:
     """The identity of a span within the store."""
     return tenant_id, "" if span.by_span_id else span.trace_id, span.span_id
 
@@ -86,21 +82,24 @@ class Batch:
     """The distinct spans and patches of several writes."""
 
     spans: dict[SpanIdentity, Span] = field(default_factory=dict)
-    patches: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
+    patches: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)
     placed_patches: dict[SpanKey, dict[str, Any]] = field(default_factory=dict)
-    scores: list[tuple[int, PostedScore]] = field(default_factory=list)
-    logs: set[tuple[int, str]] = field(default_factory=set)
-    """(tenant id, log id) of scores that were posted, now or early."""
+    scores: list[tuple[TenantId, PostedScore]] = field(default_factory=list)
+    logs: set[LogKey] = field(default_factory=set)
+    """Logs of scores that were posted, now or early."""
 
     @property
-    def loose_ids(self) -> list[LooseKey]:
+    def loose_ids(self) -> list[GlobalSpanKey]:
         """Those of spans that are, or may be, found by their span id alone, and of patches; sorted."""
-        return sorted({(k[0], k[2]) for k, s in self.spans.items() if s.by_span_id} | self.patches.keys() | self.logs)
+        global_ids = {GlobalSpanKey(k[0], k[2]) for k, s in self.spans.items() if s.by_span_id}
+        return sorted(global_ids | self.patches.keys() | {GlobalSpanKey(*log) for log in self.logs})
 
     @property
-    def named(self) -> set[Named]:
+    def named(self) -> set[NamedExperiment]:
         """The experiments that spans name."""
-        return {(key[0], s.experiment_id) for key, s in self.spans.items() if s.experiment_id is not None}
+        return {
+            NamedExperiment(key[0], s.experiment_id) for key, s in self.spans.items() if s.experiment_id is not None
+        }
 
 
 def collect(writes: Iterable[Write]) -> Batch:
@@ -113,8 +112,8 @@ def collect(writes: Iterable[Write]) -> Batch:
             batch.spans[key] = copy(span) if known is None else merge(known, span)
         if write.patch is not None:
             span_id, fields = write.patch
-            earlier = batch.patches.setdefault((write.tenant_id, span_id), {})
-            batch.patches[write.tenant_id, span_id] = join_patches(earlier, fields)
+            global_key = GlobalSpanKey(write.tenant_id, span_id)
+            batch.patches[global_key] = join_patches(batch.patches.get(global_key, {}), fields)
         _collect_late(batch, write)
     return batch
 
@@ -126,9 +125,9 @@ def _collect_late(batch: Batch, write: Write) -> None:
         batch.placed_patches[key] = join_patches(batch.placed_patches.get(key, {}), fields)
     if write.score is not None:
         batch.scores.append((write.tenant_id, write.score))
-        batch.logs.add((write.tenant_id, write.score.log_id))
+        batch.logs.add(LogKey(write.tenant_id, write.score.log_id))
     if write.log is not None:
-        batch.logs.add((write.tenant_id, write.log))
+        batch.logs.add(LogKey(write.tenant_id, write.log))
 
 
 def join_patches(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +144,7 @@ def patched(span: Span, patch: dict[str, Any] | None) -> Span:
     return overlay(span, patch) if patch else span
 
 
-def lock_number(tenant_id: int, span_id: str) -> int:
+def lock_number(tenant_id: TenantId, span_id: str) -> int:
     """The advisory lock of a span that is found by its span id alone: a signed 64-bit digest."""
     digest = blake2b(f"{tenant_id}:{span_id}".encode(), digest_size=8, person=b"spanstats").digest()
     return int.from_bytes(digest, "big", signed=True)

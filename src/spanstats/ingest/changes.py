@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ..domain.keys import SpanKey, TraceKey
+from ..domain.keys import SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..store.by_key import SPAN_KEYS, row_of_span
 from ..store.session import Driver
@@ -11,7 +11,7 @@ from ..store.spans import columns
 from . import rows
 from .rows import TraceRow
 
-Changed = list[tuple[int, Span]]
+Changed = list[tuple[TenantId, Span]]
 """(tenant id, span)"""
 
 _PUT_PATCHES = """

@@ -13,6 +13,7 @@ import time
 from itertools import chain
 from typing import Any
 
+from ..domain.keys import TenantId
 from ..domain.span import Span
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
@@ -61,7 +62,7 @@ class Committer:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def submit(self, tenant_id: int, spans: list[Span], size: int = 0) -> None:
+    async def submit(self, tenant_id: TenantId, spans: list[Span], size: int = 0) -> None:
         """Return once these spans are committed. `size` is that of their request in bytes.
 
         Raises `InvalidInput` where the store refuses them, `Unavailable` where the queue is full or the database away.
@@ -69,17 +70,17 @@ class Committer:
         if spans:
             await self._enqueue(Write(tenant_id, spans), len(spans), size)
 
-    async def patch(self, tenant_id: int, span_id: str, fields: dict[str, Any], size: int = 0) -> None:
+    async def patch(self, tenant_id: TenantId, span_id: str, fields: dict[str, Any], size: int = 0) -> None:
         """Return once these fields of the span, stored or not, are committed as a patch."""
         if fields:
             await self._enqueue(Write(tenant_id, patch=(span_id, fields)), 1, size)
 
-    async def patch_placed(self, tenant_id: int, trace_id: str, span_id: str, fields: dict[str, Any]) -> None:
+    async def patch_placed(self, tenant_id: TenantId, trace_id: str, span_id: str, fields: dict[str, Any]) -> None:
         """Return once these fields of a stored span are committed as a patch; one that is gone is left alone."""
         if fields:
             await self._enqueue(Write(tenant_id, placed_patch=(trace_id, span_id, fields)), 1, 0)
 
-    async def score(self, tenant_id: int, score: PostedScore, size: int = 0) -> None:
+    async def score(self, tenant_id: TenantId, score: PostedScore, size: int = 0) -> None:
         """Return once this score is committed, to its span or, where that is not there yet, among the early ones."""
         await self._enqueue(Write(tenant_id, score=score), 1, size)
         if score.waits and not score.deleted:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ..domain.keys import TenantId
 from ..domain.span import Score, Span
 from ..store.session import Driver
 from ..store.spans import columns
@@ -22,9 +23,11 @@ class Evaluators:
     """Remembers what this process has written, so that a known evaluator costs nothing."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str], Score] = {}
+        self._known: dict[tuple[TenantId, str], Score] = {}
 
-    async def remember(self, driver: Driver, spans: Iterable[tuple[int, Span]]) -> dict[tuple[int, str], Score]:
+    async def remember(
+        self, driver: Driver, spans: Iterable[tuple[TenantId, Span]]
+    ) -> dict[tuple[TenantId, str], Score]:
         """Write what these spans' scores say of evaluators beyond what is known; pass it to `learn` after the commit.
 
         The last rows that a write locks: no other lock is waited for while they are held.
@@ -36,7 +39,7 @@ class Evaluators:
             await driver.execute(_REMEMBER, *columns(rows))
         return news
 
-    def learn(self, news: dict[tuple[int, str], Score]) -> None:
+    def learn(self, news: dict[tuple[TenantId, str], Score]) -> None:
         """These stand in the database now."""
         if len(self._known) + len(news) > _MAX_KNOWN:
             self._known.clear()

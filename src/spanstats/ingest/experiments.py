@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Set
 
+from ..domain.keys import ExperimentKey, NamedExperiment
 from ..store.session import Driver
 from ..store.spans import columns
-from .batch import Named
 from .reading import find
 
 _NAME = """
@@ -16,7 +16,9 @@ ON CONFLICT (tenant_id, id) WHERE deleted_at IS NULL DO NOTHING
 _HOLD = "SELECT key FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_at IS NULL FOR KEY SHARE"
 
 
-async def hold_named(driver: Driver, named: Set[Named], held: Mapping[Named, int] | None = None) -> dict[Named, int]:
+async def hold_named(
+    driver: Driver, named: Set[NamedExperiment], held: Mapping[NamedExperiment, ExperimentKey] | None = None
+) -> dict[NamedExperiment, ExperimentKey]:
     """The keys of the experiments, each made to exist if it did not, and held; `held` are those that were found so."""
     keys = dict(held) if held is not None else (await find(driver, (), named))[2]
     while missing := sorted(named - keys.keys()):
@@ -25,6 +27,6 @@ async def hold_named(driver: Driver, named: Set[Named], held: Mapping[Named, int
     return keys
 
 
-async def hold(driver: Driver, keys: Collection[int]) -> set[int]:
+async def hold(driver: Driver, keys: Collection[ExperimentKey]) -> set[ExperimentKey]:
     """Those of the experiments that are not deleted, held."""
     return {r["key"] for r in await driver.fetch(_HOLD, list(keys))} if keys else set()

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ..domain.keys import SpanKey, TraceKey
+from ..domain.keys import LogKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..errors import InvalidInput, invalid
 from ..store.by_key import rows_of_tenant
@@ -24,9 +24,6 @@ from . import rows
 from .arrivals import Arrival
 from .batch import Batch, PostedScore
 from .stored import Stored
-
-LogKey = tuple[int, str]
-"""(tenant id, log id)"""
 
 MAX_POSTED = 100
 """Most posted scores of a span, and as many may wait for one log: what waits was acknowledged, and is never refused."""
@@ -125,7 +122,7 @@ async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, Tr
     """The traces of those logs that are stored: of the span of this id (of several the latest), else of this trace."""
     found = await driver.fetch(FIND, *columns(sorted(logs))) if logs else []
     return {
-        (r["tenant_id"], r["log_id"]): TraceKey(r["tenant_id"], r["trace_id"])
+        LogKey(r["tenant_id"], r["log_id"]): TraceKey(r["tenant_id"], r["trace_id"])
         for r in found
         if r["trace_id"] is not None
     }
@@ -146,7 +143,7 @@ async def take_early(
         return []
     early = await driver.fetch(EARLY, *columns(sorted(homes)))
     posted = [(r["tenant_id"], msgspec.convert(r["fields"], PostedScore)) for r in early]
-    return [_Early(homes[tenant, score.log_id], score) for tenant, score in posted]
+    return [_Early(homes[LogKey(tenant, score.log_id)], score) for tenant, score in posted]
 
 
 def _by_id(arrivals: Iterable[Arrival]) -> dict[LogKey, TraceKey]:
@@ -154,14 +151,14 @@ def _by_id(arrivals: Iterable[Arrival]) -> dict[LogKey, TraceKey]:
     by_span: dict[LogKey, Span] = {}
     by_trace: dict[LogKey, TraceKey] = {}
     for arrival in arrivals:
-        span, key = arrival.span, (arrival.tenant_id, arrival.span.span_id)
-        by_trace[arrival.tenant_id, span.trace_id] = TraceKey(arrival.tenant_id, span.trace_id)
+        span, key = arrival.span, LogKey(arrival.tenant_id, arrival.span.span_id)
+        by_trace[LogKey(arrival.tenant_id, span.trace_id)] = TraceKey(arrival.tenant_id, span.trace_id)
         if key not in by_span or (by_span[key].start_us or 0) < (span.start_us or 0):
             by_span[key] = span
     return by_trace | {key: TraceKey(key[0], span.trace_id) for key, span in by_span.items()}
 
 
-async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early]) -> list[tuple[int, Span]]:
+async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early]) -> list[tuple[TenantId, Span]]:
     """Give the taken scores to their spans, whose traces were read whole. The scores as of spans, for evaluators.
 
     Raises `InvalidInput` where the batch brings a span, or a log that scores wait for, more than the limit.
@@ -169,7 +166,7 @@ async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early
     sent = {(tenant_id, posted.id) for tenant_id, posted in batch.scores}
     traces = {e.trace for e in early}
     known = list(await driver.fetch(_POSTED, *columns(traces))) if traces else []
-    done: dict[LogKey, str] = {}
+    done: dict[tuple[TenantId, str], str] = {}
     for entry in early:
         span_id = _span_of(stored, entry)
         if span_id is not None:

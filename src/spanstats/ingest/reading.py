@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..domain.growth import Relatives, Usage
-from ..domain.keys import SpanKey, TraceKey
+from ..domain.keys import ExperimentKey, GlobalSpanKey, NamedExperiment, SpanKey, TraceKey
 from ..domain.span import Score, Span
 from ..domain.usage import told
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
 from ..store.spans import SCORE_COLUMNS, SPAN_LIST, columns, span_of
-from .batch import LooseKey, Named, lock_number
+from .batch import lock_number
 
 # $1, $2: loose spans; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion (which
 # locks the row FOR UPDATE) waits for all of them.
@@ -77,7 +77,7 @@ CROSS JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id", "*", "AND response
 """
 
 
-def serialising(ids: Collection[LooseKey]) -> str:
+def serialising(ids: Collection[GlobalSpanKey]) -> str:
     """The statement that makes the writers of these loose spans wait for each other, before any row is locked.
 
     Numbers need no placeholders: it can travel together with other statements.
@@ -87,19 +87,23 @@ def serialising(ids: Collection[LooseKey]) -> str:
 
 
 async def find(
-    driver: Driver, ids: Collection[LooseKey], named: Collection[Named] = ()
-) -> tuple[dict[LooseKey, str], dict[LooseKey, dict[str, Any]], dict[Named, int]]:
+    driver: Driver, ids: Collection[GlobalSpanKey], named: Collection[NamedExperiment] = ()
+) -> tuple[dict[GlobalSpanKey, str], dict[GlobalSpanKey, dict[str, Any]], dict[NamedExperiment, ExperimentKey]]:
     """Of the spans that are found by their span id alone, the trace ids of those stored and the fields of the patches.
 
     Of the experiments that are named, those that exist: their keys, held.
     """
     given = [columns(keys) if keys else [[], []] for keys in (ids, named)]
-    found: list[dict[tuple[int, str], Any]] = [{}, {}, {}]
+    homes: dict[GlobalSpanKey, str] = {}
+    patches_: dict[GlobalSpanKey, dict[str, Any]] = {}
+    held: dict[NamedExperiment, ExperimentKey] = {}
     for tenant_id, name, experiment_key, trace_id, fields in await driver.fetch(FIND_STATEMENT, *given[0], *given[1]):
-        for kind, value in zip(found, (trace_id, fields and _patch(fields), experiment_key), strict=True):
-            if value is not None:
-                kind[tenant_id, name] = value
-    homes, patches_, held = found
+        if trace_id is not None:
+            homes[GlobalSpanKey(tenant_id, name)] = trace_id
+        if fields is not None:
+            patches_[GlobalSpanKey(tenant_id, name)] = _patch(fields)
+        if experiment_key is not None:
+            held[NamedExperiment(tenant_id, name)] = experiment_key
     return homes, patches_, held
 
 
@@ -118,7 +122,7 @@ def _patch(fields: dict[str, Any]) -> dict[str, Any]:
 class TraceAt(NamedTuple):
     """What a write must know of a stored trace; its start in microseconds."""
 
-    experiment_key: int | None
+    experiment_key: ExperimentKey | None
     start_us: int
     scored: bool
     fold: bytes | None

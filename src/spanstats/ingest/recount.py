@@ -7,7 +7,7 @@ Nothing is merged or priced again.
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from ..domain.keys import TraceKey
+from ..domain.keys import TenantId, TraceKey
 from ..errors import NotFound
 from ..store.session import Database, Driver, Kind, Timeouts
 from . import changes
@@ -54,7 +54,7 @@ class Recounted:
 
 
 async def recount(
-    database: Database, tenant_id: int, tools: Tools, experiment_id: str | None = None, after: str = ""
+    database: Database, tenant_id: TenantId, tools: Tools, experiment_id: str | None = None, after: str = ""
 ) -> AsyncGenerator[Recounted, None]:
     """Count the tenant's traces again in the order of their ids, from the one after `after`; yields each transaction.
 
@@ -72,7 +72,7 @@ async def recount(
         yield done
 
 
-async def _experiment(database: Database, tenant_id: int, experiment_id: str) -> int:
+async def _experiment(database: Database, tenant_id: TenantId, experiment_id: str) -> int:
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         found: int | None = await tx.driver.fetchval(_EXPERIMENT, tenant_id, experiment_id)
     if found is None:
@@ -92,7 +92,7 @@ def _first(found: list[tuple[str, int]]) -> list[str]:
     return ids
 
 
-async def recount_traces(driver: Driver, tenant_id: int, ids: list[str], tools: Tools) -> int:
+async def recount_traces(driver: Driver, tenant_id: TenantId, ids: list[str], tools: Tools) -> int:
     """Count these traces, within the open transaction; how many of them have other numbers than before."""
     rows = await driver.fetch(_NEXT, tenant_id, ids)
     await driver.execute(_KNOW, tenant_id, ids)

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from ..domain.archive import Evaluator, Experiment, Posted, Trace
-from ..domain.keys import SpanKey, TraceKey
+from ..domain.keys import ExperimentKey, GlobalSpanKey, NamedExperiment, SpanKey, TenantId, TraceKey
 from ..domain.merge import with_posted
 from ..domain.span import Span
 from ..domain.trace import TraceFold, fold
@@ -55,8 +55,8 @@ VALUES ($1, $2, $3, 'api', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
 
 
 async def restore_experiment(
-    database: Database, tenant_id: int, experiment: Experiment, evaluators: Sequence[Evaluator]
-) -> int:
+    database: Database, tenant_id: TenantId, experiment: Experiment, evaluators: Sequence[Evaluator]
+) -> ExperimentKey:
     """Define the experiment and name its evaluators; its key. Raises `Conflict` where another has its id or run name.
 
     The same archive may be restored again.
@@ -67,7 +67,7 @@ async def restore_experiment(
             project = None if e.project is None else await tx.driver.fetchval(_PROJECT, tenant_id, e.project)
             about = (e.name, e.run_name, e.run_key, e.status, *map(_json, (e.metadata, e.definition, e.dataset_stats)))
             values = (tenant_id, e.id, e.created, e.created_us, project, *about, e.started_us, e.finished_us)
-            key: int | None = await tx.driver.fetchval(_EXPERIMENT, *values)
+            key: ExperimentKey | None = await tx.driver.fetchval(_EXPERIMENT, *values)
             named = [(v.key, v.id, v.slug, v.name, v.value_type) for v in evaluators]
             if named:
                 await tx.driver.execute(_EVALUATORS, tenant_id, *columns(named))
@@ -83,7 +83,7 @@ def _json(value: object) -> str | None:
 
 
 async def restore_traces(
-    database: Database, tenant_id: int, experiment_key: int, traces: Sequence[Trace], tools: Tools
+    database: Database, tenant_id: TenantId, experiment_key: ExperimentKey, traces: Sequence[Trace], tools: Tools
 ) -> int:
     """Write those of the traces that are not there yet, in one transaction; how many.
 
@@ -102,7 +102,9 @@ async def restore_traces(
 
 async def _hold_spans(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
     """Serialise with the writers of spans that are found by their id alone, and refuse those that stand elsewhere."""
-    here = {(key[0], s.span_id): key[1] for key, trace in traces.items() for s in trace.spans if s.by_span_id}
+    here = {
+        GlobalSpanKey(key[0], s.span_id): key[1] for key, trace in traces.items() for s in trace.spans if s.by_span_id
+    }
     if not here:
         return
     await driver.execute(reading.serialising(here))
@@ -114,9 +116,9 @@ async def _hold_spans(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
 
 async def _hold_experiments(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
     spans = [(key[0], span) for key, trace in traces.items() for span in trace.spans if span.experiment_id is not None]
-    held = await hold_named(driver, {(tenant_id, str(span.experiment_id)) for tenant_id, span in spans})
+    held = await hold_named(driver, {NamedExperiment(tenant_id, str(span.experiment_id)) for tenant_id, span in spans})
     for tenant_id, span in spans:
-        span.experiment_key, span.experiment_id = held[tenant_id, str(span.experiment_id)], None
+        span.experiment_key, span.experiment_id = held[NamedExperiment(tenant_id, str(span.experiment_id))], None
 
 
 def _fold(trace: Trace) -> TraceFold:
@@ -134,7 +136,7 @@ def _with(span: Span, posted: Collection[Posted]) -> Span:
     return with_posted(span, [entry.score for entry in posted]) if posted else span
 
 
-async def _refuse_others(driver: Driver, existing: Collection[TraceKey], experiment_key: int) -> None:
+async def _refuse_others(driver: Driver, existing: Collection[TraceKey], experiment_key: ExperimentKey) -> None:
     for row in await driver.fetch(_ELSEWHERE, *columns(existing), experiment_key) if existing else []:
         raise Conflict(f"Trace {row['trace_id']} belongs to another experiment")
 

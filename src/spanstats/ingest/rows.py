@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
+from ..domain.keys import ExperimentKey, TenantId
 from ..domain.span import Score
 from ..domain.trace import Trace, TraceFold
 from ..domain.values import billionths
@@ -142,9 +143,9 @@ updated AS (
 class TraceRow(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A row of `traces`, as it is sent; times in microseconds since 1970."""
 
-    tenant_id: int
+    tenant_id: TenantId
     trace_id: str
-    experiment_key: int | None = None
+    experiment_key: ExperimentKey | None = None
     start_us: int
     end_us: int
     latency_us: int | None = None
@@ -179,7 +180,7 @@ _FROM_TRACE = tuple(f for f in Trace.__struct_fields__ if f in TraceRow.__struct
 _from_trace = attrgetter(*_FROM_TRACE)
 
 
-def trace_row(tenant_id: int, trace: Trace, entry: str | None, state: TraceFold | None) -> TraceRow:
+def trace_row(tenant_id: TenantId, trace: Trace, entry: str | None, state: TraceFold | None) -> TraceRow:
     """The row of this trace, with its part of a stats answer and the fold that it keeps."""
     row = TraceRow(tenant_id=tenant_id, entry=entry, **dict(zip(_FROM_TRACE, _from_trace(trace), strict=True)))
     row.labels, row.metadata = trace.labels or None, trace.metadata or None

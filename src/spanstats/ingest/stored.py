@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..domain.growth import Relatives, grow
-from ..domain.keys import SpanKey, TraceKey
+from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.merge import Price, merge, settle, with_posted
 from ..domain.span import Score, Span
 from ..domain.trace import TraceFold, fold
@@ -37,7 +37,7 @@ async def read_stored(
     driver: Driver,
     existing: Collection[TraceKey],
     touched: dict[TraceKey, list[Span]],
-    held: set[int],
+    held: set[ExperimentKey],
     whole: Collection[TraceKey] = (),
 ) -> Stored:
     """Read the locked traces: whole where asked for, and where the stored fold cannot be continued."""
@@ -67,7 +67,7 @@ def _grows(state: TraceFold, spans: Sequence[Span], near: Relatives) -> bool:
     return True
 
 
-async def _erase_deleted(driver: Driver, stored: Stored, held: set[int]) -> set[TraceKey]:
+async def _erase_deleted(driver: Driver, stored: Stored, held: set[ExperimentKey]) -> set[TraceKey]:
     """A trace whose experiment is being deleted is emptied first: what comes after the deletion begins anew."""
     doubtful = {key for at in stored.at.values() if (key := at.experiment_key) is not None} - held
     deleted = doubtful - await hold(driver, doubtful)
@@ -182,6 +182,6 @@ def fold_trace(stored: Stored, key: TraceKey) -> TraceFold:
     return state
 
 
-def _with_posted_scores(stored: Stored, tenant_id: int, span: Span) -> Span:
+def _with_posted_scores(stored: Stored, tenant_id: TenantId, span: Span) -> Span:
     posted = [s for s in stored.scores.get(SpanKey(tenant_id, span.trace_id, span.span_id), ()) if s.source == "api"]
     return with_posted(span, posted) if posted else span

@@ -7,7 +7,7 @@ the trace locks the stored spans are read, merged with the new ones, and every t
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..domain.keys import TraceKey
+from ..domain.keys import ExperimentKey, TenantId, TraceKey
 from ..domain.merge import Price
 from ..domain.span import Score, Span
 from ..domain.trace import KEPT_FROM, Trace, TraceFold, finish, fold
@@ -51,7 +51,7 @@ def locks(batch: Batch) -> str | None:
     return serialising(ids) if (ids := batch.loose_ids) else None
 
 
-async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[int, str], Score]:
+async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[TenantId, str], Score]:
     """Store the batch within the open transaction, which began with `locks`.
 
     Returns what `Evaluators.learn` takes after the commit.
@@ -112,7 +112,9 @@ def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
     return row
 
 
-async def _rewrite(driver: Driver, stored: Stored, changed: changes.Changed, held: set[int], tools: Tools) -> None:
+async def _rewrite(
+    driver: Driver, stored: Stored, changed: changes.Changed, held: set[ExperimentKey], tools: Tools
+) -> None:
     """Write the spans, make the rows of the changed traces anew, and mark the minutes of these, before and now."""
     states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
     filled = {key: made_row(key, state, tools) for key, state in states.items() if state.n_spans}
@@ -129,8 +131,8 @@ async def _rewrite(driver: Driver, stored: Stored, changed: changes.Changed, hel
 
 
 async def _fallen(
-    driver: Driver, stored: Stored, filled: dict[TraceKey, TraceRow], held: set[int]
-) -> dict[TraceKey, set[int]]:
+    driver: Driver, stored: Stored, filled: dict[TraceKey, TraceRow], held: set[ExperimentKey]
+) -> dict[TraceKey, set[ExperimentKey]]:
     """Those traces that would fall to a deleted experiment, each with the deleted experiments."""
     known = held | {at.experiment_key for at in stored.at.values()}
     doubtful = {key for t in filled.values() if (key := t.experiment_key) is not None} - known
@@ -139,7 +141,7 @@ async def _fallen(
 
 
 async def _without(
-    driver: Driver, stored: Stored, fallen: dict[TraceKey, set[int]], tools: Tools
+    driver: Driver, stored: Stored, fallen: dict[TraceKey, set[ExperimentKey]], tools: Tools
 ) -> dict[TraceKey, TraceRow]:
     """The rows of these traces, made anew as if no span had named the deleted experiments."""
     await read_whole(driver, stored, fallen.keys())

@@ -10,6 +10,7 @@ from ..columnar.groups import group
 from ..columnar.predicate import MANY_MODELS
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
+from ..domain.keys import TenantId
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database
 from .dimensions import MODEL, SPAN, Dimension
@@ -69,7 +70,7 @@ class Breakdown:
 async def break_down(
     database: Database,
     columns: Columns,
-    tenant_id: int,
+    tenant_id: TenantId,
     experiment_id: str,
     question: Question,
     wanted: Wanted,

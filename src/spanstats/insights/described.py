@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..columnar.reader import Columns
+from ..domain.keys import TenantId
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database
 from .measured import measure
@@ -25,7 +26,7 @@ class Described:
 async def describe(
     database: Database,
     columns: Columns,
-    tenant_id: int,
+    tenant_id: TenantId,
     experiment_id: str,
     question: Question,
 ) -> Described:

@@ -13,6 +13,7 @@ from ..columnar.histograms import counts_between, different_values
 from ..columnar.percentiles import values
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
+from ..domain.keys import TenantId
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database
 from .edges import LOG, Binning, edges_of
@@ -69,7 +70,7 @@ class Distribution:
 async def distribution(
     database: Database,
     columns: Columns,
-    tenant_id: int,
+    tenant_id: TenantId,
     arms: Sequence[Arm],
     asked: Asked,
     binning: Binning,

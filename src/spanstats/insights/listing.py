@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select
 
 from ..columnar.reader import Columns
+from ..domain.keys import TenantId
 from ..domain.values import clean
 from ..filters.experiment_fields import NAME, STATUS
 from ..stats.rolled_up_many import rolled_up_by_experiment
@@ -68,7 +69,7 @@ class Listed:
 async def list_experiments(
     database: Database,
     columns: Columns,
-    tenant_id: int,
+    tenant_id: TenantId,
     search: Search,
     page: Page,
     question: Question,
@@ -100,7 +101,7 @@ async def _figures(
     return [await measure(state, columns, experiment.key, question) for experiment in found]
 
 
-def _conditions(tenant_id: int, search: Search) -> list[Condition]:
+def _conditions(tenant_id: TenantId, search: Search) -> list[Condition]:
     conditions: list[Condition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
     if search.text:
         part = func.lower(literal(clean(search.text), ByBytes))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ..columnar.groups import group
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
+from ..domain.keys import ExperimentKey
 from ..stats.rolled_up_many import rolled_up_by_experiment
 from .figures import Figures, OfScores
 from .grouped import completed, grouped
@@ -15,7 +16,7 @@ from .selecting import measures_in, select
 from .snapshot import Snapshot
 
 
-async def measure(state: Snapshot, columns: Columns, experiment_key: int, question: Question) -> Measured:
+async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question) -> Measured:
     """What is asked for, of the experiment's traces in the window that match."""
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [experiment_key], question.window)

@@ -10,6 +10,7 @@ from ..columnar.measures import needs_of as needs_of_measure
 from ..columnar.needs import Needs
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
+from ..domain.keys import ExperimentKey
 from ..filters.parts import compile_filter
 from .grouped import COST_COLUMNS, column_measure
 from .measures import Asked
@@ -21,7 +22,7 @@ from .snapshot import Snapshot
 async def select(
     state: Snapshot,
     columns: Columns,
-    experiment_key: int,
+    experiment_key: ExperimentKey,
     question: Question,
     dimensions: Iterable[Dimension] = (),
 ) -> Selection:

@@ -8,6 +8,7 @@ from ..columnar.dimensions import ByStart
 from ..columnar.groups import group
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
+from ..domain.keys import TenantId
 from ..domain.values import MAX_TIME_US
 from ..errors import invalid
 from ..stats.rolled_up_many import rolled_up_by_bucket
@@ -66,7 +67,7 @@ class Axis:
 async def series(
     database: Database,
     columns: Columns,
-    tenant_id: int,
+    tenant_id: TenantId,
     experiment_id: str,
     question: Question,
     axis: Axis,

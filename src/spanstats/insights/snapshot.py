@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
+from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
 from ..filters.experiment_fields import NAME, STATUS
@@ -22,7 +23,7 @@ _AS_OF = "SELECT statement_timestamp()"
 class Experiment:
     """An experiment as answers describe it. Times are microseconds since 1970."""
 
-    key: int
+    key: ExperimentKey
     id: str
     project_id: str | None
     project: str | None
@@ -54,7 +55,7 @@ class Snapshot:
     """An open transaction and the time of its state, microseconds since 1970."""
 
     tx: Transaction
-    tenant_id: int
+    tenant_id: TenantId
     as_of: int
 
     async def experiment(self, experiment_id: str) -> Experiment:
@@ -68,7 +69,7 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def snapshot(database: Database, tenant_id: int, *, bounded: bool = True) -> AsyncIterator[Snapshot]:
+async def snapshot(database: Database, tenant_id: TenantId, *, bounded: bool = True) -> AsyncIterator[Snapshot]:
     """A snapshot that the whole answer is made of, if `bounded` for no longer than one statement may take.
 
     Raises `Unavailable` where the database is away or the answer takes longer.

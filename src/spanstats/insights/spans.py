@@ -14,6 +14,7 @@ from ..columnar.dimensions import ByText
 from ..columnar.encode import numbers_of, texts_of
 from ..columnar.format import FAILED, MOST_TRACES, Chunk, Column, Info, Mask
 from ..columnar.selection import Part, Selection
+from ..domain.keys import ExperimentKey
 from ..domain.span import Uncounted
 from ..filters.parts import compile_filter
 from ..stats.matching import ALL, within
@@ -48,7 +49,7 @@ _NUMBERS: Mapping[str, ColumnElement[Any]] = {
 
 
 async def select_spans(
-    state: Snapshot, experiment_key: int, question: Question, dimensions: Sequence[Dimension]
+    state: Snapshot, experiment_key: ExperimentKey, question: Question, dimensions: Sequence[Dimension]
 ) -> Selection:
     """The spans of the experiment's traces in the window that match."""
     matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)

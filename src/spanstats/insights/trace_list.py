@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, select
 
+from ..domain.keys import TenantId
 from ..filters.compile import compile_predicate
 from ..reading.logs import logs_where
 from ..stats.rolled_up import rolled_up
@@ -60,7 +61,7 @@ class TraceList:
 
 
 async def list_traces(
-    database: Database, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
+    database: Database, tenant_id: TenantId, experiment_id: str, question: Question, wanted: Wanted
 ) -> TraceList:
     """The rows that are wanted; traces without the value that sorts come last. Raises `NotFound`, `Unavailable`."""
     async with snapshot(database, tenant_id) as state:
@@ -71,7 +72,7 @@ async def list_traces(
 
 
 async def each_page(
-    database: Database, tenant_id: int, experiment_id: str, question: Question, wanted: Wanted
+    database: Database, tenant_id: TenantId, experiment_id: str, question: Question, wanted: Wanted
 ) -> AsyncGenerator[tuple[Sequence[str], Sequence[Any]], None]:
     """All rows of one snapshot, page by page, each with the keys of all evaluators of the experiment.
 

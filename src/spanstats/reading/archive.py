@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from ..domain.archive import End, Evaluator, Experiment, Header, Line, Patch, Posted, Trace
-from ..domain.keys import TraceKey
+from ..domain.keys import ExperimentKey, TenantId, TraceKey
 from ..domain.span import Score, Span
 from ..errors import NotFound
 from ..store.session import Database, Driver, Kind, Timeouts
@@ -46,7 +46,7 @@ ORDER BY p.span_id
 """
 
 
-async def lines(database: Database, tenant_id: int, experiment_id: str) -> AsyncGenerator[Line, None]:
+async def lines(database: Database, tenant_id: TenantId, experiment_id: str) -> AsyncGenerator[Line, None]:
     """The experiment, its traces by start and id, and their number. Raises `NotFound`, `Unavailable`."""
     async with database.with_timeouts(_UNBOUNDED).transaction(Kind.SNAPSHOT) as tx:
         row = await tx.driver.fetchrow(_EXPERIMENT, tenant_id, experiment_id)
@@ -64,7 +64,7 @@ async def lines(database: Database, tenant_id: int, experiment_id: str) -> Async
         yield End(count)
 
 
-async def _pages(driver: Driver, experiment_key: int) -> AsyncGenerator[list[str], None]:
+async def _pages(driver: Driver, experiment_key: ExperimentKey) -> AsyncGenerator[list[str], None]:
     after = (_BEFORE_ALL, "")
     while rows := await driver.fetch(_TRACES, experiment_key, *after, _TRACES_AT_A_TIME):
         yield [row["trace_id"] for row in rows]

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from ..domain.keys import SpanKey, TraceKey
+from ..domain.keys import ExperimentKey, SpanKey, TraceKey
 from ..domain.span import Score, Span
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, columns, scores_of_traces, spans_by_key
@@ -38,7 +38,7 @@ class Log:
 
 
 def logs_where(
-    experiment_key: int, start_us: int | None, end_us: int | None, condition: Condition | None
+    experiment_key: ExperimentKey, start_us: int | None, end_us: int | None, condition: Condition | None
 ) -> list[Condition]:
     """What the traces of an experiment in a window (microseconds, end exclusive) that match a filter have in common."""
     c = traces.c
@@ -48,7 +48,7 @@ def logs_where(
     return where if condition is None else [*where, condition]
 
 
-async def find_row(tx: Transaction, experiment_key: int, key: TraceKey) -> Any:
+async def find_row(tx: Transaction, experiment_key: ExperimentKey, key: TraceKey) -> Any:
     """The row of this trace where it belongs to the experiment, else `None`."""
     c = traces.c
     columns_ = [column for column in c if column.name not in ("fold", "entry")]

@@ -2,11 +2,12 @@
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from ..domain.keys import TenantId
 from ..domain.values import clean
 from ..store.tables import experiments, traces
 
 
-def of_project(tenant_id: int, project_id: str | None, name: str) -> ColumnElement[bool]:
+def of_project(tenant_id: TenantId, project_id: str | None, name: str) -> ColumnElement[bool]:
     """Traces that name the project by id or by name; those that name none belong to the project of their experiment."""
     named_id, named = traces.c.labels.op("->>")("project_id"), traces.c.labels.op("->>")("project_name")
     by_name = named == clean(name)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
 
+from ..domain.keys import TenantId
 from ..domain.span import Score
 from ..domain.values import is_clean
 from ..store.session import Driver, Transaction
@@ -47,7 +48,7 @@ SELECT EXISTS (SELECT FROM spans WHERE tenant_id = $1 AND span_id = $2)
 """
 
 
-async def find_score(driver: Driver, tenant_id: int, score_id: str) -> StoredScore | None:
+async def find_score(driver: Driver, tenant_id: TenantId, score_id: str) -> StoredScore | None:
     """The tenant's score of this public id."""
     if not is_clean(score_id):
         return None
@@ -58,7 +59,7 @@ async def find_score(driver: Driver, tenant_id: int, score_id: str) -> StoredSco
     return None if fields is None else msgspec.convert(fields, StoredScore)
 
 
-async def scores_of_log(driver: Driver, tenant_id: int, log_id: str) -> list[StoredScore] | None:
+async def scores_of_log(driver: Driver, tenant_id: TenantId, log_id: str) -> list[StoredScore] | None:
     """The posted scores of a span or trace in the order in which they came; `None` where there is no such log."""
     if not is_clean(log_id):
         return None
@@ -114,7 +115,7 @@ def order_by(name: str, descending: bool) -> Order:
 
 
 async def page_of_scores(
-    tx: Transaction, tenant_id: int, condition: ColumnElement[bool] | None, order: Order, limit: int, offset: int
+    tx: Transaction, tenant_id: TenantId, condition: ColumnElement[bool] | None, order: Order, limit: int, offset: int
 ) -> tuple[int, list[StoredScore]]:
     """How many of the tenant's posted scores match, and a page of them; those that wait for their span are left out."""
     where = [scores.c.tenant_id == tenant_id, scores.c.id.is_not(None)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, UnaryExpression, func, select
 
-from ..domain.keys import SpanKey
+from ..domain.keys import SpanKey, TenantId
 from ..domain.merge import with_posted
 from ..domain.span import Span
 from ..domain.values import is_clean
@@ -36,7 +36,7 @@ def started_within(start_us: int | None, end_us: int | None) -> list[Condition]:
     return where if end_us is None else [*where, spans.c.start_time < end_us]
 
 
-async def find_span(driver: Driver, tenant_id: int, span_id: str) -> Span | None:
+async def find_span(driver: Driver, tenant_id: TenantId, span_id: str) -> Span | None:
     """The tenant's span of this id, of several the one that starts latest, with all that is known of it."""
     trace_id = await driver.fetchval(_LATEST, tenant_id, span_id) if is_clean(span_id) else None
     if trace_id is None:
@@ -62,14 +62,14 @@ async def whole_spans(driver: Driver, keys: Sequence[SpanKey]) -> list[Span]:
     return [stored[key] for key in keys if key in stored]
 
 
-async def count_spans(tx: Transaction, tenant_id: int, where: Sequence[Condition]) -> int:
+async def count_spans(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition]) -> int:
     """How many of the tenant's spans match the conditions, which may look at their payloads too."""
     statement = select(func.count()).select_from(spans_source(where)).where(spans.c.tenant_id == tenant_id, *where)
     return int((await tx.connection.execute(statement)).scalar_one())
 
 
 async def page_of_spans(
-    tx: Transaction, tenant_id: int, where: Sequence[Condition], order: Order, limit: int, offset: int
+    tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
 ) -> list[SpanKey]:
     """The keys of the tenant's spans that match, in this order."""
     statement = (

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple_
 
-from ..domain.keys import TraceKey
+from ..domain.keys import ExperimentKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..store.session import Transaction
 from ..store.tables import experiments, spans, traces
@@ -21,12 +21,12 @@ SPANS_AT_A_TIME = 500
 """What is decoded at once keeps all other requests of the process waiting."""
 
 
-def of_experiment(experiment_key: int) -> list[Condition]:
+def of_experiment(experiment_key: ExperimentKey) -> list[Condition]:
     """Traces of an experiment that have a root."""
     return [_c.experiment_key == experiment_key, _c.has_root]
 
 
-def kept_of_tenant(tenant_id: int) -> list[Condition]:
+def kept_of_tenant(tenant_id: TenantId) -> list[Condition]:
     """Traces of a tenant that have a root and are of no deleted experiment."""
     return [_c.tenant_id == tenant_id, _c.has_root, is_kept()]
 
@@ -106,7 +106,7 @@ def is_kept() -> Condition:
 
 
 def kept_where(
-    tenant_id: int, start_us: int | None, end_us: int | None, conditions: Iterable[Condition | None]
+    tenant_id: TenantId, start_us: int | None, end_us: int | None, conditions: Iterable[Condition | None]
 ) -> list[Condition]:
     """What the traces of a tenant in a window (microseconds, end exclusive) that match filters have in common."""
     where: list[Condition] = [_c.tenant_id == tenant_id, is_kept()]
@@ -122,7 +122,7 @@ async def find_kept(tx: Transaction, key: TraceKey) -> Any:
     return (await tx.connection.execute(statement)).one_or_none()
 
 
-async def trace_of(tx: Transaction, tenant_id: int, log_id: str) -> TraceKey | None:
+async def trace_of(tx: Transaction, tenant_id: TenantId, log_id: str) -> TraceKey | None:
     """The trace of the span of this id (of several the one that began last), else the trace of this id."""
     s = spans.c
     of_trace = and_(_c.tenant_id == s.tenant_id, _c.trace_id == s.trace_id)
@@ -136,7 +136,7 @@ async def trace_of(tx: Transaction, tenant_id: int, log_id: str) -> TraceKey | N
     return None
 
 
-async def placed_span(tx: Transaction, tenant_id: int, log_id: str) -> tuple[str, str] | None:
+async def placed_span(tx: Transaction, tenant_id: TenantId, log_id: str) -> tuple[str, str] | None:
     """Trace and span id of the stored span that a log's id means, as in `trace_of`; of a trace its root, else its
     earliest span. `None` where none is stored, and where the span's id alone is its identity."""
     key = await trace_of(tx, tenant_id, log_id)
@@ -150,7 +150,7 @@ async def placed_span(tx: Transaction, tenant_id: int, log_id: str) -> tuple[str
     return key[1], log_id if (await tx.connection.execute(itself)).scalar_one() else first.span_id
 
 
-async def experiment_ids(tx: Transaction, tenant_id: int, members: Iterable[Span]) -> dict[int, str]:
+async def experiment_ids(tx: Transaction, tenant_id: TenantId, members: Iterable[Span]) -> dict[int, str]:
     """The ids of the experiments that these spans name, by the store's key; deleted ones are left out."""
     keys = {span.experiment_key for span in members} - {None}
     if not keys:

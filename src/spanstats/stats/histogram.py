@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from ..domain.keys import ExperimentKey
 from ..store.session import Database, Kind
 
 # In whole billionths: bin i of n holds what lies at or above low + i * (high - low) / n; the highest is in the last.
@@ -35,7 +36,9 @@ class Histogram:
     counts: list[int]
 
 
-async def histogram(database: Database, experiment_key: int, evaluator_keys: Collection[str], bins: int) -> Histogram:
+async def histogram(
+    database: Database, experiment_key: ExperimentKey, evaluator_keys: Collection[str], bins: int
+) -> Histogram:
     """The numbers (booleans as 0 and 1) that these evaluators gave; one bin where all are equal, none where there is
     none. Raises `Unavailable`."""
     async with database.transaction(Kind.READ) as tx:

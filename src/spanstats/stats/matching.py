@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, select, true, union_all
 
+from ..domain.keys import ExperimentKey
 from ..store.tables import traces
 from .sums import Window
 
@@ -12,7 +13,7 @@ Parts: TypeAlias = Sequence[ColumnElement[bool]]
 ALL: Parts = (true(),)
 
 
-def within(experiment_key: int, window: Window, parts: Parts) -> Parts:
+def within(experiment_key: ExperimentKey, window: Window, parts: Parts) -> Parts:
     """The parts, of one experiment's traces in the window."""
     inside = [traces.c.experiment_key == experiment_key]
     if window.start_us is not None:

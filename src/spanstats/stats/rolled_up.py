@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import MAX_TIME_US
 from ..store.session import Database, Driver
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, SCORE_AGGREGATES, Aggregate
@@ -129,13 +130,13 @@ def bounds(window: Window) -> tuple[int, int, int, int]:
     return (first, start, last, end) if first < last else (end, start, end, end)
 
 
-async def rolled_up(driver: Driver, experiment_key: int, window: Window) -> Sums:
+async def rolled_up(driver: Driver, experiment_key: ExperimentKey, window: Window) -> Sums:
     """The sums and scores of the experiment's traces in the window."""
     return read_sums(await driver.fetchrow(STATEMENT, *bounds(window), experiment_key))
 
 
 async def rolled_up_by_name(
-    database: Database, tenant_id: int, experiment_id: str, window: Window
+    database: Database, tenant_id: TenantId, experiment_id: str, window: Window
 ) -> tuple[Sums, dict[str, Any]] | None:
     """The same of the tenant's experiment of this id, with what its evaluators are called; `None` if there is none.
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..domain.keys import ExperimentKey
 from ..store.session import Driver
 from .measures import AGGREGATES, PARTIAL, SCORE_AGGREGATES, each_score
 from .rolled_up import bounds, clean_and_live, read_sums, sums_statement
@@ -78,7 +79,7 @@ async def rolled_up_by_experiment(driver: Driver, experiment_keys: list[int], wi
 
 
 async def rolled_up_by_bucket(
-    driver: Driver, experiment_key: int, window: Window, edges: Sequence[int]
+    driver: Driver, experiment_key: ExperimentKey, window: Window, edges: Sequence[int]
 ) -> dict[int, Sums] | None:
     """The same of each bucket that has traces, by its number from 0: bucket i is between edges i and i + 1.
 

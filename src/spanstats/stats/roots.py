@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from sqlalchemy import select
 
+from ..domain.keys import ExperimentKey, TenantId
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
 from .measures import ANSWERED, SCORE_AGGREGATES
@@ -21,10 +22,10 @@ _SCORES_SUMMED = [a.name for a in SCORE_AGGREGATES if a.name not in ("low", "hig
 
 
 async def summaries_of_roots(
-    database: Database, tenant_id: int, experiment_keys: Collection[int]
-) -> dict[int, Summary]:
+    database: Database, tenant_id: TenantId, experiment_keys: Collection[ExperimentKey]
+) -> dict[ExperimentKey, Summary]:
     """A summary of each experiment, without lows and highs of scores, all of one snapshot. Raises `Unavailable`."""
-    found: dict[int, Sums] = {}
+    found: dict[ExperimentKey, Sums] = {}
     async with database.transaction(Kind.SNAPSHOT) as tx:
         incomplete = await _with_rootless(tx, experiment_keys)
         for key in experiment_keys:
@@ -36,7 +37,7 @@ async def summaries_of_roots(
     return {key: Summary(sums, scores, known) for key, (sums, scores) in found.items()}
 
 
-async def _with_rootless(tx: Transaction, experiment_keys: Collection[int]) -> set[int]:
+async def _with_rootless(tx: Transaction, experiment_keys: Collection[ExperimentKey]) -> set[ExperimentKey]:
     key = traces.c.experiment_key
     statement = select(key).distinct().where(key.in_(experiment_keys), ~traces.c.has_root)
     return set((await tx.connection.execute(statement)).scalars())

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Numeric, SmallInteger, Text, and_, case, cast, func, select
 from sqlalchemy.sql.expression import literal_column
 
+from ..domain.keys import TenantId
 from ..domain.span import Uncounted
 from ..domain.values import MAX_SCORE, NANO
 from ..filters.sources import spans_source
@@ -33,7 +34,7 @@ _AVERAGED: dict[str, ColumnElement[Any]] = {
 }
 
 
-async def summarize_spans(database: Database, tenant_id: int, where: list[ColumnElement[bool]]) -> Summary:
+async def summarize_spans(database: Database, tenant_id: TenantId, where: list[ColumnElement[bool]]) -> Summary:
     """The summary of the tenant's spans for which the conditions (over `spans` and `span_payloads`) hold.
 
     Raises `Unavailable`.

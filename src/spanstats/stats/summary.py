@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Select, func, literal_column, select
 from ..columnar.arms import Arm
 from ..columnar.plan import plan_of
 from ..columnar.reader import Columns, time_limit
+from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound
 from ..filters.parts import Filter
@@ -56,7 +57,7 @@ class Summary:
 async def summarize(
     columns: Columns,
     database: Database,
-    tenant_id: int,
+    tenant_id: TenantId,
     experiment_id: str,
     window: Window,
     matching: Filter | None = None,
@@ -81,7 +82,7 @@ async def summarize(
         return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
-async def _cost_partial(tx: Transaction, experiment_key: int, window: Window, parts: Parts) -> int:
+async def _cost_partial(tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts) -> int:
     """How many of the traces have a cost that leaves out a span without a price: they are found by an index."""
     partial = literal_column(f"({IS_COST_PARTIAL})", Boolean)
     those = [part & partial for part in within(experiment_key, window, parts)]
@@ -89,7 +90,7 @@ async def _cost_partial(tx: Transaction, experiment_key: int, window: Window, pa
     return int(await tx.connection.scalar(select(func.count()).select_from(rows)) or 0)
 
 
-async def _from_rollups(database: Database, tenant_id: int, experiment_id: str, window: Window) -> Summary:
+async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: str, window: Window) -> Summary:
     with REQUEST.get().statement("summary of rollups"):
         found = await rolled_up_by_name(database, tenant_id, experiment_id, window)
     if found is None:
@@ -114,7 +115,7 @@ async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, places: int =
 
 
 async def directly(
-    tx: Transaction, experiment_key: int, window: Window, parts: Parts = ALL, *, places: int = 1
+    tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts = ALL, *, places: int = 1
 ) -> Sums:
     """The sums from the traces themselves, and those of their scores unless `places` is 0.
 
@@ -147,7 +148,7 @@ FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 _EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"
 
 
-async def evaluators_of(tx: Transaction, tenant_id: int, keys: list[str]) -> dict[str, Evaluator]:
+async def evaluators_of(tx: Transaction, tenant_id: TenantId, keys: list[str]) -> dict[str, Evaluator]:
     """What the tenant's evaluators of these keys are called, by key."""
     rows = await tx.driver.fetch(_EVALUATORS, tenant_id, keys) if keys else []
     return {r["key"]: Evaluator(r["id"], r["slug"], r["name"], r["value_type"]) for r in rows}

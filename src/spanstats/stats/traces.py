@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
 from ..store.session import Database, Driver, Kind
@@ -23,7 +24,7 @@ SELECT entry FROM traces WHERE experiment_key = ({_FIND}) AND has_root ORDER BY 
 
 
 async def entry_pages(
-    database: Database, tenant_id: int, experiment_id: str, budget_s: float = 60
+    database: Database, tenant_id: TenantId, experiment_id: str, budget_s: float = 60
 ) -> AsyncGenerator[str, None]:
     """The entries of the traces whose root has arrived, by start, then trace id; each page comma-separated.
 
@@ -43,7 +44,7 @@ async def entry_pages(
                 raise Unavailable("the answer took longer than this service allows")
 
 
-async def _pages(driver: Driver, tenant_id: int, experiment_id: str) -> AsyncGenerator[str, None]:
+async def _pages(driver: Driver, tenant_id: TenantId, experiment_id: str) -> AsyncGenerator[str, None]:
     """A small page first, which comes at once and tells how long entries are; then as many as make the length."""
     cursor = await driver.cursor(ENTRIES_STATEMENT, tenant_id, experiment_id)
     size, any_sent = FIRST_PAGE, False
