@@ -16,7 +16,7 @@ from spanstats.columnar.keep import refresh_waiting
 from spanstats.columnar.plan import plan_of
 from spanstats.columnar.predicate import resolve
 from spanstats.columnar.reader import Columns
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING

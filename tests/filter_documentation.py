@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from spanstats.columnar.predicate import resolve
-from spanstats.dialects import parea_filters
-from spanstats.dialects.respan_filter_names import (
+from spanstats.dialects.parea import filters as parea_filters
+from spanstats.dialects.respan.filter_names import (
     LOG_FIELD_NAMES,
     OPERATOR_NAMES,
     SPAN_FIELD_NAMES,

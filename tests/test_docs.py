@@ -12,8 +12,8 @@ import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
-from spanstats.dialects.parea_filters import read_filter
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.parea.filters import read_filter
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.trace_fields import ROOTS, TRACES
 from spanstats.settings import PREFIX, Settings

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spanstats.dialects.parea.filters import FIELD_NAMES, OPERATOR_NAMES
 from spanstats.dialects.parea.reading_schema import TIME_RANGES_S
-from spanstats.dialects.parea_filters import FIELD_NAMES, OPERATOR_NAMES
 from tests.dialects.parea.readable import assert_readable
 
 from .parea_world import API

@@ -15,7 +15,7 @@ from spanstats.columnar.predicate import resolve
 from spanstats.columnar.reader import Columns
 from spanstats.columnar.refresh import put_chunks, refresh_some
 from spanstats.columnar.stored import unpacked
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter

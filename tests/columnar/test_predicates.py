@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.columnar.encode import numbers_of
 from spanstats.columnar.masks import passes
 from spanstats.columnar.predicate import resolve
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Span
 from spanstats.filters.bind import bind
 from spanstats.filters.operators import Operator

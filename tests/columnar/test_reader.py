@@ -9,7 +9,7 @@ from spanstats.columnar.aggregate import sums
 from spanstats.columnar.measures import NumberOf, needs_of
 from spanstats.columnar.reader import Arm, Columns
 from spanstats.columnar.selection import Selection
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Span
 from spanstats.domain.window import MINUTE_US, Window
 from spanstats.errors import Unavailable

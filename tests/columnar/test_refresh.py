@@ -14,7 +14,7 @@ from spanstats.columnar.needs import Needs
 from spanstats.columnar.reader import Columns
 from spanstats.columnar.refresh import refresh_some
 from spanstats.columnar.segments import Segment
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.dialects.parea_filters import read_filter
-from spanstats.dialects.respan_filter_names import SPAN_FIELD_NAMES
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.parea.filters import read_filter
+from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
 from spanstats.filters.span_fields import SPANS

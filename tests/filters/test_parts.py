@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_parts
 from spanstats.filters.predicate import EVERYTHING

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spanstats.dialects.respan_filter_names import SPAN_FIELD_NAMES
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.sources import spans_source

@@ -16,7 +16,7 @@ from spanstats.columnar.arms import Arm
 from spanstats.columnar.format import MEASURED
 from spanstats.columnar.plan import plan_of
 from spanstats.columnar.reader import Columns
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES

@@ -7,7 +7,7 @@ from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar.reader import Columns
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING

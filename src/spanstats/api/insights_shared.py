@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 
 from ..catalog import evaluators
 from ..dialects.insights.said import Said, read_said
-from ..dialects.respan_filter_names import LOG_FIELD_NAMES
+from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..filters.predicate import Bound
 from ..filters.trace_fields import TRACES
 from ..insights.measures import SCORES, Asked, Named, asked, named

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException, Request, Response
 
 from ..catalog import evaluators, experiments, projects
-from ..dialects import json_body, parea_filters
+from ..dialects import json_body
 from ..dialects.parea import trees
+from ..dialects.parea.filters import read_filter
 from ..dialects.parea.reading_schema import (
     FILTER_KEYS,
     TIME_RANGES_S,
@@ -127,7 +128,7 @@ async def _forest(
 
 async def _condition(request: Request, filters: TraceLogFilters | None) -> list[Condition]:
     """The body's one condition. Raises `InvalidInput` where it is malformed, 400 where it does not fit its field."""
-    tree = parea_filters.read_filter(filters.model_dump(include=FILTER_KEYS) if filters else {})
+    tree = read_filter(filters.model_dump(include=FILTER_KEYS) if filters else {})
     if tree is None:
         return []
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, predicate.evaluators(tree))

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from ..dialects.respan import flat
+from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
 from ..dialects.respan.summary import SummaryAnswer, summary_answer
-from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..errors import InvalidInput
 from ..filters.parts import compile_filter
 from ..filters.trace_fields import TRACES

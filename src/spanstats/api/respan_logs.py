@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from ..catalog import evaluators, experiments
+from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..dialects.respan.log_schema import (
     CHANGE_SCHEMA,
     HistogramAnswer,
@@ -17,7 +18,6 @@ from ..dialects.respan.log_schema import (
 from ..dialects.respan.logs import SORTS, log_object, read_change
 from ..dialects.respan.paging import read_flag, read_preview, read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
-from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..domain.keys import TraceKey
 from ..domain.values import identifier, is_clean
 from ..errors import NotFound, OutOfScope

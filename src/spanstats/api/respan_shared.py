@@ -7,7 +7,8 @@ from fastapi import Query, Request, Security
 from fastapi.security import HTTPBearer
 
 from ..catalog import evaluators
-from ..dialects import json_body, json_repair, respan_filters
+from ..dialects import json_body, json_repair
+from ..dialects.respan.filters import read_filters
 from ..dialects.respan.paging import Paging, envelope, read_paging
 from ..dialects.respan.schema import ErrorAnswer
 from ..domain.values import moment
@@ -123,7 +124,7 @@ async def predicate_of(
 ) -> predicate.Bound | None:
     """The filters of a body, bound to the fields of the table, `None` where it has none. Raises `InvalidInput`."""
     tools = resources(request)
-    filters = respan_filters.read_filters(body, field_names, tools.limits.filters)
+    filters = read_filters(body, field_names, tools.limits.filters)
     if filters is None:
         return None
     names = predicate.evaluators(filters)

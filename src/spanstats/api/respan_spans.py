@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ..dialects.respan.filter_names import SPAN_FIELD_NAMES
 from ..dialects.respan.flat import read_flat
 from ..dialects.respan.intake import (
     BULK_SCHEMA,
@@ -26,7 +27,6 @@ from ..dialects.respan.spans import (
     span_object,
     span_summary,
 )
-from ..dialects.respan_filter_names import SPAN_FIELD_NAMES
 from ..domain.keys import SpanKey
 from ..domain.span import Span
 from ..errors import NotFound, Unavailable

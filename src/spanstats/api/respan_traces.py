@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from ..catalog.tenants import delete_trace
+from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..dialects.respan.log_schema import LogDetail, LogList, TraceDeleted
 from ..dialects.respan.logs import SORTS, trace_object
 from ..dialects.respan.schema import FILTERS_SCHEMA
-from ..dialects.respan_filter_names import LOG_FIELD_NAMES
 from ..domain.keys import TraceKey
 from ..domain.values import is_clean
 from ..errors import NotFound, OutOfScope

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import Request
 
-from ..dialects.respan_filter_names import LOG_FIELD_NAMES
+from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..errors import InvalidInput, Location, Problem
 from ..filters.parts import Filter, compile_filter
 from ..filters.trace_fields import TRACES

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..parea_filters import OPERATOR_NAMES
+from .filters import OPERATOR_NAMES
 from .schema import EvaluationScoreSchema
 
 _DAY_S = 86_400

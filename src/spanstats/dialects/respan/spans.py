@@ -10,8 +10,8 @@ from ...errors import invalid
 from ...filters.span_fields import SPANS
 from ...stats.summary import Summary
 from ..document import SENT_AS_TEXT, parsed
-from ..respan_filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES
 from ..storable import scrub
+from .filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES
 from .intake import figures
 from .logs import read_change, scores_object
 from .span_schema import FLAGS, TEXTS, SpanSummary

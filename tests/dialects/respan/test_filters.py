@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.dialects.respan_filter_names import (
+from spanstats.dialects.respan.filter_names import (
     KEYED_PREFIXES,
     LOG_FIELD_NAMES,
     OPERATOR_NAMES,
     SPAN_FIELD_NAMES,
     UNSUPPORTED_OPERATORS,
 )
-from spanstats.dialects.respan_filters import read_filters
+from spanstats.dialects.respan.filters import read_filters
 from spanstats.errors import InvalidInput, Problem
 from spanstats.filters.bind import Limits, bind
 from spanstats.filters.compile import compile_predicate

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.dialects.parea_filters import FIELD_NAMES, KEYED_FIELDS, OPERATOR_NAMES, UNFILTERED_FIELDS, read_filter
+from spanstats.dialects.parea.filters import FIELD_NAMES, KEYED_FIELDS, OPERATOR_NAMES, UNFILTERED_FIELDS, read_filter
 from spanstats.errors import InvalidInput, Problem
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate

@@ -1,7 +1,7 @@
 """What Respan's clients may call operators and fields in a filter, as data: every alias is mapped here, at the door."""
 
-from ..filters.operators import Operator
-from ..filters.predicate import SCORES
+from ...filters.operators import Operator
+from ...filters.predicate import SCORES
 
 OPERATOR_NAMES: dict[str, Operator] = {
     **dict.fromkeys(("", "=", "==", "eq", "equals", "equal", "is", "exact", "in"), Operator.EQUALS),

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import Location, invalid
-from ..filters.operators import OPERATORS, Arity, Operator
-from ..filters.predicate import SCORES, Condition, Group
+from ...errors import Location, invalid
+from ...filters.operators import OPERATORS, Arity, Operator
+from ...filters.predicate import SCORES, Condition, Group
 
 OPERATOR_NAMES: dict[str, Operator] = {
     "equals": Operator.EQUALS,

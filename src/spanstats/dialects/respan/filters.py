@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from ..errors import Location, invalid
-from ..filters.bind import DEFAULT_LIMITS, Limits
-from ..filters.operators import OPERATORS, Arity, Operator
-from ..filters.predicate import SCORES, Condition, Connector, Group
-from .respan_filter_names import (
+from ...errors import Location, invalid
+from ...filters.bind import DEFAULT_LIMITS, Limits
+from ...filters.operators import OPERATORS, Arity, Operator
+from ...filters.predicate import SCORES, Condition, Connector, Group
+from .filter_names import (
     KEYED_PREFIXES,
     LOG_FIELD_NAMES,
     OPERATOR_NAMES,
