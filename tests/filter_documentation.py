@@ -11,7 +11,17 @@ from spanstats.dialects.respan.filter_names import (
     UNSUPPORTED_OPERATORS,
 )
 from spanstats.filters.experiment_fields import EXPERIMENTS
-from spanstats.filters.fields import FieldTable, Scope
+from spanstats.filters.fields import (
+    Field,
+    FieldTable,
+    MemberField,
+    Quantifier,
+    RowField,
+    SpanField,
+    SpanScores,
+    TraceScores,
+    UniformField,
+)
 from spanstats.filters.kinds import ALL, ORDERED, TEXTUAL, Kind
 from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import Test
@@ -127,7 +137,13 @@ def _operators() -> str:
 def _kinds_of(kinds: frozenset[Kind]) -> str:
     if kinds == ALL:
         return "all"
-    return "ordered" if kinds == ORDERED else "textual" if kinds == TEXTUAL else ", ".join(sorted(kinds))
+    return (
+        "ordered"
+        if kinds == ORDERED
+        else "textual"
+        if kinds == TEXTUAL
+        else ", ".join(sorted(kind.value for kind in kinds))
+    )
 
 
 def _kinds() -> str:
@@ -144,19 +160,30 @@ def _fields(table: FieldTable, aliases: Mapping[str, str]) -> str:
     lines = ["| field | also | kind | of |", "|---|---|---|---|"]
     for name, spec in table.fields.items():
         also = [alias for alias, meant in aliases.items() if meant == name and alias != name]
-        lines.append(f"| `{name}` | {_codes(also)} | {spec.kind.value} | {_scope(spec.scope)} |")
+        lines.append(f"| `{name}` | {_codes(also)} | {spec.kind.value} | {_read_from(spec)} |")
     lines += [
-        f"| `{name}` and a key | | {make('k').kind.value} | {_scope(make('k').scope)} |"
+        f"| `{name}` and a key | | {make('k').kind.value} | {_read_from(make('k'))} |"
         for name, make in table.keyed.items()
     ]
     if table.scores not in (SCORES.scores,):
         spec = table.scores(frozenset({"k"}))
-        lines.append(f"| `scores__` and an evaluator's id, slug or name | | {spec.kind.value} | {_scope(spec.scope)} |")
+        lines.append(f"| `scores__` and an evaluator's id, slug or name | | {spec.kind.value} | {_read_from(spec)} |")
     return "\n".join(lines)
 
 
-def _scope(scope: Scope) -> str:
-    return "" if scope is Scope.ROW else scope.value
+def _read_from(spec: Field) -> str:
+    """Over what a condition holds; nothing is said of the row itself."""
+    match spec:
+        case SpanField():
+            return spec.quantifier.value
+        case UniformField():
+            return Quantifier.ANY_SPAN.value
+        case TraceScores():
+            return "any score of the trace; a negation: none, and there is one"
+        case SpanScores():
+            return "any score of the span; a negation: none, and there is one"
+        case RowField() | MemberField():
+            return ""
 
 
 def _codes(names: Iterable[str]) -> str:

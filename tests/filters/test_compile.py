@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
-from spanstats.filters.fields import FieldSpec
+from spanstats.filters.fields import SpanField, UniformField
 from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import EVERYTHING, Bound, Condition, Group, Junction, Test
 from spanstats.filters.span_fields import SPANS
@@ -85,11 +85,11 @@ def test_spans_are_read_for_their_model_only_where_models_differ() -> None:
     assert text == f"traces.model = $1::VARCHAR OR traces.many_models AND ({look})"
 
 
-SPAN_SCOPED = [(name, spec) for name, spec in TRACES.fields.items() if spec.table is not traces]
+SPAN_SCOPED = [(name, spec) for name, spec in TRACES.fields.items() if isinstance(spec, SpanField | UniformField)]
 
 
 @pytest.mark.parametrize(("name", "spec"), SPAN_SCOPED, ids=[name for name, _ in SPAN_SCOPED])
-def test_every_look_at_spans_names_tenant_and_trace(name: str, spec: FieldSpec) -> None:
+def test_every_look_at_spans_names_tenant_and_trace(name: str, spec: SpanField | UniformField) -> None:
     text, params = sql_of(bind(Group("AND", (Condition(name, Operator.ISNULL, (True,), ()),), ()), TRACES))
     table = spec.table.name
     assert f"{table}.tenant_id = $1::INTEGER AND {table}.trace_id = traces.trace_id" in text

@@ -2,16 +2,16 @@
 
 import pytest
 
-from spanstats.filters.fields import FieldSpec, Scope
+from spanstats.filters.fields import Field, Mixed, SpanField, UniformField
 from spanstats.filters.kinds import ALL, KINDS, Kind
 from spanstats.filters.operators import OPERATORS, Arity, Operator, OperatorSpec, Reads
-from spanstats.filters.span_fields import SPAN_FIELDS, SPANS
+from spanstats.filters.span_fields import SPAN_VALUES, SPANS
 from spanstats.filters.trace_fields import ROOTS, TRACES
 
 FIELDS = [
-    (f"{name} {spec.scope.name}", spec)
-    for table in (SPANS.fields, TRACES.fields, ROOTS.fields, SPAN_FIELDS)
-    for name, spec in table.items()
+    (f"{name} {kind}", spec)
+    for kind, table in (("of spans", SPANS), ("of traces", TRACES), ("of roots", ROOTS))
+    for name, spec in table.fields.items()
 ]
 
 
@@ -52,7 +52,12 @@ def test_a_negation_is_the_same_test_of_a_positive_operator(spec: OperatorSpec) 
 
 
 @pytest.mark.parametrize(("name", "spec"), FIELDS, ids=[name for name, _ in FIELDS])
-def test_every_field_can_be_read_from_its_scope(name: str, spec: FieldSpec) -> None:
-    assert (spec.number is not None) == (spec.kind is Kind.VALUE)
-    if spec.scope in (Scope.ANY_SPAN, Scope.ROOT_SPAN):
+def test_every_field_can_be_read_from_its_scope(name: str, spec: Field) -> None:
+    if isinstance(spec, SpanField | UniformField):
         assert {"tenant_id", "trace_id", "span_id"} <= set(spec.table.c.keys())
+
+
+@pytest.mark.parametrize("name", SPAN_VALUES)
+def test_a_value_that_is_no_plain_one_has_the_number_that_ordering_compares(name: str) -> None:
+    value = SPAN_VALUES[name].value
+    assert isinstance(value, Mixed) == (value.kind is Kind.VALUE)

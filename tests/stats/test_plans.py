@@ -196,7 +196,7 @@ async def _from_columns(engine: AsyncEngine, field: str = "status", *values: obj
     tree = read_filters({"filters": {field: {"operator": "", "value": [*values] or ["error", "success"]}}})
     assert tree is not None
     matching = compile_filter(bind(tree, TRACES), 1)
-    matching = replace(matching, hints=())
+    matching = replace(matching, inclusive=())
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         driver = _Explained(tx.driver)
         explained = Transaction(tx.connection, driver, tx.timeouts)

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, true
 
 from ..domain.keys import ExperimentKey
 from ..domain.window import Window
-from ..filters.parts import Filter, compile_parts, without_hints
+from ..filters.parts import Filter, compile_parts
 from ..store.tables import traces
 from .from_traces import Rows
 from .segments import Segment
@@ -36,7 +36,7 @@ def rows_beside(arm: Arm, ranges: list[Segment]) -> list[Rows]:
     of_experiment = traces.c.experiment_key == arm.experiment_key
     if arm.matching is None:
         return [Rows(of_experiment, ranges)] if ranges else []
-    first, *others = compile_parts(without_hints(arm.matching.predicate), arm.matching.tenant_id)
+    first, *others = compile_parts(arm.matching.predicate, arm.matching.tenant_id, by_index=False)
     beside = [Rows(and_(_inside(arm), part)) for part in others]
     return [*([Rows(and_(of_experiment, first), ranges)] if ranges else []), *beside]
 

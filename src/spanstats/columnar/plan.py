@@ -44,7 +44,7 @@ async def plan_of(tx: Transaction, arm: Arm) -> FromColumns | None:
     n = sum(chunk.n for chunk in found.chunks)
     if n < FEW_TRACES or len(found.invalid) > MANY_MINUTES:
         return None
-    for hint in () if arm.matching is None else arm.matching.hints:
-        if await tx.expected_rows(select(traces.c.trace_id).where(hint)) * _ROWS_WHILE_ONE_IS_LOOKED_UP < n:
+    for inclusive in () if arm.matching is None else arm.matching.inclusive:
+        if await tx.expected_rows(select(traces.c.trace_id).where(inclusive)) * _ROWS_WHILE_ONE_IS_LOOKED_UP < n:
             return None
     return FromColumns(predicate, found)

@@ -5,14 +5,15 @@ once for each different value (`probe.py`).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias, assert_never
 
 from sqlalchemy import Column, ColumnElement
 
 from ..domain.keys import TenantId
 from ..filters.compile import compile_predicate
-from ..filters.fields import FieldSpec, Scope
+from ..filters.fields import Field, MemberField, Plain, RowField, SpanField, SpanScores, TraceScores, UniformField
+from ..filters.json_values import path_of
 from ..filters.negation import Demand, demands
 from ..filters.operators import Operator, Reads
 from ..filters.predicate import Bound, Test, each_test
@@ -98,9 +99,7 @@ def resolve(predicate: Bound, tenant_id: TenantId) -> Predicate | None:
         root = _node(predicate, tenant_id, numbers)
     except _NotInColumns:
         return None
-    uniform = any(
-        test.field.summary is not None and test.field.scope is Scope.ANY_SPAN for test in each_test(predicate)
-    )
+    uniform = any(isinstance(test.field, UniformField) for test in each_test(predicate))
     needed = Needs(frozenset({MANY_MODELS})) if uniform else Needs()
     for leaf in _leaves(root):
         needed |= _needs(leaf)
@@ -122,7 +121,7 @@ def _demand(demand: Demand, tenant_id: TenantId, numbers: Iterator[int]) -> Node
 
 def _leaf(demand: Demand, tenant_id: TenantId, numbers: Iterator[int]) -> NumberTest | ScoreTest | TextTest:
     field, operator = demand.field, demand.operator
-    if field.scope is Scope.TRACE_SCORES:
+    if isinstance(field, TraceScores):
         is_presence = operator.reads is Reads.PRESENCE
         return ScoreTest(field.keys, Operator.EXISTS if is_presence else operator.name, demand.operands)
     name = column_of(field)
@@ -130,18 +129,28 @@ def _leaf(demand: Demand, tenant_id: TenantId, numbers: Iterator[int]) -> Number
         raise _NotInColumns
     if name in MEASURED or name == START:
         return NumberTest(name, operator.name, demand.operands)
-    alike = frozenset() if field.summary is None else frozenset({field.summary[1]})
-    test = Test(replace(field, hint=None), operator, demand.operands, negated=False)
-    return TextTest(name, next(numbers), compile_predicate(test, tenant_id, alike=alike))
+    test = Test(field, operator, demand.operands, negated=False)
+    return TextTest(name, next(numbers), compile_predicate(test, tenant_id, uniform=True, by_index=False))
 
 
-def column_of(field: FieldSpec) -> str | None:
+def column_of(field: Field) -> str | None:
     """The column that holds the value of the field; `None` where none does."""
-    if field.member is not None:
-        return member_column(*field.member)
-    value = field.value if field.summary is None else field.summary[0]
-    is_ours = field.scope is Scope.ROW or field.summary is not None
-    if not is_ours or not isinstance(value, Column) or value.table is not traces:
+    match field:
+        case MemberField():
+            # A path looks at more than one member.
+            return None if path_of(field.key) is not None else member_column(field.container.name, field.key)
+        case UniformField():
+            return _stored(field.of_trace)
+        case RowField(value=Plain(column=column)):
+            return _stored(column)
+        case RowField() | SpanField() | TraceScores() | SpanScores():
+            return None
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _stored(value: ColumnElement[Any]) -> str | None:
+    if not isinstance(value, Column) or value.table is not traces:
         return None
     return value.name if value.name in (*MEASURED, *TEXTS, START) else None
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, case, func, literal, literal_column, select
 
 from ..errors import invalid
-from ..filters.fields import given, json_member, known
+from ..filters.json_sql import constant, json_member, parameter
 from ..store.tables import spans, traces
 
 NONE = "none"
@@ -34,7 +34,7 @@ class PairBy:
             return func.nullif(traces.c.item_key, _NO_DIGEST)
         if self.name == "input":
             return func.nullif(_input_key(), _NO_DIGEST)
-        return func.nullif(text_of(self.name), known(""))
+        return func.nullif(text_of(self.name), constant(""))
 
     def among(self, keys: Collection[bytes]) -> ColumnElement[bool]:
         """Whether a trace is of one of the items whose keys have these digests."""
@@ -46,7 +46,7 @@ class PairBy:
         """The key as 16 bytes."""
         if self.is_digest:
             return self.key()
-        whole = func.sha256(func.convert_to(self.key(), known("UTF8")))
+        whole = func.sha256(func.convert_to(self.key(), constant("UTF8")))
         return func.substr(whole, literal_column("1"), literal_column("16"), type_=LargeBinary())
 
 
@@ -74,8 +74,8 @@ def text_of(name: str) -> Key:
     if name == "name":
         return traces.c.name
     if name in _LABELS:
-        return json_member(traces.c.labels, known(name))
-    return json_member(traces.c.metadata, given(name.removeprefix(_METADATA)))
+        return json_member(traces.c.labels, constant(name))
+    return json_member(traces.c.metadata, parameter(name.removeprefix(_METADATA)))
 
 
 def _input_key() -> Key:
@@ -87,5 +87,5 @@ def _input_key() -> Key:
         .correlate(traces)
         .scalar_subquery()
     )
-    sent = func.coalesce(json_member(traces.c.labels, known("comparison_key")), known("")) != known("")
+    sent = func.coalesce(json_member(traces.c.labels, constant("comparison_key")), constant("")) != constant("")
     return case((sent, of_root), else_=traces.c.item_key)

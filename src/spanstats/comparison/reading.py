@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, literal_column, select
 
-from ..filters.fields import json_member, known
+from ..filters.json_sql import constant, json_member
 from ..stats.matching import rows_of
 from ..store.session import Transaction
 from ..store.tables import traces
@@ -77,7 +77,7 @@ def _statement(found: Found, plan: Plan) -> Select[Any]:
 
 
 def _columns(plan: Plan) -> list[ColumnElement[Any]]:
-    sent = func.coalesce(json_member(traces.c.labels, known("comparison_key")), known("")) != known("")
+    sent = func.coalesce(json_member(traces.c.labels, constant("comparison_key")), constant("")) != constant("")
     columns: list[ColumnElement[Any]] = [
         plan.pair_by.digest().label("key"),
         sent.label("sent"),

@@ -8,9 +8,9 @@ from typing import assert_never
 
 from ..domain.values import cut, is_clean
 from ..errors import InvalidInput, Problem, invalid
-from .fields import FieldSpec, FieldTable
+from .fields import Field, FieldTable, SpanScores, TraceScores, compared
 from .kinds import KINDS, NEVER, Fit, Kind
-from .operators import OPERATORS, Arity, Operator, OperatorSpec
+from .operators import OPERATORS, Arity, Operator, OperatorSpec, Reads
 from .predicate import EVERYTHING, SCORES, Bound, Condition, Group, Junction, Test
 from .ranges import one_range
 
@@ -109,7 +109,7 @@ class _Binder:
             case _ as unreachable:
                 assert_never(unreachable)
 
-    def _field(self, condition: Condition) -> FieldSpec:
+    def _field(self, condition: Condition) -> Field:
         name, key = condition.field, condition.key
         if key is not None and not is_clean(key):
             raise invalid("must not contain NUL or lone surrogates", "field")
@@ -128,7 +128,7 @@ class _Binder:
             raise invalid(f"must have at most {self.max_items} items", "value", kind="too_long")
 
 
-def _misapplied(condition: Condition, field: FieldSpec) -> InvalidInput:
+def _misapplied(condition: Condition, field: Field) -> InvalidInput:
     applicable = ", ".join(name for name, spec in OPERATORS.items() if field.kind in spec.kinds)
     message = f"{condition.operator} does not apply to a {field.kind.value} field; what does: {applicable}"
     return invalid(message, "operator", kind="operator_not_allowed")
@@ -146,11 +146,17 @@ def _pair(values: tuple[object, ...]) -> tuple[object, ...]:
     return values
 
 
-def _read(field: FieldSpec, spec: OperatorSpec, values: tuple[object, ...]) -> list[object]:
+def _read(field: Field, spec: OperatorSpec, values: tuple[object, ...]) -> list[object]:
     """The literals as they are stored."""
-    kind, _ = field.side(spec.reads)
+    kind = _kind_compared(field, spec)
     fits = spec.fits if len(spec.fits) == len(values) else spec.fits * len(values)
     return list(map(partial(_literal, kind), values, fits))
+
+
+def _kind_compared(field: Field, spec: OperatorSpec) -> Kind:
+    if isinstance(field, TraceScores | SpanScores):
+        return field.kind
+    return compared(field.value, spec.reads is Reads.NUMBER)[0]
 
 
 def _literal(kind: Kind, value: object, fit: Fit) -> object:
@@ -159,14 +165,14 @@ def _literal(kind: Kind, value: object, fit: Fit) -> object:
     return KINDS[kind].read(value, fit)
 
 
-def _compared(field: FieldSpec, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Test:
+def _compared(field: Field, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Test:
     operands = _read(field, spec, values)
     if NEVER in operands:
         return Test(field, OPERATORS[Operator.EQUALS], (), negated)
     return Test(field, spec, tuple(operands), negated)
 
 
-def _any_of(field: FieldSpec, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Bound:
+def _any_of(field: Field, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Bound:
     """Null among the values means that there is none; none of no values at all always holds."""
     operands = _read(field, spec, tuple(v for v in values if v is not None))
     test = Test(field, spec, tuple(dict.fromkeys(o for o in operands if o is not NEVER)), negated)

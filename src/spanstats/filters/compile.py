@@ -1,7 +1,8 @@
-"""Bound predicates as SQL. They cannot fail here.
+"""Bound predicates as SQL: the back end for rows, beside that for columns in chunks (`columnar/predicate.py`).
 
 A filter only narrows: what is compiled is one condition, to be ANDed to the tenant and experiment conditions that the
-caller adds outside. It reads further rows only of the same tenant and trace, and only inside EXISTS.
+caller adds outside. It reads further rows only of the same tenant and trace, and only inside EXISTS. It cannot fail
+here; only a regular expression can be refused by the database (`operators.py`).
 """
 
 from dataclasses import dataclass
@@ -9,13 +10,12 @@ from functools import partial
 from typing import Any, assert_never
 
 from sqlalchemy import (
-    ARRAY,
     BindParameter,
     ColumnElement,
     Exists,
     FromClause,
     Integer,
-    Text,
+    Table,
     and_,
     false,
     literal,
@@ -24,13 +24,25 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy import any_ as any_element
 
-from ..domain.keys import TenantId
-from ..store.tables import span_payloads, spans, traces
-from .fields import FieldSpec, Scope
+from ..store.tables import scores, span_payloads, spans, traces
+from . import scores_sql
+from .containment import contains_equal
+from .fields import (
+    MemberField,
+    Members,
+    Mixed,
+    Quantifier,
+    RowField,
+    SpanField,
+    SpanScores,
+    TraceScores,
+    UniformField,
+    Value,
+    compared,
+)
 from .json_values import equals_json
-from .kinds import KINDS
+from .kinds import KINDS, Kind
 from .negation import Demand, demands
 from .operators import Operator, OperatorSpec, Reads
 from .predicate import Bound, Test
@@ -42,21 +54,21 @@ Condition = ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Whose rows they are, and of which columns (`FieldSpec.summary`) it is known that none of them says "differ"."""
+    """What is known of the rows that are asked."""
 
     tenant: BindParameter[int]
-    alike: frozenset[ColumnElement[bool]]
+    uniform: bool
+    by_index: bool
 
 
-def compile_predicate(
-    predicate: Bound, tenant_id: TenantId, *, alike: frozenset[ColumnElement[bool]] = frozenset()
-) -> Condition:
+def compile_predicate(predicate: Bound, tenant_id: int, *, uniform: bool = False, by_index: bool = True) -> Condition:
     """The condition over a row of the table that the predicate was bound to: `traces`, or `spans` joined to
     `span_payloads`. True, or else false or null.
 
-    It is only asked of rows for which none of the columns `alike`, second of a `FieldSpec.summary` each, holds.
+    Where `uniform`, it is only asked of traces for which no `UniformField` differs. Without `by_index` nothing is added
+    for an index of metadata.
     """
-    return _node(predicate, _Rows(literal(tenant_id, Integer()), alike))
+    return _node(predicate, _Rows(literal(tenant_id, Integer()), uniform, by_index))
 
 
 def _node(predicate: Bound, rows: _Rows) -> Condition:
@@ -67,83 +79,109 @@ def _node(predicate: Bound, rows: _Rows) -> Condition:
 
 
 def _test(test: Test, rows: _Rows) -> Condition:
+    """The test, and beside it the inclusive condition that an index answers."""
     demanded = [_demand(demand, rows) for demand in demands(test)]
-    return _hinted(test, demanded[0] if len(demanded) == 1 else and_(*demanded))
+    exact = demanded[0] if len(demanded) == 1 else and_(*demanded)
+    inclusive = inclusive_condition(test) if rows.by_index else None
+    return exact if inclusive is None else and_(exact, inclusive)
+
+
+def inclusive_condition(test: Test) -> Condition | None:
+    """A condition that an index answers: it holds wherever the test does, and perhaps elsewhere. Else `None`."""
+    field = test.field
+    if not isinstance(field, MemberField) or not field.is_indexed:
+        return None
+    if test.negated or test.operator.name is not Operator.EQUALS:
+        return None
+    return contains_equal(field.container, field.key, test.operands)
 
 
 def _demand(demand: Demand, rows: _Rows) -> Condition:
-    some = _some(demand.field, demand.operator, demand.operands, rows)
+    some = _some(demand, rows)
     if demand.holds:
         return some
-    never_null = isinstance(some, Exists) or (demand.operator.name is Operator.EXISTS and demand.field.has is None)
+    is_presence = demand.operator.name is Operator.EXISTS and not isinstance(demand.field, TraceScores)
+    never_null = isinstance(some, Exists) or is_presence
     return ~some if never_null else some.is_not(true())
 
 
-def hint_of(test: Test) -> Condition | None:
-    """What an index can say of the test: it holds wherever the test does."""
-    if test.negated or test.field.hint is None or test.operator.name is not Operator.EQUALS:
-        return None
-    return test.field.hint(test.operands)
-
-
-def _hinted(test: Test, passes: Condition) -> Condition:
-    """The test, beside what an index can say of it."""
-    return passes if (hint := hint_of(test)) is None else and_(passes, hint)
-
-
-def _some(field: FieldSpec, spec: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
+def _some(demand: Demand, rows: _Rows) -> Condition:
     """Some value of the field passes the positive test; false or null where it has none."""
-    if spec.reads is Reads.PRESENCE and field.has is not None:
-        return field.has
-    kind, column = field.side(spec.reads)
-    type_ = KINDS[kind].sql
-    if field.json is not None and spec.name is Operator.EQUALS:
-        return _within(field, equals_json(field.json, operands), rows.tenant)
-    within = _within(field, spec.build(column, operands, type_), rows.tenant)
-    if field.summary is None:
-        return within
-    the_one, differ = field.summary
-    of_all = spec.build(the_one, operands, type_)
-    return of_all if differ in rows.alike else or_(of_all, and_(differ, within))
-
-
-def _within(field: FieldSpec, passes: Condition, tenant: BindParameter[int]) -> Condition:
-    """The test on whatever the scope quantifies over."""
-    c = field.table.c
-    match field.scope:
-        case Scope.ROW:
-            return passes if field.elements is None else _exists((field.elements,), passes)
-        case Scope.ANY_SPAN:
-            of_trace = (c.tenant_id == tenant, c.trace_id == traces.c.trace_id)
-            return _exists(_sources(field), *of_trace, passes, rarely=field.summary is not None)
-        case Scope.ROOT_SPAN:
-            is_root = c.span_id == traces.c.root_span_id
-            return _exists(_sources(field), c.tenant_id == tenant, c.trace_id == traces.c.trace_id, is_root, passes)
-        case Scope.TRACE_SCORES:
-            return _exists(_sources(field)[1:], _one_of_keys(field), passes)
-        case Scope.SPAN_SCORES:
-            same_span = (c.trace_id == spans.c.trace_id, c.span_id == spans.c.span_id)
-            counts = true() if field.only is None else field.only
-            return _exists(_sources(field), c.tenant_id == tenant, *same_span, _one_of_keys(field), counts, passes)
+    field, operator, operands = demand.field, demand.operator, demand.operands
+    match field:
+        case RowField() | MemberField():
+            passes = _passes(field.value, operator, operands)
+            return passes if not isinstance(field.value, Members) else _exists(_sources(field.value), passes)
+        case SpanField(quantifier=Quantifier.ANY_SPAN):
+            return _any_span(field.table, field.value, _passes(field.value, operator, operands), rows)
+        case SpanField():
+            is_root = field.table.c.span_id == traces.c.root_span_id
+            passes = _passes(field.value, operator, operands)
+            return _exists(_sources(field.value, field.table), *_of_trace(field.table, rows), is_root, passes)
+        case UniformField():
+            return _uniform(field, operator, operands, rows)
+        case TraceScores():
+            return _trace_scores(field, operator, operands)
+        case SpanScores():
+            return _span_scores(field, operator, operands, rows)
         case _ as unreachable:
             assert_never(unreachable)
 
 
-def _sources(field: FieldSpec) -> tuple[FromClause, ...]:
-    return (field.table,) if field.elements is None else (field.table, field.elements)
+def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...]) -> Condition:
+    """The test of one value."""
+    if isinstance(value, Mixed) and value.document is not None and operator.name is Operator.EQUALS:
+        return equals_json(value.document, operands)
+    kind, column = compared(value, operator.reads is Reads.NUMBER)
+    return operator.build(column, operands, KINDS[kind].sql)
 
 
-def _one_of_keys(field: FieldSpec) -> Condition:
-    """Scores are there exactly where their evaluator's key is."""
-    _, key = field.side(Reads.PRESENCE)
-    return key == any_element(literal(sorted(field.keys), ARRAY(Text())))
+def _uniform(field: UniformField, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
+    of_all = operator.build(field.of_trace, operands, KINDS[field.kind].sql)
+    if rows.uniform:
+        return of_all
+    passes = _passes(field.value, operator, operands)
+    return or_(of_all, and_(field.differs, _any_span(field.table, field.value, passes, rows, rarely=True)))
+
+
+def _any_span(table: Table, value: Value, passes: Condition, rows: _Rows, rarely: bool = False) -> Condition:
+    return _exists(_sources(value, table), *_of_trace(table, rows), passes, rarely=rarely)
+
+
+def _of_trace(table: Table, rows: _Rows) -> tuple[Condition, Condition]:
+    return table.c.tenant_id == rows.tenant, table.c.trace_id == traces.c.trace_id
+
+
+def _trace_scores(field: TraceScores, operator: OperatorSpec, operands: tuple[Any, ...]) -> Condition:
+    if operator.reads is Reads.PRESENCE:
+        return scores_sql.trace_has(field.keys)
+    type_, each = KINDS[Kind.SCORE].sql, scores_sql.OF_TRACE
+    passes = operator.build(each.c.value, operands, type_)
+    some = _exists((each,), scores_sql.one_of(each.c.key, field.keys), passes)
+    if len(field.keys) > 1:
+        return some
+    first, has_more = scores_sql.first_of_trace(*field.keys)
+    return or_(operator.build(first, operands, type_), and_(has_more, some))
+
+
+def _span_scores(field: SpanScores, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
+    c = scores.c
+    of_span = (c.tenant_id == rows.tenant, c.trace_id == spans.c.trace_id, c.span_id == spans.c.span_id)
+    # A text score has no number, but it is there.
+    column = c.evaluator_key if operator.reads is Reads.PRESENCE else c.value
+    passes = operator.build(column, operands, KINDS[Kind.REAL].sql)
+    return _exists((scores,), *of_span, scores_sql.one_of(c.evaluator_key, field.keys), scores_sql.COUNTS, passes)
+
+
+def _sources(value: Value, *tables: Table) -> tuple[FromClause, ...]:
+    return (*tables, value.rows) if isinstance(value, Members) else tables
 
 
 def _exists(sources: tuple[FromClause, ...], *conditions: Condition, rarely: bool = False) -> Exists:
-    """Whatever is not among the sources belongs to the row outside.
+    """A row of the sources for which all conditions hold. Other tables belong to the row outside.
 
     Where it is `rarely` asked, an offset keeps PostgreSQL from reading all spans beforehand to answer for a few rows.
     """
     outside = {traces, spans, span_payloads} - set(sources)
-    found = select(_ONE).select_from(*sources).where(*conditions).correlate(*outside)
-    return (found.offset(_NOTHING) if rarely else found).exists()
+    selected = select(_ONE).select_from(*sources).where(*conditions).correlate(*outside)
+    return (selected.offset(_NOTHING) if rarely else selected).exists()

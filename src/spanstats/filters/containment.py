@@ -1,28 +1,23 @@
 """Equality with a value in a jsonb object as containment, which a GIN index of the object answers.
 
 An object that has an equal value at the key contains one of a few documents. The reverse does not always hold, so
-containment stands beside the comparison of values, never in its place.
+containment is an inclusive condition: it is added to the comparison of values and never replaces it.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Text, cast, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 
-from .fields import Hint
 from .json_values import encoded, path_of, shapes
 
 _MOST_VALUES = 20
 
 
-def containment(column: Column[Any], key: str) -> Hint:
-    """The hint for the value at this key, as `json_values.json_at` finds it."""
-    return partial(_contains_one, column, key)
-
-
-def _contains_one(column: Column[Any], key: str, texts: tuple[str, ...]) -> ColumnElement[bool] | None:
+def contains_equal(column: Column[Any], key: str, texts: tuple[str, ...]) -> ColumnElement[bool] | None:
+    """The inclusive condition for a value at this key, as `json_values.json_at` finds it, that equals one of the texts;
+    `None` where containment cannot answer."""
     # Of an object or a list that is written out it is not known what contains it.
     if not 0 < len(texts) <= _MOST_VALUES or any(text.startswith(("{", "[")) for text in texts):
         return None

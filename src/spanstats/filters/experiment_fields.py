@@ -3,7 +3,8 @@
 from sqlalchemy import case, func
 
 from ..store.tables import experiments
-from .fields import Column, FieldSpec, FieldTable, json_member, known
+from .fields import Column, FieldTable, Plain, RowField
+from .json_sql import constant, json_member
 from .kinds import Kind
 from .score_fields import no_scores
 
@@ -12,16 +13,16 @@ _COLUMNS = experiments.c
 NAME: Column = func.coalesce(_COLUMNS.name, _COLUMNS.id)
 """An experiment that was never named goes by its id."""
 STATUS: Column = func.coalesce(
-    _COLUMNS.status, case((_COLUMNS.created, known("pending")), else_=known("running")), type_=_COLUMNS.name.type
+    _COLUMNS.status, case((_COLUMNS.created, constant("pending")), else_=constant("running")), type_=_COLUMNS.name.type
 )
 
 
-def _field(kind: Kind, value: Column) -> FieldSpec:
-    return FieldSpec(kind=kind, value=value, table=experiments)
+def _field(kind: Kind, value: Column) -> RowField:
+    return RowField(value=Plain(kind, value))
 
 
-def _said(name: str) -> FieldSpec:
-    return _field(Kind.TEXT, json_member(_COLUMNS.definition.op("->")(known("defined")), known(name)))
+def _defined(name: str) -> RowField:
+    return _field(Kind.TEXT, json_member(_COLUMNS.definition.op("->")(constant("defined")), constant(name)))
 
 
 EXPERIMENTS = FieldTable(
@@ -32,7 +33,7 @@ EXPERIMENTS = FieldTable(
         "created_at": _field(Kind.TIME, _COLUMNS.created_at),
         "started_at": _field(Kind.TIME, _COLUMNS.started_at),
         "completed_at": _field(Kind.TIME, _COLUMNS.finished_at),
-        **{name: _said(name) for name in ("description", "dataset_id", "dataset_name")},
+        **{name: _defined(name) for name in ("description", "dataset_id", "dataset_name")},
     },
     scores=no_scores,
 )

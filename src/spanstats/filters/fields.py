@@ -1,29 +1,53 @@
-"""What a field is: its kind, whose value it is, the SQL that yields it, and what a negation does where it is absent."""
+"""What a field is: what it compares, over which rows, and what a negation does where there is no value.
+
+A field is one of five frozen classes. Back ends `match` them and end with `assert_never`, so that a new class breaks
+every back end until it is handled. Nothing here decides how a field is read: that is the back ends' part.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, Numeric, Table, Text, case, cast, func, literal, literal_column
+from sqlalchemy import Column as StoredColumn
+from sqlalchemy import ColumnElement, FromClause, Table
 
-from ..store.tables import spans
 from .kinds import Kind
-from .operators import Reads
 
 Column = ColumnElement[Any]
-Hint = Callable[[tuple[Any, ...]], ColumnElement[bool] | None]
-"""Operands to a condition for an index, if there is one: it holds wherever the value equals one of them."""
 
 
-class Scope(Enum):
-    """Whose value is tested."""
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """One value of one kind."""
 
-    ROW = "the row that is filtered"
-    ANY_SPAN = "any span of the trace; a negation: no span"
-    ROOT_SPAN = "the trace's root span"
-    TRACE_SCORES = "any score of the trace; a negation: none, and there is one"
-    SPAN_SCORES = "any score of the span; a negation: none, and there is one"
+    kind: Kind
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """Any JSON value: compared as text, ordered by `number`, which is null where the value is no number.
+
+    `document` is the value as jsonb where equality looks at that (`json_values.py`).
+    """
+
+    kind: ClassVar[Kind] = Kind.VALUE
+    column: Column
+    number: Column
+    document: Column | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The members of a JSON list, as texts: `column` of each of the `rows`."""
+
+    kind: ClassVar[Kind] = Kind.TEXT
+    column: Column
+    rows: FromClause
+
+
+Value: TypeAlias = Plain | Mixed | Members
 
 
 class NullMode(Enum):
@@ -33,95 +57,92 @@ class NullMode(Enum):
     NEGATION_FAILS = "a negation needs a value"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldSpec:
-    """One field. `table` is where the value of a span's field stands, `elements` the members of a list under test.
+class Quantifier(Enum):
+    """Which spans of a trace a condition is about."""
 
-    `number` is what ordering looks at where it is not `value`; `presence` is null exactly where there is no value;
-    `has` says more cheaply that there is one.
-    `summary` is a pair on the trace: the one value of all its spans (or scores), and whether there are others, so that
-    each is looked at only where there are. `hint` stands beside a test for equality. `keys` are the evaluators whose
-    scores are meant, `only` the rows of `table` that count. `member` names a JSON object, a column of
-    `traces`, and the key of its member, where that alone decides on the field. `json` is the value as jsonb, where
-    equality looks at that (`json_values.py`).
+    ANY_SPAN = "any span of the trace; a negation: no span"
+    ROOT_SPAN = "the trace's root span"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Valued:
+    value: Value
+    null_mode: NullMode = NullMode.NEGATION_HOLDS
+
+    @property
+    def kind(self) -> Kind:
+        """What the values are, as bind and documentation see them."""
+        return self.value.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowField(_Valued):
+    """A value of the row that is filtered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberField(_Valued):
+    """A member of a jsonb column of `traces`, by its key. Where `is_indexed`, a GIN index of the column finds it."""
+
+    container: StoredColumn[Any]
+    key: str
+    is_indexed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanField(_Valued):
+    """A value of spans of the trace that is filtered. `table` holds the value."""
+
+    table: Table
+    quantifier: Quantifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniformField(_Valued):
+    """A value of any span of the trace. Where all spans have the same one, the trace has it too, as `of_trace`; where
+    they have several, `differs` holds and the spans are read.
     """
 
-    kind: Kind
-    value: Column
-    scope: Scope = Scope.ROW
-    table: Table = spans
-    number: Column | None = None
-    presence: Column | None = None
-    has: ColumnElement[bool] | None = None
-    null_mode: NullMode = NullMode.NEGATION_HOLDS
-    elements: FromClause | None = None
-    summary: tuple[Column, Column] | None = None
-    hint: Hint | None = None
-    keys: frozenset[str] = frozenset()
-    only: ColumnElement[bool] | None = None
-    member: tuple[str, str] | None = None
-    json: Column | None = None
+    table: Table
+    of_trace: Column
+    differs: ColumnElement[bool]
 
-    def side(self, reads: Reads) -> tuple[Kind, Column]:
-        """What an operator of this sort looks at, and its kind."""
-        if reads is Reads.NUMBER and self.number is not None:
-            return Kind.NUMBER, self.number
-        if reads is Reads.PRESENCE and self.presence is not None:
-            return self.kind, self.presence
-        return self.kind, self.value
+
+@dataclass(frozen=True, slots=True)
+class TraceScores:
+    """The scores that these evaluators gave to a trace: any of them; a negation: none, and there is one."""
+
+    keys: frozenset[str]
+    kind: ClassVar[Kind] = Kind.SCORE
+    null_mode: ClassVar[NullMode] = NullMode.NEGATION_FAILS
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScores:
+    """The scores that these evaluators gave to a span: any of them; a negation: none, and there is one."""
+
+    keys: frozenset[str]
+    kind: ClassVar[Kind] = Kind.REAL
+    null_mode: ClassVar[NullMode] = NullMode.NEGATION_FAILS
+
+
+Field: TypeAlias = RowField | MemberField | SpanField | UniformField | TraceScores | SpanScores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldTable:
-    """All fields of one kind of row: those with a fixed name, and those that a key completes.
+    """All fields of one kind of row: the fields with a fixed name, and those that a key completes.
 
     `keyed` makes the field of a key (`metadata`), `scores` that of a set of evaluators.
     """
 
-    fields: Mapping[str, FieldSpec]
-    scores: Callable[[frozenset[str]], FieldSpec]
-    keyed: Mapping[str, Callable[[str], FieldSpec]] = field(default_factory=dict)
+    fields: Mapping[str, Field]
+    scores: Callable[[frozenset[str]], Field]
+    keyed: Mapping[str, Callable[[str], Field]] = field(default_factory=dict)
 
 
-def scoped(spec: FieldSpec, scope: Scope, **changes: Any) -> FieldSpec:
-    """The same field of another row."""
-    return replace(spec, scope=scope, **changes)
-
-
-def json_member(column: Column, key: Column) -> Column:
-    """A member of a JSON object as text: texts as they are, other values as JSON, null where it is null or absent."""
-    return column.op("->>", return_type=Text())(key)
-
-
-def jsonb_number(column: Column, key: Column) -> Column:
-    """A member of a jsonb object where it is a JSON number, else null. The CASE keeps the cast from other values."""
-    is_number = func.jsonb_typeof(column.op("->")(key)) == known("number")
-    return case((is_number, cast(json_member(column, key), Numeric())))
-
-
-def jsonb_as_text(value: Column) -> Column:
-    """What `json_member` makes of a member that has this value."""
-    return value.op("#>>", return_type=Text())(literal_column("'{}'"))
-
-
-def jsonb_as_number(value: Column) -> Column:
-    """What `jsonb_number` makes of a member that has this value."""
-    return case((func.jsonb_typeof(value) == known("number"), cast(jsonb_as_text(value), Numeric())))
-
-
-def json_number(column: Column, key: Column) -> Column:
-    """The same for the type json, which unlike jsonb holds numbers that no numeric can."""
-    text = json_member(column, key)
-    is_number = func.json_typeof(column.op("->")(key)) == known("number")
-    is_sane = (func.length(text) <= literal_column("400")) & text.op("~")(known(r"^[-.\d]+([eE][-+]?\d{1,3})?$"))
-    return case((is_number & is_sane, cast(text, Numeric())))
-
-
-def known(name: str) -> Column:
-    """One of our own names as a constant of the statement."""
-    return literal_column(f"'{name}'", Text())
-
-
-def given(key: str) -> Column:
-    """A client's key as a parameter."""
-    return literal(key, Text())
+def compared(value: Value, as_number: bool) -> tuple[Kind, Column]:
+    """What an operator compares, and its kind: an operator that reads numbers orders any JSON value by its number."""
+    if as_number and isinstance(value, Mixed):
+        return Kind.NUMBER, value.number
+    return value.kind, value.column

@@ -13,7 +13,7 @@ from sqlalchemy import ARRAY, Column, ColumnElement, Text, cast, false, func, li
 from sqlalchemy import any_ as any_element
 from sqlalchemy.dialects.postgresql import JSONB
 
-from .fields import given, jsonb_as_text
+from .json_sql import jsonb_as_text, parameter
 
 Shape: TypeAlias = str | msgspec.Raw
 
@@ -68,4 +68,4 @@ def json_at(column: Column[Any], key: str) -> ColumnElement[Any]:
 
 
 def _member(value: ColumnElement[Any], name: str) -> ColumnElement[Any]:
-    return value.op("->", return_type=JSONB())(given(name))
+    return value.op("->", return_type=JSONB())(parameter(name))

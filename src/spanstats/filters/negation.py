@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .fields import FieldSpec, NullMode
+from .fields import Field, NullMode
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Test
 
@@ -15,7 +15,7 @@ _EXISTS = OPERATORS[Operator.EXISTS]
 class Demand:
     """Some value of the field passes the positive operator, or, unless `holds`, none does."""
 
-    field: FieldSpec
+    field: Field
     operator: OperatorSpec
     operands: tuple[Any, ...]
     holds: bool

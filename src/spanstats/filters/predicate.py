@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ..errors import Location
-from .fields import FieldSpec
+from .fields import Field
 from .operators import Operator, OperatorSpec
 
 Connector: TypeAlias = Literal["AND", "OR"]
@@ -47,7 +47,7 @@ class Test:
 
     __test__ = False
 
-    field: FieldSpec
+    field: Field
     operator: OperatorSpec
     operands: tuple[Any, ...]
     negated: bool

@@ -2,20 +2,21 @@
 
 from ..errors import invalid
 from ..store.tables import scores
-from .fields import FieldSpec, FieldTable, json_member, known
+from .fields import Field, FieldTable, Plain, RowField
+from .json_sql import constant, json_member
 from .kinds import Kind
 
 
-def _column(kind: Kind, name: str) -> FieldSpec:
-    return FieldSpec(kind=kind, value=scores.c[name], table=scores)
+def _column(kind: Kind, name: str) -> RowField:
+    return RowField(value=Plain(kind, scores.c[name]))
 
 
-def _detail(name: str) -> FieldSpec:
-    return FieldSpec(kind=Kind.TEXT, value=json_member(scores.c.details, known(name)), table=scores)
+def _detail(name: str) -> RowField:
+    return RowField(value=Plain(Kind.TEXT, json_member(scores.c.details, constant(name))))
 
 
-def no_scores(_keys: frozenset[str]) -> FieldSpec:
-    """Of rows whose filters know no `scores__<evaluator>`. Raises `InvalidInput`."""
+def no_scores(_keys: frozenset[str]) -> Field:
+    """The scores of rows that have none: refuses `scores__<evaluator>`. Raises `InvalidInput`."""
     raise invalid("scores__ is no field here", "body", "filters", kind="unknown_field")
 
 

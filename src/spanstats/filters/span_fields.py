@@ -1,5 +1,6 @@
 """The fields of spans: one row each, whether a span is what is filtered, any of a trace, or its root."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -7,10 +8,10 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Numeric,
+    Table,
     Text,
     case,
     cast,
-    exists,
     false,
     func,
     literal_column,
@@ -19,19 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ..store.tables import scores, span_payloads, spans
-from .fields import (
-    FieldSpec,
-    FieldTable,
-    NullMode,
-    Scope,
-    given,
-    json_member,
-    jsonb_as_number,
-    jsonb_as_text,
-    jsonb_number,
-    known,
-)
+from ..store.tables import span_payloads, spans
+from .fields import FieldTable, Members, Mixed, NullMode, Plain, RowField, SpanScores, Value
+from .json_sql import constant, json_member, jsonb_as_number, jsonb_as_text, jsonb_number, parameter
 from .json_values import json_at, path_of
 from .kinds import Kind
 
@@ -39,40 +30,46 @@ _COLUMNS = spans.c
 _LABELS, _ATTRIBUTES = span_payloads.c.labels, span_payloads.c.attributes
 
 
-def _column(kind: Kind, name: str) -> FieldSpec:
-    return FieldSpec(kind=kind, value=_COLUMNS[name])
+@dataclass(frozen=True, slots=True)
+class SpanValue:
+    """A value that a span has, and the table that holds it: `spans` or `span_payloads`."""
+
+    value: Value
+    table: Table = span_payloads
 
 
-def _label(name: str) -> FieldSpec:
-    return FieldSpec(kind=Kind.TEXT, value=json_member(_LABELS, known(name)), table=span_payloads)
+def _column(kind: Kind, name: str) -> SpanValue:
+    return SpanValue(Plain(kind, _COLUMNS[name]), spans)
 
 
-def _attribute(name: str) -> FieldSpec:
-    return FieldSpec(kind=Kind.TEXT, value=json_member(_ATTRIBUTES, known(name)), table=span_payloads)
+def _label(name: str) -> SpanValue:
+    return SpanValue(Plain(Kind.TEXT, json_member(_LABELS, constant(name))))
 
 
-def _number(name: str) -> FieldSpec:
-    return FieldSpec(kind=Kind.NUMBER, value=jsonb_number(_ATTRIBUTES, known(name)), table=span_payloads)
+def _attribute(name: str) -> SpanValue:
+    return SpanValue(Plain(Kind.TEXT, json_member(_ATTRIBUTES, constant(name))))
 
 
-def _value(name: str) -> FieldSpec:
-    number = jsonb_number(_ATTRIBUTES, known(name))
-    return FieldSpec(kind=Kind.VALUE, value=json_member(_ATTRIBUTES, known(name)), number=number, table=span_payloads)
+def _number(name: str) -> SpanValue:
+    return SpanValue(Plain(Kind.NUMBER, jsonb_number(_ATTRIBUTES, constant(name))))
 
 
-def _flag(name: str) -> FieldSpec:
-    text = json_member(_ATTRIBUTES, known(name))
-    value: ColumnElement[bool] = case((text == known("true"), true()), (text == known("false"), false()))
-    return FieldSpec(kind=Kind.BOOLEAN, value=value, table=span_payloads)
+def _mixed(name: str) -> SpanValue:
+    return SpanValue(Mixed(json_member(_ATTRIBUTES, constant(name)), jsonb_number(_ATTRIBUTES, constant(name))))
 
 
-def _list(name: str) -> FieldSpec:
-    member = _ATTRIBUTES.op("->", return_type=JSONB())(known(name))
-    is_list = func.jsonb_typeof(member) == known("array")
+def _flag(name: str) -> SpanValue:
+    text = json_member(_ATTRIBUTES, constant(name))
+    value: ColumnElement[bool] = case((text == constant("true"), true()), (text == constant("false"), false()))
+    return SpanValue(Plain(Kind.BOOLEAN, value))
+
+
+def _list(name: str) -> SpanValue:
+    member = _ATTRIBUTES.op("->", return_type=JSONB())(constant(name))
+    is_list = func.jsonb_typeof(member) == constant("array")
     items = case((is_list, member), else_=literal_column("'[]'::jsonb", JSONB()))
     elements = func.jsonb_array_elements_text(items).table_valued("value", joins_implicitly=True)
-    value = literal_column("element.value", Text())
-    return FieldSpec(kind=Kind.TEXT, value=value, table=span_payloads, elements=elements.render_derived(name="element"))
+    return SpanValue(Members(literal_column("element.value", Text()), elements.render_derived(name="element")))
 
 
 def _tokens_per_second() -> ColumnElement[int]:
@@ -93,31 +90,29 @@ _IS_ROOT = or_(
     _COLUMNS.trace_id == _COLUMNS.span_id,
 )
 
-SPAN_FIELDS: dict[str, FieldSpec] = {
+SPAN_VALUES: dict[str, SpanValue] = {
     "trace_unique_id": _column(Kind.TEXT, "trace_id"),
     "span_unique_id": _column(Kind.TEXT, "span_id"),
     "span_parent_id": _column(Kind.TEXT, "parent_id"),
-    "is_root_span": FieldSpec(kind=Kind.BOOLEAN, value=_IS_ROOT),
+    "is_root_span": SpanValue(Plain(Kind.BOOLEAN, _IS_ROOT), spans),
     "span_name": _column(Kind.TEXT, "name"),
     "span_workflow_name": _column(Kind.TEXT, "workflow_name"),
     "log_type": _column(Kind.TEXT, "kind"),
     "model": _column(Kind.TEXT, "model"),
     "status": _column(Kind.STATUS, "status"),
-    "status_code": FieldSpec(
-        kind=Kind.VALUE, value=cast(_COLUMNS.status_code, Text()), number=cast(_COLUMNS.status_code, Numeric())
-    ),
+    "status_code": SpanValue(Mixed(cast(_COLUMNS.status_code, Text()), cast(_COLUMNS.status_code, Numeric())), spans),
     "start_time": _column(Kind.TIME, "start_time"),
     "end_time": _column(Kind.TIME, "end_time"),
     "latency": _column(Kind.DURATION, "latency_us"),
     "time_to_first_token": _column(Kind.DURATION, "ttft_us"),
-    "tokens_per_second": FieldSpec(kind=Kind.RATE, value=_tokens_per_second()),
+    "tokens_per_second": SpanValue(Plain(Kind.RATE, _tokens_per_second()), spans),
     "cost": _column(Kind.MONEY, "cost_pd"),
     "prompt_tokens": _column(Kind.INTEGER, "prompt_tokens"),
     "completion_tokens": _column(Kind.INTEGER, "completion_tokens"),
     "total_request_tokens": _column(Kind.INTEGER, "total_tokens"),
     "prompt_cache_hit_tokens": _column(Kind.INTEGER, "cache_read_tokens"),
     "prompt_cache_creation_tokens": _column(Kind.INTEGER, "cache_write_tokens"),
-    "error_message": FieldSpec(kind=Kind.TEXT, value=span_payloads.c.error, table=span_payloads),
+    "error_message": SpanValue(Plain(Kind.TEXT, span_payloads.c.error)),
     "environment": _label("environment"),
     "customer_identifier": _label("customer_identifier"),
     "customer_email": _label("customer_email"),
@@ -137,10 +132,10 @@ SPAN_FIELDS: dict[str, FieldSpec] = {
     "deployment_name": _attribute("deployment_name"),
     "prompt_id": _attribute("prompt_id"),
     "prompt_name": _attribute("prompt_name"),
-    "prompt_version_number": _value("prompt_version_number"),
+    "prompt_version_number": _mixed("prompt_version_number"),
     "log_method": _attribute("log_method"),
     "error_class": _attribute("error_class"),
-    "error_code": _value("error_code"),
+    "error_code": _mixed("error_code"),
     "error_fingerprint": _attribute("error_fingerprint"),
     "fault_domain": _attribute("fault_domain"),
     "cache_key": _attribute("cache_key"),
@@ -159,44 +154,20 @@ SPAN_FIELDS: dict[str, FieldSpec] = {
     "tags": _list("tags"),
     "evaluation_metric_names": _list("evaluation_metric_names"),
 }
-"""Every field that a span has, by canonical name; which of them a row offers is the row's own choice."""
+"""Every value that a span has, by canonical name; which of them a row offers is the row's own choice."""
 
 
-def span_metadata(key: str) -> FieldSpec:
-    """The value of a metadata key of a span."""
-    return FieldSpec(**member_of(span_payloads.c.metadata, key), table=span_payloads, null_mode=NullMode.NEGATION_FAILS)
-
-
-def member_of(column: Column[Any], key: str) -> dict[str, Any]:
-    """How the value at a key of a jsonb object is looked at, as arguments of `FieldSpec`."""
+def metadata_value(column: Column[Any], key: str) -> Mixed:
+    """The value at a key of a jsonb object."""
     value = json_at(column, key)
     if path_of(key) is not None:
-        return {"kind": Kind.VALUE, "value": jsonb_as_text(value), "number": jsonb_as_number(value), "json": value}
-    as_text, as_number = json_member(column, given(key)), jsonb_number(column, given(key))
-    return {"kind": Kind.VALUE, "value": as_text, "number": as_number, "json": value}
+        return Mixed(jsonb_as_text(value), jsonb_as_number(value), value)
+    return Mixed(json_member(column, parameter(key)), jsonb_number(column, parameter(key)), value)
 
 
-_posted = scores.alias("posted")
-_SAME_SCORE = [_posted.c[name] == scores.c[name] for name in ("tenant_id", "trace_id", "span_id", "evaluator_key")]
-_NOT_HIDDEN = or_(
-    scores.c.source != known("evaluator"),
-    ~exists(literal_column("1")).where(*_SAME_SCORE, _posted.c.source == known("api")).correlate(scores),
-)
-"""A score that was posted on its own hides what an evaluator's span says of the same span and evaluator."""
-
-
-def span_scores(keys: frozenset[str]) -> FieldSpec:
-    """The scores of these evaluators on a span."""
-    return FieldSpec(
-        kind=Kind.REAL,
-        value=scores.c.value,
-        presence=scores.c.evaluator_key,
-        scope=Scope.SPAN_SCORES,
-        table=scores,
-        null_mode=NullMode.NEGATION_FAILS,
-        keys=keys,
-        only=_NOT_HIDDEN,
-    )
+def _metadata(key: str) -> RowField:
+    value = metadata_value(span_payloads.c.metadata, key)
+    return RowField(value=value, null_mode=NullMode.NEGATION_FAILS)
 
 
 _NOT_OFFERED = frozenset(
@@ -205,8 +176,8 @@ _NOT_OFFERED = frozenset(
 )
 
 SPANS = FieldTable(
-    fields={name: spec for name, spec in SPAN_FIELDS.items() if name not in _NOT_OFFERED},
-    keyed={"metadata": span_metadata},
-    scores=span_scores,
+    fields={name: RowField(value=has.value) for name, has in SPAN_VALUES.items() if name not in _NOT_OFFERED},
+    keyed={"metadata": _metadata},
+    scores=SpanScores,
 )
 """Filters over rows of `spans`, each joined to its row of `span_payloads`."""

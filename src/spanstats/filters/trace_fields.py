@@ -1,72 +1,49 @@
 """The fields of traces: those of the trace itself, of any of its spans, of its root span, and its scores."""
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, Text, column, func, literal, literal_column, select
+from sqlalchemy import Text, literal_column, select
 
 from ..store.tables import experiments, span_payloads, spans, traces
-from .containment import containment
-from .fields import FieldSpec, FieldTable, NullMode, Scope, given, json_member, json_number, known, scoped
-from .json_values import path_of
+from .fields import (
+    Field,
+    FieldTable,
+    MemberField,
+    Mixed,
+    NullMode,
+    Plain,
+    Quantifier,
+    RowField,
+    SpanField,
+    TraceScores,
+    UniformField,
+)
+from .json_sql import constant, json_member, json_number, parameter
 from .kinds import Kind
-from .span_fields import SPAN_FIELDS, member_of, span_metadata
+from .span_fields import SPAN_VALUES, metadata_value
 
 _COLUMNS = traces.c
 
-_SCORE = (
-    func.unnest(_COLUMNS.score_keys, _COLUMNS.score_values)
-    .table_valued(column("key", Text), column("value", BigInteger), joins_implicitly=True)
-    .render_derived(name="score")
-)
+
+def _column(kind: Kind, name: str) -> RowField:
+    return RowField(value=Plain(kind, _COLUMNS[name]))
 
 
-def _column(kind: Kind, name: str) -> FieldSpec:
-    return FieldSpec(kind=kind, value=_COLUMNS[name], table=traces)
+def _label(name: str) -> MemberField:
+    value = Plain(Kind.TEXT, json_member(_COLUMNS.labels, constant(name)))
+    return MemberField(value=value, container=_COLUMNS.labels, key=name)
 
 
-def _label(name: str) -> FieldSpec:
-    value = json_member(_COLUMNS.labels, known(name))
-    return FieldSpec(kind=Kind.TEXT, value=value, table=traces, member=("labels", name))
+def _any_span(name: str) -> Field:
+    has = SPAN_VALUES[name]
+    if name == "model":
+        return UniformField(value=has.value, table=has.table, of_trace=_COLUMNS.model, differs=_COLUMNS.many_models)
+    return SpanField(value=has.value, table=has.table, quantifier=Quantifier.ANY_SPAN)
 
 
-def _any_span(name: str) -> FieldSpec:
-    summary = (_COLUMNS.model, _COLUMNS.many_models) if name == "model" else None
-    return scoped(SPAN_FIELDS[name], Scope.ANY_SPAN, summary=summary)
-
-
-def _metadata(key: str) -> FieldSpec:
-    # A path looks at more than one member.
-    is_member = path_of(key) is None
-    return FieldSpec(
-        **member_of(_COLUMNS.metadata, key),
-        table=traces,
-        null_mode=NullMode.NEGATION_FAILS,
-        hint=containment(_COLUMNS.metadata, key),
-        member=("metadata", key) if is_member else None,
+def _metadata(key: str) -> MemberField:
+    value = metadata_value(_COLUMNS.metadata, key)
+    return MemberField(
+        value=value, container=_COLUMNS.metadata, key=key, null_mode=NullMode.NEGATION_FAILS, is_indexed=True
     )
-
-
-def trace_scores(keys: frozenset[str]) -> FieldSpec:
-    """The scores of these evaluators in a trace."""
-    return FieldSpec(
-        kind=Kind.SCORE,
-        value=_SCORE.c.value,
-        presence=_SCORE.c.key,
-        has=_COLUMNS.score_keys.op("&&", is_comparison=True)(literal(sorted(keys), ARRAY(Text()))),
-        scope=Scope.TRACE_SCORES,
-        table=traces,
-        elements=_SCORE,
-        null_mode=NullMode.NEGATION_FAILS,
-        summary=_first_score(*keys) if len(keys) == 1 else None,
-        keys=keys,
-    )
-
-
-def _first_score(key: str) -> tuple[ColumnElement[int], ColumnElement[bool]]:
-    """The first score of the evaluator, and whether there are more: to look at all is three times the work."""
-    keys, evaluator = _COLUMNS.score_keys, literal(key, Text())
-    place = func.array_position(keys, evaluator, type_=Integer())
-    after = func.coalesce(place + literal_column("1"), literal_column("1"))
-    next_place = func.array_position(keys, evaluator, after, type_=Integer())
-    return _COLUMNS.score_values[place], next_place.is_not(None)
 
 
 _TRACE_LABELS = (
@@ -126,33 +103,31 @@ TRACES = FieldTable(
         **{name: _any_span(name) for name in _OF_ANY_SPAN},
     },
     keyed={"metadata": _metadata},
-    scores=trace_scores,
+    scores=TraceScores,
 )
 """Filters over rows of `traces`, as the logs of an experiment are filtered."""
 
 
-def _of_root(name: str) -> FieldSpec:
-    return scoped(SPAN_FIELDS[name], Scope.ROOT_SPAN)
+def _of_root(name: str) -> SpanField:
+    has = SPAN_VALUES[name]
+    return SpanField(value=has.value, table=has.table, quantifier=Quantifier.ROOT_SPAN)
 
 
-def _document(name: str) -> FieldSpec:
+def _document(name: str) -> SpanField:
     """A JSON document as text; texts without their quotes."""
-    whole = span_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
-    return FieldSpec(kind=Kind.TEXT, value=whole, table=span_payloads, scope=Scope.ROOT_SPAN)
+    document = span_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
+    return SpanField(value=Plain(Kind.TEXT, document), table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
 
 
-def _root_metadata(key: str) -> FieldSpec:
-    return scoped(span_metadata(key), Scope.ROOT_SPAN, null_mode=NullMode.NEGATION_HOLDS)
+def _root_metadata(key: str) -> SpanField:
+    value = metadata_value(span_payloads.c.metadata, key)
+    return SpanField(value=value, table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
 
 
-def _root_input(key: str) -> FieldSpec:
-    return FieldSpec(
-        kind=Kind.VALUE,
-        value=json_member(span_payloads.c.input, given(key)),
-        number=json_number(span_payloads.c.input, given(key)),
-        table=span_payloads,
-        scope=Scope.ROOT_SPAN,
-    )
+def _root_input(key: str) -> SpanField:
+    column, name = span_payloads.c.input, parameter(key)
+    value = Mixed(json_member(column, name), json_number(column, name))
+    return SpanField(value=value, table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
 
 
 _EXPERIMENT_ID = (
@@ -189,7 +164,9 @@ ROOTS = FieldTable(
         "end_time": _column(Kind.TIME, "end_time"),
         "latency": _column(Kind.DURATION, "latency_us"),
         "total_tokens": _of_root("total_request_tokens"),
-        "experiment_id": FieldSpec(kind=Kind.TEXT, value=_EXPERIMENT_ID, scope=Scope.ROOT_SPAN),
+        "experiment_id": SpanField(
+            value=Plain(Kind.TEXT, _EXPERIMENT_ID), table=spans, quantifier=Quantifier.ROOT_SPAN
+        ),
         "input": _document("input"),
         "output": _document("output"),
         "target": _document("target"),
@@ -197,7 +174,7 @@ ROOTS = FieldTable(
         **{name: _of_root(name) for name in _OF_ROOT},
     },
     keyed={"metadata": _root_metadata, "input": _root_input},
-    scores=trace_scores,
+    scores=TraceScores,
 )
 """Filters over rows of `traces` that have a root, by what the root span itself says, its own numbers, never sums.
 

@@ -8,8 +8,9 @@ from sqlalchemy.sql.expression import literal_column
 from ..domain.keys import TenantId
 from ..domain.span import Uncounted
 from ..domain.values import MAX_SCORE, NANO
+from ..filters import scores_sql
 from ..filters.sources import spans_source
-from ..filters.span_fields import SPAN_FIELDS
+from ..filters.span_fields import SPAN_VALUES
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import scores, spans
 from .measures import SCORE_AGGREGATES
@@ -17,7 +18,7 @@ from .summary import Evaluator, Summary, evaluators_of
 from .sums import ScoreSums
 
 _s = spans.c
-_TPS = SPAN_FIELDS["tokens_per_second"].value
+_TPS = SPAN_VALUES["tokens_per_second"].value.column
 _SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -53,15 +54,9 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
 
 
 async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str, ScoreSums]:
-    """By evaluator key; a posted score hides that of an evaluator's span."""
-    c, posted = scores.c, scores.alias("posted")
+    """By evaluator key."""
+    c = scores.c
     same_span = and_(c.tenant_id == _s.tenant_id, c.trace_id == _s.trace_id, c.span_id == _s.span_id)
-    hidden = (
-        select(literal_column("1"))
-        .where(posted.c.tenant_id == c.tenant_id, posted.c.trace_id == c.trace_id, posted.c.span_id == c.span_id)
-        .where(posted.c.source == "api", posted.c.evaluator_key == c.evaluator_key)
-        .exists()
-    )
     # As text a double is what was sent, and so are its billionths.
     exact = func.round(cast(cast(c.value, Text), Numeric) * literal_column(str(NANO)))
     in_range = func.abs(c.value) <= literal_column(str(MAX_SCORE))
@@ -70,7 +65,7 @@ async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str
     flat = (
         select(c.evaluator_key.label("name"), value.label("v"), cast(kind, SmallInteger).label("k"))
         .select_from(spans_source(where).join(scores, same_span))
-        .where(*where, ~and_(c.source == "evaluator", hidden))
+        .where(*where, scores_sql.COUNTS)
         .subquery()
     )
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
