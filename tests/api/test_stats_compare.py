@@ -214,3 +214,42 @@ async def test_a_key_that_may_only_write_compares_nothing(make_client: Any, anon
     assert (await anonymous.post(PATH, json={})).status_code == 401
     reader = await make_client(scope="read")
     assert (await reader.post(f"{PATH}/", json={})).status_code == 400
+
+
+async def codes(client: httpx.AsyncClient, **body: Any) -> list[str]:
+    return [warning["code"] for warning in (await compared(client, **body))["warnings"]]
+
+
+async def test_repeats_that_are_ignored_are_said(client: httpx.AsyncClient) -> None:
+    await ingest(client, *(root("a", i, input={"n": i // 2}, model=f"m{i % 2}") for i in range(80)))
+    await ingest(client, *(root("b", i) for i in range(40)))
+    assert "repeats_ignored" in await codes(client, pair_by="none")
+    assert "repeats_ignored" not in await codes(client)
+    # One trace of each item is in each half.
+    halves = [{"experiment_id": "a", "filters": {"model": f"m{m}"}} for m in (0, 1)]
+    assert "repeats_ignored" not in await codes(client, base=halves[0], candidates=halves[1:], pair_by="none")
+    await ingest(client, *(root("c", i, input={"c": i // 2}) for i in range(80)))
+    assert {"repeats_ignored", "no_common_items"} <= {*await codes(client, candidates=["c"])}
+
+
+async def test_trials_of_scores_of_0_and_1_say_whether_any_or_all_are_right(client: httpx.AsyncClient) -> None:
+    await ingest(client, *(root("a", i, input={"n": i // 3}) for i in range(6)))
+    await ingest(client, *(root("b", i) for i in range(3)))
+    for i in range(6):
+        await score(client, f"a-{i}", evaluator_slug="right", boolean_value=i < 4)
+        await score(client, f"a-{i}", evaluator_slug="grade", numerical_value=i / 4)
+    for i in range(3):
+        await score(client, f"b-{i}", evaluator_slug="right", boolean_value=i < 2)
+    measures = (await compared(client))["candidates"][0]["measures"]
+    third = pytest.approx(1 / 3)
+    assert measures["scores.right"]["passes"] == {
+        "base": [
+            {"k": 1, "pass_at": pytest.approx(2 / 3), "pass_all": pytest.approx(2 / 3)},
+            {"k": 2, "pass_at": pytest.approx(5 / 6), "pass_all": 0.5},
+            {"k": 3, "pass_at": 1.0, "pass_all": 0.5},
+        ],
+        "candidate": [{"k": 1, "pass_at": pytest.approx(2 / 3), "pass_all": pytest.approx(2 / 3)}],
+    }
+    assert 1 - measures["scores.right"]["passes"]["candidate"][0]["pass_at"] == third
+    assert "passes" not in measures["scores.grade"]
+    assert "passes" not in measures["error"]

@@ -267,3 +267,19 @@ async def test_traces_that_wait_for_their_keys_are_counted(engine: AsyncEngine) 
     assert found.base.without_key == found.base.traces
     assert {w.code for w in found.warnings} >= {"no_common_items"}
     assert result(found, "latency").outcome.method == "welch"
+
+
+async def test_arms_as_a_whole_have_their_sums_and_squares(engine: AsyncEngine) -> None:
+    rng = random.Random(10)
+    runs = {name: random_run(rng, name, trials=1) for name in ("a", "b")}
+    async with committer(engine) as writer:
+        for spans in runs.values():
+            await writer.submit(TENANT, spans)
+    found = await run(engine, Request(Arm("a"), (Arm("b"),), None))
+    for name, (_, values) in ONE_OF.items():
+        ours = result(found, name)
+        for arm, sums in (("a", ours.base), ("b", ours.candidate)):
+            every = [v for span in runs[arm] for v in values(span)]
+            having = len([span for span in runs[arm] if values(span)])
+            expected = (len(every), sum(every), sum(v * v for v in every), having, len(runs[arm]) - having)
+            assert (sums.n, sums.total, sums.squares, sums.traces, sums.missing) == expected, name

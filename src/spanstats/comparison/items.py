@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exact import Whole, by_group, difference, times
+from .passes import Trials
 from .reading import ArmTraces, Keys, Values, no_target
 
 MOST_SCALE = 10**30
@@ -18,28 +19,24 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class ArmItems:
-    """One arm's traces by item: `codes` is the item of each trace or -1, `traces` counts each item's."""
+    """One arm's traces by item: `codes` is the item of each trace, -1 without a key (`keyed`); `traces` counts those of
+    each item, `repeats` is the most of them."""
 
     of: ArmTraces
     codes: NDArray[np.int64]
+    keyed: Flags
     traces: NDArray[np.int64]
-
-    @property
-    def keyed(self) -> Flags:
-        return self.codes >= 0
+    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of both arms in the order of their keys."""
+    """The items of both arms in the order of their keys; `both` are those that both arms have."""
 
     keys: Keys
     base: ArmItems
     candidate: ArmItems
-
-    @property
-    def both(self) -> Flags:
-        return (self.base.traces > 0) & (self.candidate.traces > 0)
+    both: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +58,7 @@ class PairedValues:
 def match(base: ArmTraces, candidate: ArmTraces) -> Items:
     """The items that the traces of either arm are of."""
     keys = np.concatenate([base.keys, candidate.keys])
-    # By the first half, and within equal ones by the second.
-    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    order = _order(keys)
     ordered = keys[order]
     new = np.ones(len(keys), np.bool_)
     new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
@@ -73,9 +69,23 @@ def match(base: ArmTraces, candidate: ArmTraces) -> Items:
         # Zeros, which come first, are no key.
         distinct, codes = distinct[1:], codes - 1
     n = len(distinct)
-    arms = (base, codes[: len(base)]), (candidate, codes[len(base) :])
-    found = [ArmItems(arm, own, np.bincount(own[own >= 0], minlength=n)) for arm, own in arms]
-    return Items(distinct, *found)
+    arms = [_arm(base, codes[: len(base)], n), _arm(candidate, codes[len(base) :], n)]
+    return Items(distinct, arms[0], arms[1], (arms[0].traces > 0) & (arms[1].traces > 0))
+
+
+def _order(keys: Keys) -> NDArray[np.int64]:
+    """By the first half of each key, and within equal ones by the second: these differ hardly ever."""
+    order = np.argsort(keys[:, 0], kind="stable")
+    first, second = keys[order, 0], keys[order, 1]
+    if ((first[1:] == first[:-1]) & (second[1:] != second[:-1])).any():
+        return np.lexsort((keys[:, 1], keys[:, 0]))
+    return order
+
+
+def _arm(of: ArmTraces, codes: NDArray[np.int64], n: int) -> ArmItems:
+    keyed = codes >= 0
+    traces = np.bincount(codes[keyed], minlength=n)
+    return ArmItems(of, codes, keyed, traces, int(traces.max()) if n else 0)
 
 
 def values_of(items: Items, place: int) -> PairedValues:
@@ -84,21 +94,32 @@ def values_of(items: Items, place: int) -> PairedValues:
     base, candidate = (_by_item(arm, arm.of.values[place], n) for arm in (items.base, items.candidate))
     there = (base[1] > 0) & (candidate[1] > 0)
     counts = base[1][there], candidate[1][there]
-    scale = _least_common(np.unique(np.concatenate(counts)).tolist())
+    scale = _scale(counts)
     a, b = (_means(arm[0][there], arm[1][there], scale) for arm in (base, candidate))
     return PairedValues((base[0], candidate[0]), (base[1], candidate[1]), there, scale, a, b, difference(b, a))
 
 
 def _by_item(arm: ArmItems, values: Values, n: int) -> tuple[Whole, NDArray[np.int64]]:
     """Sum and count of each item."""
+    if arm.repeats <= 1:
+        return _spread(arm, values.sums, n), _spread(arm, values.counts, n)
     used = (values.counts > 0) & arm.keyed
     codes, sums = arm.codes[used], values.sums[used]
-    counts = by_group(values.counts[used], codes, n).astype(np.int64)
-    if len(codes) and counts.max() == 1:
-        found: Whole = np.zeros(n, sums.dtype)
-        found[codes] = sums
-        return found, counts
-    return by_group(sums, codes, n), counts
+    return by_group(sums, codes, n), by_group(values.counts[used], codes, n).astype(np.int64)
+
+
+def _spread(arm: ArmItems, of_traces: Whole, n: int) -> Whole:
+    """What the one trace of each item has, 0 where an item has none."""
+    found: Whole = np.zeros(n, of_traces.dtype)
+    found[arm.codes[arm.keyed]] = of_traces[arm.keyed]
+    return found
+
+
+def _scale(counts: tuple[NDArray[np.int64], NDArray[np.int64]]) -> int:
+    """The least number that all counts divide."""
+    if all(not len(of_arm) or of_arm.max() == 1 for of_arm in counts):
+        return 1
+    return _least_common(np.unique(np.concatenate(counts)).tolist())
 
 
 def _means(sums: Whole, counts: NDArray[np.int64], scale: int) -> Whole:
@@ -132,8 +153,12 @@ def targets_differ(items: Items) -> int:
     low, high = np.full(n, np.iinfo(np.int64).max), np.full(n, np.iinfo(np.int64).min)
     for arm in (items.base, items.candidate):
         used = arm.keyed & ~no_target(arm.of.targets)
-        np.minimum.at(low, arm.codes[used], arm.of.targets[used])
-        np.maximum.at(high, arm.codes[used], arm.of.targets[used])
+        codes, targets = arm.codes[used], arm.of.targets[used]
+        if arm.repeats <= 1:
+            low[codes], high[codes] = np.minimum(low[codes], targets), np.maximum(high[codes], targets)
+        else:
+            np.minimum.at(low, codes, targets)
+            np.maximum.at(high, codes, targets)
     return int(np.count_nonzero(items.both & (low < high)))
 
 
@@ -149,3 +174,16 @@ def clusters_of(items: Items) -> NDArray[np.int64]:
         used = arm.keyed & (of_traces >= 0)
         np.minimum.at(found, arm.codes[used], of_traces[used])
     return found
+
+
+def trials_of(arm: ArmItems, place: int, one: int) -> Trials | None:
+    """The trials of the arm's items: traces with the value, right where it is 1. `None` where a value is neither 0 nor
+    1, or a trace has several."""
+    values = arm.of.values[place]
+    has = values.has & arm.keyed
+    if (values.counts[has] > 1).any() or not ((values.sums[has] == 0) | (values.sums[has] == one)).all():
+        return None
+    items = np.bincount(arm.codes[has], minlength=len(arm.traces))
+    right = np.bincount(arm.codes[has & (values.sums == one)], minlength=len(arm.traces))
+    pairs, counted = np.unique(np.stack([items[items > 0], right[items > 0]], axis=1), axis=0, return_counts=True)
+    return {(int(n), int(c)): int(count) for (n, c), count in zip(pairs, counted, strict=True)}

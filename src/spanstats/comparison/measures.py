@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..columnar.format import FAILED
 from ..domain.values import MICRO, NANO, PICO
 
 SCORES = "scores."
@@ -13,17 +14,22 @@ SCORES = "scores."
 class Number:
     """A whole number of each trace: `sql` over a row of `traces`, `one` of which make one `unit`.
 
-    `summed` is the aggregate of summaries that adds it up, `None` where they do not.
+    `column` has it among the columns of `columnar/`. `summed` is the aggregate of summaries that adds it up, `None`
+    where they do not.
     """
 
     name: str
-    sql: str
+    column: str
     one: int = 1
     unit: str | None = None
     nullable: bool = False
     higher_is_better: bool = False
     boolean: bool = False
     summed: str | None = None
+
+    @property
+    def sql(self) -> str:
+        return _SQL.get(self.column, self.column)
 
     @property
     def kind(self) -> str:
@@ -44,7 +50,7 @@ class Scores:
 
 Measure = Number | Scores
 
-_FAILED = "(status = 'error')::int"
+_SQL = {FAILED: "(status = 'error')::int"}
 OPERATIONAL = (
     Number("cost", "cost_pd", PICO, "USD", nullable=True, summed="cost_pd"),
     Number("latency", "latency_us", MICRO, "s", nullable=True, summed="latency_us"),
@@ -53,7 +59,7 @@ OPERATIONAL = (
     Number("prompt_tokens", "prompt_tokens", unit="tokens", summed="prompt_tokens"),
     Number("completion_tokens", "completion_tokens", unit="tokens", summed="completion_tokens"),
     Number("total_tokens", "total_tokens", unit="tokens", summed="total_tokens"),
-    Number("error", _FAILED, boolean=True, summed="n_errors"),
+    Number("error", FAILED, boolean=True, summed="n_errors"),
 )
 """What is compared where a request names no measures, beside all scores."""
 

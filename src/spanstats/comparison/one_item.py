@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from ..domain.keys import TenantId
@@ -11,7 +10,7 @@ from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database, Kind
 from .arms import Arm, find_arms
 from .pairing import AUTO, PairBy
-from .passes import passes
+from .passes import Passes, passes
 from .trials import MOST_SHOWN, Trial, trials_of
 
 MOST_CONTENTS = 20
@@ -24,7 +23,7 @@ class InRun:
 
     experiment_id: str
     trials: list[Trial]
-    passes: Mapping[str, list[tuple[Fraction, Fraction]]]
+    passes: Mapping[str, Passes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,13 @@ async def item_in_runs(database: Database, tenant_id: TenantId, key: bytes, expe
     return OneItem(key, runs, known, as_of_us)
 
 
-def _passes(trials: Sequence[Trial]) -> dict[str, list[tuple[Fraction, Fraction]]]:
+def _passes(trials: Sequence[Trial]) -> dict[str, Passes]:
     values: dict[str, list[Any]] = {}
     for trial in trials:
         for key, value in zip(trial.row.score_keys or (), trial.row.score_values or (), strict=True):
             values.setdefault(key, []).append(value)
     return {
-        key: passes([(len(scores), scores.count(NANO))])
+        key: passes({(len(scores), scores.count(NANO)): 1})
         for key, scores in sorted(values.items())
         if set(scores) <= {0, NANO}
     }

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, case, func, literal, literal_column, select
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, and_, any_, case, func, literal, literal_column, select
 
+from ..domain.keys import ExperimentKey
 from ..errors import invalid
 from ..filters.json_sql import constant, json_member, parameter
 from ..store.tables import spans, traces
@@ -36,11 +37,12 @@ class PairBy:
             return func.nullif(_input_key(), _NO_DIGEST)
         return func.nullif(text_of(self.name), constant(""))
 
-    def among(self, keys: Collection[bytes]) -> ColumnElement[bool]:
-        """Whether a trace is of one of the items whose keys have these digests."""
-        # As the index has it.
-        key: ColumnElement[Any] = traces.c.item_key if self.name == AUTO else self.digest()
-        return key == any_(literal(sorted(keys), ARRAY(LargeBinary)))
+    def among(self, experiment_key: ExperimentKey, keys: Collection[bytes]) -> ColumnElement[bool]:
+        """Whether a trace of the experiment is of one of the items whose keys have these digests."""
+        given = any_(literal(sorted(keys), ARRAY(LargeBinary)))
+        if self.name == AUTO:
+            return and_(of_experiment(experiment_key), traces.c.item_key == given)
+        return self.digest() == given
 
     def digest(self) -> Key:
         """The key as 16 bytes."""
@@ -48,6 +50,11 @@ class PairBy:
             return self.key()
         whole = func.sha256(func.convert_to(self.key(), constant("UTF8")))
         return func.substr(whole, literal_column("1"), literal_column("16"), type_=LargeBinary())
+
+
+def of_experiment(key: ExperimentKey) -> ColumnElement[bool]:
+    """Whether a trace is of the experiment, as the index by item key has it."""
+    return (traces.c.experiment_key + literal_column("0")) == key
 
 
 _NO_DIGEST: ColumnElement[Any] = literal_column("'\\x'::bytea", LargeBinary())

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exact import by_group, dot, total
-from .items import ArmItems, Items, PairedValues, clusters_of, match, targets_differ, values_of
-from .measures import Measure, Number
+from .items import ArmItems, Items, PairedValues, clusters_of, match, targets_differ, trials_of, values_of
+from .measures import Measure, Number, Scores
+from .passes import PassesOfArms, passes
 from .reading import ArmTraces, Plan
 from .request import Margin
 from .sums import Clustered, PairedSums
@@ -42,28 +43,30 @@ class ArmCounts:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """What a comparison of two arms' items rests on; `sums` and `margins` by place of the measure."""
+    """What a comparison of two arms' items rests on; `sums`, `margins` and `passes` by place of the measure."""
 
     pairing: Pairing
     base: ArmCounts
     candidate: ArmCounts
     sums: list[PairedSums]
     margins: list[Fraction | None]
+    passes: list[PassesOfArms | None]
 
 
 def pair(base: ArmTraces, candidate: ArmTraces, plan: Plan, margins: Sequence[Margin | None]) -> Paired:
     """Match the arms' traces by item and add them up."""
     items = match(base, candidate)
     clusters = None if plan.cluster_by is None else clusters_of(items)
-    sums, sizes = [], []
+    sums, sizes, passes = [], [], []
     both = int(np.count_nonzero(items.both))
     for place, (measure, margin) in enumerate(zip(plan.measures, margins, strict=True)):
         values = values_of(items, place)
         size = size_of(margin, values, measure)
         sums.append(_sums(items, values, measure, size, clusters, both))
         sizes.append(size)
+        passes.append(_passes(items, place, measure))
     counts = [_counts(arm) for arm in (items.base, items.candidate)]
-    return Paired(_pairing(items, plan, both), counts[0], counts[1], sums, sizes)
+    return Paired(_pairing(items, plan, both), counts[0], counts[1], sums, sizes, passes)
 
 
 def size_of(margin: Margin | None, values: PairedValues, measure: Measure) -> Fraction | None:
@@ -116,6 +119,15 @@ def _sums(
     )
 
 
+def _passes(items: Items, place: int, measure: Measure) -> PassesOfArms | None:
+    """Of scores of 0 and 1, where an item has several trials."""
+    arms = items.base, items.candidate
+    if not isinstance(measure, Scores) or max(arm.repeats for arm in arms) < 2:
+        return None
+    base, candidate = (trials_of(arm, place, measure.one) for arm in arms)
+    return None if base is None or candidate is None else PassesOfArms(passes(base), passes(candidate))
+
+
 def _is_binary(values: Any, one: int) -> bool:
     return bool(((values == 0) | (values == one)).all())
 
@@ -138,9 +150,16 @@ def _counts(arm: ArmItems) -> ArmCounts:
 def _pairing(items: Items, plan: Plan, both: int) -> Pairing:
     arms = items.base, items.candidate
     only = [int(np.count_nonzero(arm.traces)) - both for arm in arms]
-    most = [int(arm.traces.max()) if len(arm.traces) else 0 for arm in arms]
     unequal = np.count_nonzero(items.both & (items.base.traces != items.candidate.traces))
-    return Pairing(_by(items, plan), both, only[0], only[1], (most[0], most[1]), targets_differ(items), int(unequal))
+    return Pairing(
+        _by(items, plan),
+        both,
+        only[0],
+        only[1],
+        (arms[0].repeats, arms[1].repeats),
+        targets_differ(items),
+        int(unequal),
+    )
 
 
 def _by(items: Items, plan: Plan) -> str:

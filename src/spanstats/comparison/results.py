@@ -6,6 +6,7 @@ from fractions import Fraction
 from ..stats.summary import Evaluator
 from .measures import Measure
 from .pairs import Pairing
+from .passes import PassesOfArms
 from .significance import Outcome, Relative
 from .sums import ArmSums, PairedSums
 from .verdicts import Conclusion
@@ -33,6 +34,7 @@ class MeasureResult:
     paired: PairedSums | None
     relative: Relative | None
     margin: Fraction | None
+    passes: PassesOfArms | None = None
     p_adjusted: float | None = None
     conclusion: Conclusion | None = None
 
@@ -73,12 +75,14 @@ class ArmResult:
 
 @dataclass(slots=True)
 class CandidateResult:
-    """`pairing` is `None` where traces were not matched."""
+    """`pairing` is `None` where traces were not matched; `repeats_ignored` where items have several traces, and each
+    trace counted by itself."""
 
     arm: ArmResult
     pairing: Pairing | None
     measures: list[MeasureResult]
     texts: list[TextResult] = field(default_factory=list)
+    repeats_ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

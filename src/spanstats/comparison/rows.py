@@ -10,9 +10,9 @@ from ..domain.keys import TenantId
 from ..errors import invalid
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database, Kind, Transaction
-from .arms import Found, find_arms
+from .arms import Found
 from .chosen import EvaluatorKeys, choose
-from .compare import check_sizes
+from .compare import read_sides
 from .items import Items, PairedValues, match, values_of
 from .measures import Measure
 from .ordering import After, Order, PageOfItems, Show, key_of, page_of
@@ -20,7 +20,6 @@ from .pairing import PairBy
 from .pairs import changes, size_of
 from .reading import ArmTraces, Plan, read_traces
 from .request import Request
-from .totals import totals_of
 from .trials import MOST_TRIALS, Trial, trials_of
 
 MOST_ROWS = 200
@@ -86,10 +85,9 @@ async def pages_of_rows(
         raise invalid("must not be none: rows are items", "body", "pair_by", kind="pairing")
     async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us: int = await tx.driver.fetchval("SELECT now()")
-        arms = await find_arms(tx, tenant_id, [request.base, *request.candidates])
-        totals = [await totals_of(columns, tx, arm, ()) for arm in arms]
-        check_sizes(request, arms, totals)
-        chosen = choose(request, totals, evaluators)
+        sides = await read_sides(columns, tx, tenant_id, request)
+        arms = [side.found for side in sides]
+        chosen = choose(request, [side.totals for side in sides], evaluators)
         if not chosen.measures:
             raise invalid("has text alone: only numbers have rows", "body", "measure", kind="unknown_measure")
         measure, margin = chosen.measures[0], chosen.margins[0]

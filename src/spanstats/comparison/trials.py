@@ -48,7 +48,7 @@ async def trials_of(
     number = func.row_number().over(partition_by=key, order_by=(traces.c.start_time, traces.c.trace_id))
     of_keys = [
         select(key.label("key"), number.label("number"), *(traces.c[n] for n in _SHOWN)).where(
-            part, pair_by.among(keys)
+            part, pair_by.among(found.key, keys)
         )
         for part in found.parts
     ]

@@ -1,8 +1,10 @@
 """What makes a comparison say less than it seems to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from .arms import Found
 from .pairs import Pairing
+from .request import Request
 from .results import CandidateResult, MeasureResult, Warned
 
 FEW_ITEMS = 30
@@ -10,36 +12,62 @@ LOW_OVERLAP = 0.8
 MANY_MISSING = 0.05
 
 
-def warnings_of(place: int, candidate: CandidateResult) -> Iterator[Warned]:
-    """The warnings on one candidate, by its place."""
-    if candidate.pairing is not None:
-        yield from _of_pairing(place, candidate.pairing)
-    few = candidate.pairing is not None and candidate.pairing.both < FEW_ITEMS
+def warnings_of(
+    request: Request, arms: Sequence[Found], candidates: Sequence[CandidateResult], left_out: int
+) -> list[Warned]:
+    """All warnings on a comparison; `left_out` is how many scores were not compared."""
+    base, *others = arms
+    warnings = [_unfinished(base, None)] if base.running else []
+    if left_out:
+        warnings.append(Warned("measures_left_out", f"{left_out} scores were left out: name them in `measures`"))
+    for number, (found, candidate) in enumerate(zip(others, candidates, strict=True)):
+        if found.running:
+            warnings.append(_unfinished(found, number))
+        warnings += _of_candidate(request, number, candidate)
+    return warnings
+
+
+def _unfinished(found: Found, number: int | None) -> Warned:
+    message = f"{found.arm.experiment_id} is still running: whoever looks often enough sees a difference by chance"
+    return Warned("unfinished", message, number)
+
+
+def _of_candidate(request: Request, number: int, candidate: CandidateResult) -> Iterator[Warned]:
+    """The warnings on one candidate, by its number."""
+    pairing = candidate.pairing
+    if request.pair_by is not None and pairing is not None and not pairing.both:
+        yield Warned("no_common_items", "No item is in both arms: means of all traces were compared instead", number)
+    if candidate.repeats_ignored:
+        message = "Items have several traces, and each counts as if it were an item: the runs look surer than they are"
+        yield Warned("repeats_ignored", message, number)
+    if pairing is not None:
+        yield from _of_pairing(number, pairing)
+    few = pairing is not None and pairing.both < FEW_ITEMS
     for result in candidate.measures:
-        yield from _of_measure(place, result, told=few)
+        yield from _of_measure(number, result, told=few)
 
 
-def _of_pairing(place: int, pairing: Pairing) -> Iterator[Warned]:
+def _of_pairing(number: int, pairing: Pairing) -> Iterator[Warned]:
     every = pairing.both + pairing.only_base + pairing.only_candidate
     if pairing.both < FEW_ITEMS:
-        yield Warned("few_items", f"Only {pairing.both} items are in both arms; {FEW_ITEMS} are the least", place)
+        yield Warned("few_items", f"Only {pairing.both} items are in both arms; {FEW_ITEMS} are the least", number)
     if every and pairing.both < LOW_OVERLAP * every:
-        yield Warned("low_overlap", f"Only {pairing.both} of {every} items are in both arms", place)
+        yield Warned("low_overlap", f"Only {pairing.both} of {every} items are in both arms", number)
     if pairing.targets_differ:
         message = f"The targets of {pairing.targets_differ} items differ: their scores may not be comparable"
-        yield Warned("targets_differ", message, place)
+        yield Warned("targets_differ", message, number)
     if pairing.unequal_repeats:
         message = f"{pairing.unequal_repeats} items have more traces in one arm than in the other"
-        yield Warned("unequal_repeats", message, place)
+        yield Warned("unequal_repeats", message, number)
 
 
-def _of_measure(place: int, result: MeasureResult, *, told: bool) -> Iterator[Warned]:
+def _of_measure(number: int, result: MeasureResult, *, told: bool) -> Iterator[Warned]:
     name = result.measure.name
     if result.base.n == 0 and result.candidate.n == 0:
         return
     if result.n < FEW_ITEMS and not told:
         what = "items have it in both arms" if result.paired is not None else "values are in the smaller arm"
-        yield Warned("few_items", f"{name}: only {result.n} {what}", place, name)
+        yield Warned("few_items", f"{name}: only {result.n} {what}", number, name)
     if result.paired is not None:
         missing = result.paired.missing_base + result.paired.missing_candidate
         every = result.paired.both
@@ -48,4 +76,4 @@ def _of_measure(place: int, result: MeasureResult, *, told: bool) -> Iterator[Wa
         every = result.base.traces + result.candidate.traces + missing
     if every and missing > MANY_MISSING * every:
         kind = "items" if result.paired is not None else "traces"
-        yield Warned("many_missing", f"{name}: {missing} of {every} {kind} have no value in some arm", place, name)
+        yield Warned("many_missing", f"{name}: {missing} of {every} {kind} have no value in some arm", number, name)

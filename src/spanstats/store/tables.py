@@ -326,7 +326,14 @@ traces = Table(
         "experiment_key",
         postgresql_where=text("experiment_key IS NOT NULL AND NOT has_root"),
     ),
-    Index("ix_traces_item", "experiment_key", "item_key", postgresql_where=text("experiment_key IS NOT NULL")),
+    # An expression, so that only those who look for items take it: as a column the planner takes it for scans of whole
+    # experiments, whose traces it has in no order in which they are stored.
+    Index(
+        "ix_traces_by_item",
+        text("(experiment_key + 0)"),
+        "item_key",
+        postgresql_where=text("experiment_key IS NOT NULL"),
+    ),
     Index(
         "ix_traces_without_key",
         "tenant_id",

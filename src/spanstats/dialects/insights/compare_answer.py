@@ -9,6 +9,7 @@ from ...comparison.results import ArmResult, CandidateResult, Comparison, Measur
 from ...comparison.sums import ArmSums
 from ...domain.values import iso
 from ...stats.summary import Evaluator
+from .passes_answer import passes_answer
 
 Answer = dict[str, Any]
 
@@ -84,7 +85,15 @@ def _measure(result: MeasureResult, evaluators: Mapping[str, Evaluator]) -> Answ
         "candidate": _own(result.candidate, result.measure),
         "paired": None if result.paired is None else {**_pairs(result), **tested},
         "unpaired": {**tested, "df": result.outcome.df} if result.paired is None else None,
-    }
+    } | _passes(result)
+
+
+def _passes(result: MeasureResult) -> Answer:
+    """Of scores of 0 and 1 whose items have several trials."""
+    if result.passes is None:
+        return {}
+    arms = {"base": result.passes.base, "candidate": result.passes.candidate}
+    return {"passes": {name: passes_answer(passes) for name, passes in arms.items()}}
 
 
 def _about(measure: Measure, evaluators: Mapping[str, Evaluator]) -> Answer:

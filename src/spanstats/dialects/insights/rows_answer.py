@@ -1,6 +1,6 @@
 """The rows of a comparison, and the trials of an item, as they are answered."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +10,7 @@ from ...comparison.trials import Trial
 from ...domain.values import MICRO, NANO, PICO, iso
 from ...stats.summary import Evaluator
 from ..respan.logs import content
+from .passes_answer import passes_answer
 from .rows_request import write_cursor
 
 _CHANGES = {1: "improved", -1: "worsened", 0: "equal"}
@@ -127,11 +128,6 @@ def _scaled(value: int | None, one: int) -> float | None:
 
 def _number(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
-
-
-def passes_answer(passes: Iterable[tuple[Fraction, Fraction]]) -> list[Answer]:
-    """pass@k and pass^k for k from 1."""
-    return [{"k": k, "pass_at": float(at), "pass_all": float(every)} for k, (at, every) in enumerate(passes, 1)]
 
 
 def item_answer(found: OneItem, preview: int) -> Answer:

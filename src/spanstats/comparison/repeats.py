@@ -1,0 +1,22 @@
+"""Whether items of an arm have several traces, without a look at all of them."""
+
+from sqlalchemy import func, select, union_all
+
+from ..store.session import Transaction
+from ..store.tables import traces
+from .arms import Found
+from .pairing import of_experiment
+
+_LOOKED_AT = 1_000
+"""Traces. Keys are digests, so the first ones in their order are items at random, with all of their traces."""
+
+
+async def has_repeats(tx: Transaction, found: Found) -> bool:
+    """Whether one of some items, taken at random, has several traces in the arm."""
+    key, of_this = traces.c.item_key, of_experiment(found.key)
+    first = select(key).where(of_this, func.length(key) > 0).order_by(key).limit(_LOOKED_AT).subquery("first_ones")
+    is_one = key.in_(select(first.c.item_key))
+    of_parts = [select(key).where(part, of_this, is_one).limit(_LOOKED_AT) for part in found.parts]
+    of_arm = union_all(*(select(part.subquery()) for part in of_parts)).subquery("of_arm")
+    counted = select(func.count().label("n")).select_from(of_arm).group_by(of_arm.c.item_key).subquery("counted")
+    return (await tx.connection.scalar(select(func.max(counted.c.n))) or 0) > 1
