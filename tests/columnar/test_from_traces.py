@@ -52,7 +52,7 @@ def random_span(rng: random.Random, n: int) -> Span:
         completion_tokens=rng.randrange(10**9),
         total_tokens=rng.randrange(10),
         cost_pd=rng.choice([None, 0, 10**17]),
-        labels=rng.choice([{}, {"environment": "prod"}]),
+        labels=rng.choice([{}, {"environment": "prod"}, {"comparison_key": "k"}]),
         metadata=rng.choice([{}, {"k": 1}, {"k": 1.0, "l": [1, {"a": "b"}]}, {"k": "1"}, {"k": True, "ü.x": ""}]),
         scores=rng.sample(SCORES, rng.randrange(len(SCORES))),
     )
@@ -74,7 +74,7 @@ def item_keys(chunk: Chunk) -> list[bytes]:
 def decoded(chunk: Chunk) -> list[dict[str, Any]]:
     """What the columns say of each trace."""
     found: list[dict[str, Any]] = [{"scores": []} for _ in range(chunk.n)]
-    for name in (*MEASURED, "has_root", "many_models", "failed"):
+    for name in (*MEASURED, "has_root", "many_models", "failed", "key_sent"):
         numbers = chunk.numbers(name)
         valid = [True] * chunk.n if numbers.valid is None else numbers.valid
         for trace, value, has in zip(found, numbers.values().tolist(), valid, strict=True):
@@ -106,6 +106,7 @@ def expected(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **numbers,
         "failed": int(row["status"] == "error"),
+        "key_sent": int(bool((row["labels"] or {}).get("comparison_key"))),
         **named,
         **members,
         "scores": sorted(scores, key=lambda s: s[0]),

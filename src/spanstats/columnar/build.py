@@ -13,6 +13,7 @@ from .format import (
     FAILED,
     FLAGS,
     ITEM_KEY,
+    KEY_SENT,
     MEASURED,
     START_MICROSECOND,
     START_MINUTE,
@@ -89,7 +90,7 @@ class Built:
             return numbers_of(self._starts() % MINUTE_US)
         if name in MEASURED:
             return numbers_of(self._whole(name), self._flags(f"has_{name}") if f"has_{name}" in self._bytes else None)
-        assert name in (*FLAGS, FAILED)
+        assert name in (*FLAGS, FAILED, KEY_SENT)
         return numbers_of(self._flags(name).astype(np.int64))
 
     def _starts(self) -> NDArray[np.int64]:

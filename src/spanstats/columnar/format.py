@@ -22,6 +22,8 @@ START_MICROSECOND = "start_microsecond"
 """Microseconds after the beginning of that minute."""
 FAILED = "failed"
 """1 where the status of the trace is `error`, else 0."""
+KEY_SENT = "key_sent"
+"""1 where the item key of the trace is of a comparison key that was sent, else 0."""
 
 UNPRICED = "n_unpriced"
 """How many spans have a model and tokens and no price."""
@@ -53,7 +55,7 @@ MEASURED = (
 FLAGS = ("has_root", "many_models")
 """Booleans of `traces`, 1 or 0."""
 
-NUMBERS = (START_MINUTE, START_MICROSECOND, *MEASURED, *FLAGS, FAILED)
+NUMBERS = (START_MINUTE, START_MICROSECOND, *MEASURED, *FLAGS, FAILED, KEY_SENT)
 """Columns that every chunk has."""
 
 TEXTS = ("status", "model", "name")

@@ -19,6 +19,7 @@ from .format import (
     FAILED,
     FLAGS,
     ITEM_KEY,
+    KEY_SENT,
     MEASURED,
     MOST_TRACES,
     OBJECTS,
@@ -36,6 +37,10 @@ _MOST_BYTES_OF_OBJECT = 8_192
 
 NULLABLE = frozenset({"cost_pd", "latency_us", "tps", "ttft_us", TARGET_KEY})
 NO_DIGEST = bytes(16)
+_COMPUTED_FLAGS = {
+    FAILED: "traces.status = 'error'",
+    KEY_SENT: "coalesce(traces.labels ->> 'comparison_key', '') <> ''",
+}
 _SCORES = ("score_keys", "score_values", "score_kinds")
 
 
@@ -121,8 +126,7 @@ def _columns(needs: Needs, given: _Given, *, every_member: bool) -> list[str]:
     names += [ITEM_KEY] if {ITEM_KEY, TARGET_KEY} & needs.columns else []
     names += _SCORES if needs.wants_scores() else ()
     found = [f"traces.{name}" for name in names]
-    if FAILED in needs.columns:
-        found.append(f"traces.status = 'error' AS {FAILED}")
+    found += [f"{sql} AS {name}" for name, sql in _COMPUTED_FLAGS.items() if name in needs.columns]
     found += [f"{_json_of(name, given)} AS text_{place}" for place, name in enumerate(needs.texts())]
     return found + ([_object(name) for name in OBJECTS] if every_member else [])
 
@@ -148,7 +152,7 @@ def _aggregates(needs: Needs, *, every_member: bool) -> list[str]:
     for name in needs.numbers():
         if name in MEASURED:
             made[name] = f"string_agg(int8send(coalesce({name}, 0)::bigint), '')"
-        elif name in (*FLAGS, FAILED):
+        elif name in (*FLAGS, *_COMPUTED_FLAGS):
             made[name] = f"string_agg(CASE WHEN {name} THEN '1' ELSE '0' END, '')"
         if name in NULLABLE:
             made[f"has_{name}"] = f"string_agg(CASE WHEN {name} IS NULL THEN '0' ELSE '1' END, '')"

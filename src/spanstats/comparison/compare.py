@@ -1,8 +1,8 @@
 """One base and its candidates compared, in one snapshot."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
@@ -10,13 +10,14 @@ from ..errors import invalid
 from ..stats.summary import evaluators_of
 from ..store.session import Database, Kind, Transaction
 from .arm_sums import BySum, sums_of_arm
+from .arm_traces import ArmTraces, Plan
 from .arms import find_arms
 from .chosen import Chosen, EvaluatorKeys, choose
 from .conclusions import conclude_all
 from .measures import NUMBERS, Measure, Scores
 from .paired import paired_result
 from .pairs import Paired, pair
-from .reading import ArmTraces, Plan, read_traces
+from .reading import read_traces
 from .repeats import has_repeats
 from .request import Request
 from .results import CandidateResult, Comparison
@@ -101,16 +102,16 @@ class _Reader:
 
     async def base(self, side: Side) -> _Base:
         plan = self.plan
-        return _Base(side, None if plan is None else await read_traces(self.tx, side.found, plan))
+        return _Base(side, None if plan is None else await read_traces(self.columns, self.tx, side.found, plan))
 
     async def candidate(self, base: _Base, side: Side) -> tuple[CandidateResult, Paired | None]:
         """The candidate's result, and how its items meet those of the base."""
         plan = self.plan
         if plan is None or base.traces is None:
             return await self._unpaired(base.side, side, None), None
-        of_candidate = await read_traces(self.tx, side.found, plan)
+        of_candidate = await read_traces(self.columns, self.tx, side.found, plan)
         # It takes a part of a second, in which others want to go on.
-        paired = await asyncio.to_thread(pair, base.traces, of_candidate, plan, self.chosen.margins)
+        paired = await self.columns.run(partial(pair, base.traces, of_candidate, plan, self.chosen.margins))
         if not paired.pairing.both:
             return await self._unpaired(base.side, side, paired), paired
         texts = await agreements(self.tx, base.side.found, side.found, plan.pair_by, self.chosen.texts)

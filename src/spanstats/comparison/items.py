@@ -7,14 +7,12 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
+from .arm_traces import NO_TARGET, ArmTraces, Flags, Keys, Values
 from .exact import Whole, by_group, difference, times
 from .passes import Trials
-from .reading import ArmTraces, Keys, Values, no_target
 
 MOST_SCALE = 10**30
 """Where no smaller common multiple is found, values are cut to this part of a unit: far below what a float shows."""
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ def targets_differ(items: Items) -> int:
     n = len(items.keys)
     low, high = np.full(n, np.iinfo(np.int64).max), np.full(n, np.iinfo(np.int64).min)
     for arm in (items.base, items.candidate):
-        used = arm.keyed & ~no_target(arm.of.targets)
+        used = arm.keyed & (arm.of.targets != NO_TARGET)
         codes, targets = arm.codes[used], arm.of.targets[used]
         if arm.repeats <= 1:
             low[codes], high[codes] = np.minimum(low[codes], targets), np.maximum(high[codes], targets)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arm_traces import ArmTraces, Plan
 from .exact import by_group, dot, total
 from .items import ArmItems, Items, PairedValues, clusters_of, match, targets_differ, trials_of, values_of
 from .measures import Measure, Number, Scores
 from .passes import PassesOfArms, passes
-from .reading import ArmTraces, Plan
 from .request import Margin
 from .sums import Clustered, PairedSums
 

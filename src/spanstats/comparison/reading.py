@@ -1,163 +1,19 @@
-"""The traces of an arm as arrays, one row of a statement: each column is the bytes of all values of a column.
+"""The traces of an arm: from columns where these hold what is asked for, else from the table."""
 
-Aggregates without an order take rows as they come, all of one statement in the same order.
-"""
+from functools import partial
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, literal_column, select
-
-from ..filters.json_sql import constant, json_member
-from ..stats.matching import rows_of
+from ..columnar.reader import Columns
 from ..store.session import Transaction
-from ..store.tables import traces
+from .arm_traces import ArmTraces, Plan
 from .arms import Found
-from .exact import Whole
-from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Scores
-from .pairing import PairBy, text_of
-
-Keys = NDArray[np.uint64]
-"""Digests of 16 bytes, a row of two numbers each; zeros: no key."""
-
-_NONE = -(2**63)
-_SEVERAL = _NONE + 1
-"""Below every value and every score: there is none; there are several scores, which stand beside."""
+from .from_columns import arm_traces, can_read, needs_of
+from .from_traces import read_from_traces
+from .totals import column_arm
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is compared. `zero_for_missing`: a trace without a score counts as 0."""
-
-    measures: Sequence[Measure]
-    pair_by: PairBy
-    cluster_by: str | None = None
-    zero_for_missing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """A measure of each trace: the sum of its values, how many they are, and whether it has any of its own."""
-
-    sums: Whole
-    counts: NDArray[np.int64]
-    has: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class ArmTraces:
-    """The traces of an arm, row i of every array being the same one; `values` by place of the measure."""
-
-    keys: Keys
-    sent: NDArray[np.bool_]
-    """Whether a comparison key was sent."""
-    has_root: NDArray[np.bool_]
-    targets: NDArray[np.int64]
-    clusters: list[str | None] | None
-    values: list[Values]
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-
-async def read_traces(tx: Transaction, found: Found, plan: Plan) -> ArmTraces:
-    """The arm's traces."""
-    row = await tx.only_row(_statement(found, plan))
-    return await asyncio.to_thread(_arrays, row, plan)
-
-
-def _statement(found: Found, plan: Plan) -> Select[Any]:
-    # OFFSET keeps the place of a score from being looked up again for each use.
-    rows = rows_of(found.parts, *_columns(plan)).offset(literal_column("0")).subquery("matching")
-    return select(literal_column(", ".join(_aggregates(plan)))).select_from(rows)
-
-
-def _columns(plan: Plan) -> list[ColumnElement[Any]]:
-    sent = func.coalesce(json_member(traces.c.labels, constant("comparison_key")), constant("")) != constant("")
-    columns: list[ColumnElement[Any]] = [
-        plan.pair_by.digest().label("key"),
-        sent.label("sent"),
-        traces.c.has_root,
-        traces.c.target_key,
-        *(traces.c[name] for name in (*MEASURED_COLUMNS, *OTHER_COLUMNS)),
-    ]
-    if plan.cluster_by is not None:
-        columns.append(text_of(plan.cluster_by).label("cluster"))
-    scores = [(i, m) for i, m in enumerate(plan.measures) if isinstance(m, Scores)]
-    if scores:
-        columns += [traces.c.score_keys, traces.c.score_values]
-    return columns + [
-        func.array_position(traces.c.score_keys, literal(m.key, Text()), type_=Integer()).label(f"p{i}")
-        for i, m in scores
-    ]
-
-
-_NO_KEY = f"'\\x{'00' * 16}'::bytea"
-
-
-def _aggregates(plan: Plan) -> list[str]:
-    found = [f"string_agg(coalesce(key, {_NO_KEY}), ''::bytea) AS keys", _numbers("target_key", "targets")]
-    found += [f"string_agg(CASE WHEN {flag} THEN '1' ELSE '0' END, '') AS {flag}" for flag in ("sent", "has_root")]
-    if plan.cluster_by is not None:
-        found.append("array_agg(cluster) AS clusters")
-    for i, measure in enumerate(plan.measures):
-        if not isinstance(measure, Scores):
-            found.append(_numbers(measure.sql, f"v{i}"))
-            continue
-        several = f"array_position(score_keys, score_keys[p{i}], p{i} + 1) IS NOT NULL"
-        found.append(_numbers(f"CASE WHEN {several} THEN {_SEVERAL} ELSE score_values[p{i}] END", f"v{i}"))
-        each = f"FROM unnest(score_keys, score_values) AS u(k, v) WHERE k = score_keys[p{i}]"
-        sums = f"(SELECT coalesce(sum(v), 0)::text || ' ' || count(v) {each})"
-        found.append(f"array_agg({sums}) FILTER (WHERE {several}) AS several{i}")
-    return found
-
-
-def _numbers(sql: str, name: str) -> str:
-    return f"string_agg(int8send(coalesce({sql}, {_NONE})), ''::bytea) AS {name}"
-
-
-def _arrays(row: Mapping[str, Any], plan: Plan) -> ArmTraces:
-    keys = np.frombuffer(row["keys"] or b"", ">u8").astype(np.uint64).reshape(-1, 2)
-    return ArmTraces(
-        keys,
-        _flags(row["sent"]),
-        _flags(row["has_root"]),
-        _whole(row["targets"]),
-        None if plan.cluster_by is None else row["clusters"] or [],
-        [_values(i, m, row, plan) for i, m in enumerate(plan.measures)],
-    )
-
-
-def _flags(text: str | None) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.frombuffer((text or "").encode(), np.uint8) == ord("1")
-    return found
-
-
-def _whole(sent: bytes | None) -> NDArray[np.int64]:
-    return np.frombuffer(sent or b"", ">i8").astype(np.int64)
-
-
-def _values(i: int, measure: Measure, row: Mapping[str, Any], plan: Plan) -> Values:
-    sums: Whole = _whole(row[f"v{i}"])
-    counts = (sums != _NONE).astype(np.int64)
-    if isinstance(measure, Scores) and row[f"several{i}"]:
-        pairs = [text.split() for text in row[f"several{i}"]]
-        places = np.flatnonzero(sums == _SEVERAL)
-        counts[places] = [int(count) for _, count in pairs]
-        sums = sums.astype(object)
-        sums[places] = [int(value) for value, _ in pairs]
-    has = counts > 0
-    sums[~has] = 0
-    if isinstance(measure, Scores) and plan.zero_for_missing:
-        counts = np.maximum(counts, 1)
-    return Values(sums, counts, has)
-
-
-def no_target(targets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where there is no target."""
-    found: NDArray[np.bool_] = targets == _NONE
-    return found
+async def read_traces(columns: Columns, tx: Transaction, found: Found, plan: Plan) -> ArmTraces:
+    """The arm's traces in the snapshot of the transaction."""
+    if not can_read(plan):
+        return await read_from_traces(tx, found, plan)
+    (selection,) = await columns.select(tx, [column_arm(found)], needs_of(plan))
+    return await columns.run(partial(arm_traces, selection, plan))

@@ -10,6 +10,7 @@ from ..domain.keys import TenantId
 from ..errors import invalid
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database, Kind, Transaction
+from .arm_traces import ArmTraces, Plan
 from .arms import Found
 from .chosen import EvaluatorKeys, choose
 from .compare import read_sides
@@ -18,7 +19,7 @@ from .measures import Measure
 from .ordering import After, Order, PageOfItems, Show, key_of, page_of
 from .pairing import PairBy
 from .pairs import changes, size_of
-from .reading import ArmTraces, Plan, read_traces
+from .reading import read_traces
 from .request import Request
 from .trials import MOST_TRIALS, Trial, trials_of
 
@@ -92,7 +93,7 @@ async def pages_of_rows(
             raise invalid("has text alone: only numbers have rows", "body", "measure", kind="unknown_measure")
         measure, margin = chosen.measures[0], chosen.margins[0]
         plan = Plan([measure], request.pair_by, None, request.zero_for_missing)
-        base, candidate = [await read_traces(tx, arm, plan) for arm in arms]
+        base, candidate = [await read_traces(columns, tx, arm, plan) for arm in arms]
         items, values = await asyncio.to_thread(_items, base, candidate)
         size = size_of(margin, values, measure)
         after, more = wanted.after, True

@@ -1,0 +1,107 @@
+"""The traces of an arm put together from columns, chunk by chunk."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..columnar import format as columnar
+from ..columnar.format import ITEM_KEY, KEY_SENT, TARGET_KEY, Numbers
+from ..columnar.needs import Needs, needs
+from ..columnar.selection import Part, Selection
+from .arm_traces import NO_TARGET, ArmTraces, Flags, Plan, Values
+from .exact import Whole, by_group
+from .measures import Measure, Number, Scores
+from .pairing import AUTO
+
+_HAS_ROOT = "has_root"
+
+
+def can_read(plan: Plan) -> bool:
+    """Whether columns hold what the traces are paired by."""
+    return plan.pair_by.name == AUTO and plan.cluster_by is None
+
+
+def needs_of(plan: Plan) -> Needs:
+    """The columns of all that is compared."""
+    names = {measure.column for measure in plan.measures if isinstance(measure, Number)}
+    keys = {measure.key for measure in plan.measures if isinstance(measure, Scores)}
+    return needs({ITEM_KEY, TARGET_KEY, KEY_SENT, _HAS_ROOT, *names}, scores_of=keys)
+
+
+def arm_traces(selection: Selection, plan: Plan) -> ArmTraces:
+    """The selected traces."""
+    parts = list(selection.each())
+    return ArmTraces(
+        _joined([part.of(part.chunk.item_keys().rows()) for part in parts], (0, 2), np.uint64),
+        _flags(parts, KEY_SENT),
+        _flags(parts, _HAS_ROOT),
+        _joined([_values_or(NO_TARGET, part, TARGET_KEY) for part in parts]),
+        None,
+        [_values(parts, measure, plan) for measure in plan.measures],
+    )
+
+
+def _joined(arrays: Sequence[Whole], empty: tuple[int, ...] = (0,), dtype: type = np.int64) -> Whole:
+    return np.concatenate(arrays) if arrays else np.zeros(empty, dtype)
+
+
+def _flags(parts: Sequence[Part], name: str) -> Flags:
+    found: Flags = _joined([part.numbers(part.chunk.numbers(name)).values() for part in parts]) != 0
+    return found
+
+
+def _values_or(absent: int, part: Part, name: str) -> NDArray[np.int64]:
+    numbers = part.numbers(part.chunk.numbers(name))
+    return numbers.values() if numbers.valid is None else np.where(numbers.valid, numbers.values(), absent)
+
+
+def _values(parts: Sequence[Part], measure: Measure, plan: Plan) -> Values:
+    if isinstance(measure, Number):
+        columns = [part.numbers(part.chunk.numbers(measure.column)) for part in parts]
+        has: Flags = _joined([_valid(column) for column in columns], (0,), np.bool_)
+        sums: Whole = _joined([column.values() for column in columns])
+        sums[~has] = 0
+        return Values(sums, has.astype(np.int64), has)
+    return _scores(parts, measure, zero_for_missing=plan.zero_for_missing)
+
+
+def _valid(column: Numbers) -> Flags:
+    return np.ones(len(column.codes), np.bool_) if column.valid is None else column.valid
+
+
+def _scores(parts: Sequence[Part], measure: Scores, *, zero_for_missing: bool) -> Values:
+    """Sum and count of each trace's numbers; a trace may have several."""
+    n = sum(part.n for part in parts)
+    each = list(_scores_of_parts(parts, measure.key))
+    rows, values = _joined([rows for rows, _ in each]), _joined([values for _, values in each])
+    counts = np.bincount(rows, minlength=n)
+    if len(rows) and counts.max() > 1:
+        sums = by_group(values, rows, n)
+    else:
+        sums = np.zeros(n, np.int64)
+        sums[rows] = values
+    has = counts > 0
+    return Values(sums, np.maximum(counts, 1) if zero_for_missing else counts, has)
+
+
+def _scores_of_parts(parts: Sequence[Part], key: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The numbers of this evaluator, and the traces that they are of, counted through all parts."""
+    starts = chain([0], np.cumsum([part.n for part in parts]).tolist())
+    for part, start in zip(parts, starts, strict=False):
+        scores = part.chunk.scores(key)
+        if scores is None:
+            continue
+        found = part.scores(scores)
+        rows = np.arange(part.n) if found.rows is None else _within(part, found.rows)
+        valid = _valid(found.values)
+        yield rows[valid] + start, found.values.values()[valid]
+
+
+def _within(part: Part, rows: columnar.Array) -> NDArray[np.int64]:
+    """Rows of the chunk as rows of the part."""
+    if part.rows is None:
+        return rows.astype(np.int64)
+    numbered: NDArray[np.int64] = np.cumsum(part.rows)[rows] - 1
+    return numbered
