@@ -11,6 +11,7 @@ from ..domain.values import clean
 # What Python makes of bytes that are not UTF-8; those that are never become half a surrogate pair.
 _BAD_BYTES = re.compile("[\udc80-\udcff]+")
 
+_NUMBERS = frozenset({bool, int, float})
 _TEXTS = ("name", "kind", "workflow_name", "status", "error", "model", "provider")
 
 
@@ -27,8 +28,21 @@ def scrub(value: Any) -> Any:
     if isinstance(value, list):
         return [scrub(item) for item in value]
     if isinstance(value, dict):
-        return {clean(key): scrub(item) for key, item in value.items()}
+        return value if _is_storable(value) else {clean(key): scrub(item) for key, item in value.items()}
     return value
+
+
+def _is_storable(values: dict[str, Any]) -> bool:
+    """Whether nothing in the object needs to be changed, as in nearly every one; `False` where that is not clear."""
+    for key, value in values.items():
+        if not (key.isascii() and "\0" not in key):
+            return False
+        if value.__class__ is str:
+            if not (value.isascii() and "\0" not in value):
+                return False
+        elif value is not None and value.__class__ not in _NUMBERS:
+            return False
+    return True
 
 
 def storable(span: Span) -> Span:

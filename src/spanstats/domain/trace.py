@@ -221,10 +221,14 @@ class Trace(msgspec.Struct, kw_only=True):
 
 
 def fold(spans: Iterable[Span]) -> TraceFold:
-    """The fold of these spans, each of which must stand there once. Says of each what of it counts (`uncounted`)."""
+    """The fold of these spans, each of which must stand there once. Says of each what of it counts (`uncounted`).
+
+    Spans can be added later only to a fold of at least `KEPT_FROM`.
+    """
     spans = list(spans)
-    nodes = count_usage(spans, keeps_tree=len(spans) >= KEPT_FROM)
-    result = TraceFold(usage=usage_in(nodes), labels={}, metadata={}, scores=[])
+    is_kept = len(spans) >= KEPT_FROM
+    nodes = count_usage(spans, keeps_tree=is_kept)
+    result = TraceFold(usage=usage_in(nodes) if is_kept else Usage(), labels={}, metadata={}, scores=[])
     for span in spans:
         result.add(span)
     return result

@@ -61,7 +61,10 @@ def of_event(event_name: str, attributes: Mapping[str, Any]) -> Score | None:
 
 def of_attributes(attributes: Mapping[str, Any], span_name: str | None) -> list[Score]:
     """The scores among the attributes of a span; one without a name of its own is named after the span."""
-    if not any(name.startswith(_BEGINNINGS) for name in attributes):
+    for name in attributes:
+        if name.startswith(_BEGINNINGS):
+            break
+    else:
         return []
     single = _fields(attributes)
     if "value" in single or "label" in single:

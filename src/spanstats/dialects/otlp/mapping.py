@@ -22,7 +22,8 @@ from .attributes import EXPERIMENT, REQUEST_MODELS
 from .sorting import Sorted
 from .wire import WireSpan
 
-_STATUS = {1: "success", 2: "error"}
+_ERROR = 2
+_STATUS = {1: "success", _ERROR: "error"}
 _PROMPT_FIELDS = ("prompt_id", "prompt_name", "prompt_version_number")
 
 
@@ -76,11 +77,14 @@ def to_span(wire: WireSpan) -> Span:
         span.response_id = response_id_in(span.output)
     _add_numbers(span, by)
     _add_first_token(span, by, wire)
-    _add_of_resource(span, wire)
-    _add_plain_content(span, by)
-    _note_texts(span, by)
+    if wire.resource:
+        _add_of_resource(span, wire)
+    if "input" in by.span or "output" in by.span:
+        _add_plain_content(span, by)
+        _note_texts(span, by)
     _add_messages(span, by)
-    _add_error(span, wire)
+    if wire.events or wire.status_code == _ERROR:
+        _add_error(span, wire)
     _add_attributes(span, by)
     _add_evaluations(span, wire, by)
     add_from_metadata(span, _experiment(by, wire))
@@ -128,6 +132,8 @@ def _experiment(by: Sorted, wire: WireSpan) -> Any:
     """The attribute of the span, else that of its sender."""
     if "experiment_id" in by.experiment:
         return by.experiment["experiment_id"][0]
+    if not wire.resource:
+        return None
     return next((e for name in EXPERIMENT["experiment_id"] if (e := wire.resource.get(name))), None)
 
 
@@ -135,8 +141,9 @@ def _add_evaluations(span: Span, wire: WireSpan, by: Sorted) -> None:
     """Raises `InvalidInput` above 100 scores."""
     scores = [s for e in wire.events if is_evaluation(e.name) and (s := of_event(e.name, e.attributes)) is not None]
     scores += of_attributes(by.rest, span.name)
-    check_scores(scores, field="gen_ai.evaluation")
-    span.scores = scores or None
+    if scores:
+        check_scores(scores, field="gen_ai.evaluation")
+        span.scores = scores
 
 
 def _time(ns: int, field: str) -> int | None:
@@ -151,7 +158,7 @@ def _time(ns: int, field: str) -> int | None:
 def _add_error(span: Span, wire: WireSpan) -> None:
     """`error.message`, else the message of status error, else the first exception event's."""
     exception = next((e.attributes for e in wire.events if e.name == "exception"), {})
-    if span.error is None and wire.status_code == 2 and wire.status_message:
+    if span.error is None and wire.status_code == _ERROR and wire.status_message:
         span.error = wire.status_message
     if not exception:
         return
@@ -165,10 +172,12 @@ def _add_error(span: Span, wire: WireSpan) -> None:
 
 def _add_plain_content(span: Span, by: Sorted) -> None:
     """OpenInference says by a media type that its text is no JSON, even where it looks like it."""
-    for field in ("input", "output"):
-        media_type = span.attributes.get(f"{field}_mime_type")
+    for field, attribute in (("input", "input_mime_type"), ("output", "output_mime_type")):
+        media_type = span.attributes.get(attribute)
+        if media_type is None:
+            continue
         value, name = by.span.get(field, (None, ""))
-        if media_type and "json" not in str(media_type) and name == f"{field}.value" and isinstance(value, str):
+        if "json" not in str(media_type) and name == f"{field}.value" and isinstance(value, str):
             setattr(span, field, from_value(value))
 
 
@@ -219,6 +228,8 @@ def _add_attributes(span: Span, by: Sorted) -> None:
         for name in _PROMPT_FIELDS:
             if prompt.get(name) is not None:
                 attributes.setdefault(name, prompt[name])
+    if not by.rest:
+        return
     requested = next((name for name in REQUEST_MODELS if name in by.rest), None)
     if requested is not None and (text := text_of(by.rest[requested])):
         attributes["request_model"] = text

@@ -73,24 +73,37 @@ def _resource(data: bytes, max_depth: int) -> dict[str, Any]:
 
 
 def _wire(span: Any, resource: dict[str, Any]) -> WireSpan:
+    parent_id = span.parent_span_id
     return WireSpan(
-        trace_id=hex_id(span.trace_id.hex(), "traceId", 32),
-        span_id=hex_id(span.span_id.hex(), "spanId", 16),
-        parent_id=hex_id(span.parent_span_id.hex(), "parentSpanId", 16) if any(span.parent_span_id) else None,
+        trace_id=_id(span.trace_id, "traceId", 16),
+        span_id=_id(span.span_id, "spanId", 8),
+        parent_id=_id(parent_id, "parentSpanId", 8) if parent_id.strip(b"\0") else None,
         name=span.name,
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
         status_code=span.status.code,
         status_message=span.status.message,
         attributes=_attributes(span.attributes),
-        events=[WireEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in span.events if is_read(e.name)],
+        events=_events(span.events) if span.events else [],
         resource=resource,
         remote_parent=is_remote(span.flags),
     )
 
 
+def _events(sent: Iterable[Any]) -> list[WireEvent]:
+    return [WireEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in sent if is_read(e.name)]
+
+
+def _id(sent: bytes, field: str, length: int) -> str:
+    """As hex. What is wrong with one is said by the rule that both encodings have."""
+    if len(sent) == length and sent.strip(b"\0"):
+        return sent.hex()
+    return hex_id(sent.hex(), field, 2 * length)
+
+
 def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+    # Most values are texts: the first look tells.
+    return {pair.key: value.string_value or _value(value) for pair in pairs for value in (pair.value,)}
 
 
 def _value(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The attributes of a span, sorted by what they are."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from ..names.kinds import UNKNOWN_KINDS
 from ..numbers import is_unknown
@@ -8,6 +9,33 @@ from .attributes import MESSAGE_PREFIXES, METADATA_NAMESPACES, METADATA_PREFIXES
 from .messages import Messages
 
 _OLD_PREFIX, _PREFIX = "keywordsai.", "respan."
+
+
+class _Target(NamedTuple):
+    """Where an attribute belongs, by its name alone. `name` is what it is kept under if it is not a field's value."""
+
+    section: str
+    field: str
+    rank: int
+    name: str
+
+
+@lru_cache(maxsize=4_096)
+def _target(sent: str) -> _Target:
+    """Senders use few names, each very often."""
+    name = _PREFIX + sent[len(_OLD_PREFIX) :] if sent.startswith(_OLD_PREFIX) else sent
+    if (place := PLACES.get(name)) is not None:
+        return _Target(*place, name)
+    if "." not in name:
+        return _Target("rest" if name in PLAIN_ATTRIBUTES else "plain", "", 0, name)
+    if name.startswith(METADATA_PREFIXES):
+        prefix = next(p for p in METADATA_PREFIXES if name.startswith(p))
+        return _Target("metadata", "", 0, name[len(prefix) :])
+    if name.startswith(METADATA_NAMESPACES):
+        return _Target("metadata", "", 0, name)
+    if (prefix := name[: name.find(".", len("gen_ai.")) + 1]) in MESSAGE_PREFIXES:
+        return _Target("messages", MESSAGE_PREFIXES[prefix], 0, name[len(prefix) :])
+    return _Target("rest", "", 0, name)
 
 
 class Sorted:
@@ -18,7 +46,6 @@ class Sorted:
     """
 
     __slots__ = (
-        "_ranks",
         "attribute",
         "block",
         "experiment",
@@ -34,7 +61,6 @@ class Sorted:
     )
 
     def __init__(self, attributes: dict[str, Any]) -> None:
-        self._ranks: dict[str, int] = {}
         self.span: dict[str, tuple[Any, str]] = {}
         self.kind: dict[str, tuple[Any, str]] = {}
         self.number: dict[str, tuple[Any, str]] = {}
@@ -49,43 +75,31 @@ class Sorted:
         self.plain: dict[str, Any] = {}
         """Names without a namespace that no table has: metadata too."""
         self.rest: dict[str, Any] = {}
-        for name, value in attributes.items():
+        ranks: dict[str, int] = {}
+        for sent, value in attributes.items():
             if value is None or value == "":
                 continue
-            if name.startswith(_OLD_PREFIX):
-                name = _PREFIX + name[len(_OLD_PREFIX) :]
-            place = PLACES.get(name)
-            if place is not None:
-                self._place(name, value, *place)
-            elif "." in name:
-                self._add_of_namespace(name, value)
-            elif name in PLAIN_ATTRIBUTES:
+            section, field, rank, name = _target(sent)
+            if field == "":
+                getattr(self, section)[name] = value
+            elif section == "messages":
+                self.messages.setdefault(field, Messages()).add(name, value)
+            elif section == "number" and is_unknown(value):
+                continue
+            elif section == "kind" and isinstance(value, str) and value.strip('"').lower() in UNKNOWN_KINDS:
                 self.rest[name] = value
+            elif field in ranks:
+                self._choose(getattr(self, section), field, (value, name), is_better=rank <= ranks[field])
+                ranks[field] = min(rank, ranks[field])
             else:
-                self.plain[name] = value
+                getattr(self, section)[field] = value, name
+                ranks[field] = rank
 
-    def _place(self, name: str, value: Any, section: str, field: str, rank: int) -> None:
-        if section == "number" and is_unknown(value):
-            return
-        if section == "kind" and isinstance(value, str) and value.strip('"').lower() in UNKNOWN_KINDS:
-            self.rest[name] = value
-            return
-        values: dict[str, tuple[Any, str]] = getattr(self, section)
-        known = values.get(field)
-        if known is None or rank <= self._ranks[field]:
-            values[field] = value, name
-            self._ranks[field] = rank
-            value, name = known or (value, name)
-        if value != values[field][0]:
-            self.rest[name] = value
-
-    def _add_of_namespace(self, name: str, value: Any) -> None:
-        if name.startswith(METADATA_PREFIXES):
-            prefix = next(p for p in METADATA_PREFIXES if name.startswith(p))
-            self.metadata[name[len(prefix) :]] = value
-        elif name.startswith(METADATA_NAMESPACES):
-            self.metadata[name] = value
-        elif (prefix := name[: name.find(".", len("gen_ai.")) + 1]) in MESSAGE_PREFIXES:
-            self.messages.setdefault(MESSAGE_PREFIXES[prefix], Messages()).add(name[len(prefix) :], value)
-        else:
-            self.rest[name] = value
+    def _choose(
+        self, values: dict[str, tuple[Any, str]], field: str, found: tuple[Any, str], *, is_better: bool
+    ) -> None:
+        """Of two values of one field."""
+        winner, (lost, name) = (found, values[field]) if is_better else (values[field], found)
+        values[field] = winner
+        if lost != winner[0]:
+            self.rest[name] = lost
