@@ -20,6 +20,7 @@ from .api import (
     insights,
     insights_breakdown,
     insights_histogram,
+    insights_keys,
     insights_series,
     insights_traces,
     otlp,
@@ -75,7 +76,7 @@ _ROUTERS = (
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read, respan_traces.read),
     *(insights.read, insights_series.read, insights_breakdown.read, insights_histogram.read),
-    *(insights_traces.read, stats_compare.read, stats_baselines.write),
+    *(insights_traces.read, insights_keys.read, stats_compare.read, stats_baselines.write),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from scipy import stats
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.values import iso
@@ -120,6 +121,15 @@ async def test_an_interval_is_between_two_values_and_there_is_none_of_few(
     assert interval["low"] <= latency["p50"] <= interval["high"]
 
 
+async def test_an_interval_around_a_mean_is_that_of_students_t(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    rows = await stored_run(engine, 9, 200)
+    found = await ask(client, PATH, measures=["latency.mean"], intervals=True)
+    latencies = [v / 10**6 for row in rows for v in values_of(row, "latency")]
+    low, high = stats.t.interval(0.95, len(latencies) - 1, np.mean(latencies), stats.sem(latencies))
+    interval = found["measures"]["latency"]["intervals"]["mean"]
+    assert interval == {"low": pytest.approx(low), "high": pytest.approx(high), "confidence": 0.95}
+
+
 @pytest.mark.parametrize(
     ("body", "where", "said"),
     [
@@ -177,6 +187,7 @@ async def test_an_experiment_without_traces_has_counts_of_zero_and_no_numbers(cl
         "sum": None,
         "mean": None,
         "std_dev": None,
+        "intervals": {"mean": None},
     }
     assert found["measures"]["latency"]["p50"] is None
 

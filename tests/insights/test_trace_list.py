@@ -120,3 +120,31 @@ async def test_what_is_wrong_is_named(
     await stored_run(engine, 1, 5)
     answer = await client.get(PATH, params=query)
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["query", where])
+
+
+async def test_a_preview_has_what_went_in_and_out_of_the_root_cut(client: httpx.AsyncClient) -> None:
+    spans = [
+        {
+            "trace_unique_id": "with-content",
+            "span_unique_id": name,
+            "span_parent_id": parent,
+            "input": f"input of {name}",
+            "output": {"text": "x" * 500},
+            "start_time": "2026-11-20T10:00:00Z",
+            "metadata": {"experiment_id": RUN},
+        }
+        for name, parent in (("root", None), ("call", "root"))
+    ]
+    assert (await client.post("/api/v1/traces/ingest", json=spans)).status_code == 200
+    (trace,) = (await ask(client, PATH, preview_length=40))["traces"]
+    assert trace["input"] == "input of root"
+    assert len(trace["output"]) == 40
+    (without,) = (await ask(client, PATH))["traces"]
+    assert "input" not in without
+
+
+async def test_a_preview_has_bounds(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    await stored_run(engine, 64, 5)
+    answer = await client.get(PATH, params={"preview_length": "10001"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"][0]["loc"] == ["query", "preview_length"]

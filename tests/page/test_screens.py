@@ -121,12 +121,24 @@ async def test_a_wrong_filter_names_the_condition(filled: Filled) -> None:
     assert "no_such_field" in answer.text
 
 
-async def test_a_filter_that_matches_nothing_offers_to_leave_out_each_condition(
-    filled: Filled,
-) -> None:
+async def test_a_filter_that_matches_nothing_says_which_condition_did_it(filled: Filled) -> None:
     html = (await filled.browser.get("/ui/run?id=base&f=model&op=%3D&v=none&f=latency&op=gt&v=0")).text
-    assert "No trace matches" in html
-    assert html.count(">without ") == 2
+    assert "No trace of this run matches" in html
+    lines = [" ".join("".join(item.itertext()).split()) for item in parsed(html).iter("li")]
+    assert "model is none matches no trace at all. without model is none: 60 traces" in lines
+    assert "latency above 0 alone matches 60 traces. without latency above 0: 0 traces" in lines
+
+
+async def test_conditions_that_only_together_match_nothing_are_shown_with_what_each_leaves(filled: Filled) -> None:
+    html = (await filled.browser.get("/ui/run?id=base&f=status&op=%3D&v=error&f=scores__correct&op=%3D&v=1")).text
+    lines = [" ".join("".join(item.itertext()).split()) for item in parsed(html).iter("li")]
+    assert any(line.startswith("status is error alone matches 6 traces. without status is error:") for line in lines)
+
+
+async def test_the_filter_proposes_the_metadata_keys_and_scores_of_the_run(filled: Filled) -> None:
+    html = (await filled.browser.get("/ui/run?id=base")).text
+    proposed = {option.get("value") for option in parsed(html).find(".//datalist").iter("option")}
+    assert {"model", "metadata__topic", "scores__correct"} <= proposed
 
 
 async def test_the_page_shows_the_calls_that_it_made(

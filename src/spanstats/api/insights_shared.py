@@ -34,7 +34,7 @@ Missing = Annotated[
         json_schema_extra={"enum": ["exclude", "zero", ""]},
     ),
 ]
-Intervals = Annotated[str | None, Query(description="`true`: a 95 % interval around each percentile")]
+Intervals = Annotated[str | None, Query(description="`true`: a 95 % interval around each mean and percentile")]
 
 WINDOW = ("start_time", "end_time")
 FIGURES = ("measures", "missing", "intervals")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ..catalog import evaluators
 from ..dialects.insights.said import Said
 from ..dialects.insights.trace_list import (
+    MAX_PREVIEW,
     SORT_NAMES,
     TRACE_LIST_ANSWER,
     TRACE_LIST_REQUEST,
@@ -30,7 +31,7 @@ from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 read = APIRouter(route_class=StatsRead, **ROUTER)
 
 _PATH = f"{PREFIX}/experiments/{{experiment_id}}/traces"
-_NAMES = ("sort_by", "limit", "offset", *WINDOW)
+_NAMES = ("sort_by", "limit", "offset", "preview_length", *WINDOW)
 _TRACES: dict[str, Any] = {
     "responses": {**READ_ERRORS, **TRACE_LIST_ANSWER},
     "description": (
@@ -54,6 +55,13 @@ Offset = Annotated[
     str | None,
     Query(description="So many rows are left out", json_schema_extra={"pattern": "^(0|[1-9][0-9]{0,4})?$"}),
 ]
+Preview = Annotated[
+    str | None,
+    Query(
+        description="With input and output of the root, cut to so many characters; without, or 0, neither. JSON alone",
+        json_schema_extra={"pattern": "^(0|[1-9][0-9]{0,3}|10000)?$"},
+    ),
+]
 
 
 @read.get(_PATH, summary="List traces in an order of choice", **_TRACES)
@@ -63,6 +71,7 @@ async def get_trace_rows(
     sort_by: SortBy = None,
     limit: Limit = None,
     offset: Offset = None,
+    preview_length: Preview = None,
     start_time: Time = None,
     end_time: Time = None,
 ) -> Response:
@@ -93,7 +102,8 @@ async def _traces(request: Request, experiment_id: str) -> Response:
         keys = sorted({key for row in found.rows for key in row.score_keys or ()})
         table = csv_text(table_columns(keys), *(table_row(row, keys) for row in found.rows))
         return Response(table, headers=csv_headers(f"{experiment_id} traces"), media_type=CSV)
-    return json_answer(trace_list_object(found, question), headers={"Vary": "Accept"})
+    preview = said.whole("preview_length", 0, 0, MAX_PREVIEW)
+    return json_answer(trace_list_object(found, question, preview), headers={"Vary": "Accept"})
 
 
 async def _lines(pages: AsyncGenerator[tuple[Any, Any], None]) -> AsyncGenerator[bytes, None]:
@@ -110,12 +120,13 @@ async def _wanted(request: Request, said: Said) -> Wanted:
     text = said.text("sort_by") or "-start_time"
     name, descending = text.removeprefix("-"), text.startswith("-")
     limit, offset = said.whole("limit", 50, 1, MAX_LIMIT), said.whole("offset", 0, 0, MAX_OFFSET)
+    has_content = said.whole("preview_length", 0, 0, MAX_PREVIEW) > 0
     if name in SORT_NAMES:
-        return Wanted(name, None, descending, limit, offset)
+        return Wanted(name, None, descending, limit, offset, has_content)
     score = name.removeprefix(SCORES)
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, [score])
     if not name.startswith(SCORES) or len(keys.get(score, ())) != 1:
         message = f"must be one of {', '.join(SORT_NAMES)} or scores.<evaluator>, with or without - before it"
         raise said.wrong("sort_by", message, "unknown_field")
     (key,) = keys[score]
-    return Wanted(name, key, descending, limit, offset)
+    return Wanted(name, key, descending, limit, offset, has_content)

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .distributions import mcnemar_mid_p, sign_p, t_quantile, t_two_sided, z_quantile
+from ..stats.distributions import mcnemar_mid_p, sign_p, t_quantile, t_two_sided, z_quantile
 from .sums import ArmSums, Clustered, PairedSums
 
 POWER = 0.8

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from ..stats.distributions import t_quantile
 from .measures import Asked
 from .percentiles import interpolated, interval_ranks, ranks
 
 Json: TypeAlias = dict[str, Any]
+
+CONFIDENCE = 0.95
+"""Of the intervals that are answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ def answer(asked: Asked, figures: Figures, *, intervals: bool = False) -> Json:
         made |= _of_scores(figures.of_scores)
     made |= {name: _aggregate(name, asked, figures) for name in asked.aggregates if name not in made}
     made |= {name: _percentile(asked, figures, fraction) for name, fraction in asked.percentiles.items()}
-    if intervals and asked.percentiles:
-        made["intervals"] = {name: _interval(asked, figures, p) for name, p in asked.percentiles.items()}
+    if intervals:
+        made |= {"intervals": found} if (found := _intervals(asked, figures)) else {}
     return made
 
 
@@ -124,9 +128,25 @@ def _percentile(asked: Asked, figures: Figures, fraction: Fraction) -> float | i
     return in_unit(found, asked.measure.per_unit)
 
 
-def _interval(asked: Asked, figures: Figures, fraction: Fraction) -> Json | None:
-    found = interval_ranks(figures.count, fraction)
+def _intervals(asked: Asked, figures: Figures) -> Json:
+    """An interval around the mean and around each percentile, of those that were asked for."""
+    of_mean = {"mean": _mean_interval(asked, figures)} if "mean" in asked.aggregates else {}
+    return of_mean | {name: _percentile_interval(asked, figures, p) for name, p in asked.percentiles.items()}
+
+
+def _mean_interval(asked: Asked, figures: Figures) -> Json | None:
+    """Student's t around the mean; `None` of fewer than two values."""
+    deviation = _deviation(figures, asked.measure.per_unit)
+    if deviation is None:
+        return None
+    mean = float(Fraction(figures.total, figures.count * asked.measure.per_unit))
+    half = t_quantile((1 + CONFIDENCE) / 2, figures.count - 1) * deviation / math.sqrt(figures.count)
+    return {"low": mean - half, "high": mean + half, "confidence": CONFIDENCE}
+
+
+def _percentile_interval(asked: Asked, figures: Figures, fraction: Fraction) -> Json | None:
+    found = interval_ranks(figures.count, fraction, CONFIDENCE)
     if found is None:
         return None
     low, high = (in_unit(figures.order[rank], asked.measure.per_unit) for rank in found)
-    return {"low": low, "high": high, "confidence": 0.95}
+    return {"low": low, "high": high, "confidence": CONFIDENCE}

@@ -14,7 +14,7 @@ ALWAYS = Window()
 class Question:
     """Which traces, and which measures of them; without measures the default ones and all scores that they have.
 
-    `fill_scores` counts a trace without a score as 0; `intervals` wants one around each percentile.
+    `fill_scores` counts a trace without a score as 0; `intervals` wants one around each mean and percentile.
     """
 
     window: Window = ALWAYS

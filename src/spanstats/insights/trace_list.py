@@ -1,14 +1,15 @@
 """The traces of an experiment as rows: the slowest, the dearest, the failed, or all of them."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, select
 
-from ..domain.keys import TenantId
+from ..domain.keys import TenantId, TraceKey
+from ..domain.span import Span
 from ..filters.compile import compile_predicate
-from ..reading.logs import logs_where
+from ..reading.logs import first_spans, logs_where
 from ..stats.rolled_up import rolled_up
 from ..store.session import Database
 from ..store.tables import traces
@@ -41,34 +42,44 @@ _READ = [column for column in traces.columns if column.name not in ("fold", "ent
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """By a name of `SORTS`, or by the first score of the evaluator of the key `score`; which rows of that order."""
+    """By a name of `SORTS`, or by the first score of the evaluator of the key `score`; which rows of that order, and
+    whether with what went in and out."""
 
     sort_by: str = "start_time"
     score: str | None = None
     descending: bool = True
     limit: int = 50
     offset: int = 0
+    with_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TraceList:
-    """Rows of `traces` at a time, and whether more follow."""
+    """Rows of `traces` at a time, and whether more follow; where content is wanted, the root or else the earliest span
+    of each trace by trace id."""
 
     experiment: Experiment
     as_of: int
     rows: Sequence[Any]
     has_more: bool
+    firsts: Mapping[str, Span] = field(default_factory=dict)
 
 
 async def list_traces(
     database: Database, tenant_id: TenantId, experiment_id: str, question: Question, wanted: Wanted
 ) -> TraceList:
-    """The rows that are wanted; traces without the value that sorts come last. Raises `NotFound`, `Unavailable`."""
+    """The rows that are wanted; traces without the value that sorts come last.
+
+    Raises `NotFound`, `Unavailable`, `TooLarge`.
+    """
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
         statement = _statement(state, experiment, question, wanted).limit(wanted.limit + 1).offset(wanted.offset)
         rows = list((await state.tx.connection.execute(statement)).all())
-    return TraceList(experiment, state.as_of, rows[: wanted.limit], len(rows) > wanted.limit)
+        shown, has_more = rows[: wanted.limit], len(rows) > wanted.limit
+        keys = [TraceKey(tenant_id, row.trace_id) for row in shown] if wanted.with_content else []
+        firsts = await first_spans(state.tx.driver, keys)
+    return TraceList(experiment, state.as_of, shown, has_more, {key.trace_id: span for key, span in firsts.items()})
 
 
 async def each_page(

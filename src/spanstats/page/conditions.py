@@ -16,8 +16,6 @@ FIELDS = (
     "environment",
     "customer_identifier",
     "span_name",
-    "metadata__",
-    "scores__",
 )
 """What the builder proposes; any field of the filter table may be written."""
 

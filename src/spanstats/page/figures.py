@@ -18,6 +18,13 @@ def whole(value: float | None) -> str:
     return NONE if value is None else _signed(f"{value:,.0f}".replace(",", THIN))
 
 
+def compact(value: float) -> str:
+    """1 234, 12.3 k, 4.56 M: a count where there is little room."""
+    size, unit = next(((s, u) for s, u in ((1e9, "G"), (1e6, "M"), (1e4, "k")) if abs(value) >= s), (1.0, ""))
+    size = 1e3 if unit == "k" else size
+    return f"{digits(value / size)}{THIN}{unit}" if unit else whole(value)
+
+
 def digits(value: float | None, significant: int = 3) -> str:
     """Three significant digits, no exponent between a millionth and a million; whole numbers stay whole."""
     if value is None:
@@ -83,6 +90,11 @@ def probability(value: float | None) -> str:
     if value is None:
         return NONE
     return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def score(value: float | bool | None) -> str:
+    """A number, true or false; a dash where there is none."""
+    return str(value).lower() if isinstance(value, bool) else digits(value)
 
 
 def moment(value: str | None) -> str:

@@ -42,6 +42,7 @@ def _environment() -> Environment:
         "measured",
         "change",
         "probability",
+        "score",
         "moment",
         "measure_name",
     ):
@@ -56,17 +57,18 @@ ENVIRONMENT = _environment()
 def page(
     request: Request, template: str, status: int = 200, *, calls: tuple[Call, ...] = (), **context: Any
 ) -> HTMLResponse:
-    """The page; `calls` are shown as commands at its end."""
-    base_url = str(request.base_url).rstrip("/")
-    html = ENVIRONMENT.get_template(template).render(
-        {
-            "root": root_of(request),
-            "base_url": base_url,
-            "signed_in": key_of(request) is not None,
-            "screen": "",
-            "as_of": None,
-            **context,
-            "calls": [call.curl(base_url) for call in calls],
-        }
-    )
-    return HTMLResponse(html, status, PAGE_HEADERS)
+    """The whole page; `calls` are shown as commands at its end."""
+    known = context_of(request, **context) | {"calls_made": lambda: calls}
+    return HTMLResponse(ENVIRONMENT.get_template(template).render(known), status, PAGE_HEADERS)
+
+
+def context_of(request: Request, **context: Any) -> dict[str, Any]:
+    """What every template knows, and what this page adds."""
+    return {
+        "root": root_of(request),
+        "base_url": str(request.base_url).rstrip("/"),
+        "signed_in": key_of(request) is not None,
+        "screen": "",
+        "as_of": None,
+        **context,
+    }

@@ -4,22 +4,31 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from ...domain.span import Span
 from ...domain.values import MICRO, NANO, PICO, iso
 from ...insights.measures import MILLI, SCORES
 from ...insights.questions import Question
 from ...insights.trace_list import MAX_LIMIT, MAX_OFFSET, SORTS, TraceList
+from ..respan.logs import content
 from .answers import Json, experiment_object, of_snapshot
 from .schema import EXPERIMENT, answer_schema, described, request_schema
 
 _BOOLEAN = 1
 
 
-def trace_list_object(found: TraceList, question: Question) -> Json:
-    """The rows, and whether more follow."""
+MAX_PREVIEW = 10_000
+"""Characters of content."""
+
+
+def trace_list_object(found: TraceList, question: Question, preview: int = 0) -> Json:
+    """The rows, and whether more follow; with a `preview` what went in and out, cut to so many characters."""
     return {
         **of_snapshot(found.as_of, question, ()),
         "experiment": experiment_object(found.experiment),
-        "traces": [trace_object(row) for row in found.rows],
+        "traces": [
+            trace_object(row) | (_content(found.firsts.get(row.trace_id), preview) if preview else {})
+            for row in found.rows
+        ],
         "has_more": found.has_more,
     }
 
@@ -50,6 +59,11 @@ def trace_object(row: Any) -> Json:
         "labels": row.labels or {},
         "scores": _scores(row),
     }
+
+
+def _content(first: Span | None, preview: int) -> Json:
+    found = {} if first is None else content(first, preview)
+    return {name: found.get(name) for name in ("input", "output")}
 
 
 def _scores(row: Any) -> dict[str, list[float | bool]]:
@@ -149,6 +163,7 @@ TRACE_LIST_REQUEST = request_schema(
         "sort_by": {"type": ["string", "null"], "description": "`latency`, `-cost`, `scores.<evaluator>`, ..."},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT},
         "offset": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_OFFSET},
+        "preview_length": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_PREVIEW},
     },
     {
         "sort_by": "-latency",

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from ..figures import measured, whole
+from ..figures import compact, measured, whole
 from .svg import Scale, both_widths, element, line, picture, text, title
 
-_HEIGHT, _LEFT, _BOTTOM, _TOP = 180.0, 8.0, 22.0, 10.0
+_HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 180.0, 44.0, 8.0, 22.0, 10.0
 _WIDEST = 90.0
 """Of a bar that stands for one value."""
 
@@ -18,7 +18,7 @@ def distribution(edges: Sequence[float], arms: Sequence[Sequence[int]], unit: st
 
     def draw(width: int, class_: str) -> Markup:
         bins = len(edges) - 1
-        x = Scale(0, max(1, bins), _LEFT, width - _LEFT)
+        x = Scale(0, max(1, bins), _LEFT, width - _RIGHT)
         labels = [(x(i), measured(edges[i], unit)) for i in _labelled(bins, 4 if width > 400 else 2)]
         names = [f"{measured(a, unit)} to {measured(b, unit)}" for a, b in pairwise(edges)]
         return _drawn(width, class_, x, arms, names, labels, sentence)
@@ -30,10 +30,22 @@ def value_counts(values: Sequence[str], arms: Sequence[Sequence[int]], sentence:
     """A bar for each of a few different values of each arm, as on a scale of 1 to 5."""
 
     def draw(width: int, class_: str) -> Markup:
-        x = Scale(0, max(1, len(values)), _LEFT, min(width - _LEFT, _LEFT + _WIDEST * max(1, len(values))))
+        x = Scale(0, max(1, len(values)), _LEFT, min(width - _RIGHT, _LEFT + _WIDEST * max(1, len(values))))
         step = max(1, round(len(values) / (12 if width > 400 else 5)))
         labels = [(x(i + 0.5), v) for i, v in enumerate(values) if i % step == 0]
         return _drawn(width, class_, x, arms, values, labels, sentence)
+
+    return both_widths(draw)
+
+
+def counts_over_time(points: Sequence[tuple[str, int]], sentence: str) -> Markup:
+    """A bar for each bucket of time; the first and the last are labelled."""
+    names, counts = [name for name, _ in points], [n for _, n in points]
+
+    def draw(width: int, class_: str) -> Markup:
+        x = Scale(0, max(1, len(points)), _LEFT, width - _RIGHT)
+        ends = [(_LEFT, names[0]), (width - _RIGHT, names[-1])]
+        return _drawn(width, class_, x, [counts], names, ends, sentence)
 
     return both_widths(draw)
 
@@ -49,7 +61,7 @@ def _drawn(
 ) -> Markup:
     floor = _HEIGHT - _BOTTOM
     y = Scale(0, max((n for counts in arms for n in counts), default=0) or 1, floor, _TOP)
-    parts = [line(_LEFT, floor, width - _LEFT, floor, "axis")]
+    parts = _counts(y, width)
     for arm, counts in enumerate(arms):
         share = 1 / len(arms)
         for i, n in enumerate(counts):
@@ -62,8 +74,17 @@ def _drawn(
     return picture(width, _HEIGHT, sentence, *parts, class_=class_)
 
 
+def _counts(y: Scale, width: float) -> list[Markup]:
+    """The axis, with lines at a few whole counts."""
+    parts = [line(_LEFT, y.start, width - _RIGHT, y.start, "axis")]
+    for tick in (t for t in y.ticks(3) if t > 0 and float(t).is_integer()):
+        parts += [line(_LEFT, y(tick), width - _RIGHT, y(tick), "grid")]
+        parts.append(text(_LEFT - 6, y(tick) + 4, compact(tick), anchor="end"))
+    return parts
+
+
 def _label(at: float, label: str, width: float) -> Markup:
-    anchor = "start" if at < 30 else "end" if at > width - 30 else "middle"
+    anchor = "start" if at <= _LEFT else "end" if at > width - 30 else "middle"
     return text(at, _HEIGHT - 6, label, anchor=anchor)
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from ..calls import Call, Refused, ask, path_of
 from ..content import as_text, word_changes
-from ..figures import digits
+from ..figures import score
 from ..links import compare_link, run_link, trace_link
 from ..render import page
 from ..routing import ScreenRoute
@@ -52,14 +52,14 @@ def _run(run: dict[str, Any], before: str, *, is_first: bool) -> dict[str, Any]:
 
 def _trial(trial: dict[str, Any], experiment_id: str, before: str | None) -> dict[str, Any]:
     output = as_text(trial["output"])
-    scores = {name: _score(value) for name, value in trial["scores"].items()}
+    scores = {name: _scores(value) for name, value in trial["scores"].items()}
     pieces = [("same", output)] if before is None else word_changes(before, output)
     return {**trial, "link": trace_link(experiment_id, trial["trace_id"]), "pieces": pieces, "shown_scores": scores}
 
 
-def _score(value: Any) -> str:
+def _scores(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_score(v) for v in value)
+        return ", ".join(_scores(v) for v in value)
     if value is None:
         return "text"
-    return str(value).lower() if isinstance(value, bool) else digits(value)
+    return score(value)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from spanstats.comparison.distributions import mcnemar_mid_p, sign_p, t_quantile, t_two_sided, z_quantile
+from spanstats.stats.distributions import mcnemar_mid_p, sign_p, t_quantile, t_two_sided, z_quantile
 
 DEGREES = st.one_of(st.integers(1, 300_000), st.floats(1, 1e6))
 

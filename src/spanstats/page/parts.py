@@ -1,0 +1,84 @@
+"""Parts of a screen: answers of the interface, asked for at once, each shown as soon as it is there."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from .calls import Call, ask_all
+
+PATIENCE_S = 0.1
+"""How long a page waits for all of its parts before it sends what it has: by then, most are there, and whatever the
+interface refuses is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What `calls` answer, as `show` turns it into what the template shows.
+
+    A part that comes `after` another one gets what that one shows, and makes its calls of it.
+    """
+
+    calls: Callable[[Any], Sequence[Call]]
+    show: Callable[..., Any]
+    after: str | None = None
+
+
+def part(call: Call, show: Callable[[Any], Any]) -> Part:
+    """One call that waits for nothing."""
+    return Part(lambda _: (call,), show)
+
+
+class Parts:
+    """The parts of one page by name. They are asked for when this is made; `close` gives up those that are not there.
+
+    `before` are calls that the page has made already.
+    """
+
+    def __init__(self, request: Request, key: str, parts: Mapping[str, Part], before: Sequence[Call] = ()) -> None:
+        self._request = request
+        self._key = key
+        self._before = before
+        self._calls: dict[str, Sequence[Call]] = {}
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        for name, one in parts.items():
+            self._tasks[name] = asyncio.create_task(self._answer(name, one))
+
+    async def _answer(self, name: str, one: Part) -> Any:
+        before = None if one.after is None else await asyncio.shield(self._tasks[one.after])
+        self._calls[name] = one.calls(before)
+        return one.show(*await ask_all(self._request, self._key, *self._calls[name]))
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._tasks)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that were made so far, in the order of the parts."""
+        return [*self._before, *(call for name in self._tasks for call in self._calls.get(name, ()))]
+
+    async def wait(self) -> None:
+        """Until all parts are there, or `PATIENCE_S` is over. Raises the first `Refused` that came by then."""
+        if not self._tasks:
+            return
+        done, _ = await asyncio.wait(self._tasks.values(), timeout=PATIENCE_S, return_when=asyncio.FIRST_EXCEPTION)
+        for task in self._tasks.values():
+            if task in done:
+                task.result()
+
+    def is_there(self, name: str) -> bool:
+        """Whether the part can be shown without a wait."""
+        return self._tasks[name].done()
+
+    async def shown(self, name: str) -> Any:
+        """What the part shows. Raises `Refused`."""
+        return await self._tasks[name]
+
+    async def close(self) -> None:
+        """Give up what is still asked for."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -1,0 +1,64 @@
+"""The measures of a comparison as rows of a table, in the groups of their verdicts."""
+
+from typing import Any
+
+from ..charts.intervals import interval
+from ..figures import change, measure_name
+
+
+def chosen_measure(arms: list[dict[str, Any]], named: str | None) -> str | None:
+    """The named measure, else the first score that got worse, else the first score, else the first measure."""
+    measures = {name: m for arm in arms for name, m in arm["measures"].items() if m["kind"] != "text"}
+    if named in measures:
+        return named
+    scores = [name for name in measures if name.startswith("scores.")]
+    worse = [name for name in scores if (measures[name].get("paired") or {}).get("verdict") == "worse"]
+    return next(iter([*worse, *scores, *measures]), None)
+
+
+def arm_of(arm: dict[str, Any]) -> dict[str, Any]:
+    """A candidate with its measures: scores first, those without values in both runs apart."""
+    measures = [_measure(name, m) for name, m in arm["measures"].items()]
+    measures.sort(key=lambda m: not m["is_score"])
+    known = [m for m in measures if m["paired"].get("difference") is not None or m["kind"] == "text"]
+    by_verdict = {v: [m for m in known if m["verdict"] == v] for v in ("better", "worse", "equivalent")}
+    rest = [m for m in known if m["verdict"] in ("inconclusive", "insufficient")]
+    return {
+        **arm,
+        "measures": known,
+        **by_verdict,
+        "same": [m for m in rest if m["is_same"]],
+        "undecided": [m for m in rest if not m["is_same"]],
+        "unknown": [m["label"] for m in measures if m not in known],
+    }
+
+
+_ABSENT = {
+    **dict.fromkeys(("base_mean", "candidate_mean", "relative", "improved", "difference", "low", "high", "margin")),
+    **dict.fromkeys(("p_adjusted", "smallest_detectable", "items", "equal")),
+    "verdict": "insufficient",
+}
+"""What an unpaired measure, or one without values, does not have."""
+
+
+def _measure(name: str, m: dict[str, Any]) -> dict[str, Any]:
+    paired = _ABSENT | (m.get("paired") or m.get("unpaired") or {})
+    unit, verdict = m.get("unit"), paired["verdict"]
+    difference, low, high, margin = (paired[part] for part in ("difference", "low", "high", "margin"))
+    label = measure_name(name)
+    sentence = f"{label}: {change(difference, unit)}"
+    if low is not None and high is not None:
+        sentence += f", between {change(low, unit)} and {change(high, unit)}"
+    band = margin if isinstance(margin, float) else None
+    return {
+        **m,
+        "name": name,
+        "label": label,
+        "is_score": name.startswith("scores."),
+        # No item differs: more of them might, but these do not.
+        "is_same": bool(paired["items"]) and paired["equal"] == paired["items"],
+        "paired": paired,
+        "verdict": verdict,
+        "sentence": sentence,
+        "interval": interval(difference, low, high, verdict, f"{sentence}; {verdict}", band),
+    }

@@ -1,0 +1,70 @@
+"""The parts of a comparison: the verdicts, then the items and the spread of the measure that they are about."""
+
+from typing import Any
+
+from ..calls import Call
+from ..content import first_line
+from ..links import item_link
+from ..parts import Part, part
+from .compare_choices import Choices
+from .compare_measures import arm_of, chosen_measure
+from .spread import spread
+
+_COMPARE, _ROWS, _HISTOGRAM = (f"/api/stats/v1/{path}" for path in ("compare", "compare/rows", "histogram"))
+_PER_PAGE = 15
+_PREVIEW = 300
+
+
+def parts_of(choices: Choices) -> dict[str, Part]:
+    """The parts by name."""
+    names = [choices.base, choices.candidates[choices.of]]
+    return {
+        "answer": part(Call(_COMPARE, body=choices.body), lambda answer: _compared(answer, choices)),
+        "items": Part(
+            lambda compared: _item_calls(choices, compared["measure"]),
+            lambda answer=None: answer and _items(answer, names),
+            after="answer",
+        ),
+        "spread": Part(
+            lambda compared: _spread_calls(choices, compared["measure"]),
+            lambda answer=None: answer and spread(answer, choices.names),
+            after="answer",
+        ),
+    }
+
+
+def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:
+    measure = chosen_measure(answer["candidates"], choices.options.get("measure"))
+    return {**answer, "arms": [arm_of(arm) for arm in answer["candidates"]], "measure": measure}
+
+
+def _item_calls(choices: Choices, measure: str | None) -> list[Call]:
+    """The items of one candidate."""
+    if measure is None:
+        return []
+    more = {"candidate": choices.of, "measure": measure, "show": choices.show}
+    body = {**choices.body, **more, "limit": _PER_PAGE, "preview_length": _PREVIEW}
+    return [Call(_ROWS, body=body | ({"cursor": choices.cursor} if choices.cursor else {}))]
+
+
+def _spread_calls(choices: Choices, measure: str | None) -> list[Call]:
+    """How the measure is spread in all arms."""
+    if measure is None:
+        return []
+    body = choices.body
+    return [Call(_HISTOGRAM, body={"arms": [body["base"], *body["candidates"]], "measure": measure, "bins": 20})]
+
+
+def _items(answer: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    return {"rows": [_item(row, names) for row in answer["rows"]], "cursor": answer.get("next_cursor")}
+
+
+def _item(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    return {
+        **row,
+        "link": item_link(row["item_key"], names) if row.get("item_key") else None,
+        "shown_input": first_line(row.get("input")),
+        "shown_target": first_line(row.get("target")),
+        "outputs": [first_line((arm or {}).get("output")) for arm in row["arms"]],
+        "values": [(arm or {}).get("value") for arm in row["arms"]],
+    }

@@ -1,0 +1,40 @@
+"""Which condition is to blame where no trace matches all of them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..calls import Call
+from ..conditions import Condition
+from ..parts import Part
+from .run_choices import Choices, run_path
+
+_MAX_CONDITIONS = 10
+"""More of them are named without their counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """How many traces match the condition alone, and how many match all others."""
+
+    condition: Condition
+    alone: int
+    without: int
+
+
+def no_match_part(choices: Choices) -> Part:
+    """After the figures, and only where they are of no trace: a `Blame` for each condition."""
+
+    def calls(figures: dict[str, Any]) -> list[Call]:
+        if figures["traces"] or len(choices.conditions) > _MAX_CONDITIONS:
+            return []
+        path = run_path(choices.run_id)
+        each = [replace(choices, conditions=[condition]) for condition in choices.conditions]
+        rest = [choices.without(i) for i in range(len(choices.conditions))]
+        return [Call(path, body={**some.filtered, "measures": ["error.count"]}) for some in (*each, *rest)]
+
+    def show(*answers: dict[str, Any]) -> list[Blame]:
+        counts = [answer["traces"] for answer in answers]
+        half = len(counts) // 2
+        return [Blame(*found) for found in zip(choices.conditions, counts[:half], counts[half:], strict=False)]
+
+    return Part(calls, show, after="figures")

@@ -1,0 +1,55 @@
+"""What the address of a run's screen chooses: the run, which of its traces, and how they are grouped and listed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import Request
+
+from ..calls import path_of
+from ..conditions import Condition, conditions_of, filters_of
+from ..links import run_link
+
+GROUPS = ("model", "status", "name", "environment", "span_name", "customer_identifier")
+"""Fields to group by that are offered beside the metadata keys of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """`by` and `listed` are as the address has them, empty where it says nothing."""
+
+    run_id: str
+    conditions: Sequence[Condition] = ()
+    by: str = ""
+    listed: str = ""
+
+    @property
+    def filtered(self) -> dict[str, Any]:
+        """The part of a request's body that chooses the traces."""
+        return {"filters": filters_of(self.conditions)} if self.conditions else {}
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What a form keeps of the address besides the conditions."""
+        pairs = (("id", self.run_id), ("by", self.by), ("list", self.listed))
+        return [(name, value) for name, value in pairs if value]
+
+    def without(self, index: int) -> "Choices":
+        """Without the condition at this index."""
+        return replace(self, conditions=[*self.conditions[:index], *self.conditions[index + 1 :]])
+
+    def link(self, **changed: str) -> str:
+        """This screen with other choices: `by` and `list`."""
+        chosen = dict(self.kept[1:]) | changed
+        return run_link(self.run_id, self.conditions, list(chosen.items()))
+
+
+def choices_of(request: Request) -> Choices:
+    """The choices of a request's address."""
+    query = request.query_params
+    return Choices(query.get("id", ""), conditions_of(request), query.get("by", ""), query.get("list", ""))
+
+
+def run_path(run_id: str) -> str:
+    """Where the interface answers what the run says."""
+    return path_of("api", "stats", "v1", "experiments", run_id)

@@ -1,0 +1,38 @@
+"""A run's traces or spans by a field or a metadata key: what each group cost, and how fast it was."""
+
+from typing import Any
+
+from ..calls import Call
+from ..charts.bars import share_bar
+from ..figures import measured
+from ..parts import Part, part
+from .run_choices import Choices, run_path
+
+_LIMIT = 12
+_MEASURES = ("cost.sum", "total_tokens.sum", "latency.mean")
+_MAX_TRACES_BY_SPAN = 20_000
+"""In a larger run the model is that of the trace: to read all of its spans takes seconds."""
+
+
+def groups_part(choices: Choices, traces: int) -> Part:
+    """The dearest groups; `traces` is how many the whole run has."""
+    by = choices.by or "model"
+    body = {**choices.filtered, "group_by": [by], "limit": _LIMIT, "measures": _MEASURES, "order_by": "-cost.sum"}
+    if by == "model" and traces > _MAX_TRACES_BY_SPAN:
+        body["unit"] = "trace"
+    return part(Call(f"{run_path(choices.run_id)}/breakdown", body=body), lambda answer: _groups(answer, by))
+
+
+def _groups(answer: dict[str, Any], by: str) -> dict[str, Any]:
+    most = max((_cost(row) or 0 for row in answer["groups"]), default=0)
+    return {**answer, "by": by, "rows": [_row(row, by, most) for row in answer["groups"]]}
+
+
+def _row(row: dict[str, Any], by: str, most: float) -> dict[str, Any]:
+    label = "several" if row["key"].get("several") else row["key"].get(by)
+    bar = share_bar(_cost(row), most, f"{label}: {measured(_cost(row), 'USD')}")
+    return {**row, "label": label, "bar": bar}
+
+
+def _cost(row: dict[str, Any]) -> float | None:
+    return (row.get("cost") or {}).get("sum")

@@ -1,0 +1,106 @@
+"""Pages that are sent while their parts arrive."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from jinja2 import DictLoader
+
+from spanstats.page import parts as parts_module
+from spanstats.page import streaming
+from spanstats.page.calls import Call, Refused
+from spanstats.page.parts import Part, Parts, part
+from spanstats.page.render import ENVIRONMENT
+from spanstats.page.streaming import page_of_parts
+
+pytestmark = pytest.mark.anyio
+
+FAST, SLOW = Call("/fast"), Call("/slow")
+
+
+@pytest.fixture
+async def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, asyncio.Future[Any]]:
+    """What each call of the interface answers, once the test says so."""
+    loop = asyncio.get_running_loop()
+    made = {call.path: loop.create_future() for call in (FAST, SLOW)}
+
+    async def ask_all(_request: object, _key: str, *calls: Call) -> list[Any]:
+        return [await asyncio.shield(made[call.path]) for call in calls]
+
+    monkeypatch.setattr(parts_module, "ask_all", ask_all)
+    monkeypatch.setattr(parts_module, "PATIENCE_S", 0)
+    templates = {
+        "test.html": "begin{{ wait('fast') }} {{ parts.fast }}{{ wait('slow') }} {{ parts.slow }} "
+        "{{ calls_made() | map(attribute='path') | join(',') }}",
+        "missing_part.html": "missing: {{ message }}",
+    }
+    monkeypatch.setattr(streaming, "ENVIRONMENT", ENVIRONMENT.overlay(loader=DictLoader(templates)))
+    return made
+
+
+def asked() -> Request:
+    return Request(
+        {"type": "http", "path": "/", "headers": [], "query_string": b"", "server": ("test", 80), "scheme": "http"}
+    )
+
+
+def both() -> Parts:
+    return Parts(asked(), "", {"fast": part(FAST, str), "slow": Part(lambda _: [SLOW], str, after="fast")})
+
+
+async def pieces_of(response: StreamingResponse) -> AsyncIterator[str]:
+    async for piece in response.body_iterator:
+        yield str(piece)
+
+
+async def test_what_comes_before_a_slow_part_is_sent_before_it(answers: dict[str, asyncio.Future[Any]]) -> None:
+    answers["/fast"].set_result("<1>")
+    response = await page_of_parts(asked(), "test.html", both())
+    assert isinstance(response, StreamingResponse)
+    pieces = pieces_of(response)
+    first = await anext(pieces)
+    assert first.startswith("begin")
+    assert not answers["/slow"].done()
+    answers["/slow"].set_result("2")
+    assert first + "".join([piece async for piece in pieces]) == "begin &lt;1&gt; 2 /fast,/slow"
+
+
+async def test_a_part_that_is_refused_late_is_named_where_it_would_be(
+    answers: dict[str, asyncio.Future[Any]],
+) -> None:
+    answers["/fast"].set_result("1")
+    pieces = pieces_of(await page_of_parts(asked(), "test.html", both()))  # type: ignore[arg-type]
+    await anext(pieces)
+    answers["/slow"].set_exception(Refused(SLOW, 503, "the <database> is away"))
+    assert "missing: the &lt;database&gt; is away" in "".join([piece async for piece in pieces])
+
+
+async def test_a_part_that_is_refused_soon_refuses_the_page(
+    answers: dict[str, asyncio.Future[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts_module, "PATIENCE_S", 10)
+    answers["/fast"].set_exception(Refused(FAST, 400, "no such field"))
+    with pytest.raises(Refused, match="no such field"):
+        await page_of_parts(asked(), "test.html", both())
+
+
+async def test_a_browser_that_leaves_gives_up_what_is_asked_for(answers: dict[str, asyncio.Future[Any]]) -> None:
+    answers["/fast"].set_result("1")
+    parts = both()
+    response = await page_of_parts(asked(), "test.html", parts)
+    pieces = response.body_iterator  # type: ignore[attr-defined]
+    await anext(pieces)
+    await pieces.aclose()
+    assert all(task.done() for task in parts._tasks.values())
+
+
+async def test_a_text_that_looks_like_a_wait_is_shown(answers: dict[str, asyncio.Future[Any]]) -> None:
+    answers["/fast"].set_result(text := f"\0{'0' * 32}:slow")
+    answers["/slow"].set_result("2")
+    parts = both()
+    await asyncio.sleep(0.01)
+    response = await page_of_parts(asked(), "test.html", parts)
+    assert bytes(response.body).decode() == f"begin {text} 2 /fast,/slow"
