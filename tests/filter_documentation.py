@@ -10,6 +10,7 @@ from spanstats.dialects.respan.filter_names import (
     SPAN_FIELD_NAMES,
     UNSUPPORTED_OPERATORS,
 )
+from spanstats.domain.keys import TenantId
 from spanstats.filters.experiment_fields import EXPERIMENTS
 from spanstats.filters.fields import (
     Field,
@@ -120,7 +121,7 @@ def document() -> str:
 def _in_columns() -> list[str]:
     """The fields of traces that columns hold."""
     tests = {name: Test(field, OPERATORS[Operator.EXISTS], (), False) for name, field in TRACES.fields.items()}
-    return [name for name, test in tests.items() if resolve(test, 1) is not None]
+    return [name for name, test in tests.items() if resolve(test, TenantId(1)) is not None]
 
 
 def _operators() -> str:

@@ -17,6 +17,7 @@ import pytest
 
 SPANSTATS = (sys.executable, "-m", "spanstats")
 PATIENCE_S = 60
+SHOWN = 20_000
 
 
 @dataclass
@@ -59,6 +60,13 @@ class Service:
         self.process.send_signal(how)
         return self.process.wait(PATIENCE_S)
 
+    def end(self) -> None:
+        """Stop it, or kill it where it does not stop in time."""
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.stop(signal.SIGKILL)
+
 
 Start = Callable[..., Service]
 
@@ -76,7 +84,10 @@ def environment_in(place: Path) -> dict[str, str]:
 
 @contextmanager
 def starting(place: Path, environment: dict[str, str]) -> Iterator[Start]:
-    """Starts services whose output goes below `place`, and stops those that are left."""
+    """Starts services whose output goes below `place`, and stops those that are left.
+
+    Their logs are printed in the end: pytest shows them where the test failed.
+    """
     running: list[Service] = []
 
     def begin(port: int | None = None, **variables: str) -> Service:
@@ -95,7 +106,8 @@ def starting(place: Path, environment: dict[str, str]) -> Iterator[Start]:
     finally:
         for service in running:
             if service.process.poll() is None:
-                service.stop()
+                service.end()
+            sys.stderr.write(f"The log of `spanstats serve --port {service.port}`:\n{service.err[-SHOWN:]}\n")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import definitions, keys
 from spanstats.dialects.parea.stats import stats_entry
+from spanstats.domain.keys import TenantId
 from spanstats.domain.span import SCORE_TYPES, Score, Span
 from spanstats.errors import NotFound
 from spanstats.ingest.batch import PostedScore
@@ -114,7 +115,7 @@ DEFINITIONS = st.none() | st.fixed_dictionaries(
 )
 
 
-async def live(engine: AsyncEngine, tenant_id: int, steps: list[tuple[str, Any]]) -> None:
+async def live(engine: AsyncEngine, tenant_id: TenantId, steps: list[tuple[str, Any]]) -> None:
     writer = Committer(Database(engine), Tools(price_of_known_models, stats_entry, Evaluators()))
     for kind, what in steps:
         match kind:

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 from .documentation import ROOT
 from .services import Service, Start, data, environment, start
@@ -21,7 +22,7 @@ asyncio.run(first())
 
 def drill(service: Service, *harm: str) -> subprocess.CompletedProcess[str]:
     settings = {"SPANSTATS_URL": f"http://127.0.0.1:{service.port}", "SPANSTATS_API_KEY": "k"}
-    command = [sys.executable, ROOT / "deploy/drill.py", "--lanes=2", "--calm=1", *harm]
+    command: list[str | Path] = [sys.executable, ROOT / "deploy/drill.py", "--lanes=2", "--calm=1", *harm]
     return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=180)
 
 

@@ -1,6 +1,7 @@
 """The README shows what is there."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,12 +15,12 @@ def test_the_settings_table_is_that_of_the_program() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "clients/snippets").glob("*.py")), ids=lambda p: p.stem)
-def test_every_tested_snippet_is_shown_as_it_is(path) -> None:
+def test_every_tested_snippet_is_shown_as_it_is(path: Path) -> None:
     assert f"```python\n{snippet(path)}\n```" in README
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "clients/snippets").glob("*.py")), ids=lambda p: p.stem)
-def test_what_a_reader_installs_is_what_the_snippet_was_tested_with(path) -> None:
+def test_what_a_reader_installs_is_what_the_snippet_was_tested_with(path: Path) -> None:
     """Versions aside: the snippet pins what it is tested with."""
     before = README.split(f"```python\n{snippet(path)}\n```")[0]
     told = re.findall(r"`pip install ([^`]+)`", before)[-1].split()

@@ -302,13 +302,12 @@ class Writes(RuleBasedStateMachine):
 
 
 def test_answers_after_any_sequence_of_writes(api: Api) -> None:
-    def machine() -> Writes:
-        made = Writes()
-        made.api = api
-        return made
+    class OnThisService(Writes):
+        pass
 
+    OnThisService.api = api
     run_state_machine_as_test(
-        machine,
+        OnThisService,
         settings=settings(
             max_examples=int(os.environ.get("SPANSTATS_FUZZ_EXAMPLES", "30")),
             stateful_step_count=20,

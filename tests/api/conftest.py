@@ -1,6 +1,7 @@
 """The whole application on a real database, driven through ASGI with its lifespan."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ from asgi_lifespan import LifespanManager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import keys
+from spanstats.catalog.keys import Scope
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import Database
@@ -17,19 +19,22 @@ MakeClient = Callable[..., Awaitable[httpx.AsyncClient]]
 
 @pytest.fixture
 async def make_client(database_url: str, engine: AsyncEngine) -> AsyncIterator[MakeClient]:
-    """Starts applications: `make_client(tenant="a", scope="all", **settings)` is a client with a key of its own."""
+    """Starts applications: `make_client(tenant="a", scope="all", **settings)` is a client with a key of its own.
+
+    What the application does not handle is raised in the test, with its traceback; `over_a_socket` answers 500.
+    """
     running: list[LifespanManager] = []
 
-    async def start(tenant: str = "default", scope: str = "all", **settings: object) -> httpx.AsyncClient:
+    async def start(tenant: str = "default", scope: Scope = "all", **settings: Any) -> httpx.AsyncClient:
         app = create_app(Settings(**{"database_url": database_url, **settings}))
         manager = LifespanManager(app)
         await manager.__aenter__()
         running.append(manager)
         key = await keys.create(Database(engine), "test", tenant, scope)
-        # As over a socket: a failure of the application is a 500, not an exception in the test.
-        transport = httpx.ASGITransport(manager.app, raise_app_exceptions=False)
         return httpx.AsyncClient(
-            transport=transport, base_url="http://test", headers={"Authorization": f"Bearer {key}"}
+            transport=httpx.ASGITransport(manager.app),
+            base_url="http://test",
+            headers={"Authorization": f"Bearer {key}"},
         )
 
     yield start
@@ -54,6 +59,17 @@ async def stranger(client: httpx.AsyncClient, engine: AsyncEngine) -> httpx.Asyn
 def anonymous(client: httpx.AsyncClient) -> httpx.AsyncClient:
     """A client of the same application without a key."""
     return same_app(client, {})
+
+
+def over_a_socket(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The same client to whom an unexpected exception of the application is a 500, as it is to all but tests."""
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(transport.app, raise_app_exceptions=False),
+        base_url="http://test",
+        headers=client.headers,
+    )
 
 
 def same_app(client: httpx.AsyncClient, headers: dict[str, str]) -> httpx.AsyncClient:

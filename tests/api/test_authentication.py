@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from spanstats.api.authentication import PAREA_HEADERS, RESPAN_HEADERS, KeyCache, presented_key
 from spanstats.catalog import keys
 from spanstats.catalog.keys import KeyInfo
+from spanstats.domain.keys import TenantId
 from spanstats.errors import Unauthenticated, Unavailable
 from spanstats.store.session import Database
 
@@ -19,7 +20,7 @@ from .conftest import MakeClient, same_app
 
 pytestmark = pytest.mark.anyio
 
-INFO = KeyInfo(1, 1, "all")
+INFO = KeyInfo(TenantId(1), 1, "all")
 STATS = "/api/parea/v1/experiment/e/stats"
 SUMMARY = "/api/v2/experiments/e/logs/summary/"
 
@@ -142,9 +143,9 @@ async def test_every_header_lets_in_on_every_path(client: httpx.AsyncClient) -> 
 
 
 async def test_without_a_key_the_body_is_not_looked_at(anonymous: httpx.AsyncClient) -> None:
-    bodies = {"content": b"{broken", "headers": {"content-encoding": "br", "content-length": str(10**9)}}
+    unread = {"content-encoding": "br", "content-length": str(10**9)}
     for path in ("/api/parea/v1/trace_log", "/api/v2/traces", SUMMARY):
-        answer = await anonymous.post(path, **bodies)
+        answer = await anonymous.post(path, content=b"{broken", headers=unread)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
 

@@ -11,7 +11,7 @@ from spanstats.api import failures
 from spanstats.catalog import experiments
 from spanstats.errors import Unavailable, invalid
 
-from .conftest import MakeClient
+from .conftest import MakeClient, over_a_socket
 
 pytestmark = pytest.mark.anyio
 
@@ -154,12 +154,11 @@ async def test_a_body_over_the_limit_is_413_before_and_after_decompression(make_
 
 
 async def test_compressed_bodies_are_read_everywhere(client: httpx.AsyncClient) -> None:
-    compressed = {"content": gzip.compress(b'{"name": "zipped"}'), "headers": {"content-encoding": "gzip"}}
-    answer = await client.post("/api/parea/v1/project", **compressed)
+    content, headers = gzip.compress(b'{"name": "zipped"}'), {"content-encoding": "gzip"}
+    answer = await client.post("/api/parea/v1/project", content=content, headers=headers)
     assert answer.json()["name"] == "zipped"
-    half = {"content": compressed["content"][:-4], "headers": compressed["headers"]}
-    assert (await client.post("/api/parea/v1/project", **half)).status_code == 422
-    assert (await client.post(OTLP, **half)).status_code == 400
+    assert (await client.post("/api/parea/v1/project", content=content[:-4], headers=headers)).status_code == 422
+    assert (await client.post(OTLP, content=content[:-4], headers=headers)).status_code == 400
 
 
 async def test_an_unknown_encoding_is_415(client: httpx.AsyncClient) -> None:
@@ -197,9 +196,10 @@ async def test_an_unexpected_fault_is_500_and_tells_nothing(
         raise RuntimeError("SELECT password FROM secrets")
 
     monkeypatch.setattr(experiments, "get", broken)
-    answer = await client.post(BY_EXPERIMENT[0])
+    remote = over_a_socket(client)
+    answer = await remote.post(BY_EXPERIMENT[0])
     assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error"})
-    answer = await client.post(BY_EXPERIMENT[1])
+    answer = await remote.post(BY_EXPERIMENT[1])
     assert (answer.status_code, answer.json()) == (500, {"error": "Internal error", "detail": []})
 
 

@@ -91,7 +91,8 @@ async def test_values_of_metadata_are_compared_by_value_by_element_and_by_path(c
 
 
 async def test_a_list_of_lists_is_refused_where_a_list_is_meant(client: httpx.AsyncClient) -> None:
-    for value in ([["a", "b"]], ["a", ["b"]], [[]]):
+    values: list[Any] = [[["a", "b"]], ["a", ["b"]], [[]]]
+    for value in values:
         for operator in ("in", "not_in"):
             for path in (f"{E}/logs/summary/", f"{E}/logs/list/", "/api/traces/list/", "/api/request-logs/list/"):
                 filters = {"metadata__n": {"operator": operator, "value": value}}

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import experiment_lists
 from spanstats.catalog.experiment_lists import Wanted
+from spanstats.domain.keys import TenantId
 from spanstats.store.session import Database
 
 from .conftest import MakeClient
@@ -83,7 +84,11 @@ async def test_means_are_over_the_traces_that_the_stats_list(client: httpx.Async
     """A trace whose root has not come is in neither; the same score name is one mean; nulls are skipped."""
     uuid = await create(client, "e", "r")
     for n in range(3):
-        scores = [{"name": "q", "score": n / 3}, {"name": "q", "score": 1}, {"name": "ok", "score": n == 1}]
+        scores: list[dict[str, Any]] = [
+            {"name": "q", "score": n / 3},
+            {"name": "q", "score": 1},
+            {"name": "ok", "score": n == 1},
+        ]
         await log(client, f"t{n}", uuid, latency=0.1 * n, input_tokens=n, output_tokens=2 * n, scores=scores)
     await log(client, "no-latency", uuid, cost=0.25)
     await log(client, "child", uuid, root_trace_id="t0", parent_trace_id="t0", cost=0.5, total_tokens=7)
@@ -118,7 +123,7 @@ async def test_many_experiments_come_whole_newest_first_in_pages(
     ids = [e["uuid"] for e in await listed(client)]
     assert ids == [f"e{n}" for n in reversed(range(7))]
     for size in (1, 2, 7, 8):
-        pages = [p async for p in experiment_lists.pages(Database(engine), 1, Wanted(), size)]
+        pages = [p async for p in experiment_lists.pages(Database(engine), TenantId(1), Wanted(), size)]
         assert [e.id for page in pages for e in page] == ids
         assert all(len(page) <= size for page in pages)
 

@@ -125,7 +125,7 @@ async def test_every_recorded_log_stands_once_in_its_roots_tree_with_its_own_num
     found = [log for tree in answer.json() for log, _ in walk(tree)]
     in_experiment = {i for i, log in sent.items() if log["root_trace_id"] in {t["trace_id"] for t in answer.json()}}
     assert Counter(log["trace_id"] for log in found) == Counter(in_experiment)
-    same = (
+    same: tuple[str, ...] = (
         "parent_trace_id",
         "root_trace_id",
         "start_timestamp",
@@ -369,7 +369,7 @@ async def test_tenants_read_only_their_own(make_client: MakeClient) -> None:
 async def test_spans_of_other_dialects_are_read_as_logs(client: httpx.AsyncClient) -> None:
     span = {"trace_unique_id": "t", "timestamp": "2026-01-01T00:00:01Z", "start_time": "2026-01-01T00:00:00Z"}
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": []}]
-    spans = [
+    spans: list[dict[str, Any]] = [
         {
             **span,
             "span_unique_id": "r",

@@ -3,6 +3,7 @@
 import pytest
 
 from spanstats.api.rates import Rates
+from spanstats.domain.keys import TenantId
 from spanstats.errors import TooMany
 
 
@@ -17,7 +18,7 @@ def taken(rates: Rates, tenant_id: int, tries: int) -> int:
     count = 0
     for _ in range(tries):
         try:
-            rates.take(tenant_id)
+            rates.take(TenantId(tenant_id))
             count += 1
         except TooMany:
             pass
@@ -42,12 +43,12 @@ def test_tenants_do_not_share() -> None:
 def test_the_wait_that_is_told_is_long_enough() -> None:
     clock = Clock()
     rates = Rates(0.1, clock)
-    rates.take(1)
+    rates.take(TenantId(1))
     with pytest.raises(TooMany) as caught:
-        rates.take(1)
+        rates.take(TenantId(1))
     assert caught.value.retry_after_s == 10
     clock.now += caught.value.retry_after_s
-    rates.take(1)
+    rates.take(TenantId(1))
 
 
 def test_without_a_rate_nobody_is_held_back() -> None:

@@ -49,7 +49,10 @@ def some_spans(rng: random.Random, traces: int) -> list[dict[str, Any]]:
     spans = []
     for number in range(traces):
         start = START + timedelta(minutes=number // 3)
-        metadata = {"experiment_id": "e", **rng.choice([{}, {"plan": "pro"}, {"plan": "free", "n": rng.randrange(5)}])}
+        metadata: dict[str, Any] = {
+            "experiment_id": "e",
+            **rng.choice([{}, {"plan": "pro"}, {"plan": "free", "n": rng.randrange(5)}]),
+        }
         spans += [some_span(rng, number, place, start, metadata) for place in range(rng.randrange(1, 4))]
     rng.shuffle(spans)
     return spans

@@ -15,6 +15,7 @@ from spanstats.api import (
     respan_traces,
 )
 from spanstats.catalog import keys
+from spanstats.catalog.keys import Scope
 from spanstats.store.session import Database
 
 from .conftest import same_app
@@ -27,7 +28,7 @@ _MODULES = (respan, respan_spans, respan_scores, respan_logs, respan_experiments
 def _routes(kind: str) -> list[tuple[str, str]]:
     routers = [getattr(module, kind) for module in _MODULES] + ([respan_absent.write] if kind == "write" else [])
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-    return [(method, route.path) for route in routes for method in sorted(route.methods)]
+    return [(method, route.path) for route in routes for method in sorted(route.methods or ())]
 
 
 READS, WRITES = _routes("read"), _routes("write")
@@ -47,7 +48,8 @@ async def test_without_a_key_it_is_401(anonymous: httpx.AsyncClient, method: str
 
 
 async def test_a_key_that_may_not_is_403(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    for scope, refused in (("ingest", READS), ("read", WRITES)):
+    cases: list[tuple[Scope, list[tuple[str, str]]]] = [("ingest", READS), ("read", WRITES)]
+    for scope, refused in cases:
         key = await keys.create(Database(engine), "test", "default", scope)
         limited = same_app(client, {"Authorization": f"Bearer {key}"})
         for method, path in refused:

@@ -49,7 +49,7 @@ async def test_a_test_tool_finds_every_span_of_a_trace_and_one_root(client: http
 
 
 async def test_a_span_is_read_with_all_that_was_sent(client: httpx.AsyncClient) -> None:
-    sent = {
+    sent: dict[str, Any] = {
         "span_name": "answer",
         "log_type": "chat",
         "model": "m",

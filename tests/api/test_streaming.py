@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from spanstats.api.answers import Streams
 from spanstats.errors import Unavailable
@@ -37,10 +38,10 @@ class Connection:
     """What a client gets; a slow one takes long for every message after the first."""
 
     def __init__(self, slow: bool = False) -> None:
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[Message] = []
         self._slow = slow
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: Message) -> None:
         self.messages.append(message)
         if self._slow and len(self.messages) > 1:
             await asyncio.sleep(60)
@@ -54,7 +55,7 @@ class Connection:
         return self.messages[-1].get("more_body") is False
 
 
-async def receive() -> dict[str, Any]:
+async def receive() -> Message:
     await asyncio.sleep(60)
     raise AssertionError("unreachable")
 

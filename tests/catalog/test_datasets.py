@@ -4,12 +4,13 @@ import pytest
 
 from spanstats.catalog import datasets
 from spanstats.catalog.datasets import RETRY_WINDOW_S, Row, number_of
+from spanstats.domain.keys import TenantId
 from spanstats.errors import Conflict, NotFound
 from spanstats.store.session import Database, Kind
 
 pytestmark = pytest.mark.anyio
 
-TENANT = 1
+TENANT = TenantId(1)
 ROWS = [Row({"k": "1"}, None, []), Row({"k": "1"}, "t", ["a"])]
 
 
@@ -71,12 +72,12 @@ async def test_a_name_of_digits_is_found_unless_it_is_an_id(database: Database) 
 
 async def test_another_tenants_dataset_is_not_found(database: Database) -> None:
     await datasets.create(database, TENANT, "d", [], ROWS)
-    assert await datasets.find(database, TENANT + 1, "d") is None
+    assert await datasets.find(database, TenantId(TENANT + 1), "d") is None
     for dataset in ("d", 1):
         with pytest.raises(NotFound):
-            await datasets.add(database, TENANT + 1, dataset, ROWS)
+            await datasets.add(database, TenantId(TENANT + 1), dataset, ROWS)
     with pytest.raises(NotFound):
-        await datasets.change(database, TENANT + 1, 1, 1, {"target": "x"})
+        await datasets.change(database, TenantId(TENANT + 1), 1, 1, {"target": "x"})
 
 
 @pytest.mark.parametrize(

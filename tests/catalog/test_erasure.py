@@ -1,6 +1,7 @@
 """What stands under deleted experiments goes in batches, whoever comes and whenever someone stops."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,7 +20,7 @@ TABLES = ("spans", "span_payloads", "traces", "scores")
 
 
 def span(number: int, experiment_id: str) -> Span:
-    times = {"start_us": START + number * 20_000_000, "end_us": START + number * 20_000_000 + 5}
+    times: dict[str, Any] = {"start_us": START + number * 20_000_000, "end_us": START + number * 20_000_000 + 5}
     return Span(
         trace_id=f"{experiment_id}{number}", span_id="s", experiment_id=experiment_id, scores=[Score("q", 1.0)], **times
     )
@@ -53,7 +54,7 @@ async def test_each_step_is_bounded_and_the_next_one_goes_on(engine: AsyncEngine
 async def test_patches_of_its_spans_go_with_an_experiment(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         for name in "ef":
-            times = {"start_us": START, "end_us": START}
+            times: dict[str, Any] = {"start_us": START, "end_us": START}
             await writer.submit(
                 TENANT, [Span(trace_id=name, span_id=f"s{name}", by_span_id=True, experiment_id=name, **times)]
             )
@@ -97,7 +98,7 @@ async def test_a_deletion_waits_for_a_write_that_holds_the_experiment(engine: As
     async with engine.connect() as writer:
         await writer.exec_driver_sql("BEGIN")
         await writer.exec_driver_sql("SELECT key FROM experiments WHERE id = 'e' FOR KEY SHARE")
-        deletion = asyncio.create_task(definitions.delete(Database(engine), TENANT, "e"))
+        deletion = asyncio.ensure_future(definitions.delete(Database(engine), TENANT, "e"))
         await asyncio.sleep(0.2)
         assert not deletion.done()
         await writer.exec_driver_sql("COMMIT")

@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, insert, text, update
+from sqlalchemy import Executable, func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import experiments
 from spanstats.catalog.experiments import Experiment, NewRun
+from spanstats.domain.keys import TenantId
 from spanstats.errors import Conflict, NotFound
 from spanstats.store.session import Database, Kind
 from spanstats.store.tables import experiments as table
@@ -16,15 +17,15 @@ from spanstats.store.tables import traces
 
 pytestmark = pytest.mark.anyio
 
-TENANT, KEY = 1, 7
+TENANT, KEY = TenantId(1), 7
 RUN = NewRun("p1", "exp", "first-run", {"k": "v"})
 
 
-async def create(engine: AsyncEngine, run: NewRun, key: int = KEY, tenant: int = TENANT) -> Experiment:
+async def create(engine: AsyncEngine, run: NewRun, key: int = KEY, tenant: TenantId = TENANT) -> Experiment:
     return await experiments.create_run(Database(engine), tenant, key, run)
 
 
-async def execute(engine: AsyncEngine, statement: object) -> None:
+async def execute(engine: AsyncEngine, statement: Executable) -> None:
     async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.connection.execute(statement)
 
@@ -109,7 +110,7 @@ async def test_after_the_end_it_is_no_retry(engine: AsyncEngine) -> None:
 async def test_a_run_name_is_free_elsewhere(engine: AsyncEngine) -> None:
     elsewhere = [replace(RUN, name="other"), replace(RUN, project_id="p2"), replace(RUN, project_id="")]
     made = [await create(engine, run) for run in (RUN, *elsewhere)]
-    made.append(await create(engine, RUN, tenant=TENANT + 1))
+    made.append(await create(engine, RUN, tenant=TenantId(TENANT + 1)))
     assert len({experiment.id for experiment in made}) == 5
 
 
@@ -138,9 +139,9 @@ async def test_what_does_not_exist_is_not_found(engine: AsyncEngine, experiment_
 async def test_another_tenants_experiment_does_not_exist(engine: AsyncEngine) -> None:
     made = await create(engine, RUN)
     with pytest.raises(NotFound):
-        await experiments.get(Database(engine), TENANT + 1, made.id)
+        await experiments.get(Database(engine), TenantId(TENANT + 1), made.id)
     with pytest.raises(NotFound):
-        await experiments.finish(Database(engine), TENANT + 1, made.id, "failed", [])
+        await experiments.finish(Database(engine), TenantId(TENANT + 1), made.id, "failed", [])
     assert (await experiments.get(Database(engine), TENANT, made.id)).status == "running"
 
 

@@ -93,7 +93,8 @@ async def test_a_key_that_is_not_there_cannot_be_revoked(database: Database, key
 @pytest.mark.parametrize("bad", ["", "x" * 256, "a\x00b", "a\ud800b", "line\nbreak"])
 @pytest.mark.parametrize("field", ["name", "tenant"])
 async def test_names_that_cannot_be_shown_are_refused_by_name(database: Database, bad: str, field: str) -> None:
+    names = {"name": "ci", "tenant": "acme", field: bad}
     with pytest.raises(InvalidInput) as failure:
-        await keys.create(database, **{"name": "ci", "tenant": "acme", field: bad})
+        await keys.create(database, names["name"], names["tenant"])
     assert [problem.location for problem in failure.value.problems] == [(field,)]
     assert await keys.list_keys(database) == []

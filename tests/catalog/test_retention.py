@@ -11,6 +11,7 @@ from tests.stats.warming import warm
 
 from spanstats.catalog import retention
 from spanstats.catalog.retention import count_older, keep_pruned, prune
+from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Span
 from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Database
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.anyio
 UNDER_TRACES = ("spans", "span_payloads", "scores", "patches")
 
 
-async def pruned(engine: AsyncEngine, before_us: int, tenant_id: int | None = None) -> list[int]:
+async def pruned(engine: AsyncEngine, before_us: int, tenant_id: TenantId | None = None) -> list[int]:
     return [count async for count in prune(Database(engine), before_us, tenant_id)]
 
 
@@ -31,7 +32,7 @@ async def test_exactly_the_older_traces_go_and_the_rollups_follow(
     rng = random.Random(11)
     async with committer(engine) as writer:
         await writer.submit(TENANT, [random_span(rng) for _ in range(150)])
-        await writer.submit(TENANT + 1, [random_span(rng) for _ in range(150)])
+        await writer.submit(TenantId(TENANT + 1), [random_span(rng) for _ in range(150)])
     await warm(engine)
     before = await rows(engine, "SELECT tenant_id, trace_id, start_time FROM traces ORDER BY start_time")
     cut = before[len(before) // 2]["start_time"]
@@ -79,7 +80,7 @@ async def test_a_trace_whose_root_makes_it_younger_meanwhile_stays(engine: Async
     async with committer(engine) as writer:
         child = Span(trace_id="t", span_id="c", parent_id="r", start_us=START, end_us=START)
         await writer.submit(TENANT, [child])
-        [key] = [(r["tenant_id"], r["trace_id"]) for r in await rows(engine, "SELECT * FROM traces")]
+        [key] = [TraceKey(r["tenant_id"], r["trace_id"]) for r in await rows(engine, "SELECT * FROM traces")]
         await writer.submit(TENANT, [Span(trace_id="t", span_id="r", start_us=START + 1_000, end_us=START + 1_000)])
     assert await retention.erase(Database(engine), [key], START + 1_000) == 0
     assert await retention.erase(Database(engine), [key], START + 1_001) == 1
@@ -88,7 +89,7 @@ async def test_a_trace_whose_root_makes_it_younger_meanwhile_stays(engine: Async
 async def test_writers_and_pruning_at_once_leave_traces_that_equal_their_spans(engine: AsyncEngine) -> None:
     rng = random.Random(3)
     batches = [[random_span(rng) for _ in range(20)] for _ in range(20)]
-    middle = sorted(s.start_us for batch in batches for s in batch)[200]
+    middle = sorted(s.start_us or 0 for batch in batches for s in batch)[200]
     async with committer(engine) as writer, asyncio.TaskGroup() as group:
         for batch in batches:
             group.create_task(writer.submit(TENANT, batch))

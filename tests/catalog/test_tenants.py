@@ -11,13 +11,14 @@ from tests.stats.warming import warm
 
 from spanstats.catalog import datasets, keys, projects, tenants
 from spanstats.catalog.datasets import Row
+from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Score, Span
 from spanstats.errors import NotFound
 from spanstats.ingest.batch import PostedScore
 from spanstats.stats.maintenance import drain_marks, mismatches
-from spanstats.store.cache_tables import metadata
 from spanstats.store.erase import forget_patches, loose_patches
 from spanstats.store.session import Database, Kind
+from spanstats.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
 
@@ -34,11 +35,11 @@ OF_NOBODY = {"rollup_lock"}
 
 
 def span(number: int, **fields: Any) -> Span:
-    times = {"start_us": START, "end_us": START, "scores": [Score("judge", 0.5)]}
+    times: dict[str, Any] = {"start_us": START, "end_us": START, "scores": [Score("judge", 0.5)]}
     return Span(trace_id=f"t{number}", span_id=f"s{number}", experiment_id="e", **times, **fields)
 
 
-async def fill(engine: AsyncEngine, tenant_id: int) -> None:
+async def fill(engine: AsyncEngine, tenant_id: TenantId) -> None:
     """Something in every table, by the ways in which it comes there."""
     async with committer(engine) as writer:
         await writer.submit(tenant_id, [span(n, metadata={"env": "prod"}) for n in range(3)])
@@ -59,7 +60,7 @@ def owner(table: Table) -> str:
     return column
 
 
-async def held(engine: AsyncEngine, tenant_id: int) -> dict[str, Counter[str]]:
+async def held(engine: AsyncEngine, tenant_id: TenantId) -> dict[str, Counter[str]]:
     """The tenant's rows in every table that may have any, as text."""
     found = {}
     for table in metadata.tables.values():
@@ -113,7 +114,7 @@ async def test_a_trace_goes_and_the_sums_follow(engine: AsyncEngine) -> None:
     with pytest.raises(NotFound):
         await tenants.delete_trace(Database(engine), tenant_id, "t1")
     with pytest.raises(NotFound):
-        await tenants.delete_trace(Database(engine), tenant_id + 1, "t0")
+        await tenants.delete_trace(Database(engine), TenantId(tenant_id + 1), "t0")
 
 
 async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine: AsyncEngine) -> None:
@@ -121,17 +122,17 @@ async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine:
         return span(number, by_span_id=True, name="sent")
 
     async with committer(engine) as writer:
-        for tenant_id in (1, 2):
+        for tenant_id in (TenantId(1), TenantId(2)):
             await writer.submit(tenant_id, [loose(n) for n in range(3)])
             for n in range(4):
                 await writer.patch(tenant_id, f"s{n}", {"name": "patched"})
-        await tenants.delete_trace(Database(engine), 1, "t1")
+        await tenants.delete_trace(Database(engine), TenantId(1), "t1")
         left = await rows(engine, "SELECT tenant_id, span_id FROM patches ORDER BY 1, 2")
         assert [tuple(row.values()) for row in left] == [
             (t, f"s{n}") for t in (1, 2) for n in range(4) if (t, n) != (1, 1)
         ]
         # What comes after it begins anew.
-        await writer.submit(1, [loose(1), loose(3)])
+        await writer.submit(TenantId(1), [loose(1), loose(3)])
     names = await rows(engine, "SELECT trace_id, name FROM spans WHERE tenant_id = 1 ORDER BY 1")
     assert [tuple(row.values()) for row in names] == [
         ("t0", "patched"),
@@ -143,11 +144,11 @@ async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine:
 
 async def test_a_patch_that_is_changed_meanwhile_stays(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
-        await writer.submit(1, [span(0, by_span_id=True)])
-        await writer.patch(1, "s0", {"name": "before"})
+        await writer.submit(TenantId(1), [span(0, by_span_id=True)])
+        await writer.patch(TenantId(1), "s0", {"name": "before"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
-            seen = await loose_patches(tx.driver, [(1, "t0")])
-        await writer.patch(1, "s0", {"name": "after"})
+            seen = await loose_patches(tx.driver, [TraceKey(TenantId(1), "t0")])
+        await writer.patch(TenantId(1), "s0", {"name": "after"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
             await forget_patches(tx.driver, seen)
     assert [row["fields"] for row in await rows(engine, "SELECT fields FROM patches")] == [{"name": "after"}]

@@ -2,25 +2,27 @@
 
 import statistics
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstats.columnar.aggregate import sums, traces_with
-from spanstats.columnar.dimensions import ByNumber, ByScore, ByText
+from spanstats.columnar.dimensions import ByNumber, ByScore, ByText, Dimension
 from spanstats.columnar.encode import numbers_of, texts_of
-from spanstats.columnar.format import Chunk, Info, Scores, Texts
+from spanstats.columnar.format import Chunk, Column, Info, Numbers, Scores, Texts
 from spanstats.columnar.groups import group, group_extremes, group_percentiles, group_sums
 from spanstats.columnar.histograms import counts_between, different_values
-from spanstats.columnar.measures import NumberOf, ScoresOf
+from spanstats.columnar.measures import Measure, NumberOf, ScoresOf
 from spanstats.columnar.percentiles import percentiles, values
 from spanstats.columnar.selection import Part, Selection
 
 whole = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3) | st.sampled_from([0, 2**32, 2**31 - 1, 10**15])
-Trace = dict[str, object]
+Trace = dict[str, Any]
 traces = st.lists(
     st.fixed_dictionaries(
         {
@@ -38,12 +40,12 @@ COST, SPANS, JUDGED = NumberOf("cost_pd"), NumberOf("n_spans"), ScoresOf(frozens
 SHARES = [Fraction(0), Fraction(1, 2), Fraction(95, 100), Fraction(999, 1000), Fraction(1)]
 
 
-def numbers(found: list[int | None]):
+def numbers(found: list[int | None]) -> Numbers:
     return numbers_of(np.array([n or 0 for n in found], np.int64), np.array([n is not None for n in found], np.bool_))
 
 
 def chunk_of(members: list[Trace]) -> Chunk:
-    columns = {name: numbers([t[name] for t in members]) for name in ("cost_pd", "n_spans")}
+    columns: dict[str, Column] = {name: numbers([t[name] for t in members]) for name in ("cost_pd", "n_spans")}
     columns |= {name: texts_of([t[name] for t in members]) for name in ("status", "metadata.k")}
     scored = [(row, score) for row, t in enumerate(members) for score in t["scores"]]
     rows = np.array([row for row, _ in scored], np.uint16)
@@ -55,13 +57,14 @@ def chunk_of(members: list[Trace]) -> Chunk:
 
 def selection_of(chunks: list[list[Trace]]) -> Selection:
     parts = [Part(chunk_of(members), np.array([t["selected"] for t in members], np.bool_)) for members in chunks]
-    whole_ones = [Part(part.chunk) if part.rows.all() else part for part in parts]
+    whole_ones = [Part(part.chunk) if part.rows is not None and part.rows.all() else part for part in parts]
     return Selection(whole_ones)
 
 
-def measured(members: list[Trace], measure: object) -> list[int]:
+def measured(members: list[Trace], measure: Measure) -> list[int]:
     if measure is JUDGED:
         return [score for t in members for score in t["scores"] if score is not None]
+    assert isinstance(measure, NumberOf)
     return [t[measure.column] for t in members if t[measure.column] is not None]
 
 
@@ -101,8 +104,10 @@ def test_percentiles_are_those_of_numpy_and_of_the_standard_library() -> None:
     for n in (2, 3, 10, 1_001):
         drawn = rng.lognormal(10, 2, n).astype(np.int64)
         found = percentiles(drawn.copy(), [Fraction(p, 100) for p in range(1, 100)])
-        assert np.allclose([float(f) for f in found], np.quantile(drawn, np.arange(1, 100) / 100))
-        assert np.allclose([float(f) for f in found], statistics.quantiles(drawn.tolist(), n=100, method="inclusive"))
+        assert np.allclose([float(f or 0) for f in found], np.quantile(drawn, np.arange(1, 100) / 100))
+        assert np.allclose(
+            [float(f or 0) for f in found], statistics.quantiles(drawn.tolist(), n=100, method="inclusive")
+        )
 
 
 @given(
@@ -126,8 +131,8 @@ def test_each_value_is_in_one_bin(chunks: list[list[Trace]], edges: list[Fractio
 def test_groups_add_up_to_what_plain_python_adds_up(chunks: list[list[Trace]]) -> None:
     selection = selection_of(chunks)
     selected = [t for members in chunks for t in members if t["selected"]]
-    by = [ByText("metadata.k"), ByText("status"), ByNumber("n_spans"), ByScore("judge")]
-    keys_of = [
+    by: list[Dimension] = [ByText("metadata.k"), ByText("status"), ByNumber("n_spans"), ByScore("judge")]
+    keys_of: list[Callable[[Trace], object]] = [
         lambda t: {None: None, b'"a"': "a", b"1": 1, b"1.0": 1.0, b"true": True, b'""': ""}[t["metadata.k"]],
         lambda t: t["status"].decode().strip('"'),
         lambda t: t["n_spans"],

@@ -53,9 +53,18 @@ def random_span(rng: random.Random, n: int) -> Span:
         total_tokens=rng.randrange(10),
         cost_pd=rng.choice([None, 0, 10**17]),
         labels=rng.choice([{}, {"environment": "prod"}, {"comparison_key": "k"}]),
-        metadata=rng.choice([{}, {"k": 1}, {"k": 1.0, "l": [1, {"a": "b"}]}, {"k": "1"}, {"k": True, "ü.x": ""}]),
+        metadata=rng.choice(METADATA),
         scores=rng.sample(SCORES, rng.randrange(len(SCORES))),
     )
+
+
+METADATA: list[dict[str, Any]] = [
+    {},
+    {"k": 1},
+    {"k": 1.0, "l": [1, {"a": "b"}]},
+    {"k": "1"},
+    {"k": True, "ü.x": ""},
+]
 
 
 def texts(column: Texts | None, n: int) -> list[Any]:
@@ -85,10 +94,11 @@ def decoded(chunk: Chunk) -> list[dict[str, Any]]:
         for trace, value in zip(found, texts(chunk.texts(name), chunk.n), strict=True):
             if value is not None:
                 trace[name] = value
-    for trace, key in zip(found, item_keys(chunk), strict=True):
-        trace[ITEM_KEY] = key
+    for trace, of_item in zip(found, item_keys(chunk), strict=True):
+        trace[ITEM_KEY] = of_item
     for key in chunk.evaluators():
         scores = chunk.scores(key)
+        assert scores is not None
         valid = [True] * len(scores.values.codes) if scores.values.valid is None else scores.values.valid
         places = range(chunk.n) if scores.rows is None else scores.rows
         each = zip(places, scores.values.values().tolist(), valid, scores.kinds.values().tolist(), strict=True)

@@ -12,6 +12,7 @@ from spanstats.columnar.needs import Needs
 from spanstats.columnar.reader import Columns
 from spanstats.columnar.stored import packed, unpacked
 from spanstats.domain.item_key import input_key
+from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Span
 from spanstats.ingest.item_keys import derive_some
 from spanstats.stats.maintenance import mismatches
@@ -48,7 +49,7 @@ def test_no_digests_are_stored_as_none() -> None:
 async def item_keys(engine: AsyncEngine, columns: Columns) -> list[str]:
     """Of all traces in order of start."""
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        (selection,) = await columns.select(tx, [Arm(1)], NEEDS)
+        (selection,) = await columns.select(tx, [Arm(ExperimentKey(1))], NEEDS)
     halves = [row for part in selection.parts for row in part.of(part.chunk.item_keys().rows()).tolist()]
     return [b"".join(half.to_bytes(8) for half in row).hex() if any(row) else "" for row in halves]
 

@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar.aggregate import sums
+from spanstats.columnar.arms import Arm
 from spanstats.columnar.measures import NumberOf, needs_of
-from spanstats.columnar.reader import Arm, Columns
+from spanstats.columnar.reader import Columns
 from spanstats.columnar.selection import Selection
 from spanstats.dialects.respan.filters import read_filters
+from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Span
 from spanstats.domain.window import MINUTE_US, Window
 from spanstats.errors import Unavailable
@@ -56,11 +58,11 @@ async def test_each_arm_has_its_own_window_and_filter(engine: AsyncEngine) -> No
     await fill(engine)
     failed = matching({"status": {"operator": "", "value": ["error"]}})
     arms = [
-        Arm(1),
-        Arm(1, matching=failed),
-        Arm(1, Window(START + 10 * MINUTE_US, START + 20 * MINUTE_US)),
-        Arm(1, Window(START + 1), failed),
-        Arm(2),
+        Arm(ExperimentKey(1)),
+        Arm(ExperimentKey(1), matching=failed),
+        Arm(ExperimentKey(1), Window(START + 10 * MINUTE_US, START + 20 * MINUTE_US)),
+        Arm(ExperimentKey(1), Window(START + 1), failed),
+        Arm(ExperimentKey(2)),
     ]
     found = await Columns().answer(Database(engine), arms, needs_of(TOKENS), totals)
     assert found == [(40, 780), (10, 180), (10, 145), (9, 180), (0, 0)]
@@ -74,4 +76,6 @@ async def test_work_that_takes_too_long_ends(engine: AsyncEngine) -> None:
             list(selections[0].each())
 
     with pytest.raises(Unavailable, match="longer than this service allows"):
-        await Columns().answer(Database(engine, Timeouts(read_s=0.3)), [Arm(1)], needs_of(TOKENS), for_ever)
+        await Columns().answer(
+            Database(engine, Timeouts(read_s=0.3)), [Arm(ExperimentKey(1))], needs_of(TOKENS), for_ever
+        )

@@ -15,6 +15,7 @@ from spanstats.columnar.reader import Columns
 from spanstats.columnar.refresh import refresh_some
 from spanstats.columnar.segments import Segment
 from spanstats.dialects.respan.filters import read_filters
+from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import Filter, compile_filter
@@ -44,7 +45,7 @@ def always_from_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def filtered(tx: Transaction, key: int, window: Window, matching: Filter, *, places: int = 1) -> Sums:
-    return await summary.filtered(Columns(), tx, Arm(key, window, matching), places=places)
+    return await summary.filtered(Columns(), tx, Arm(ExperimentKey(key), window, matching), places=places)
 
 
 def span(n: int, minute: int, **values: Any) -> Span:
@@ -62,7 +63,7 @@ async def refresh_by(engine: AsyncEngine, most: int) -> int:
     """One transaction; how many segments were written."""
     async with Database(engine).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
-        return len((await refresh_some(tx, 1, TODAY, rest_s=0, most=most)).write)
+        return len((await refresh_some(tx, ExperimentKey(1), TODAY, rest_s=0, most=most)).write)
 
 
 async def test_a_minute_rests_before_it_is_stored(engine: AsyncEngine) -> None:
@@ -70,7 +71,7 @@ async def test_a_minute_rests_before_it_is_stored(engine: AsyncEngine) -> None:
     assert await waiting_days(Database(engine), rest_s=60) == []
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE column_invalidations SET created_at = now() - interval '1 hour'")
-    assert await waiting_days(Database(engine), rest_s=60) == [(1, TODAY)]
+    assert await waiting_days(Database(engine), rest_s=60) == [(ExperimentKey(1), TODAY)]
     await post(engine, span(2, 3), span(3, 4))
     assert await waiting_days(Database(engine), rest_s=60) == []
     assert await rows(engine, "SELECT 1 FROM column_chunks") == []
@@ -105,7 +106,7 @@ async def test_a_crowded_minute_is_stored_in_chunks(engine: AsyncEngine, monkeyp
         for n in range(11):
             window = Window(TODAY + 3 * MINUTE.length_us + n)
             sums, scores = await filtered(tx, 1, window, EVERY)
-            assert (sums, scores) == await directly(tx, 1, window)
+            assert (sums, scores) == await directly(tx, ExperimentKey(1), window)
             assert sums["n"] == 11 - n
     await post(engine, span(2, 3, status="error"))
     await refresh_columns(engine)
@@ -167,7 +168,7 @@ async def test_columns_of_another_version_answer_as_far_as_they_are_understood(e
         await connection.exec_driver_sql("UPDATE traces SET total_tokens = 5")
         await connection.exec_driver_sql("UPDATE column_chunks SET format = format - 1")
     assert (await tokens(EVERY), await tokens(by_metadata)) == (0, 0)
-    assert await waiting_days(Database(engine), rest_s=60) == [(1, TODAY)]
+    assert await waiting_days(Database(engine), rest_s=60) == [(ExperimentKey(1), TODAY)]
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE column_chunks SET format = format + 2")
     assert (await tokens(EVERY), await tokens(by_metadata)) == (9 * 5, 4 * 5)
@@ -196,7 +197,7 @@ async def test_a_day_that_fails_holds_up_no_other(engine: AsyncEngine, monkeypat
     await post(engine, span(1, 3), span(2, 2_000), span(3, 4_000))
     put = refresh.put_chunks
 
-    async def fail_on_the_first(tx: Transaction, key: int, segment: Segment) -> None:
+    async def fail_on_the_first(tx: Transaction, key: ExperimentKey, segment: Segment) -> None:
         if segment[0] == TODAY:
             raise ValueError("this day is odd")
         await put(tx, key, segment)
@@ -226,18 +227,20 @@ async def test_columns_grow_with_the_scores_and_not_with_their_names(engine: Asy
     assert len(sizes) == 301
     assert max(row["size"] for row in sizes) < 100
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        assert await filtered(tx, 1, Window(), EVERY, places=2) == await directly(tx, 1, Window(), places=2)
+        assert await filtered(tx, 1, Window(), EVERY, places=2) == await directly(
+            tx, ExperimentKey(1), Window(), places=2
+        )
 
 
 async def test_a_refresh_waits_for_one_of_rollups_or_another(engine: AsyncEngine) -> None:
     await post(engine, span(1, 3))
     async with Database(engine).transaction(Kind.REBUILD) as other:
         await other.driver.execute(LOCK)
-        waiting = asyncio.create_task(refresh_day(Database(engine), (1, TODAY), rest_s=0))
+        waiting = asyncio.create_task(refresh_day(Database(engine), (ExperimentKey(1), TODAY), rest_s=0))
         await asyncio.sleep(0.1)
         assert not waiting.done()
     assert await waiting
-    assert not await refresh_day(Database(engine), (1, TODAY), rest_s=0)
+    assert not await refresh_day(Database(engine), (ExperimentKey(1), TODAY), rest_s=0)
 
 
 async def test_columns_of_traces_that_are_gone_go(engine: AsyncEngine) -> None:

@@ -1,7 +1,6 @@
 """The traces of an arm are the same from columns and from the table, whatever is stored of them."""
 
 import random
-from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,7 +10,7 @@ from spanstats.columnar.reader import Columns
 from spanstats.comparison.arm_traces import ArmTraces, Plan
 from spanstats.comparison.arms import Arm, find_arms
 from spanstats.comparison.from_traces import read_from_traces
-from spanstats.comparison.measures import NUMBERS, Scores
+from spanstats.comparison.measures import NUMBERS, Number, Scores
 from spanstats.comparison.pairing import PairBy
 from spanstats.comparison.reading import read_traces
 from spanstats.dialects.respan.filters import read_filters
@@ -27,7 +26,10 @@ from tests.stats.warming import warm
 from .test_compare import random_run
 
 pytestmark = pytest.mark.anyio
-MEASURES = [*NUMBERS.values(), *(Scores(f"scores.{key}", key) for key in ("exact", "quality", "none"))]
+MEASURES: list[Number | Scores] = [
+    *NUMBERS.values(),
+    *(Scores(f"scores.{key}", key) for key in ("exact", "quality", "none")),
+]
 SPREAD = 10**9
 """Within so many microseconds they start."""
 
@@ -42,7 +44,7 @@ def with_keys(rng: random.Random, spans: list[Span]) -> list[Span]:
     return spans
 
 
-def rows(arm: ArmTraces) -> list[tuple[Any, ...]]:
+def rows(arm: ArmTraces) -> list[str]:
     """A row of each trace, in an order of their own."""
     each = [(v.sums.tolist(), v.counts.tolist(), v.has.tolist()) for v in arm.values]
     columns = [arm.keys.tolist(), arm.sent.tolist(), arm.has_root.tolist(), arm.targets.tolist()]

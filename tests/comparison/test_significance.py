@@ -15,24 +15,28 @@ from spanstats.comparison.significance import paired_test, relative, welch_test
 
 from .oracles import arm_sums, paired_sums
 
+Arm = dict[str, list[int]]
+Drawn = list[tuple[list[int], list[int], int]]
+
 TRIALS = st.lists(st.one_of(st.integers(0, 5), st.integers(-(10**9), 10**12)), max_size=4)
 ITEMS = st.lists(st.tuples(TRIALS, TRIALS, st.integers(0, 5)), min_size=2, max_size=40)
 CONFIDENCE = st.sampled_from([0.8, 0.9, 0.95, 0.99])
 
 
-def split(items: list[tuple[list[int], list[int], int]]) -> tuple[dict, dict, dict]:
+def split(items: Drawn) -> tuple[Arm, Arm, dict[str, int]]:
     base = {f"i{n}": a for n, (a, _, _) in enumerate(items)}
     candidate = {f"i{n}": b for n, (_, b, _) in enumerate(items)}
     return base, candidate, {f"i{n}": c for n, (_, _, c) in enumerate(items)}
 
 
-def item_means(base: dict, candidate: dict) -> tuple[np.ndarray, np.ndarray]:
+def item_means(base: Arm, candidate: Arm) -> tuple[np.ndarray, np.ndarray]:
     both = [k for k in base if base[k] and candidate[k]]
-    return tuple(np.array([float(Fraction(sum(arm[k]), len(arm[k]))) for k in both]) for arm in (base, candidate))
+    a, b = (np.array([float(Fraction(sum(arm[k]), len(arm[k]))) for k in both]) for arm in (base, candidate))
+    return a, b
 
 
 @given(ITEMS, CONFIDENCE)
-def test_the_paired_t_is_scipys(items: list, confidence: float) -> None:
+def test_the_paired_t_is_scipys(items: Drawn, confidence: float) -> None:
     base, candidate, _ = split(items)
     a, b = item_means(base, candidate)
     assume(len(a) >= 2 and np.std(b - a) > 1e-6 * np.max(np.abs(np.concatenate([a, b]))))
@@ -48,7 +52,7 @@ def test_the_paired_t_is_scipys(items: list, confidence: float) -> None:
 
 
 @given(ITEMS, CONFIDENCE)
-def test_clustered_errors_are_those_of_a_regression_on_a_constant(items: list, confidence: float) -> None:
+def test_clustered_errors_are_those_of_a_regression_on_a_constant(items: Drawn, confidence: float) -> None:
     base, candidate, clusters = split(items)
     a, b = item_means(base, candidate)
     groups = np.array([clusters[k] for k in base if base[k] and candidate[k]])
@@ -67,7 +71,7 @@ def test_clustered_errors_are_those_of_a_regression_on_a_constant(items: list, c
 
 
 @given(ITEMS)
-def test_each_item_as_a_cluster_changes_nothing(items: list) -> None:
+def test_each_item_as_a_cluster_changes_nothing(items: Drawn) -> None:
     base, candidate, _ = split(items)
     plain = paired_sums(base, candidate)
     assume(not (plain.single and plain.binary) and plain.n >= 2)
@@ -95,7 +99,7 @@ def test_ones_and_zeros_get_mcnemars_mid_p_and_bonett_and_prices_interval(
 
 
 @given(ITEMS)
-def test_swapped_arms_mirror(items: list) -> None:
+def test_swapped_arms_mirror(items: Drawn) -> None:
     base, candidate, clusters = split(items)
     for by in (None, clusters):
         one, other = (paired_test(paired_sums(*arms, by), 0.95) for arms in ((base, candidate), (candidate, base)))
@@ -107,10 +111,10 @@ def test_swapped_arms_mirror(items: list) -> None:
 
 
 @given(ITEMS)
-def test_every_trace_told_twice_changes_no_difference_and_no_error(items: list) -> None:
+def test_every_trace_told_twice_changes_no_difference_and_no_error(items: Drawn) -> None:
     base, candidate, _ = split(items)
-    doubled = ({k: v * 2 for k, v in arm.items()} for arm in (base, candidate))
-    once, twice = paired_sums(base, candidate), paired_sums(*doubled)
+    a, b = ({k: v * 2 for k, v in arm.items()} for arm in (base, candidate))
+    once, twice = paired_sums(base, candidate), paired_sums(a, b)
     assert once.mean(once.b - once.a) == twice.mean(twice.b - twice.a)
     # What is single is tested as ones and zeros; doubled it no longer is.
     assume(not (once.single and once.binary))
@@ -133,7 +137,7 @@ def test_less_than_two_items_or_clusters_tell_nothing() -> None:
 
 
 @given(ITEMS, CONFIDENCE)
-def test_the_relative_difference_is_the_delta_methods(items: list, confidence: float) -> None:
+def test_the_relative_difference_is_the_delta_methods(items: Drawn, confidence: float) -> None:
     base, candidate, _ = split(items)
     a, b = item_means(base, candidate)
     assume(len(a) >= 2)

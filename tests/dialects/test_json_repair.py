@@ -1,6 +1,7 @@
 """JSON that is mended part by part before it is stored."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,7 +62,8 @@ def test_what_is_mended_is_said_to_be() -> None:
 
 
 def test_an_unreadable_item_gives_its_reason() -> None:
-    [good, bad] = decode_items(object, b'[{"a": 1}, {"a": 01}]', b"[", 65).value  # type: ignore[misc]
+    items: Any = decode_items(object, b'[{"a": 1}, {"a": 01}]', b"[", 65).value
+    good, bad = items
     assert (good, reason_of(good)) == ({"a": 1}, None)
     assert "malformed" in (reason_of(bad) or "")
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstats.domain.item_key import input_key, target_key
+from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.merge import settle
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.domain.trace import Trace, TraceFold, finish, fold
@@ -128,9 +129,33 @@ def as_dict(trace: Trace) -> dict[str, Any]:
 
 
 def test_what_the_root_says_goes_before_what_earlier_spans_say() -> None:
-    child = Span(trace_id="t", span_id="c", parent_id="t", start_us=1, end_us=9, experiment_key=2, metadata={"k": "c"})
-    late = Span(trace_id="t", span_id="d", parent_id="t", start_us=3, end_us=4, experiment_key=3, labels={"l": "d"})
-    root = Span(trace_id="t", span_id="t", start_us=5, end_us=7, experiment_key=1, metadata={"k": "r"}, name="main")
+    child = Span(
+        trace_id="t",
+        span_id="c",
+        parent_id="t",
+        start_us=1,
+        end_us=9,
+        experiment_key=ExperimentKey(2),
+        metadata={"k": "c"},
+    )
+    late = Span(
+        trace_id="t",
+        span_id="d",
+        parent_id="t",
+        start_us=3,
+        end_us=4,
+        experiment_key=ExperimentKey(3),
+        labels={"l": "d"},
+    )
+    root = Span(
+        trace_id="t",
+        span_id="t",
+        start_us=5,
+        end_us=7,
+        experiment_key=ExperimentKey(1),
+        metadata={"k": "r"},
+        name="main",
+    )
     settled = [settle(span, lambda _: None) for span in (child, late, root)]
     trace = finish("t", fold(settled))
     assert (trace.experiment_key, trace.metadata, trace.labels, trace.start_us) == (1, {"k": "r"}, {"l": "d"}, 5)

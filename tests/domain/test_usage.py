@@ -193,7 +193,13 @@ def test_logs_that_a_person_makes_count_as_they_were_sent() -> None:
 
 def beside(**unnamed: Any) -> list[Span]:
     """Anthropic's own client and an instrumentation of it tell of one call, below one span."""
-    call = {"trace_id": "t", "parent_id": "p", "kind": "chat", "usage_once": True, "completion_tokens": 20}
+    call: dict[str, Any] = {
+        "trace_id": "t",
+        "parent_id": "p",
+        "kind": "chat",
+        "usage_once": True,
+        "completion_tokens": 20,
+    }
     named = Span(span_id="n", response_id="msg_1", start_us=20_000, end_us=80_000, prompt_tokens=1850, **call)
     raw = {
         "start_us": 10_000,

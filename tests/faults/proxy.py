@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from sqlalchemy.engine import URL, make_url
+
+T = TypeVar("T")
 
 
 class Proxy:
@@ -58,7 +61,7 @@ class Proxy:
         self._thread.join(10)
         self._loop.close()
 
-    def _run(self, work):
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> asyncio.Server:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -103,7 +103,8 @@ def test_what_cannot_work_is_refused_at_the_start(tmp_path: Path, environment: d
             ({_URL: lent.url, _DIRECT: lent.url}, "the server itself"),
         ]
         for variables, why in refused:
-            settings = Settings(**{name.removeprefix("SPANSTATS_").lower(): text for name, text in variables.items()})
+            named: dict[str, Any] = {n.removeprefix("SPANSTATS_").lower(): text for n, text in variables.items()}
+            settings = Settings(**named)
             with pytest.raises(StartError, match=why) as told, opened(settings):
                 pass
             assert "\n" not in str(told.value)

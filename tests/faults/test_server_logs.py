@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -16,7 +17,7 @@ from .leaks import CANARY, assert_nothing_leaked
 
 pytestmark = pytest.mark.anyio
 
-Connection = asyncpg.Connection
+Connection: TypeAlias = Any  # asyncpg has no types
 Connect = Callable[[], Awaitable[Connection]]
 
 TABLES = "CREATE TABLE held (name text PRIMARY KEY, n int); INSERT INTO held VALUES ('a', 1), ('b', 1)"

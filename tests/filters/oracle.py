@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
 from typing import Any
 
 from spanstats.domain.span import Span
@@ -143,7 +144,11 @@ def values_of_trace(spans: Sequence[Span], field: str, key: str | None) -> list[
 def joined_metadata(spans: Sequence[Span]) -> dict[str, Any]:
     """The union over the spans: the root's value of a key wins, then the earliest span's."""
     keys = {key for span in spans for key in span.metadata or {}}
-    return {key: first_of(spans, lambda s, key=key: (s.metadata or {}).get(key)) for key in keys}
+    return {key: first_of(spans, partial(metadata_value, key)) for key in keys}
+
+
+def metadata_value(key: str, span: Span) -> Any:
+    return (span.metadata or {}).get(key)
 
 
 def values_of_root(spans: Sequence[Span], root: Span, field: str, key: str | None) -> list[Any]:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import asyncpg
 
+from spanstats.domain.keys import TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.fields import SpanField, UniformField
@@ -17,7 +18,7 @@ from spanstats.filters.span_fields import SPANS
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.tables import span_payloads, spans, traces
 
-TENANT = 7
+TENANT = TenantId(7)
 DIALECT = asyncpg.dialect()
 
 LINES = [

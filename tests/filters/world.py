@@ -13,6 +13,7 @@ from spanstats.columnar.masks import mask_of
 from spanstats.columnar.predicate import resolve
 from spanstats.columnar.probe import Verdicts
 from spanstats.columnar.refresh import EVERY_COLUMN
+from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Span
 from spanstats.domain.trace import Trace, finish, fold
 from spanstats.domain.values import billionths, iso
@@ -22,7 +23,7 @@ from spanstats.filters.predicate import Bound
 from spanstats.store.session import Database, Driver, Kind
 from spanstats.store.tables import span_payloads, spans, traces
 
-TENANT, OTHER_TENANT = 1, 2
+TENANT, OTHER_TENANT = TenantId(1), TenantId(2)
 EMPTY = "DELETE FROM spans; DELETE FROM span_payloads; DELETE FROM scores; DELETE FROM traces"
 
 
@@ -106,7 +107,7 @@ def _span_row(tenant: int, span: Span) -> dict[str, Any]:
 
 def _payload_row(tenant: int, span: Span) -> dict[str, Any]:
     row = {c.name: getattr(span, c.name) or None for c in span_payloads.columns if hasattr(span, c.name)}
-    documents = {name: json.loads(row[name]) for name in ("input", "output", "target") if row[name]}
+    documents = {name: json.loads(row[name] or "") for name in ("input", "output", "target") if row[name]}
     return row | documents | {"tenant_id": tenant}
 
 

@@ -97,7 +97,7 @@ def test_no_answer_has_a_code_of_its_own(url: str) -> None:
 def test_what_the_documentation_shows_can_be_typed(url: str) -> None:
     asked, gated = re.findall(r"^```sh\n(.*?)^```$", COMPARISON.read_text(), re.MULTILINE | re.DOTALL)
     variables = {"SPANSTATS_URL": url, "SPANSTATS_API_KEY": KEY, "PATH": f"{SPANSTATS.parent}:{os.environ['PATH']}"}
-    shell = {"env": os.environ | variables, "capture_output": True, "text": True, "check": True}
+    shell: dict[str, Any] = {"env": os.environ | variables, "capture_output": True, "text": True, "check": True}
     answer = json.loads(subprocess.run(["/bin/sh", "-c", asked], **shell).stdout)
     assert answer["candidates"][0]["measures"]["scores.exact"]["paired"]["margin"] == 0.01
     assert "| scores.exact |" in subprocess.run(["/bin/sh", "-c", gated], **shell).stdout

@@ -17,7 +17,7 @@ def answer(**verdicts: str) -> dict[str, Any]:
         "high": 0.625,
         "p_adjusted": 0.25,
     }
-    measures = {
+    measures: dict[str, Any] = {
         name: {
             "unit": "USD" if name == "cost" else None,
             "base": {"mean": 0.5, "count": 3},

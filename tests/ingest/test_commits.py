@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,7 +25,7 @@ def spans(trace: str, count: int = 1) -> list[Span]:
 
 
 @contextlib.asynccontextmanager
-async def trace_locked(engine: AsyncEngine, trace_id: str):
+async def trace_locked(engine: AsyncEngine, trace_id: str) -> AsyncIterator[None]:
     """Holds every writer of this trace up."""
     async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute("SELECT FROM traces WHERE trace_id = $1 FOR UPDATE", trace_id)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Score, Span
 from spanstats.errors import InvalidInput
 from spanstats.ingest.batch import PostedScore
@@ -62,7 +63,7 @@ async def test_a_score_waits_and_says_so_until_its_span_comes(engine: AsyncEngin
     async with committer(engine) as writer:
         await writer.score(TENANT, early)
         assert early.waits
-        await writer.submit(TENANT + 1, [span("t", "s")])
+        await writer.submit(TenantId(TENANT + 1), [span("t", "s")])
         assert await placed(engine) == []
         await writer.submit(TENANT, [span("t", "s", experiment_id="e")])
         assert await placed(engine) == [("t", "s", 1)]

@@ -69,14 +69,18 @@ async def test_too_little_is_left_where_it_is() -> None:
 @given(
     st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=4), max_size=25), st.data()
 )
-def test_two_at_once_never_meet_and_no_span_overtakes_itself(requests, data) -> None:
+def test_two_at_once_never_meet_and_no_span_overtakes_itself(
+    requests: list[list[tuple[int, int]]], data: st.DataObject
+) -> None:
     """Random requests over few traces, written by two at once that end in any order."""
 
     async def write_all() -> None:
         queue = Queue(QueueLimits(spans_per_commit=6))
         for request in requests:
             put(queue, *(Span(trace_id=f"t{t}", span_id=f"{t}-{s}", by_span_id=s == 0) for t, s in request))
-        arrived, running, taken = list(queue._waiting), [], []
+        arrived = list(queue._waiting)
+        running: list[list[Waiting]] = []
+        taken: list[Waiting] = []
         while queue.weight or running:
             busy = [w for group in running for w in group]
             group = queue.take(busy) if len(running) < 2 else []

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.dialects.parea.stats import stats_entry
+from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.errors import InvalidInput
 from spanstats.ingest import transaction
@@ -30,7 +31,7 @@ from .worlds import (
 pytestmark = pytest.mark.anyio
 
 
-def parea(span_id: str, root: str = "r", **fields: object) -> Span:
+def parea(span_id: str, root: str = "r", **fields: Any) -> Span:
     return Span(trace_id=root, span_id=span_id, by_span_id=True, **{"start_us": START, "end_us": START + 500, **fields})
 
 
@@ -156,8 +157,8 @@ async def test_a_patch_lies_over_posts_before_and_after_it(engine: AsyncEngine) 
 
 async def test_the_same_ids_in_two_tenants_are_two_spans(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
-        await writer.submit(1, [parea("r", experiment_id="e", prompt_tokens=1)])
-        await writer.submit(2, [parea("r", experiment_id="e", prompt_tokens=2)])
+        await writer.submit(TenantId(1), [parea("r", experiment_id="e", prompt_tokens=1)])
+        await writer.submit(TenantId(2), [parea("r", experiment_id="e", prompt_tokens=2)])
     found = await rows(engine, "SELECT tenant_id, prompt_tokens FROM traces ORDER BY 1")
     assert [tuple(r.values()) for r in found] == [(1, 1), (2, 2)]
     assert len(await rows(engine, "SELECT 1 FROM experiments")) == 2

@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain import trace as domain_trace
+from spanstats.domain.keys import TraceKey
 from spanstats.domain.span import Span, Uncounted
 from spanstats.ingest import stored, transaction
 from spanstats.store.session import Database, Kind
@@ -54,7 +55,7 @@ def make_spans(rng: random.Random, trace: int, size: int) -> list[Span]:
 async def assert_all_is_counted_by_the_rules(engine: AsyncEngine) -> None:
     traces = await stored_traces(engine)
     async with Database(engine).transaction(Kind.READ) as tx:
-        spans = await spans_of_traces(tx.driver, [(TENANT, trace_id) for trace_id in traces])
+        spans = await spans_of_traces(tx.driver, [TraceKey(TENANT, trace_id) for trace_id in traces])
     for trace_id, row in traces.items():
         of_trace = [span for key, span in spans.items() if key[1] == trace_id]
         expected = totals(of_trace)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Filled, Span
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
@@ -15,7 +16,7 @@ from spanstats.ingest.transaction import Tools
 from spanstats.store.session import Database, Kind
 
 START = 1_780_000_000_000_000
-TENANT = 1
+TENANT = TenantId(1)
 
 
 def price_of_known_models(span: Span) -> int | None:

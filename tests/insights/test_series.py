@@ -68,7 +68,8 @@ async def check(
     client: httpx.AsyncClient, rows: list[Any], measures: tuple[str, ...], *, granularity: str, zone: str, **body: Any
 ) -> None:
     found = await ask(client, PATH, granularity=granularity, time_zone=zone, measures=list(measures), **body)
-    points, groups = found["points"], {}
+    points = found["points"]
+    groups: dict[Any, list[Any]] = {}
     for row in rows:
         groups.setdefault(bucket_of(row["start_time"], granularity, zone), []).append(row)
     assert [a["end"] for a in points[:-1]] == [b["start"] for b in points[1:]]

@@ -71,12 +71,12 @@ async def test_csv_has_every_trace_of_many_pages(client: httpx.AsyncClient, engi
         )
         count = (
             await connection.exec_driver_sql("SELECT count(*) FROM traces WHERE experiment_key IS NOT NULL")
-        ).scalar()
+        ).scalar_one()
         others = (
             await connection.exec_driver_sql(
                 "SELECT count(*) FROM traces t JOIN experiments e ON e.key = t.experiment_key WHERE e.id <> 'run'"
             )
-        ).scalar()
+        ).scalar_one()
     answer = await client.get(PATH, headers={"accept": "text/csv"})
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == 'attachment; filename="run-traces.csv"'

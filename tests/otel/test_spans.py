@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats import logs
 from spanstats.catalog import projects
 from spanstats.store.session import Database, Kind
-from tests.api.conftest import MakeClient
+from tests.api.conftest import MakeClient, over_a_socket
 
 from .collector import Collector, attributes
 
@@ -53,7 +54,7 @@ async def client(make_client: MakeClient, collector: Collector) -> httpx.AsyncCl
 
 
 @asynccontextmanager
-async def trace_locked(engine: AsyncEngine, trace_id: str):
+async def trace_locked(engine: AsyncEngine, trace_id: str) -> AsyncIterator[None]:
     """Holds every writer of this trace up."""
     async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute("SELECT FROM traces WHERE trace_id = $1 FOR UPDATE", trace_id)
@@ -203,7 +204,7 @@ async def test_of_a_fault_only_its_kind_is_told(
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr(projects, "get_or_create", broken)
-    assert (await client.post("/api/parea/v1/project", json={"name": "p"})).status_code == 500
+    assert (await over_a_socket(client).post("/api/parea/v1/project", json={"name": "p"})).status_code == 500
     span = collector.one("POST /api/parea/v1/project")
     assert (span.status.code, span.status.message) == (Status.STATUS_CODE_ERROR, "")
     told = attributes(span)

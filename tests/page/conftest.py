@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -76,7 +77,7 @@ async def sign_in(visitor: httpx.AsyncClient, key: str) -> httpx.Response:
     return await visitor.post("/ui/sign-in", data={"key": key})
 
 
-def parsed(html: str):
+def parsed(html: str) -> Any:
     """The page as an element tree. Raises where the page is not valid HTML."""
     parser = HTMLParser(treebuilders.getTreeBuilder("etree"), strict=True, namespaceHTMLElements=False)
     return parser.parse(html)

@@ -6,6 +6,7 @@ import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +18,10 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium is installed: the page was not tried in a browser"
 )
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright import sync_api
+else:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 KEY = "page-key-0123456789abcdef"
 FLAGS = [
@@ -74,7 +78,7 @@ def chromium() -> Iterator["sync_api.Browser"]:
 class Visit:
     """A signed-in tab; whatever its console complains of is kept."""
 
-    def __init__(self, service: Service, chromium: "sync_api.Browser", **options: object) -> None:
+    def __init__(self, service: Service, chromium: "sync_api.Browser", **options: Any) -> None:
         self.url = f"http://127.0.0.1:{service.port}"
         self.context = chromium.new_context(**options)
         self.tab = self.context.new_page()

@@ -1,11 +1,13 @@
 """Whole traces, read in pieces: each once, in order, from any page."""
 
 from itertools import chain
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Span
 from spanstats.reading import whole_traces
 from spanstats.store.session import Database, Kind
@@ -39,9 +41,9 @@ async def world(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-async def read(engine: AsyncEngine, **page: object) -> list[list[list[Span]]]:
+async def read(engine: AsyncEngine, **page: Any) -> list[list[list[Span]]]:
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        return [piece async for piece in whole_traces.whole_traces(tx, WHERE, **page)]  # type: ignore[arg-type]
+        return [piece async for piece in whole_traces.whole_traces(tx, WHERE, **page)]
 
 
 def ids(pieces: list[list[list[Span]]]) -> list[str]:
@@ -73,7 +75,7 @@ async def test_what_stood_under_a_deleted_experiment_is_not_found(engine: AsyncE
         for experiment_id, deleted_at in (("kept", None), ("deleted", 1)):
             values = {"tenant_id": TENANT, "id": experiment_id, "deleted_at": deleted_at}
             await tx.connection.execute(insert(experiments).values(values))
-        keys = dict((await tx.connection.execute(select(experiments.c.id, experiments.c.key))).all())  # type: ignore[arg-type]
+        keys = dict((await tx.connection.execute(select(experiments.c.id, experiments.c.key))).all())
     for spans, name in ((kept, "kept"), (deleted, "deleted")):
         for span in spans:
             span.experiment_key = keys[name]
@@ -96,4 +98,4 @@ async def test_a_span_is_found_before_a_trace_and_of_several_the_last(world: Asy
         assert await whole_traces.trace_of(tx, TENANT, "s3") == (TENANT, "t19")
         assert await whole_traces.trace_of(tx, TENANT, "t05") == (TENANT, "t05")
         assert await whole_traces.trace_of(tx, TENANT, "nothing") is None
-        assert await whole_traces.trace_of(tx, TENANT + 5, "t05") is None
+        assert await whole_traces.trace_of(tx, TenantId(TENANT + 5), "t05") is None

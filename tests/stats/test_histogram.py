@@ -2,6 +2,7 @@
 
 import random
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,7 +32,7 @@ async def test_bins_are_those_of_exact_fractions(engine: AsyncEngine, seed: int)
     async with committer(engine) as writer:
         for number, value in enumerate(scores):
             own = [Score("q", float(value)), Score("other", 5.0), Score("note", None, "text", "x")]
-            times = {"start_us": START, "end_us": START}
+            times: dict[str, Any] = {"start_us": START, "end_us": START}
             await writer.submit(
                 TENANT, [Span(trace_id=f"t{number}", span_id="s", experiment_id="e", scores=own, **times)]
             )

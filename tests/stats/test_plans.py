@@ -17,6 +17,7 @@ from spanstats.columnar.format import MEASURED
 from spanstats.columnar.plan import plan_of
 from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan.filters import read_filters
+from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
@@ -81,7 +82,7 @@ def rows_read(plan: list[dict[str, Any]], table: str) -> int:
 
 async def test_an_unfiltered_summary_reads_rollups_and_no_trace(filled: AsyncEngine) -> None:
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
-        plan = await nodes(tx.driver, rolled_up.STATEMENT, *rolled_up.bounds(rolled_up.Window()), 1)
+        plan = await nodes(tx.driver, rolled_up.STATEMENT, *rolled_up.bounds(Window()), 1)
     assert rows_read(plan, "traces") == 0
     assert 0 < rows_read(plan, "rollups") <= 10
     assert {n["Node Type"] for n in plan if n.get("Relation Name") == "rollups"} == {"Index Scan"}
@@ -154,7 +155,7 @@ async def test_a_rare_value_of_metadata_is_looked_up_and_a_common_one_is_not(
         {"filters": {field: {"operator": "", "value": [value]}, "status": {"operator": "not", "value": ["x"]}}}
     )
     assert tree is not None
-    arm = Arm(1, Window(), compile_filter(bind(tree, TRACES), 1))
+    arm = Arm(ExperimentKey(1), Window(), compile_filter(bind(tree, TRACES), TenantId(1)))
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         assert (await plan_of(tx, arm) is not None) == by_columns
 
@@ -195,12 +196,12 @@ async def _from_columns(engine: AsyncEngine, field: str = "status", *values: obj
     """The plans of all statements of a filtered sum."""
     tree = read_filters({"filters": {field: {"operator": "", "value": [*values] or ["error", "success"]}}})
     assert tree is not None
-    matching = compile_filter(bind(tree, TRACES), 1)
+    matching = compile_filter(bind(tree, TRACES), TenantId(1))
     matching = replace(matching, inclusive=())
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         driver = _Explained(tx.driver)
         explained = Transaction(tx.connection, driver, tx.timeouts)
-        await filtered(Columns(), explained, Arm(1, Window(), matching), places=0)
+        await filtered(Columns(), explained, Arm(ExperimentKey(1), Window(), matching), places=0)
     return driver.plans
 
 
@@ -214,7 +215,7 @@ async def _summed(engine: AsyncEngine, field: str, value: object) -> list[dict[s
     """The plan of the sums over the traces whose field has the value."""
     tree = read_filters({"filters": {field: {"operator": "", "value": [value]}}})
     assert tree is not None
-    statement = sums_statement(within(1, Window(), compile_parts(bind(tree, TRACES), 1)))
+    statement = sums_statement(within(ExperimentKey(1), Window(), compile_parts(bind(tree, TRACES), TenantId(1))))
     sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         return await nodes(tx.driver, sql)

@@ -2,12 +2,12 @@
 
 import asyncio
 import random
-import time
 from contextlib import AsyncExitStack
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Score, Span
 from spanstats.ingest.commits import Committer
 from spanstats.stats import rollups
@@ -15,11 +15,11 @@ from spanstats.stats.rolled_up import rolled_up
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Window
 from spanstats.store.cache_tables import LOCK
-from spanstats.store.session import Database, Driver, Kind
+from spanstats.store.session import Database, Kind
 from tests.ingest.worlds import START, TENANT, committer, rows
 
 pytestmark = pytest.mark.anyio
-SECONDS = 4.0
+READS = 200
 EXPERIMENTS = ("a", "b", "c")
 HOURS = 75
 MINUTE = rollups.MINUTE.length_us
@@ -92,62 +92,65 @@ def random_window(rng: random.Random) -> Window:
     return Window(rng.choice([None, start, start]), rng.choice([None, end, end]))
 
 
-async def write(writer: Committer, rng: random.Random, until: float) -> None:
-    while time.monotonic() < until:
+async def write(writer: Committer, rng: random.Random, ended: asyncio.Event) -> None:
+    while not ended.is_set():
         await writer.submit(TENANT, [random_span(rng) for _ in range(rng.choice([1, 1, 5, 20]))])
 
 
-async def rebuild(engine: AsyncEngine, rng: random.Random, until: float) -> int:
+async def rebuild(engine: AsyncEngine, rng: random.Random, ended: asyncio.Event) -> None:
+    """Until the others have ended and one rebuild was killed."""
     kills = 0
-    while time.monotonic() < until:
+    while not ended.is_set() or kills == 0:
         try:
             await rebuild_once(engine, rng.choice([3, 50, 10_000]), killed=rng.random() < 0.1)
         except Killed:
             kills += 1
         await asyncio.sleep(rng.uniform(0, 0.02))
-    return kills
 
 
-async def compare(driver: Driver, tx: object, key: int, window: Window) -> bool:
-    return await rolled_up(driver, key, window) == await directly(tx, key, window)  # type: ignore[arg-type]
-
-
-async def read(engine: AsyncEngine, rng: random.Random, until: float) -> tuple[int, int]:
-    reads = mismatches = 0
-    while time.monotonic() < until:
-        async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-            for _ in range(5):
-                same = await compare(tx.driver, tx, rng.randrange(1, len(EXPERIMENTS) + 1), random_window(rng))
-                reads, mismatches = reads + 1, mismatches + (not same)
-    return reads, mismatches
+async def five_reads(engine: AsyncEngine, rng: random.Random) -> bool:
+    """Whether the answers from rollups, of one snapshot, are those from the traces."""
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
+        asked = [(ExperimentKey(rng.randrange(1, len(EXPERIMENTS) + 1)), random_window(rng)) for _ in range(5)]
+        return all([await rolled_up(tx.driver, *one) == await directly(tx, *one) for one in asked])
 
 
 async def test_no_answer_differs_while_eight_writers_and_rebuilds_run(engine: AsyncEngine) -> None:
-    until = time.monotonic() + SECONDS
-    async with AsyncExitStack() as stack:
-        writers = [await stack.enter_async_context(committer(engine)) for _ in range(8)]
-        writes = [write(w, random.Random(i), until) for i, w in enumerate(writers)]
-        rebuilds = [rebuild(engine, random.Random(100 + i), until) for i in range(2)]
-        reads = [read(engine, random.Random(200 + i), until) for i in range(2)]
-        results = await asyncio.gather(*writes, *rebuilds, *reads)
-    assert sum(results[8:10]) > 0, "no rebuild was killed"
-    assert sum(r[0] for r in results[10:]) > 100
-    assert sum(r[1] for r in results[10:]) == 0
+    ended = asyncio.Event()
+
+    async def read(rng: random.Random) -> None:
+        for _ in range(READS // 5):
+            assert await five_reads(engine, rng)
+
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        for number in range(8):
+            writer = await stack.enter_async_context(committer(engine))
+            group.create_task(write(writer, random.Random(number), ended))
+        for number in range(2):
+            group.create_task(rebuild(engine, random.Random(100 + number), ended))
+        await asyncio.gather(*(read(random.Random(200 + number)) for number in range(2)))
+        ended.set()
     assert await rows(engine, "SELECT 1 FROM rollups LIMIT 1")
 
 
 async def test_the_comparison_finds_a_rebuild_that_takes_its_marks_late(engine: AsyncEngine) -> None:
-    until = time.monotonic() + SECONDS
+    rng, ended, found = random.Random(9), asyncio.Event(), False
 
     async def rebuild_wrongly() -> None:
-        while time.monotonic() < until:
+        while not ended.is_set():
             await rebuild_and_take_marks_late(engine)
 
-    async with AsyncExitStack() as stack:
-        writers = [await stack.enter_async_context(committer(engine)) for _ in range(4)]
-        writes = [write(w, random.Random(i), until) for i, w in enumerate(writers)]
-        *_, (_, mismatches) = await asyncio.gather(*writes, rebuild_wrongly(), read(engine, random.Random(9), until))
-    assert mismatches > 0
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        for number in range(4):
+            writer = await stack.enter_async_context(committer(engine))
+            group.create_task(write(writer, random.Random(number), ended))
+        group.create_task(rebuild_wrongly())
+        for _ in range(10 * READS):
+            found = not await five_reads(engine, rng)
+            if found:
+                break
+        ended.set()
+    assert found
 
 
 def lone_span(prompt_tokens: int) -> Span:
@@ -164,8 +167,10 @@ async def test_a_writer_that_is_open_over_a_whole_rebuild_keeps_its_mark(engine:
             )
             assert await rebuild_once(engine) == 1
         async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-            assert await compare(tx.driver, tx, 1, Window())
-            assert (await rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 7
+            assert await rolled_up(tx.driver, ExperimentKey(1), Window()) == await directly(
+                tx, ExperimentKey(1), Window()
+            )
+            assert (await rolled_up(tx.driver, ExperimentKey(1), Window()))[0]["prompt_tokens"] == 7
 
 
 async def test_clean_minutes_are_read_from_the_rollups_alone(engine: AsyncEngine) -> None:
@@ -175,4 +180,4 @@ async def test_clean_minutes_are_read_from_the_rollups_alone(engine: AsyncEngine
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE traces SET prompt_tokens = 6")
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        assert (await rolled_up(tx.driver, 1, Window()))[0]["prompt_tokens"] == 5
+        assert (await rolled_up(tx.driver, ExperimentKey(1), Window()))[0]["prompt_tokens"] == 5

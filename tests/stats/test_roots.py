@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Score, Span
 from spanstats.stats.maintenance import mark_everything, rebuild_marked
 from spanstats.stats.roots import summaries_of_roots
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 START = 1_800_000_000_000_000
 MINUTE = 60_000_000
-EXPERIMENTS = [1, 2, 3, 4]
+EXPERIMENTS = [ExperimentKey(number) for number in (1, 2, 3, 4)]
 
 
 def world(seed: int) -> list[Span]:

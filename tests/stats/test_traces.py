@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.domain.keys import TenantId
 from spanstats.errors import NotFound
 from spanstats.stats import traces
 from spanstats.store.session import Database, Kind
@@ -29,7 +30,7 @@ async def stored(engine: AsyncEngine, count: int, starts: int, length: int) -> l
 
 
 async def read(engine: AsyncEngine) -> list[str]:
-    return [page async for page in traces.entry_pages(Database(engine), 1, "e")]
+    return [page async for page in traces.entry_pages(Database(engine), TenantId(1), "e")]
 
 
 @pytest.mark.parametrize(("count", "starts"), [(0, 1), (9, 9), (11, 1), (5_000, 1), (5_000, 7), (5_000, 5_000)])
@@ -53,4 +54,4 @@ async def test_pages_of_long_entries_are_short(engine: AsyncEngine) -> None:
 
 async def test_an_experiment_that_is_not_there_is_told_before_anything_is_sent(engine: AsyncEngine) -> None:
     with pytest.raises(NotFound):
-        await anext(traces.entry_pages(Database(engine), 1, "e"))
+        await anext(traces.entry_pages(Database(engine), TenantId(1), "e"))

@@ -98,7 +98,7 @@ def shown(url: str) -> tuple[bool, str, str]:
         )
         try:
             async with Database(engine).transaction(Kind.READ) as tx:
-                return tuple(await tx.driver.fetchrow(statement))  # type: ignore[return-value]
+                return tuple(await tx.driver.fetchrow(statement))
         finally:
             await engine.dispose()
             await asyncio.sleep(0.02)

@@ -21,7 +21,7 @@ def block(path: str, value: Any) -> dict[str, Any]:
     """An object with a value at a path."""
     for key in reversed(path.split(".")):
         value = {key: value}
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def number(span: Span, field: str) -> Any:

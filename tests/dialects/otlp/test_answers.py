@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
@@ -9,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from spanstats.dialects.otlp import encode_status, encode_success
 
 
-def status_class() -> type:
+def status_class() -> Any:
     """google.rpc.Status as its published definition has it, without the details."""
     file = FileDescriptorProto(name="status.proto", package="google.rpc", syntax="proto3")
     message = DescriptorProto(name="Status")

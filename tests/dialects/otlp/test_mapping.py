@@ -368,7 +368,8 @@ def test_an_evaluators_span_carries_scores_of_its_own_source() -> None:
     ("flags", "is_root"), [(0x301, True), (0x300, True), (0x101, False), (0x201, False), (1, False), (None, False)]
 )
 def test_a_span_whose_parent_is_in_another_process_is_a_root(flags: int | None, is_root: bool) -> None:
-    span = read(parentSpanId="ef" * 8, **({} if flags is None else {"flags": flags}))
+    sent: dict[str, Any] = {} if flags is None else {"flags": flags}
+    span = read(parentSpanId="ef" * 8, **sent)
     assert (span.is_root, span.parent_id) == (is_root, "ef" * 8)
 
 

@@ -129,14 +129,14 @@ BAD_TEXTS = [b"caf\xe2\x82", b"\xff", b"a\xc3(b", b"\xed\xa0\x80", b"\xe9t\xe9"]
 @pytest.mark.parametrize("where", ["name", "stringValue", "key", "message", "scope"])
 def test_text_that_is_not_utf_8_costs_no_more_than_itself(bad: bytes, where: str) -> None:
     mark = "~" * len(bad)
-    odd: dict[str, Any] = {
+    odds: dict[str, dict[str, Any]] = {
         "name": {"name": mark},
         "stringValue": {"attributes": attribute({"stringValue": mark}, "tool.output")},
         "key": {"attributes": attribute({"stringValue": "v"}, mark)},
         "message": {"status": {"code": 2, "message": mark}},
         "scope": {},
-    }[where]
-    sent = request(*spans(**odd))
+    }
+    sent = request(*spans(**odds[where]))
     sent["resourceSpans"][0]["scopeSpans"][0]["scope"] = {"name": mark if where == "scope" else "s"}
     for body, read in ((as_protobuf(sent), read_protobuf), (json.dumps(sent).encode(), read_json)):
         assert mark.encode() in body

@@ -35,7 +35,7 @@ def summary(
 
 def test_means_stand_in_the_units_and_under_the_names_of_the_dialect() -> None:
     sums = {"n": 4, "cost_pd": 3, "n_cost_pd": 2, "total_tokens": 10, "completion_tokens": 6, "prompt_tokens": 4}
-    found = read(summary(**sums, latency_us=1_500_001, n_latency_us=3))
+    found = read(summary({}, {}, **sums, latency_us=1_500_001, n_latency_us=3))
     assert found["num_samples"] == 4
     assert [(s["var1"], s["operation"], s["value"], s["var2"]) for s in found["pinned_stats"]] == [
         ("Cost", "mean", 1.5e-12, None),

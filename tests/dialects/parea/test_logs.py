@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.dialects.parea import logs, stats
+from spanstats.dialects.parea import stats
+from spanstats.dialects.parea.fields import ATTRIBUTES, LABELS
 from spanstats.dialects.parea.logs import TraceLog, read_log
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.errors import InvalidInput
@@ -260,6 +261,6 @@ def test_any_json_body_without_usable_id_and_time_is_refused(value: object) -> N
 
 def test_fields_of_the_log_and_of_the_update_are_the_same() -> None:
     known = {"trace_id", "parent_trace_id", "root_trace_id", "experiment_uuid"}
-    known |= {*logs.ATTRIBUTES, *logs.LABELS, "trace_name", "start_timestamp", "end_timestamp", "latency", "inputs"}
+    known |= {*ATTRIBUTES, *LABELS, "trace_name", "start_timestamp", "end_timestamp", "latency", "inputs"}
     known |= {"time_to_first_token", "input_tokens", "output_tokens", "total_tokens", "cost", "status", "error"}
     assert set(TraceLog.__struct_fields__) == known | {"output", "target", "metadata", "scores"}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spanstats.dialects.parea import logs, trees
 from spanstats.dialects.parea.fields import ATTRIBUTES
+from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.merge import settle
 from spanstats.domain.span import Score, Span
 from spanstats.errors import InvalidInput
@@ -122,7 +123,7 @@ def test_scores_without_a_number_are_left_out_and_repeats_kept() -> None:
 
 def test_the_experiment_is_the_one_that_the_span_itself_names() -> None:
     spans = [log(), child("c"), child("gone")]
-    spans[1].experiment_key, spans[2].experiment_key = 7, 8
+    spans[1].experiment_key, spans[2].experiment_key = ExperimentKey(7), ExperimentKey(8)
     assert [log["experiment_uuid"] for log, _ in walk(read(*spans))] == [None, "e", None]
 
 
@@ -164,7 +165,7 @@ FIELDS = sorted({*ATTRIBUTES, "inputs", "output", "target", "metadata", "scores"
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4), st.lists(JSON, max_size=3))
 def test_whatever_was_sent_can_be_read_back(fields: dict[str, Any], messages: list[Any]) -> None:
     """Odd values at every place that readers look into."""
-    nested = {"configuration": {"model": "m", "messages": messages, "model_params": fields}}
+    nested: dict[str, Any] = {"configuration": {"model": "m", "messages": messages, "model_params": fields}}
     nested |= {"comments": messages, "images": messages, "annotations": {"1": {"a": fields}, "x": {}}, "tags": messages}
     for sent in (fields, nested):
         try:

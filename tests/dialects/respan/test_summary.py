@@ -16,7 +16,7 @@ from spanstats.stats.sums import ScoreSums
 
 def answer(scores: dict[str, ScoreSums] | None = None, **sums: int) -> SummaryAnswer:
     known = {"key": Evaluator("id", "slug", "name", "boolean")}
-    return summary_answer(Summary({a.name: None for a in ANSWERED} | sums, scores or {}, known))
+    return summary_answer(Summary({**dict.fromkeys((a.name for a in ANSWERED), None), **sums}, scores or {}, known))
 
 
 def score(sums: ScoreSums) -> ScoreSummary:
