@@ -1,6 +1,7 @@
 """The database that the commands work on: the one that the settings name, else the embedded server."""
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -17,12 +18,14 @@ from .settings import Settings, load
 from .store.addresses import parse
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
-from .store.outages import sqlstate
+from .store.outages import sqlstate, unavailable_because
 from .store.poolers import Lending, lending
 from .store.session import Database, create_engine
 from .store.tls import TlsError
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _RETRY_S = 0.5
 _URL = "SPANSTATS_DATABASE_URL"
@@ -48,8 +51,12 @@ def opened(settings: Settings, server: EmbeddedServer | None = None) -> Iterator
     """
     try:
         if settings.database_url is not None:
-            yield _reached(settings, settings.database_url.get_secret_value())
+            found = _reached(settings, settings.database_url.get_secret_value())
+            _check_standbys(settings)
+            yield found
             return
+        if settings.read_urls:
+            raise StartError(f"SPANSTATS_READ_URLS names standbys of the database that {_URL} names: set that as well")
         server = server or EmbeddedServer(settings.data_dir)
         try:
             with usable_directory():
@@ -110,6 +117,23 @@ def _reached(settings: Settings, url: str) -> Opened:
             f"background work name the server itself in {_DIRECT}, or use the pooler's session mode"
         )
     return Opened(direct, parse(url).with_parameters(pgbouncer="1").url())
+
+
+def _check_standbys(settings: Settings) -> None:
+    """Raises `StartError` where reads cannot go where they are meant to; a standby that is away may come later."""
+    for number, url in enumerate(settings.read_urls, 1):
+        address = parse(url.get_secret_value())
+        try:
+            found = asyncio.run(lending(address, settings.connect_timeout_s, is_standby=True))
+        except (OSError, TlsError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            why = unavailable_because(error) or "it refuses this service"
+            log.warning("standby %d is left out: %s", number, why)
+        else:
+            if found.is_short:
+                raise StartError(
+                    f"SPANSTATS_READ_URLS (number {number}) leads to a pooler that lends a server for one transaction: "
+                    "name the server itself, or use the pooler's session mode"
+                )
 
 
 def _lending(settings: Settings, url: str) -> Lending:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -64,7 +65,8 @@ from .page.routes import routes as page_routes
 from .settings import Settings, load
 from .stats.maintenance import keep_warm
 from .store import schema
-from .store.session import Database, Timeouts, create_engine
+from .store.session import Database, Engine, Timeouts, create_engine
+from .store.standbys import HotStandbys
 from .tracing import Tracing
 
 # What is posted most is matched first.
@@ -155,6 +157,7 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
         direct = settings.database_direct_url or settings.database_url
         background = _database(settings, direct, _TASKS, _BACKGROUND_S, timeouts)
         try:
+            standbys = _standbys(settings, database, patience_s)
             if not await schema.is_current(database):
                 raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
             async with (
@@ -165,13 +168,16 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
                 _meanwhile(keep_keyed(background)),
                 _meanwhile(_tell_pool(database.engine)),
                 _meanwhile(_retention(background, settings)),
+                _watched(standbys),
             ):
                 lookup = KeyCache(partial(keys.find, database))
                 rates = Rates(settings.requests_per_second)
                 # The other half of the pool is for everything else.
                 streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
                 limits, columns = _limits(settings), Columns(settings.column_cache_bytes)
-                yield {"resources": Resources(database, committer, lookup, limits, rates, streams, columns)}
+                reading = replace(database, standbys=standbys)
+                tools = Resources(database, reading, committer, lookup, limits, rates, streams, columns)
+                yield {"resources": tools}
         finally:
             await database.dispose()
             await background.dispose()
@@ -185,7 +191,13 @@ def _database(
 ) -> Database:
     if url is None:
         raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
-    engine = create_engine(
+    return Database(_engine(settings, url, pool_size, answer_timeout_s), timeouts)
+
+
+def _engine(
+    settings: Settings, url: SecretStr, pool_size: int, answer_timeout_s: float, *, to_standby: bool = False
+) -> Engine:
+    return create_engine(
         url.get_secret_value(),
         pool_size,
         settings.connect_timeout_s,
@@ -193,8 +205,27 @@ def _database(
         answer_timeout_s,
         settings.read_timeout_s,
         settings.connection_life_s,
+        to_standby=to_standby,
     )
-    return Database(engine, timeouts)
+
+
+def _standbys(settings: Settings, primary: Database, answer_timeout_s: float) -> HotStandbys | None:
+    if not settings.read_urls:
+        return None
+    engines = [
+        _engine(settings, url, settings.pool_size, answer_timeout_s, to_standby=True) for url in settings.read_urls
+    ]
+    return HotStandbys(primary, engines, settings.read_wait_s)
+
+
+@asynccontextmanager
+async def _watched(standbys: HotStandbys | None) -> AsyncIterator[None]:
+    if standbys is None:
+        yield
+        return
+    async with _meanwhile(standbys.watch()):
+        yield
+    await standbys.dispose()
 
 
 @asynccontextmanager

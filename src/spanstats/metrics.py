@@ -55,6 +55,17 @@ MOVED = Counter("spanstats_moved_traces", "Traces that a span took from one expe
 POOL_IN_USE = Gauge("spanstats_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
 POOL_SIZE = Gauge("spanstats_pool_size", "Database connections that there may be.", multiprocess_mode="livesum")
 
+_READS = Counter("spanstats_reads", "Reads that could go to a standby, by where they went.", ("server",))
+READS_OF_STANDBYS, READS_OF_PRIMARY = _READS.labels("standby"), _READS.labels("primary")
+STANDBY_UP = Gauge(
+    "spanstats_standby_up", "Whether the standby is read from; numbered as in SPANSTATS_READ_URLS.", ("standby",),
+    multiprocess_mode="livemin",
+)  # fmt: skip
+STANDBY_LAG = Gauge(
+    "spanstats_standby_lag_bytes", "How much a read or a look found not replayed yet.", ("standby",),
+    multiprocess_mode="livemax",
+)  # fmt: skip
+
 CAUGHT_UP = Gauge(
     "spanstats_rollup_caught_up_timestamp_seconds", "When no mark was left to rebuild.", multiprocess_mode="max"
 )

@@ -44,6 +44,14 @@ class Settings(BaseSettings):
         description="Where the database is without the pooler, for migrations, commands and background work. Needed "
         "where it lends a server for one `transaction`.",
     )
+    read_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Hot standbys of the database, separated by blanks: requests that only read are answered from "
+        "there, with all that was acknowledged before them. Unset: the database itself answers them.",
+    )
+    read_wait_s: Seconds = Field(
+        0.5, description="Seconds that a read waits for a standby to have what was written, then the primary answers."
+    )
     data_dir: Path = Field(Path(".spanstats"), description="Where the embedded server and a generated key are kept.")
     api_key: SecretStr | None = Field(
         None, description="A key made to exist at start, of tenant `default`. Unset: one is generated once."
@@ -118,6 +126,17 @@ class Settings(BaseSettings):
     @classmethod
     def _as_libpq_reads_it(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(addresses.parse(value.get_secret_value(), os.environ).url())
+
+    @field_validator("read_urls", mode="before")
+    @classmethod
+    def _each_as_libpq_reads_it(cls, value: object) -> object:
+        texts = value.split() if isinstance(value, str) else value
+        if not isinstance(texts, list | tuple):
+            return value
+        found = [addresses.parse(str(text), os.environ) for text in texts]
+        if any(address.is_pooled for address in found):
+            raise ValueError("must not lead through a pooler that lends a server for one transaction")
+        return tuple(SecretStr(address.url()) for address in found)
 
     @field_validator("api_key")
     @classmethod

@@ -16,9 +16,11 @@ HEADERS = {"x-api-key": KEY}
 class Client(threading.Thread):
     """Writes one trace after another, reads how many there are after each, and remembers what was answered."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, reads: Service | None = None) -> None:
+        """`reads` is the service that is read from, where it is another."""
         super().__init__(daemon=True)
         self._base = f"http://127.0.0.1:{service.port}"
+        self._reads = f"http://127.0.0.1:{(reads or service).port}"
         self._experiment = f"e{time.monotonic_ns()}"
         self._ended = threading.Event()
         self.acknowledged = 0
@@ -31,7 +33,7 @@ class Client(threading.Thread):
             while not self._ended.wait(0.02):
                 self._write(client)
                 self._read(client)
-                self.statuses.add(("ready", client.get("/readyz").status_code))
+                self.statuses.add(("ready", client.get(f"{self._reads}/readyz").status_code))
 
     def _write(self, client: httpx.Client) -> None:
         self.asked += 1
@@ -43,7 +45,7 @@ class Client(threading.Thread):
 
     def _read(self, client: httpx.Client) -> None:
         for filters in ({}, {"filters": {"cost": {"operator": "gte", "value": [0]}}}):
-            answer = client.post(f"/api/v2/experiments/{self._experiment}/logs/summary/", json=filters)
+            answer = client.post(f"{self._reads}/api/v2/experiments/{self._experiment}/logs/summary/", json=filters)
             self.statuses.add(("read", answer.status_code))
             count = answer.json()["total_count"] if answer.status_code == 200 and not filters else None
             if count is not None and not self.acknowledged <= count <= self.asked:

@@ -31,9 +31,13 @@ async def healthz() -> dict[str, str]:
     responses={503: {"description": "Not ready"}},
 )
 async def readyz(request: Request) -> Response:
-    if not await schema.is_ready(resources(request).database):
+    tools = resources(request)
+    if not await schema.is_ready(tools.database):
         raise Unavailable("the schema of the database is not the one that this version is written for")
-    return json_answer({"status": "ready"})
+    standbys = tools.reading.standbys
+    if standbys is None:
+        return json_answer({"status": "ready"})
+    return json_answer({"status": "ready", "standbys": {"known": standbys.known, "in_use": standbys.in_use}})
 
 
 @router.head("/api/parea/v1/", include_in_schema=False)

@@ -44,6 +44,8 @@ class Resources:
     """The service's own tools, shared by all requests of a worker."""
 
     database: Database
+    reading: Database
+    """The same for requests that only read, which standbys may answer."""
     committer: Committer
     keys: KeyCache
     limits: Limits
@@ -65,7 +67,7 @@ def resources(request: Request) -> Resources:
 
 def tenant_database(request: Request) -> Database:
     """The database that holds all of the tenant who sent this request; set as `caller` is."""
-    return resources(request).database
+    return cast(Database, request.scope["state"]["database"])
 
 
 def caller(request: Request) -> Caller:

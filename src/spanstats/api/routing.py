@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..dialects import json_body
 from ..dialects.otlp import answers as otlp_answers
 from ..errors import Unauthenticated
+from ..store.outages import StandbyLost
 from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Permission, presented_key
 from .body import read_body
 from .failures import within
@@ -47,13 +48,18 @@ class KeyedRoute(TolerantRoute):
             self.permission.check(caller)
             tools.rates.take(caller.tenant_id)
             request.scope["state"]["caller"] = caller
+            request.scope["state"]["database"] = tools.reading if self.permission is Permission.READ else tools.database
             with within("body"):
                 body = await read_body(request, tools.limits.body_bytes, tools.limits.body_wait_s)
                 request._body = body
                 _check_depth(request, body, tools.limits.json_depth)
                 if decodes and body.strip():
                     request._json = json_body.decode(body)
-            return await handle(request)
+            try:
+                return await handle(request)
+            except StandbyLost:
+                request.scope["state"]["database"] = tools.database
+                return await handle(request)
 
         return checked
 

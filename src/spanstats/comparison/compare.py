@@ -40,7 +40,7 @@ async def compare(
     Raises `NotFound` and `InvalidInput` that name the arm or field, `Unavailable`.
     """
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        as_of_us: int = await tx.driver.fetchval("SELECT now()")
+        as_of_us = await tx.as_of()
         sides = await read_sides(columns, tx, tenant_id, request)
         chosen = choose(request, [side.totals for side in sides], evaluators)
         reader = _Reader(columns, tx, request, chosen)

@@ -39,7 +39,7 @@ class OneItem:
 async def item_in_runs(database: Database, tenant_id: TenantId, key: bytes, experiment_ids: Sequence[str]) -> OneItem:
     """All trials of the item in these runs. Raises `NotFound` naming an experiment, `TooLarge`, `Unavailable`."""
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        as_of_us: int = await tx.driver.fetchval("SELECT now()")
+        as_of_us = await tx.as_of()
         named = [Arm(experiment_id, at=f"experiment {i}") for i, experiment_id in enumerate(experiment_ids)]
         runs = []
         for found in await find_arms(tx, tenant_id, named):

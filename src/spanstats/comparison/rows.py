@@ -85,7 +85,7 @@ async def pages_of_rows(
     if request.pair_by is None:
         raise invalid("must not be none: rows are items", "body", "pair_by", kind="pairing")
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        as_of_us: int = await tx.driver.fetchval("SELECT now()")
+        as_of_us = await tx.as_of()
         sides = await read_sides(columns, tx, tenant_id, request)
         arms = [side.found for side in sides]
         chosen = choose(request, [side.totals for side in sides], evaluators)

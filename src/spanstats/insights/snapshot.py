@@ -15,9 +15,6 @@ from ..filters.experiment_fields import NAME, STATUS
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import experiments, projects
 
-# The clock is read before the snapshot is taken, so that whatever was committed before `as_of` is in the answer.
-_AS_OF = "SELECT statement_timestamp()"
-
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
@@ -77,6 +74,6 @@ async def snapshot(database: Database, tenant_id: TenantId, *, bounded: bool = T
     try:
         bound = (database.timeouts.read_s or None) if bounded else None
         async with asyncio.timeout(bound), database.transaction(Kind.SNAPSHOT) as tx:
-            yield Snapshot(tx, tenant_id, await tx.driver.fetchval(_AS_OF))
+            yield Snapshot(tx, tenant_id, await tx.as_of())
     except TimeoutError:
         raise Unavailable("the answer took longer than this service allows: narrow the window or filter") from None

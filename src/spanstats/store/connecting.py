@@ -21,7 +21,7 @@ import asyncpg
 
 from . import tls
 from .addresses import Address, Host
-from .outages import ReadOnly, sqlstate
+from .outages import NoStandby, ReadOnly, sqlstate
 
 Incarnation: TypeAlias = tuple[int, str]
 """Which server this is, and which of its lives: the system's identifier, and the timeline, which a promotion raises."""
@@ -45,6 +45,7 @@ class Source:
     settings: Mapping[str, str]
     connect_timeout_s: float = 10
     answer_timeout_s: float | None = None
+    is_standby: bool = False
     generation: int = 0
     incarnation: Incarnation | None = None
     distrusted_at: float = -inf
@@ -136,9 +137,10 @@ def creator(source: Source) -> dict[str, Any]:
 
 
 async def connect(source: Source, **_: Any) -> Connection:
-    """A connection to the first host that is a primary, with the source's settings; each host has its time.
+    """A connection to the first host that is a primary, or a standby where the source is one, with the source's
+    settings; each host has its time.
 
-    Raises `ReadOnly`, `TlsError` and the driver's errors.
+    Raises `ReadOnly`, `NoStandby`, `TlsError` and the driver's errors.
     """
     failures: list[BaseException] = []
     for host in source.hosts():
@@ -146,7 +148,7 @@ async def connect(source: Source, **_: Any) -> Connection:
             # Not `wait_for`, which until Python 3.12 may lose a cancellation that comes as the connection is made.
             async with asyncio.timeout(source.connect_timeout_s):
                 return await _connect_to(source, host, source.arguments())
-        except (OSError, TimeoutError, ReadOnly, asyncpg.CannotConnectNowError) as error:
+        except (OSError, TimeoutError, ReadOnly, NoStandby, asyncpg.CannotConnectNowError) as error:
             failures.append(error)
     raise failures[-1]
 
@@ -192,12 +194,16 @@ def _is_about_encryption(error: BaseException) -> bool:
 
 
 async def _vet(connection: Connection) -> None:
-    """A standby answers, and what it answers may be old: it is no database to serve from."""
+    """A standby answers, and what it answers may be old: it is no primary."""
     # First, as a role's own limits may be too short for anything else.
     settings = sorted(connection.source.of_session.items(), key=lambda item: item[0] != "statement_timeout")
     if settings:
         await connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings))
     row = await connection.fetchrow(_LOOK)
+    if connection.source.is_standby:
+        if not row[0]:
+            raise NoStandby
+        return
     if row[0] or (row[1] and connection.source.address.get("target_session_attrs") == "read-write"):
         raise ReadOnly
     connection.source.meets(await _incarnation(connection))

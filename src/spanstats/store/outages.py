@@ -52,6 +52,17 @@ class ReadOnly(Unavailable):
         super().__init__(_TRANSIENT_CODES[_READ_ONLY])
 
 
+class NoStandby(Unavailable):
+    """The server that reads were to go to is no standby, or no longer."""
+
+    def __init__(self) -> None:
+        super().__init__("it is no hot standby")
+
+
+class StandbyLost(Unavailable):
+    """A standby failed, or would not go on, in the middle of a read: the primary can be asked the same."""
+
+
 class translated:  # noqa: N801 (used as a statement, like contextlib's)
     """Turns a failure of the database into `Unavailable`, where it is one."""
 

@@ -29,10 +29,10 @@ class Lending(Enum):
         return self in (Lending.TRANSACTION, Lending.STATEMENT)
 
 
-async def lending(address: Address, timeout_s: float) -> Lending:
+async def lending(address: Address, timeout_s: float, *, is_standby: bool = False) -> Lending:
     """How the server behind this address is lent. Raises what `connect` raises."""
     # Asked in such a way that every pooler can answer.
-    source = Source(address.with_parameters(pgbouncer="1"), {}, timeout_s, timeout_s)
+    source = Source(address.with_parameters(pgbouncer="1"), {}, timeout_s, timeout_s, is_standby)
     one = await connect(source)
     try:
         if await one.fetchval(_PID) == one.get_server_pid():

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 import msgspec
@@ -55,6 +55,16 @@ class Kind(Enum):
     )
     """A write whose every statement finds its rows by key: planned once, for tables of any size (`by_key.py`)."""
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether a hot standby can do it."""
+        return _ON_PRIMARY in self.value
+
+    def beginning(self, timeouts: "Timeouts", *, on_standby: bool = False) -> str:
+        """The statements that begin such a transaction."""
+        how = self.value.replace(_ON_PRIMARY, "READ ONLY") if on_standby else self.value
+        return f"BEGIN ISOLATION LEVEL {how}; SET LOCAL statement_timeout = {int(timeouts.of(self) * 1000)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -93,17 +103,20 @@ def create_engine(
     answer_timeout_s: float | None = None,
     statement_timeout_s: float = 0,
     connection_life_s: float = 3600,
+    *,
+    to_standby: bool = False,
 ) -> AsyncEngine:
     """An engine on asyncpg whose connections are ready for a `Database`.
 
-    `url` is that of an `Address`. `statement_timeout_s` bounds statements outside of a transaction.
+    `url` is that of an `Address`. `statement_timeout_s` bounds statements outside of a transaction. Connections are
+    made to a primary alone, or `to_standby` alone.
 
     `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
     network has gone silent. No connection is used for longer than `connection_life_s`.
     """
     address = parse(url)
     settings = _SETTINGS | {"statement_timeout": str(int(statement_timeout_s * 1000))}
-    source = Source(address, settings, connect_timeout_s, answer_timeout_s)
+    source = Source(address, settings, connect_timeout_s, answer_timeout_s, to_standby)
     engine = create_async_engine(
         # All that the connections need is in their source; this is what the engine is called by.
         URL.create(DRIVER, address.user, host=address.servers, database=address.database),
@@ -141,10 +154,22 @@ async def _use_microseconds(driver: Driver) -> None:
 class Transaction:
     """One open transaction: `connection` runs Core statements, `driver` named SQL; `timeouts` it began with."""
 
-    def __init__(self, connection: AsyncConnection, driver: Driver, timeouts: Timeouts) -> None:
+    def __init__(
+        self, connection: AsyncConnection, driver: Driver, timeouts: Timeouts, as_of: int | None = None
+    ) -> None:
         self.connection = connection
         self.driver = driver
         self.timeouts = timeouts
+        self._as_of = as_of
+
+    async def as_of(self) -> int:
+        """The moment before which every commit is seen here, microseconds since 1970 by the primary's clock.
+
+        To be asked before anything else: a snapshot is taken by the first statement.
+        """
+        if self._as_of is None:
+            self._as_of = int(await self.driver.fetchval("SELECT now()"))
+        return self._as_of
 
     async def only_row(self, statement: Select[Any]) -> Mapping[str, Any]:
         """The row of a statement that is not likely to come again: nothing of it is kept, here or by the server."""
@@ -183,15 +208,30 @@ class Transaction:
         return row
 
 
+class Standbys(Protocol):
+    """Where reads go that need not be done by the primary (`standbys.py`); the methods are those of `Database`."""
+
+    @property
+    def known(self) -> int: ...
+
+    @property
+    def in_use(self) -> int: ...
+
+    def transaction(self, kind: Kind, timeouts: Timeouts) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def row(self, statement: str, *values: Any) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """A pool of connections to one database, and how long a statement may take there: where rows are read and written.
 
-    All of a tenant's rows are in one database.
+    All of a tenant's rows are in one database. Where it has `standbys`, transactions that only read go there.
     """
 
     engine: Engine
     timeouts: Timeouts = Timeouts()
+    standbys: "Standbys | None" = None
 
     def with_timeouts(self, timeouts: Timeouts) -> "Database":
         """The same database for work that may take longer, or must be done sooner."""
@@ -204,6 +244,8 @@ class Database:
 
         Raises `Unavailable` where the database is away, busy, slow or refuses writes; other failures pass unchanged.
         """
+        if self.standbys is not None and kind.reads_only and first is None:
+            return self.standbys.transaction(kind, self.timeouts)
         return _transaction(self.engine, kind, self.timeouts, first)
 
     async def row(self, statement: str, *values: Any) -> Any:
@@ -211,8 +253,10 @@ class Database:
 
         Raises `Unavailable` as `transaction` does.
         """
+        if self.standbys is not None:
+            return await self.standbys.row(statement, *values)
         with translated():
-            connection, _, row = await _first(self.engine, lambda driver: _only_row(driver, statement, values))
+            connection, _, row = await first_answer(self.engine, lambda driver: _only_row(driver, statement, values))
             await connection.close()
             return row
 
@@ -225,25 +269,31 @@ class Database:
 async def _transaction(
     engine: AsyncEngine, kind: Kind, timeouts: Timeouts, first: str | None
 ) -> AsyncIterator[Transaction]:
-    beginning = f"BEGIN ISOLATION LEVEL {kind.value}; SET LOCAL statement_timeout = {int(timeouts.of(kind) * 1000)}"
-    beginning += f"; {first}" if first is not None else ""
+    beginning = kind.beginning(timeouts) + (f"; {first}" if first is not None else "")
     with translated():
-        connection, driver, _ = await _first(
+        connection, driver, _ = await first_answer(
             engine, lambda driver: driver.execute(beginning + driver.source.of_transaction)
         )
+        async with begun(Transaction(connection, driver, timeouts)) as tx:
+            yield tx
+
+
+@asynccontextmanager
+async def begun(tx: Transaction) -> AsyncIterator[Transaction]:
+    """Ends a transaction whose BEGIN was answered, and gives its connection back."""
+    try:
         try:
-            try:
-                yield Transaction(connection, driver, timeouts)
-                await driver.execute("COMMIT")
-            except BaseException as error:
-                lost = driver.is_closed()
-                await _abandon(connection, driver, error)
-                if lost and isinstance(error, Exception) and not isinstance(error, SpanstatsError):
-                    # The driver has many words for a connection that breaks at the wrong moment.
-                    raise Unavailable("the database is away") from error
-                raise
-        finally:
-            await connection.close()
+            yield tx
+            await tx.driver.execute("COMMIT")
+        except BaseException as error:
+            lost = tx.driver.is_closed()
+            await _abandon(tx.connection, tx.driver, error)
+            if lost and isinstance(error, Exception) and not isinstance(error, SpanstatsError):
+                # The driver has many words for a connection that breaks at the wrong moment.
+                raise Unavailable("the database is away") from error
+            raise
+    finally:
+        await tx.connection.close()
 
 
 async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> Any:
@@ -260,7 +310,9 @@ async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> An
     return row
 
 
-async def _first(engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]) -> tuple[AsyncConnection, Driver, Any]:
+async def first_answer(
+    engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]
+) -> tuple[AsyncConnection, Driver, Any]:
     """A connection that has answered, and its answer.
 
     After a restart of the server every pooled connection is dead: those are thrown away until one is alive or new. So

@@ -379,3 +379,10 @@ test_cases = Table(
     Column("request", ByBytes, nullable=False, comment="digest of the request that brought it"),
     written_at(),
 )
+
+primary_lives = Table(
+    "primary_lives",
+    metadata,
+    required("began_at", Time, comment="when the server that is the primary was started (standbys.py)"),
+    PrimaryKeyConstraint("began_at"),
+)
