@@ -54,6 +54,10 @@ is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored
   `{"a": {"b": ...}}`.
 - Bounds of one score that are written as one (`{"gte": 0.2, "lt": 0.5}`, or a list of conditions under one name) hold
   for one and the same score, where a trace has several of that evaluator; bounds that are written apart hold for any.
+- `regex` takes a regular expression of PostgreSQL, at most 1,000 characters, without back-references. It matches
+  anywhere unless it is anchored by `^` and `$`; `(?i)` at its start ignores case. Letters and their case are those of
+  ASCII. On a status it is matched with the stored word (`success`, `error`). An expression that the database does not
+  compile is a 400 that names the condition; one that runs longer than a statement may is a 503: narrow the window.
 - Text is compared by its bytes; where case is ignored, by one Unicode collation, whatever the database's locale.
 - Money and durations are compared exactly: `cost = 0.1` is 0.1 and nothing near it.
 

@@ -231,7 +231,10 @@ FILTERS: dict[str, Any] = {
     "format characters": {"metadata__%(a)s {b} :c $1 ?": {"operator": "", "value": ["%s :p $2"]}},
     "nul key": {"metadata__\0": {"operator": "", "value": ["\0"]}},
     "huge number": {"cost": {"operator": "gt", "value": [10**400]}},
-    "regex": {"model": {"operator": "regex", "value": ["(a+)+$"]}},
+    "nested repetition": {"model": {"operator": "regex", "value": ["(a+)+$"]}},
+    "back-reference": {"model": {"operator": "regex", "value": ["(a*)*\\1b"]}},
+    "no regex": {"model": {"operator": "regex", "value": ["(("]}},
+    "exploding regex": {"model": {"operator": "regex", "value": ["((a{1,255}){1,255}){1,255}"]}},
     "nested": [{"operator": "and", "value": []}] * 3,
     "no list": "cost > 1",
 }
@@ -246,7 +249,11 @@ FILTERED = (
 )
 
 
-REFUSED = {"100,000 conditions", "a million items", "injected field", "injected operator", "regex", "a tower"}
+REFUSED = {"100,000 conditions", "a million items", "injected field", "injected operator", "a tower"} | {
+    "back-reference",
+    "no regex",
+    "exploding regex",
+}
 
 
 def nested(depth: int) -> dict[str, Any]:

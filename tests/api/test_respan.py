@@ -184,7 +184,7 @@ async def test_filters_narrow_in_every_shape(client: httpx.AsyncClient, filters:
     ("body", "where"),
     [
         ({"filters": [{"field": "colour", "operator": "=", "value": 1}]}, ["body", "filters", 0, "field"]),
-        ({"filters": [{"field": "status", "operator": "regex", "value": "x"}]}, ["body", "filters", 0, "operator"]),
+        ({"filters": [{"field": "status", "operator": "overlap", "value": "x"}]}, ["body", "filters", 0, "operator"]),
         ({"filters": [{"field": "cost", "operator": ">", "value": "much"}]}, ["body", "filters", 0, "value"]),
         ({"filters": "all"}, ["body", "filters"]),
         ([], ["body"]),

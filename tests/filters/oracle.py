@@ -206,7 +206,8 @@ def passes(name: Operator, value: Any, node: Condition, rules: Rules) -> bool:
         return ordered(name, number(node.field, value), [literal(node.field, v, rules) for v in literals])
     if name is Operator.EQUALS:
         return any(equal(node.field, value, v, rules) for v in literals)
-    one = text_of(literals[0], node.field)
+    # A pattern is no word of a status, but a text that words are searched with.
+    one = as_text(literals[0]) if name is Operator.REGEX else text_of(literals[0], node.field)
     return textual(name, as_text(value), one)
 
 
@@ -283,4 +284,7 @@ def textual(name: Operator, value: str, wanted: str) -> bool:
             parts = {"%": ".*", "_": "."}
             pattern = "".join(parts.get(c, re.escape(c)) for c in wanted.lower())
             return re.fullmatch(pattern, value.lower(), re.DOTALL) is not None
+        case Operator.REGEX:
+            # Python's `$` also looks before a last newline.
+            return re.search(wanted.replace("$", r"\Z"), value, re.ASCII | re.DOTALL) is not None
     raise AssertionError(name)

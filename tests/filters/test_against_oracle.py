@@ -25,6 +25,26 @@ pytestmark = pytest.mark.anyio
 
 TEXTS = ("", "a", "A", "aB", "ab%", "a_b", "\\", "b\\", "Ä", "ä", "ß\n", "1", "true")
 LITERAL_TEXTS = (*TEXTS, "%", "_", "a%", "%b", "a\\", "zz", "\x00", "\ud800")
+PATTERNS = (
+    *(
+        "",
+        "a",
+        "^a",
+        "B$",
+        "^a.b$",
+        "(?i)^ab",
+        "[%_]",
+        r"\\",
+        r"^\w+$",
+        r"\W",
+        r"\d",
+        "a|true",
+        "(a|A){1,2}",
+        "^.$",
+        "\n$",
+    ),
+    *("ß", "[Ää]", "(?i)ä", "0.5", r"^\[1", "SUCC", "^succ", "ss$", "\x00", "x*", "(?!a)."),
+)
 NUMBERS = (-1, 0, 0.5, 1, 1.5, 2, 3)
 LITERAL_NUMBERS = (*NUMBERS, "0.5000000000001", "1e-300", "-1e300", 1e300, "1.0", 0.1)
 MODELS = (None, "a", "A", "gpt")
@@ -103,6 +123,8 @@ def literals(kind: Kind, operator: Operator) -> st.SearchStrategy[Any]:
         return st.sampled_from(TIMES)
     if kind is Kind.BOOLEAN:
         return st.sampled_from([True, False, "true", "False"])
+    if OPERATORS[operator].is_pattern:
+        return st.sampled_from([*PATTERNS, 1, True, 0.5])
     if kind in (Kind.TEXT, Kind.VALUE) and OPERATORS[operator].reads is Reads.VALUE:
         return st.sampled_from([*LITERAL_TEXTS, 1, True, 0.5, 1.0, "1.0", "1e0", "01", "[1]", '{"a": 1}', "null"])
     if kind is Kind.STATUS:

@@ -45,6 +45,13 @@ REFUSED: list[tuple[Group, str, str]] = [
     (one("total_cost", Operator.CONTAINS, "1"), "operator", "operator_not_allowed"),
     (one("start_time", Operator.STARTSWITH, "2026"), "operator", "operator_not_allowed"),
     (one("scores", Operator.ILIKE, "1", key="acc"), "operator", "operator_not_allowed"),
+    (one("total_cost", Operator.REGEX, "1"), "operator", "operator_not_allowed"),
+    (one("name", Operator.REGEX, "a" * 1_001), "value", "too_long"),
+    (one("name", Operator.REGEX, r"(a)\1"), "value", "regex"),
+    (one("name", Operator.NOT_REGEX, r"(a)\\\9"), "value", "regex"),
+    (one("metadata", Operator.REGEX, r"\2", key="k"), "value", "regex"),
+    (one("name", Operator.REGEX, None), "value", "null_value"),
+    (one("name", Operator.REGEX, ["a"]), "value", "string_type"),
     (one("total_cost", Operator.GT), "value", "wrong_arity"),
     (one("total_cost", Operator.GT, 1, 2), "value", "wrong_arity"),
     (one("total_cost", Operator.BETWEEN, 1), "value", "wrong_arity"),
@@ -176,3 +183,12 @@ def test_evaluators_are_asked_for_by_name_and_bound_by_key() -> None:
 
 def test_the_name_of_a_score_is_cut_as_scores_are() -> None:
     assert keys_of(bound_test(one("scores", Operator.GT, 1, key="é" * 150))) == {"é" * 100}
+
+
+def test_an_escaped_backslash_before_a_digit_is_no_back_reference() -> None:
+    assert bound_test(one("name", Operator.REGEX, r"\\1")).operands == (r"\\1",)
+    assert bound_test(one("name", Operator.REGEX, r"\d\01")).operands == (r"\d\01",)
+
+
+def test_a_pattern_on_a_status_is_searched_as_it_is_written() -> None:
+    assert bound_test(one("status", Operator.REGEX, "^Completed|ok$")).operands == ("^Completed|ok$",)

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, HTTPException, Request, Response
 
-from ..catalog import evaluators, experiments, projects
+from ..catalog import experiments, projects
+from ..catalog.filters import bind_filter
 from ..dialects import json_body
 from ..dialects.parea import trees
-from ..dialects.parea.filters import read_filter
+from ..dialects.parea.filters import located, read_filter
 from ..dialects.parea.reading_schema import (
     FILTER_KEYS,
     TIME_RANGES_S,
@@ -23,8 +24,6 @@ from ..domain.keys import TenantId
 from ..domain.span import normal_status
 from ..domain.values import MICRO, clean, is_clean
 from ..errors import InvalidInput, NotFound
-from ..filters import predicate
-from ..filters.bind import bind
 from ..filters.compile import Condition, compile_predicate
 from ..filters.trace_fields import ROOTS
 from ..reading import whole_traces
@@ -131,9 +130,9 @@ async def _condition(request: Request, filters: TraceLogFilters | None) -> list[
     tree = read_filter(filters.model_dump(include=FILTER_KEYS) if filters else {})
     if tree is None:
         return []
-    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, predicate.evaluators(tree))
+    tenant_id, limits = caller(request).tenant_id, resources(request).limits.filters
     try:
-        bound = bind(tree, ROOTS, keys, resources(request).limits.filters)
+        bound = await bind_filter(tenant_database(request), tenant_id, tree, ROOTS, limits)
     except InvalidInput as error:
-        raise HTTPException(400, "; ".join(problem.message for problem in error.problems)) from error
-    return [compile_predicate(bound, caller(request).tenant_id)]
+        raise HTTPException(400, "; ".join(map(located, error.problems))) from error
+    return [compile_predicate(bound, tenant_id)]

@@ -6,16 +6,15 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Security
 from fastapi.security import HTTPBearer
 
-from ..catalog import evaluators
+from ..catalog.filters import bind_filter
 from ..dialects import json_body, json_repair
 from ..dialects.respan.filters import read_filters
 from ..dialects.respan.paging import Paging, envelope, read_paging
 from ..dialects.respan.schema import ErrorAnswer
 from ..domain.values import moment
-from ..filters import predicate
-from ..filters.bind import bind
 from ..filters.compile import Condition, compile_predicate
 from ..filters.fields import FieldTable
+from ..filters.predicate import Bound
 from ..stats.sums import Window
 from .failures import within
 from .resources import caller, resources, tenant_database
@@ -119,17 +118,13 @@ async def condition_of(
     return None if bound is None else compile_predicate(bound, caller(request).tenant_id)
 
 
-async def predicate_of(
-    request: Request, body: Any, table: FieldTable, field_names: Mapping[str, str]
-) -> predicate.Bound | None:
+async def predicate_of(request: Request, body: Any, table: FieldTable, field_names: Mapping[str, str]) -> Bound | None:
     """The filters of a body, bound to the fields of the table, `None` where it has none. Raises `InvalidInput`."""
     tools = resources(request)
     filters = read_filters(body, field_names, tools.limits.filters)
     if filters is None:
         return None
-    names = predicate.evaluators(filters)
-    keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, names)
-    return bind(filters, table, keys, tools.limits.filters)
+    return await bind_filter(tenant_database(request), caller(request).tenant_id, filters, table, tools.limits.filters)
 
 
 def listed(request: Request, count: int, paging: Paging, results: list[Any], body: Any = None) -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""Binding: from names and literals to fields, operators and stored units. All that can be wrong with a filter is
-found here; what comes out compiles without fail."""
+"""Binding: from names and literals to fields, operators and stored units.
+
+All that can be wrong with a filter is found here, but for the syntax of a regular expression, which the database alone
+knows (`patterns.py`). A bound predicate compiles without fail.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
 
@@ -73,7 +76,8 @@ def _group(group: Group, binder: "_Binder", problems: list[Problem]) -> Junction
             members.append(_group(member, binder, problems))
             continue
         try:
-            members.append(binder.condition(member))
+            bound = binder.condition(member)
+            members.append(replace(bound, location=member.location) if isinstance(bound, Test) else bound)
         except InvalidInput as error:
             problems += [problem.under(*member.location) for problem in error.problems]
     return Junction(group.connector, tuple(one_range(members) if group.is_range else members))
@@ -147,13 +151,20 @@ def _pair(values: tuple[object, ...]) -> tuple[object, ...]:
 
 
 def _read(field: Field, spec: OperatorSpec, values: tuple[object, ...]) -> list[object]:
-    """The literals as they are stored."""
+    """The literals as they are stored. Raises `InvalidInput`, also where the operator's own check refuses one."""
     kind = _kind_compared(field, spec)
     fits = spec.fits if len(spec.fits) == len(values) else spec.fits * len(values)
-    return list(map(partial(_literal, kind), values, fits))
+    operands = list(map(partial(_literal, kind), values, fits))
+    if spec.check is not None:
+        for operand in operands:
+            if operand is not NEVER:
+                spec.check(operand)
+    return operands
 
 
 def _kind_compared(field: Field, spec: OperatorSpec) -> Kind:
+    if spec.is_pattern:
+        return Kind.TEXT
     if isinstance(field, TraceScores | SpanScores):
         return field.kind
     return compared(field.value, spec.reads is Reads.NUMBER)[0]

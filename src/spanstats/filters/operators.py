@@ -1,20 +1,22 @@
 """Operators as rows of data: what each takes, which kinds it applies to, and the SQL it becomes.
 
 Every test is built positive and never holds for null; a negation is another row that names what it negates. So the
-rules about null, and about fields with many values, stand in one place (`compile.py`) and not in every operator.
+rules about null, and about fields with many values, are decided once (`negation.py`) and not in every operator.
 """
 
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Numeric, Text, false, func, literal, literal_column
+from sqlalchemy import ARRAY, ColumnElement, Integer, Numeric, Text, collate, false, func, literal, literal_column
 from sqlalchemy import any_ as any_element
 from sqlalchemy.types import TypeEngine
 
+from ..errors import invalid
 from .kinds import ALL, ORDERED, TEXTUAL, Fit, Kind
 
 
@@ -36,6 +38,8 @@ class Operator(StrEnum):
     NOT_ENDSWITH = "not_endswith"
     IEXACT = "iexact"
     ILIKE = "ilike"
+    REGEX = "regex"
+    NOT_REGEX = "not_regex"
     NOT_EMPTY = "not_empty"
     EMPTY = "empty"
     EXISTS = "exists"
@@ -69,7 +73,12 @@ Build = Callable[[Column, tuple[Any, ...], TypeEngine[Any]], ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSpec:
-    """One operator. `fits` says, operand by operand, where a literal between two units of a field goes."""
+    """One operator. `fits` says, operand by operand, where a literal between two units of a field goes.
+
+    `check` refuses an operand that its kind lets through; it raises `InvalidInput` located at `value`. An operand that
+    `is_pattern` is read as text whatever the kind of the field, and the database compiles it before it is used
+    (`patterns.py`).
+    """
 
     name: Operator
     doc: str
@@ -79,6 +88,8 @@ class OperatorSpec:
     reads: Reads = Reads.VALUE
     fits: tuple[Fit, ...] = (Fit.EXACT,)
     negates: Operator | None = None
+    check: Callable[[Any], None] | None = None
+    is_pattern: bool = False
 
 
 def _bound(value: Any, type_: TypeEngine[Any]) -> Column:
@@ -131,6 +142,24 @@ def _like(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> 
     return _without_case(column).like(_without_case(literal(pattern, type_)))
 
 
+def _matches(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+    return column.op("~", is_comparison=True)(collate(literal(operands[0], type_), "C"))
+
+
+_MOST_CHARACTERS = 1_000
+_BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
+
+
+def _check_pattern(pattern: str) -> None:
+    """The database runs an expression as an automaton, in time that grows with the text; with a back-reference it
+    searches, for which no bound is known.
+    """
+    if len(pattern) > _MOST_CHARACTERS:
+        raise invalid(f"must have at most {_MOST_CHARACTERS} characters", "value", kind="too_long")
+    if _BACK_REFERENCE.search(pattern):
+        raise invalid(r"must have no back-reference such as \1", "value", kind="regex")
+
+
 def _present(column: Column, _operands: tuple[Any, ...], _type: TypeEngine[Any]) -> ColumnElement[bool]:
     return column.is_not(None)
 
@@ -169,6 +198,14 @@ _POSITIVE = (
     _textual(Operator.IEXACT, "is the text, ignoring case", _same_text),
     _textual(Operator.ILIKE, "matches a pattern of `%` and `_`, ignoring case", _like),
     OperatorSpec(
+        name=Operator.REGEX,
+        doc="matches a regular expression somewhere, minding case",
+        build=_matches,
+        kinds=TEXTUAL,
+        check=_check_pattern,
+        is_pattern=True,
+    ),
+    OperatorSpec(
         name=Operator.NOT_EMPTY,
         doc="has a value that is not the empty text",
         build=_filled,
@@ -193,6 +230,7 @@ OPERATORS: dict[Operator, OperatorSpec] = _BY_NAME | {
         _negation(Operator.NOT_CONTAINS, Operator.CONTAINS, "does not contain the text, ignoring case"),
         _negation(Operator.NOT_STARTSWITH, Operator.STARTSWITH, "does not start with the text, minding case"),
         _negation(Operator.NOT_ENDSWITH, Operator.ENDSWITH, "does not end with the text, minding case"),
+        _negation(Operator.NOT_REGEX, Operator.REGEX, "does not match the regular expression, minding case"),
         _negation(Operator.EMPTY, Operator.NOT_EMPTY, "has no value, or the empty text"),
         _negation(Operator.ISNULL, Operator.EXISTS, "has no value; with `false`: has one", arity=Arity.FLAG),
     )

@@ -1,5 +1,6 @@
 """Filters as data, before and after they are bound to the fields of a row. Nothing here knows SQL or a wire format."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -18,7 +19,7 @@ SCORES = "scores"
 class Condition:
     """One condition as a client wrote it, aliases resolved. `key` completes the fields that need one.
 
-    `location` is where it stands in the body; its problems are located below, at `field`, `operator` or `value`.
+    `location` leads to it in the body; its problems are located below, at `field`, `operator` or `value`.
     """
 
     field: str
@@ -43,7 +44,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A positive operator on a known field with operands of its kind, or the negation of that."""
+    """A positive operator on a known field with operands of its kind, or the negation of that.
+
+    `location` is that of the condition in the request: two tests that differ in it alone are the same test.
+    """
 
     __test__ = False
 
@@ -51,6 +55,7 @@ class Test:
     operator: OperatorSpec
     operands: tuple[Any, ...]
     negated: bool
+    location: Location = dataclasses.field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ..errors import SpanstatsError, Unavailable
+from ..errors import SpanstatsError, Unavailable, invalid
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +22,9 @@ ATTEMPTS = 5
 # (connection, authorization, catalog name, resources, intervention, system; read-only and locks by code).
 _TRANSIENT_CLASSES = ("08", "28", "3D", "53", "57", "58")
 _POOLER = "a connection pooler lends another server than was prepared: see SPANSTATS_DATABASE_POOLER"
+# An expression that a filter brought: the database alone knows whether it is one.
+_PATTERN = "2201B"
+_CANCELLED = "57014"
 _TRANSIENT_CODES = {
     "25006": "the database is read-only",
     # Somebody else changed what the start had looked at.
@@ -33,7 +36,7 @@ _TRANSIENT_CODES = {
     "40001": "the database is busy",
     "40P01": "the database is busy",
     "55P03": "the database is busy",
-    "57014": "the query took longer than this service allows",
+    _CANCELLED: "the query took longer than this service allows",
     "53100": "the database's disk is full",
 }
 # What a standby says, and a server whose writes were turned off.
@@ -64,7 +67,7 @@ class StandbyLost(Unavailable):
 
 
 class translated:  # noqa: N801 (used as a statement, like contextlib's)
-    """Turns a failure of the database into `Unavailable`, where it is one."""
+    """Turns a failure of the database into `Unavailable`, and an invalid regular expression into `InvalidInput`."""
 
     def __enter__(self) -> None:
         return None
@@ -72,6 +75,8 @@ class translated:  # noqa: N801 (used as a statement, like contextlib's)
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         if error is None or isinstance(error, SpanstatsError):
             return
+        if sqlstate(error) == _PATTERN:
+            raise invalid(f"is no regular expression of the database: {_reason(error)}", kind="regex") from error
         message = unavailable_because(error)
         if message is not None:
             raise Unavailable(message) from error
@@ -82,6 +87,17 @@ def sqlstate(error: BaseException) -> str | None:
     if isinstance(error, DBAPIError) and error.orig is not None:
         return getattr(error.orig, "sqlstate", None)
     return getattr(error, "sqlstate", None)
+
+
+def is_cancelled(error: Unavailable) -> bool:
+    """Whether a statement took longer than it may."""
+    return error.__cause__ is not None and sqlstate(error.__cause__) == _CANCELLED
+
+
+def _reason(error: BaseException) -> str:
+    """What follows the last colon of the message: of an invalid expression that says why, and quotes nothing."""
+    message = str(error.orig if isinstance(error, DBAPIError) else error)
+    return message.rsplit(": ", 1)[-1]
 
 
 def must_reconnect(error: BaseException) -> bool:

@@ -198,7 +198,7 @@ REFUSED: list[tuple[Any, tuple[str | int, ...]]] = [
     ({"status": {"operator": "gt"}}, ("status", "value")),
     ({"status": {"operator": "~", "value": 1}}, ("status", "operator")),
     ({"status": {"operator": 1, "value": 1}}, ("status", "operator")),
-    ({"status": {"operator": "regex", "value": "a"}}, ("status", "operator")),
+    ({"status": {"operator": "overlap", "value": "a"}}, ("status", "operator")),
     ({"status": {"Full_Text_Search": "a"}}, ("status", "Full_Text_Search", "operator")),
     ({"status": {"value": 1, "operator_function": "mapContainsKey"}}, ("status", "operator_function")),
     ({"status": {"value": 1, "operator_args": ["k"]}}, ("status", "operator_args")),

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import Location, invalid
+from ...errors import Location, Problem, invalid
 from ...filters.operators import OPERATORS, Arity, Operator
 from ...filters.predicate import SCORES, Condition, Group
 
@@ -18,6 +18,8 @@ OPERATOR_NAMES: dict[str, Operator] = {
     "in": Operator.EQUALS,
     "not_equals": Operator.NOT_EQUALS,
     "like": Operator.CONTAINS,
+    "regex": Operator.REGEX,
+    "not_regex": Operator.NOT_REGEX,
     "greater_than": Operator.GT,
     "greater_than_or_equal": Operator.GTE,
     "less_than": Operator.LT,
@@ -26,7 +28,7 @@ OPERATOR_NAMES: dict[str, Operator] = {
     "is_null": Operator.ISNULL,
     "exists": Operator.EXISTS,
 }
-"""Parea's operators."""
+"""Parea's operators, and those of regular expressions, which its own service does not have."""
 
 FIELD_NAMES: dict[str, str] = {
     "trace_id": "span_unique_id",
@@ -93,6 +95,12 @@ def read_filter(body: Mapping[str, Any]) -> Group | None:
     name, key = _field(field, _text(body, "filter_key"))
     values = _values(body.get("filter_value"), operator, is_list=operator_name in ("in", "between"))
     return Group("AND", (Condition(name, operator, values, _BODY, key),), _BODY)
+
+
+def located(problem: Problem) -> str:
+    """What is wrong with a bound condition, and at which key of the body."""
+    key = problem.location[-1] if problem.location else ""
+    return f"filter_{key}: {problem.message}" if key in ("field", "operator", "value") else problem.message
 
 
 def _text(body: Mapping[str, Any], key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What Respan's clients may call operators and fields in a filter, as data: every alias is mapped here, at the door."""
+"""What Respan's clients may call operators and fields in a filter, as data: every alias is mapped here."""
 
 from ...filters.operators import Operator
 from ...filters.predicate import SCORES
@@ -19,6 +19,8 @@ OPERATOR_NAMES: dict[str, Operator] = {
     "not_endswith": Operator.NOT_ENDSWITH,
     "iexact": Operator.IEXACT,
     "ilike": Operator.ILIKE,
+    "regex": Operator.REGEX,
+    "not_regex": Operator.NOT_REGEX,
     **dict.fromkeys(("empty", "is_empty", "isempty"), Operator.EMPTY),
     **dict.fromkeys(("not_empty", "notempty", "is_not_empty"), Operator.NOT_EMPTY),
     "isnull": Operator.ISNULL,
@@ -26,7 +28,7 @@ OPERATOR_NAMES: dict[str, Operator] = {
 """Operators as they may be written, in any case of letters."""
 
 UNSUPPORTED_OPERATORS = frozenset(
-    {"regex", "has_key", "overlap", "not_overlap", "trigram_word_similar", "full_text_search", "mapcontainskey"}
+    {"has_key", "overlap", "not_overlap", "trigram_word_similar", "full_text_search", "mapcontainskey"}
 )
 """Operators that Respan's SDK knows and this service refuses by name."""
 
