@@ -13,43 +13,43 @@ from ..columnar.needs import Needs
 from ..columnar.plan import plan_of
 from ..columnar.reader import Columns, time_limit
 from ..columnar.selection import Selection
-from ..stats.rolled_up_many import rolled_up_by_experiment
 from ..store.session import Transaction
-from .arms import Found
-from .measures import Measure, Number, Scores
+from .measures import Measure, Scores
+from .side import Side
 from .sums import ArmSums
-from .totals import Totals, column_arm
+from .totals import Totals, column_arm, rolled_up_squares
 
 BySum = Mapping[Measure, ArmSums]
 
 
-async def sums_of_arm(columns: Columns, tx: Transaction, found: Found, n: int, measures: Sequence[Measure]) -> BySum:
-    """The sums of each measure over the arm's `n` traces."""
-    rolled = await _from_rollups(tx, found, measures)
-    return {**rolled, **await _from_columns(columns, tx, found, n, [m for m in measures if m not in rolled])}
+async def sums_of_arm(columns: Columns, tx: Transaction, side: Side, measures: Sequence[Measure]) -> BySum:
+    """The sums of each measure over the arm's traces."""
+    rolled = await _from_rollups(tx, side, measures)
+    others = [measure for measure in measures if measure not in rolled]
+    return {**rolled, **await _from_columns(columns, tx, side, others)}
 
 
-async def _from_rollups(tx: Transaction, found: Found, measures: Sequence[Measure]) -> BySum:
+async def _from_rollups(tx: Transaction, side: Side, measures: Sequence[Measure]) -> BySum:
     """Of the measures of which rollups hold all."""
-    if not found.is_whole:
-        return {}
-    sums = await rolled_up_by_experiment(tx.driver, [found.key], found.arm.window)
-    if sums is None:
-        return {}
-    totals = Totals(sums[found.key], {})
-    return {m: totals.of(m) for m in measures if isinstance(m, Number) and m.summed is not None}
+    totals = side.totals
+    if not totals.has_squares:
+        sums = await rolled_up_squares(tx, side.found)
+        if sums is None:
+            return {}
+        totals = Totals(sums, {})
+    return {measure: totals.of(measure) for measure in measures if totals.knows(measure)}
 
 
-async def _from_columns(columns: Columns, tx: Transaction, found: Found, n: int, measures: Sequence[Measure]) -> BySum:
+async def _from_columns(columns: Columns, tx: Transaction, side: Side, measures: Sequence[Measure]) -> BySum:
     if not measures:
         return {}
-    added, arm = _Added(measures), column_arm(found)
+    added, arm = _Added(measures), column_arm(side.found)
     needs = Needs()
     for measure in measures:
         needs |= columnar.needs_of(_column(measure))
     async for selection in columns.batches(tx, arm, needs, await plan_of(tx, arm), time_limit(tx.timeouts)):
         await columns.run(partial(added.add, selection))
-    return {measure: added.sums(measure, n) for measure in measures}
+    return {measure: added.sums(measure, side.totals.traces) for measure in measures}
 
 
 def _column(measure: Measure) -> columnar.Measure:

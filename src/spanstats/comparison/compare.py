@@ -1,6 +1,5 @@
 """One base and its candidates compared, in one snapshot."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +8,7 @@ from ..domain.keys import TenantId
 from ..errors import invalid
 from ..stats.summary import evaluators_of
 from ..store.session import Database, Kind, Transaction
-from .arm_sums import BySum, sums_of_arm
+from .arm_sums import sums_of_arm
 from .arm_traces import ArmTraces, Plan
 from .arms import find_arms
 from .chosen import Chosen, EvaluatorKeys, choose
@@ -62,7 +61,7 @@ async def read_sides(columns: Columns, tx: Transaction, tenant_id: TenantId, req
     more: list[Measure] = [NUMBERS[name] for name in request.measures or () if name in NUMBERS]
     sides = []
     for found in await find_arms(tx, tenant_id, [request.base, *request.candidates]):
-        sides.append(Side(found, await totals_of(columns, tx, found, more)))
+        sides.append(Side(found, await totals_of(columns, tx, found, more, squares=request.pair_by is None)))
         _check_size(request, sides[-1])
     return sides
 
@@ -118,12 +117,8 @@ class _Reader:
         return paired_result(base.side, side, paired, self.chosen, texts, self.request.confidence), paired
 
     async def _unpaired(self, base: Side, candidate: Side, paired: Paired | None) -> CandidateResult:
-        sums = [await self._sums(side) for side in (base, candidate)]
+        sums = [await sums_of_arm(self.columns, self.tx, side, self.chosen.measures) for side in (base, candidate)]
         repeats = [await has_repeats(self.tx, side.found) for side in (base, candidate)] if paired is None else []
         return unpaired_result(
             (base, sums[0]), (candidate, sums[1]), self.chosen, self.request.confidence, paired, repeats=any(repeats)
         )
-
-    async def _sums(self, side: Side) -> BySum:
-        arguments: Sequence[Measure] = self.chosen.measures
-        return await sums_of_arm(self.columns, self.tx, side.found, side.totals.traces, arguments)

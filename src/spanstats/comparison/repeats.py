@@ -2,17 +2,34 @@
 
 from sqlalchemy import func, select, union_all
 
+from ..domain.window import Window
 from ..store.session import Transaction
 from ..store.tables import traces
 from .arms import Found
 from .pairing import of_experiment
 
-_LOOKED_AT = 1_000
+_LOOKED_AT = 500
 """Traces. Keys are digests, so the first ones in their order are items at random, with all of their traces."""
+
+
+# In the order of the keys, traces of one item are neighbours.
+_IN_WHOLE = """
+SELECT count(*) > count(DISTINCT item_key) FROM (
+    SELECT item_key FROM traces
+    WHERE experiment_key + 0 = $1 AND experiment_key = $1 AND item_key > '' ORDER BY item_key LIMIT $2
+) first_ones
+"""
 
 
 async def has_repeats(tx: Transaction, found: Found) -> bool:
     """Whether one of some items, taken at random, has several traces in the arm."""
+    if found.is_whole and found.arm.window == Window():
+        return bool(await tx.driver.fetchval(_IN_WHOLE, found.key, _LOOKED_AT))
+    return await _in_part(tx, found)
+
+
+async def _in_part(tx: Transaction, found: Found) -> bool:
+    """Traces of the same items that the arm does not have are left out before they are counted."""
     key, of_this = traces.c.item_key, of_experiment(found.key)
     first = select(key).where(of_this, func.length(key) > 0).order_by(key).limit(_LOOKED_AT).subquery("first_ones")
     is_one = key.in_(select(first.c.item_key))

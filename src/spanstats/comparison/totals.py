@@ -9,7 +9,9 @@ from ..columnar.arms import Arm as ColumnArm
 from ..columnar.reader import Columns
 from ..domain.values import NANO
 from ..stats.matching import rows_of
+from ..stats.measures import MEASURES
 from ..stats.rolled_up import rolled_up
+from ..stats.rolled_up_many import rolled_up_by_experiment
 from ..stats.summary import filtered
 from ..stats.sums import ScoreSums, Sums
 from ..store.session import Transaction
@@ -17,6 +19,9 @@ from ..store.tables import traces
 from .arms import Found
 from .measures import Measure, Number
 from .sums import ArmSums
+
+SQUARES = f"squares_{MEASURES[0].column}"
+"""Where sums have this aggregate, they have the squares of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,23 @@ class Totals:
     def failed(self) -> int:
         return self.sums[0]["n_errors"] or 0
 
-    def of(self, measure: Measure, with_score: int = 0) -> ArmSums:
-        """The arm's sums of the measure; `with_score` is how many traces have such a score."""
+    @property
+    def has_squares(self) -> bool:
+        """Whether there are sums of squares of all that summaries add up."""
+        return SQUARES in self.sums[0]
+
+    def knows(self, measure: Measure) -> bool:
+        """Whether it knows all of the measure, where it has squares."""
+        if isinstance(measure, Number):
+            return measure.summed is not None
+        return measure.key not in self.sums[1] or self.sums[1][measure.key].n_traces is not None
+
+    def of(self, measure: Measure, with_score: int | None = None) -> ArmSums:
+        """The arm's sums of the measure; `with_score` is how many traces have such a score, if it was counted."""
         if isinstance(measure, Number):
             return self._of_number(measure)
         found = self.sums[1].get(measure.key, ScoreSums())
+        with_score = found.n_traces or 0 if with_score is None else with_score
         n, total = found.n + found.n_true + found.n_false, found.total + found.n_true * NANO
         squares = found.squares + found.n_true * NANO * NANO
         return ArmSums(NANO, n, total, squares, with_score, self.traces - with_score)
@@ -61,11 +78,24 @@ class Totals:
         return found is None or (found.n + found.n_true + found.n_false == 0 and found.n_text > 0)
 
 
-async def totals_of(columns: Columns, tx: Transaction, found: Found, measures: Iterable[Measure]) -> Totals:
-    """The arm's sums; of measures that summaries do not add up, those among `measures`."""
-    sums = await _sums(columns, tx, found)
+async def totals_of(
+    columns: Columns, tx: Transaction, found: Found, measures: Iterable[Measure], *, squares: bool
+) -> Totals:
+    """The arm's sums; of measures that summaries do not add up, those among `measures`.
+
+    With `squares` there are sums of squares too, where rollups hold them.
+    """
+    sums = (await rolled_up_squares(tx, found) if squares else None) or await _sums(columns, tx, found)
     others = [m for m in measures if isinstance(m, Number) and m.summed is None]
     return Totals(sums, await _others(tx, found, others))
+
+
+async def rolled_up_squares(tx: Transaction, found: Found) -> Sums | None:
+    """Sums with squares of a whole experiment in the arm's window; `None` where rollups do not hold them."""
+    if not found.is_whole:
+        return None
+    sums = await rolled_up_by_experiment(tx.driver, [found.key], found.arm.window)
+    return None if sums is None else sums[found.key]
 
 
 async def _sums(columns: Columns, tx: Transaction, found: Found) -> Sums:

@@ -146,16 +146,37 @@ SCORE_AGGREGATES = (
 )
 """Over rows of (name: evaluator key, v: billionths, k: 0 number, 1 boolean, 2 text)."""
 
+ROLLED_UP_SCORES = (
+    *SCORE_AGGREGATES,
+    # Unknown where it is of one of the parts: rows of before it was kept, which come last in an array, lack it.
+    Aggregate(
+        "n_traces",
+        "count(*) FILTER (WHERE is_first)",
+        "CASE WHEN count({0}) = count(*) THEN sum({0}) END",
+    ),
+)
+"""Those and what rollups keep besides: how many traces have a number of the evaluator."""
+
+
+# Hardly any trace has several scores of one evaluator: the second condition is seldom looked at.
+_IS_FIRST = """
+v IS NOT NULL AND CASE WHEN array_position(score_keys, name) = at THEN true ELSE NOT EXISTS (
+    SELECT FROM unnest(score_keys[:at - 1], score_values[:at - 1]) AS earlier(key, value)
+    WHERE earlier.key = name AND earlier.value IS NOT NULL
+) END"""
+
 
 def each_score(where: str, beside: str = "") -> str:
-    """A query for the scores of the traces for which the condition holds, as rows for `SCORE_AGGREGATES`.
+    """A query for the scores of the traces for which the condition holds, as rows for `ROLLED_UP_SCORES`: `is_first` is
+    whether a score is its trace's first number of its evaluator.
 
     `beside` is a named expression (`... AS name`) over the trace that stands in the row of each of its scores.
 
     Set-returning functions of a select list run in step (null where an array ends early), at half the cost of a join.
     """
     arrays = "unnest(score_keys) AS name, unnest(score_values) AS v, unnest(score_kinds) AS kind"
+    arrays += ", generate_subscripts(score_keys, 1) AS at, score_keys, score_values"
     columns = f"{beside}, {arrays}" if beside else arrays
     each = f"SELECT {columns} FROM traces WHERE score_keys IS NOT NULL AND {where}"
     kept = beside.rpartition(" AS ")[2] + ", " if beside else ""
-    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k FROM ({each}) each"
+    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k, {_IS_FIRST} AS is_first FROM ({each}) each"

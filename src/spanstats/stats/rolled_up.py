@@ -6,7 +6,7 @@ from typing import Any
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import MAX_TIME_US
 from ..store.session import Database, Driver
-from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, SCORE_AGGREGATES, Aggregate
+from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, ROLLED_UP_SCORES, Aggregate
 from .rollups import (
     DAY,
     HOUR,
@@ -155,5 +155,6 @@ def read_sums(row: Mapping[str, Any]) -> Sums:
 
 
 def _score(values: list[int | None]) -> ScoreSums:
-    named = zip(SCORE_AGGREGATES, values, strict=True)
+    """What is not of rollups, and rows of before, end earlier."""
+    named = zip(ROLLED_UP_SCORES, values, strict=False)
     return ScoreSums(**{a.name: value for a, value in named if value is not None})

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..domain.keys import ExperimentKey
 from ..store.session import Driver
-from .measures import AGGREGATES, PARTIAL, SCORE_AGGREGATES, each_score
+from .measures import AGGREGATES, PARTIAL, each_score
 from .rolled_up import bounds, clean_and_live, read_sums, sums_statement
 from .rollups import (
     DAY,
@@ -13,6 +13,7 @@ from .rollups import (
     JOINED,
     MINUTE,
     NAMES,
+    OF_SCORES,
     SCORES_JOINED,
     SCORES_KEPT,
     SCORES_READ,
@@ -34,7 +35,6 @@ def _by_bucket(coarsest: Level) -> str:
     point = "width_bucket({}, $6::timestamptz[]) AS point"
     in_live = "experiment_key = $5 AND start_time >= l.lo AND start_time < l.hi"
     of_traces = ", ".join(f"{a.sql} AS {a.name}" for a in AGGREGATES)
-    of_scores = ", ".join(f"{a.sql} AS {a.name}" for a in SCORE_AGGREGATES)
     return f"""
 WITH {clean_and_live("$5", coarsest)}, warm AS MATERIALIZED (
     SELECT r.* FROM clean c CROSS JOIN LATERAL (
@@ -54,7 +54,7 @@ WITH {clean_and_live("$5", coarsest)}, warm AS MATERIALIZED (
         SELECT point, j.name, {SCORES_READ} FROM warm, jsonb_each(scores) AS j(name, v)
         UNION ALL
         SELECT r.* FROM live l CROSS JOIN LATERAL (
-            SELECT point, name, {of_scores} FROM ({each_score(in_live, point.format("start_time"))}) flat
+            SELECT point, name, {OF_SCORES} FROM ({each_score(in_live, point.format("start_time"))}) flat
             GROUP BY 1, 2 OFFSET 0
         ) r
     ) parts GROUP BY point, name

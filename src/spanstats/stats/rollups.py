@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..store.session import Driver
-from .measures import AGGREGATES, ANSWERED, SCORE_AGGREGATES, Aggregate, each_score
+from .measures import AGGREGATES, ANSWERED, ROLLED_UP_SCORES, Aggregate, each_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ NAMES = ", ".join(a.name for a in AGGREGATES)
 JOINED = ", ".join(f"{a.joined} AS {a.name}" for a in AGGREGATES)
 NAMES_ANSWERED = ", ".join(a.name for a in ANSWERED)
 JOINED_ANSWERED = ", ".join(f"{a.joined} AS {a.name}" for a in ANSWERED)
-SCORES_JOINED = ", ".join(f"{a.joined} AS {a.name}" for a in SCORE_AGGREGATES)
-SCORES_READ = ", ".join(f"(j.v->>{i})::numeric AS {a.name}" for i, a in enumerate(SCORE_AGGREGATES))
-SCORES_KEPT = f"jsonb_object_agg(name, jsonb_build_array({', '.join(a.name for a in SCORE_AGGREGATES)}))"
+SCORES_JOINED = ", ".join(f"{a.joined} AS {a.name}" for a in ROLLED_UP_SCORES)
+SCORES_READ = ", ".join(f"(j.v->>{i})::numeric AS {a.name}" for i, a in enumerate(ROLLED_UP_SCORES))
+SCORES_KEPT = f"jsonb_object_agg(name, jsonb_build_array({', '.join(a.name for a in ROLLED_UP_SCORES)}))"
 _COLUMNS = f"experiment_key, level, bucket, {NAMES}, scores"
-_OF_SCORES = ", ".join(f"{a.sql} AS {a.name}" for a in SCORE_AGGREGATES)
+OF_SCORES = ", ".join(f"{a.sql} AS {a.name}" for a in ROLLED_UP_SCORES)
 
 
 def trace_sums(where: str, aggregates: Sequence[Aggregate] = ANSWERED) -> str:
@@ -46,7 +46,7 @@ def trace_sums(where: str, aggregates: Sequence[Aggregate] = ANSWERED) -> str:
 
 def score_sums(where: str) -> str:
     """A query for the sums of their scores, a row per evaluator key (`name`)."""
-    return f"SELECT name, {_OF_SCORES} FROM ({each_score(where)}) flat GROUP BY name"
+    return f"SELECT name, {OF_SCORES} FROM ({each_score(where)}) flat GROUP BY name"
 
 
 # No more than some marks at a time bounds the transaction. Marks that this snapshot does not see stay.

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..store.tables import traces
 from .matching import Parts, rows_of
 from .measures import ANSWERED, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
-from .rollups import JOINED_ANSWERED, SCORES_KEPT
+from .rollups import JOINED_ANSWERED
 
 MOST_PLACES = 16
 
@@ -20,6 +20,8 @@ _GROUP = ("score_keys", "score_kinds")
 _READ = ("status", *(m.column for m in MEASURES))
 _BY_NAME = ", ".join(f"{a.of_columns} AS {a.name}" for a in SCORE_AGGREGATES)
 _KIND = "coalesce({}, 0)"
+
+_KEPT = f"jsonb_object_agg(name, jsonb_build_array({', '.join(a.name for a in SCORE_AGGREGATES)}))"
 
 SCORE_ROW = ", ".join(("name", "k", "n_rows", *(c.name for c in SCORE_COLUMNS)))
 """What is known of the scores of one evaluator and kind in a set of traces."""
@@ -92,6 +94,6 @@ def by_evaluator(each: GenerativeSelect) -> CTE:
 
 
 def kept_by_name(rows: str) -> str:
-    """An expression for the aggregates of scores as rollups keep them, of a query for `SCORE_ROW`s."""
+    """An expression for the aggregates of scores as `read_sums` takes them, of a query for `SCORE_ROW`s."""
     names = f"SELECT name, {_BY_NAME} FROM ({rows}) s({SCORE_ROW}) GROUP BY name"
-    return f"(SELECT {SCORES_KEPT} FROM ({names}) by_name)"
+    return f"(SELECT {_KEPT} FROM ({names}) by_name)"

@@ -8,7 +8,10 @@ __all__ = ["ScoreSums", "Sums", "Window"]
 
 
 class ScoreSums(msgspec.Struct):
-    """One evaluator's scores: exact sums in whole billionths, squares in billionths squared."""
+    """One evaluator's scores: exact sums in whole billionths, squares in billionths squared.
+
+    `n_traces` is how many traces have a number of it: rollups know it, as soon as they are refreshed.
+    """
 
     n: int = 0
     total: int = 0
@@ -18,6 +21,7 @@ class ScoreSums(msgspec.Struct):
     n_true: int = 0
     n_false: int = 0
     n_text: int = 0
+    n_traces: int | None = None
 
 
 Sums = tuple[dict[str, int | None], dict[str, ScoreSums]]
