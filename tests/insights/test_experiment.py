@@ -204,3 +204,18 @@ async def test_random_filters_of_random_seeds(client: httpx.AsyncClient, engine:
         )
         wanted = expected(matching, measure, [f"p{percent}"])
         assert {name: found["measures"][measure][name] for name in wanted} == wanted
+
+
+async def test_scores_are_answered_alike_where_rollups_are_of_a_version_that_did_not_count_their_traces(
+    client: httpx.AsyncClient, engine: AsyncEngine
+) -> None:
+    await stored_run(engine, 12, 200)
+    await warm(engine)
+    wanted = (await ask(client, PATH))["measures"]
+    assert any(figures["missing"] for name, figures in wanted.items() if name in SCORES)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE rollups SET scores = (SELECT jsonb_object_agg(key, value - 8) FROM jsonb_each(scores))"
+            " WHERE level = 0 OR bucket > '2026-01-01' AND scores IS NOT NULL"
+        )
+    assert (await ask(client, PATH))["measures"] == wanted

@@ -15,7 +15,7 @@ from ..store.session import Database
 from ..store.tables import ByBytes, experiments, projects
 from .measured import measure
 from .questions import Question
-from .rolled import Measured, are_rolled_up, measured
+from .rolled import Measured, are_rolled_up, hold, measured
 from .snapshot import COLUMNS, Experiment, Snapshot, snapshot
 
 MAX_PAGE = 100
@@ -96,7 +96,7 @@ async def _figures(
 ) -> list[Measured]:
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [e.key for e in found], question.window)
-        if sums is not None:
+        if sums is not None and all(hold(one, question.measures) for one in sums.values()):
             return [measured(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in found]
     return [await measure(state, columns, experiment.key, question) for experiment in found]
 

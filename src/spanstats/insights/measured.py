@@ -11,7 +11,7 @@ from .figures import Figures, OfScores
 from .grouped import completed, grouped
 from .measures import Asked
 from .questions import Question
-from .rolled import Measured, are_rolled_up, measured
+from .rolled import Measured, are_rolled_up, hold, measured
 from .selecting import measures_in, select
 from .snapshot import Snapshot
 
@@ -20,7 +20,7 @@ async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentK
     """What is asked for, of the experiment's traces in the window that match."""
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [experiment_key], question.window)
-        if sums is not None:
+        if sums is not None and hold(sums[experiment_key], question.measures):
             return measured(sums[experiment_key], question.measures, fill_scores=question.fill_scores)
     selection = await select(state, columns, experiment_key, question)
     measures = measures_in(selection, question.measures)

@@ -1,11 +1,12 @@
-"""Figures from sums that rollups hold: everything but extremes of most measures and percentiles."""
+"""Figures from sums that rollups hold: everything but percentiles, and scores of several evaluators as one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..domain.values import NANO
 from ..stats.measures import PARTIAL
-from ..stats.sums import Sums
-from .figures import Figures
+from ..stats.sums import ScoreSums, Sums
+from .figures import Figures, OfScores
 from .measures import DEFAULT, DEFAULT_AGGREGATES, ERROR, OPERATIONAL, SCORES, Asked, Measure, score_measure
 
 _ROLLED = frozenset({"cost_pd", "latency_us", "ttft_us", "tps", "prompt_tokens", "completion_tokens", "total_tokens"})
@@ -23,8 +24,16 @@ class Measured:
 
 
 def are_rolled_up(measures: Iterable[Asked] | None) -> bool:
-    """Whether rollups hold all that is asked for."""
-    return measures is not None and all(map(_is_rolled_up, measures))
+    """Whether rollups may hold all that is asked for; of scores only their sums tell."""
+    return measures is None or all(map(_is_rolled_up, measures))
+
+
+def hold(sums: Sums, measures: Sequence[Asked] | None) -> bool:
+    """Whether these sums hold all that is asked for, of measures that are rolled up."""
+    if measures is None:
+        return all(scores.n_traces is not None for scores in sums[1].values())
+    keys = {key for asked in measures for key in asked.measure.keys}
+    return all(sums[1][key].n_traces is not None for key in keys & sums[1].keys())
 
 
 def measured(sums: Sums, measures: Sequence[Asked] | None, *, fill_scores: bool = False) -> Measured:
@@ -43,15 +52,21 @@ def default_measures(evaluator_keys: Iterable[str]) -> list[Asked]:
 
 
 def _is_rolled_up(asked: Asked) -> bool:
-    if asked.percentiles or asked.measure.is_score:
+    if asked.percentiles:
         return False
+    if asked.measure.is_score:
+        # A trace may have scores of several evaluators, and counts once.
+        return len(asked.measure.keys) == 1
     return asked.measure.name == ERROR or asked.measure.column in _ROLLED
 
 
 def figures_of(measure: Measure, sums: Sums) -> Figures:
     """The figures of a measure of which these sums hold all."""
-    of_traces, _ = sums
+    of_traces, of_scores = sums
     n = of_traces.get("n") or 0
+    if measure.is_score:
+        (key,) = measure.keys
+        return _figures_of_scores(n, of_scores.get(key, ScoreSums(n_traces=0)))
     if measure.name == ERROR:
         failed = of_traces.get("n_errors") or 0
         low, high = (int(failed == n), int(failed > 0)) if n else (None, None)
@@ -60,6 +75,22 @@ def figures_of(measure: Measure, sums: Sums) -> Figures:
     count = n if count is None else count
     total, squares, low, high = (of_traces.get(f"{kind}{measure.column}") for kind in ("", "squares_", "min_", "max_"))
     return Figures(count, n - count, total or 0, squares, low, high)
+
+
+def _figures_of_scores(n: int, scores: ScoreSums) -> Figures:
+    """Numbers and booleans together, true as 1; `n` traces match."""
+    booleans = [value for value, count in ((0, scores.n_false), (NANO, scores.n_true)) if count]
+    ends = [end for end in (scores.low, scores.high, *booleans) if end is not None]
+    traces = scores.n_traces or 0
+    return Figures(
+        scores.n + scores.n_true + scores.n_false,
+        n - traces,
+        scores.total + scores.n_true * NANO,
+        scores.squares + scores.n_true * NANO**2,
+        min(ends, default=None),
+        max(ends, default=None),
+        of_scores=OfScores(traces, scores.n_text, scores.n_true, scores.n_false),
+    )
 
 
 def _filled(figures: Figures, fill_scores: bool) -> Figures:

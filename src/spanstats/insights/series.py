@@ -20,7 +20,7 @@ from .granularity import Buckets, buckets
 from .grouped import completed, grouped
 from .measures import Asked
 from .questions import Question
-from .rolled import Measured, are_rolled_up, default_measures, measured
+from .rolled import Measured, are_rolled_up, default_measures, hold, measured
 from .selecting import measures_in, select
 from .snapshot import Experiment, Snapshot, snapshot
 
@@ -128,8 +128,9 @@ async def points_of(
     if is_rolled_up and all(edge % MINUTE.length_us == 0 for edge in made.edges):
         window = Window(*_within_years(question.window))
         found = await rolled_up_by_bucket(state.tx.driver, experiment.key, window, made.edges)
-        if found is not None:
-            return {number: measured(sums, question.measures) for number, sums in found.items()}
+        if found is not None and all(hold(sums, question.measures) for sums in found.values()):
+            fill = question.fill_scores
+            return {number: measured(sums, question.measures, fill_scores=fill) for number, sums in found.items()}
     by_start = ByStart(made.edges)
     selection = await select(state, columns, experiment.key, question, [by_start])
     return await columns.run(lambda: _selected_points(selection, question, by_start))
