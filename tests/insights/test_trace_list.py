@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from itertools import product
 from typing import Any
 
 import httpx
@@ -10,7 +11,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.values import iso
+from spanstats.insights import narrowed
 from spanstats.insights.trace_list import _AT_ONCE
+from tests.stats.warming import warm
 
 from .test_experiment import ask
 from .world import FILTERS, RUN, Row, stored_run, unit_of, values_of
@@ -26,7 +29,7 @@ def value(row: Row, sort_by: str) -> float | None:
 
 
 @pytest.mark.parametrize("sort_by", ["latency", "cost", "ttft", "tps", "total_tokens", "scores.accuracy"])
-async def test_they_stand_in_order_and_what_has_no_value_comes_last(
+async def test_they_are_in_order_and_what_has_no_value_comes_last(
     client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str
 ) -> None:
     rows = await stored_run(engine, 61, 120)
@@ -42,6 +45,22 @@ async def test_they_stand_in_order_and_what_has_no_value_comes_last(
         values = [value(by_id[trace["trace_id"]], sort_by) for trace in found]
         known = [v for v in values if v is not None]
         assert values[: len(known)] == known == sorted(known, reverse=sign == "-")
+
+
+@pytest.mark.parametrize("sort_by", ["latency", "ttft", "total_tokens", "scores.accuracy", "scores.mixed"])
+async def test_rows_are_the_same_where_columns_tell_which_come_first(
+    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stored_run(engine, 61, 120)
+    filters = (None, FILTERS[0][0])
+    asked = [
+        {"sort_by": sign + sort_by, "limit": 9, "offset": offset, "filters": some}
+        for sign, offset, some in product(("", "-"), (0, 20, 60), filters)
+    ]
+    wanted = [(await ask(client, PATH, **body))["traces"] for body in asked]
+    await warm(engine)
+    monkeypatch.setattr(narrowed, "LARGE", 0)
+    assert [(await ask(client, PATH, **body))["traces"] for body in asked] == wanted
 
 
 async def test_a_row_says_what_is_stored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:

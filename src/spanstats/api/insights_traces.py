@@ -97,7 +97,7 @@ async def _traces(request: Request, experiment_id: str) -> Response:
         pages = each_page(tenant_database(request), tenant_id, experiment_id, question, wanted)
         headers = csv_headers(f"{experiment_id} traces")
         return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
-    found = await list_traces(tenant_database(request), tenant_id, experiment_id, question, wanted)
+    found = await list_traces(tenant_database(request), tools.columns, tenant_id, experiment_id, question, wanted)
     if as_csv:
         keys = sorted({key for row in found.rows for key in row.score_keys or ()})
         table = csv_text(table_columns(keys), *(table_row(row, keys) for row in found.rows))

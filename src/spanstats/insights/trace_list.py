@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, select
 
+from ..columnar.reader import Columns
 from ..domain.keys import TenantId, TraceKey
 from ..domain.span import Span
 from ..filters.compile import compile_predicate
@@ -13,6 +14,7 @@ from ..reading.logs import first_spans, logs_where
 from ..stats.rolled_up import rolled_up
 from ..store.session import Database
 from ..store.tables import traces
+from .narrowed import COLUMN_OF_SORT, starts_of_rows
 from .questions import ALWAYS, Question
 from .snapshot import Experiment, Snapshot, snapshot
 
@@ -66,7 +68,12 @@ class TraceList:
 
 
 async def list_traces(
-    database: Database, tenant_id: TenantId, experiment_id: str, question: Question, wanted: Wanted
+    database: Database,
+    columns: Columns,
+    tenant_id: TenantId,
+    experiment_id: str,
+    question: Question,
+    wanted: Wanted,
 ) -> TraceList:
     """The rows that are wanted; traces without the value that sorts come last.
 
@@ -75,6 +82,8 @@ async def list_traces(
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
         statement = _statement(state, experiment, question, wanted).limit(wanted.limit + 1).offset(wanted.offset)
+        narrowed = await _narrowed(state, columns, experiment, question, wanted)
+        statement = statement if narrowed is None else statement.where(narrowed)
         rows = list((await state.tx.connection.execute(statement)).all())
         shown, has_more = rows[: wanted.limit], len(rows) > wanted.limit
         keys = [TraceKey(tenant_id, row.trace_id) for row in shown] if wanted.with_content else []
@@ -99,6 +108,25 @@ async def each_page(
             any_given = True
         if not any_given:
             yield keys, []
+
+
+async def _narrowed(
+    state: Snapshot, columns: Columns, experiment: Experiment, question: Question, wanted: Wanted
+) -> ColumnElement[bool] | None:
+    """A condition that leaves few rows to sort, among which are the wanted ones."""
+    column = COLUMN_OF_SORT.get(wanted.sort_by) if wanted.score is None else wanted.score
+    if column is None:
+        return None
+    return await starts_of_rows(
+        state,
+        columns,
+        experiment,
+        question,
+        column,
+        wanted.offset + wanted.limit + 1,
+        descending=wanted.descending,
+        is_score=wanted.score is not None,
+    )
 
 
 def _statement(state: Snapshot, experiment: Experiment, question: Question, wanted: Wanted) -> Select[Any]:
