@@ -13,8 +13,8 @@ from spanstats.catalog import definitions, keys
 from spanstats.dialects.parea.stats import stats_entry
 from spanstats.domain.keys import TenantId
 from spanstats.domain.span import SCORE_TYPES, Score, Span
+from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import NotFound
-from spanstats.ingest.batch import PostedScore
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.transaction import Tools
@@ -95,7 +95,7 @@ PATCHES = st.fixed_dictionaries(
     optional={name: FIELDS[name] for name in ("name", "cost_pd", "status", "metadata", "labels", "attributes")},
 )
 POSTED = st.builds(
-    lambda log_id, score, scorer, **rest: PostedScore(
+    lambda log_id, score, scorer, **rest: StandaloneScore(
         id=f"{log_id}/{score.key}/{scorer}", log_id=log_id, score=score, scorer=scorer, **rest
     ),
     log_id=st.sampled_from(TRACES) | LOOSE | PLACED,

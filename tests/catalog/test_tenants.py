@@ -13,8 +13,8 @@ from spanstats.catalog import datasets, keys, projects, tenants
 from spanstats.catalog.datasets import Row
 from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Score, Span
+from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import NotFound
-from spanstats.ingest.batch import PostedScore
 from spanstats.stats.maintenance import drain_marks, mismatches
 from spanstats.store.erase import forget_patches, loose_patches
 from spanstats.store.session import Database, Kind
@@ -44,7 +44,9 @@ async def fill(engine: AsyncEngine, tenant_id: TenantId) -> None:
     async with committer(engine) as writer:
         await writer.submit(tenant_id, [span(n, metadata={"env": "prod"}) for n in range(3)])
         await writer.patch(tenant_id, "early", {"name": "n"})
-        await writer.score(tenant_id, PostedScore(id="early", log_id="early", score=Score("q", 1.0), created_us=START))
+        await writer.score(
+            tenant_id, StandaloneScore(id="early", log_id="early", score=Score("q", 1.0), created_us=START)
+        )
         await warm(engine)
         await writer.submit(tenant_id, [span(0, cost_pd=5)])
         await drain_marks(Database(engine))

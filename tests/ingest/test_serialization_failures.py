@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Score, Span
+from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import Unavailable
-from spanstats.ingest.batch import PostedScore
 from spanstats.store.outages import ATTEMPTS
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, rows, stored_traces
@@ -81,7 +81,7 @@ async def test_requests_that_shared_a_commit_are_repeated_one_by_one(kept: Async
 
 
 async def test_patches_and_scores_are_repeated_too(kept: AsyncEngine) -> None:
-    score = PostedScore(id="id", log_id="t", score=Score("quality", 0.5, source="api"))
+    score = StandaloneScore(id="id", log_id="t", score=Score("quality", 0.5, source="api"))
     async with committer(kept) as writer:
         await writer.submit(TENANT, [Span(trace_id="t", span_id="t", by_span_id=True, start_us=START, end_us=START)])
         async with failing(kept, ATTEMPTS - 1, table="patches"):

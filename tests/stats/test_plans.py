@@ -21,7 +21,7 @@ from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
-from spanstats.ingest import changes, posted, reading, rows
+from spanstats.ingest import changes, reading, rows, standalone
 from spanstats.stats import from_columns, rolled_up, traces
 from spanstats.stats.maintenance import drain_marks
 from spanstats.stats.matching import within
@@ -269,10 +269,10 @@ _WRITES = {
         "json, int[], json, bigint[], timestamptz[]",
         "'[]', '{}', '[]', '{}', '{}'",
     ),
-    "logs": (posted.FIND, *_TRACES),
-    "early": (posted.EARLY, *_TRACES),
-    "crowded": (posted.CROWDED, "int[], text[], int", "'{1}', '{t}', 9"),
-    "forget": (posted.FORGET, *_TRACES),
+    "logs": (standalone.FIND, *_TRACES),
+    "early": (standalone.EARLY, *_TRACES),
+    "crowded": (standalone.CROWDED, "int[], text[], int", "'{1}', '{t}', 9"),
+    "forget": (standalone.FORGET, *_TRACES),
 }
 # Rows of a table; from some two hundred on, an index that begins with the tenant may seem as good as the key.
 _SIZES = (0, 100, 200, 400, 600, 1_000)

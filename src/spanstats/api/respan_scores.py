@@ -25,10 +25,11 @@ from ..dialects.respan.scores import (
     score_object,
     without_score,
 )
+from ..domain.standalone import StandaloneScore
 from ..domain.values import identifier
 from ..errors import NotFound
 from ..filters.score_fields import SCORES
-from ..reading.scores import StoredScore, find_score, order_by, page_of_scores, scores_of_log
+from ..reading.scores import find_score, order_by, page_of_scores, scores_of_log
 from ..store.session import Kind
 from .answers import json_answer
 from .failures import within
@@ -110,7 +111,7 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
 )
 async def list_scores_of_log(request: Request, log_id: str, page: Page = None, page_size: PageSize = None) -> Response:
     paging = paging_of(request, page, page_size)
-    async with tenant_database(request).transaction(Kind.READ) as tx:
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         found = await scores_of_log(tx.driver, caller(request).tenant_id, log_id)
     if found is None:
         raise NotFound("Log not found")
@@ -165,9 +166,10 @@ def _named_log(request: Request) -> str | None:
     return request.path_params.get("log_id")
 
 
-async def _find(request: Request, score_id: str, log_id: str | None) -> StoredScore:
+async def _find(request: Request, score_id: str, log_id: str | None) -> StandaloneScore:
     """The score, of this log if one is named. Raises `NotFound`."""
-    async with tenant_database(request).transaction(Kind.READ) as tx:
+    # In one snapshot: when its span is stored, a pending score moves from one table to another.
+    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         found = await find_score(tx.driver, caller(request).tenant_id, score_id)
     if found is None or (log_id is not None and log_id not in (found.log_id, found.span_id, found.trace_id)):
         raise NotFound("Score not found")

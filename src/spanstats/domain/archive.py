@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from .span import Score, Span
+from .span import Span
+from .standalone import StandaloneScore
 
 FORMAT = "spanstats experiment"
 VERSION = 1
@@ -48,21 +49,8 @@ class Header(msgspec.Struct, kw_only=True, tag_field="line", tag="header"):
     version: int = VERSION
 
 
-class Posted(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A score that was posted on its own, with its place among those of its span and evaluator."""
-
-    span_id: str
-    ordinal: int
-    score: Score
-    created_us: int
-    id: str | None = None
-    log_id: str | None = None
-    scorer: str | None = None
-    details: dict[str, Any] | None = None
-
-
 class Patch(msgspec.Struct, kw_only=True):
-    """What lies over a span; `by_span_id` where the span id alone was its identity."""
+    """The override of a span; `by_span_id` where the span has a global id."""
 
     span_id: str
     by_span_id: bool
@@ -74,8 +62,12 @@ class Trace(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="line", 
 
     trace_id: str
     spans: list[Span]
-    posted: list[Posted] = []
+    standalone: list[StandaloneScore] = msgspec.field(name="posted", default_factory=list)
     patches: list[Patch] = []
+
+    def __post_init__(self) -> None:
+        if any(score.span_id is None or score.ordinal is None for score in self.standalone):
+            raise ValueError("a score has no span_id or no ordinal")
 
 
 class End(msgspec.Struct, tag_field="line", tag="end"):

@@ -85,13 +85,28 @@ def overlay(span: Span, patch: Mapping[str, Any]) -> Span:
     return result
 
 
-def with_posted(span: Span, posted: list[Score]) -> Span:
-    """The span with scores that were posted on their own: each hides an evaluator span's score of the same key."""
-    hidden = {score.key for score in posted}
-    own = [s for s in span.scores or () if s.source != "evaluator" or s.key not in hidden]
+def with_standalone(span: Span, standalone: list[Score]) -> Span:
+    """The span with its standalone scores after its own."""
+    if not standalone:
+        return span
     result = copy(span)
-    result.scores = own + posted
+    result.scores = counting([*(span.scores or ()), *standalone])
     return result
+
+
+def counting(scores: list[Score]) -> list[Score]:
+    """The scores of a span that count: a standalone score replaces the one that an evaluator's span gave for its key.
+
+    In SQL the rule is `filters.scores_sql.COUNTS`.
+    """
+    standalone = {score.key for score in scores if score.source == "api"}
+    return [score for score in scores if score.source != "evaluator" or score.key not in standalone]
+
+
+def with_all_scores(span: Span, scores: list[Score]) -> Span:
+    """The span with the scores that are stored of it, standalone scores among them."""
+    span.scores = [score for score in scores if score.source != "api"] or None
+    return with_standalone(span, [score for score in scores if score.source == "api"])
 
 
 def settle(span: Span, price: Price) -> Span:

@@ -6,33 +6,15 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
-
 from ..domain.keys import GlobalSpanKey, LogKey, NamedExperiment, SpanKey, TenantId
 from ..domain.merge import merge, overlay
-from ..domain.span import Score, Span
+from ..domain.span import Span
+from ..domain.standalone import StandaloneScore
 
 SpanIdentity = tuple[TenantId, str, str]
 """(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
 Touched = tuple[TenantId, str, str]
 """The key of a span, or that of a trace: the span id is empty."""
-
-
-class PostedScore(msgspec.Struct, kw_only=True):
-    """A score that is posted on its own: of the span `log_id`, else of that trace, whether it is there yet or not.
-
-    There is one for each log, evaluator and scorer, so a repeat updates it. A write sets `id` to that of the score
-    that was there before, and `waits` where neither span nor trace is known yet.
-    """
-
-    id: str
-    log_id: str
-    score: Score
-    scorer: str | None = None
-    details: dict[str, Any] = {}
-    created_us: int = 0
-    deleted: bool = False
-    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -47,7 +29,7 @@ class Write:
     spans: list[Span] = field(default_factory=list)
     patch: tuple[str, dict[str, Any]] | None = None
     placed_patch: tuple[str, str, dict[str, Any]] | None = None
-    score: PostedScore | None = None
+    score: StandaloneScore | None = None
     log: str | None = None
 
 
@@ -84,9 +66,9 @@ class Batch:
     spans: dict[SpanIdentity, Span] = field(default_factory=dict)
     patches: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)
     placed_patches: dict[SpanKey, dict[str, Any]] = field(default_factory=dict)
-    scores: list[tuple[TenantId, PostedScore]] = field(default_factory=list)
+    scores: list[tuple[TenantId, StandaloneScore]] = field(default_factory=list)
     logs: set[LogKey] = field(default_factory=set)
-    """Logs of scores that were posted, now or early."""
+    """Logs of the standalone scores, those of this batch and pending ones."""
 
     @property
     def loose_ids(self) -> list[GlobalSpanKey]:

@@ -15,14 +15,15 @@ from typing import Any
 
 from ..domain.keys import TenantId
 from ..domain.span import Span
+from ..domain.standalone import StandaloneScore
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
 from ..store.outages import ATTEMPTS, RETRYABLE, before_attempt, is_retryable, sqlstate
 from ..store.session import Database, Kind
 from ..tracing import Tracing
-from .batch import PostedScore, Write, collect
-from .posted import others_written
+from .batch import Write, collect
 from .queue import Queue, QueueLimits, Waiting
+from .standalone import others_written
 from .transaction import Tools, locks, write_batch
 
 _AT_ONCE = 2
@@ -80,10 +81,10 @@ class Committer:
         if fields:
             await self._enqueue(Write(tenant_id, placed_patch=(trace_id, span_id, fields)), 1, 0)
 
-    async def score(self, tenant_id: TenantId, score: PostedScore, size: int = 0) -> None:
+    async def score(self, tenant_id: TenantId, score: StandaloneScore, size: int = 0) -> None:
         """Return once this score is committed, to its span or, where that is not there yet, among the early ones."""
         await self._enqueue(Write(tenant_id, score=score), 1, size)
-        if score.waits and not score.deleted:
+        if score.pending and not score.deleted:
             # Its span may have come in a transaction that could not see it yet.
             await others_written(self._database)
             await self._enqueue(Write(tenant_id, log=score.log_id), 1, 0)

@@ -5,10 +5,11 @@ from typing import Any
 
 import asyncpg
 
-from ..domain.archive import Evaluator, Experiment, Posted, Trace
+from ..domain.archive import Evaluator, Experiment, Trace
 from ..domain.keys import ExperimentKey, GlobalSpanKey, NamedExperiment, SpanKey, TenantId, TraceKey
-from ..domain.merge import with_posted
-from ..domain.span import Span
+from ..domain.merge import with_standalone
+from ..domain.span import Score
+from ..domain.standalone import StandaloneScore
 from ..domain.trace import TraceFold, fold
 from ..errors import Conflict
 from ..store.session import Database, Driver, Kind, Timeouts
@@ -122,18 +123,14 @@ async def _hold_experiments(driver: Driver, traces: dict[TraceKey, Trace]) -> No
 
 
 def _fold(trace: Trace) -> TraceFold:
-    posted: dict[str, list[Posted]] = {}
-    for entry in trace.posted:
-        posted.setdefault(entry.span_id, []).append(entry)
-    spans = [_with(span, posted.get(span.span_id, ())) for span in trace.spans]
+    of_span: dict[str | None, list[Score]] = {}
+    for entry in trace.standalone:
+        of_span.setdefault(entry.span_id, []).append(entry.score)
+    spans = [with_standalone(span, of_span.get(span.span_id, [])) for span in trace.spans]
     state = fold(spans)
     for own, scored in zip(trace.spans, spans, strict=True):
         own.uncounted = scored.uncounted
     return state
-
-
-def _with(span: Span, posted: Collection[Posted]) -> Span:
-    return with_posted(span, [entry.score for entry in posted]) if posted else span
 
 
 async def _refuse_others(driver: Driver, existing: Collection[TraceKey], experiment_key: ExperimentKey) -> None:
@@ -143,7 +140,7 @@ async def _refuse_others(driver: Driver, existing: Collection[TraceKey], experim
 
 async def _put(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
     await changes.put(driver, [(key[0], span) for key, trace in traces.items() for span in trace.spans])
-    posted = [_posted_row(key, entry) for key, trace in traces.items() for entry in trace.posted]
+    posted = [_score_row(key, entry) for key, trace in traces.items() for entry in trace.standalone]
     if posted:
         await driver.executemany(_POSTED, posted)
     patches: dict[SpanKey, dict[str, Any]] = {
@@ -155,8 +152,8 @@ async def _put(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
         await changes.put_patches(driver, patches)
 
 
-def _posted_row(key: TraceKey, entry: Posted) -> tuple[Any, ...]:
+def _score_row(key: TraceKey, entry: StandaloneScore) -> tuple[Any, ...]:
     s = entry.score
     values = (s.value, s.value_type, s.text, s.reason, s.metric_id, s.evaluator_id, s.slug, s.name)
-    about = (entry.created_us, entry.id, entry.log_id, entry.scorer, _json(entry.details))
+    about = (entry.created_us, entry.id, entry.log_id, entry.scorer, _json(entry.details or None))
     return (*key, entry.span_id, s.key, entry.ordinal, *values, *about)

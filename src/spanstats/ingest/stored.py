@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..domain.growth import Relatives, grow
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
-from ..domain.merge import Price, merge, settle, with_posted
+from ..domain.merge import Price, merge, settle, with_standalone
 from ..domain.span import Score, Span
 from ..domain.trace import TraceFold, fold
 from ..domain.usage import count_usage
@@ -173,7 +173,7 @@ async def count_again(driver: Driver, stored: Stored, changed: changes.Changed) 
 
 def fold_trace(stored: Stored, key: TraceKey) -> TraceFold:
     """The trace as it is after the batch: its fold continued, or made anew from all its spans."""
-    spans = [_with_posted_scores(stored, key[0], span) for span in stored.spans.get(key, {}).values()]
+    spans = [_with_standalone_scores(stored, key[0], span) for span in stored.spans.get(key, {}).values()]
     state = stored.folds.get(key)
     if state is None:
         return fold(spans)
@@ -182,6 +182,6 @@ def fold_trace(stored: Stored, key: TraceKey) -> TraceFold:
     return state
 
 
-def _with_posted_scores(stored: Stored, tenant_id: TenantId, span: Span) -> Span:
-    posted = [s for s in stored.scores.get(SpanKey(tenant_id, span.trace_id, span.span_id), ()) if s.source == "api"]
-    return with_posted(span, posted) if posted else span
+def _with_standalone_scores(stored: Stored, tenant_id: TenantId, span: Span) -> Span:
+    scores = stored.scores.get(SpanKey(tenant_id, span.trace_id, span.span_id), ())
+    return with_standalone(span, [score for score in scores if score.source == "api"])

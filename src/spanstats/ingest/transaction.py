@@ -14,7 +14,7 @@ from ..domain.trace import KEPT_FROM, Trace, TraceFold, finish, fold
 from ..errors import invalid
 from ..store.erase import erase_traces
 from ..store.session import Driver
-from . import changes, posted
+from . import changes, standalone
 from .arrivals import arrive, by_trace, find
 from .batch import Batch
 from .evaluators import Evaluators
@@ -59,10 +59,10 @@ async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -
     """
     loose, held = await find(driver, batch)
     arrivals = arrive(batch, loose, tools.price, now_us)
-    logs = await posted.find_logs(driver, batch.logs)
+    logs = await standalone.find_logs(driver, batch.logs)
     touched = by_trace(arrivals, {*logs.values(), *(key.trace for key in batch.placed_patches)})
     inserted, any_early = await _lock(driver, touched, tools) if touched else (set(), False)
-    early = await posted.take_early(driver, batch, arrivals, logs, any_early)
+    early = await standalone.take_early(driver, batch, arrivals, logs, any_early)
     whole = {e.trace for e in early} | {key.trace for key in batch.placed_patches}
     stored = await read_stored(driver, touched.keys() - inserted, touched, held, whole)
     arrivals = await place_patches(driver, stored, batch, arrivals)
@@ -72,7 +72,7 @@ async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -
     if early or batch.scores:
         # Their spans stand in the store before they do.
         await changes.put(driver, changed)
-        news = changed + await posted.apply(driver, stored, batch, early)
+        news = changed + await standalone.apply(driver, stored, batch, early)
         changed = []
     await _rewrite(driver, stored, changed, held, tools)
     return await tools.evaluators.remember(driver, news)

@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from ..domain.archive import End, Evaluator, Experiment, Header, Line, Patch, Posted, Trace
+from ..domain.archive import End, Evaluator, Experiment, Header, Line, Patch, Trace
 from ..domain.keys import ExperimentKey, TenantId, TraceKey
 from ..domain.span import Score, Span
+from ..domain.standalone import StandaloneScore
 from ..errors import NotFound
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import add_content, columns, scores_of_traces, spans_of_traces
@@ -31,7 +32,7 @@ SELECT start_time, trace_id FROM traces WHERE experiment_key = $1 AND (start_tim
 ORDER BY start_time, trace_id LIMIT $4
 """
 _NAMES = "SELECT key, id FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_at IS NULL"
-_POSTED = """
+_STANDALONE = """
 SELECT s.* FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
 JOIN scores s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.source = 'api'
 ORDER BY s.trace_id, s.span_id, s.ordinal, s.evaluator_key
@@ -80,8 +81,8 @@ async def _traces(driver: Driver, keys: list[TraceKey]) -> list[Trace]:
     traces = {key[1]: Trace(trace_id=key[1], spans=[]) for key in keys}
     for (_, trace_id, _), span in sorted(spans.items()):
         traces[trace_id].spans.append(span)
-    for row in await driver.fetch(_POSTED, *columns(keys)):
-        traces[row["trace_id"]].posted.append(_posted(row))
+    for row in await driver.fetch(_STANDALONE, *columns(keys)):
+        traces[row["trace_id"]].standalone.append(_standalone(row))
     for row in await driver.fetch(_PATCHES, *columns(keys)):
         patch = Patch(span_id=row["span_id"], by_span_id=row["by_span_id"], fields=row["fields"])
         traces[row["trace_id"]].patches.append(patch)
@@ -97,8 +98,9 @@ async def _name_experiments(driver: Driver, spans: list[Span]) -> None:
             span.experiment_id, span.experiment_key = names.get(span.experiment_key), None
 
 
-def _posted(row: Any) -> Posted:
+def _standalone(row: Any) -> StandaloneScore:
     of_score = ("value", "value_type", "text", "reason", "metric_id", "evaluator_id", "slug", "name")
     score = Score(key=row["evaluator_key"], source="api", **{name: row[name] for name in of_score})
-    rest = {name: row[name] for name in ("span_id", "ordinal", "id", "log_id", "scorer", "details")}
-    return Posted(score=score, created_us=row["created_at"], **rest)
+    rest = {name: row[name] for name in ("span_id", "ordinal", "id", "log_id", "scorer")}
+    details = row["details"] or {}
+    return StandaloneScore(score=score, created_us=row["created_at"], details=details, **rest)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 
 from ..domain.keys import ExperimentKey, SpanKey, TraceKey
+from ..domain.merge import counting
 from ..domain.span import Score, Span
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, columns, scores_of_traces, spans_by_key
@@ -82,10 +83,8 @@ async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceK
 
 
 async def _scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[Score]]:
-    """All scores of these traces but those that a posted one of the same span and evaluator hides."""
+    """The scores of these traces that count."""
     found: dict[TraceKey, list[Score]] = {}
     for key, scores in (await scores_of_traces(driver, keys)).items():
-        posted = {score.key for score in scores if score.source == "api"}
-        shown = [s for s in scores if s.source != "evaluator" or s.key not in posted]
-        found.setdefault(key.trace, []).extend(shown)
+        found.setdefault(key.trace, []).extend(counting(scores))
     return found

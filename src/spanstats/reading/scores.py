@@ -1,4 +1,4 @@
-"""Scores that were posted on their own, with what is known of their evaluators."""
+"""Standalone scores, with the names of their evaluators."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,69 +8,57 @@ from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
 
 from ..domain.keys import TenantId
 from ..domain.span import Score
+from ..domain.standalone import StandaloneScore
 from ..domain.values import is_clean
 from ..store.session import Driver, Transaction
 from ..store.tables import evaluators, scores
 
-
-class StoredScore(msgspec.Struct, kw_only=True):
-    """A posted score. `trace_id` and `span_id` are `None` while it waits for its span."""
-
-    id: str
-    log_id: str
-    score: Score
-    scorer: str | None = None
-    details: dict[str, Any] = {}
-    created_us: int = 0
-    trace_id: str | None = None
-    span_id: str | None = None
-
-
 _NAMES = "coalesce({s}.evaluator_id, e.id) AS evaluator_id, coalesce({s}.slug, e.slug) AS slug"
-_PLACED = f"""
+_STORED = f"""
 SELECT s.id, s.log_id, s.scorer, s.details, s.created_at, s.trace_id, s.span_id, s.evaluator_key, s.value, s.value_type,
     s.text, s.reason, {_NAMES.format(s="s")}, coalesce(s.name, e.name) AS name
 FROM scores s LEFT JOIN evaluators e ON e.tenant_id = s.tenant_id AND e.key = s.evaluator_key
 WHERE s.tenant_id = $1 AND s.id IS NOT NULL
 """
-_BY_ID = f"{_PLACED} AND s.id = $2"
+_BY_ID = f"{_STORED} AND s.id = $2"
 _OF_LOG = f"""
-{_PLACED} AND (s.span_id = $2 OR s.trace_id = $2 OR s.log_id = $2) AND s.trace_id IN (
+{_STORED} AND (s.span_id = $2 OR s.trace_id = $2 OR s.log_id = $2) AND s.trace_id IN (
     SELECT trace_id FROM spans WHERE tenant_id = $1 AND span_id = $2 UNION SELECT $2
 )
 ORDER BY s.created_at, s.id
 """
-_EARLY_BY_ID = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND id = $2"
-_EARLY_OF_LOG = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND log_id = $2 ORDER BY created_at, id"
+_PENDING_BY_ID = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND id = $2"
+_PENDING_OF_LOG = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND log_id = $2 ORDER BY created_at, id"
 _IS_LOG = """
 SELECT EXISTS (SELECT FROM spans WHERE tenant_id = $1 AND span_id = $2)
     OR EXISTS (SELECT FROM traces WHERE tenant_id = $1 AND trace_id = $2)
 """
 
 
-async def find_score(driver: Driver, tenant_id: TenantId, score_id: str) -> StoredScore | None:
+async def find_score(driver: Driver, tenant_id: TenantId, score_id: str) -> StandaloneScore | None:
     """The tenant's score of this public id."""
     if not is_clean(score_id):
         return None
     row = await driver.fetchrow(_BY_ID, tenant_id, score_id)
     if row is not None:
-        return _placed(row)
-    fields = await driver.fetchval(_EARLY_BY_ID, tenant_id, score_id)
-    return None if fields is None else msgspec.convert(fields, StoredScore)
+        return _stored(row)
+    fields = await driver.fetchval(_PENDING_BY_ID, tenant_id, score_id)
+    return None if fields is None else msgspec.convert(fields, StandaloneScore)
 
 
-async def scores_of_log(driver: Driver, tenant_id: TenantId, log_id: str) -> list[StoredScore] | None:
-    """The posted scores of a span or trace in the order in which they came; `None` where there is no such log."""
+async def scores_of_log(driver: Driver, tenant_id: TenantId, log_id: str) -> list[StandaloneScore] | None:
+    """The standalone scores of a span or trace in order of arrival; `None` where there is no such log."""
     if not is_clean(log_id):
         return None
-    placed = [_placed(r) for r in await driver.fetch(_OF_LOG, tenant_id, log_id)]
-    early = [msgspec.convert(r["fields"], StoredScore) for r in await driver.fetch(_EARLY_OF_LOG, tenant_id, log_id)]
-    if not placed and not early and not await driver.fetchval(_IS_LOG, tenant_id, log_id):
+    stored = [_stored(r) for r in await driver.fetch(_OF_LOG, tenant_id, log_id)]
+    rows = await driver.fetch(_PENDING_OF_LOG, tenant_id, log_id)
+    pending = [msgspec.convert(row["fields"], StandaloneScore) for row in rows]
+    if not stored and not pending and not await driver.fetchval(_IS_LOG, tenant_id, log_id):
         return None
-    return placed + early
+    return stored + pending
 
 
-def _placed(row: Any) -> StoredScore:
+def _stored(row: Any) -> StandaloneScore:
     score = Score(
         key=row["evaluator_key"],
         value=row["value"],
@@ -82,7 +70,7 @@ def _placed(row: Any) -> StoredScore:
         name=row["name"],
         source="api",
     )
-    return StoredScore(
+    return StandaloneScore(
         id=row["id"],
         log_id=row["log_id"],
         score=score,
@@ -109,15 +97,15 @@ _LISTED = (
 
 
 def order_by(name: str, descending: bool) -> Order:
-    """Posted scores by this column of theirs, nulls last, and by their ids where it is the same."""
+    """Standalone scores by this column, nulls last, then by id."""
     column = scores.c[name]
     return (column.desc() if descending else column.asc()).nulls_last(), scores.c.id
 
 
 async def page_of_scores(
     tx: Transaction, tenant_id: TenantId, condition: ColumnElement[bool] | None, order: Order, limit: int, offset: int
-) -> tuple[int, list[StoredScore]]:
-    """How many of the tenant's posted scores match, and a page of them; those that wait for their span are left out."""
+) -> tuple[int, list[StandaloneScore]]:
+    """How many of the tenant's standalone scores match, and a page of them; pending scores are left out."""
     where = [scores.c.tenant_id == tenant_id, scores.c.id.is_not(None)]
     if condition is not None:
         where.append(condition)
@@ -125,4 +113,4 @@ async def page_of_scores(
     count = int((await tx.connection.execute(counting)).scalar_one())
     statement = select(*_LISTED).select_from(_JOINED).where(*where).order_by(*order).limit(limit).offset(offset)
     found = (await tx.connection.execute(statement)).all() if offset < count else []
-    return count, [_placed(row._mapping) for row in found]
+    return count, [_stored(row._mapping) for row in found]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, UnaryExpression, func, select
 
 from ..domain.keys import SpanKey, TenantId
-from ..domain.merge import with_posted
+from ..domain.merge import with_all_scores
 from ..domain.span import Span
 from ..domain.values import is_clean
 from ..filters.sources import spans_source
@@ -55,10 +55,7 @@ async def whole_spans(driver: Driver, keys: Sequence[SpanKey]) -> list[Span]:
     await add_content(driver, stored, stored.keys())
     scores = await scores_of_spans(driver, stored.keys())
     for key, span in stored.items():
-        every = scores.get(key, [])
-        posted = [s for s in every if s.source == "api"]
-        span.scores = [s for s in every if s.source != "api"] or None
-        stored[key] = with_posted(span, posted) if posted else span
+        stored[key] = with_all_scores(span, scores.get(key, []))
     return [stored[key] for key in keys if key in stored]
 
 

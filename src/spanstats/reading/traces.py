@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, UnaryExpression, func, select, true
 
 from ..domain.keys import TraceKey
-from ..domain.merge import with_posted
+from ..domain.merge import with_all_scores
 from ..domain.span import Span
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, scores_of_traces, spans_of_traces
@@ -59,8 +59,5 @@ async def spans_with_content(driver: Driver, keys: Collection[TraceKey]) -> dict
     scores = await scores_of_traces(driver, keys)
     found: dict[TraceKey, list[Span]] = {key: [] for key in keys}
     for key, span in stored.items():
-        every = scores.get(key, [])
-        span.scores = [s for s in every if s.source != "api"] or None
-        posted = [s for s in every if s.source == "api"]
-        found[key.trace].append(with_posted(span, posted) if posted else span)
+        found[key.trace].append(with_all_scores(span, scores.get(key, [])))
     return found

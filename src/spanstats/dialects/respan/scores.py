@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 
 from ...domain.span import SCORE_TYPES, Score
+from ...domain.standalone import StandaloneScore
 from ...domain.values import MAX_SCORE, clean, identifier, iso, number
 from ...errors import invalid
-from ...ingest.batch import PostedScore
-from ...reading.scores import StoredScore
 from ..document import from_text, parsed
 from ..json_body import encode
 from ..labels import text_of
@@ -46,7 +45,7 @@ def evaluator_of(body: dict[str, Any]) -> tuple[str | None, str | None]:
     return evaluator_id, slug
 
 
-def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[str]], now_us: int) -> PostedScore:
+def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[str]], now_us: int) -> StandaloneScore:
     """A new score. `keys` are those of evaluators by name. Raises `InvalidInput`."""
     evaluator_id, slug = evaluator_of(body)
     known = keys.get(evaluator_id or slug or "", frozenset())
@@ -62,7 +61,7 @@ def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[s
     valued = _valued(score, body)
     if valued is None:
         raise invalid(f"one of {', '.join(_VALUES)} is required", kind="missing")
-    return PostedScore(
+    return StandaloneScore(
         id=_public_id(log_id, score.key, scorer),
         log_id=log_id,
         score=valued,
@@ -72,7 +71,7 @@ def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[s
     )
 
 
-def changed_score(stored: StoredScore, body: dict[str, Any], *, whole: bool) -> PostedScore:
+def changed_score(stored: StandaloneScore, body: dict[str, Any], *, whole: bool) -> StandaloneScore:
     """The score with what the body says; `whole` forgets what it does not say, and needs a value.
 
     Evaluator, scorer and log stay; a body that names others is wrong. Raises `InvalidInput`.
@@ -89,7 +88,7 @@ def changed_score(stored: StoredScore, body: dict[str, Any], *, whole: bool) -> 
         raise invalid(f"one of {', '.join(_VALUES)} is required", kind="missing")
     kept = {} if whole or valued is not None else {k: v for k, v in stored.details.items() if k in _VALUES}
     others = {} if whole else {k: v for k, v in stored.details.items() if k not in _VALUES}
-    return PostedScore(
+    return StandaloneScore(
         id=stored.id,
         log_id=stored.log_id,
         score=valued or score,
@@ -99,9 +98,9 @@ def changed_score(stored: StoredScore, body: dict[str, Any], *, whole: bool) -> 
     )
 
 
-def without_score(stored: StoredScore) -> PostedScore:
+def without_score(stored: StandaloneScore) -> StandaloneScore:
     """What deletes the score."""
-    return PostedScore(id=stored.id, log_id=stored.log_id, score=stored.score, scorer=stored.scorer, deleted=True)
+    return StandaloneScore(id=stored.id, log_id=stored.log_id, score=stored.score, scorer=stored.scorer, deleted=True)
 
 
 def _refuse_other(body: dict[str, Any], field: str, own: tuple[str | None, ...]) -> None:
@@ -172,7 +171,7 @@ def _text(value: Any) -> str | None:
     return None if text is None else clean(text)
 
 
-def score_object(stored: StoredScore) -> dict[str, Any]:
+def score_object(stored: StandaloneScore) -> dict[str, Any]:
     """A score as clients read it, as `ScoreObject` describes it."""
     score, details = stored.score, stored.details
     values = {name: details.get(name) for name in _VALUES} | _typed(score)

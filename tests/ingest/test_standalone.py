@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Score, Span
+from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import InvalidInput
-from spanstats.ingest.batch import PostedScore
 from spanstats.ingest.commits import Committer
-from spanstats.ingest.posted import MAX_POSTED
+from spanstats.ingest.standalone import MAX_POSTED
 from spanstats.ingest.transaction import FOLD_FROM
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, rows, stored_traces
@@ -25,9 +25,9 @@ def span(trace_id: str, span_id: str, parent: str | None = None, start: int = 0,
     return Span(trace_id=trace_id, span_id=span_id, parent_id=parent, **{**times, **fields})
 
 
-def posted(log_id: str, value: float, key: str = "q", **fields: Any) -> PostedScore:
+def posted(log_id: str, value: float, key: str = "q", **fields: Any) -> StandaloneScore:
     score = Score(key, value, slug=key, source="api")
-    return PostedScore(
+    return StandaloneScore(
         id=f"{log_id}/{key}/{fields.get('scorer')}", log_id=log_id, score=score, created_us=START, **fields
     )
 
@@ -62,14 +62,14 @@ async def test_a_score_waits_and_says_so_until_its_span_comes(engine: AsyncEngin
     early = posted("s", 1)
     async with committer(engine) as writer:
         await writer.score(TENANT, early)
-        assert early.waits
+        assert early.pending
         await writer.submit(TenantId(TENANT + 1), [span("t", "s")])
         assert await placed(engine) == []
         await writer.submit(TENANT, [span("t", "s", experiment_id="e")])
         assert await placed(engine) == [("t", "s", 1)]
         again = posted("s", 2)
         await writer.score(TENANT, again)
-    assert not again.waits
+    assert not again.pending
     assert (await placed(engine), await rows(engine, "SELECT * FROM early_scores")) == ([("t", "s", 2)], [])
     marks = await rows(engine, "SELECT count(*) AS n FROM rollup_marks")
     assert marks[0]["n"] >= 2
@@ -139,7 +139,7 @@ async def test_any_order_of_scores_and_spans_from_three_writers_ends_with_every_
     async with committer(engine) as first, committer(engine) as second, committer(engine) as third:
         writers = (first, second, third)
         await asyncio.gather(*(work(w, jobs[i :: len(writers)]) for i, w in enumerate(writers)))
-    expected = sorted((job.log_id, job.score.value) for job in jobs if isinstance(job, PostedScore))
+    expected = sorted((job.log_id, job.score.value) for job in jobs if isinstance(job, StandaloneScore))
     assert sorted((span_id, value) for _, span_id, value in await placed(engine)) == expected
     assert await rows(engine, "SELECT * FROM early_scores") == []
     await assert_traces_equal_their_spans(engine)

@@ -16,13 +16,14 @@ import msgspec
 
 from ..domain.keys import LogKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
+from ..domain.standalone import StandaloneScore
 from ..errors import InvalidInput, invalid
 from ..store.by_key import rows_of_tenant
 from ..store.session import Database, Driver, Kind
 from ..store.spans import columns, scores_of_traces
 from . import rows
 from .arrivals import Arrival
-from .batch import Batch, PostedScore
+from .batch import Batch
 from .stored import Stored
 
 MAX_POSTED = 100
@@ -115,7 +116,7 @@ class _Early:
     """A score that may have found its trace."""
 
     trace: TraceKey
-    posted: PostedScore
+    posted: StandaloneScore
 
 
 async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, TraceKey]:
@@ -142,7 +143,7 @@ async def take_early(
     if not homes or not (any_kept or batch.scores):
         return []
     early = await driver.fetch(EARLY, *columns(sorted(homes)))
-    posted = [(r["tenant_id"], msgspec.convert(r["fields"], PostedScore)) for r in early]
+    posted = [(r["tenant_id"], msgspec.convert(r["fields"], StandaloneScore)) for r in early]
     return [_Early(homes[LogKey(tenant, score.log_id)], score) for tenant, score in posted]
 
 
@@ -174,12 +175,12 @@ async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early
             done[entry.trace.tenant_id, entry.posted.id] = await _write(driver, entry, span_id, known, is_new)
             stored.dirty.add(entry.trace)
     for tenant_id, posted in batch.scores:
-        posted.waits = (tenant_id, posted.id) not in done
+        posted.pending = (tenant_id, posted.id) not in done
         posted.id = done.get((tenant_id, posted.id), posted.id)
     gone = done.keys() | {(tenant_id, posted.id) for tenant_id, posted in batch.scores if posted.deleted}
     if gone:
         await driver.execute(FORGET, *columns(sorted(gone)))
-    waiting = {(tenant_id, posted.log_id) for tenant_id, posted in batch.scores if posted.waits}
+    waiting = {(tenant_id, posted.log_id) for tenant_id, posted in batch.scores if posted.pending}
     if waiting and await driver.fetchval(CROWDED, *columns(sorted(waiting)), MAX_POSTED):
         raise _crowded()
     await _read_again(driver, stored, traces)
@@ -231,7 +232,7 @@ async def _write(driver: Driver, entry: _Early, span_id: str, known: list[Any], 
     return str(before["id"])
 
 
-def _is_same_log(row: Any, posted: PostedScore, span_id: str) -> bool:
+def _is_same_log(row: Any, posted: StandaloneScore, span_id: str) -> bool:
     return bool(row["id"] == posted.id or row["log_id"] == posted.log_id or row["span_id"] == span_id)
 
 
