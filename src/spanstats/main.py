@@ -73,6 +73,7 @@ from .tracing import Tracing
 _ROUTERS = (
     *(parea.write, otlp.write, respan.write, respan_spans.write, respan_scores.write),
     *(respan_logs.write, respan_experiments.write, respan_traces.write, respan_absent.write),
+    *(respan_experiments.erase, respan_traces.erase),
     # Before what reads: a word of a path is not taken for an id.
     respan_absent.anyone,
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),

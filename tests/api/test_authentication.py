@@ -168,6 +168,17 @@ async def test_a_scope_is_all_that_a_key_may_do(make_client: MakeClient, scope: 
     assert (await client.post("/api/v2/traces", json=[])).status_code == (400 if writes == 422 else 403)
 
 
+@pytest.mark.parametrize(("scope", "status"), [("all", (200, 404)), ("read", (403, 403)), ("ingest", (403, 403))])
+async def test_only_a_key_that_may_do_all_erases_traces_and_experiments(
+    make_client: MakeClient, scope: str, status: tuple[int, int]
+) -> None:
+    client = await make_client(scope=scope)
+    answers = [await client.delete(path) for path in ("/api/traces/t/", "/api/v2/experiments/none/")]
+    assert tuple(answer.status_code for answer in answers) == status
+    if status[0] == 403:
+        assert all("may not erase" in answer.text for answer in answers)
+
+
 @pytest.mark.parametrize("value", ["Bearer%20{}", "bearer%20{}", " Api-Key%20%20{}"])
 async def test_a_blank_that_is_still_encoded_is_explained(
     anonymous: httpx.AsyncClient, client: httpx.AsyncClient, value: str

@@ -32,12 +32,14 @@ class Permission(Enum):
 
     READ = frozenset({"all", "read"})
     WRITE = frozenset({"all", "ingest"})
+    ERASE = frozenset({"all"})
+    """Whole traces and experiments; a key that may only ingest can add and change, and lose nothing."""
     ANY = READ | WRITE
 
     def check(self, caller: Caller) -> None:
         """Raises `Forbidden` where the key's scope does not go so far."""
         if caller.scope not in self.value:
-            raise Forbidden(f"This API key may not {'read' if self is Permission.READ else 'write'}")
+            raise Forbidden(f"This API key may not {'write' if self is Permission.ANY else self.name.lower()}")
 
 
 def presented_key(headers: Headers, order: Sequence[bytes]) -> str:

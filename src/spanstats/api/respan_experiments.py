@@ -38,10 +38,11 @@ from .respan_shared import (
     sent_object,
     sorting,
 )
-from .routing import RespanRead, RespanWrite
+from .routing import RespanErase, RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
+erase = APIRouter(route_class=RespanErase, **ROUTER)
 
 SortBy = Annotated[str | None, sorting(SORTS)]
 
@@ -123,7 +124,7 @@ async def change_experiment(request: Request, experiment_id: str) -> Response:
     return json_answer(experiment_object(changed))
 
 
-@write.delete(
+@erase.delete(
     _ONE,
     summary="Delete an experiment with its traces",
     description="It is not found from this answer on; spans that name its id afterwards begin a new one.",

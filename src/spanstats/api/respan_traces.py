@@ -37,10 +37,11 @@ from .respan_shared import (
     sorting,
     window_of,
 )
-from .routing import RespanRead, RespanWrite
+from .routing import RespanErase, RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
+erase = APIRouter(route_class=RespanErase, **ROUTER)
 
 _LIST, _ONE = "/api/traces/list/", "/api/traces/{trace_unique_id}/"
 SortBy = Annotated[str | None, sorting(SORTS)]
@@ -90,7 +91,7 @@ async def get_trace(request: Request, trace_unique_id: str) -> Response:
     return json_answer(trace_object(found))
 
 
-@write.delete(
+@erase.delete(
     _ONE,
     summary="Delete a trace with its spans",
     description=(

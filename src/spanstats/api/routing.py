@@ -103,6 +103,11 @@ class RespanWrite(KeyedRoute):
     permission = Permission.WRITE
 
 
+class RespanErase(KeyedRoute):
+    key_headers = RESPAN_HEADERS
+    permission = Permission.ERASE
+
+
 class StatsRead(KeyedRoute):
     """Our own statistics, under `/api/stats/v1`: keys as on Respan's paths."""
 
