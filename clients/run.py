@@ -33,10 +33,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 PLACE = HERE.parent / ".clients"
-START_S, CLIENT_S, STOP_S = 60, 120, 30
+START_S, CLIENT_S, STOP_S = 60, 300, 30
 CHECK_LINES = ("  ok ", "  FAIL ")
 
 
@@ -67,24 +68,30 @@ def main(words: list[str]) -> int:
     return 1 if failed else 0
 
 
-def requirements(script: Path) -> list[str]:
-    """What the script's header says that it needs: Python's packages, then those of Node.js under `tool.npm`."""
+class Needed(NamedTuple):
+    """What a client needs, as its header says: packages of Python, and of Node.js under `tool.npm`."""
+
+    python: list[str]
+    node: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return self.python + self.node
+
+
+def requirements(script: Path) -> Needed:
+    """What the script's header says that it needs."""
     header = re.search(r"(?ms)^# /// script$\n(.*?)^# ///$", script.read_text())
     if header is None:
         raise SystemExit(f"{script} has no header that says what it needs")
     told = tomllib.loads(re.sub(r"(?m)^# ?", "", header[1]))
     of_node: list[str] = told.get("tool", {}).get("npm", {}).get("dependencies", [])
-    return [*told["dependencies"], *of_node]
-
-
-def is_of_node(package: str) -> bool:
-    """Python pins with `==`, npm with `@`."""
-    return "==" not in package
+    return Needed(told["dependencies"], of_node)
 
 
 def can_run(script: Path) -> bool:
     """Whether this machine has what the client runs on."""
-    has_node = not any(map(is_of_node, requirements(script))) or shutil.which("npm") is not None
+    has_node = not requirements(script).node or shutil.which("npm") is not None
     if not has_node:
         print(f"SKIP {script.name}: Node.js is not installed", flush=True)
     return has_node
@@ -93,16 +100,16 @@ def can_run(script: Path) -> bool:
 def environment(script: Path) -> Path:
     """The interpreter of the environment that holds just the script's packages; made if there is none."""
     needed = requirements(script)
-    digest = hashlib.sha256("\n".join([sys.version, *sorted(needed)]).encode()).hexdigest()[:8]
-    place = PLACE / f"{re.split('==|@', needed[0])[0].replace('[', '-').rstrip(']')}-{digest}"
+    digest = hashlib.sha256("\n".join([sys.version, *sorted(needed.all)]).encode()).hexdigest()[:8]
+    place = PLACE / f"{re.split('==|@', needed.all[0])[0].replace('[', '-').rstrip(']')}-{digest}"
     python, complete = place / "bin" / "python", place / ".complete"
     if not complete.exists():
-        print(f"Installing {' '.join(needed)}", flush=True)
+        print(f"Installing {' '.join(needed.all)}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         npm = ["npm", "install", "--loglevel", "error", "--no-audit", "--no-fund", "--prefix", place]
-        install(pip, [package for package in needed if not is_of_node(package)])
-        install(npm, [package for package in needed if is_of_node(package)])
+        install(pip, needed.python)
+        install(npm, needed.node)
         complete.touch()
     return python
 
@@ -172,7 +179,7 @@ def is_ready(url: str) -> bool:
 def passes(script: Path, python: Path, url: str, key: str, fresh: bool, number: str) -> bool:
     """Run one client; what it says besides its checks is kept in a log, and shown when it fails."""
     name = script.relative_to(HERE)
-    print(f"[{number}] {name} ({requirements(script)[0]})", flush=True)
+    print(f"[{number}] {name} ({requirements(script).all[0]})", flush=True)
     log = PLACE / f"{name.parent}-{name.stem}.log"
     status = run_logged([python, "-P", script], settings_of_clients(url, key), log)
     holds = status == 0

@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["parea-ai==0.2.220", "tqdm"]
+# dependencies = ["parea-ai==0.2.220", "tqdm==4.70.1"]
 # ///
 from parea import Experiment, Parea, trace
 from parea.schemas import Log

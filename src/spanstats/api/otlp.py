@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 from ..dialects.otlp import answers, json_encoding, protobuf_encoding
 from ..dialects.otlp.answers import JSON, PROTOBUF
 from .body import is_announced
+from .decoding import beside
 from .failures import within
 from .observation import note_batch
 from .resources import caller, resources
@@ -63,7 +64,7 @@ async def export_traces(request: Request) -> Response:
         raise HTTPException(411, "The request has no body: an export without spans says Content-Length: 0")
     read = protobuf_encoding.read_protobuf if protobuf else json_encoding.read_json
     with within("body"):
-        batch = read(sent, max_spans=tools.limits.spans)
+        batch = await beside(read, sent, max_spans=tools.limits.spans)
     await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
     note_batch("otlp", batch)
     content = answers.encode_success(len(batch.rejected), answers.message_of(batch), protobuf)

@@ -15,6 +15,7 @@ from ..metrics import ingested
 from ..reading.whole_traces import placed_span
 from ..store.session import Kind
 from .answers import null_answer
+from .decoding import beside
 from .failures import within
 from .openapi import body
 from .parea_shared import DESCRIPTIONS, ROUTER, errors
@@ -33,7 +34,7 @@ write = APIRouter(route_class=PareaWrite, **ROUTER)
 async def log_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
-        span = logs.read_log(sent)
+        span = await beside(logs.read_log, sent)
         check_scores(span.scores, resources(request).limits.scores)
     await resources(request).committer.submit(caller(request).tenant_id, [span], len(sent))
     ingested("parea", 1)
@@ -49,7 +50,7 @@ async def log_trace(request: Request) -> Response:
 async def update_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
-        span_id, fields = patches.read_patch(sent)
+        span_id, fields = await beside(patches.read_patch, sent)
         check_scores(fields.get("scores"), resources(request).limits.scores)
     await resources(request).committer.patch(caller(request).tenant_id, span_id, fields, len(sent))
     return null_answer()
@@ -64,7 +65,7 @@ async def update_trace(request: Request) -> Response:
 async def log_langchain_run(request: Request) -> Response:
     tools, sent = resources(request), await request.body()
     with within("body"):
-        spans = langchain.read_run(sent)
+        spans = await beside(langchain.read_run, sent)
     await tools.committer.submit(caller(request).tenant_id, spans, len(sent))
     ingested("parea", len(spans))
     return null_answer()

@@ -13,6 +13,7 @@ from ..filters.parts import compile_filter
 from ..filters.trace_fields import TRACES
 from ..stats.summary import summarize
 from ..stats.sums import Window
+from .decoding import beside
 from .failures import within
 from .observation import note_batch
 from .openapi import body
@@ -52,7 +53,7 @@ _INGEST: dict[str, Any] = {
 async def ingest_spans(request: Request) -> IngestAnswer:
     tools, sent = resources(request), await request.body()
     with within("body"):
-        batch = flat.read_batch(sent, max_spans=tools.limits.spans)
+        batch = await beside(flat.read_batch, sent, max_spans=tools.limits.spans)
         if batch.rejected and not batch.spans:
             raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
     await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))

@@ -16,6 +16,7 @@ from ..filters.compile import Condition, compile_predicate
 from ..filters.fields import FieldTable
 from ..filters.predicate import Bound
 from ..stats.sums import Window
+from .decoding import beside
 from .failures import within
 from .resources import caller, resources, tenant_database
 
@@ -90,7 +91,7 @@ async def sent_object(request: Request, *, required: bool = False) -> dict[str, 
     """The body as an object; an empty one is an empty object unless it is required. Raises `InvalidInput`."""
     sent = await request.body()
     with within("body"):
-        decoded = json_body.decode(sent) if sent.strip() or required else {}
+        decoded = await beside(json_body.decode, sent) if sent.strip() or required else {}
         return json_body.as_object(decoded)
 
 
@@ -98,7 +99,11 @@ async def sent_span(request: Request) -> dict[str, Any]:
     """The body as an object that is to be stored. Raises `InvalidInput`."""
     sent = await request.body()
     with within("body"):
-        return json_body.as_object(json_repair.decode_stored(object, sent).value)
+        return json_body.as_object((await beside(_decode_stored, sent)).value)
+
+
+def _decode_stored(sent: bytes) -> json_repair.Decoded[object]:
+    return json_repair.decode_stored(object, sent)
 
 
 async def filter_body(request: Request) -> Any:
@@ -107,7 +112,7 @@ async def filter_body(request: Request) -> Any:
     if request.method == "GET" or not sent.strip():
         return None
     with within("body"):
-        return json_body.decode(sent)
+        return await beside(json_body.decode, sent)
 
 
 async def condition_of(

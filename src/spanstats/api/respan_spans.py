@@ -38,6 +38,7 @@ from ..stats.sums import Window
 from ..store.session import Kind
 from ..store.spans import spans_by_key
 from .answers import json_answer
+from .decoding import beside
 from .failures import within
 from .observation import note_batch
 from .openapi import body
@@ -119,7 +120,7 @@ async def create_span(request: Request) -> SpanCreated:
 async def bulk_create_spans(request: Request) -> BulkCreated:
     sent = await request.body()
     with within("body"):
-        batch = read_bulk(sent, resources(request).limits.bulk_spans)
+        batch = await beside(read_bulk, sent, max_spans=resources(request).limits.bulk_spans)
     await resources(request).committer.submit(caller(request).tenant_id, batch.spans, len(await request.body()))
     note_batch("respan", batch)
     return bulk_answer(batch)

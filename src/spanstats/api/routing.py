@@ -17,6 +17,7 @@ from ..errors import Unauthenticated
 from ..store.outages import StandbyLost
 from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Permission, presented_key
 from .body import read_body
+from .decoding import beside
 from .failures import within
 from .paths import TolerantRoute
 from .resources import resources
@@ -54,7 +55,7 @@ class KeyedRoute(TolerantRoute):
                 request._body = body
                 _check_depth(request, body, tools.limits.json_depth)
                 if decodes and body.strip():
-                    request._json = json_body.decode(body)
+                    request._json = await beside(json_body.decode, body)
             try:
                 return await handle(request)
             except StandbyLost:

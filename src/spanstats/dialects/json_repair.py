@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ..errors import InvalidInput, invalid
-from .json_body import MAX_DEPTH, decode_flagged, encode
+from .json_body import MAX_DEPTH, check_marks, decode_flagged, decoder, encode
 from .storable import text_of_utf8
 
 T = TypeVar("T")
@@ -23,6 +23,8 @@ _CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|-?(?:NaN|Infinity)', re.DO
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _OPENING, _CLOSING = b"[{", b"]}"
 _UNREADABLE = "\0"
+MAX_MARKS_OF_ITEMS = 5_000_000
+"""Of a body whose items are decoded one by one: more than a body of 20 MiB has in spans."""
 # About a second's work, and more than a body of 20 MiB has in spans.
 _MAX_TOKENS = 2_000_000
 _ANY = msgspec.json.Decoder()
@@ -48,22 +50,41 @@ def decode_stored(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> De
     return Decoded(*decode_flagged(type_, mended, max_depth), mended=True)
 
 
-def decode_items(type_: type[T], body: bytes, path: bytes, item_depth: int) -> Decoded[T]:
+def decode_items(
+    type_: type[T], body: bytes, path: bytes, item_depth: int, max_marks: int = MAX_MARKS_OF_ITEMS
+) -> Decoded[T]:
     """As `decode_stored`; of the items in it, each that cannot be read becomes a text, see `reason_of`.
 
     `path` are the brackets around an item, outermost first; `item_depth` is how many levels of brackets an item may
-    have, its own counted. Raises `InvalidInput`.
+    have, its own counted. Items are `msgspec.Raw` in the type, where `max_marks` are not those of one step. Raises
+    `InvalidInput`.
     """
     try:
-        return Decoded(*decode_flagged(type_, body, MAX_DEPTH))
+        return Decoded(*decode_flagged(type_, body, MAX_DEPTH, max_marks))
     except InvalidInput as error:
         if not _is_about_json(error):
             raise
         try:
             mended = _without_unreadable(_mended(body), path, item_depth)
-            return Decoded(*decode_flagged(type_, mended, len(path) + item_depth), mended=True)
+            return Decoded(*decode_flagged(type_, mended, len(path) + item_depth, max_marks), mended=True)
         except InvalidInput:
             raise error from None
+
+
+def decode_list(type_: type[T], body: bytes, path: bytes, item_depth: int) -> Decoded[list[msgspec.Raw] | None]:
+    """As `decode_items`, of a list or of a struct whose one field is the list, not yet decoded; `None` where none is.
+
+    Raises `InvalidInput`.
+    """
+    decoded = decode_items(type_, body, path, item_depth)
+    value: Any = decoded.value
+    if not isinstance(value, list):
+        [held] = msgspec.structs.astuple(value)
+        try:
+            value = decoder(list[msgspec.Raw]).decode(held)
+        except (msgspec.DecodeError, ValueError):
+            value = None
+    return Decoded(value, decoded.unstorable, decoded.mended)
 
 
 def check_levels(value: object, max_levels: int) -> None:
@@ -108,7 +129,10 @@ def _problem(item: bytes, depth: int, item_depth: int) -> str | None:
     if depth > item_depth:
         return "nests too many levels"
     try:
+        check_marks(item)
         _ANY.decode(item)
+    except InvalidInput as error:
+        return error.problems[0].message
     except (msgspec.DecodeError, ValueError) as error:
         return str(error)
     return None

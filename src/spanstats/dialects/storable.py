@@ -1,6 +1,8 @@
 """Text that PostgreSQL can hold: NUL and lone surrogates become U+FFFD in content; ids were refused before."""
 
 import re
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,14 +13,23 @@ from ..domain.values import clean
 # What Python makes of bytes that are not UTF-8; those that are never become half a surrogate pair.
 _BAD_BYTES = re.compile("[\udc80-\udcff]+")
 
+_PIECE = 1024 * 1024
 _NUMBERS = frozenset({bool, int, float})
 _TEXTS = ("name", "kind", "workflow_name", "status", "error", "model", "provider")
 
 
 def text_of_utf8(data: bytes, instead: str = "\0") -> str:
     """The text, with `instead` for every run of bytes that is not UTF-8: content replaces a NUL, and ids refuse it."""
-    text = data.decode("utf-8", "surrogateescape")
-    return text if text.isascii() else _BAD_BYTES.sub(instead.replace("\\", r"\\"), text)
+    text = "".join(_decoded(data))
+    # A function, so that other threads get their turn between two runs.
+    return text if text.isascii() else _BAD_BYTES.sub(lambda _run: instead, text)
+
+
+def _decoded(data: bytes) -> Iterator[str]:
+    """The text, by pieces: bad bytes take long, and between two pieces other threads get their turn."""
+    decoder = getincrementaldecoder("utf-8")("surrogateescape")
+    for at in range(0, len(data), _PIECE):
+        yield decoder.decode(data[at : at + _PIECE], final=at + _PIECE >= len(data))
 
 
 def scrub(value: Any) -> Any:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanstats.dialects.batch import Batch
-from spanstats.dialects.otlp import read_json, read_protobuf
+from spanstats.dialects.otlp import protobuf_encoding, read_json, read_protobuf
 from spanstats.errors import InvalidInput, TooLarge
 
-from ..recorded import as_protobuf
+from ..recorded import CAPTURES, as_protobuf
 from .test_mapping import request, wire
 
 IDS = [f"{number:016x}" for number in range(1, 4)]
@@ -258,3 +258,27 @@ def test_the_limit_of_spans_holds_for_what_is_read_part_by_part() -> None:
     first, last = NEIGHBOURS
     with pytest.raises(TooLarge):
         read_protobuf(protobuf(first, b"\xff", last), max_spans=2)
+
+
+@pytest.mark.parametrize("instrumentation", ["openinf_openai", "pydantic_ai", "traceloop"])
+def test_a_long_export_is_read_as_a_short_one(instrumentation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = [file.read_bytes() for file in sorted((CAPTURES / "instrumentations" / instrumentation).glob("*-200.pb"))]
+    whole = [read_protobuf(body) for body in bodies]
+    monkeypatch.setattr(protobuf_encoding, "LONG", 100)
+    assert [read_protobuf(body) for body in bodies] == whole
+
+
+def test_a_message_of_millions_of_fields_costs_its_own_span() -> None:
+    good, other = (as_bytes(span) for span in spans()[:2])
+    empty_attributes = b"\x4a\x00" * 200_000
+    found = read_protobuf(protobuf(good, as_bytes(wire(spanId=IDS[2])) + empty_attributes, other))
+    assert ids(found) == IDS[:2]
+    assert [(index, str(problem)) for index, problem in found.rejected] == [(1, "has too many fields")]
+
+
+def test_of_millions_of_empty_messages_around_spans_few_are_read() -> None:
+    scope = field(2, field(2, as_bytes(wire(spanId=IDS[0]))))
+    found = read_protobuf(field(1, scope) + b"\x0a\x00" * 1_000_000)
+    assert (ids(found), len(found.rejected)) == (IDS[:1], 1)
+    with pytest.raises(InvalidInput):
+        read_protobuf(field(1, scope + b"\x12\x00" * 1_000_000))

@@ -7,7 +7,7 @@ import msgspec
 from ...domain.values import number
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import MAX_DEPTH, decode_checked, decoder
+from ..json_body import MAX_DEPTH, check_marks, decode_checked, decoder
 from ..json_repair import check_levels, decode_items, reason_of
 from ..numbers import is_unknown
 from ..storable import storable
@@ -43,8 +43,8 @@ def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_D
     request = decoded.value
     # An escape may also turn up in JSON that is itself text, in whatever way its characters are escaped.
     unstorable = decoded.unstorable or b"\\u" in body
+    check_count(sum(map(_count, request.resource_spans or ())), max_spans)
     items = [(resource, raw) for resource in request.resource_spans or () for raw in _spans(resource)]
-    check_count(len(items), max_spans)
     resources = {id(r): _resource(r.resource) for r in request.resource_spans or ()}
 
     def read(item: tuple[ResourceSpans, msgspec.Raw]) -> Any:
@@ -62,6 +62,10 @@ def _has_current_names(request: Request) -> bool:
     return bool(request.resource_spans) and all(r.scope_spans for r in request.resource_spans or ())
 
 
+def _count(resource: ResourceSpans) -> int:
+    return sum(len(scope.spans) for scope in resource.scope_spans or () if scope.spans)
+
+
 def _spans(resource: ResourceSpans) -> list[msgspec.Raw]:
     return [raw for scope in resource.scope_spans or () for raw in scope.spans or _NO_SPANS]
 
@@ -69,12 +73,14 @@ def _spans(resource: ResourceSpans) -> list[msgspec.Raw]:
 def _resource(raw: msgspec.Raw) -> dict[str, Any]:
     """Attributes of the sender; nothing depends on them, so unreadable ones are none."""
     try:
+        check_marks(raw)
         return _attributes(_RESOURCE.decode(raw).attributes) if bytes(raw) else {}
     except (msgspec.DecodeError, InvalidInput, ValueError):
         return {}
 
 
 def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
+    check_marks(raw)
     try:
         span = _SPAN.decode(raw)
     except (msgspec.DecodeError, ValueError) as error:

@@ -20,6 +20,8 @@ CUT = -1
 """In the place of a wire type: the value ends before it is whole."""
 _SIZES = {_VARINT: 0, _FIXED64: 8, BYTES: 0, _FIXED32: 4}
 _ANY_INT64 = 2**64 - 1
+_MAX_FIELDS = 100_000
+"""Of one message, with those in it: about a second's work."""
 
 Field = tuple[int, int, Any]
 
@@ -44,6 +46,24 @@ def fields(data: bytes) -> Iterator[Field]:
             size, at = _varint(data, at)
         yield number, wire_type if size <= end - at else CUT, data[at : at + size]
         at += size
+
+
+class Counted:
+    """Reads the fields of a message and of those in it, a bounded number in all.
+
+    An empty message takes two bytes, so a body may have millions; nobody's spans do.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def fields(self, data: bytes) -> Iterator[Field]:
+        """As the function. Raises `InvalidInput` also where there are too many."""
+        for field in fields(data):
+            self._left -= 1
+            if self._left < 0:
+                raise invalid("has too many fields", kind="protobuf_invalid")
+            yield field
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -109,14 +129,15 @@ class LooseMessage:
             self._members[field.containing_oneof.name] = field.name
 
 
-def read_message(data: bytes, descriptor: Descriptor, levels_left: int) -> LooseMessage:
+def read_message(data: bytes, descriptor: Descriptor, levels_left: int, counted: Counted | None = None) -> LooseMessage:
     """The message in these bytes, of which a value may nest so many levels.
 
     Fields that are unknown, or of another wire type, are passed over, as protobuf has it. Raises `InvalidInput`.
     """
+    counted = counted or Counted(_MAX_FIELDS)
     message = LooseMessage(descriptor)
     by_number = descriptor.fields_by_number
-    for number, wire_type, value in fields(data):
+    for number, wire_type, value in counted.fields(data):
         field = by_number.get(number)
         if wire_type == CUT:
             raise invalid("is cut short", kind="protobuf_invalid")
@@ -131,5 +152,5 @@ def read_message(data: bytes, descriptor: Descriptor, levels_left: int) -> Loose
             levels = levels_left - 1 if field.containing_oneof is not None else levels_left
             if levels < 0:
                 raise invalid("a value nests too many levels", "attributes", kind="too_deep")
-            message.put(field, read_message(value, field.message_type, levels))
+            message.put(field, read_message(value, field.message_type, levels, counted))
     return message

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from ..json_body import encode
+from ..json_body import MAX_MARKS, encode
 from ..json_repair import decode_items
 
 _UNDERSCORE = re.compile("_([a-z])")
@@ -18,7 +18,7 @@ def under_current_names(body: bytes, path: bytes, item_depth: int) -> bytes | No
     """
     if not any(mark in body for mark in _MARKS):
         return None
-    return encode(_renamed(decode_items(object, body, path, item_depth).value)).encode()
+    return encode(_renamed(decode_items(object, body, path, item_depth, MAX_MARKS).value)).encode()
 
 
 def _renamed(value: Any) -> Any:

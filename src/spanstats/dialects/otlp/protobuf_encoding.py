@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -12,14 +13,12 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from ...domain.span import Span
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import MAX_DEPTH
+from ..json_body import LONG, MAX_DEPTH
 from ..storable import storable
 from .loose_protobuf import read_message
 from .mapping import to_span
 from .split_protobuf import Part, split
 from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
-
-_SPAN, _RESOURCE = trace_pb2.Span.DESCRIPTOR, resource_pb2.Resource.DESCRIPTOR
 
 
 def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_DEPTH) -> Batch:
@@ -27,6 +26,8 @@ def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = M
 
     Raises `InvalidInput` where the body is no such request.
     """
+    if len(body) > LONG:
+        return _read_parts(body, max_spans, max_depth)
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
@@ -48,8 +49,9 @@ def _read(item: tuple[dict[str, Any], Any]) -> Span:
 
 
 def _read_parts(body: bytes, max_spans: int, max_depth: int) -> Batch:
-    """The spans of a request that cannot be decoded as a whole, or whose spans lie where they did in older versions."""
-    parts = split(body)
+    """The spans of a request, one by one: a long one, one that cannot be decoded as a whole, or one of older versions,
+    whose spans lie elsewhere."""
+    parts = list(islice(split(body), max_spans + 1))
     if parts and not any(span for _, span in parts):
         raise invalid("must be an ExportTraceServiceRequest in protobuf", kind="protobuf_invalid")
     check_count(len(parts), max_spans)
@@ -59,7 +61,7 @@ def _read_parts(body: bytes, max_spans: int, max_depth: int) -> Batch:
         resource, span = part
         if span is None:
             raise invalid("and what follows it cannot be read", kind="protobuf_invalid")
-        return _read((resources[resource], read_message(span, _SPAN, max_depth)))
+        return _read((resources[resource], _message(span, trace_pb2.Span, max_depth)))
 
     return read_each(parts, read)
 
@@ -67,9 +69,19 @@ def _read_parts(body: bytes, max_spans: int, max_depth: int) -> Batch:
 def _resource(data: bytes, max_depth: int) -> dict[str, Any]:
     """Attributes of the sender, none where they cannot be read."""
     try:
-        return _attributes(read_message(data, _RESOURCE, max_depth).attributes)
+        return _attributes(_message(data, resource_pb2.Resource, max_depth).attributes)
     except InvalidInput:
         return {}
+
+
+def _message(data: bytes, type_: Any, max_depth: int) -> Any:
+    """A message of a generated class, read by that class where this is quick and can be done. Raises `InvalidInput`."""
+    if len(data) <= LONG:
+        try:
+            return type_.FromString(data)
+        except DecodeError:
+            pass
+    return read_message(data, type_.DESCRIPTOR, max_depth)
 
 
 def _wire(span: Any, resource: dict[str, Any]) -> WireSpan:
