@@ -41,7 +41,7 @@ soak: $(VENV)/.installed-dev ## Load the service for ten minutes, then check it 
 	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600)
 
 fuzz: $(VENV)/.installed-dev ## Try the served description at length (EXAMPLES=1000 for each operation)
-	SPANSTATS_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/api/test_described.py tests/test_state_machine.py
+	SPANSTATS_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/api/test_described.py tests/test_state_machine.py tests/comparison/test_false_alarms.py
 
 $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt

@@ -1,6 +1,5 @@
 """What a run says, over HTTP, beside the same question put to DuckDB over the same rows, and to plain SQL."""
 
-import asyncio
 import json
 import statistics
 import tempfile
@@ -15,11 +14,8 @@ import duckdb
 from rich.console import Console
 from rich.progress import Progress
 
-from spanstats.columnar.keep import refresh_waiting
-from spanstats.store.cache_tables import CACHES, column_data
-from spanstats.store.session import Database, create_engine
-
 from . import seed
+from .caches import refresh_caches
 from .load import Request, run
 from .report import Report
 from .server import KEY, Service
@@ -109,15 +105,7 @@ async def measure(service: Service, report: Report, console: Console, sizes: lis
     for traces in sizes:
         with Progress(console=console) as progress:
             name, key = await seed.experiment(connection, progress, tenant, traces)
-        await connection.execute("VACUUM (ANALYZE) traces")
-        while await connection.fetchval("SELECT EXISTS (SELECT FROM rollup_marks)"):  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
-        engine = create_engine(service.database_url)
-        async for _ in refresh_waiting(Database(engine), rest_s=0):
-            pass
-        await engine.dispose()
-        for table in (*CACHES, column_data.name):
-            await connection.execute(f"VACUUM (ANALYZE) {table}")
+        await refresh_caches(service, connection)
         await _each_question(service, report, connection, traces, name, key)
     await connection.close()
 
