@@ -1,6 +1,7 @@
 """Tail areas and quantiles, against scipy."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -43,3 +44,11 @@ def test_mid_p_of_a_published_table() -> None:
 @given(st.integers(1, 900))
 def test_the_sign_test_of_one_sign(n: int) -> None:
     assert sign_p(n) == pytest.approx(min(1.0, stats.binomtest(n, n).pvalue))
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    asked = [(t / 7, df) for t in range(1, 40) for df in (1.5, 7.25, 30.0, 12345.6)]
+    expected = [t_two_sided(*one) for one in asked]
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: [t_two_sided(*one) for one in asked], range(8)):
+            assert found == expected

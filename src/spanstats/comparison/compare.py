@@ -114,11 +114,13 @@ class _Reader:
         if not paired.pairing.both:
             return await self._unpaired(base.side, side, paired), paired
         texts = await agreements(self.tx, base.side.found, side.found, plan.pair_by, self.chosen.texts)
-        return paired_result(base.side, side, paired, self.chosen, texts, self.request.confidence), paired
+        confidence = self.request.confidence
+        work = partial(paired_result, base.side, side, paired, self.chosen, texts, confidence)
+        return await self.columns.run(work), paired
 
     async def _unpaired(self, base: Side, candidate: Side, paired: Paired | None) -> CandidateResult:
         sums = [await sums_of_arm(self.columns, self.tx, side, self.chosen.measures) for side in (base, candidate)]
         repeats = [await has_repeats(self.tx, side.found) for side in (base, candidate)] if paired is None else []
-        return unpaired_result(
-            (base, sums[0]), (candidate, sums[1]), self.chosen, self.request.confidence, paired, repeats=any(repeats)
-        )
+        arms, confidence = ((base, sums[0]), (candidate, sums[1])), self.request.confidence
+        work = partial(unpaired_result, *arms, self.chosen, confidence, paired, repeats=any(repeats))
+        return await self.columns.run(work)

@@ -1,6 +1,7 @@
 """Tail areas and quantiles of the tests, as floats. Their oracle in the tests is scipy."""
 
 import math
+import threading
 from fractions import Fraction
 from functools import lru_cache
 from statistics import NormalDist
@@ -8,8 +9,20 @@ from statistics import NormalDist
 from mpmath import MPContext
 
 _NORMAL = NormalDist()
-# A context of its own: the precision of the module's is anyone's to change.
-_MP = MPContext()
+
+
+class _Precise(threading.local):
+    """Computes with more digits than a float has. It changes its precision as it goes, so each thread has its own."""
+
+    def __init__(self) -> None:
+        self._context = MPContext()
+
+    def beta(self, a: float, b: float, x: float) -> float:
+        """The regularized incomplete beta function."""
+        return float(self._context.betainc(a, b, 0, x, regularized=True))
+
+
+_PRECISE = _Precise()
 _FEW = 1_000
 """Below this many trials a binomial tail is summed in whole numbers."""
 
@@ -21,8 +34,8 @@ def t_two_sided(t: float, df: float) -> float:
     squared = t * t
     # Of both forms of the same area the one that loses no digits to a difference.
     if squared < 1:
-        return 1.0 - float(_MP.betainc(0.5, df / 2, 0, squared / (df + squared), regularized=True))
-    return float(_MP.betainc(df / 2, 0.5, 0, df / (df + squared), regularized=True))
+        return 1.0 - _PRECISE.beta(0.5, df / 2, squared / (df + squared))
+    return _PRECISE.beta(df / 2, 0.5, df / (df + squared))
 
 
 @lru_cache(maxsize=4096)
