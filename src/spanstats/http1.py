@@ -4,11 +4,59 @@ httptools takes an offer of another protocol (`Upgrade: h2c`, as Java's HttpClie
 end of HTTP, and drops the body of that request. A server may ignore the offer, as if it was not made (RFC 9110, 7.8).
 """
 
+import asyncio
+from typing import cast
+
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _NOT_HTTP1 = "This server speaks HTTP/1.1 only, and is no proxy."
 _HTTP2_PREFACE = b"PRI * HTTP/2"
+
+
+class OneWrite:
+    """The transport of one answer, whose head it sends together with what follows: one packet instead of two."""
+
+    __slots__ = ("_cycle", "_head", "_is_head_sent", "_on_response", "_transport")
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._on_response = cycle.on_response
+        self._head = b""
+        self._is_head_sent = False
+
+    @classmethod
+    def take_over(cls, cycle: RequestResponseCycle) -> None:
+        """Have the answer of this cycle sent so."""
+        one = cls(cycle)
+        cycle.transport, cycle.on_response = cast(asyncio.Transport, one), one.end
+
+    def write(self, data: bytes) -> None:
+        if self._is_head_sent or not self._cycle.response_started:
+            # A later part of the body, or `100 Continue`.
+            self._transport.write(data)
+        elif not self._head:
+            self._head = data
+        else:
+            self._is_head_sent = True
+            self._transport.write(self._head + data)
+
+    def end(self) -> None:
+        """The answer is complete; one to `HEAD` has no body."""
+        self._flush()
+        self._on_response()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._head and not self._is_head_sent:
+            self.write(b"")
 
 
 class Http1(HttpToolsProtocol):
@@ -46,6 +94,7 @@ class Http1(HttpToolsProtocol):
             self._offer = self._without_offer()
             return
         super().on_headers_complete()
+        OneWrite.take_over(self.cycle)
         if self.expect_100_continue:
             # A client that is answered before it was asked for the body may send it or not: only an end is clear.
             self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False

@@ -1,7 +1,7 @@
 """The composition root: settings become an application, its lifespan makes the tools that all requests share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from pydantic import SecretStr
 from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp
 
 from .api import (
     failures,
@@ -42,6 +43,7 @@ from .api import (
 from .api.answers import Streams
 from .api.authentication import KeyCache
 from .api.compression import Compression
+from .api.direct import Application
 from .api.observation import Observation
 from .api.paths import ReachingOverSlashes
 from .api.rates import Rates
@@ -98,7 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or load()
     tracing = tracing_of(settings)
-    app = FastAPI(
+    app = Application(
         title="spanstats",
         version=version("spanstats"),
         description="Statistics of LLM experiments, in the dialects of Parea and Respan.",
@@ -113,21 +115,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     # Not the server's root path: uvicorn would expect every proxy to strip it.
     app.root_path = settings.root_path
-    app.add_middleware(Compression)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
-        )
-    app.add_middleware(Observation, access_log=settings.access_log)
-    for around in tracing.middleware:
-        app.add_middleware(around)
     failures.install(app)
     # As they are: `include_router` would compile their paths anew, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
     routes = [route for router in _ROUTERS for route in router.routes]
     app.router.routes[:0] = [*routes, ReachingOverSlashes(routes, respan_absent.of_any_word.routes)]
     app.router.routes += page_routes(settings.ui)
+    app.surround(routes, _middleware(settings, tracing))
     return app
+
+
+def _middleware(settings: Settings, tracing: Tracing) -> Iterator[Callable[[ASGIApp], ASGIApp]]:
+    """What is around every route, the innermost first."""
+    yield Compression
+    if settings.cors_origins:
+        yield partial(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
+    yield partial(Observation, access_log=settings.access_log)
+    yield from tracing.middleware
 
 
 def tracing_of(settings: Settings) -> Tracing:

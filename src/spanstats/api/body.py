@@ -3,6 +3,7 @@
 import asyncio
 
 from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 from ..errors import invalid
 from .decoding import beside_above
@@ -52,7 +53,12 @@ async def _read(request: Request, limit: int, wait_s: float | None) -> bytes:
         raise too_large(limit)
     chunks, length = [], 0
     async with asyncio.timeout(wait_s) as patience:
-        async for chunk in request.stream():
+        is_complete = False
+        while not is_complete:
+            message = await request.receive()
+            if message["type"] != "http.request":
+                raise ClientDisconnect
+            chunk, is_complete = message.get("body", b""), not message.get("more_body", False)
             length += len(chunk)
             if length > limit:
                 raise too_large(limit)

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -31,7 +31,6 @@ from ..errors import (
 )
 from ..metrics import rejected
 from .answers import json_answer
-from .observation import HEADER, REQUEST_ID
 
 logger = logging.getLogger(__name__)
 
@@ -146,15 +145,25 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _nobody_listens)
 
 
+_EXPECTED = (SpanstatsError, RequestValidationError, StarletteHTTPException, ClientDisconnect)
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether the error is an answer, and no fault of ours that somebody must look into."""
+    return isinstance(error, _EXPECTED)
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """The answer to a request that failed so."""
+    return await (_nobody_listens if isinstance(error, ClientDisconnect) else _handle)(request, error)
+
+
 async def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
         route = getattr(request.scope.get("route"), "path", "unmatched")
         logger.warning("%s %s: %s", request.method, route, error, extra={"alike": str(error)})
     failure = failure_of(error)
     _count(error, failure)
-    if failure is _INTERNAL:
-        # This answer is made outside of the middleware that adds it to all others.
-        failure = replace(failure, headers={HEADER: REQUEST_ID.get() or ""})
     return answer(request, failure)
 
 

@@ -33,11 +33,15 @@ class KeyedRoute(TolerantRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        if self._is_bare():
+        self.is_bare = self._is_bare()
+        """Whether the endpoint takes the request as it is and makes the response itself: nothing is left to resolve."""
+        if self.is_bare:
+            self.checked = self.get_route_handler()
             # FastAPI's own opens two stacks for what dependencies leave to be closed; errors are answered further out.
-            self.app = _directly(self.get_route_handler())
+            self.app = _directly(self.checked)
 
     def get_route_handler(self) -> Handler:
+        """The handler behind the key, the permission, the rate and the body of the request."""
         handle = self.endpoint if self._is_bare() else super().get_route_handler()
         decodes = self.body_field is not None
 
@@ -65,7 +69,6 @@ class KeyedRoute(TolerantRoute):
         return checked
 
     def _is_bare(self) -> bool:
-        """Whether the endpoint takes the request as it is and makes the response itself: nothing is left to resolve."""
         taken = signature(self.endpoint).parameters
         return list(taken) == ["request"] and self.response_field is None
 
