@@ -11,7 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spanstats.domain.merge import settle
 from spanstats.domain.span import Span
-from spanstats.domain.trace import Trace, finish, fold
+from spanstats.domain.trace import Trace, finish
+from spanstats.domain.trace_fold import fold
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 ARRIVAL_US = 1_800_000_000_000_000

@@ -12,7 +12,8 @@ from spanstats.domain.item_key import input_key, target_key
 from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.merge import settle
 from spanstats.domain.span import Filled, Score, Span
-from spanstats.domain.trace import Trace, TraceFold, finish, fold
+from spanstats.domain.trace import Trace, finish
+from spanstats.domain.trace_fold import TraceFold, fold
 
 SMALL = st.none() | st.integers(0, 4)
 TEXT = st.none() | st.sampled_from(["a", "b"])

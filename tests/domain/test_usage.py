@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from spanstats.domain.growth import Relatives, grow, usage_in
 from spanstats.domain.merge import settle
 from spanstats.domain.span import Filled, Span, Uncounted
-from spanstats.domain.trace import finish, fold
+from spanstats.domain.trace import finish
+from spanstats.domain.trace_fold import fold
 from spanstats.domain.usage import count_usage
 from tests.domain.usage_oracle import counted, totals
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.domain import trace as domain_trace
+from spanstats.domain import trace_fold as domain_trace
 from spanstats.domain.keys import TraceKey
 from spanstats.domain.span import Span, Uncounted
 from spanstats.ingest import stored, transaction

@@ -10,7 +10,7 @@ from ..domain.keys import ExperimentKey, GlobalSpanKey, NamedExperiment, SpanKey
 from ..domain.merge import with_standalone
 from ..domain.span import Score
 from ..domain.standalone import StandaloneScore
-from ..domain.trace import TraceFold, fold
+from ..domain.trace_fold import TraceFold, fold
 from ..errors import Conflict
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import columns

@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql
 
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.span import Score
-from ..domain.trace import Trace, TraceFold
+from ..domain.trace import Trace
+from ..domain.trace_fold import TraceFold
 from ..domain.values import billionths
 from ..store import tables
 from ..store.spans import RENAMED

@@ -7,7 +7,7 @@ from ..domain.growth import Relatives, grow
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.merge import Price, merge, settle, with_standalone
 from ..domain.span import Score, Span
-from ..domain.trace import TraceFold, fold
+from ..domain.trace_fold import TraceFold, fold
 from ..domain.usage import count_usage
 from ..store.erase import erase_spans
 from ..store.session import Driver

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ..domain.keys import ExperimentKey, TenantId, TraceKey
 from ..domain.merge import Price
 from ..domain.span import Score, Span
-from ..domain.trace import KEPT_FROM, Trace, TraceFold, finish, fold
+from ..domain.trace import Trace, finish
+from ..domain.trace_fold import KEPT_FROM, TraceFold, fold
 from ..errors import invalid
 from ..store.erase import erase_traces
 from ..store.session import Driver

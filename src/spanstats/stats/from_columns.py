@@ -1,5 +1,6 @@
 """The sums of a summary from columns (`columnar/`): what `ANSWERED` and `SCORE_AGGREGATES` say in SQL, over arrays."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,8 +9,19 @@ from ..columnar.aggregate import NumberSums
 from ..columnar.format import FAILED, Mask, Numbers, Scores
 from ..columnar.needs import Needs
 from ..columnar.selection import Part, Selection
-from .measures import BOOLEAN, MEASURES, NUMBER, TEXT
+from .measures import ANSWERED, BOOLEAN, MEASURES, NUMBER, TEXT, How
 from .sums import ScoreSums, Sums
+
+_VALUES: Mapping[How, Callable[[NumberSums], int | None]] = {
+    How.SUM: lambda sums: sums.total if sums.count else None,
+    How.COUNT: lambda sums: sums.count,
+    How.MIN: lambda sums: sums.low,
+    How.MAX: lambda sums: sums.high,
+    How.SQUARES: lambda sums: sums.squares,
+}
+_OF_MEASURES = [(a.name, a.measure, a.how) for a in ANSWERED if a.measure is not None and a.how is not None]
+_WITH_EXTREMES = {measure for _, measure, how in _OF_MEASURES if how in (How.MIN, How.MAX)}
+_WITH_SQUARES = {measure for _, measure, how in _OF_MEASURES if how is How.SQUARES}
 
 NEEDS = Needs(frozenset({FAILED, *(m.column for m in MEASURES)}))
 
@@ -44,7 +56,8 @@ class Added:
             self._n += part.n
             self._failed.add(part.numbers(part.chunk.numbers(FAILED)), extremes=False)
             for name, sums in self._measures.items():
-                sums.add(part.numbers(part.chunk.numbers(name)), extremes=False)
+                numbers = part.numbers(part.chunk.numbers(name))
+                sums.add(numbers, squares=name in _WITH_SQUARES, extremes=name in _WITH_EXTREMES)
             if self._scores is not None:
                 self._add_scores(part, self._scores)
 
@@ -57,11 +70,7 @@ class Added:
     def sums(self) -> Sums:
         """As read from rollups or from the traces."""
         found: dict[str, int | None] = {"n": self._n, "n_errors": self._failed.total}
-        for measure in MEASURES:
-            sums = self._measures[measure.column]
-            found[measure.column] = sums.total if sums.count else None
-            if measure.nullable:
-                found[f"n_{measure.column}"] = sums.count
+        found |= {name: _VALUES[how](self._measures[measure]) for name, measure, how in _OF_MEASURES}
         scores = {} if self._scores is None else {key: _score_sums(self._scores[key]) for key in sorted(self._scores)}
         return found, scores
 

@@ -1,6 +1,7 @@
 """What is summed over traces, as data: a measure is one row here, and everything that sums is built from the rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +23,64 @@ MEASURES = (
 )
 
 
+class How(Enum):
+    """How the values of a measure are aggregated. Every reader of aggregates has a table of its own by this."""
+
+    SUM = "sum"
+    COUNT = "count"
+    MIN = "min"
+    MAX = "max"
+    SQUARES = "sum of squares"
+
+
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A number over any set of rows (`sql`), and how the numbers of disjoint sets make that of their union."""
+    """A number over any set of rows (`sql`), and how the numbers of disjoint sets make that of their union (`join`).
+
+    An aggregate of a measure names that measure and how it is aggregated.
+    """
 
     name: str
     sql: str
     join: str = "sum({})"
+    measure: str | None = field(default=None, kw_only=True)
+    how: How | None = field(default=None, kw_only=True)
 
     @property
     def joined(self) -> str:
         """SQL over rows that each hold this aggregate of a set."""
         return self.join.format(self.name)
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether that of a part can be subtracted from that of the whole: an extreme cannot."""
+        return self.how not in (How.MIN, How.MAX)
+
 
 _COUNTS = "coalesce(sum({}), 0)"
 
 
 def _of_measure(m: Measure) -> list[Aggregate]:
-    found = [Aggregate(m.column, f"sum({m.column})")]
+    found = [Aggregate(m.column, f"sum({m.column})", measure=m.column, how=How.SUM)]
     if m.nullable:
         # To count the few that have none is faster than to count the others.
         counted = f"count(*) - count(*) FILTER (WHERE {m.column} IS NULL)"
-        found.append(Aggregate(f"n_{m.column}", counted, join=_COUNTS))
+        found.append(Aggregate(f"n_{m.column}", counted, join=_COUNTS, measure=m.column, how=How.COUNT))
     return found
 
 
 def _details_of(m: Measure) -> list[Aggregate]:
-    extremes = [Aggregate(f"{end}_{m.column}", f"{end}({m.column})", join=f"{end}({{}})") for end in ("min", "max")]
-    return [*extremes, Aggregate(f"squares_{m.column}", f"sum({m.column}::numeric * {m.column})")]
+    squares = f"sum({m.column}::numeric * {m.column})"
+    return [
+        _extreme(m.column, How.MIN),
+        _extreme(m.column, How.MAX),
+        Aggregate(f"squares_{m.column}", squares, measure=m.column, how=How.SQUARES),
+    ]
+
+
+def _extreme(column: str, how: How) -> Aggregate:
+    end = how.value
+    return Aggregate(f"{end}_{column}", f"{end}({column})", f"{end}({{}})", measure=column, how=how)
 
 
 COST_PARTIAL = "n_cost_partial"
@@ -63,14 +93,14 @@ ANSWERED = (
     Aggregate("n_errors", "count(*) FILTER (WHERE status = 'error')", join=_COUNTS),
     *(aggregate for measure in MEASURES for aggregate in _of_measure(measure)),
 )
-"""Over rows of `traces`: what summaries say. All are sums and counts, so those of a part can be taken away again."""
+"""Over rows of `traces`: what summaries answer."""
 
 PARTIAL = "n_partial"
 """The same number by bucket, kept in rollups; null in rows of before extremes and squares were kept."""
 
 AGGREGATES = (
     *ANSWERED,
-    *(detail for measure in MEASURES for detail in _details_of(measure)),
+    *(detail for measure in MEASURES for detail in _details_of(measure) if detail not in ANSWERED),
     Aggregate(PARTIAL, f"count(*) FILTER (WHERE {IS_COST_PARTIAL})"),
 )
 """Those and what rollups hold besides: extremes, squares, partial costs."""

@@ -1,7 +1,7 @@
 """Sums over the traces of many experiments that stats list: those whose root has arrived.
 
-What is rolled up counts every trace. The few without a root are found by an index of their own and taken away again,
-which is exact, since sums are.
+Rollups count every trace. The few without a root are found by an index of their own and subtracted, which is exact,
+since sums are. Extremes cannot be subtracted: these summaries have none.
 """
 
 from collections.abc import Collection
@@ -24,7 +24,7 @@ _SCORES_SUMMED = [a.name for a in SCORE_AGGREGATES if a.name not in ("low", "hig
 async def summaries_of_roots(
     database: Database, tenant_id: TenantId, experiment_keys: Collection[ExperimentKey]
 ) -> dict[ExperimentKey, Summary]:
-    """A summary of each experiment, without lows and highs of scores, all of one snapshot. Raises `Unavailable`."""
+    """A summary of each experiment, without extremes, all of one snapshot. Raises `Unavailable`."""
     found: dict[ExperimentKey, Sums] = {}
     async with database.transaction(Kind.SNAPSHOT) as tx:
         incomplete = await _with_rootless(tx, experiment_keys)
@@ -44,8 +44,8 @@ async def _with_rootless(tx: Transaction, experiment_keys: Collection[Experiment
 
 
 def _without(whole: Sums, part: Sums) -> Sums:
-    """The sums of those that are in the whole and not in the part."""
-    sums = {a.name: (whole[0][a.name] or 0) - (part[0].get(a.name) or 0) for a in ANSWERED}
+    """The sums of the traces that are in the whole and not in the part."""
+    sums = {a.name: (whole[0][a.name] or 0) - (part[0].get(a.name) or 0) for a in ANSWERED if a.is_additive}
     return {**sums}, {name: _score_without(score, part[1].get(name)) for name, score in whole[1].items()}
 
 

@@ -1,5 +1,6 @@
 """Totals over single spans, as exact as those over traces."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Numeric, SmallInteger, Text, and_, case, cast, func, select
@@ -13,13 +14,11 @@ from ..filters.sources import spans_source
 from ..filters.span_fields import SPAN_VALUES
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import scores, spans
-from .measures import SCORE_AGGREGATES
+from .measures import ANSWERED, SCORE_AGGREGATES, How
 from .summary import Evaluator, Summary, evaluators_of
 from .sums import ScoreSums
 
 _s = spans.c
-_TPS = SPAN_VALUES["tokens_per_second"].value.column
-_SUMMED = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
 def _counted(name: str, uncounted: int) -> ColumnElement[Any]:
@@ -27,11 +26,20 @@ def _counted(name: str, uncounted: int) -> ColumnElement[Any]:
     return case((_s.uncounted.op("&")(literal_column(str(uncounted))) == literal_column("0"), _s[name]))
 
 
-_AVERAGED: dict[str, ColumnElement[Any]] = {
+_MEASURED: dict[str, ColumnElement[Any]] = {
     "cost_pd": _counted("cost_pd", Uncounted.COST),
+    **{name: _counted(name, Uncounted.TOKENS) for name in ("prompt_tokens", "completion_tokens", "total_tokens")},
     "latency_us": _s.latency_us,
-    "tps": _TPS,
+    "tps": SPAN_VALUES["tokens_per_second"].value.column,
     "ttft_us": _s.ttft_us,
+}
+"""The value of a span for each of `MEASURES`."""
+
+_AGGREGATED: dict[How, Callable[[ColumnElement[Any]], ColumnElement[Any]]] = {
+    How.SUM: func.sum,
+    How.COUNT: func.count,
+    How.MIN: func.min,
+    How.MAX: func.max,
 }
 
 
@@ -41,10 +49,14 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
     Raises `Unavailable`.
     """
     where = [_s.tenant_id == tenant_id, *where]
-    columns = [func.count().label("n"), func.count().filter(_s.status == "error").label("n_errors")]
-    columns += [func.sum(_counted(name, Uncounted.TOKENS)).label(name) for name in _SUMMED]
-    for name, value in _AVERAGED.items():
-        columns += [func.sum(value).label(name), func.count(value).label(f"n_{name}")]
+    columns: list[ColumnElement[Any]] = [
+        func.count().label("n"),
+        func.count().filter(_s.status == "error").label("n_errors"),
+    ]
+    for aggregate in ANSWERED:
+        if aggregate.measure is not None and aggregate.how is not None:
+            value = _AGGREGATED[aggregate.how](_MEASURED[aggregate.measure])
+            columns.append(value.label(aggregate.name))
     async with database.transaction(Kind.SNAPSHOT) as tx:
         row = (await tx.connection.execute(select(*columns).select_from(spans_source(where)).where(*where))).one()
         sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}

@@ -1,0 +1,200 @@
+"""The aggregate state of a trace, folded from its spans: whatever the order in which spans are added, it is the same.
+
+The fold keeps what is needed to go on (which span was earliest, for every value of which the earliest wins), so that
+spans can be added to a stored fold without reading the trace again, where `grow` can tell what of them counts. A span
+that changes needs the fold of all spans.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from .growth import Usage, usage_in
+from .keys import ExperimentKey
+from .span import Filled, Score, Span, Uncounted
+from .usage import count_usage
+
+KEPT_FROM = 64
+"""From this number of spans on a fold can be kept, so that a span is added to it without reading the others."""
+
+Order = tuple[int, str]
+"""Start and span id (code point order, which is byte order of UTF-8): which of two spans is earlier."""
+
+
+class First(msgspec.Struct, array_like=True):
+    """The value of the earliest span that has one."""
+
+    start_us: int
+    span_id: str
+    value: Any
+
+
+class Root(msgspec.Struct, array_like=True):
+    """What the trace takes from its earliest root alone."""
+
+    start_us: int
+    span_id: str
+    end_us: int
+    latency_us: int | None
+    name: str | None
+    status: str
+    experiment_key: ExperimentKey | None
+    labels: dict[str, str]
+    metadata: dict[str, Any]
+    input_key: str | None = None
+    target_key: int | None = None
+    filled: int = 0
+    """`Filled` bits: what of this was not sent."""
+
+    @property
+    def is_timed(self) -> bool:
+        return self.filled & _NO_TIMES != _NO_TIMES
+
+
+_NO_TIMES = Filled.START | Filled.END
+
+
+class SpanScores(msgspec.Struct, array_like=True):
+    """The scores of one span."""
+
+    start_us: int
+    span_id: str
+    scores: list[Score]
+
+
+class TraceFold(msgspec.Struct):
+    """The spans of one trace, added up; `seen` experiments are those that any span names."""
+
+    n_spans: int = 0
+    n_errors: int = 0
+    n_llm_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    n_cost: int = 0
+    cost_pd: int = 0
+    n_unpriced: int = 0
+    """Spans with a model and tokens that count, whose cost is not known."""
+    start_us: int | None = None
+    end_us: int | None = None
+    timed_start_us: int | None = None
+    """The earliest start of those spans that carry a time, and their latest end."""
+    timed_end_us: int | None = None
+    usage: Usage = msgspec.field(default_factory=Usage)
+    root: Root | None = None
+    named: First | None = None
+    ttft: First | None = None
+    model: str | None = None
+    many_models: bool = False
+    labels: dict[str, First] = {}
+    metadata: dict[str, First] = {}
+    scores: list[SpanScores] = []
+
+    def add(self, span: Span) -> None:
+        """Add one settled span that is not in the fold yet."""
+        self.n_spans += 1
+        self.n_errors += span.status == "error"
+        self._add_usage(span)
+        self._add_times(span)
+        self._add_model(span.model)
+        self._add_firsts(span)
+        if span.is_root and (self.root is None or _order(span) < (self.root.start_us, self.root.span_id)):
+            self.root = _root(span)
+        if span.scores:
+            self.scores.append(SpanScores(*_order(span), span.scores))
+
+    def _add_usage(self, span: Span) -> None:
+        """What counts of it (`uncounted`)."""
+        self.n_llm_calls += span.is_llm_call and not span.uncounted & Uncounted.CALL
+        if not span.uncounted & Uncounted.TOKENS:
+            self.prompt_tokens += span.prompt_tokens or 0
+            self.completion_tokens += span.completion_tokens or 0
+            self.total_tokens += span.total_tokens or 0
+        if span.cost_pd is not None and not span.uncounted & Uncounted.COST:
+            self.n_cost += 1
+            self.cost_pd += span.cost_pd
+        self.n_unpriced += is_unpriced(span)
+
+    def _add_times(self, span: Span) -> None:
+        assert span.start_us is not None
+        assert span.end_us is not None
+        self.start_us = span.start_us if self.start_us is None else min(self.start_us, span.start_us)
+        self.end_us = span.end_us if self.end_us is None else max(self.end_us, span.end_us)
+        if span.filled & _NO_TIMES == _NO_TIMES:
+            return
+        is_end_known = not span.filled & Filled.END or span.latency_us is not None
+        end_us = span.end_us if is_end_known else span.start_us
+        self.timed_start_us = span.start_us if self.timed_start_us is None else min(self.timed_start_us, span.start_us)
+        self.timed_end_us = end_us if self.timed_end_us is None else max(self.timed_end_us, end_us)
+
+    def _add_model(self, model: str | None) -> None:
+        if model is None or self.many_models:
+            return
+        if self.model is None:
+            self.model = model
+        elif self.model != model:
+            self.model, self.many_models = None, True
+
+    def _add_firsts(self, span: Span) -> None:
+        if span.experiment_key is not None:
+            self.named = _earlier(self.named, span, span.experiment_key)
+        if span.ttft_us is not None:
+            self.ttft = _earlier(self.ttft, span, span.ttft_us)
+        for key, label in span.labels.items():
+            self.labels[key] = _earlier(self.labels.get(key), span, label)
+        for key, value in (span.metadata or {}).items():
+            self.metadata[key] = _earlier(self.metadata.get(key), span, value)
+
+
+def is_unpriced(span: Span) -> bool:
+    """Whether its tokens count, of a model that is known, and what they cost is not."""
+    if span.cost_pd is not None or span.model is None or span.uncounted & (Uncounted.TOKENS | Uncounted.COST):
+        return False
+    return bool(span.prompt_tokens or span.completion_tokens or span.total_tokens)
+
+
+def _order(span: Span) -> Order:
+    assert span.start_us is not None
+    return span.start_us, span.span_id
+
+
+def _earlier(current: First | None, span: Span, value: object) -> First:
+    start_us, span_id = _order(span)
+    if current is not None and (current.start_us, current.span_id) < (start_us, span_id):
+        return current
+    return First(start_us, span_id, value)
+
+
+def _root(span: Span) -> Root:
+    assert span.start_us is not None
+    assert span.end_us is not None
+    assert span.status is not None
+    return Root(
+        span.start_us,
+        span.span_id,
+        span.end_us,
+        span.latency_us,
+        span.name,
+        span.status,
+        span.experiment_key,
+        span.labels,
+        span.metadata or {},
+        span.input_key,
+        span.target_key,
+        span.filled,
+    )
+
+
+def fold(spans: Iterable[Span]) -> TraceFold:
+    """The fold of these spans, which are distinct. Sets `uncounted` of each.
+
+    Spans can be added later only to a fold of at least `KEPT_FROM`.
+    """
+    spans = list(spans)
+    is_kept = len(spans) >= KEPT_FROM
+    nodes = count_usage(spans, keeps_tree=is_kept)
+    result = TraceFold(usage=usage_in(nodes) if is_kept else Usage(), labels={}, metadata={}, scores=[])
+    for span in spans:
+        result.add(span)
+    return result
