@@ -39,7 +39,7 @@ def test_kinds_of_rejection_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     for kind in ("a_kind", "b_kind", "c_kind", "d_kind"):
         metrics.rejected(kind)
     assert set(metrics._kinds) == {"a_kind", "b_kind", "other"}
-    text = metrics.exposition([("spanstats_sampled", "Looked up.", 7)]).decode()
+    text = metrics.exposition([("spanstats_sampled", "Looked up.", {}, 7)]).decode()
     assert "c_kind" not in text
     assert 'spanstats_rejected_total{kind="other"} 2.0' in text
     assert "spanstats_sampled 7.0" in text

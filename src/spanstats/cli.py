@@ -10,11 +10,11 @@ from rich.progress import Progress
 from . import data_commands, database, demo, serve
 from .catalog import keys
 from .columnar.keep import refresh_waiting
-from .database import on_database
 from .errors import SpanstatsError, StartError
 from .gate import command as gate
 from .migrating import migrate as migrate_to_newest
 from .settings import SettingsError, load
+from .sharding import Databases, migrate_shards, on_databases
 from .stats import maintenance
 from .store.session import Database
 
@@ -60,13 +60,19 @@ def migrate() -> None:
     settings = load()
     with database.opened(settings) as found:
         migrate_to_newest(found.direct)
+        migrate_shards(settings, found.direct, may_be_away=False)
     print("The schema is up to date.")
 
 
 @app.command("demo")
 def demo_command() -> None:
     """Load a sample experiment in both dialects and two runs to compare, and print both answers of each."""
-    on_database(demo.run)
+    on_databases(_demo)
+
+
+async def _demo(databases: Databases) -> None:
+    await keys.tenant_id(databases.first, keys.DEFAULT_TENANT, databases.placing())
+    await demo.run(*await databases.of_tenant(keys.DEFAULT_TENANT))
 
 
 @keys_app.command("create")
@@ -74,18 +80,19 @@ def create_key(
     name: str,
     tenant: Annotated[str, typer.Option(help="Whose key it is; made if there is none.")] = keys.DEFAULT_TENANT,
     scope: Annotated[str, typer.Option(help="all, ingest or read")] = "all",
+    shard: Annotated[str | None, typer.Option(help="Where a new tenant lives; else where there are fewest.")] = None,
 ) -> None:
     """Make an API key and print it; it is not shown again."""
     wanted = next((known for known in keys.SCOPES if known == scope), None)
     if wanted is None:
         raise StartError(f"--scope is one of {', '.join(keys.SCOPES)}")
-    print(on_database(lambda database: keys.create(database, name, tenant, wanted)))
+    print(on_databases(lambda d: keys.create(d.first, name, tenant, wanted, d.placing(shard))))
 
 
 @keys_app.command("list")
 def list_keys() -> None:
     """List all API keys: id, tenant, name, scope, made, revoked."""
-    for key in on_database(keys.list_keys):
+    for key in on_databases(lambda databases: keys.list_keys(databases.first)):
         revoked = f"revoked {_day(key.revoked_at)}" if key.revoked_at is not None else "active"
         print(f"{key.id}\t{key.tenant}\t{key.name}\t{key.scope}\t{_day(key.created_at)}\t{revoked}")
 
@@ -93,14 +100,19 @@ def list_keys() -> None:
 @keys_app.command("revoke")
 def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
     """Stop an API key; a running service knows within a second."""
-    on_database(lambda database: keys.revoke(database, key_id))
+    on_databases(lambda databases: keys.revoke(databases.first, key_id))
     print(f"Key {key_id} is revoked.")
 
 
 @rollups_app.command("rebuild")
 def rebuild_rollups() -> None:
     """Make all rollups and columns anew from the traces; answers stay exact meanwhile."""
-    on_database(_rebuild)
+    on_databases(_rebuild_all)
+
+
+async def _rebuild_all(databases: Databases) -> None:
+    for each in await databases.all():
+        await _rebuild(each)
 
 
 async def _rebuild(database: Database) -> None:
@@ -118,10 +130,14 @@ async def _rebuild(database: Database) -> None:
 @rollups_app.command("check")
 def check_rollups() -> None:
     """Compare the rollups and columns with the traces; exit code 1 where they differ."""
-    found = on_database(maintenance.mismatches)
+    found = on_databases(_mismatches)
     if found:
         raise StartError(f"{len(found)} rollups or columns differ from their traces: run `spanstats rollups rebuild`")
     print("The rollups and columns equal the traces.")
+
+
+async def _mismatches(databases: Databases) -> list[tuple[int, int, int]]:
+    return [found for each in await databases.all() for found in await maintenance.mismatches(each)]
 
 
 data_commands.install(app)

@@ -17,13 +17,12 @@ from . import archive
 from .catalog import retention, tenants
 from .catalog.keys import DEFAULT_TENANT
 from .catalog.keys import tenant_id as made_tenant
-from .database import on_database
 from .dialects.parea.stats import stats_entry
 from .errors import StartError
 from .ingest.evaluators import Evaluators
 from .ingest.recount import recount
 from .ingest.transaction import Tools
-from .store.session import Database
+from .sharding import Databases, on_databases
 
 traces_app = typer.Typer(help="Single traces.", no_args_is_help=True)
 tenants_app = typer.Typer(help="Tenants.", no_args_is_help=True)
@@ -50,12 +49,18 @@ def prune(
     """Erase old traces for good, in small steps; stopped, it goes on where it was when called again."""
     before_us = time.time_ns() // 1000 - _age_us(older_than)
 
-    async def work(database: Database) -> int:
-        tenant_id = None if tenant is None else await tenants.find(database, tenant)
-        total = await retention.count_older(database, before_us, tenant_id)
-        return await _shown("Erasing", total, retention.prune(database, before_us, tenant_id))
+    async def work(databases: Databases) -> int:
+        if tenant is not None:
+            database, tenant_id = await databases.of_tenant(tenant)
+            total = await retention.count_older(database, before_us, tenant_id)
+            return await _shown("Erasing", total, retention.prune(database, before_us, tenant_id))
+        erased = 0
+        for database in await databases.all():
+            total = await retention.count_older(database, before_us)
+            erased += await _shown("Erasing", total, retention.prune(database, before_us))
+        return erased
 
-    print(f"{on_database(work)} traces were erased.")
+    print(f"{on_databases(work)} traces were erased.")
 
 
 def _age_us(text: str) -> int:
@@ -88,19 +93,20 @@ def recount_traces(
     """Count what stored traces bought by today's rules, in small steps, beside running work; twice changes nothing."""
     last = after
 
-    async def work(database: Database) -> tuple[int, int]:
+    async def work(databases: Databases) -> tuple[int, int]:
         nonlocal last
+        database, tenant_id = await databases.of_tenant(tenant)
         tools = Tools(lambda _span: None, stats_entry, Evaluators())
         traces = changed = 0
         with _progress() as progress:
             task = progress.add_task("Counting", total=None)
-            async for done in recount(database, await tenants.find(database, tenant), tools, experiment, after):
+            async for done in recount(database, tenant_id, tools, experiment, after):
                 traces, changed, last = traces + done.traces, changed + done.changed, done.last
                 progress.advance(task, done.traces)
         return traces, changed
 
     try:
-        traces, changed = on_database(work)
+        traces, changed = on_databases(work)
     except BaseException:
         print(f"Stopped; go on with --after {shlex.quote(last)}", file=sys.stderr)
         raise
@@ -114,12 +120,12 @@ def export_experiment(
 ) -> None:
     """Write an experiment with all its traces as JSON Lines."""
 
-    async def work(database: Database) -> int:
-        tenant_id = await tenants.find(database, tenant)
+    async def work(databases: Databases) -> int:
+        database, tenant_id = await databases.of_tenant(tenant)
         with _written(output) as out:
             return await archive.write(database, tenant_id, experiment_id, out)
 
-    print(f"{on_database(work)} traces were exported.", file=sys.stderr)
+    print(f"{on_databases(work)} traces were exported.", file=sys.stderr)
 
 
 @contextmanager
@@ -146,13 +152,14 @@ def import_experiment(
 ) -> None:
     """Restore an exported experiment exactly; traces that are there already stay as they are."""
 
-    async def work(database: Database) -> tuple[str, int, int]:
+    async def work(databases: Databases) -> tuple[str, int, int]:
         with _opened(file) as sent, _progress() as progress:
             task = progress.add_task("Importing", total=None)
-            tenant_id = await made_tenant(database, tenant)
+            await made_tenant(databases.first, tenant, databases.placing())
+            database, tenant_id = await databases.of_tenant(tenant)
             return await archive.read(database, tenant_id, sent, lambda count: progress.advance(task, count))
 
-    experiment_id, written, there = on_database(work)
+    experiment_id, written, there = on_databases(work)
     print(f"Experiment {experiment_id}: {written} traces were imported, {there} were there before.")
 
 
@@ -173,10 +180,10 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
 def delete_trace(trace_id: str, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Erase one trace for good; sums follow at once."""
 
-    async def work(database: Database) -> None:
-        await tenants.delete_trace(database, await tenants.find(database, tenant), trace_id)
+    async def work(databases: Databases) -> None:
+        await tenants.delete_trace(*await databases.of_tenant(tenant), trace_id)
 
-    on_database(work)
+    on_databases(work)
     print(f"Trace {trace_id} is erased.")
 
 
@@ -188,7 +195,8 @@ def delete_tenant(
     if not yes:
         raise StartError(f"everything of tenant {name} would be erased for good: say so with --yes")
 
-    async def work(database: Database) -> int:
-        return await _shown("Erasing", None, tenants.delete(database, await tenants.find(database, name)))
+    async def work(databases: Databases) -> int:
+        database, tenant_id = await databases.of_tenant(name)
+        return await _shown("Erasing", None, tenants.delete(databases.first, database, tenant_id))
 
-    print(f"Tenant {name} and its {on_database(work)} traces are erased.")
+    print(f"Tenant {name} and its {on_databases(work)} traces are erased.")

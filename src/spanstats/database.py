@@ -4,23 +4,22 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from .errors import StartError, Unavailable
-from .migrating import check_schema
-from .settings import Settings, load
+from .settings import Settings
 from .store.addresses import parse
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.outages import sqlstate, unavailable_because
 from .store.poolers import Lending, lending
-from .store.session import Database, create_engine
+from .store.session import create_engine
 from .store.tls import TlsError
 
 T = TypeVar("T")
@@ -78,21 +77,6 @@ def usable_directory() -> Iterator[None]:
         raise StartError(f"{place}{error.strerror or error}: choose another SPANSTATS_DATA_DIR") from error
 
 
-def on_database(work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    """Do this work on the database of the settings, whose schema must be current. Raises `StartError`."""
-
-    async def run(url: str) -> T:
-        database = Database(create_engine(url))
-        try:
-            return await work(database)
-        finally:
-            await database.dispose()
-
-    with opened(load()) as found:
-        check_schema(found.direct)
-        return asyncio.run(run(found.direct))
-
-
 def _reached(settings: Settings, url: str) -> Opened:
     """Both addresses, once both answer, with what is to be known of a pooler between. Raises `StartError`."""
     _answering(url, settings)
@@ -121,8 +105,8 @@ def _reached(settings: Settings, url: str) -> Opened:
 
 def _check_standbys(settings: Settings) -> None:
     """Raises `StartError` where reads cannot go where they are meant to; a standby that is away may come later."""
-    for number, url in enumerate(settings.read_urls, 1):
-        address = parse(url.get_secret_value())
+    for number, named in enumerate(settings.read_urls, 1):
+        address = parse(named.url.get_secret_value())
         try:
             found = asyncio.run(lending(address, settings.connect_timeout_s, is_standby=True))
         except (OSError, TlsError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -134,6 +118,11 @@ def _check_standbys(settings: Settings) -> None:
                     f"SPANSTATS_READ_URLS (number {number}) leads to a pooler that lends a server for one transaction: "
                     "name the server itself, or use the pooler's session mode"
                 )
+
+
+def refusal(url: str, timeout_s: float) -> str | None:
+    """Why the database takes no connection; `None` where it does."""
+    return asyncio.run(_refusal(url, timeout_s))[0]
 
 
 def _lending(settings: Settings, url: str) -> Lending:

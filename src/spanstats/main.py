@@ -1,19 +1,14 @@
 """The composition root: settings become an application, its lifespan makes the tools that all requests share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
-from typing import cast
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from pydantic import SecretStr
-from sqlalchemy import QueuePool
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
 from .api import (
@@ -49,26 +44,12 @@ from .api.paths import ReachingOverSlashes
 from .api.rates import Rates
 from .api.resources import Limits, Resources, State
 from .catalog import keys
-from .catalog.erasure import erase_deleted
-from .catalog.retention import DAY_US, keep_pruned
-from .columnar.keep import keep_fresh
 from .columnar.reader import Columns
-from .dialects.parea.stats import stats_entry
 from .errors import StartError
 from .filters.bind import Limits as FilterLimits
-from .ingest.commits import Committer
-from .ingest.evaluators import Evaluators
-from .ingest.item_keys import keep_keyed
-from .ingest.pricing import Prices
-from .ingest.queue import QueueLimits
-from .ingest.transaction import Tools
-from .metrics import POOL_IN_USE, POOL_SIZE
 from .page.routes import routes as page_routes
 from .settings import Settings, load
-from .stats.maintenance import keep_warm
-from .store import schema
-from .store.session import Database, Engine, Timeouts, create_engine
-from .store.standbys import HotStandbys
+from .stores import NotReady, opened_shards
 from .tracing import Tracing
 
 # What is posted most is matched first.
@@ -85,12 +66,7 @@ _ROUTERS = (
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 
-# The server's own timeout comes first, unless the network has gone silent.
-_LATE_S = 2
-# Background work has no bound of its own; this one ends the wait for a server that will never answer.
-_BACKGROUND_S = 600
-# Rollups and erasure with a connection each, retention with two: a busy pool holds none of them up.
-_TASKS = 5
+__all__ = ["NotReady", "create_app", "tracing_of"]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -149,126 +125,22 @@ def tracing_of(settings: Settings) -> Tracing:
     return tracing
 
 
-class NotReady(Exception):
-    """The database cannot be served from; the text is one line that says why and what to do."""
-
-
 def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
-        patience_s = max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
-        database = _database(settings, settings.database_url, settings.pool_size, patience_s, timeouts)
-        direct = settings.database_direct_url or settings.database_url
-        background = _database(settings, direct, _TASKS, _BACKGROUND_S, timeouts)
         try:
-            standbys = _standbys(settings, database, patience_s)
-            if not await schema.is_current(database):
-                raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
-            async with (
-                _committer(database, settings, tracing) as committer,
-                _meanwhile(keep_warm(background)),
-                _meanwhile(keep_fresh(background)),
-                _meanwhile(erase_deleted(background)),
-                _meanwhile(keep_keyed(background)),
-                _meanwhile(_tell_pool(database.engine)),
-                _meanwhile(_retention(background, settings)),
-                _watched(standbys),
-            ):
-                lookup = KeyCache(partial(keys.find, database))
+            async with opened_shards(settings, tracing) as shards:
+                directory = shards.first.database
+                lookup = KeyCache(partial(keys.find, directory))
                 rates = Rates(settings.requests_per_second)
                 # The other half of the pool is for everything else.
                 streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
                 limits, columns = _limits(settings), Columns(settings.column_cache_bytes)
-                reading = replace(database, standbys=standbys)
-                tools = Resources(database, reading, committer, lookup, limits, rates, streams, columns)
-                yield {"resources": tools}
+                yield {"resources": Resources(directory, shards, lookup, limits, rates, streams, columns)}
         finally:
-            await database.dispose()
-            await background.dispose()
             await asyncio.to_thread(tracing.stop)
 
     return lifespan
-
-
-def _database(
-    settings: Settings, url: SecretStr | None, pool_size: int, answer_timeout_s: float, timeouts: Timeouts
-) -> Database:
-    if url is None:
-        raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
-    return Database(_engine(settings, url, pool_size, answer_timeout_s), timeouts)
-
-
-def _engine(
-    settings: Settings, url: SecretStr, pool_size: int, answer_timeout_s: float, *, to_standby: bool = False
-) -> Engine:
-    return create_engine(
-        url.get_secret_value(),
-        pool_size,
-        settings.connect_timeout_s,
-        settings.pool_timeout_s,
-        answer_timeout_s,
-        settings.read_timeout_s,
-        settings.connection_life_s,
-        to_standby=to_standby,
-    )
-
-
-def _standbys(settings: Settings, primary: Database, answer_timeout_s: float) -> HotStandbys | None:
-    if not settings.read_urls:
-        return None
-    engines = [
-        _engine(settings, url, settings.pool_size, answer_timeout_s, to_standby=True) for url in settings.read_urls
-    ]
-    return HotStandbys(primary, engines, settings.read_wait_s)
-
-
-@asynccontextmanager
-async def _watched(standbys: HotStandbys | None) -> AsyncIterator[None]:
-    if standbys is None:
-        yield
-        return
-    async with _meanwhile(standbys.watch()):
-        yield
-    await standbys.dispose()
-
-
-@asynccontextmanager
-async def _committer(database: Database, settings: Settings, tracing: Tracing) -> AsyncIterator[Committer]:
-    """Writes what is queued before it ends."""
-    tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
-    queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
-    committer = Committer(database, tools, queue, tracing)
-    try:
-        yield committer
-    finally:
-        await committer.stop()
-
-
-@asynccontextmanager
-async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs endless work in the background of the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        # Once may not do: a library in between may take a cancellation for its own.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=1)
-
-
-async def _tell_pool(engine: AsyncEngine, every_s: float = 1.0) -> None:
-    while True:
-        pool = cast(QueuePool, engine.pool)
-        POOL_SIZE.set(pool.size())
-        POOL_IN_USE.set(pool.checkedout())
-        await asyncio.sleep(every_s)
-
-
-async def _retention(database: Database, settings: Settings) -> None:
-    if settings.retention_days is not None:
-        await keep_pruned(database, int(settings.retention_days * DAY_US))
 
 
 def _limits(settings: Settings) -> Limits:

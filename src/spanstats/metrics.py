@@ -6,8 +6,9 @@ templates, dialects, kinds of rejection. Nothing that a client sends becomes a l
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import psutil
 from prometheus_client import (
@@ -93,18 +94,25 @@ def rejected(kind: str, count: int = 1) -> None:
     _kinds[kind].inc(count)
 
 
-class Sampled:
-    """Gauges that were looked up for one answer: (name, what it is, value)."""
+Sample: TypeAlias = tuple[str, str, Mapping[str, str], float]
+"""A gauge that was looked up for one answer: name, what it is, labels, value."""
 
-    def __init__(self, found: Iterable[tuple[str, str, float]]) -> None:
+
+class Sampled:
+    """Such gauges, as a collector."""
+
+    def __init__(self, found: Iterable[Sample]) -> None:
         self._found = tuple(found)
 
     def collect(self) -> Iterator[Metric]:
-        for name, told, value in self._found:
-            yield GaugeMetricFamily(name, told, value)
+        families: dict[str, GaugeMetricFamily] = {}
+        for name, told, labels, value in self._found:
+            family = families.setdefault(name, GaugeMetricFamily(name, told, labels=list(labels)))
+            family.add_metric(list(labels.values()), value)
+        yield from families.values()
 
 
-def exposition(sampled: Iterable[tuple[str, str, float]] = ()) -> bytes:
+def exposition(sampled: Iterable[Sample] = ()) -> bytes:
     """All metrics in Prometheus' text format, and these gauges. Reads files where there are several workers."""
     registry = CollectorRegistry()
     registry.register(Sampled(sampled))

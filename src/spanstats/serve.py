@@ -21,12 +21,15 @@ from uvicorn.supervisors import Multiprocess
 
 from . import database, logs, stopping
 from .catalog import keys
+from .catalog.keys import Placing
+from .domain.shards import FIRST
 from .errors import StartError
 from .http1 import Http1
 from .main import create_app, tracing_of
 from .metrics import DIRECTORY
 from .migrating import check_schema, migrate
 from .settings import PREFIX, Settings, load, misspelt
+from .sharding import migrate_shards
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.session import Database, create_engine
@@ -76,6 +79,7 @@ def _started(settings: Settings, opened: ExitStack) -> socket.socket:
     found = opened.enter_context(database.opened(settings, server))
     migrate(found.direct)
     check_schema(found.direct)
+    migrate_shards(settings, found.direct, may_be_away=True)
     os.environ[PREFIX + "DATABASE_URL"] = found.url
     os.environ[PREFIX + "DATABASE_DIRECT_URL"] = found.direct
     key = asyncio.run(_first_key(settings, found.direct))
@@ -211,6 +215,7 @@ def _watch(server: EmbeddedServer, done: threading.Event) -> None:
 async def _first_key(settings: Settings, url: str) -> Key:
     """The key that the settings name, the one that an earlier start made, or a new one where there is none at all."""
     database = Database(create_engine(url))
+    placing = Placing((FIRST, *(shard.name for shard in settings.shards)))
     file = settings.data_dir.expanduser().resolve() / "api_key"
     try:
         if settings.api_key is not None:
@@ -221,9 +226,9 @@ async def _first_key(settings: Settings, url: str) -> Key:
             return Key(None, None, usable=True)
         else:
             plain, place = _keep(keys.generate(), file), None
-            await keys.ensure(database, plain)
+            await keys.ensure(database, plain, placing=placing)
             return Key(plain, file, usable=True)
-        await keys.ensure(database, plain)
+        await keys.ensure(database, plain, placing=placing)
         return Key(None, place, usable=await keys.find(database, plain) is not None)
     finally:
         await database.dispose()

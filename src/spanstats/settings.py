@@ -3,12 +3,13 @@
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from .domain.shards import FIRST, is_name
 from .store import addresses
 
 PREFIX = "SPANSTATS_"
@@ -16,6 +17,13 @@ MEBIBYTE = 1024 * 1024
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class NamedUrl(NamedTuple):
+    """The address of a shard, or of a standby of it."""
+
+    name: str
+    url: SecretStr
 
 
 class SettingsError(Exception):
@@ -44,10 +52,16 @@ class Settings(BaseSettings):
         description="Where the database is without the pooler, for migrations, commands and background work. Needed "
         "where it lends a server for one `transaction`.",
     )
-    read_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    shards: Annotated[tuple[NamedUrl, ...], NoDecode] = Field(
         (),
-        description="Hot standbys of the database, separated by blanks: requests that only read are answered from "
-        "there, with all that was acknowledged before them. Unset: the database itself answers them.",
+        description="Further databases, as `NAME=postgresql://...` separated by blanks; each tenant lives in one of "
+        "them, or in the first. A tenant's shard must stay among them.",
+    )
+    read_urls: Annotated[tuple[NamedUrl, ...], NoDecode] = Field(
+        (),
+        description="Hot standbys of the database, or as `NAME=postgresql://...` of a shard, separated by blanks: "
+        "requests that only read are answered from there, with all that was acknowledged before them. Unset: the "
+        "databases themselves answer.",
     )
     read_wait_s: Seconds = Field(
         0.5, description="Seconds that a read waits for a standby to have what was written, then the primary answers."
@@ -127,16 +141,28 @@ class Settings(BaseSettings):
     def _as_libpq_reads_it(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(addresses.parse(value.get_secret_value(), os.environ).url())
 
-    @field_validator("read_urls", mode="before")
+    @field_validator("shards", "read_urls", mode="before")
     @classmethod
     def _each_as_libpq_reads_it(cls, value: object) -> object:
-        texts = value.split() if isinstance(value, str) else value
-        if not isinstance(texts, list | tuple):
-            return value
-        found = [addresses.parse(str(text), os.environ) for text in texts]
-        if any(address.is_pooled for address in found):
-            raise ValueError("must not lead through a pooler that lends a server for one transaction")
-        return tuple(SecretStr(address.url()) for address in found)
+        return tuple(_named_url(text) for text in value.split()) if isinstance(value, str) else value
+
+    @field_validator("shards")
+    @classmethod
+    def _have_names(cls, value: tuple[NamedUrl, ...]) -> tuple[NamedUrl, ...]:
+        names = [shard.name for shard in value]
+        if FIRST in names:
+            raise ValueError("each must be NAME=postgresql://..., where NAME is not `first`")
+        if len(set(names)) < len(names):
+            raise ValueError("names a shard twice")
+        return value
+
+    @field_validator("read_urls")
+    @classmethod
+    def _are_of_known_shards(cls, value: tuple[NamedUrl, ...], info: ValidationInfo) -> tuple[NamedUrl, ...]:
+        unknown = {named.name for named in value} - {FIRST, *(shard.name for shard in info.data.get("shards", ()))}
+        if unknown:
+            raise ValueError(f"{min(unknown)} is none of SPANSTATS_SHARDS")
+        return value
 
     @field_validator("api_key")
     @classmethod
@@ -186,6 +212,18 @@ def misspelt() -> list[str]:
     others = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     meant = [(name, get_close_matches(name, known, 1, _ALIKE)) for name in others]
     return [f"{name} is no setting and changes nothing: {near[0]} is one" for name, near in meant if near]
+
+
+def _named_url(text: str) -> NamedUrl:
+    """`NAME=postgresql://...`; without a name it is of the first shard. Raises `ValueError`."""
+    before, separator, after = text.partition("=")
+    is_named = separator and "/" not in before
+    if is_named and before != FIRST and not is_name(before):
+        raise ValueError("a shard's name is made of a-z, 0-9, - and _")
+    address = addresses.parse(after if is_named else text, os.environ)
+    if address.is_pooled:
+        raise ValueError("must not lead through a pooler that lends a server for one transaction")
+    return NamedUrl(before if is_named else FIRST, SecretStr(address.url()))
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

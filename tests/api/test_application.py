@@ -6,7 +6,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from spanstats.main import _meanwhile
+from spanstats.stores import meanwhile
 
 from .conftest import MakeClient
 
@@ -45,5 +45,5 @@ async def test_background_work_that_takes_a_cancellation_for_its_own_ends_all_th
             await asyncio.sleep(60)
         await asyncio.sleep(60)
 
-    async with asyncio.timeout(10), _meanwhile(deaf()):
+    async with asyncio.timeout(10), meanwhile(deaf()):
         await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from tests.stats.warming import warm
 
 from spanstats.catalog import datasets, keys, projects, tenants
 from spanstats.catalog.datasets import Row
+from spanstats.catalog.placement import home_of
 from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
@@ -31,7 +32,7 @@ OWNERS = {
     ),
     "dataset_id": "SELECT id FROM datasets WHERE tenant_id = $1",
 }
-OF_NOBODY = {"rollup_lock"}
+OF_NOBODY = {"rollup_lock", "primary_lives", "shards"}
 
 
 def span(number: int, **fields: Any) -> Span:
@@ -83,14 +84,14 @@ async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
     monkeypatch.setattr(tenants, "_LAST_WRITES_S", 0)
     monkeypatch.setattr(tenants, "TRACES_AT_A_TIME", 2)
     plain = {name: await keys.create(Database(engine), "k", name) for name in ("kept", "gone")}
-    kept, gone = [await tenants.find(Database(engine), name) for name in plain]
+    kept, gone = [(await home_of(Database(engine), name)).tenant_id for name in plain]
     await fill(engine, kept)
     await warm(engine)
     before, alone = await held(engine, kept), await counts(engine)
     await fill(engine, gone)
     # A table that nobody filled would prove nothing.
     assert [name for name, found in (await held(engine, gone)).items() if not found] == []
-    assert [count async for count in tenants.delete(Database(engine), gone)] == [2, 1]
+    assert [count async for count in tenants.delete(Database(engine), Database(engine), gone)] == [2, 1]
     # Rows whose experiment or dataset is gone can be found by their number alone.
     assert await counts(engine) == {**alone, "tenants": 1, "api_keys": 1}
     assert await held(engine, kept) == before
@@ -98,12 +99,12 @@ async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
     assert await keys.find(Database(engine), plain["kept"]) is not None
     assert await mismatches(Database(engine)) == []
     with pytest.raises(NotFound):
-        await tenants.find(Database(engine), "gone")
+        await home_of(Database(engine), "gone")
 
 
 async def test_a_trace_goes_and_the_sums_follow(engine: AsyncEngine) -> None:
     await keys.create(Database(engine), "k", "a")
-    tenant_id = await tenants.find(Database(engine), "a")
+    tenant_id = (await home_of(Database(engine), "a")).tenant_id
     await fill(engine, tenant_id)
     await tenants.delete_trace(Database(engine), tenant_id, "t1")
     for table in ("traces", "spans", "span_payloads", "scores"):

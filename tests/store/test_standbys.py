@@ -45,7 +45,7 @@ async def primary(pair: tuple[Server, Server]) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def standbys(pair: tuple[Server, Server], primary: Database) -> AsyncIterator[HotStandbys]:
-    made = HotStandbys(primary, [create_engine(address(pair[1]), pool_size=2, to_standby=True)], wait_s=0.3)
+    made = HotStandbys(primary, {1: create_engine(address(pair[1]), pool_size=2, to_standby=True)}, wait_s=0.3)
     watching = asyncio.create_task(made.watch(every_s=0.05))
     await until_in_use(made, 1)
     yield made

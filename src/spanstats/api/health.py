@@ -4,16 +4,19 @@ All of it answers HEAD too, as load balancers ask; the server leaves the body ou
 """
 
 import asyncio
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from ..domain.shards import FIRST
 from ..errors import NotFound, Unavailable
-from ..metrics import MEDIA_TYPE, exposition
+from ..metrics import MEDIA_TYPE, Sample, exposition
 from ..stats.maintenance import waiting_marks
 from ..store import schema
 from .answers import json_answer
 from .paths import TolerantRoute
 from .resources import Resources, resources
+from .shards import Shard, Shards
 
 router = APIRouter(route_class=TolerantRoute)
 
@@ -34,10 +37,33 @@ async def readyz(request: Request) -> Response:
     tools = resources(request)
     if not await schema.is_ready(tools.database):
         raise Unavailable("the schema of the database is not the one that this version is written for")
-    standbys = tools.reading.standbys
-    if standbys is None:
-        return json_answer({"status": "ready"})
-    return json_answer({"status": "ready", "standbys": {"known": standbys.known, "in_use": standbys.in_use}})
+    return json_answer({"status": "ready", **_standbys(tools.shards), **await _others(tools.shards)})
+
+
+def _standbys(shards: Shards) -> dict[str, Any]:
+    """How many standbys are named, and read from, if any are."""
+    all_of_them = [shard.reading.standbys for shard in shards if shard.reading.standbys is not None]
+    if not all_of_them:
+        return {}
+    return {"standbys": {"known": sum(s.known for s in all_of_them), "in_use": sum(s.in_use for s in all_of_them)}}
+
+
+async def _others(shards: Shards) -> dict[str, Any]:
+    """Which of the shards beside the first are ready, if there are any: they do not keep this service from serving."""
+    others = [shard for shard in shards if shard.name != FIRST]
+    if not others:
+        return {}
+    ready = await asyncio.gather(*(_is_ready(shard) for shard in others))
+    return {
+        "shards": {shard.name: "ready" if is_ready else "away" for shard, is_ready in zip(others, ready, strict=True)}
+    }
+
+
+async def _is_ready(shard: Shard) -> bool:
+    try:
+        return shard.not_ready is None and await schema.is_ready(shard.database)
+    except Unavailable:
+        return False
 
 
 @router.head("/api/parea/v1/", include_in_schema=False)
@@ -67,14 +93,30 @@ async def metrics(request: Request) -> Response:
     return Response(content, media_type=MEDIA_TYPE)
 
 
-async def _sampled(tools: Resources) -> list[tuple[str, str, float]]:
-    up = "spanstats_database_up", "Whether the database answered just now."
+async def _sampled(tools: Resources) -> list[Sample]:
+    shards = list(tools.shards)
+    counted = dict(zip((shard.name for shard in shards), await asyncio.gather(*map(_marks, shards)), strict=True))
+    first = counted.get(FIRST)
+    found: list[Sample] = []
+    found.append((*_UP, {}, 0.0 if first is None else 1.0))
+    if len(shards) > 1:
+        found += [(*_SHARD_UP, {"shard": name}, 0.0 if marks is None else 1.0) for name, marks in counted.items()]
+    known = [marks for marks in counted.values() if marks is not None]
+    if known:
+        found.append((*_MARKS, {}, float(sum(rollups for rollups, _ in known))))
+        found.append((*_INVALID, {}, float(sum(columns for _, columns in known))))
+    return found
+
+
+_UP = "spanstats_database_up", "Whether the database answered just now."
+_SHARD_UP = "spanstats_shard_up", "Whether the shard's database answered just now."
+_MARKS = "spanstats_rollup_marks", "Marks that wait to be rebuilt, 100,000 of a shard at most."
+_INVALID = "spanstats_column_invalidations", "Minutes that wait for their columns, 100,000 of a shard at most."
+
+
+async def _marks(shard: Shard) -> tuple[int, int] | None:
+    """What waits in the shard's caches; `None` where it is away."""
     try:
-        rollups, columns = await waiting_marks(tools.database)
+        return None if shard.not_ready is not None else await waiting_marks(shard.database)
     except Unavailable:
-        return [(*up, 0)]
-    return [
-        (*up, 1),
-        ("spanstats_rollup_marks", "Marks that wait to be rebuilt, 100,000 at most.", rollups),
-        ("spanstats_column_invalidations", "Minutes that wait for their columns, 100,000 at most.", columns),
-    ]
+        return None

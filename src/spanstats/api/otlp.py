@@ -11,7 +11,7 @@ from .body import is_announced
 from .decoding import beside
 from .failures import within
 from .observation import note_batch
-from .resources import caller, resources
+from .resources import caller, resources, tenant_committer
 from .routing import RespanWrite
 
 write = APIRouter(route_class=RespanWrite, dependencies=[Security(HTTPBearer(auto_error=False))])
@@ -65,7 +65,7 @@ async def export_traces(request: Request) -> Response:
     read = protobuf_encoding.read_protobuf if protobuf else json_encoding.read_json
     with within("body"):
         batch = await beside(read, sent, max_spans=tools.limits.spans)
-    await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
+    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(sent))
     note_batch("otlp", batch)
     content = answers.encode_success(len(batch.rejected), answers.message_of(batch), protobuf)
     return Response(content, media_type=PROTOBUF if protobuf else JSON)

@@ -19,7 +19,7 @@ from .decoding import beside
 from .failures import within
 from .openapi import body
 from .parea_shared import DESCRIPTIONS, ROUTER, errors
-from .resources import caller, resources, tenant_database
+from .resources import caller, resources, tenant_committer, tenant_database
 from .routing import PareaWrite
 
 write = APIRouter(route_class=PareaWrite, **ROUTER)
@@ -36,7 +36,7 @@ async def log_trace(request: Request) -> Response:
     with within("body"):
         span = await beside(logs.read_log, sent)
         check_scores(span.scores, resources(request).limits.scores)
-    await resources(request).committer.submit(caller(request).tenant_id, [span], len(sent))
+    await tenant_committer(request).submit(caller(request).tenant_id, [span], len(sent))
     ingested("parea", 1)
     return null_answer()
 
@@ -52,7 +52,7 @@ async def update_trace(request: Request) -> Response:
     with within("body"):
         span_id, fields = await beside(patches.read_patch, sent)
         check_scores(fields.get("scores"), resources(request).limits.scores)
-    await resources(request).committer.patch(caller(request).tenant_id, span_id, fields, len(sent))
+    await tenant_committer(request).patch(caller(request).tenant_id, span_id, fields, len(sent))
     return null_answer()
 
 
@@ -63,10 +63,10 @@ async def update_trace(request: Request) -> Response:
     openapi_extra=body(bodies.LANGCHAIN_RUN),
 )
 async def log_langchain_run(request: Request) -> Response:
-    tools, sent = resources(request), await request.body()
+    sent = await request.body()
     with within("body"):
         spans = await beside(langchain.read_run, sent)
-    await tools.committer.submit(caller(request).tenant_id, spans, len(sent))
+    await tenant_committer(request).submit(caller(request).tenant_id, spans, len(sent))
     ingested("parea", len(spans))
     return null_answer()
 
@@ -77,15 +77,15 @@ async def log_langchain_run(request: Request) -> Response:
     responses=errors(401, 403, 503),
 )
 async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    tenant_id = caller(request).tenant_id
     with within("body"):
         log_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
     async with tenant_database(request).transaction(Kind.READ) as tx:
         place = await placed_span(tx, tenant_id, log_id)
     if place is None:
-        await tools.committer.patch(tenant_id, log_id, fields)
+        await tenant_committer(request).patch(tenant_id, log_id, fields)
     else:
-        await tools.committer.patch_placed(tenant_id, *place, fields)
+        await tenant_committer(request).patch_placed(tenant_id, *place, fields)
 
 
 _ABSENT: dict[str, Any] = {

@@ -13,6 +13,7 @@ from ..store.session import Database
 from .answers import Streams
 from .authentication import Caller, KeyCache
 from .rates import Rates
+from .shards import Shards
 
 MEBIBYTE = 1024 * 1024
 
@@ -44,9 +45,8 @@ class Resources:
     """The service's own tools, shared by all requests of a worker."""
 
     database: Database
-    reading: Database
-    """The same for requests that only read, which standbys may answer."""
-    committer: Committer
+    """The first: it holds the keys, and knows where each tenant lives."""
+    shards: Shards
     keys: KeyCache
     limits: Limits
     rates: Rates
@@ -68,6 +68,11 @@ def resources(request: Request) -> Resources:
 def tenant_database(request: Request) -> Database:
     """The database that holds all of the tenant who sent this request; set as `caller` is."""
     return cast(Database, request.scope["state"]["database"])
+
+
+def tenant_committer(request: Request) -> Committer:
+    """What commits to that database."""
+    return resources(request).shards.of(caller(request).shard).committer
 
 
 def caller(request: Request) -> Caller:

@@ -17,7 +17,7 @@ from .decoding import beside
 from .failures import within
 from .observation import note_batch
 from .openapi import body
-from .resources import caller, resources, tenant_database
+from .resources import caller, resources, tenant_committer, tenant_database
 from .respan_shared import ROUTER, Time, errors, filter_body, predicate_of, window_of
 from .routing import RespanRead, RespanWrite
 
@@ -56,7 +56,7 @@ async def ingest_spans(request: Request) -> IngestAnswer:
         batch = await beside(flat.read_batch, sent, max_spans=tools.limits.spans)
         if batch.rejected and not batch.spans:
             raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
-    await tools.committer.submit(caller(request).tenant_id, batch.spans, len(sent))
+    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(sent))
     note_batch("respan", batch)
     return ingest_answer(batch)
 

@@ -30,7 +30,7 @@ from ..store.session import Kind
 from .answers import json_answer
 from .failures import within
 from .openapi import body
-from .resources import caller, resources, tenant_database
+from .resources import caller, tenant_committer, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -128,15 +128,15 @@ async def get_log(request: Request, experiment_id: str, log_id: str, detail: Det
     responses=errors(400, 401, 403, 404, 503),
 )
 async def change_log(request: Request, experiment_id: str, log_id: str) -> Response:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    tenant_id = caller(request).tenant_id
     sent = await sent_object(request, required=True)
     span = (await _find(request, experiment_id, log_id)).first
     with within("body"):
         patch = read_change(sent, span)
     if span.by_span_id:
-        await tools.committer.patch(tenant_id, span.span_id, patch, len(await request.body()))
+        await tenant_committer(request).patch(tenant_id, span.span_id, patch, len(await request.body()))
     else:
-        await tools.committer.patch_placed(tenant_id, span.trace_id, span.span_id, patch)
+        await tenant_committer(request).patch_placed(tenant_id, span.trace_id, span.span_id, patch)
     row = (await _find(request, experiment_id, span.trace_id)).row
     return json_answer({"id": row.trace_id, "trace_unique_id": row.trace_id, "status": row.status})
 

@@ -34,7 +34,7 @@ from ..store.session import Kind
 from .answers import json_answer
 from .failures import within
 from .openapi import body
-from .resources import caller, resources, tenant_database
+from .resources import caller, tenant_committer, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -92,13 +92,13 @@ async def create_score(request: Request) -> Response:
 
 
 async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Response:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    tenant_id = caller(request).tenant_id
     with within("body"):
         names = [name for name in evaluator_of(sent) if name is not None]
     keys = await evaluators.find_keys(tenant_database(request), tenant_id, names)
     with within("body"):
         posted = read_score(sent, log_id, keys, time.time_ns() // 1000)
-    await tools.committer.score(tenant_id, posted, len(await request.body()))
+    await tenant_committer(request).score(tenant_id, posted, len(await request.body()))
     return json_answer(score_object(await _find(request, posted.id, None)), 201)
 
 
@@ -150,7 +150,7 @@ async def change_score(request: Request, score_id: str) -> Response:
     sent = await sent_object(request, required=True)
     with within("body"):
         changed = changed_score(stored, sent, whole=request.method == "PUT")
-    await resources(request).committer.score(caller(request).tenant_id, changed, len(await request.body()))
+    await tenant_committer(request).score(caller(request).tenant_id, changed, len(await request.body()))
     return json_answer(score_object(await _find(request, score_id, None)))
 
 
@@ -158,7 +158,7 @@ async def change_score(request: Request, score_id: str) -> Response:
 @write.delete(_ONE, summary="Delete a score", **_DELETE)
 async def delete_score(request: Request, score_id: str) -> Response:
     stored = await _find(request, score_id, _named_log(request))
-    await resources(request).committer.score(caller(request).tenant_id, without_score(stored))
+    await tenant_committer(request).score(caller(request).tenant_id, without_score(stored))
     return Response(status_code=204)
 
 

@@ -42,7 +42,7 @@ from .decoding import beside
 from .failures import within
 from .observation import note_batch
 from .openapi import body
-from .resources import caller, resources, tenant_database
+from .resources import caller, resources, tenant_committer, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -94,12 +94,12 @@ _CREATE: dict[str, Any] = {
 @write.post("/api/request-logs/", summary="Log a span", **_CREATE)
 @write.post("/api/request-logs/create/", summary="Log a span, at the older path", **_CREATE)
 async def create_span(request: Request) -> SpanCreated:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    tenant_id = caller(request).tenant_id
     sent = await sent_span(request)
     with within("body"):
         span = read_flat(sent)
     key = SpanKey(tenant_id, span.trace_id, span.span_id)
-    await tools.committer.submit(tenant_id, [span], len(await request.body()))
+    await tenant_committer(request).submit(tenant_id, [span], len(await request.body()))
     ingested("respan", 1)
     async with tenant_database(request).transaction(Kind.READ) as tx:
         stored = (await spans_by_key(tx.driver, [key])).get(key)
@@ -121,7 +121,7 @@ async def bulk_create_spans(request: Request) -> BulkCreated:
     sent = await request.body()
     with within("body"):
         batch = await beside(read_bulk, sent, max_spans=resources(request).limits.bulk_spans)
-    await resources(request).committer.submit(caller(request).tenant_id, batch.spans, len(await request.body()))
+    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(await request.body()))
     note_batch("respan", batch)
     return bulk_answer(batch)
 
@@ -196,7 +196,7 @@ async def get_span(request: Request, unique_id: str) -> Response:
     responses=errors(400, 401, 403, 404, 503),
 )
 async def change_span(request: Request, unique_id: str) -> Response:
-    committer, tenant_id = resources(request).committer, caller(request).tenant_id
+    committer, tenant_id = tenant_committer(request), caller(request).tenant_id
     sent = await sent_object(request, required=True)
     span = await _find(request, unique_id)
     with within("body"):

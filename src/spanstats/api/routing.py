@@ -53,7 +53,8 @@ class KeyedRoute(TolerantRoute):
             self.permission.check(caller)
             tools.rates.take(caller.tenant_id)
             request.scope["state"]["caller"] = caller
-            request.scope["state"]["database"] = tools.reading if self.permission is Permission.READ else tools.database
+            shard = tools.shards.of(caller.shard)
+            request.scope["state"]["database"] = shard.reading if self.permission is Permission.READ else shard.database
             with within("body"):
                 body = await read_body(request, tools.limits.body_bytes, tools.limits.body_wait_s)
                 request._body = body
@@ -63,7 +64,7 @@ class KeyedRoute(TolerantRoute):
             try:
                 return await handle(request)
             except StandbyLost:
-                request.scope["state"]["database"] = tools.database
+                request.scope["state"]["database"] = shard.database
                 return await handle(request)
 
         return checked

@@ -11,8 +11,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ..domain.keys import TenantId
+from ..domain.shards import FIRST
 from ..domain.values import is_clean
-from ..errors import NotFound, invalid
+from ..errors import Conflict, NotFound, invalid
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import api_keys, tenants
 
@@ -26,12 +27,24 @@ _MAX_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
+class Placing:
+    """Where a new tenant is to live: in the `wanted` shard, else in that one of these with the fewest tenants."""
+
+    shards: tuple[str, ...] = (FIRST,)
+    wanted: str | None = None
+
+
+ALL_IN_FIRST = Placing()
+
+
+@dataclass(frozen=True, slots=True)
 class KeyInfo:
     """Whose key it is and what it may do."""
 
     tenant_id: TenantId
     key_id: int
     scope: Scope
+    shard: str = FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +59,19 @@ class ListedKey:
     revoked_at: int | None
 
 
-async def create(database: Database, name: str, tenant: str = DEFAULT_TENANT, scope: Scope = "all") -> str:
+async def create(
+    database: Database,
+    name: str,
+    tenant: str = DEFAULT_TENANT,
+    scope: Scope = "all",
+    placing: Placing = ALL_IN_FIRST,
+) -> str:
     """Make a key, and its tenant where there is none; the answer is the only time that the key is seen.
 
-    Raises `InvalidInput` and `Unavailable`.
+    Raises `InvalidInput`, `Conflict` where the tenant lives in another shard than it is to, and `Unavailable`.
     """
     plain = generate()
-    await ensure(database, plain, tenant, name, scope)
+    await ensure(database, plain, tenant, name, scope, placing)
     return plain
 
 
@@ -67,31 +86,45 @@ async def ensure(
     tenant: str = DEFAULT_TENANT,
     name: str = "default",
     scope: Scope = "all",
+    placing: Placing = ALL_IN_FIRST,
 ) -> None:
     """Make `plain` a key of `tenant`. One that exists stays as it is, revoked where it was.
 
-    Raises `InvalidInput` and `Unavailable`.
+    Raises `InvalidInput`, `Conflict` where the tenant lives in another shard than it is to, and `Unavailable`.
     """
     for what, text in (("name", name), ("tenant", tenant)):
         if not 0 < len(text) <= _MAX_NAME or not is_clean(text) or not text.isprintable():
             raise invalid(f"must be 1 to {_MAX_NAME} printable characters", what)
     async with database.transaction(Kind.WRITE) as tx:
         row = insert(api_keys).values(
-            tenant_id=await _tenant_id(tx, tenant), name=name, hash=digest(plain), scope=scope
+            tenant_id=await _tenant_id(tx, tenant, placing), name=name, hash=digest(plain), scope=scope
         )
         await tx.connection.execute(row.on_conflict_do_nothing())
 
 
-async def _tenant_id(tx: Transaction, name: str) -> TenantId:
-    await tx.connection.execute(insert(tenants).values(name=name).on_conflict_do_nothing())
-    found: TenantId = (await tx.connection.execute(select(tenants.c.id).where(tenants.c.name == name))).scalar_one()
-    return found
+async def _tenant_id(tx: Transaction, name: str, placing: Placing) -> TenantId:
+    tenant = tenants.c
+    found = select(tenant.id, tenant.shard).where(tenant.name == name)
+    if (row := (await tx.connection.execute(found)).one_or_none()) is None:
+        shard = placing.wanted or await _least_full(tx, placing.shards)
+        await tx.connection.execute(insert(tenants).values(name=name, shard=shard).on_conflict_do_nothing())
+        row = (await tx.connection.execute(found)).one()
+    if placing.wanted not in (None, row.shard):
+        raise Conflict(f"Tenant {name} lives in shard {row.shard}")
+    return TenantId(row.id)
 
 
-async def tenant_id(database: Database, name: str) -> TenantId:
+async def _least_full(tx: Transaction, names: Sequence[str]) -> str:
+    """The shard with the fewest tenants, of several the first."""
+    counted = await tx.connection.execute(select(tenants.c.shard, func.count()).group_by(tenants.c.shard))
+    counts: dict[str, int] = {row[0]: row[1] for row in counted}
+    return min(names, key=lambda name: counts.get(name, 0))
+
+
+async def tenant_id(database: Database, name: str, placing: Placing = ALL_IN_FIRST) -> TenantId:
     """The tenant of this name, made if there is none."""
     async with database.transaction(Kind.WRITE) as tx:
-        return await _tenant_id(tx, name)
+        return await _tenant_id(tx, name, placing)
 
 
 async def list_keys(database: Database) -> Sequence[ListedKey]:
@@ -118,13 +151,15 @@ async def find(database: Database, plain: str) -> KeyInfo | None:
     """Whose key `plain` is; `None` where it is unknown or revoked. Raises `Unavailable`."""
     presented = digest(plain)
     key = api_keys.c
-    wanted = select(key.hash, key.tenant_id, key.id, key.scope).where(key.hash == presented, key.revoked_at.is_(None))
+    of_key = key.hash == presented, key.revoked_at.is_(None)
+    wanted = select(key.hash, key.tenant_id, key.id, key.scope, tenants.c.shard)
+    wanted = wanted.join(tenants, tenants.c.id == key.tenant_id).where(*of_key)
     async with database.transaction(Kind.READ) as tx:
         row = (await tx.connection.execute(wanted)).one_or_none()
     # The index compares hashes byte by byte; this look does not tell by its time how many were right.
     if row is None or not hmac.compare_digest(bytes(row.hash), presented):
         return None
-    return KeyInfo(row.tenant_id, row.id, row.scope)
+    return KeyInfo(row.tenant_id, row.id, row.scope, row.shard)
 
 
 def digest(plain: str) -> bytes:

@@ -52,8 +52,8 @@ DELETE FROM patches p WHERE trace_id = '' AND changed_at < $1 AND ($2::int IS NU
 _FORGET_SCORES = "DELETE FROM early_scores WHERE created_at < $1 AND ($2::int IS NULL OR tenant_id = $2)"
 
 # One process at a time; the lock goes with its connection, however that ends.
-_TURN = "SELECT pg_try_advisory_lock(hashtextextended('spanstats retention', 0))"
-_TURN_OVER = "SELECT pg_advisory_unlock(hashtextextended('spanstats retention', 0))"
+_TURN = "SELECT pg_try_advisory_lock(hashtextextended('spanstats retention in ' || current_schema(), 0))"
+_TURN_OVER = "SELECT pg_advisory_unlock(hashtextextended('spanstats retention in ' || current_schema(), 0))"
 
 
 async def count_older(database: Database, before_us: int, tenant_id: TenantId | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Tenants: found by name, and deleted with everything that is theirs."""
+"""Tenants: deleted with everything that is theirs."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,7 +14,6 @@ _EVER = 2**62
 # Workers remember a key for a second, and may still have its writes to do.
 _LAST_WRITES_S = 2.0
 
-_FIND = "SELECT id FROM tenants WHERE name = $1"
 _REVOKE = "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1"
 _TRACES = "SELECT trace_id FROM traces WHERE tenant_id = $1 LIMIT $2"
 _OF_EXPERIMENTS = "DELETE FROM {} WHERE experiment_key IN (SELECT key FROM experiments WHERE tenant_id = $1)"
@@ -23,19 +22,10 @@ _REST = (
     "DELETE FROM test_cases WHERE dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)",
     *(
         f"DELETE FROM {table} WHERE tenant_id = $1"
-        for table in ("datasets", "early_scores", "patches", "evaluators", "experiments", "projects", "api_keys")
+        for table in ("datasets", "early_scores", "patches", "evaluators", "experiments", "projects")
     ),
-    "DELETE FROM tenants WHERE id = $1",
 )
-
-
-async def find(database: Database, name: str) -> TenantId:
-    """The tenant of this name. Raises `NotFound`, `Unavailable`."""
-    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
-        found: TenantId | None = await tx.driver.fetchval(_FIND, name)
-    if found is None:
-        raise NotFound(f"There is no tenant {name}")
-    return found
+_LAST = "DELETE FROM api_keys WHERE tenant_id = $1", "DELETE FROM tenants WHERE id = $1"
 
 
 async def delete_trace(database: Database, tenant_id: TenantId, trace_id: str) -> None:
@@ -44,12 +34,13 @@ async def delete_trace(database: Database, tenant_id: TenantId, trace_id: str) -
         raise NotFound(f"There is no trace {trace_id}")
 
 
-async def delete(database: Database, tenant_id: TenantId) -> AsyncGenerator[int, None]:
+async def delete(directory: Database, database: Database, tenant_id: TenantId) -> AsyncGenerator[int, None]:
     """Revoke the tenant's keys, erase its traces, then all else; yields how many traces after each transaction.
 
-    Can be repeated after an interruption. Raises `Unavailable`.
+    `directory` has the keys, `database` everything else of the tenant. Can be repeated after an interruption. Raises
+    `Unavailable`.
     """
-    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
+    async with directory.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_REVOKE, tenant_id)
     await asyncio.sleep(_LAST_WRITES_S)
     while keys := await _some(database, tenant_id):
@@ -57,6 +48,9 @@ async def delete(database: Database, tenant_id: TenantId) -> AsyncGenerator[int,
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
         for statement in _REST:
+            await tx.driver.execute(statement, tenant_id)
+    async with directory.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
+        for statement in _LAST:
             await tx.driver.execute(statement, tenant_id)
 
 

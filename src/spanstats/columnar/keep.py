@@ -27,8 +27,8 @@ _FAILURES = 3
 # Of one core, while there is much to do: writes and reads come first.
 _IDLE_SHARE = 0.75
 
-_TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats columns', 0))")
-_END_TURN = text("SELECT pg_advisory_unlock(hashtextextended('spanstats columns', 0))")
+_TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats columns in ' || current_schema(), 0))")
+_END_TURN = text("SELECT pg_advisory_unlock(hashtextextended('spanstats columns in ' || current_schema(), 0))")
 _DAYS = f"""
 SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day FROM (
     (SELECT experiment_key, minute FROM column_invalidations

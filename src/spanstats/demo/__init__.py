@@ -10,7 +10,6 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from ..catalog import keys
 from ..columnar.reader import Columns
 from ..comparison.arms import Arm
 from ..comparison.compare import compare
@@ -44,10 +43,9 @@ from ..store.session import Database
 from . import report, sample, two_runs
 
 
-async def run(database: Database, console: Console | None = None) -> None:
-    """Load the sample for the default tenant, as a new experiment in each dialect, and print both answers of each."""
+async def run(database: Database, tenant_id: TenantId, console: Console | None = None) -> None:
+    """Load the sample for this tenant, as a new experiment in each dialect, and print both answers of each."""
     console = console or Console()
-    tenant_id = await keys.tenant_id(database, keys.DEFAULT_TENANT)
     run_id, began = uuid4().hex[:24], datetime.now(UTC).replace(microsecond=0)
     for name, experiment_id, batches in (
         ("Parea", f"demo-parea-{run_id[:8]}", _parea(f"demo-parea-{run_id[:8]}", run_id[:8], began)),

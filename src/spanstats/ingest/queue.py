@@ -67,7 +67,8 @@ class Queue:
         self._spans += weight
         self._bytes += size
         self.weight += weight
-        self._tell()
+        QUEUE_SPANS.inc(weight)
+        QUEUE_BYTES.inc(size)
         return waiting
 
     def _is_full(self, weight: int, size: int) -> bool:
@@ -124,10 +125,7 @@ class Queue:
         for waiting in taken:
             self._spans -= waiting.weight
             self._bytes -= waiting.size
-        self._tell()
+            QUEUE_SPANS.dec(waiting.weight)
+            QUEUE_BYTES.dec(waiting.size)
         async with self._room:
             self._room.notify_all()
-
-    def _tell(self) -> None:
-        QUEUE_SPANS.set(self._spans)
-        QUEUE_BYTES.set(self._bytes)

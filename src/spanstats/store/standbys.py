@@ -12,7 +12,7 @@ Positions of two servers can be compared only where one follows the other. The p
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -116,10 +116,11 @@ class Standby:
 class HotStandbys:
     """The standbys of one primary; where none is fit, the primary is read."""
 
-    def __init__(self, primary: Database, engines: Sequence[Engine], wait_s: float) -> None:
+    def __init__(self, primary: Database, engines: Mapping[int, Engine], wait_s: float) -> None:
+        """`engines` by the numbers that logs and metrics call them by."""
         self._primary = primary
         self._positions = Positions(primary)
-        self._standbys = [Standby(number, engine) for number, engine in enumerate(engines, 1)]
+        self._standbys = [Standby(number, engine) for number, engine in engines.items()]
         self._wait_s = wait_s
         self._turn = 0
 

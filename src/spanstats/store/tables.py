@@ -66,6 +66,16 @@ tenants = Table(
     required("id", Integer, primary_key=True, server_default=Identity(always=True)),
     required("name", ByBytes, unique=True),
     written_at(),
+    Column("shard", ByBytes, nullable=False, server_default=text("'first'"), comment="where all that is theirs lives"),
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("name", ByBytes, nullable=False, comment="as in SPANSTATS_SHARDS; `first` has a row for each"),
+    required("number", SmallInteger, unique=True),
+    Column("installation", ByBytes, nullable=False, comment="the same in all databases that belong together"),
+    PrimaryKeyConstraint("name"),
 )
 
 api_keys = Table(

@@ -1,0 +1,45 @@
+"""The shards of a worker: a tenant's requests reach the one that it lives in, whatever becomes of the others."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ..domain.shards import FIRST
+from ..errors import Unavailable
+from ..ingest.commits import Committer
+from ..store.session import Database
+
+
+@dataclass(slots=True)
+class Shard:
+    """A database with all of some tenants, and what writes there. `not_ready` says why it was never served from."""
+
+    name: str
+    database: Database
+    reading: Database
+    """The same for requests that only read, which standbys may answer."""
+    committer: Committer
+    not_ready: str | None = None
+
+
+class Shards:
+    """All shards; the first is always there."""
+
+    def __init__(self, shards: Mapping[str, Shard]) -> None:
+        self._shards = shards
+
+    @property
+    def first(self) -> Shard:
+        """The shard of the database that is the directory too."""
+        return self._shards[FIRST]
+
+    def __iter__(self) -> Iterator[Shard]:
+        return iter(self._shards.values())
+
+    def of(self, name: str) -> Shard:
+        """The shard of this name. Raises `Unavailable` where it is not known here, or was not reached yet."""
+        shard = self._shards.get(name)
+        if shard is None:
+            raise Unavailable("the shard of this tenant is not among SPANSTATS_SHARDS")
+        if shard.not_ready is not None:
+            raise Unavailable(f"the shard of this tenant is away: {shard.not_ready}")
+        return shard

@@ -1,0 +1,190 @@
+"""What a worker has for each shard: connections, standbys, group commit, and the work in the background."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import cast
+
+from pydantic import SecretStr
+from sqlalchemy import QueuePool
+
+from .api.shards import Shard, Shards
+from .catalog import placement
+from .catalog.erasure import erase_deleted
+from .catalog.retention import DAY_US, keep_pruned
+from .columnar.keep import keep_fresh
+from .dialects.parea.stats import stats_entry
+from .domain.shards import FIRST
+from .errors import StartError, Unavailable
+from .ingest.commits import Committer
+from .ingest.evaluators import Evaluators
+from .ingest.item_keys import keep_keyed
+from .ingest.pricing import Prices
+from .ingest.queue import QueueLimits
+from .ingest.transaction import Tools
+from .metrics import POOL_IN_USE, POOL_SIZE
+from .settings import Settings
+from .stats.maintenance import keep_warm
+from .store import schema
+from .store.session import Database, Engine, Timeouts, create_engine
+from .store.standbys import HotStandbys
+from .tracing import Tracing
+
+log = logging.getLogger(__name__)
+
+# The server's own timeout comes first, unless the network has gone silent.
+_LATE_S = 2
+# Background work has no bound of its own; this one ends the wait for a server that will never answer.
+_BACKGROUND_S = 600
+# Rollups and erasure with a connection each, retention with two: a busy pool holds none of them up.
+_TASKS = 5
+
+
+class NotReady(StartError):
+    """The database cannot be served from; the text is one line that says why and what to do."""
+
+
+@asynccontextmanager
+async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[Shards]:
+    """All shards of the settings; what is queued is written before they are closed.
+
+    The first must be fit to serve, the others may be away. Raises `NotReady`, `Unavailable`.
+    """
+    if settings.database_url is None:
+        raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
+    async with AsyncExitStack() as opened:
+        direct = settings.database_direct_url or settings.database_url
+        open_shard = partial(_opened, settings, tracing, opened)
+        first = await open_shard(FIRST, settings.database_url, direct, None)
+        others = [await open_shard(shard.name, shard.url, shard.url, first.database) for shard in settings.shards]
+        shards = [first, *others]
+        await opened.enter_async_context(meanwhile(_tell_pools([shard.database.engine for shard in shards])))
+        yield Shards({shard.name: shard for shard in shards})
+
+
+async def _opened(
+    settings: Settings,
+    tracing: Tracing,
+    opened: AsyncExitStack,
+    name: str,
+    url: SecretStr,
+    direct: SecretStr,
+    directory: Database | None,
+) -> Shard:
+    """The shard with its background work, which begins once it is fit; the first shard has no `directory`."""
+    timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
+    patience_s = max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
+    database = Database(_engine(settings, url, settings.pool_size, patience_s), timeouts)
+    opened.push_async_callback(database.dispose)
+    background = Database(_engine(settings, direct, _TASKS, _BACKGROUND_S), timeouts)
+    opened.push_async_callback(background.dispose)
+    if directory is None and not await schema.is_current(database):
+        raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
+    reading = replace(database, standbys=await _standbys(settings, name, database, patience_s, opened))
+    committer = _committer(database, settings, tracing)
+    opened.push_async_callback(committer.stop)
+    shard = Shard(name, database, reading, committer)
+    works: list[Callable[[Database], Coroutine[None, None, None]]] = [keep_warm, keep_fresh, erase_deleted, keep_keyed]
+    if settings.retention_days is not None:
+        works.append(partial(keep_pruned, age_us=int(settings.retention_days * DAY_US)))
+    if directory is None:
+        for work in works:
+            await opened.enter_async_context(meanwhile(work(background)))
+    else:
+        shard.not_ready = await _why_not(shard, directory)
+        await opened.enter_async_context(
+            meanwhile(_admitted(shard, directory, [partial(w, background) for w in works]))
+        )
+    return shard
+
+
+async def _admitted(
+    shard: Shard, directory: Database, works: Sequence[Callable[[], Coroutine[None, None, None]]], every_s: float = 1.0
+) -> None:
+    """Serve from the shard as soon as it is fit, and then do its background work, for ever."""
+    told = None
+    while shard.not_ready is not None:
+        if shard.not_ready != told:
+            told = shard.not_ready
+            log.warning("shard %s is not served from: %s", shard.name, told)
+        await asyncio.sleep(every_s)
+        shard.not_ready = await _why_not(shard, directory)
+    log.info("shard %s is served from", shard.name)
+    async with AsyncExitStack() as running:
+        for work in works:
+            await running.enter_async_context(meanwhile(work()))
+        await asyncio.Event().wait()
+
+
+async def _why_not(shard: Shard, directory: Database) -> str | None:
+    """Why the shard cannot be served from; `None` where it can."""
+    try:
+        if not await schema.is_current(shard.database):
+            return "its schema is not that of this version: run `spanstats migrate`"
+        if not await placement.is_registered(directory, shard.database, shard.name):
+            return "its database is not that of this shard: run `spanstats migrate`, which says more"
+    except Unavailable as error:
+        return str(error)
+    except Exception:
+        log.exception("a shard could not be looked at")
+        return "it could not be looked at"
+    return None
+
+
+def _engine(
+    settings: Settings, url: SecretStr, pool_size: int, answer_timeout_s: float, *, to_standby: bool = False
+) -> Engine:
+    return create_engine(
+        url.get_secret_value(),
+        pool_size,
+        settings.connect_timeout_s,
+        settings.pool_timeout_s,
+        answer_timeout_s,
+        settings.read_timeout_s,
+        settings.connection_life_s,
+        to_standby=to_standby,
+    )
+
+
+async def _standbys(
+    settings: Settings, name: str, primary: Database, answer_timeout_s: float, opened: AsyncExitStack
+) -> HotStandbys | None:
+    urls = [named.url for named in settings.read_urls if named.name == name]
+    if not urls:
+        return None
+    engines = [_engine(settings, url, settings.pool_size, answer_timeout_s, to_standby=True) for url in urls]
+    numbers = [number for number, named in enumerate(settings.read_urls, 1) if named.name == name]
+    standbys = HotStandbys(primary, dict(zip(numbers, engines, strict=True)), settings.read_wait_s)
+    opened.push_async_callback(standbys.dispose)
+    await opened.enter_async_context(meanwhile(standbys.watch()))
+    return standbys
+
+
+def _committer(database: Database, settings: Settings, tracing: Tracing) -> Committer:
+    tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
+    queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
+    return Committer(database, tools, queue, tracing)
+
+
+@asynccontextmanager
+async def meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs endless work in the background of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        # Once may not do: a library in between may take a cancellation for its own.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
+
+
+async def _tell_pools(engines: Sequence[Engine], every_s: float = 1.0) -> None:
+    while True:
+        pools = [cast(QueuePool, engine.pool) for engine in engines]
+        POOL_SIZE.set(sum(pool.size() for pool in pools))
+        POOL_IN_USE.set(sum(pool.checkedout() for pool in pools))
+        await asyncio.sleep(every_s)

@@ -1,0 +1,98 @@
+"""A shard on a server of its own is killed, silent, away at the start: its tenants get 503, no others notice."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.conftest import run_sql
+from tests.servers import Server, initialise, servers
+from tests.services import PATIENCE_S, Service, Start, run
+
+from .proxy import proxy_to
+from .test_database_away import LOG, QUICK
+
+STATS = "/api/parea/v1/experiment/e/stats"
+
+
+@pytest.fixture(scope="module")
+def second() -> Iterator[Server]:
+    with servers(1) as [server]:
+        initialise(server)
+        server.start()
+        yield server
+
+
+def post(service: Service, key: str) -> httpx.Response:
+    url = f"http://127.0.0.1:{service.port}/api/parea/v1/trace_log"
+    return httpx.post(url, json=LOG, headers={"x-api-key": key}, timeout=30)
+
+
+def test_one_shard_comes_to_harm_and_only_its_tenants_notice(
+    start: Start, environment: dict[str, str], database_url: str, second: Server
+) -> None:
+    with proxy_to(second.url) as proxy:
+        variables = {"SPANSTATS_DATABASE_URL": database_url, "SPANSTATS_SHARDS": f"two={proxy.url}", **QUICK}
+        service = start(**variables)
+        service.wait_for("/readyz", 200)
+        made = [
+            run(environment | variables, "keys", "create", "k", "--tenant", n, "--shard", n) for n in ("first", "two")
+        ]
+        assert [done.returncode for done in made] == [0, 0], made
+        first_key, second_key = (done.stdout.strip() for done in made)
+        assert run(environment | variables, "keys", "create", "k", "--shard", "three").returncode == 1
+        assert [post(service, key).status_code for key in (first_key, second_key)] == [200, 200]
+        for harm, mend in (
+            (lambda: second.stop("immediate"), second.start),
+            (proxy.stall, proxy.flow),
+            (proxy.refuse, proxy.accept),
+        ):
+            harm()
+            for _ in range(5):
+                assert post(service, first_key).status_code == 200
+                assert service.status(STATS, first_key) == 200
+            answer = post(service, second_key)
+            assert (answer.status_code, bool(answer.headers.get("Retry-After"))) == (503, True)
+            assert service.status(STATS, second_key) == 503
+            assert shards_of(service) == {"two": "away"}
+            mend()
+            for path, key in (("/readyz", first_key), (STATS, second_key)):
+                wait_for(service, path, key)
+            assert post(service, second_key).status_code == 200
+        assert service.stop() == 0
+
+
+def test_a_service_starts_without_a_shard_and_takes_it_in_when_it_comes(
+    start: Start, environment: dict[str, str], database_url: str, second: Server
+) -> None:
+    run_sql(second.url, "CREATE SCHEMA three")
+    variables = {"SPANSTATS_DATABASE_URL": database_url, **QUICK}
+    variables["SPANSTATS_SHARDS"] = f"three={second.url}?schema=three"
+    second.stop()
+    service = start(**variables)
+    service.wait_for("/readyz", 200)
+    assert shards_of(service) == {"three": "away"}
+    away = run(environment | variables, "migrate")
+    assert (away.returncode, "shard three" in away.stderr) == (1, True)
+    second.start()
+    assert run(environment | variables, "migrate").returncode == 0
+    made = run(environment | variables, "keys", "create", "k", "--tenant", "t", "--shard", "three")
+    wait_for(service, STATS, made.stdout.strip(), 404)
+    assert shards_of(service) == {"three": "ready"}
+    assert post(service, made.stdout.strip()).status_code == 200
+    assert service.stop() == 0
+
+
+def shards_of(service: Service) -> dict[str, str]:
+    answer = httpx.get(f"http://127.0.0.1:{service.port}/readyz", timeout=30)
+    assert answer.status_code == 200
+    return dict(answer.json()["shards"])
+
+
+def wait_for(service: Service, path: str, key: str, status: int = 200) -> None:
+    """Until the path answers so to this key."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := service.status(path, key)) != status:
+        assert time.monotonic() < deadline, f"{path} answers {found}\n{service.err}"
+        time.sleep(0.1)
