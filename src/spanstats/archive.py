@@ -37,9 +37,9 @@ async def read(
 ) -> tuple[str, int, int]:
     """Restore an experiment; its id, how many traces were written, and how many were there before.
 
-    `advance` is told how many traces each transaction took. After an interruption the same file may be read again.
-    Raises `InvalidInput` where a line is not one of an archive or the last one is missing, `Conflict` where what is
-    stored is in the way, `Unavailable`.
+    `advance` is called with the number of traces of each transaction. After an interruption the same file may be read
+    again. Raises `InvalidInput` where a line is not one of an archive or the last one is missing, `Conflict` where what
+    is stored is in the way, `Unavailable`.
     """
     numbered = _lines(sent)
     header = next(numbered, None)

@@ -28,7 +28,7 @@ app.add_typer(rollups_app, name="rollups")
 
 
 def main() -> None:
-    """Run the command line; what the user can mend is told in one line each, with exit code 1."""
+    """Run the command line; what the user can mend is one line each, with exit code 1."""
     try:
         app()
     except SettingsError as error:
@@ -106,7 +106,7 @@ def revoke_key(key_id: Annotated[int, typer.Argument(metavar="ID")]) -> None:
 
 @rollups_app.command("rebuild")
 def rebuild_rollups() -> None:
-    """Make all rollups and columns anew from the traces; answers stay exact meanwhile."""
+    """Refresh all rollups and columns from the traces; answers stay exact meanwhile."""
     on_databases(_rebuild_all)
 
 

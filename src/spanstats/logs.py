@@ -34,7 +34,7 @@ def configure(level: str, layout: str) -> None:
 
 
 class Seldom(logging.Filter):
-    """Of warnings and outages that are alike, one in so many seconds passes, and says how many did not since the last.
+    """Of warnings and outages that are alike, one in `every_s` seconds passes, with the number of the others.
 
     Alike is what has the same `extra={"alike": ...}`, else the same outage as its cause, else the same text before
     values are put into it. All other errors pass: each is a fault to be looked at.

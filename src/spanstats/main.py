@@ -92,7 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Not the server's root path: uvicorn would expect every proxy to strip it.
     app.root_path = settings.root_path
     failures.install(app)
-    # As they are: `include_router` would compile their paths anew, and match every request twice. Before those of the
+    # As they are: `include_router` would compile their paths again, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
     routes = [route for router in _ROUTERS for route in router.routes]
     app.router.routes[:0] = [*routes, ReachingOverSlashes(routes, respan_absent.of_any_word.routes)]

@@ -78,7 +78,7 @@ _BY_DIALECT = {dialect: _INGESTED.labels(dialect) for dialect in ("parea", "resp
 
 
 def ingested(dialect: str, spans: int) -> None:
-    """So many spans that were posted in this dialect are committed."""
+    """Count spans of this dialect once they are committed."""
     _BY_DIALECT[dialect].inc(spans)
 
 

@@ -70,7 +70,7 @@ def _started(settings: Settings, opened: ExitStack) -> socket.socket:
     """
     for line in misspelt():
         logger.warning("%s", line)
-    # What is wrong with it is told here, in one line, and not by every worker.
+    # What is wrong with it is reported here, in one line, and not by every worker.
     tracing_of(settings).stop()
     listener = opened.enter_context(_bound(settings.host, settings.port))
     server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
@@ -162,7 +162,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _listen(listener: socket.socket, settings: Settings) -> None:
-    # Only now: until then nobody's request waits here for a database that is still starting.
+    # Only now: before that no request waits here for a database that is still starting.
     try:
         listener.listen(2048)
     except OSError as error:

@@ -12,7 +12,7 @@ _NOTHING = nullcontext()
 
 
 class Untraced:
-    """A request of which nothing is told, and what runs on nobody's behalf."""
+    """A request that is not traced, and work that runs for no request."""
 
     __slots__ = ()
 

@@ -60,7 +60,7 @@ class Stream(StreamingResponse):
 
 
 class Streams:
-    """The streamed answers of a worker: so many at once, since each holds a connection as long as its client reads.
+    """The streamed answers of a worker: only some at once, since each holds a connection as long as its client reads.
 
     Clients that read slowly, or not at all, so leave connections to everybody else.
     """

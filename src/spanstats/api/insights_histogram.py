@@ -40,7 +40,7 @@ _HISTOGRAM: dict[str, Any] = {
     "responses": {**READ_ERRORS, **HISTOGRAM_ANSWER},
     "description": (
         "Exact counts of values by bin; what lies outside of the edges, and traces without a value, are counted too. "
-        "Where few values differ, each is told by itself besides."
+        "Where few values differ, each is listed by itself besides."
     ),
 }
 

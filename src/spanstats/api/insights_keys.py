@@ -1,4 +1,4 @@
-"""The metadata keys of one experiment, for whoever builds a filter."""
+"""The metadata keys of one experiment, to build filters with."""
 
 from typing import Any
 

@@ -53,12 +53,12 @@ Limit = Annotated[
 ]
 Offset = Annotated[
     str | None,
-    Query(description="So many rows are left out", json_schema_extra={"pattern": "^(0|[1-9][0-9]{0,4})?$"}),
+    Query(description="How many rows to skip", json_schema_extra={"pattern": "^(0|[1-9][0-9]{0,4})?$"}),
 ]
 Preview = Annotated[
     str | None,
     Query(
-        description="With input and output of the root, cut to so many characters; without, or 0, neither. JSON alone",
+        description="With input and output of the root, cut to as many characters; without, or 0, neither. JSON alone",
         json_schema_extra={"pattern": "^(0|[1-9][0-9]{0,3}|10000)?$"},
     ),
 ]

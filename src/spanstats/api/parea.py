@@ -1,4 +1,5 @@
-"""Parea's API, below `/api/parea/v1`: the logs that its SDKs post, one for each span, and what is said of them."""
+"""Parea's API, below `/api/parea/v1`: the logs that its SDKs post, one for each span, their updates and their
+feedback."""
 
 import time
 from typing import Any

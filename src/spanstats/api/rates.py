@@ -11,7 +11,7 @@ _FORGET_FROM = 10_000
 
 
 class Rates:
-    """Buckets that fill at `per_second` tokens; without a rate nobody is held back."""
+    """Buckets that fill at `per_second` tokens; without a rate no tenant is held back."""
 
     def __init__(self, per_second: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second

@@ -71,7 +71,7 @@ ABSENT = {
     "/api/workflows/*": _RUNS,
     "/api/v1/scores": _RUNS,
     "/api/experiments/*": _OLDER,
-    "/api/models/*": "has no list of models: it prices those that LiteLLM's table knows",
+    "/api/models/*": "has no list of models: it prices the models that LiteLLM's table knows",
     "/api/providers/*": _ACCOUNT,
     "/api/limit-policies/*": _ACCOUNT,
     "/api/credit-transactions/*": _ACCOUNT,

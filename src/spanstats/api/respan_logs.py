@@ -67,7 +67,7 @@ _BINS: dict[str, Any] = {
 }
 
 Detail = Annotated[str | None, Query(description="`1` or `true`: with the tree of spans", examples=["1"])]
-Preview = Annotated[str | None, Query(description="Cuts content to so many characters; not with `detail`")]
+Preview = Annotated[str | None, Query(description="Cuts content to this many characters; not with `detail`")]
 Evaluator = Annotated[str, Query(description="Id, slug or name; what follows `:` is left out", min_length=1)]
 Bins = Annotated[
     str | None,

@@ -34,7 +34,7 @@ ROUTER: dict[str, Any] = {"dependencies": [Security(HTTPBearer(auto_error=False)
 """Options of every router of Respan's routes."""
 
 _EMPTY = {"maxLength": 0}
-# Patterns are for those who read the description; what is wrong is told in this API's own words.
+# Patterns are for readers of the description; problems are reported in this API's own words.
 Time = Annotated[
     str | None,
     Query(
@@ -70,7 +70,7 @@ def sorting(names: Mapping[str, str]) -> Any:
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`default` stands for all others, and for FastAPI's 422, which is never answered here."""
+    """`default` describes all other statuses, and hides FastAPI's 422, which is never answered here."""
     documented: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer, "description": "Any other error"}}
     return documented | {s: {"model": ErrorAnswer, "description": _DESCRIPTIONS[s]} for s in statuses}
 

@@ -121,7 +121,7 @@ class StatsRead(KeyedRoute):
 
 
 class StatsWrite(KeyedRoute):
-    """What these statistics are told."""
+    """Where these statistics are sent."""
 
     key_headers = RESPAN_HEADERS
     permission = Permission.WRITE

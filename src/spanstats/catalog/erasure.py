@@ -36,7 +36,8 @@ _LAST = (
 
 
 async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
-    """Erase at most so many traces of one deleted experiment, at last the experiment; whether there was any."""
+    """Erase at most `limit` traces of one deleted experiment, or its own rows once no trace is left; whether there was
+    one."""
     async with database.transaction(Kind.WRITE) as tx:
         key = await tx.driver.fetchval(_NEXT)
         if key is None:

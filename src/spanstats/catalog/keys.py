@@ -163,5 +163,5 @@ async def find(database: Database, plain: str) -> KeyInfo | None:
 
 
 def digest(plain: str) -> bytes:
-    """What is stored of a key. One round suffices: nobody guesses 256 random bits."""
+    """What is stored of a key. One round suffices: 256 random bits cannot be guessed."""
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest()

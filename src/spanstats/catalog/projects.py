@@ -26,7 +26,7 @@ class Project:
 
 @repeated
 async def get_or_create(database: Database, tenant_id: TenantId, name: str) -> Project:
-    """The tenant's project of this name; of several callers at once exactly one is told that it created it.
+    """The tenant's project of this name; of several callers at once exactly one learns that it created the project.
 
     Raises `Unavailable`.
     """

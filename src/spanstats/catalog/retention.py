@@ -1,7 +1,7 @@
 """Traces that are older than is wanted, erased for good in small transactions; what is left stays exact.
 
-Nothing is remembered between transactions, so whoever is stopped goes on where it was. Locks are those of the writers,
-in their order: traces by key.
+Nothing is remembered between transactions, so a run that was stopped goes on where it was. Locks are those of the
+writers, in their order: traces by key.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ TRACES_AT_A_TIME = 500
 # Found with one scan, erased in several transactions.
 _FOUND_AT_A_TIME = 50_000
 _EVERY_S = 300.0
-# A scan of a large table may take its time; nobody waits for it.
+# A scan of a large table may take long; no request waits for it.
 _TIMEOUTS = Timeouts(read_s=600, write_s=60)
 
 _COUNT = "SELECT count(*) FROM traces WHERE start_time < $1 AND ($2::int IS NULL OR tenant_id = $2)"
@@ -83,7 +83,7 @@ async def prune(database: Database, before_us: int, tenant_id: TenantId | None =
 async def _find(database: Database, before_us: int, tenant_id: TenantId | None) -> list[TraceKey]:
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
         rows = await tx.driver.fetch(_FIND, before_us, tenant_id, _FOUND_AT_A_TIME)
-    # Neighbours in time go together: a minute is marked, and its rollups are made anew, once, not with every step.
+    # Neighbours in time go together: a minute is invalidated, and its rollups are refreshed, once, not with every step.
     rows.sort(key=lambda row: (row["experiment_key"] or 0, row["start_time"]))
     return [TraceKey(row["tenant_id"], row["trace_id"]) for row in rows]
 

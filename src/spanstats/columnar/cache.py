@@ -1,4 +1,4 @@
-"""Decoded columns that a process keeps: immutable, of chunks that are stored, at most so many bytes of them.
+"""Decoded columns that a process keeps: immutable, of chunks that are stored, of a bounded size.
 
 What a chunk holds never changes under its id, so nothing here is ever out of date; what is used least goes first.
 """
@@ -33,7 +33,7 @@ class Bounded(Generic[K, V]):
         return found[0]
 
     def put(self, key: K, value: V, size: int) -> None:
-        """Keep the value, whose size is told."""
+        """Keep the value, which has this size in bytes."""
         if key in self._kept:
             self.size -= self._kept.pop(key)[1]
         self._kept[key] = value, size

@@ -169,7 +169,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Columns of the same traces. A name that is absent stands for a column without any value."""
+    """Columns of the same traces. A name that is absent is a column without any value."""
 
     info: Info
     columns: Mapping[str, Column] = field(default_factory=dict)

@@ -33,7 +33,7 @@ from .needs import Needs
 _BLOCK = 4_096
 
 _MOST_BYTES_OF_OBJECT = 8_192
-"""Labels or metadata of a trace that are stored as more are not even unpacked: an empty text stands for them."""
+"""Labels or metadata of a trace that are stored as more are not even unpacked: they are read as an empty text."""
 
 NULLABLE = frozenset({"cost_pd", "latency_us", "tps", "ttft_us", TARGET_KEY})
 NO_DIGEST = bytes(16)
@@ -46,7 +46,7 @@ _SCORES = ("score_keys", "score_values", "score_kinds")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The traces for which the condition holds; with `ranges` of start, those that start in one of them, which are read
+    """The traces for which the condition holds; with `ranges`, the traces that start in one of them, which are read
     one after the other by index."""
 
     condition: ColumnElement[bool]
@@ -86,7 +86,7 @@ async def chunks_of_traces(
 
 @dataclass(slots=True)
 class _Given:
-    """What stands for `$1`, `$2` and so on."""
+    """The values of `$1`, `$2` and so on."""
 
     values: list[Any] = field(default_factory=list)
 

@@ -38,7 +38,7 @@ def counts_between(numbers: NDArray[np.int64], edges: Sequence[Fraction | int]) 
 def _counts(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many numbers have as many bounds at or below them as the place says.
 
-    Numbers are counted by their highest bits, which is fast; those that share them with a bound are looked at one by
+    Numbers are counted by their highest bits, which is fast; numbers that share them with a bound are looked at one by
     one.
     """
     low, high = int(numbers.min()), int(numbers.max())

@@ -10,10 +10,10 @@ from .encode import narrowed
 from .format import EVERY_NAME, OBJECTS, Texts, member_column
 
 FEW_VALUES = 4_095
-"""So many different values of a name are listed in any chunk."""
+"""The dictionary of any chunk may have this many different values of a name."""
 
 SHARE_OF_VALUES = 4
-"""Of more, one in so many traces may have a different value: else a dictionary is larger than what it spares."""
+"""Of more values, one in this many traces may have another one: else the dictionary is larger than what it spares."""
 
 LONGEST = 256
 """Bytes of a value as JSON text, and characters of a key."""
@@ -32,7 +32,7 @@ Key = tuple[str, str]
 
 
 def are_many(values: int, n: int) -> bool:
-    """Whether so many different values of a name are too many for a dictionary of `n` traces."""
+    """Whether this many different values of a name are too many for a dictionary of `n` traces."""
     return values > max(FEW_VALUES, n // SHARE_OF_VALUES)
 
 

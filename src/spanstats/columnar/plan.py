@@ -14,10 +14,10 @@ from .predicate import EVERY_TRACE, Predicate, resolve
 from .snapshot import Stored, stored
 
 FEW_TRACES = 5_000
-"""So many are read from the traces in less time than it takes to find out what is stored of them."""
+"""This many traces are read in less time than it takes to find out what is stored of them."""
 
 MANY_MINUTES = 5_000
-"""With so many invalid minutes, most is read from the traces anyway, range by range."""
+"""With this many invalid minutes, most is read from the traces anyway, range by range."""
 
 # One that an index leads to, wherever it stands, takes ten microseconds; a row of a column 50 nanoseconds.
 _ROWS_WHILE_ONE_IS_LOOKED_UP = 200

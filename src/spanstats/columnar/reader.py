@@ -96,7 +96,8 @@ class Columns:
     async def _fetched(
         self, tx: Transaction, plan: FromColumns, chunks: Sequence[StoredChunk], needs: Needs
     ) -> dict[int, Chunk]:
-        """Those that have all that is needed; others were written by another version, or omit too large columns."""
+        """The chunks that have all that is needed; others were written by another version, or omit too large
+        columns."""
         wanted = needs | plan.predicate.needs
         found: dict[int, Chunk] = {}
         for cut in (False, True):

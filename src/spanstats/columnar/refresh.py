@@ -20,7 +20,7 @@ from .stored import packed
 REST_S = 15.0
 """A minute that is still being written to is not stored: it would be refreshed again and again."""
 
-# After so many times that rest an invalid minute has waited for long: its segment is refreshed for it alone.
+# After this many times that rest an invalid minute has waited for long: its segment is refreshed for it alone.
 _LONG = 40
 
 OLD = f"format < {FORMAT}"

@@ -12,7 +12,7 @@ from ..domain.window import DAY_US, HOUR_US, MINUTE_US
 from .format import MOST_TRACES
 
 WORTH = 16
-"""A segment is refreshed once one in so many of its traces is in an invalid minute."""
+"""A segment is refreshed once one in this many of its traces is in an invalid minute."""
 
 _WIDTHS = (DAY_US, 6 * HOUR_US, HOUR_US, 10 * MINUTE_US, MINUTE_US)
 

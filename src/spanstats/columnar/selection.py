@@ -75,7 +75,7 @@ def _taken(numbers: Numbers, wanted: Array, n: int) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The traces of one arm, part by part. `check` is called by whoever goes through them."""
+    """The traces of one arm, part by part. `check` is called between parts."""
 
     parts: Sequence[Part]
     check: Check = field(default=no_limit, compare=False)

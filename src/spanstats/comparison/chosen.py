@@ -70,7 +70,7 @@ def _named(name: str, keys: Sequence[str], evaluators: EvaluatorKeys, at: tuple[
 
 
 def _place(name: str, field: str, keys: Sequence[str], evaluators: EvaluatorKeys, places: Mapping[str, int]) -> int:
-    """Where the measure stands among those that are compared: a margin must not be lost without a word."""
+    """The index of the measure among the compared ones: a margin must not be lost silently."""
     place = places.get(_identity(_named(name, keys, evaluators, (field, name))))
     if place is None:
         raise invalid(f"{name} is not compared: neither arm has it, or `measures` leaves it out", "body", field, name)

@@ -10,7 +10,7 @@ Whole: TypeAlias = NDArray[Any]
 
 _LIMB = 21
 _MASK = (1 << _LIMB) - 1
-# So many products of two limbs add up within 63 bits.
+# This many products of two limbs add up within 63 bits.
 _AT_ONCE = 1 << 20
 _FITS = 1 << 62
 

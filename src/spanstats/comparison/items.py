@@ -29,7 +29,7 @@ class ArmItems:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of both arms in the order of their keys; `both` are those that both arms have."""
+    """The items of both arms in the order of their keys; `both` are the items that both arms have."""
 
     keys: Keys
     base: ArmItems

@@ -29,7 +29,7 @@ class PassesOfArms:
 def passes(trials: Trials) -> Passes:
     """For k from 1 the means of (1 - C(n-c,k)/C(n,k), C(c,k)/C(n,k)) over the items that have n >= k trials.
 
-    It ends where no item has so many trials, or at `MOST_K`.
+    It ends where no item has k trials, or at `MOST_K`.
     """
     found = []
     for k in range(1, MOST_K + 1):

@@ -1,6 +1,6 @@
 """Is a difference of means real: paired t, clustered errors, McNemar's mid-p, the sign test and Welch's t.
 
-Means and variances are exact fractions until the square root. A result that cannot be told is `None`.
+Means and variances are exact fractions until the square root. A result that cannot be computed is `None`.
 """
 
 import math

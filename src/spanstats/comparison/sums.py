@@ -61,7 +61,7 @@ class PairedSums:
 
 @dataclass(frozen=True, slots=True)
 class ArmSums:
-    """Over the traces of one arm: those that have the value (scores: values), their sum and sum of squares.
+    """Over the traces of one arm: how many have the value (scores: values), their sum and sum of squares.
 
     `traces` is how many traces have it, `missing` how many have none.
     """

@@ -28,7 +28,7 @@ def warnings_of(
 
 
 def _unfinished(found: Found, number: int | None) -> Warned:
-    message = f"{found.arm.experiment_id} is still running: whoever looks often enough sees a difference by chance"
+    message = f"{found.arm.experiment_id} is still running: a reader who looks often enough sees a difference by chance"
     return Warned("unfinished", message, number)
 
 

@@ -12,7 +12,7 @@ SENT_AS_TEXT = "sent_as_text"
 """The attribute of a span that names the content which was sent as text and is kept as the JSON that it is."""
 
 _EMPTY = frozenset({b"null", b"{}", b"[]"})
-# Plain text is told by its first character, without an attempt to read it.
+# The first character shows that a text is plain, without an attempt to read it.
 _BEGINS_JSON = frozenset('{["-0123456789tfn \t\r\n')
 
 

@@ -88,7 +88,7 @@ def decode_list(type_: type[T], body: bytes, path: bytes, item_depth: int) -> De
 
 
 def check_levels(value: object, max_levels: int) -> None:
-    """Raises `InvalidInput` where lists and objects inside of this object nest more than so many levels."""
+    """Raises `InvalidInput` where lists and objects inside of this object nest deeper than `max_levels`."""
     layer: list[Any] = [value]
     for _ in range(max_levels + 1):
         layer = [item for one in layer for item in (one.values() if isinstance(one, dict) else one)]

@@ -1,6 +1,6 @@
 """Numbers as instrumentations send them: whole tokens, picodollars and microseconds, or nothing where none is known.
 
-NaN, null, an empty text and the words that stand for them are "not known"; the span that carries them stays. Any other
+NaN, null, an empty text and words such as "none" are "not known"; the span that carries them stays. Any other
 value that is no number, or is out of range, is refused by name (`domain/values.py`).
 """
 
@@ -44,7 +44,7 @@ def known_time(value: Any, field: str) -> int | None:
 
 
 def first_token_seconds(value: Any, field: str) -> int | None:
-    """Seconds to the first token as microseconds; nobody measures a zero, so it is not known."""
+    """Seconds to the first token as microseconds; a zero was never measured, so it is not known."""
     return known_seconds(value, field) or None
 
 

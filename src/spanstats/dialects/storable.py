@@ -10,7 +10,7 @@ import msgspec
 from ..domain.span import Score, Span
 from ..domain.values import clean
 
-# What Python makes of bytes that are not UTF-8; those that are never become half a surrogate pair.
+# What Python makes of bytes that are not UTF-8; bytes that are UTF-8 never become half a surrogate pair.
 _BAD_BYTES = re.compile("[\udc80-\udcff]+")
 
 _PIECE = 1024 * 1024

@@ -28,7 +28,7 @@ from .usage import (
 )
 
 MAX_AWAITED = 4_000
-"""So many spans that have not come are remembered; a trace with more is read with every span."""
+"""At most this many missing spans are remembered; a trace with more is read with every span."""
 
 
 class Call(msgspec.Struct, array_like=True):

@@ -36,7 +36,7 @@ class Uncounted:
     TOKENS = 1
     COST = 2
     CALL = 4
-    """The call of a model is told by another span too."""
+    """Another span reports the same call of a model."""
 
 
 class Score(msgspec.Struct, frozen=True, omit_defaults=True):

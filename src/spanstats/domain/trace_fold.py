@@ -64,7 +64,7 @@ class SpanScores(msgspec.Struct, array_like=True):
 
 
 class TraceFold(msgspec.Struct):
-    """The spans of one trace, added up; `seen` experiments are those that any span names."""
+    """The spans of one trace, added up."""
 
     n_spans: int = 0
     n_errors: int = 0

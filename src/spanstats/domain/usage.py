@@ -65,7 +65,7 @@ _COMPUTED, _SENT = 1, 2
 
 
 def _cost_rank(span: Span) -> int:
-    """How well its cost is known; one of 0 is that of a sum that nobody made."""
+    """How well its cost is known; a cost of 0 is that of a sum which was never computed."""
     if not span.cost_pd:
         return 0
     return _COMPUTED if span.filled & Filled.COST else _SENT
@@ -114,7 +114,7 @@ def usage_of(span: Span) -> tuple[int, int]:
 
 
 def side_of(span: Span) -> tuple[str, int] | None:
-    """(what is called, whether by its response id) of a call with tokens that may be told twice, else `None`."""
+    """(what is called, whether by its response id) of a call with tokens that two spans may report, else `None`."""
     if not span.is_llm_call or not told(span) & Told.TOKENS or not may_repeat(span):
         return None
     called = span.kind if span.kind in _NOT_TEXT else ""

@@ -62,7 +62,7 @@ def identifier(value: object, field: str, limit: int = 256) -> str | None:
 
 
 def cut(text: str | None, limit_bytes: int) -> str | None:
-    """The text cut to so many bytes of UTF-8, never inside a character."""
+    """The text cut to at most `limit_bytes` of UTF-8, never inside a character."""
     if text is None or len(text) * 4 <= limit_bytes:
         return text
     return text.encode()[:limit_bytes].decode("utf-8", "ignore")

@@ -30,7 +30,7 @@ class Limits:
 
 
 Aliases = Mapping[str, frozenset[str]]
-"""What a filter calls an evaluator to the keys of those that go by it; a name that is absent is its own key."""
+"""The keys of the evaluators that go by each name; a name that is absent is its own key."""
 
 NO_ALIASES: Aliases = {}
 DEFAULT_LIMITS = Limits()

@@ -131,7 +131,7 @@ Field: TypeAlias = RowField | MemberField | SpanField | UniformField | TraceScor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldTable:
-    """All fields of one kind of row: the fields with a fixed name, and those that a key completes.
+    """All fields of one kind of row: fields with a fixed name, and fields that a key completes.
 
     `keyed` makes the field of a key (`metadata`), `scores` that of a set of evaluators.
     """

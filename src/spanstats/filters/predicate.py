@@ -33,7 +33,7 @@ class Condition:
 class Group:
     """Conditions that must all hold, or one of which must; an empty OR never holds.
 
-    Those that are written as one range must hold for one and the same value of their field, where it has several.
+    Conditions that are written as one range must hold for one and the same value of their field, where it has several.
     """
 
     connector: Connector

@@ -16,7 +16,7 @@ _BOUNDS = frozenset({Operator.GT, Operator.GTE, Operator.LT, Operator.LTE, Opera
 
 
 def one_range(members: Sequence[Bound]) -> list[Bound]:
-    """The members, all on one field, with those that bound its value made one."""
+    """The members, all on one field, with the bounds of its value made one test."""
     bounds = [member for member in members if isinstance(member, Test) and _is_bound(member)]
     if len(bounds) < 2:
         return list(members)

@@ -16,7 +16,7 @@ from .experiments import hold_named
 
 @dataclass(slots=True)
 class Loose:
-    """Where spans that are found by their id alone stand, and the patches that lie over them."""
+    """The traces of spans with global ids, and their overrides."""
 
     homes: dict[GlobalSpanKey, str] = field(default_factory=dict)
     patches: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)

@@ -60,7 +60,7 @@ async def put(
 ) -> None:
     """Insert or replace spans with their payloads and the scores that came with them; bring these traces up to date.
 
-    Marks the minutes of the traces and those that they had: (experiment key, start).
+    Invalidates the minutes of the traces, and the minutes that they were in: (experiment key, start).
     """
     if not (changed or traces or before):
         return

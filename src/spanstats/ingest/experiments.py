@@ -19,7 +19,8 @@ _HOLD = "SELECT key FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_a
 async def hold_named(
     driver: Driver, named: Set[NamedExperiment], held: Mapping[NamedExperiment, ExperimentKey] | None = None
 ) -> dict[NamedExperiment, ExperimentKey]:
-    """The keys of the experiments, each made to exist if it did not, and held; `held` are those that were found so."""
+    """The keys of the experiments, each made to exist if it did not, and held; `held` are the keys that are held
+    already."""
     keys = dict(held) if held is not None else (await find(driver, (), named))[2]
     while missing := sorted(named - keys.keys()):
         await driver.execute(_NAME, *columns(missing))

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 TRACES_AT_A_TIME = 100
 """Their inputs are held at once."""
 
-# In key order, as every writer locks them; those that are being written are left for the next time.
+# In key order, as every writer locks them; traces that are being written are left for the next time.
 _WITHOUT = """
 SELECT tenant_id, trace_id, root_span_id, labels->>'comparison_key' AS sent FROM traces
 WHERE item_key IS NULL AND experiment_key IS NOT NULL
@@ -46,7 +46,7 @@ SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM put
 
 
 async def derive_some(database: Database, limit: int = TRACES_AT_A_TIME) -> int:
-    """Derive the keys of at most so many traces; of how many. Raises `Unavailable`."""
+    """Derive the keys of at most `limit` traces; of how many. Raises `Unavailable`."""
     async with database.transaction(Kind.WRITE) as tx:
         found = await tx.driver.fetch(_WITHOUT, limit)
         if found:

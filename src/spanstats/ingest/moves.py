@@ -15,7 +15,7 @@ _IDS = "SELECT key, id FROM experiments WHERE key = ANY($1::bigint[]) AND delete
 
 
 async def tell_moved(driver: Driver, before: Mapping[TraceKey, TraceAt], after: Mapping[TraceKey, TraceRow]) -> None:
-    """Count these traces and log their ids: those that were of one experiment and now are of another one.
+    """Count these traces and log their ids: they were of one experiment and now are of another one.
 
     One whose experiment was deleted has not moved: it begins again.
     """

@@ -15,7 +15,7 @@ MILLION = 1_000_000
 _THOUSAND = 1_000
 
 Tiers = tuple[tuple[int, int], ...]
-"""(above so many input tokens, picodollars per million tokens), highest first; the last holds above -1, so always.
+"""(above how many input tokens, picodollars per million tokens), highest first; the last holds above -1, so always.
 
 The tier that the input reaches is the price of all its tokens.
 """

@@ -91,7 +91,7 @@ async def find(
 ) -> tuple[dict[GlobalSpanKey, str], dict[GlobalSpanKey, dict[str, Any]], dict[NamedExperiment, ExperimentKey]]:
     """Of the spans that are found by their span id alone, the trace ids of those stored and the fields of the patches.
 
-    Of the experiments that are named, those that exist: their keys, held.
+    Also the keys of the named experiments that exist, held.
     """
     given = [columns(keys) if keys else [[], []] for keys in (ids, named)]
     homes: dict[GlobalSpanKey, str] = {}
@@ -131,7 +131,7 @@ class TraceAt(NamedTuple):
 async def traces(
     driver: Driver, keys: Collection[TraceKey]
 ) -> tuple[dict[TraceKey, TraceAt], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
-    """The locked traces; of those that keep no fold also their spans, without content, and the scores of these."""
+    """The locked traces; of traces that keep no fold also their spans, without content, and the scores of these."""
     found: dict[TraceKey, TraceAt] = {}
     spans: dict[SpanKey, Span] = {}
     scores: dict[SpanKey, list[Score]] = {}
@@ -151,7 +151,7 @@ async def traces(
 async def relatives(
     driver: Driver, growing: Mapping[TraceKey, tuple[Usage, Sequence[Span]]]
 ) -> dict[TraceKey, Relatives]:
-    """What `grow` must know of these traces to add these spans to them; those that are stored already are there too."""
+    """What `grow` must know of these traces to add these spans to them; spans that are stored already are there too."""
     found = {key: Relatives() for key in growing}
     keys = [(*key, name) for key, (usage, spans) in growing.items() for name in sorted(_looked_up(usage, spans))]
     for row in await driver.fetch(ABOVE_STATEMENT, *columns(keys)) if keys else []:
@@ -167,7 +167,7 @@ async def relatives(
 
 
 def _looked_up(usage: Usage, spans: Sequence[Span]) -> set[str]:
-    """The spans themselves, and the parents of those that may tell the ones above something."""
+    """The spans themselves, and the parents of spans that may change what counts above them."""
     names = {span.span_id for span in spans}
     if usage.awaited is None:
         return names

@@ -102,7 +102,8 @@ async def restore_traces(
 
 
 async def _hold_spans(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
-    """Serialise with the writers of spans that are found by their id alone, and refuse those that stand elsewhere."""
+    """Serialise with the writers of spans that are found by their id alone, and refuse spans that are stored in another
+    trace."""
     here = {
         GlobalSpanKey(key[0], s.span_id): key[1] for key, trace in traces.items() for s in trace.spans if s.by_span_id
     }

@@ -28,7 +28,7 @@ _unpack = msgspec.msgpack.Decoder(TraceFold).decode
 
 _KEY = ("tenant_id", "trace_id", "span_id")
 SCORE_NUMBER, SCORE_BOOLEAN, SCORE_TEXT = 0, 1, 2
-# A fold of another shape is not read but made anew.
+# A fold of another shape is not read: the trace is folded again.
 _FOLD_VERSION = b"\x02"
 
 
@@ -111,7 +111,8 @@ ON CONFLICT ({", ".join(_SCORE_KEY)}) {_replacing(_SCORE_COLUMNS, ())}
 _TRACE_COLUMNS = ", ".join(_sent(tables.traces, c) for c in _columns(tables.traces))
 _MARK = "INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM"
 _WHERE_SUMMED = "WHERE experiment_key IS NOT NULL"
-# New traces are written whole and mark their minutes; those that exist are only locked, in key order, and not returned.
+# New traces are written whole and mark their minutes; traces that exist are only locked, in key order, and not
+# returned.
 _INSERT_TRACES = _insert(
     tables.traces,
     f"json_to_recordset($1) AS u({_TRACE_COLUMNS})",

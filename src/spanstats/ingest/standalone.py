@@ -2,8 +2,8 @@
 
 A write keeps every posted score among the early ones first, and then takes from there what now has a span. It looks for
 early scores in a statement whose snapshot is newer than its lock on the table `traces`; so a writer of spans that did
-not see an early score holds that lock until it commits, and whoever posted that score waits for it to go and looks
-again (`commits.py`).
+not see an early score holds that lock until it commits, and the request that brought the score waits for it to go and
+looks again (`commits.py`).
 """
 
 import asyncio

@@ -22,7 +22,7 @@ from .rows import unpack_fold
 
 @dataclass(slots=True)
 class Stored:
-    """`at` of the traces that existed; `folds` of those that go on from their stored fold; of the others `spans` by
+    """`at` of the traces that existed; `folds` of traces that go on from their stored fold; of the others `spans` by
     id and `scores` of every source."""
 
     at: dict[TraceKey, TraceAt] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Stored:
     scores: dict[SpanKey, list[Score]] = field(default_factory=dict)
     folds: dict[TraceKey, TraceFold] = field(default_factory=dict)
     dirty: set[TraceKey] = field(default_factory=set)
-    """Traces whose row must be made anew."""
+    """Traces that must be folded again."""
 
 
 async def read_stored(
@@ -68,7 +68,7 @@ def _grows(state: TraceFold, spans: Sequence[Span], near: Relatives) -> bool:
 
 
 async def _erase_deleted(driver: Driver, stored: Stored, held: set[ExperimentKey]) -> set[TraceKey]:
-    """A trace whose experiment is being deleted is emptied first: what comes after the deletion begins anew."""
+    """A trace whose experiment is being deleted is emptied first: what comes after the deletion is a new trace."""
     doubtful = {key for at in stored.at.values() if (key := at.experiment_key) is not None} - held
     deleted = doubtful - await hold(driver, doubtful)
     emptied = {k for k, at in stored.at.items() if at.experiment_key in deleted}
@@ -158,7 +158,7 @@ def _apply(stored: Stored, changed: changes.Changed, moved: Iterable[tuple[SpanK
 
 
 async def count_again(driver: Driver, stored: Stored, changed: changes.Changed) -> None:
-    """Say of each span of the dirty traces what of it counts; store it of those that are not about to be written."""
+    """Find of each span of the dirty traces what of it counts; store it, unless the span is about to be written."""
     recounted: dict[SpanKey, int] = {}
     for key in stored.dirty - stored.folds.keys():
         spans = [*stored.spans.get(key, {}).values()]
@@ -172,7 +172,7 @@ async def count_again(driver: Driver, stored: Stored, changed: changes.Changed) 
 
 
 def fold_trace(stored: Stored, key: TraceKey) -> TraceFold:
-    """The trace as it is after the batch: its fold continued, or made anew from all its spans."""
+    """The trace as it is after the batch: its fold continued, or folded again from all its spans."""
     spans = [_with_standalone_scores(stored, key[0], span) for span in stored.spans.get(key, {}).values()]
     state = stored.folds.get(key)
     if state is None:

@@ -31,9 +31,9 @@ Render = Callable[[Trace], str]
 MAX_SPANS_OF_TRACE = 100_000
 MAX_TOTAL = 2**63 - 1
 MAX_BYTES_OF_TRACE = 8 * 2**20
-"""Of what spans add to the row of their trace, which is written anew with every span that comes."""
+"""Of what spans add to the row of their trace, which is written again with every span that comes."""
 FOLD_FROM = KEPT_FROM
-"""A trace of so many spans keeps its fold: adding a span to it then reads none of the others."""
+"""A trace of this many spans keeps its fold: adding a span to it then reads none of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ _NOBODY = Span(trace_id="", span_id="", start_us=0, end_us=0, status="success")
 
 
 async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tools) -> tuple[set[TraceKey], bool]:
-    """Lock the touched traces, inserting those that are new as the batch alone makes them.
+    """Lock the touched traces, inserting new ones as the batch alone makes them.
 
     The keys of the inserted, and whether any posted score waits for its span.
     """
@@ -116,7 +116,7 @@ def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
 async def _rewrite(
     driver: Driver, stored: Stored, changed: changes.Changed, held: set[ExperimentKey], tools: Tools
 ) -> None:
-    """Write the spans, make the rows of the changed traces anew, and mark the minutes of these, before and now."""
+    """Write the spans, fold the changed traces again, and invalidate their minutes, before and now."""
     states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
     filled = {key: made_row(key, state, tools) for key, state in states.items() if state.n_spans}
     fallen = await _fallen(driver, stored, filled, held)
@@ -144,7 +144,7 @@ async def _fallen(
 async def _without(
     driver: Driver, stored: Stored, fallen: dict[TraceKey, set[ExperimentKey]], tools: Tools
 ) -> dict[TraceKey, TraceRow]:
-    """The rows of these traces, made anew as if no span had named the deleted experiments."""
+    """The rows of these traces, folded again as if no span had named the deleted experiments."""
     await read_whole(driver, stored, fallen.keys())
     for key, deleted in fallen.items():
         for span in stored.spans[key].values():

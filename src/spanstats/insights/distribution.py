@@ -25,7 +25,7 @@ from .snapshot import Experiment, snapshot
 
 MAX_ARMS = 9
 MAX_VALUES = 32
-"""Different values that are told one by one, beside the bins."""
+"""Different values that are listed one by one, beside the bins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The edges of a histogram's bins: decimals, so that whoever reads them can count again and get the same."""
+"""The edges of a histogram's bins: decimals, so that a reader can count again and get the same."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ LINEAR, LOG = "linear", "log"
 SCALES = (LINEAR, LOG)
 
 _FINER = 1_000
-"""Edges are rounded to a power of ten that is so many times finer than a bin."""
+"""Edges are rounded to a power of ten that is at least this many times finer than a bin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def answer(asked: Asked, figures: Figures, *, intervals: bool = False) -> Json:
 
 
 def wanted_ranks(count: int, asked: Asked, *, intervals: bool = False) -> list[int]:
-    """The ranks of order statistics that the answer is made of, for so many values."""
+    """The ranks of order statistics that the answer is made of, for `count` values."""
     wanted = set(ranks(count, asked.percentiles.values()))
     if intervals:
         wanted |= {rank for p in asked.percentiles.values() for rank in interval_ranks(count, p) or ()}
@@ -129,7 +129,7 @@ def _percentile(asked: Asked, figures: Figures, fraction: Fraction) -> float | i
 
 
 def _intervals(asked: Asked, figures: Figures) -> Json:
-    """An interval around the mean and around each percentile, of those that were asked for."""
+    """An interval around the mean and around each percentile that was asked for."""
     of_mean = {"mean": _mean_interval(asked, figures)} if "mean" in asked.aggregates else {}
     return of_mean | {name: _percentile_interval(asked, figures, p) for name, p in asked.percentiles.items()}
 

@@ -38,7 +38,7 @@ class MeasureSums:
     scores: ScoreCounts | None
 
     def figures(self, number: int, traces: int, *, fill_scores: bool) -> Figures:
-        """Those of one group of so many traces."""
+        """The figures of one group of this many `traces`."""
         count, total = int(self.sums.counts[number]), self.sums.totals[number]
         if self.scores is None:
             return Figures(count, traces - count, total)

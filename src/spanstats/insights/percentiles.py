@@ -15,7 +15,7 @@ OrderStatistic = Callable[[int], int]
 
 
 def ranks(count: int, fractions: Iterable[Fraction]) -> list[int]:
-    """The ranks whose values these percentiles of so many values are made of, in order, each once."""
+    """The ranks whose values these percentiles of `count` values are made of, in order, each once."""
     found = set()
     for fraction in fractions:
         low = math.floor((count - 1) * fraction)
@@ -24,7 +24,7 @@ def ranks(count: int, fractions: Iterable[Fraction]) -> list[int]:
 
 
 def interpolated(count: int, fraction: Fraction, value: OrderStatistic) -> Fraction | None:
-    """The percentile of so many values, exactly; `None` of none."""
+    """The percentile of `count` values, exactly; `None` of none."""
     if count == 0:
         return None
     h = (count - 1) * fraction

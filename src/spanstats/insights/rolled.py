@@ -14,8 +14,8 @@ _ROLLED = frozenset({"cost_pd", "latency_us", "ttft_us", "tps", "prompt_tokens",
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """So many traces, of which some failed, and some have a cost that leaves out spans without a price (`None` where
-    that was not computed); the figures of each measure."""
+    """How many traces there are, how many failed, how many have a cost without the spans that have no price (`None`
+    where that was not computed); the figures of each measure."""
 
     traces: int
     failed: int

@@ -89,7 +89,7 @@ async def series(
 
 
 def _measures(points: Mapping[int, Measured], question: Question) -> Sequence[Asked]:
-    """Those that are named, else those that any point has."""
+    """The measures that are named, else all that any point has."""
     if question.measures is not None:
         return question.measures
     every = [asked for point in points.values() for asked, _ in point.figures]

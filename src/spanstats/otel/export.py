@@ -67,7 +67,7 @@ def _resource() -> Resource:
 
 
 class _Seldom(logging.Filter):
-    """Lets one record a minute through: a collector that is away is told of, but does not fill the log."""
+    """Lets one record a minute through: a collector that is away is logged, but does not fill the log."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -60,7 +60,7 @@ def around(span: Span) -> Iterator[None]:
 
 
 def failed(span: Span, kind: str) -> None:
-    """Of an error only its kind is told: its text may hold what a client sent."""
+    """Of an error only its kind is recorded: its text may hold what a client sent."""
     span.set_attribute("error.type", kind)
     span.set_status(StatusCode.ERROR)
 

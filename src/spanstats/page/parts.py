@@ -32,7 +32,7 @@ def part(call: Call, show: Callable[[Any], Any]) -> Part:
 
 
 class Parts:
-    """The parts of one page by name. They are asked for when this is made; `close` gives up those that are not there.
+    """The parts of one page by name. They are asked for at once; `close` gives up the parts that have not come.
 
     `before` are calls that the page has made already.
     """

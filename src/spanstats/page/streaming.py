@@ -13,7 +13,7 @@ from .headers import PAGE_HEADERS
 from .parts import Parts
 from .render import ENVIRONMENT, context_of
 
-# What a template writes where it waits for a part. Nobody can send it: it is of this process alone.
+# What a template writes where it waits for a part. No client can send it: this process alone knows it.
 _WAIT = f"\0{token_hex(16)}:"
 
 

@@ -8,7 +8,8 @@ from ..store.tables import experiments, traces
 
 
 def of_project(tenant_id: TenantId, project_id: str | None, name: str) -> ColumnElement[bool]:
-    """Traces that name the project by id or by name; those that name none belong to the project of their experiment."""
+    """Traces that name the project by id or by name; a trace that names none belongs to the project of its
+    experiment."""
     named_id, named = traces.c.labels.op("->>")("project_id"), traces.c.labels.op("->>")("project_name")
     by_name = named == clean(name)
     if project_id is None:

@@ -46,7 +46,7 @@ async def find_span(driver: Driver, tenant_id: TenantId, span_id: str) -> Span |
 
 
 async def whole_spans(driver: Driver, keys: Sequence[SpanKey]) -> list[Span]:
-    """These spans in their order, with their content and scores; those that are gone are left out.
+    """These spans in their order, with their content and scores; deleted spans are left out.
 
     Raises `TooLarge`.
     """

@@ -28,7 +28,7 @@ NEEDS = Needs(frozenset({FAILED, *(m.column for m in MEASURES)}))
 
 @dataclass(slots=True)
 class _OfKinds:
-    """The scores of one evaluator by kind; of booleans also those that are not 0."""
+    """The scores of one evaluator by kind; of booleans also how many are true."""
 
     numbers: NumberSums = field(default_factory=NumberSums)
     booleans: NumberSums = field(default_factory=NumberSums)

@@ -1,4 +1,4 @@
-"""Keeping the rollups warm: the background task, marking everything anew, and comparing rollups with traces."""
+"""The background task that refreshes rollups, invalidating everything, and comparing rollups with traces."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from .rollups import LEVELS, MINUTE, Level, fresh, kept, rebuild
 log = logging.getLogger(__name__)
 
 MARKS_PER_TRANSACTION = 10_000
-# After so many deleted marks the table is vacuumed at once: reads would step over the dead ones until autovacuum comes.
+# After this many deleted marks the table is vacuumed at once: reads would step over dead rows until autovacuum comes.
 _VACUUM_AFTER = 50_000
 COLUMNS = -1
 

@@ -24,10 +24,10 @@ _ORIGIN = "'2000-01-01Z'"
 
 
 # $1 the window's first whole minute, $2 its start, $3 the end of its last whole minute, $4 its end.
-# `marked`: minutes that may differ from their rollup; `stretch`: adjacent ones as one; `live`: what is read from the
-# traces; `gap`: what lies between stretches; `clean`: each gap as whole days, the whole hours before and after them,
-# and the single minutes before and after those. The ranges are read by index, one by one (OFFSET 0 keeps the planner
-# from turning that around).
+# `marked`: invalid minutes; `invalid`: adjacent ones as one range; `live`: what is read from the
+# traces; `gap`: what lies between invalid ranges; `clean`: each gap as whole days, the whole hours before and after
+# them, and the single minutes before and after those. The ranges are read by index, one by one (OFFSET 0 keeps the
+# planner from turning that around).
 def clean_and_live(experiment: str, coarsest: Level = DAY) -> str:
     """CTEs: `clean` are ranges (level, lo, hi) of rollups up to the coarsest level, `live` ranges (lo, hi) of traces.
 
@@ -45,19 +45,19 @@ def clean_and_live(experiment: str, coarsest: Level = DAY) -> str:
     return f"""
 marked AS MATERIALIZED (
     SELECT DISTINCT minute FROM rollup_marks WHERE experiment_key = {experiment} AND minute >= $1 AND minute < $3
-), stretch AS MATERIALIZED (
+), invalid AS MATERIALIZED (
     SELECT min(minute) AS lo, max(minute) + interval '1 minute' AS hi FROM (
         SELECT minute, minute - row_number() OVER (ORDER BY minute) * interval '1 minute' AS run FROM marked
     ) runs GROUP BY run
 ), live AS MATERIALIZED (
-    SELECT lo, hi FROM stretch
+    SELECT lo, hi FROM invalid
     UNION ALL SELECT $2, $1 WHERE $2 < $1
     UNION ALL SELECT $3, $4 WHERE $3 < $4
 ), gap (lo, hi, first_hour, end_hour, first_day, end_day) AS MATERIALIZED (
     SELECT lo, hi, {bounds_of(HOUR)}, {bounds_of(DAY)}
     FROM (
         SELECT hi AS lo, lead(lo, 1, $3) OVER (ORDER BY lo, hi) AS hi
-        FROM (SELECT lo, hi FROM stretch UNION ALL SELECT $1, $1) bounds
+        FROM (SELECT lo, hi FROM invalid UNION ALL SELECT $1, $1) bounds
     ) between_stretches WHERE lo < hi
 ), clean AS MATERIALIZED (
     SELECT {DAY.number} AS level, first_day AS lo, end_day AS hi FROM gap WHERE first_day < end_day

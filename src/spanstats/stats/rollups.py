@@ -1,9 +1,9 @@
 """Rollups: a cache of sums by minute, hour and day, exact at every moment.
 
-A write leaves marks (experiment, minute) in its own transaction. A rebuild deletes marks and makes those minutes anew
-from the traces, in one snapshot and one at a time, then their hours and days. A read takes clean stretches from the
-rollups, marked minutes and the window's cut edges from the traces, in one statement: so the answer does not depend on
-whether the cache is warm. Rows are only ever rebuilt, never adjusted.
+A write invalidates its minutes: it inserts marks (experiment, minute) in its own transaction. A refresh deletes marks
+and computes these minutes again from the traces, then their hours and days; one refresh runs at a time, in one
+snapshot. A read takes valid ranges from the rollups, invalid minutes and the window's cut edges from the traces, in one
+statement: so the answer does not depend on what is cached. Rows are only ever computed again, never adjusted.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ _FILL = {level: f"INSERT INTO rollups ({_COLUMNS}) {fresh(level, _GIVEN)}" for l
 
 
 async def rebuild(driver: Driver, limit: int = 10_000) -> int:
-    """Rebuild the minutes, hours and days of at most so many marks; the number of marks taken.
+    """Refresh the minutes, hours and days of at most `limit` invalid minutes; the number of marks that were deleted.
 
     Needs a transaction of its own (`Kind.REBUILD`) whose first statement was `LOCK`.
     """
@@ -106,7 +106,7 @@ async def rebuild(driver: Driver, limit: int = 10_000) -> int:
 
 
 async def refill(driver: Driver, minutes: list[tuple[int, int]]) -> None:
-    """Make these (experiment, minute), their hours and their days anew."""
+    """Compute these (experiment, minute), their hours and their days again."""
     for level in LEVELS:
         buckets = sorted({(k, t - t % level.length_us) for k, t in minutes})
         columns = [list(column) for column in zip(*buckets, strict=True)]

@@ -35,7 +35,7 @@ def scored_statement(parts: Parts, places: int) -> Select[Any]:
 
     Where `longest` is more than `places`, the scores are not whole: `each_scored_statement` has them.
     """
-    # OFFSET keeps each score from being looked up anew for each of its aggregates.
+    # OFFSET keeps each score from being looked up again for each of its aggregates.
     matching = rows_of(parts, *columns_read(places)).offset(literal_column("0"))
     scores = literal_column(kept_by_name(score_rows(places)), JSONB).label("scores")
     longest = literal_column(LONGEST, BigInteger).label("longest")
@@ -50,7 +50,7 @@ def each_scored_statement(parts: Parts) -> Select[Any]:
 
 
 def columns_read(places: int) -> list[ColumnElement[Any]]:
-    """Of `traces`: what `grouped` sums and groups, and as `v1`, `v2`... so many of their scores."""
+    """Of `traces`: what `grouped` sums and groups, and their scores as `v1`, `v2`..."""
     found = [traces.c.score_values[place].label(f"v{place}") for place in range(1, places + 1)]
     return [*(traces.c[name] for name in (*_READ, *(_GROUP if places else ()))), *found]
 

@@ -62,7 +62,7 @@ async def summarize(
     window: Window,
     matching: Filter | None = None,
 ) -> Summary:
-    """The summary of the experiment's traces in the window, of those that match if there is a filter.
+    """The summary of the experiment's traces that start in the window and match the filter, if there is one.
 
     Raises `NotFound` where the tenant has no such experiment, `Unavailable` where the database is away or the statement
     takes too long.

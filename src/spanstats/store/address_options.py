@@ -1,6 +1,6 @@
 """What may stand in a database's address: what is taken, what is passed over, what is refused.
 
-Names are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS) and those that other
+Names are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS) and names that other
 drivers and providers put into the addresses that people paste. `docs/operations.md` has the same table in words.
 """
 

@@ -136,7 +136,7 @@ def parse(text: str, environment: Mapping[str, str] | None = None) -> Address:
         if scheme[1].lower() == DRIVER:
             environment = None
     address = Address(_complete(understood(sent), understood(_defaults(environment or {}))))
-    # Looked at here, so that what is wrong with them is told when settings are read.
+    # Checked here, so that what is wrong with them is reported when settings are read.
     _ = address.hosts
     return address
 

@@ -94,7 +94,7 @@ column_invalidations = Table(
 )
 
 LOCK = "LOCK TABLE rollup_lock IN EXCLUSIVE MODE"
-"""Held by whoever refreshes a cache or deletes from it: two of them could undo each other.
+"""Held to refresh a cache or to delete from it: two such transactions could undo each other.
 
 First in its transaction: it takes no snapshot, so that of the next statement sees all that the one before committed.
 """

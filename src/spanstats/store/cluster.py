@@ -156,7 +156,7 @@ def as_account(owner: Account) -> dict[str, Any]:
 
 
 def _configure(data: Path, owner: Account, more: Mapping[str, str]) -> None:
-    """Write the settings, which `ALTER SYSTEM` overrides; they are written anew at each start."""
+    """Write the settings, which `ALTER SYSTEM` overrides; they are written again at each start."""
     settings = {
         "shared_buffers": f"{min(memory_bytes() // 4, _MOST_BUFFERS) // 1024**2}MB",
         "max_connections": "100",

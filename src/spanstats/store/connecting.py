@@ -28,7 +28,7 @@ Incarnation: TypeAlias = tuple[int, str]
 
 _DISTRUST_EVERY_S = 1.0
 _LOOK = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool"
-# Of some hosted servers not to be had: then connections are told apart by what they answer alone.
+# Of some hosted servers not to be had: then connections differ by what they answer alone.
 _INCARNATION = (
     "SELECT (SELECT system_identifier FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 )
@@ -95,7 +95,7 @@ class Source:
     def distrust(self, connection: "Connection") -> None:
         """Have every connection as old as this one thrown away before its next use, at most once in a second.
 
-        Where the database is meant to be read-only, those that read go on with theirs for so long.
+        Where the database is meant to be read-only, reads go on with theirs for that time.
         """
         now = monotonic()
         if connection.generation == self.generation and now - self.distrusted_at > _DISTRUST_EVERY_S:

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL server: found or started, watched, stopped.
 
-The server outlives a parent that is killed; the next start finds it by its `postmaster.pid`. Whoever uses the server
-holds a shared lock on `server.lock` in the data directory, and the last one to leave stops it; the kernel drops the
-locks of a killed process.
+The server outlives a parent that is killed; the next start finds it by its `postmaster.pid`. A process that uses the
+server holds a shared lock on `server.lock` in the data directory, and the last one to leave stops it; the kernel drops
+the locks of a killed process.
 """
 
 import fcntl

@@ -35,7 +35,7 @@ LoosePatch = tuple[int, str, int]
 
 
 async def loose_patches(driver: Driver, traces: Collection[TraceKey]) -> list[LoosePatch]:
-    """The patches of span ids alone that lie over spans of these traces: to be forgotten once the traces are gone."""
+    """The overrides of spans of these traces that have a global id: to be deleted once the traces are gone."""
     if not traces:
         return []
     tenants, ids = zip(*traces, strict=True)
@@ -57,7 +57,7 @@ async def erase_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
 
 
 async def erase_traces(driver: Driver, traces: Collection[TraceKey]) -> None:
-    """Delete the rows of the traces themselves; whoever calls this marks their minutes."""
+    """Delete the rows of the traces themselves; the caller invalidates their minutes."""
     await _erase(driver, traces, ("traces",))
 
 

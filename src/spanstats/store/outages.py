@@ -1,4 +1,4 @@
-"""Failures of the database: which are outages, in what words they are told, and which are worth another try."""
+"""Failures of the database: which are outages, in what words they are reported, and which are worth another try."""
 
 import asyncio
 import random
@@ -150,7 +150,7 @@ def is_retryable(error: Unavailable) -> bool:
 
 
 async def before_attempt(number: int) -> None:
-    """Wait a moment, so that those who met do not meet again."""
+    """Wait a moment, so that two transactions that met do not meet again."""
     await asyncio.sleep(random.uniform(0, 0.02 * number))  # noqa: S311 (jitter)
 
 

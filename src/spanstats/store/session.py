@@ -316,7 +316,7 @@ async def first_answer(
     """A connection that has answered, and its answer.
 
     After a restart of the server every pooled connection is dead: those are thrown away until one is alive or new. So
-    are those that were made before another connection found that the server is no longer the primary.
+    are connections that were made before another one found that the server is no longer the primary.
     """
     while True:
         connection = await _connect(engine)
@@ -358,7 +358,7 @@ async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseExcep
         await _discard(connection, driver)
         return
     rollback = asyncio.ensure_future(driver.execute("ROLLBACK"))
-    # Once it is given up nobody waits for it, and nobody is told how it failed.
+    # Once it is given up nothing waits for it, and its failure is dropped.
     rollback.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         await asyncio.wait_for(asyncio.shield(rollback), 2)

@@ -1,4 +1,4 @@
-"""Stored spans as `Span` values, for whoever holds a transaction."""
+"""Stored spans as `Span` values, read within an open transaction."""
 
 from collections.abc import Collection, Iterable
 from typing import Any

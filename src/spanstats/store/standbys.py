@@ -46,7 +46,7 @@ SELECT pg_is_in_recovery() AS is_standby, (pg_last_wal_replay_lsn() - '0/0')::bi
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.01
 _STATEMENT_TIMEOUT = "57014"
-# Whoever reads long is in the way of what is replayed; the standby is none the worse for it.
+# A read that takes long is in the way of what is replayed; the standby is sound all the same.
 _IN_THE_WAY = "40001"
 
 
@@ -174,7 +174,7 @@ class HotStandbys:
         return await self._primary.row(statement, *values)
 
     async def watch(self, every_s: float = 1.0) -> None:
-        """Run for ever: try those that are left out, and see how far behind the others are."""
+        """Run for ever: try the standbys that are left out, and see how far behind the others are."""
         while True:
             for standby in self._standbys:
                 try:
@@ -205,7 +205,7 @@ class HotStandbys:
         return None
 
     def _fit(self) -> Iterator[Standby]:
-        """Those that are not left out, each first in its turn."""
+        """The standbys that are not left out, each first in its turn."""
         self._turn += 1
         for i in range(len(self._standbys)):
             standby = self._standbys[(self._turn + i) % len(self._standbys)]

@@ -336,7 +336,7 @@ traces = Table(
         "experiment_key",
         postgresql_where=text("experiment_key IS NOT NULL AND NOT has_root"),
     ),
-    # An expression, so that only those who look for items take it: as a column the planner takes it for scans of whole
+    # An expression, so that only reads of items take it: as a column the planner takes it for scans of whole
     # experiments, whose traces it has in no order in which they are stored.
     Index(
         "ix_traces_by_item",

@@ -18,7 +18,7 @@ class TlsError(Exception):
 def mode(parameters: Mapping[str, str]) -> str:
     """`sslmode`, as strict as the other parameters make it.
 
-    The driver cannot bind a channel to a password's proof, which protects against whoever stands between and shows
+    The driver cannot bind a channel to a password's proof, which protects against an attacker between them who shows
     another certificate; the certificate is checked instead. As in libpq, an authority that is named is used.
     """
     named = parameters.get("sslmode", "prefer")

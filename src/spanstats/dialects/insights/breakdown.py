@@ -58,7 +58,7 @@ def _order(text: str | None, measures: Sequence[Asked] | None) -> Order:
 
 
 def _aggregate(one: Named, asked: Asked) -> Asked | None:
-    """The one aggregate that is named, if it is among those that are asked for."""
+    """The one aggregate that is named, if it was asked for."""
     if one.name != asked.measure.name or one.aggregate is None:
         return None
     if one.aggregate in asked.percentiles:

@@ -1,4 +1,4 @@
-"""Bodies of the rows of a comparison. The cursor is ours: what it holds is nobody else's to read."""
+"""Bodies of the rows of a comparison. The cursor is opaque: clients send it back as they got it."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode

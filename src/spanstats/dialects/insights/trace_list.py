@@ -21,7 +21,7 @@ MAX_PREVIEW = 10_000
 
 
 def trace_list_object(found: TraceList, question: Question, preview: int = 0) -> Json:
-    """The rows, and whether more follow; with a `preview` what went in and out, cut to so many characters."""
+    """The rows, and whether more follow; with a `preview`, input and output cut to that many characters."""
     return {
         **of_snapshot(found.as_of, question, ()),
         "experiment": experiment_object(found.experiment),

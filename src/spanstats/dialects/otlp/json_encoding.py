@@ -20,7 +20,7 @@ _NO_SPANS: list[msgspec.Raw] = []
 _STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _INT64 = 2**63
 _SURELY_64_BITS = 18
-"""So many digits always fit."""
+"""A number of this many digits always fits."""
 _MAX_NS = 2**64
 _RESOURCE = decoder(Resource)
 
@@ -151,7 +151,7 @@ def _attributes(pairs: list[KeyValue] | None) -> dict[str, Any]:
 
 
 def _value(value: Value | None) -> Any:
-    """The JSON value that an attribute's value stands for; bytes stay base64."""
+    """The JSON value of an attribute's value; bytes stay base64."""
     if value is None:
         return None
     if value.string_value is not None:

@@ -130,7 +130,7 @@ class LooseMessage:
 
 
 def read_message(data: bytes, descriptor: Descriptor, levels_left: int, counted: Counted | None = None) -> LooseMessage:
-    """The message in these bytes, of which a value may nest so many levels.
+    """The message in these bytes, of which a value may nest `levels_left` levels.
 
     Fields that are unknown, or of another wire type, are passed over, as protobuf has it. Raises `InvalidInput`.
     """

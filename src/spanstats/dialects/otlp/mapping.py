@@ -213,7 +213,7 @@ def _metadata(by: Sorted) -> dict[str, Any] | None:
     try:
         return metadata_of({**by.plain, **by.metadata}, "metadata")
     except InvalidInput:
-        # Nobody sent the plain ones as metadata: they are attributes where there is no room for them.
+        # The plain ones were not sent as metadata: where there is no room, they are attributes.
         by.rest |= by.plain
         return metadata_of(by.metadata, "metadata")
 

@@ -37,7 +37,7 @@ class WireEvent(msgspec.Struct):
 class WireSpan(msgspec.Struct):
     """Ids are lower-case hex, times nanoseconds since 1970 (0: not sent), attributes JSON values by name.
 
-    `events` are only those that are read; `resource` are the attributes of the sender.
+    `events` are only the events that are read; `resource` are the attributes of the sender.
     """
 
     trace_id: str
@@ -55,7 +55,7 @@ class WireSpan(msgspec.Struct):
 
 
 def hex_id(value: object, field: str, digits: int) -> str:
-    """A trace or span id: so many hexadecimal digits, not all zero (OTLP: such an id is invalid)."""
+    """A trace or span id: `digits` hexadecimal digits, not all zero (OTLP: such an id is invalid)."""
     if not isinstance(value, str) or len(value) != digits or not _HEX.fullmatch(value):
         raise invalid(f"must be {digits} hexadecimal digits", field)
     if not value.strip("0"):

@@ -1,4 +1,4 @@
-"""Feedback on a log as a patch of it: what is said later replaces all that was said before."""
+"""Feedback on a log as an override of its span: later feedback replaces all earlier feedback."""
 
 from typing import Annotated, Any
 
@@ -30,7 +30,7 @@ class FeedbackRequest(BaseModel):
 
 
 def feedback_patch(sent: FeedbackRequest, now: str) -> tuple[str, dict[str, Any]]:
-    """(id of the log, domain fields). The target stands beside the log's own, which it never replaces.
+    """(id of the log, domain fields). The target is kept beside the log's own, which it never replaces.
 
     `now` is a time as ISO 8601.
 

@@ -1,7 +1,7 @@
 """LangChain runs, `POST /trace_log/langchain`: the top run with its nested runs, one span each.
 
-The body is LangChain's own run beside a few keys of the Parea tracer. A nested run stands for itself and takes trace,
-project and experiment from the top run. Runs carry no cost.
+The body is LangChain's own run beside a few keys of the Parea tracer. A nested run is a span of its own and takes
+trace, project and experiment from the top run. Runs carry no cost.
 """
 
 from typing import Any

@@ -65,7 +65,7 @@ class TraceLog(msgspec.Struct):
 
 
 def read_log(body: bytes, max_depth: int = MAX_DEPTH) -> Span:
-    """The span that a log stands for. Its id alone is its identity, its trace the root's id, else the parent's, else
+    """The span of a log. Its id is global; its trace is the root's id, else the parent's, else
     its own. Raises `InvalidInput` where an id, a time or a number is missing or unusable."""
     decoded = decode_stored(TraceLog, body, max_depth)
     span = shorten(_span(decoded.value))

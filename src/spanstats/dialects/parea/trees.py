@@ -145,7 +145,7 @@ def _text_of(document: str | None) -> str | None:
 
 
 def _scores(scores: list[Score]) -> Iterator[LogScore]:
-    """Those that have a number; repeats are kept."""
+    """The scores that have a number; repeats are kept."""
     for score in scores:
         if score.value is not None:
             yield LogScore(score.name or score.slug or score.key, score.value, score.metric_id, score.reason)

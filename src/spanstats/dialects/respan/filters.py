@@ -159,8 +159,8 @@ def _joined(nodes: list[Node], said: list[Connector | None], at: Location) -> Gr
 
 
 def _one_connector(said: list[Connector | None], at: Location) -> Connector:
-    """Whether a connector looks back or ahead is told differently in different places, so only uniform levels are
-    read; one that is absent says nothing."""
+    """Respan's documents differ on whether a connector looks back or ahead, so only uniform levels are read. An absent
+    connector is neutral."""
     distinct = {connector for connector in said if connector is not None}
     if len(distinct) > 1:
         message = (

@@ -91,7 +91,7 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
 
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
-    """The item with the objects that wrap some of its keys laid over it; nulls in them are not laid."""
+    """The item updated by the objects that wrap some of its keys; nulls in them update nothing."""
     flat = item
     for name in WRAPPERS:
         if isinstance(wrapped := item.get(name), dict):

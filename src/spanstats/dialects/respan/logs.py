@@ -42,7 +42,7 @@ _METRICS = {
 
 
 def log_object(log: Log, preview: int | None = None) -> dict[str, Any]:
-    """A trace as clients read it; durations in seconds, cost in dollars. `preview` cuts content to so many characters.
+    """A trace as clients read it; durations in seconds, cost in dollars. `preview` characters are left of content.
 
     With its spans where they were read.
     """

@@ -74,7 +74,7 @@ class ScoreSummary(BaseModel):
 
 
 class Missing(BaseModel):
-    """How many of the traces do not have a number: those that no mean and no sum counts."""
+    """How many of the traces do not have a number: no mean and no sum counts them."""
 
     cost: int
     latency: int

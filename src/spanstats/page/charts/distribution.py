@@ -10,7 +10,7 @@ from .svg import Scale, both_widths, element, line, picture, text, title
 
 _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 180.0, 44.0, 8.0, 22.0, 10.0
 _WIDEST = 90.0
-"""Of a bar that stands for one value."""
+"""Of a bar of one value."""
 
 
 def distribution(edges: Sequence[float], arms: Sequence[Sequence[int]], unit: str | None, sentence: str) -> Markup:

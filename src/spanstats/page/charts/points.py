@@ -65,7 +65,7 @@ def trend(values: Sequence[tuple[str, float | None]], unit: str | None, sentence
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
-    """Those that no other beats in both: none is at most as dear and better. By rising x."""
+    """The points that no other beats in both: none is at most as dear and better. By rising x."""
     best: list[Point] = []
     for point in sorted(points, key=lambda p: (p.x, -p.y)):
         if not best or point.y > best[-1].y:
