@@ -5,8 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 
-# Two processes, each with a server of its own; one that has nothing left takes tests of the other.
-SIDE_BY_SIDE := --numprocesses=2 --dist=worksteal
+# Processes, each with a server of its own: one more than cores here, as many tests wait for something; one that has
+# nothing left takes tests of another.
+SIDE_BY_SIDE := --numprocesses=3 --dist=worksteal
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +41,10 @@ bench-versions: $(VENV)/.installed-bench ## Compare the processor time of this t
 soak: $(VENV)/.installed-dev ## Load the service for ten minutes, then check it for leaks and exactness (SECONDS=60 for less)
 	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600)
 
-fuzz: $(VENV)/.installed-dev ## Try the served description at length (EXAMPLES=1000 for each operation)
-	SPANSTATS_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest tests/api/test_described.py tests/test_state_machine.py tests/comparison/test_false_alarms.py
+fuzz: export SPANSTATS_FUZZ_EXAMPLES := $(or $(EXAMPLES),200)
+fuzz: $(VENV)/.installed-dev ## Try the served description and every property at length (EXAMPLES=1000 for each)
+	$(BIN)/pytest tests/api/test_described.py tests/test_state_machine.py tests/comparison/test_false_alarms.py
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m hypothesis
 
 $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt

@@ -8,9 +8,10 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -22,8 +23,14 @@ from spanstats.store.embedded import EmbeddedServer
 from spanstats.store.schema import migrate
 from spanstats.store.session import Database, create_engine
 
+from .examples import examples
+
 # Nothing in a test needs to outlive a power failure.
 QUICK = {"shared_buffers": "128MB", "fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+
+HERE = Path(__file__).parent
+# Those that take longest.
+FIRST = ("api/test_described", "test_docs", "faults", "test_drill", "test_blocks", "test_cli", "page/test_browser")
 
 # What a developer's shell says of other servers: the tests have their own.
 if not os.environ.get("SPANSTATS_TEST_DATABASE_URL"):
@@ -31,10 +38,27 @@ if not os.environ.get("SPANSTATS_TEST_DATABASE_URL"):
         del os.environ[variable]
 
 # How long an example takes says more of the machine's other work than of the code.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=examples())
 settings.load_profile("untimed")
 
 _numbers = itertools.count()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "database: asks for a database; given to each test that does")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait for processes of their own come first: others run meanwhile, and none is left for the end."""
+    for item in items:
+        if "server_url" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
+    items.sort(key=_place_of)
+
+
+def _place_of(item: pytest.Item) -> int:
+    name = item.path.relative_to(HERE).as_posix()
+    return next((place for place, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +117,22 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 def database(engine: AsyncEngine) -> Database:
     """The test's own migrated database."""
     return Database(engine)
+
+
+@contextmanager
+def filled_database(
+    server_url: str, template: str, fill: Callable[[AsyncEngine], Coroutine[Any, Any, object]]
+) -> Iterator[str]:
+    """A database that many tests start from a copy of; yields its name."""
+
+    async def run(url: str) -> None:
+        engine = create_engine(url)
+        await fill(engine)
+        await engine.dispose()
+
+    with fresh_database(server_url, template) as url:
+        asyncio.run(run(url))
+        yield str(make_url(url).database)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from spanstats.ingest.transaction import Tools
 from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Database
 from tests.api.test_archive import exported, held, imported
+from tests.examples import examples
 from tests.ingest.worlds import START, price_of_known_models, rows
 from tests.stats.warming import warm
 
@@ -149,7 +150,9 @@ async def named(engine: AsyncEngine, tenant: str, traces: set[str]) -> list[dict
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=8, max_size=16), definition=DEFINITIONS)
 async def test_any_experiment_survives_its_export_and_import(

@@ -1,7 +1,6 @@
 """Any sequence of writes, then any read: the answers are what a plain model of the same sequence says."""
 
 import itertools
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from spanstats.columnar import plan
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import Database, create_engine
+from tests.examples import examples
 from tests.stats.warming import warm
 
 # One trace comes as Parea's logs, whose ids are unique alone, the other as Respan's spans, unique in their trace.
@@ -309,7 +309,7 @@ def test_answers_after_any_sequence_of_writes(api: Api) -> None:
     run_state_machine_as_test(
         OnThisService,
         settings=settings(
-            max_examples=int(os.environ.get("SPANSTATS_FUZZ_EXAMPLES", "30")),
+            max_examples=examples(30),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import httpx
 
+from tests.examples import FUZZED, examples
 from tests.faults.leaks import KEY, assert_nothing_leaked
 from tests.services import Start, environment, start
 
 __all__ = ["environment", "start"]
 
-FUZZED = "SPANSTATS_FUZZ_EXAMPLES" in os.environ
-EXAMPLES = os.environ.get("SPANSTATS_FUZZ_EXAMPLES", "4")
+EXAMPLES = str(examples(4))
 SEED = str(random.randrange(2**32) if FUZZED else 1)
 SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
 CONFIG = Path(__file__).with_name("schemathesis.toml")

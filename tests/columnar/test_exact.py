@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -28,7 +29,8 @@ from spanstats.stats import rollups, summary
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Sums, Window
 from spanstats.store.cache_tables import LOCK
-from spanstats.store.session import Database, Kind, Transaction
+from spanstats.store.session import Database, Kind, Transaction, create_engine
+from tests.conftest import filled_database, fresh_database
 from tests.ingest.worlds import START, TENANT, committer, rows
 from tests.stats.test_rollups import (
     EXPERIMENTS,
@@ -215,14 +217,32 @@ async def test_the_comparison_finds_a_refresh_that_takes_invalidations_late(engi
     assert found
 
 
-@pytest.fixture
-async def filled(engine: AsyncEngine) -> AsyncEngine:
+async def fill(engine: AsyncEngine) -> None:
     rng = random.Random(5)
     async with committer(engine) as writer:
         await writer.submit(TENANT, [span_with_model(rng) for _ in range(400)])
     await warm(engine)
     assert await rows(engine, "SELECT 1 FROM column_invalidations UNION ALL SELECT 1 FROM rollup_marks") == []
-    return engine
+
+
+@pytest.fixture(scope="module")
+def filled_template(server_url: str, template: str) -> Iterator[str]:
+    with filled_database(server_url, template, fill) as name:
+        yield name
+
+
+@pytest.fixture
+def filled_url(server_url: str, filled_template: str) -> Iterator[str]:
+    with fresh_database(server_url, filled_template) as url:
+        yield url
+
+
+@pytest.fixture
+async def filled(filled_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a database of the test alone, with traces and all their columns."""
+    made = create_engine(filled_url)
+    yield made
+    await made.dispose()
 
 
 @pytest.mark.parametrize("filters", FILTERS)

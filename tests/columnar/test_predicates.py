@@ -24,6 +24,7 @@ from spanstats.filters.predicate import Bound, Group, conditions
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import Database, Kind
 from spanstats.store.tables import traces
+from tests.examples import examples
 from tests.filters.test_against_oracle import filters, refill, worlds
 from tests.filters.world import TENANT, traces_in_columns
 
@@ -46,7 +47,9 @@ async def ids_in_sql(engine: AsyncEngine, predicate: Bound) -> list[str]:
 
 @given(world=worlds(), trees=st.lists(ON_COLUMNS, min_size=1, max_size=8))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_columns_and_sql_find_the_same_traces(engine: AsyncEngine, world: list[Span], trees: list[Group]) -> None:
     await refill(engine, world)

@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats.multitest import multipletests
 
 from spanstats.comparison.correction import CORRECTIONS
 
@@ -13,6 +12,9 @@ P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05,
 @given(P_VALUES, st.sampled_from([("holm", "holm"), ("bh", "fdr_bh")]))
 def test_corrections(p_values: list[float], names: tuple[str, str]) -> None:
     ours, theirs = names
+    # Half a second that other tests need not wait for.
+    from statsmodels.stats.multitest import multipletests
+
     assert CORRECTIONS[ours](p_values) == pytest.approx(list(multipletests(p_values, method=theirs)[1]))
 
 

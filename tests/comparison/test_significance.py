@@ -9,7 +9,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.regression.linear_model import OLS
 
 from spanstats.comparison.significance import paired_test, relative, welch_test
 
@@ -53,6 +52,9 @@ def test_the_paired_t_is_scipys(items: Drawn, confidence: float) -> None:
 
 @given(ITEMS, CONFIDENCE)
 def test_clustered_errors_are_those_of_a_regression_on_a_constant(items: Drawn, confidence: float) -> None:
+    # Half a second that other tests need not wait for.
+    from statsmodels.regression.linear_model import OLS
+
     base, candidate, clusters = split(items)
     a, b = item_means(base, candidate)
     groups = np.array([clusters[k] for k in base if base[k] and candidate[k]])

@@ -14,6 +14,7 @@ from spanstats.domain.merge import settle
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.domain.trace import Trace, finish
 from spanstats.domain.trace_fold import TraceFold, fold
+from tests.examples import examples
 
 SMALL = st.none() | st.integers(0, 4)
 TEXT = st.none() | st.sampled_from(["a", "b"])
@@ -166,7 +167,7 @@ def test_what_the_root_says_goes_before_what_earlier_spans_say() -> None:
     assert finish("t", fold(settled)).experiment_key == 2
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(200))
 @given(traces())
 def test_every_number_of_a_trace_is_what_it_is_defined_to_be(spans: list[Span]) -> None:
     assert as_dict(finish("t", fold(spans))) == defined(spans)

@@ -13,6 +13,7 @@ from spanstats.domain.trace import finish
 from spanstats.domain.trace_fold import fold
 from spanstats.domain.usage import count_usage
 from tests.domain.usage_oracle import counted, totals
+from tests.examples import examples
 
 TOKENS = st.sampled_from([None, 0, 10, 20])
 SPAN = st.builds(
@@ -86,7 +87,7 @@ def line(s: Span) -> str:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(trees())
 def test_what_counts_is_what_the_rules_say(spans: list[Span]) -> None:
     expected = counted(spans)
@@ -97,7 +98,7 @@ def test_what_counts_is_what_the_rules_say(spans: list[Span]) -> None:
     assert {name: getattr(trace, name) for name in totals(spans)} == totals(spans)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(trees() | trees(circles=True), st.data())
 def test_a_span_that_is_added_to_a_trace_leaves_what_all_spans_together_make(spans: list[Span], data: Any) -> None:
     cut = data.draw(st.integers(1, len(spans)))

@@ -17,6 +17,7 @@ from spanstats.filters.span_fields import SPANS
 from spanstats.filters.trace_fields import ROOTS, TRACES
 from spanstats.store.session import Database
 from spanstats.store.session import Kind as TransactionKind
+from tests.examples import examples
 
 from . import oracle
 from .world import EMPTY, by_trace, matching_spans, matching_traces, store
@@ -175,7 +176,9 @@ ROOT_FIELDS = ["span_unique_id", "span_name", "status", "latency", "cost", "time
 ON_ROOTS = filters(ROOTS, [*ROOT_FIELDS, "error_message"])
 
 with_database = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

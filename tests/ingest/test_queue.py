@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Span
 from spanstats.ingest.batch import Write, is_identity, touched
 from spanstats.ingest.queue import Queue, QueueLimits, Waiting
+from tests.examples import examples
 
 from .test_commits import spans, trace_locked
 from .worlds import START, TENANT, committer, rows, stored_traces
@@ -65,7 +66,7 @@ async def test_too_little_is_left_where_it_is() -> None:
     assert queue.take((), at_least=10) == sent
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(
     st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=4), max_size=25), st.data()
 )
