@@ -19,11 +19,12 @@ test: check ## Run everything that CI runs: checks, then the tests, then those o
 	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)
 	$(BIN)/python -m tests.installed $(SIDE_BY_SIDE)
 
-check: $(VENV)/.installed-dev ## Lint, formatting, types, layers
+check: $(VENV)/.installed-dev ## Lint, formatting, types, layers, words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.words
 
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .

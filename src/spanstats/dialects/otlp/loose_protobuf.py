@@ -51,7 +51,7 @@ def fields(data: bytes) -> Iterator[Field]:
 class Counted:
     """Reads the fields of a message and of those in it, a bounded number in all.
 
-    An empty message takes two bytes, so a body may have millions; nobody's spans do.
+    An empty message takes two bytes, so a body may have millions; no real export does.
     """
 
     def __init__(self, limit: int) -> None:

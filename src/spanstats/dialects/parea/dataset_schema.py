@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..storable import scrub
-from .odds import text
+from .coerce import text
 from .schema import Key, one_of
 
 MAX_TEST_CASES = 10_000

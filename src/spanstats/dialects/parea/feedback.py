@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from ...errors import invalid
-from .odds import text
+from .coerce import text
 from .schema import Content, Key, Name, one_of
 
 

@@ -11,8 +11,8 @@ import msgspec
 from ...domain.span import Score, Span
 from ...domain.values import MICRO, PICO, iso
 from ...reading.tree import Node, by_start, tree
+from .coerce import annotations, comments, configuration, images, number, text, texts, whole
 from .log_shape import Log, LogScore
-from .odds import annotations, comments, configuration, images, number, text, texts, whole
 
 _ENCODER = msgspec.json.Encoder()
 _NULL = msgspec.Raw(b"null")

@@ -1,4 +1,4 @@
-"""Odd values of a log brought into the shapes that Parea's SDKs can read; what cannot be is left out."""
+"""Coercion of a log's values to the types that Parea's SDKs read. A value that cannot be coerced is left out."""
 
 import math
 from collections.abc import Mapping

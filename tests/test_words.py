@@ -1,0 +1,42 @@
+"""Words that the project does not use are found, wherever they are written."""
+
+import pytest
+
+from . import words
+
+
+def test_no_text_has_a_word_that_the_project_does_not_use() -> None:
+    assert words.all_banned() == []
+
+
+def test_every_kind_of_text_is_checked() -> None:
+    paths = [path for path, _ in words.texts()]
+    for one_of_each in ("src/spanstats/main.py", "docs/decisions/README.md", "README.md", "CHANGELOG.md"):
+        assert one_of_each in paths
+    assert any(path.endswith(".html") for path in paths)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rows are made anew.",
+        "# Nobody waits.",
+        "at most so many bytes",
+        "Those that have none",
+        "whoever calls",
+        "it is told why",
+        "A name stands for it",
+        "which lies over it",
+        "one stretch of time",
+    ],
+)
+def test_a_banned_word_is_found_with_its_line_and_what_to_write(text: str) -> None:
+    (line,) = words.banned("docs/x.md", f"First line.\n{text}\n")
+    assert line.startswith("docs/x.md:2: ")
+    assert line.rpartition(": ")[2]
+
+
+def test_the_list_of_words_may_name_them_and_other_words_may_contain_them() -> None:
+    text = "Renewed, oddsmaker, outstretched.\n\n| not | but |\n|---|---|\n| anew | again |\n"
+    assert words.banned("CONTRIBUTING.md", text) == []
+    assert words.banned("docs/x.md", text) != []

@@ -1,0 +1,57 @@
+"""The words that the project does not use (CONTRIBUTING.md, Words). `python -m tests.words` lists where they are."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+BANNED: dict[str, str] = {
+    r"anew": "again; refresh; fold again",
+    r"nobody": "name who: no client, no request, no worker",
+    r"so many": "this many; at most `limit`",
+    r"those (that|who|which)": "name them: spans that ...",
+    r"whoever": "name who: the caller, a process that ...",
+    r"what is said|(is|are|was|were|be|being) told": "the text; is reported, is read from",
+    r"stand(s|ing)? (for|beside)": "means; is next to",
+    r"(lie|lies|laid|lying) over": "override",
+    r"stretch(es)?": "segment, range",
+    r"odds": "coercion",
+}
+"""What is not written, and what to write for it."""
+
+TEXTS = ("src/**/*.py", "src/**/*.html", "docs/**/*.md", "*.md")
+
+# The table that names the words.
+_NAMED = re.compile(r"^\| not \| but \|$.*\Z", re.MULTILINE | re.DOTALL)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """The path and the content of every text that is checked."""
+    for pattern in TEXTS:
+        for path in sorted(ROOT.glob(pattern)):
+            yield str(path.relative_to(ROOT)), path.read_text()
+
+
+def banned(path: str, text: str) -> list[str]:
+    """A line for each banned word in a text: where it is, and what to write."""
+    if path == "CONTRIBUTING.md":
+        text = _NAMED.sub("", text)
+    return [
+        f"{path}:{number}: {found.group()!r}: {instead}"
+        for number, line in enumerate(text.splitlines(), 1)
+        for word, instead in BANNED.items()
+        for found in re.finditer(rf"\b(?:{word})\b", line, re.IGNORECASE)
+    ]
+
+
+def all_banned() -> list[str]:
+    """Every banned word of the project."""
+    return [line for path, text in texts() for line in banned(path, text)]
+
+
+if __name__ == "__main__":
+    lines = all_banned()
+    print("\n".join(lines))  # noqa: T201
+    sys.exit(1 if lines else 0)
