@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from spanstats.store.addresses import DRIVER, parse
 
 # Its tables stand in the same metadata as all others, which it imports.
-from spanstats.store.cache_tables import RETIRED, metadata
+from spanstats.store.cache_tables import metadata
 from spanstats.store.connecting import Source, creator
 from spanstats.store.schema import NO_SCHEMA
 
@@ -44,8 +44,8 @@ def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
 
 
 def _is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
-    """Alembic does not know its own table where it is told the schema; those that are retired are not described."""
-    return kind != "table" or name not in {"alembic_version", *RETIRED}
+    """Alembic does not know its own table where it is told the schema."""
+    return kind != "table" or name != "alembic_version"
 
 
 def _migrate(connection: Connection) -> None:

@@ -135,7 +135,7 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
                 rates = Rates(settings.requests_per_second)
                 # The other half of the pool is for everything else.
                 streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
-                limits, columns = _limits(settings), Columns(settings.column_cache_bytes)
+                limits, columns = _limits(settings), Columns(settings.column_cache_bytes, settings.question_bytes)
                 yield {"resources": Resources(directory, shards, lookup, limits, rates, streams, columns)}
         finally:
             await asyncio.to_thread(tracing.stop)

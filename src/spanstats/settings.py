@@ -110,6 +110,14 @@ class Settings(BaseSettings):
     column_cache_bytes: int = Field(
         192 * 2**20, ge=2**20, description="Memory of each worker for columns of traces, which filtered summaries read."
     )
+    question_bytes: int = Field(
+        256 * 2**20,
+        ge=2**20,
+        description=(
+            "Memory of each worker for the columns of the questions that it is answering; one that needs more is a 503 "
+            "that says so."
+        ),
+    )
 
     retention_days: float | None = Field(
         None, gt=0, le=36_500, description="Traces that began longer ago are erased for good. Unset: all are kept."

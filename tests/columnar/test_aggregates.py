@@ -1,6 +1,5 @@
 """Every aggregate of columns against plain Python, for all numbers that a column can hold."""
 
-import statistics
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
@@ -8,17 +7,23 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanstats.columnar import order
 from spanstats.columnar.aggregate import sums, traces_with
 from spanstats.columnar.dimensions import ByNumber, ByScore, ByText, Dimension
 from spanstats.columnar.encode import numbers_of, texts_of
 from spanstats.columnar.format import Chunk, Column, Info, Numbers, Scores, Texts
-from spanstats.columnar.groups import group, group_extremes, group_percentiles, group_sums
-from spanstats.columnar.histograms import counts_between, different_values
-from spanstats.columnar.measures import Measure, NumberOf, ScoresOf
-from spanstats.columnar.percentiles import percentiles, values
+from spanstats.columnar.group_order import group_order_statistics
+from spanstats.columnar.group_scores import group_score_counts
+from spanstats.columnar.group_squares import group_squares
+from spanstats.columnar.group_sums import group_extremes, group_sums
+from spanstats.columnar.groups import group
+from spanstats.columnar.histograms import counts_between, different_values, extremes
+from spanstats.columnar.measures import Measure, NumberOf, ScoresOf, values
+from spanstats.columnar.order import order_statistics
 from spanstats.columnar.selection import Part, Selection
 
 whole = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3) | st.sampled_from([0, 2**32, 2**31 - 1, 10**15])
@@ -37,7 +42,6 @@ traces = st.lists(
     max_size=12,
 )
 COST, SPANS, JUDGED = NumberOf("cost_pd"), NumberOf("n_spans"), ScoresOf(frozenset({"judge", "unknown"}))
-SHARES = [Fraction(0), Fraction(1, 2), Fraction(95, 100), Fraction(999, 1000), Fraction(1)]
 
 
 def numbers(found: list[int | None]) -> Numbers:
@@ -68,13 +72,6 @@ def measured(members: list[Trace], measure: Measure) -> list[int]:
     return [t[measure.column] for t in members if t[measure.column] is not None]
 
 
-def quantile(ordered: list[int], share: Fraction) -> Fraction:
-    position = (len(ordered) - 1) * share
-    below = int(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
-
-
 @given(st.lists(traces, max_size=3))
 def test_sums_counts_extremes_and_squares_are_exact(chunks: list[list[Trace]]) -> None:
     selection = selection_of(chunks)
@@ -90,24 +87,24 @@ def test_sums_counts_extremes_and_squares_are_exact(chunks: list[list[Trace]]) -
 
 
 @given(st.lists(traces, max_size=3))
-def test_percentiles_are_those_of_the_sorted_values(chunks: list[list[Trace]]) -> None:
+def test_order_statistics_are_those_of_the_sorted_values(chunks: list[list[Trace]]) -> None:
     selection = selection_of(chunks)
     selected = [t for members in chunks for t in members if t["selected"]]
     for measure in (COST, SPANS, JUDGED):
-        expected = sorted(measured(selected, measure))
-        found = percentiles(values(selection, measure), SHARES)
-        assert found == [quantile(expected, share) if expected else None for share in SHARES]
+        expected = dict(enumerate(sorted(measured(selected, measure))))
+        assert order_statistics(values(selection, measure), range(len(expected))) == expected
 
 
-def test_percentiles_are_those_of_numpy_and_of_the_standard_library() -> None:
-    rng = np.random.default_rng(5)
-    for n in (2, 3, 10, 1_001):
-        drawn = rng.lognormal(10, 2, n).astype(np.int64)
-        found = percentiles(drawn.copy(), [Fraction(p, 100) for p in range(1, 100)])
-        assert np.allclose([float(f or 0) for f in found], np.quantile(drawn, np.arange(1, 100) / 100))
-        assert np.allclose(
-            [float(f or 0) for f in found], statistics.quantiles(drawn.tolist(), n=100, method="inclusive")
-        )
+@pytest.mark.parametrize("few", [10, 2**17])
+@pytest.mark.parametrize("highest", [1, 300, 2**20, 2**40, 2**62])
+@pytest.mark.parametrize("skew", [1, 6])
+def test_order_statistics_of_many_values(few: int, highest: int, skew: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "_FEW", few)
+    rng = np.random.default_rng(highest % 1_000)
+    drawn = (rng.random(30_000) ** skew * highest).astype(np.int64) - highest // 3
+    columns = [numbers_of(part) for part in np.split(drawn, [7, 20_000, 20_000])]
+    ranks = [0, 1, 299, 15_000, 15_001, 29_998, 29_999]
+    assert order_statistics(columns, ranks) == {rank: int(np.sort(drawn)[rank]) for rank in ranks}
 
 
 @given(
@@ -116,15 +113,22 @@ def test_percentiles_are_those_of_numpy_and_of_the_standard_library() -> None:
 )
 def test_each_value_is_in_one_bin(chunks: list[list[Trace]], edges: list[Fraction]) -> None:
     edges = sorted(edges)
-    drawn = values(selection_of(chunks), COST)
-    found = counts_between(drawn, edges)
+    columns = [column for column in values(selection_of(chunks), COST) if len(column.codes)]
+    drawn = [int(v) for column in columns for v in column.values()]
+    found = counts_between(columns, edges)
     inside = [int(sum(a <= int(v) < b for v in drawn)) for a, b in pairwise(edges)]
     inside[-1] += int(sum(int(v) == edges[-1] for v in drawn))
     assert found.counts == inside
     assert found.below == sum(int(v) < edges[0] for v in drawn)
     assert found.above == sum(int(v) > edges[-1] for v in drawn)
-    distinct = Counter(drawn.tolist())
-    assert different_values(drawn, 3) == (sorted(distinct.items()) if len(distinct) <= 3 else None)
+    distinct = Counter(drawn)
+    assert different_values(columns, 3) == (sorted(distinct.items()) if len(distinct) <= 3 else None)
+    ends = [end for column in columns if (end := extremes(column)) is not None]
+    assert not drawn or [min(low for low, _ in ends), max(high for _, high in ends)] == [min(drawn), max(drawn)]
+    above = [v for v in drawn if v > 0]
+    of_above = [end for column in columns if (end := extremes(column, positive=True)) is not None]
+    assert {e for end in of_above for e in end} >= ({min(above), max(above)} if above else set())
+    assert all(e > 0 for end in of_above for e in end)
 
 
 @given(st.lists(traces, max_size=3))
@@ -144,16 +148,19 @@ def test_groups_add_up_to_what_plain_python_adds_up(chunks: list[list[Trace]]) -
         expected: dict[tuple[str, ...], list[Trace]] = {}
         for t in selected:
             expected.setdefault(tuple(repr(keys_of[d](t)) for d in dimensions), []).append(t)
-        names = [tuple(map(repr, key)) for key in found.keys]
+        names = [tuple(map(repr, found.key(g))) for g in range(len(found))]
         assert dict(zip(names, found.counts.tolist(), strict=True)) == {k: len(m) for k, m in expected.items()}
         for measure in (COST, SPANS, JUDGED):
-            added = group_sums(found, measure)
-            ends, of_groups = (
-                group_extremes(found, measure),
-                group_percentiles(found, measure, SHARES, range(len(found))),
-            )
-            for g, name in enumerate(names):
-                drawn = sorted(measured(expected[name], measure))
-                assert (added.counts[g], added.totals[g]) == (len(drawn), sum(drawn))
-                assert ends[g] == ((drawn[0], drawn[-1]) if drawn else None)
-                assert of_groups[g] == [quantile(drawn, share) if drawn else None for share in SHARES]
+            added, ends = group_sums(found, measure), group_extremes(found, measure)
+            drawn = [sorted(measured(expected[name], measure)) for name in names]
+            ranks = [range(len(of_group)) for of_group in drawn]
+            ordered = group_order_statistics(found, measure, range(len(found)), ranks, [0] * len(found))
+            assert ordered == [dict(enumerate(of_group)) for of_group in drawn]
+            assert added.counts.tolist() == [len(of_group) for of_group in drawn]
+            assert added.totals.tolist() == [sum(of_group) for of_group in drawn]
+            assert group_squares(found, measure) == [sum(v * v for v in of_group) for of_group in drawn]
+            assert ends == [(of_group[0], of_group[-1]) if of_group else None for of_group in drawn]
+        scored = group_score_counts(found, JUDGED.keys)
+        of_groups = [expected[name] for name in names]
+        assert scored.traces.tolist() == [sum(any(s is not None for s in t["scores"]) for t in g) for g in of_groups]
+        assert scored.texts.tolist() == [sum(t["scores"].count(None) for t in g) for g in of_groups]

@@ -24,7 +24,7 @@ def test_a_quiet_day_is_one_segment() -> None:
 
 def test_busy_times_are_cut_into_narrower_segments() -> None:
     counts = {at(3, 1): 6, at(3, 2): 5, at(20): 5}
-    assert plan(TODAY, counts, [], {at(20): True}, most=10).write == [(at(18), at(24))]
+    assert plan(TODAY, counts, [], {at(20): True}, most=10).write == [(at(12), at(24))]
     assert plan(TODAY, counts, [], {at(3, 1): True}, most=10).write == [(at(3, 1), at(3, 2))]
     assert plan(TODAY, counts, [], {at(4): True}, most=10).write == [(at(4), at(5))]
 
@@ -36,14 +36,14 @@ def test_a_minute_is_never_cut() -> None:
 def test_a_segment_takes_the_place_of_all_that_it_overlaps() -> None:
     stored = [(at(0), at(6)), (at(6), at(7)), (at(12), at(18))]
     made = plan(TODAY, {at(0): 4, at(13): 4, at(1): 4}, stored, {at(0): True, at(6): True}, most=10)
-    assert made.write == [(at(0), at(6)), (at(6), at(12))]
+    assert made.write == [(at(0), at(12))]
     assert made.drop == stored[:2]
 
 
 def test_what_was_wide_gives_way_to_what_is_narrow() -> None:
     stored = [(TODAY, TODAY + DAY_US)]
     made = plan(TODAY, {at(0): 8, at(13): 8}, stored, {at(13): True}, most=10)
-    assert (made.write, made.drop) == ([(at(12), at(18))], stored)
+    assert (made.write, made.drop) == ([(at(12), at(24))], stored)
 
 
 def test_little_that_is_marked_waits_until_it_has_waited_for_long() -> None:

@@ -57,6 +57,22 @@ async def test_it_is_searched_sorted_and_paged(client: httpx.AsyncClient) -> Non
     assert await names(client, project="nothing") == []
 
 
+@pytest.mark.parametrize("sort_by", ["name", "-created_at", "-finished_at", "status"])
+async def test_pages_that_begin_behind_an_experiment_hold_each_once(client: httpx.AsyncClient, sort_by: str) -> None:
+    for number in range(7):
+        await create(client, f"run {number % 3}")
+    whole = (await client.get(PATH, params={"sort_by": sort_by})).json()
+    assert whole["next_cursor"] is None
+    found: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"next_cursor": ""}
+    while page["next_cursor"] is not None:
+        asked = {"sort_by": sort_by, "page_size": 2, "cursor": page["next_cursor"]}
+        page = (await client.get(PATH, params=asked)).json()
+        assert page["count"] == 7
+        found += page["experiments"]
+    assert found == whole["experiments"]
+
+
 async def test_it_is_searched_by_project_and_metadata(client: httpx.AsyncClient) -> None:
     project = (await client.post("/api/parea/v1/project", json={"name": "Search"})).json()["uuid"]
     for run, env in (("one", "prod"), ("two", "test")):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from base64 import b64encode
 from itertools import product
 from typing import Any
 
@@ -61,6 +62,38 @@ async def test_rows_are_the_same_where_columns_tell_which_come_first(
     await warm(engine)
     monkeypatch.setattr(narrowed, "LARGE", 0)
     assert [(await ask(client, PATH, **body))["traces"] for body in asked] == wanted
+
+
+@pytest.mark.parametrize("sort_by", ["start_time", "-start_time", "-latency", "ttft", "name", "-scores.accuracy"])
+async def test_pages_that_begin_behind_a_row_hold_each_trace_once(
+    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str
+) -> None:
+    rows = await stored_run(engine, 65, 120)
+    whole = await ask(client, PATH, sort_by=sort_by, limit=200)
+    assert whole["next_cursor"] is None
+    found: list[dict[str, Any]] = []
+    asked: dict[str, Any] = {}
+    while True:
+        page = await ask(client, PATH, sort_by=sort_by, limit=17, **asked)
+        found += page["traces"]
+        assert page["has_more"] == (page["next_cursor"] is not None)
+        if not page["has_more"]:
+            break
+        asked = {"cursor": page["next_cursor"]}
+    assert found == whole["traces"]
+    assert len(found) == len(rows)
+
+
+async def test_a_cursor_is_of_one_order(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    await stored_run(engine, 66, 20)
+    cursor = (await ask(client, PATH, sort_by="-latency", limit=2))["next_cursor"]
+    of_text = b64encode(json.dumps(["latency", "x", "t1"]).encode()).decode()
+    wrong = ({"cursor": cursor}, {"cursor": "x", "sort_by": "-latency"}, {"cursor": of_text, "sort_by": "latency"})
+    for query in (*wrong, {"cursor": b64encode(b"[").decode()}, {"cursor": "\x00"}):
+        answer = await client.get(PATH, params=query)
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["query", "cursor"])
+    both = await client.get(PATH, params={"cursor": cursor, "sort_by": "-latency", "offset": "1"})
+    assert (both.status_code, both.json()["detail"][0]["loc"]) == (400, ["query", "offset"])
 
 
 async def test_a_row_says_what_is_stored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:

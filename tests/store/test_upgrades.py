@@ -123,11 +123,11 @@ def test_columns_begin_with_every_minute_invalid_that_has_a_rollup(empty_databas
     ]
 
 
-def test_slices_are_emptied_and_never_marked_again(empty_database_url: str) -> None:
-    """The version before reads the traces then."""
+def test_slices_are_emptied_and_never_marked_again_before_they_go(empty_database_url: str) -> None:
+    """A version that still reads them reads the traces then."""
     command.upgrade(schema.configuration(empty_database_url), "20261126")
     fill(empty_database_url)
-    schema.migrate(empty_database_url)
+    command.upgrade(schema.configuration(empty_database_url), "20261128_counts")
     run_sql(empty_database_url, "INSERT INTO rollup_marks VALUES (7, '2026-01-03')")
     run_sql(empty_database_url, "DELETE FROM rollup_marks")
     for table in ("slices", "slice_scores", "slice_dictionaries", "slice_marks"):

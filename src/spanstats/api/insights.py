@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ..dialects.insights.cursor import read_cursor
 from ..dialects.insights.experiment import (
     EXPERIMENT_ANSWER,
     EXPERIMENT_REQUEST,
@@ -17,7 +18,7 @@ from ..dialects.insights.experiment import (
 from ..dialects.insights.said import Said
 from ..insights.described import describe
 from ..insights.listing import MAX_PAGE, SORTS, Page, Search, list_experiments
-from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, question_of, said_of
+from .insights_shared import FIGURES, WINDOW, Cursor, Intervals, Measures, Missing, answered, question_of, said_of
 from .openapi import body
 from .resources import caller, resources, tenant_database
 from .respan_shared import sorting
@@ -40,25 +41,13 @@ _EXPERIMENT_NAMES = (*WINDOW, *FIGURES)
 
 
 @read.get(_ONE, summary="Measure an experiment", **_EXPERIMENT)
-async def get_experiment_figures(
-    request: Request,
-    experiment_id: str,
-    measures: Measures = None,
-    start_time: Time = None,
-    end_time: Time = None,
-    missing: Missing = None,
-    intervals: Intervals = None,
-) -> Response:
-    return await _experiment(request, experiment_id)
-
-
 @read.post(
     _ONE,
     summary="Measure the traces that match filters",
     openapi_extra=body(EXPERIMENT_REQUEST, required=False),
     **_EXPERIMENT,
 )
-async def filter_experiment_figures(
+async def measure_experiment(
     request: Request,
     experiment_id: str,
     measures: Measures = None,
@@ -67,14 +56,10 @@ async def filter_experiment_figures(
     missing: Missing = None,
     intervals: Intervals = None,
 ) -> Response:
-    return await _experiment(request, experiment_id)
-
-
-async def _experiment(request: Request, experiment_id: str) -> Response:
     tools, said = resources(request), await said_of(request, _EXPERIMENT_NAMES)
     question = await question_of(request, said)
     found = await describe(tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question)
-    return answered(
+    return await answered(
         request,
         lambda: described_object(found, question),
         lambda: described_table(found, question),
@@ -89,7 +74,7 @@ _LIST: dict[str, Any] = {
         "each key: `metadata.<key>=<text>`."
     ),
 }
-_LIST_NAMES = ("search", "project", "status", "metadata", "sort_by", "page", "page_size")
+_LIST_NAMES = ("search", "project", "status", "metadata", "sort_by", "page", "page_size", "cursor")
 _METADATA = "metadata."
 
 Text = Annotated[str | None, Query(description="A part of the name, run name or id, in any case")]
@@ -103,7 +88,13 @@ PageSize = Annotated[
 
 
 @read.get(_ALL, summary="List experiments with their figures", **_LIST)
-async def get_experiments_figures(
+@read.post(
+    _ALL,
+    summary="List experiments with the figures of traces that match filters",
+    openapi_extra=body(LIST_REQUEST, required=False),
+    **_LIST,
+)
+async def list_experiments_figures(
     request: Request,
     search: Text = None,
     project: Project = None,
@@ -111,36 +102,22 @@ async def get_experiments_figures(
     sort_by: SortBy = None,
     page: PageNumber = None,
     page_size: PageSize = None,
+    cursor: Cursor = None,
     measures: Measures = None,
     start_time: Time = None,
     end_time: Time = None,
     missing: Missing = None,
     intervals: Intervals = None,
 ) -> Response:
-    return await _experiments(request)
-
-
-@read.post(
-    _ALL,
-    summary="List experiments with the figures of traces that match filters",
-    openapi_extra=body(LIST_REQUEST, required=False),
-    **_LIST,
-)
-async def filter_experiments_figures(request: Request) -> Response:
-    return await _experiments(request)
-
-
-async def _experiments(request: Request) -> Response:
     keys = [name for name in request.query_params if name.startswith(_METADATA)]
     tools, said = resources(request), await said_of(request, (*_LIST_NAMES, *WINDOW, *FIGURES, *keys))
-    search, page = _search(said), _page(said)
-    question = await question_of(request, said)
+    wanted, question = _page(said), await question_of(request, said)
     found = await list_experiments(
-        tenant_database(request), tools.columns, caller(request).tenant_id, search, page, question
+        tenant_database(request), tools.columns, caller(request).tenant_id, _search(said), wanted, question
     )
-    return answered(
+    return await answered(
         request,
-        lambda: listed_object(found, question, page),
+        lambda: listed_object(found, question, wanted),
         lambda: listed_table(found, question),
         "experiments",
     )
@@ -155,4 +132,8 @@ def _search(said: Said) -> Search:
 def _page(said: Said) -> Page:
     sort_by = said.one_of("sort_by", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
     number, size = said.whole("page", 1, 1, 1_000_000), said.whole("page_size", 20, 1, MAX_PAGE)
-    return Page(sort_by.removeprefix("-"), sort_by.startswith("-"), size, (number - 1) * size)
+    name = sort_by.removeprefix("-")
+    behind = read_cursor(said, sort_by, str if name in ("name", "status") else int, int)
+    if behind is not None and "page" in said.values:
+        raise said.wrong("page", "stands alone, without a cursor", "extra_forbidden")
+    return Page(name, sort_by.startswith("-"), size, (number - 1) * size, behind)

@@ -62,7 +62,10 @@ Limit = Annotated[
 
 
 @read.get(_PATH, summary="Break an experiment down", **_BREAKDOWN)
-async def get_breakdown(
+@read.post(
+    _PATH, summary="Break the traces that match filters down", openapi_extra=body(BREAKDOWN_REQUEST), **_BREAKDOWN
+)
+async def break_experiment_down(
     request: Request,
     experiment_id: str,
     group_by: GroupBy = None,
@@ -74,17 +77,6 @@ async def get_breakdown(
     end_time: Time = None,
     missing: Missing = None,
 ) -> Response:
-    return await _breakdown(request, experiment_id)
-
-
-@read.post(
-    _PATH, summary="Break the traces that match filters down", openapi_extra=body(BREAKDOWN_REQUEST), **_BREAKDOWN
-)
-async def filter_breakdown(request: Request, experiment_id: str) -> Response:
-    return await _breakdown(request, experiment_id)
-
-
-async def _breakdown(request: Request, experiment_id: str) -> Response:
     tools, said = resources(request), await said_of(request, _NAMES)
     dimensions = await _dimensions(request, said)
     question = await question_of(request, said)
@@ -95,7 +87,7 @@ async def _breakdown(request: Request, experiment_id: str) -> Response:
     found = await break_down(
         tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, wanted
     )
-    return answered(
+    return await answered(
         request,
         lambda: breakdown_object(found, question, wanted),
         lambda: breakdown_table(found, question, wanted),

@@ -68,7 +68,13 @@ Bound = Annotated[
 
 
 @read.get(_OF_ONE, summary="Distribution of a measure", **_HISTOGRAM)
-async def get_distribution(
+@read.post(
+    _OF_ONE,
+    summary="Distribution of a measure over the traces that match filters",
+    openapi_extra=body(HISTOGRAM_REQUEST),
+    **_HISTOGRAM,
+)
+async def measure_distribution(
     request: Request,
     experiment_id: str,
     measure: MeasureName = None,
@@ -79,17 +85,9 @@ async def get_distribution(
     start_time: Time = None,
     end_time: Time = None,
 ) -> Response:
-    return await _of_one(request, experiment_id)
-
-
-@read.post(
-    _OF_ONE,
-    summary="Distribution of a measure over the traces that match filters",
-    openapi_extra=body(HISTOGRAM_REQUEST),
-    **_HISTOGRAM,
-)
-async def filter_distribution(request: Request, experiment_id: str) -> Response:
-    return await _of_one(request, experiment_id)
+    said = await said_of(request, _NAMES)
+    asked, binning = await _asked(request, said), read_binning(said)
+    return await _answer(request, [Arm(experiment_id, await _question(request, said))], asked, binning)
 
 
 @read.post(
@@ -119,12 +117,6 @@ def _in_arm(number: int) -> Iterator[None]:
         raise InvalidInput(problems) from error
 
 
-async def _of_one(request: Request, experiment_id: str) -> Response:
-    said = await said_of(request, _NAMES)
-    asked, binning = await _asked(request, said), read_binning(said)
-    return await _answer(request, [Arm(experiment_id, await _question(request, said))], asked, binning)
-
-
 async def _asked(request: Request, said: Said) -> Asked:
     found: Asked = await measure_of(request, said, read_measure(said))
     return found
@@ -140,7 +132,7 @@ async def _answer(request: Request, arms: Sequence[Arm], asked: Asked, binning: 
     tenant_id = caller(request).tenant_id
     found = await distribution(tenant_database(request), tools.columns, tenant_id, arms, asked, binning)
     question = arms[0].question if len(arms) == 1 else Question()
-    return answered(
+    return await answered(
         request,
         lambda: histogram_object(found, asked, question),
         lambda: histogram_table(found),

@@ -26,4 +26,6 @@ _KEYS: dict[str, Any] = {
 async def get_known_keys(request: Request, experiment_id: str) -> Response:
     await said_of(request, ())
     found = await find_known_keys(tenant_database(request), caller(request).tenant_id, experiment_id)
-    return answered(request, lambda: known_keys_object(found), lambda: known_keys_table(found), f"{experiment_id} keys")
+    return await answered(
+        request, lambda: known_keys_object(found), lambda: known_keys_table(found), f"{experiment_id} keys"
+    )

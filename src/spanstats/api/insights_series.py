@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from ..dialects.insights.series import FILLS, SERIES_ANSWER, SERIES_REQUEST, series_object, series_table
-from ..insights.granularity import AUTO, GRANULARITIES, time_zone
+from ..insights.granularity import AUTO, GRANULARITIES
+from ..insights.granularity import time_zone as read_zone
 from ..insights.series import Axis, series
 from .failures import within
 from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, question_of, said_of
@@ -45,7 +46,13 @@ Zone = Annotated[str | None, Query(description="An IANA name; UTC by default", e
 
 
 @read.get(_PATH, summary="Measure an experiment over time", **_SERIES)
-async def get_series(
+@read.post(
+    _PATH,
+    summary="Measure the traces that match filters over time",
+    openapi_extra=body(SERIES_REQUEST, required=False),
+    **_SERIES,
+)
+async def measure_over_time(
     request: Request,
     experiment_id: str,
     granularity: Granularity = None,
@@ -57,30 +64,16 @@ async def get_series(
     missing: Missing = None,
     intervals: Intervals = None,
 ) -> Response:
-    return await _series(request, experiment_id)
-
-
-@read.post(
-    _PATH,
-    summary="Measure the traces that match filters over time",
-    openapi_extra=body(SERIES_REQUEST, required=False),
-    **_SERIES,
-)
-async def filter_series(request: Request, experiment_id: str) -> Response:
-    return await _series(request, experiment_id)
-
-
-async def _series(request: Request, experiment_id: str) -> Response:
     tools, said = resources(request), await said_of(request, _NAMES)
     fill = said.one_of("fill", FILLS, "null")
-    zone = said.located("time_zone", time_zone, said.text("time_zone"))
+    zone = said.located("time_zone", read_zone, said.text("time_zone"))
     axis = Axis(said.one_of("granularity", (AUTO, *GRANULARITIES), AUTO), zone)
     question = await question_of(request, said)
     with within(said.where.get("granularity", "query")):
         found = await series(
             tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, axis
         )
-    return answered(
+    return await answered(
         request,
         lambda: series_object(found, question, fill),
         lambda: series_table(found, question, fill),

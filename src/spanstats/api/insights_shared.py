@@ -1,5 +1,6 @@
 """What the routes of one experiment's figures share: reading what is asked for, and answering JSON or a table."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
@@ -35,6 +36,8 @@ Missing = Annotated[
     ),
 ]
 Intervals = Annotated[str | None, Query(description="`true`: a 95 % interval around each mean and percentile")]
+
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before, in the same order")]
 
 WINDOW = ("start_time", "end_time")
 FIGURES = ("measures", "missing", "intervals")
@@ -82,14 +85,16 @@ async def measure_of(request: Request, said: Said, name: str) -> Asked:
     return Asked(found.measure, ("count",))
 
 
-def answered(
+async def answered(
     request: Request,
     content: Callable[[], Any],
     table: Callable[[], tuple[Sequence[str], Iterable[Sequence[Any]]]],
     name: str,
 ) -> Response:
-    """The table as CSV where the client asks for that, else the content as JSON."""
+    """The table as CSV where the client asks for that, else the content as JSON.
+
+    It is put together in a thread: of a thousand groups that takes longer than others should wait.
+    """
     if wants_csv(request):
-        columns, rows = table()
-        return csv_answer(columns, rows, name)
-    return json_answer(content(), headers={"Vary": "Accept"})
+        return await asyncio.to_thread(lambda: csv_answer(*table(), name))
+    return await asyncio.to_thread(lambda: json_answer(content(), headers={"Vary": "Accept"}))

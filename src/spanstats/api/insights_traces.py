@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from ..catalog import evaluators
+from ..dialects.insights.cursor import read_cursor
 from ..dialects.insights.said import Said
 from ..dialects.insights.trace_list import (
     MAX_PREVIEW,
@@ -22,7 +23,7 @@ from ..insights.questions import Question
 from ..insights.trace_list import MAX_LIMIT, MAX_OFFSET, Wanted, each_page, list_traces
 from .answers import json_answer
 from .csv_answer import CSV, csv_headers, csv_text, wants_csv
-from .insights_shared import WINDOW, matching_of, said_of
+from .insights_shared import WINDOW, Cursor, matching_of, said_of
 from .openapi import body
 from .resources import caller, resources, tenant_database
 from .routing import StatsRead
@@ -31,7 +32,7 @@ from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 read = APIRouter(route_class=StatsRead, **ROUTER)
 
 _PATH = f"{PREFIX}/experiments/{{experiment_id}}/traces"
-_NAMES = ("sort_by", "limit", "offset", "preview_length", *WINDOW)
+_NAMES = ("sort_by", "limit", "offset", "cursor", "preview_length", *WINDOW)
 _TRACES: dict[str, Any] = {
     "responses": {**READ_ERRORS, **TRACE_LIST_ANSWER},
     "description": (
@@ -65,35 +66,28 @@ Preview = Annotated[
 
 
 @read.get(_PATH, summary="List traces in an order of choice", **_TRACES)
-async def get_trace_rows(
-    request: Request,
-    experiment_id: str,
-    sort_by: SortBy = None,
-    limit: Limit = None,
-    offset: Offset = None,
-    preview_length: Preview = None,
-    start_time: Time = None,
-    end_time: Time = None,
-) -> Response:
-    return await _traces(request, experiment_id)
-
-
 @read.post(
     _PATH,
     summary="List the traces that match filters in an order of choice",
     openapi_extra=body(TRACE_LIST_REQUEST, required=False),
     **_TRACES,
 )
-async def filter_trace_rows(request: Request, experiment_id: str) -> Response:
-    return await _traces(request, experiment_id)
-
-
-async def _traces(request: Request, experiment_id: str) -> Response:
+async def list_trace_rows(
+    request: Request,
+    experiment_id: str,
+    sort_by: SortBy = None,
+    limit: Limit = None,
+    offset: Offset = None,
+    cursor: Cursor = None,
+    preview_length: Preview = None,
+    start_time: Time = None,
+    end_time: Time = None,
+) -> Response:
     tools, said = resources(request), await said_of(request, _NAMES)
     wanted = await _wanted(request, said)
     question = Question(said.window(), await matching_of(request, said))
     tenant_id, as_csv = caller(request).tenant_id, wants_csv(request)
-    if as_csv and not {"limit", "offset"} & {*said.values}:
+    if as_csv and not {"limit", "offset", "cursor"} & {*said.values}:
         pages = each_page(tenant_database(request), tenant_id, experiment_id, question, wanted)
         headers = csv_headers(f"{experiment_id} traces")
         return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
@@ -103,7 +97,7 @@ async def _traces(request: Request, experiment_id: str) -> Response:
         table = csv_text(table_columns(keys), *(table_row(row, keys) for row in found.rows))
         return Response(table, headers=csv_headers(f"{experiment_id} traces"), media_type=CSV)
     preview = said.whole("preview_length", 0, 0, MAX_PREVIEW)
-    return json_answer(trace_list_object(found, question, preview), headers={"Vary": "Accept"})
+    return json_answer(trace_list_object(found, question, _order(said), preview), headers={"Vary": "Accept"})
 
 
 async def _lines(pages: AsyncGenerator[tuple[Any, Any], None]) -> AsyncGenerator[bytes, None]:
@@ -116,17 +110,24 @@ async def _lines(pages: AsyncGenerator[tuple[Any, Any], None]) -> AsyncGenerator
             is_first = False
 
 
+def _order(said: Said) -> str:
+    return said.text("sort_by") or "-start_time"
+
+
 async def _wanted(request: Request, said: Said) -> Wanted:
-    text = said.text("sort_by") or "-start_time"
-    name, descending = text.removeprefix("-"), text.startswith("-")
+    order = _order(said)
+    name, descending = order.removeprefix("-"), order.startswith("-")
     limit, offset = said.whole("limit", 50, 1, MAX_LIMIT), said.whole("offset", 0, 0, MAX_OFFSET)
     has_content = said.whole("preview_length", 0, 0, MAX_PREVIEW) > 0
+    behind = read_cursor(said, order, SORT_NAMES.get(name, int), str)
+    if behind is not None and offset:
+        raise said.wrong("offset", "stands alone, without a cursor", "extra_forbidden")
     if name in SORT_NAMES:
-        return Wanted(name, None, descending, limit, offset, has_content)
+        return Wanted(name, None, descending, limit, offset, has_content, behind)
     score = name.removeprefix(SCORES)
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, [score])
     if not name.startswith(SCORES) or len(keys.get(score, ())) != 1:
         message = f"must be one of {', '.join(SORT_NAMES)} or scores.<evaluator>, with or without - before it"
         raise said.wrong("sort_by", message, "unknown_field")
     (key,) = keys[score]
-    return Wanted(name, key, descending, limit, offset, has_content)
+    return Wanted(name, key, descending, limit, offset, has_content, behind)

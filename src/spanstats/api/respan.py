@@ -1,8 +1,8 @@
 """Respan's API: spans in its own flat format, and the summary of an experiment."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from ..dialects.respan import flat
 from ..dialects.respan.filter_names import LOG_FIELD_NAMES
@@ -11,6 +11,8 @@ from ..dialects.respan.summary import SummaryAnswer, summary_answer
 from ..errors import InvalidInput
 from ..filters.parts import compile_filter
 from ..filters.trace_fields import TRACES
+from ..insights.questions import Question
+from ..insights.summary_percentiles import read_percents, summarize_with_percentiles
 from ..stats.summary import summarize
 from ..stats.sums import Window
 from .decoding import beside
@@ -67,11 +69,22 @@ _SUMMARY: dict[str, Any] = {
     "response_model": SummaryAnswer,
     "responses": errors(400, 401, 403, 404, 503),
 }
+_PERCENT = r"(100(\.0{1,3})?|[1-9]?[0-9](\.[0-9]{1,3})?)"
+_PERCENTS = f"^({_PERCENT}(,{_PERCENT}){{0,9}})?$"
 _WINDOW = (
     "`start_time` is inclusive, `end_time` exclusive, both of the trace's start and both optional; without zone they "
     "are UTC."
 )
 
+
+Percents = Annotated[
+    str | None,
+    Query(
+        description="Percents joined by commas: adds these percentiles of latency, cost, ttft and total_tokens",
+        examples=["50,95,99"],
+        json_schema_extra={"pattern": _PERCENTS},
+    ),
+]
 
 _GET: dict[str, Any] = {
     **_SUMMARY,
@@ -83,9 +96,13 @@ _GET: dict[str, Any] = {
 @read.get(_PATH, **_GET)
 @read.get(_OTHER_PATH, **_GET)
 async def get_experiment_summary(
-    request: Request, experiment_id: str, start_time: Time = None, end_time: Time = None
+    request: Request,
+    experiment_id: str,
+    start_time: Time = None,
+    end_time: Time = None,
+    percentiles: Percents = None,
 ) -> SummaryAnswer:
-    return await _summary(request, experiment_id, window_of(start_time, end_time), None)
+    return await _summary(request, experiment_id, window_of(start_time, end_time), percentiles, None)
 
 
 _FILTER: dict[str, Any] = {
@@ -99,15 +116,28 @@ _FILTER: dict[str, Any] = {
 @read.post(_PATH, **_FILTER)
 @read.post(_OTHER_PATH, **_FILTER)
 async def filter_experiment_summary(
-    request: Request, experiment_id: str, start_time: Time = None, end_time: Time = None
+    request: Request,
+    experiment_id: str,
+    start_time: Time = None,
+    end_time: Time = None,
+    percentiles: Percents = None,
 ) -> SummaryAnswer:
-    return await _summary(request, experiment_id, window_of(start_time, end_time), await filter_body(request))
+    window = window_of(start_time, end_time)
+    return await _summary(request, experiment_id, window, percentiles, await filter_body(request))
 
 
-async def _summary(request: Request, experiment_id: str, window: Window, sent: Any) -> SummaryAnswer:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+async def _summary(
+    request: Request, experiment_id: str, window: Window, percentiles: str | None, sent: Any
+) -> SummaryAnswer:
+    columns, tenant_id = resources(request).columns, caller(request).tenant_id
+    database = tenant_database(request)
     bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
-    matching = None if bound is None else compile_filter(bound, tenant_id)
-    return summary_answer(
-        await summarize(tools.columns, tenant_database(request), tenant_id, experiment_id, window, matching)
+    if not percentiles:
+        matching = None if bound is None else compile_filter(bound, tenant_id)
+        return summary_answer(await summarize(columns, database, tenant_id, experiment_id, window, matching))
+    with within("query"):
+        percents = read_percents([name.strip() for name in percentiles.split(",")])
+    found = await summarize_with_percentiles(
+        columns, database, tenant_id, experiment_id, Question(window, bound), percents
     )
+    return summary_answer(*found)

@@ -31,11 +31,11 @@ class NumberSums:
         if not count:
             return
         base, step = numbers.low, numbers.step
-        code_sum = _sum(codes)
+        code_sum = sum_of(codes)
         self.count += count
         self.total += base * count + step * code_sum
         if squares:
-            self.squares += base * base * count + 2 * base * step * code_sum + step * step * _sum_of_squares(codes)
+            self.squares += base * base * count + 2 * base * step * code_sum + step * step * sum_of_squares(codes)
         if not extremes:
             return
         low, high = base + step * int(codes.min()), base + step * int(codes.max())
@@ -60,13 +60,13 @@ def traces_with(selection: Selection, measure: Measure) -> int:
         if not isinstance(measure, ScoresOf):
             found += column.part.n if valid is None else int(np.count_nonzero(valid))
             continue
-        assert column.rows is not None
-        rows = has.setdefault(id(column.part.chunk), np.zeros(column.part.chunk.n, np.bool_))
-        rows[column.rows if valid is None else column.rows[valid]] = True
+        rows = has.setdefault(id(column.part), np.zeros(column.part.chunk.n, np.bool_))
+        of_values = column.of_rows(np.arange(column.part.chunk.n))
+        rows[of_values if valid is None else of_values[valid]] = True
     return found + sum(int(np.count_nonzero(rows)) for rows in has.values())
 
 
-def _sum(codes: Array) -> int:
+def sum_of(codes: Array) -> int:
     """Of unsigned codes; those of 8 bytes in two halves, each sum of which fits 64 bits."""
     if codes.dtype.itemsize < 8:
         return int(codes.sum(dtype=np.uint64))
@@ -74,7 +74,8 @@ def _sum(codes: Array) -> int:
     return int(low.sum(dtype=np.uint64)) + (int(high.sum(dtype=np.uint64)) << 32)
 
 
-def _sum_of_squares(codes: Array) -> int:
+def sum_of_squares(codes: Array) -> int:
+    """Of unsigned codes of at most 65,536 rows."""
     width = codes.dtype.itemsize * 8
     wide = codes.astype(np.uint64)
     if width <= _LIMB:

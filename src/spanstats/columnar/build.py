@@ -10,10 +10,9 @@ from ..domain.window import MINUTE_US
 from .encode import digests_of, numbers_of, texts_of
 from .format import (
     ARE_DERIVED,
-    FAILED,
+    COMPUTED_FLAGS,
     FLAGS,
     ITEM_KEY,
-    KEY_SENT,
     MEASURED,
     START_MICROSECOND,
     START_MINUTE,
@@ -90,7 +89,7 @@ class Built:
             return numbers_of(self._starts() % MINUTE_US)
         if name in MEASURED:
             return numbers_of(self._whole(name), self._flags(f"has_{name}") if f"has_{name}" in self._bytes else None)
-        assert name in (*FLAGS, FAILED, KEY_SENT)
+        assert name in (*FLAGS, *COMPUTED_FLAGS)
         return numbers_of(self._flags(name).astype(np.int64))
 
     def _starts(self) -> NDArray[np.int64]:

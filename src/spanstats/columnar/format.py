@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 2
+FORMAT = 3
 """Of stored chunks. A chunk of an older format is encoded again; one of a newer format is read from the traces."""
 
 MOST_TRACES = 65_536
@@ -24,6 +24,9 @@ FAILED = "failed"
 """1 where the status of the trace is `error`, else 0."""
 KEY_SENT = "key_sent"
 """1 where the item key of the trace is of a comparison key that was sent, else 0."""
+WITHOUT_KEY = "without_key"
+"""1 where the trace has no item key, else 0."""
+HAS_ROOT = "has_root"
 
 UNPRICED = "n_unpriced"
 """How many spans have a model and tokens and no price."""
@@ -52,10 +55,13 @@ MEASURED = (
 )
 """Whole numbers of `traces`, by the names and in the units that they have there."""
 
-FLAGS = ("has_root", "many_models")
+FLAGS = (HAS_ROOT, "many_models")
 """Booleans of `traces`, 1 or 0."""
 
-NUMBERS = (START_MINUTE, START_MICROSECOND, *MEASURED, *FLAGS, FAILED, KEY_SENT)
+COMPUTED_FLAGS = (FAILED, KEY_SENT, WITHOUT_KEY)
+"""1 or 0, of what `traces` hold."""
+
+NUMBERS = (START_MINUTE, START_MICROSECOND, *MEASURED, *FLAGS, *COMPUTED_FLAGS)
 """Columns that every chunk has."""
 
 TEXTS = ("status", "model", "name")
@@ -64,11 +70,16 @@ TEXTS = ("status", "model", "name")
 OBJECTS = ("labels", "metadata")
 """JSON objects of `traces`; each member that is not null is a column of its own, dictionary-encoded."""
 
+_MEMBERS = tuple(f"{column}." for column in OBJECTS)
+
 EVERY_NAME = ""
 """Among the names of columns that a chunk omits: all that are dictionary-encoded."""
 
 INFO = ""
 """The name under which the `Info` of a chunk is stored, beside its columns."""
+
+SPAN_SUMS = "span_sums"
+"""Sums of the spans of the traces of a segment by model, with the first chunk of the segment."""
 
 SCORES = "scores."
 
@@ -147,7 +158,14 @@ class Digests:
         return found
 
 
-Column: TypeAlias = Numbers | Texts | Scores | Digests
+@dataclass(frozen=True, slots=True)
+class SpanSums:
+    """Of each model whole numbers, as `span_sums.py` has them."""
+
+    rows: tuple[tuple[str | None, tuple[int, ...]], ...]
+
+
+Column: TypeAlias = Numbers | Texts | Scores | Digests | SpanSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +178,11 @@ class Info:
 
     def has(self, name: str) -> bool:
         """Whether the columns say all of this name, also where no trace has a value of it."""
-        if name in NUMBERS or name == ITEM_KEY:
-            return name in self.names
         if name.startswith(SCORES):
             return True
-        return name not in self.omitted and EVERY_NAME not in self.omitted
+        if name in TEXTS or name.startswith(_MEMBERS):
+            return name not in self.omitted and EVERY_NAME not in self.omitted
+        return name in self.names
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from .format import (
     START_MICROSECOND,
     START_MINUTE,
     TARGET_KEY,
+    WITHOUT_KEY,
     Chunk,
 )
 from .needs import Needs
@@ -40,6 +41,7 @@ NO_DIGEST = bytes(16)
 _COMPUTED_FLAGS = {
     FAILED: "traces.status = 'error'",
     KEY_SENT: "coalesce(traces.labels ->> 'comparison_key', '') <> ''",
+    WITHOUT_KEY: "coalesce(traces.item_key, '') = ''",
 }
 _SCORES = ("score_keys", "score_values", "score_kinds")
 

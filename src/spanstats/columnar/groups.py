@@ -1,175 +1,150 @@
-"""Exact counts, sums, extremes and percentiles of groups of traces, group by one or two dimensions."""
+"""Traces by one or two dimensions: each chunk counts by codes of its own, which lead to the groups of all chunks."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .dimensions import Codes, Dimension, Key, coded
-from .format import Numbers
-from .measures import Measure, Measured, each_column
-from .percentiles import percentiles
-from .selection import Selection
+from .coding import Coded, Keys, coded
+from .dimensions import Dimension, Key
+from .format import Array, Numbers
+from .measures import Measure, each_column, valid_of
+from .selection import Part, Selection
 
-# What a double holds exactly, and what is added up in 64 bits.
-_EXACT_IN_DOUBLE = 2**53
-_FITS = 2**62
+Counted = NDArray[np.int64]
 
-_MOST_COUNTED = 2**18
-"""Combinations of keys for each of which there is a counter, whether any trace has it or not."""
+_MOST_COMBINED = 2**17
+"""Combinations of two codes of a chunk that are counted whether any row has them or not."""
+
+_MOST_FLAGS = 2**22
+"""Keys for each of which there is a flag, whether any row has it or not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class PartGroups:
+    """Row i of the chunk is in the group `groups[codes[i]]`. Codes of no selected row lead to any group."""
+
+    part: Part
+    codes: Array
+    groups: NDArray[np.intp]
+    counts: Counted
+    """How many selected rows have each code."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupedColumn:
+    """Values of one column in selected rows of a part, each of which has one, and the codes of these rows."""
+
+    by: PartGroups
+    numbers: Numbers
+    codes: Array
+    is_every_row: bool
+
+    def counts(self) -> Counted:
+        """How many values each code has."""
+        return self.by.counts if self.is_every_row else counts_by(self.codes, len(self.by.groups))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Groups that have traces: `keys[g]` has a key for each dimension, `counts[g]` is how many traces."""
+    """Groups that have traces: `counts[g]` is how many; group g has in dimension d the key whose number is
+    `numbers[d][g]`."""
 
     selection: Selection
-    keys: list[tuple[Key, ...]]
-    counts: NDArray[np.int64]
-    codes: list[Codes]
-    """The group of each row of the chunk of part i; -1 for rows that are in none."""
+    parts: Sequence[PartGroups]
+    counts: Counted
+    keys: Sequence[Keys]
+    numbers: Sequence[Counted]
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.counts)
 
+    def key(self, group: int) -> tuple[Key, ...]:
+        """A key for each dimension."""
+        return tuple(keys.key(int(of[group])) for keys, of in zip(self.keys, self.numbers, strict=True))
 
-@dataclass(frozen=True, slots=True)
-class GroupSums:
-    """By group: how many values, and their exact sum. Without values the sum is 0."""
-
-    counts: NDArray[np.int64]
-    totals: Sequence[int]
+    def each(self, measure: Measure) -> Iterator[GroupedColumn]:
+        """The values of the measure, column by column."""
+        by_part = {id(by.part): by for by in self.parts}
+        for column in each_column(self.selection, measure):
+            by, valid = by_part[id(column.part)], column.numbers.valid
+            codes = column.of_rows(by.codes)
+            is_every_row = valid is None and column.rows is None
+            yield GroupedColumn(by, valid_of(column.numbers), codes if valid is None else codes[valid], is_every_row)
 
 
 def group(selection: Selection, dimensions: Sequence[Dimension]) -> Groups:
-    """The selected traces by these dimensions (none: one group); groups stand in the order of their codes."""
+    """The selected traces by these dimensions (none: one group, if there are traces)."""
     each = [coded(selection, dimension) for dimension in dimensions]
-    sizes = [len(dimension.keys) for dimension in each]
-    joined = [
-        _joined([dimension.codes[i] for dimension in each], sizes, part.chunk.n)
-        for i, part in enumerate(selection.parts)
-    ]
-    if math.prod(sizes) > _MOST_COUNTED:
-        used, joined = _renumbered(selection, joined)
-    else:
-        used = np.arange(math.prod(sizes))
-    counts = np.zeros(len(used), np.int64)
-    for part, codes in zip(selection.parts, joined, strict=True):
+    sizes = [len(keys) for keys, _ in each]
+    joined = [_joined(part.chunk.n, [found[i] for _, found in each], sizes) for i, part in enumerate(selection.parts)]
+    counts = []
+    for part, of_part in zip(selection.parts, joined, strict=True):
         selection.check()
-        counts += np.bincount(part.of(codes), minlength=len(used))
-    has_traces = np.flatnonzero(counts)
-    places = np.full(len(used), -1, np.int64)
-    places[has_traces] = np.arange(len(has_traces))
-    keys = [
-        tuple(dimension.keys[place] for dimension, place in zip(each, _split(int(code), sizes), strict=True))
-        for code in used[has_traces]
+        counts.append(counts_by(part.of(of_part.codes), len(of_part.keys)))
+    used = _different([of_part.keys[n > 0] for of_part, n in zip(joined, counts, strict=True)], math.prod(sizes))
+    parts = [
+        PartGroups(part, of_part.codes, _places(used, of_part.keys), n)
+        for part, of_part, n in zip(selection.parts, joined, counts, strict=True)
     ]
-    return Groups(selection, keys, counts[has_traces], [places[codes] for codes in joined])
+    return Groups(selection, parts, _added(parts, len(used)), [keys for keys, _ in each], _split(used, sizes))
 
 
-def _renumbered(selection: Selection, joined: Sequence[Codes]) -> tuple[NDArray[np.int64], list[Codes]]:
-    """The codes that selected traces have, and for each row the place among these; rows without one get any place."""
-    selected = [np.unique(part.of(codes)) for part, codes in zip(selection.parts, joined, strict=True)]
-    used = np.unique(np.concatenate(selected))
-    return used, [np.minimum(np.searchsorted(used, codes), max(len(used) - 1, 0)) for codes in joined]
+def _added(parts: Sequence[PartGroups], size: int) -> Counted:
+    """The counts of all parts by group."""
+    total = np.zeros(size, np.int64)
+    for by in parts if size else ():
+        np.add.at(total, by.groups, by.counts)
+    return total
 
 
-def _joined(codes: Sequence[Codes], sizes: Sequence[int], n: int) -> Codes:
+def counts_by(codes: Array, size: int) -> Counted:
+    """How many rows have each of so many codes."""
+    return np.array([len(codes)]) if size == 1 else np.bincount(codes, minlength=size)
+
+
+def _different(keys: Sequence[Counted], size: int) -> Counted:
+    """Each key once, ascending; all are below the size."""
+    if size > _MOST_FLAGS:
+        return np.unique(np.concatenate(keys)) if keys else np.empty(0, np.int64)
+    has = np.zeros(size, np.bool_)
+    for of_part in keys:
+        has[of_part] = True
+    return np.flatnonzero(has)
+
+
+def _places(used: Counted, keys: Counted) -> NDArray[np.intp]:
+    """Where each key is among those that are used; of others the result is any."""
+    return np.minimum(np.searchsorted(used, keys), max(len(used) - 1, 0))
+
+
+def _joined(n: int, codes: Sequence[Coded], sizes: Sequence[int]) -> Coded:
+    """The codes of all dimensions as one."""
     if not codes:
-        return np.zeros(n, np.int64)
+        return Coded(np.broadcast_to(np.uint8(0), n), np.zeros(1, np.int64))
     found = codes[0]
     for of_dimension, size in zip(codes[1:], sizes[1:], strict=True):
-        found = found * size + of_dimension
+        found = _combined(found, of_dimension, size)
     return found
 
 
-def _split(code: int, sizes: Sequence[int]) -> list[int]:
-    places = []
+def _combined(a: Coded, b: Coded, size: int) -> Coded:
+    """Two codes of each row as one. There are `size` keys of the second dimension."""
+    if len(a.keys) == 1 or len(b.keys) == 1:
+        return Coded(a.codes if len(b.keys) == 1 else b.codes, (a.keys[:, np.newaxis] * size + b.keys).ravel())
+    codes = a.codes.astype(np.int64) * len(b.keys) + b.codes
+    if len(a.keys) * len(b.keys) <= _MOST_COMBINED:
+        return Coded(codes, (a.keys[:, np.newaxis] * size + b.keys).ravel())
+    used, narrow = np.unique(codes, return_inverse=True)
+    return Coded(narrow.ravel(), a.keys[used // len(b.keys)] * size + b.keys[used % len(b.keys)])
+
+
+def _split(joined: Counted, sizes: Sequence[int]) -> list[Counted]:
+    """The numbers of the keys of each dimension."""
+    numbers = []
     for size in reversed(sizes):
-        code, place = divmod(code, size)
-        places.append(place)
-    return places[::-1]
-
-
-def group_sums(groups: Groups, measure: Measure) -> GroupSums:
-    """The sums of the measure by group."""
-    counts, totals, bound = np.zeros(len(groups), np.int64), np.zeros(len(groups), np.int64), 0
-    large = np.zeros(len(groups), object)
-    for column, codes in _each(groups, measure):
-        valid = column.numbers.valid
-        of_values = codes if valid is None else codes[valid]
-        found = np.bincount(of_values, minlength=len(groups))
-        counts += found
-        added, most = _totals(column.numbers, of_values, found)
-        bound += most
-        if added.dtype == object or bound >= _FITS:
-            large += totals.astype(object) + added
-            totals[:], bound = 0, 0
-        else:
-            totals += added
-    return GroupSums(counts, [int(total) for total in (totals.astype(object) + large)])
-
-
-def _totals(numbers: Numbers, groups: Codes, counts: NDArray[np.int64]) -> tuple[NDArray[Any], int]:
-    """Of each group, and no total is larger than the second number; as objects where they may not fit 64 bits."""
-    codes = numbers.codes if numbers.valid is None else numbers.codes[numbers.valid]
-    most = int(codes.max(initial=0))
-    bound = (abs(numbers.low) + numbers.step * most) * len(codes)
-    if bound < _FITS and most * len(codes) < _EXACT_IN_DOUBLE:
-        sums = np.bincount(groups, weights=codes, minlength=len(counts)).astype(np.int64)
-        return counts * numbers.low + sums * numbers.step, bound
-    # In parts of 32 bits, whose sums a double holds exactly.
-    wide = codes.astype(np.uint64)
-    low = np.bincount(groups, weights=wide & np.uint64(2**32 - 1), minlength=len(counts)).astype(np.int64)
-    high = np.bincount(groups, weights=wide >> np.uint64(32), minlength=len(counts)).astype(np.int64)
-    sums = low.astype(object) + high.astype(object) * 2**32
-    return counts.astype(object) * numbers.low + sums * numbers.step, bound
-
-
-def group_extremes(groups: Groups, measure: Measure) -> list[tuple[int, int] | None]:
-    """Lowest and highest value by group, `None` where there is none."""
-    low, high = np.full(len(groups), 2**63 - 1, np.int64), np.full(len(groups), -(2**63), np.int64)
-    has = np.zeros(len(groups), np.bool_)
-    for column, codes in _each(groups, measure):
-        values, of_values = _valid(column.numbers, codes)
-        np.minimum.at(low, of_values, values)
-        np.maximum.at(high, of_values, values)
-        has[of_values] = True
-    return [(int(low[g]), int(high[g])) if has[g] else None for g in range(len(groups))]
-
-
-def group_percentiles(
-    groups: Groups, measure: Measure, shares: Sequence[Fraction], wanted: Sequence[int]
-) -> list[list[Fraction | None]]:
-    """The percentiles of each wanted group, as `percentiles` has them."""
-    place = np.full(len(groups) + 1, -1, np.int64)
-    place[np.array(wanted, np.int64)] = np.arange(len(wanted))
-    values: list[NDArray[np.int64]] = []
-    places: list[Codes] = []
-    for column, codes in _each(groups, measure):
-        numbers, of_values = _valid(column.numbers, place[codes])
-        values.append(numbers[of_values >= 0])
-        places.append(of_values[of_values >= 0])
-    if not values:
-        return [[None] * len(shares) for _ in wanted]
-    all_places, all_values = np.concatenate(places), np.concatenate(values)
-    in_order = all_values[np.argsort(all_places, kind="stable")]
-    ends = np.cumsum(np.bincount(all_places, minlength=len(wanted)))
-    groups.selection.check()
-    return [percentiles(of_group, shares) for of_group in np.split(in_order, ends[:-1])] if wanted else []
-
-
-def _valid(numbers: Numbers, codes: Codes) -> tuple[NDArray[np.int64], Codes]:
-    values = numbers.values()
-    return (values, codes) if numbers.valid is None else (values[numbers.valid], codes[numbers.valid])
-
-
-def _each(groups: Groups, measure: Measure) -> Iterator[tuple[Measured, Codes]]:
-    """Each column of the measure beside the groups of its values."""
-    codes = {id(part): of_part for part, of_part in zip(groups.selection.parts, groups.codes, strict=True)}
-    for column in each_column(groups.selection, measure):
-        yield column, column.of_rows(codes[id(column.part)])
+        joined, of_dimension = np.divmod(joined, size)
+        numbers.append(of_dimension)
+    return numbers[::-1]

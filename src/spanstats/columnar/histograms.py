@@ -1,4 +1,4 @@
-"""Counts of values between edges, exact."""
+"""Counts of values between edges, and of different values, exact."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from .cells import Cells, cells_of
+from .format import Numbers
+
 _LIMIT = 2**63
-_CELL_BITS = 12
+_SMALL = 2
+"""Bytes of codes that are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,51 +25,83 @@ class Counts:
     above: int
 
 
-def counts_between(numbers: NDArray[np.int64], edges: Sequence[Fraction | int]) -> Counts:
+def counts_between(columns: Sequence[Numbers], edges: Sequence[Fraction | int]) -> Counts:
     """Bin i holds values from edge i up to, not including, edge i + 1; the last bin includes its upper edge.
 
-    Edges ascend; there are at least two.
+    Every row of the columns has a value. Edges ascend; there are at least two.
     """
     # A whole number is at least an edge where it is at least the next whole number.
     bounds = [*(_within(math.ceil(edge)) for edge in edges[:-1]), _within(math.floor(edges[-1]) + 1)]
     reachable = np.array([bound for bound in bounds if bound < _LIMIT], np.int64)
     found = np.zeros(len(bounds) + 1, np.int64)
-    if len(numbers):
-        found[: len(reachable) + 1] = _counts(numbers, reachable)
+    columns = [column for column in columns if len(column.codes)]
+    if columns:
+        found[: len(reachable) + 1] = _counts(columns, reachable)
     return Counts([int(count) for count in found[1:-1]], int(found[0]), int(found[-1]))
 
 
-def _counts(numbers: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many numbers have as many bounds at or below them as the place says.
+def _counts(columns: Sequence[Numbers], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At i: how many values have i bounds at or below them.
 
-    Numbers are counted by their highest bits, which is fast; numbers that share them with a bound are looked at one by
-    one.
+    Values are counted by their highest bits; those that share them with a bound are looked at one by one.
     """
-    low, high = int(numbers.min()), int(numbers.max())
-    shift = max(0, (high - low).bit_length() - _CELL_BITS)
-    # Unsigned, the difference of two numbers is exact.
-    cells = ((numbers.view(np.uint64) - np.uint64(low % 2**64)) >> np.uint64(shift)).astype(np.intp)
-    of_cells = np.bincount(cells)
-    first = (low + (cell << shift) for cell in range(len(of_cells)))
-    starts = np.fromiter((min(start, _LIMIT - 1) for start in first), np.int64, len(of_cells))
-    ends = np.append(starts[1:] - 1, high)
+    cells = cells_of(columns)
+    counts = cells.counts(columns)
+    starts, ends = _ranges(cells)
     below, at_end = np.searchsorted(bounds, starts, "right"), np.searchsorted(bounds, ends, "right")
     is_cut = below != at_end
     found = np.zeros(len(bounds) + 1, np.int64)
-    np.add.at(found, below[~is_cut], of_cells[~is_cut])
-    of_cut = np.searchsorted(bounds, numbers[is_cut[cells]], "right")
+    np.add.at(found, below[~is_cut], counts[~is_cut])
+    of_cut = np.searchsorted(bounds, cells.values_in(columns, is_cut), "right")
     return found + np.bincount(of_cut, minlength=len(found))
 
 
-def different_values(numbers: NDArray[np.int64], most: int) -> list[tuple[int, int]] | None:
+def _ranges(cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lowest and the highest value of each cell."""
+    # Modulo 2 ** 64, which is exact: every value fits 64 bits.
+    offsets = np.arange(cells.n, dtype=np.uint64) << np.uint64(cells.shift)
+    starts = (offsets + np.uint64(cells.low % 2**64)).view(np.int64)
+    return starts, np.append(starts[1:] - 1, cells.high)
+
+
+def extremes(column: Numbers, *, positive: bool = False) -> tuple[int, int] | None:
+    """The lowest and the highest value, of those above 0 if they are to be `positive`; `None` where there is none."""
+    codes = column.codes
+    if positive and column.low <= 0:
+        # The lowest code whose value is above 0.
+        first = -column.low // column.step + 1
+        codes = codes[codes >= first] if first <= int(codes.max(initial=0)) else codes[:0]
+    if not len(codes):
+        return None
+    return column.low + column.step * int(codes.min()), column.low + column.step * int(codes.max())
+
+
+def different_values(columns: Sequence[Numbers], most: int) -> list[tuple[int, int]] | None:
     """Each value and how often it is there, ascending; `None` where there are more than `most`."""
-    sample = numbers[: 8 * most]
-    if len(np.unique(sample)) > most:
-        return None
-    found, counts = np.unique(numbers, return_counts=True)
-    if len(found) > most:
-        return None
-    return [(int(value), int(count)) for value, count in zip(found, counts, strict=True)]
+    found: dict[int, int] = {}
+    for column in columns:
+        codes, counts = _different_codes(column, most)
+        if len(codes) > most:
+            return None
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+            value = column.low + column.step * code
+            found[value] = found.get(value, 0) + count
+        if len(found) > most:
+            return None
+    return sorted(found.items())
+
+
+def _different_codes(column: Numbers, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if column.codes.dtype.itemsize <= _SMALL:
+        counts = np.bincount(column.codes)
+        codes = np.flatnonzero(counts)
+        return codes, counts[codes]
+    # To sort all of them takes long, and mostly a few tell enough.
+    sample = np.unique(column.codes[: 8 * most])
+    if len(sample) > most:
+        return sample.astype(np.int64), np.zeros(len(sample), np.int64)
+    codes, counts = np.unique(column.codes, return_counts=True)
+    return codes, counts
 
 
 def _within(bound: int) -> int:

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-import numpy as np
-
 from .format import NUMBERS, Array, Numbers, scores_column
 from .needs import Needs
 from .selection import Part, Selection
@@ -59,6 +57,11 @@ class Measured:
         """What a column of the chunk has where the values are."""
         return self.part.of(column) if self.rows is None else column[self.rows]
 
+    @property
+    def valid(self) -> Numbers:
+        """The numbers without rows that have none."""
+        return valid_of(self.numbers)
+
 
 def each_column(selection: Selection, measure: Measure) -> Iterator[Measured]:
     """The values of the measure, column by column; what is not valid has none."""
@@ -70,5 +73,17 @@ def each_column(selection: Selection, measure: Measure) -> Iterator[Measured]:
             scores = part.chunk.scores(key)
             if scores is not None:
                 found = part.scores(scores)
-                rows = np.arange(part.chunk.n) if found.rows is None else found.rows
-                yield Measured(part, found.values, rows)
+                # With a score in each row, they are those of the rows of the part.
+                yield Measured(part, found.values, None if scores.rows is None else found.rows)
+
+
+def values(selection: Selection, measure: Measure) -> list[Numbers]:
+    """All values of the measure: every row of the columns has one."""
+    return [column.valid for column in each_column(selection, measure)]
+
+
+def valid_of(numbers: Numbers) -> Numbers:
+    """The numbers without rows that have none."""
+    if numbers.valid is None:
+        return numbers
+    return Numbers(numbers.low, numbers.step, numbers.codes[numbers.valid])

@@ -4,6 +4,7 @@ The condition is the one that a filter puts to `traces`; it is put to rows that 
 name of that table. So a filter means the same, whether columns or traces answer it.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,14 +36,25 @@ class Verdicts:
             asked = test.column, condition, repr(operands)
             kept = {i: self._kept.get((*asked, i)) for i in chunks}
             new = {i: chunk for i, chunk in chunks.items() if kept[i] is None}
-            passing = await _passing(tx, test, _different(new.values(), test.column)) if new else frozenset()
-            for chunk_id, chunk in chunks.items():
-                mask = kept[chunk_id]
-                if mask is None:
-                    mask = _table(chunk, test.column, passing)
-                    self._kept.put((*asked, chunk_id), mask, len(mask) + 500)
-                found[chunk_id][test.number] = mask
+            for chunk_id, mask in (await _masks(tx, test, new)).items():
+                self._kept.put((*asked, chunk_id), mask, len(mask) + 500)
+                kept[chunk_id] = mask
+            for chunk_id, known in kept.items():
+                assert known is not None
+                found[chunk_id][test.number] = known
         return {**found}
+
+
+async def _masks(tx: Transaction, test: TextTest, chunks: Mapping[int, Chunk]) -> dict[int, Mask]:
+    """By id of the chunk, whether the value of each code passes."""
+    if not chunks:
+        return {}
+    # There may be many different values.
+    different = await asyncio.to_thread(_different, chunks.values(), test.column)
+    passing = await _passing(tx, test, different)
+    return await asyncio.to_thread(
+        lambda: {chunk_id: _table(chunk, test.column, passing) for chunk_id, chunk in chunks.items()}
+    )
 
 
 def _table(chunk: Chunk, column: str, passing: frozenset[bytes]) -> Mask:

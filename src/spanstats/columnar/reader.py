@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from ..errors import Unavailable
 from ..store.session import Database, Kind, Timeouts, Transaction
+from . import memory
 from .arms import Arm, rows_beside, rows_of
 from .cache import DEFAULT_BYTES, ColumnCache
 from .fetch import fetch_chunks
-from .format import FORMAT, Chunk
+from .format import FORMAT, SPAN_SUMS, Chunk, SpanSums
 from .from_traces import chunks_of_traces
 from .masks import mask_of
 from .needs import Needs
@@ -24,7 +25,8 @@ from .predicate import EVERY_TRACE
 from .probe import Passing, Verdicts
 from .segments import Segment
 from .selection import Check, Part, Selection, part_of
-from .snapshot import StoredChunk, ranges_to_read
+from .snapshot import Stored, StoredChunk, ranges_to_read, stored
+from .span_sums import read_span_sums
 
 T = TypeVar("T")
 
@@ -33,10 +35,14 @@ _BATCH = 16
 
 
 class Columns:
-    """What a process needs to answer from columns. One question is worked on at a time, which bounds memory."""
+    """What a process needs to answer from columns: a cache of them, and a thread that works on one question at a time.
 
-    def __init__(self, cache_bytes: int = DEFAULT_BYTES) -> None:
+    `question_bytes` is how much columns the questions may hold that are being answered.
+    """
+
+    def __init__(self, cache_bytes: int = DEFAULT_BYTES, question_bytes: int = memory.DEFAULT_BYTES) -> None:
         self.cache = ColumnCache(cache_bytes)
+        self.memory = memory.Memory(question_bytes)
         self._verdicts = Verdicts()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="columns")
 
@@ -50,7 +56,7 @@ class Columns:
         """What `work` makes of the traces of each arm; it runs in a thread and may take some time.
 
         `needs` are the columns that it looks at; all arms are read in one snapshot. Raises `Unavailable` where the
-        database is away, or all of it takes longer than a read may.
+        database is away, all of it takes longer than a read may, or its columns take more memory than there is.
         """
         async with database.transaction(Kind.SNAPSHOT) as tx:
             selections = await self.select(tx, arms, needs)
@@ -62,12 +68,14 @@ class Columns:
 
     async def select(self, tx: Transaction, arms: Sequence[Arm], needs: Needs) -> list[Selection]:
         """The traces of each arm in the snapshot of a transaction (`Kind.SNAPSHOT`), with these columns."""
-        check = time_limit(tx.timeouts)
+        check, held = time_limit(tx.timeouts), self.memory.begin()
         found = []
         for arm in arms:
-            plan = await plan_of(tx, arm)
-            parts = [part async for batch in self.batches(tx, arm, needs, plan, check) for part in batch.parts]
-            found.append(Selection(parts, check))
+            plan, parts = await plan_of(tx, arm), list[Part]()
+            async for batch in self.batches(tx, arm, needs, plan, check):
+                held.add(batch.parts)
+                parts += batch.parts
+            found.append(Selection(parts, check, held))
         return found
 
     async def batches(
@@ -93,6 +101,18 @@ class Columns:
             check()
             yield Selection([Part(chunk)], check)
 
+    async def span_sums(self, tx: Transaction, arm: Arm) -> list[SpanSums] | None:
+        """Sums of the spans of all traces of an arm without a filter; `None` where they must be read one by one."""
+        found = await stored(tx.driver, arm.experiment_key, arm.window)
+        whole = [chunk for chunk in found.chunks if chunk.format <= FORMAT and not is_cut(chunk, found)]
+        chunks = await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in whole], _SPAN_SUMS)
+        sums = {chunk: chunks[chunk.id].columns.get(SPAN_SUMS) for chunk in whole}
+        lacking = {c.segment for c in found.chunks if not isinstance(sums.get(c), SpanSums)}
+        beside = await read_span_sums(tx.driver, arm.experiment_key, _ranges_outside(found, lacking))
+        if beside is None:
+            return None
+        return [beside, *(s for c, s in sums.items() if isinstance(s, SpanSums) and c.segment not in lacking)]
+
     async def _fetched(
         self, tx: Transaction, plan: FromColumns, chunks: Sequence[StoredChunk], needs: Needs
     ) -> dict[int, Chunk]:
@@ -105,6 +125,19 @@ class Columns:
             of_cut = wanted | needs_of(ours[0], plan.stored) if ours else wanted
             found |= await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in ours], of_cut)
         return {i: chunk for i, chunk in found.items() if all(map(chunk.info.has, wanted.columns))}
+
+
+_SPAN_SUMS = Needs(frozenset({SPAN_SUMS}))
+
+
+def _ranges_outside(found: Stored, lacking: Collection[Segment]) -> list[Segment]:
+    """The window without the segments of chunks that do not lack anything."""
+    start, end = found.window
+    ranges, at = list[Segment](), start
+    for lo, hi in sorted({chunk.segment for chunk in found.chunks} - {*lacking}):
+        ranges.append((at, lo))
+        at = hi
+    return [(lo, hi) for lo, hi in [*ranges, (at, end)] if lo < hi]
 
 
 def _in_batches(chunks: Sequence[StoredChunk]) -> Iterator[list[StoredChunk]]:

@@ -6,15 +6,17 @@ and leaves invalidations for what it drops and does not write.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from ..domain.keys import ExperimentKey
 from ..domain.window import DAY_US, MINUTE_US
 from ..store.session import Driver, Transaction
 from ..store.tables import traces
-from .format import FORMAT, ITEM_KEY, MOST_TRACES, NUMBERS, TEXTS, Chunk
+from .format import FORMAT, ITEM_KEY, MOST_TRACES, NUMBERS, SPAN_SUMS, TEXTS, Chunk, SpanSums
 from .from_traces import Rows, chunks_of_traces
 from .needs import Needs
 from .segments import Plan, Segment, plan
+from .span_sums import read_span_sums
 from .stored import packed
 
 REST_S = 15.0
@@ -106,8 +108,15 @@ async def chunks_of_segment(tx: Transaction, experiment_key: ExperimentKey, segm
     start, end = segment
     inside = (traces.c.experiment_key == experiment_key) & (traces.c.start_time >= start) & (traces.c.start_time < end)
     found = chunks_of_traces(tx, [Rows(inside)], EVERY_COLUMN, every_member=True, in_order=True, most=MOST_TRACES)
+    sums = await read_span_sums(tx.driver, experiment_key, [segment])
     async for chunk in found:
-        yield chunk
+        yield chunk if sums is None else _with_span_sums(chunk, sums)
+        sums = SpanSums(())
+
+
+def _with_span_sums(chunk: Chunk, sums: SpanSums) -> Chunk:
+    info = replace(chunk.info, names=(*chunk.info.names, SPAN_SUMS))
+    return Chunk(info, {**chunk.columns, SPAN_SUMS: sums})
 
 
 async def _put(driver: Driver, key: tuple[int, int, int, int], chunk: Chunk) -> None:

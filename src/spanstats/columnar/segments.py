@@ -14,7 +14,11 @@ from .format import MOST_TRACES
 WORTH = 16
 """A segment is refreshed once one in this many of its traces is in an invalid minute."""
 
-_WIDTHS = (DAY_US, 6 * HOUR_US, HOUR_US, 10 * MINUTE_US, MINUTE_US)
+_WIDTHS = (
+    *(hours * HOUR_US for hours in (24, 12, 6, 3, 1)),
+    *(minutes * MINUTE_US for minutes in (30, 10, 5, 1)),
+)
+"""Each is a whole number of the next one."""
 
 Segment: TypeAlias = tuple[int, int]
 """From, to (exclusive), microseconds since 1970; whole minutes."""

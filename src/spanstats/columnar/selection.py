@@ -79,6 +79,8 @@ class Selection:
 
     parts: Sequence[Part]
     check: Check = field(default=no_limit, compare=False)
+    held: object = field(default=None, compare=False, repr=False)
+    """What is given back once no one has the selection any more."""
 
     def each(self) -> Iterator[Part]:
         """The parts that have rows."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from .format import INFO, Array, Chunk, Column, Digests, Info, Mask, Numbers, Scores, Texts
+from .format import INFO, Array, Chunk, Column, Digests, Info, Mask, Numbers, Scores, SpanSums, Texts
 
 Data = Mapping[str, bytes]
 """Bytes by the name of the column, and those of the `Info` under `INFO`."""
@@ -43,6 +43,12 @@ class _Digests(msgspec.Struct, array_like=True, tag="digests"):
     data: bytes
 
 
+class _SpanSums(msgspec.Struct, array_like=True, tag="span_sums"):
+    """Numbers as text: those of many spans may not fit 64 bits."""
+
+    rows: list[tuple[str | None, str]]
+
+
 class _Info(msgspec.Struct, array_like=True, tag="info"):
     n: int
     names: tuple[str, ...]
@@ -52,7 +58,7 @@ class _Info(msgspec.Struct, array_like=True, tag="info"):
 _DIGEST_HALF = ">u8"
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Numbers | _Texts | _Scores | _Digests | _Info).decode
+_decode = msgspec.msgpack.Decoder(_Numbers | _Texts | _Scores | _Digests | _SpanSums | _Info).decode
 
 
 def packed(chunk: Chunk) -> dict[str, bytes]:
@@ -71,6 +77,8 @@ def unpacked(data: bytes) -> Column | Info:
             return Texts(_array(codes), values)
         case _Scores(values, kinds, rows):
             return Scores(_numbers(values), _numbers(kinds), None if rows is None else _array(rows))
+        case _SpanSums(rows):
+            return SpanSums(tuple((model, tuple(map(int, numbers.split()))) for model, numbers in rows))
         case _Digests(codes, data):
             halves = np.frombuffer(data, _DIGEST_HALF).astype(np.uint64).reshape(-1, 2)
             return Digests(None if codes is None else _array(codes), halves)
@@ -87,6 +95,8 @@ def size_of(column: Column | Info) -> int:
             return _OVERHEAD + _size(codes) + sum(map(len, values)) + 48 * len(values)
         case Scores(values, kinds, rows):
             return size_of(values) + size_of(kinds) + _size(rows)
+        case SpanSums(rows):
+            return _OVERHEAD + 1_000 * len(rows)
         case Digests(codes, halves):
             return _OVERHEAD + _size(codes) + halves.nbytes
         case Numbers(_, _, codes, valid):
@@ -102,6 +112,8 @@ def _packed(column: Column) -> Any:
         return _Numbers(column.low, column.step, _codes(column.codes), valid)
     if isinstance(column, Texts):
         return _Texts(_codes(column.codes), list(column.values))
+    if isinstance(column, SpanSums):
+        return _SpanSums([(model, " ".join(map(str, numbers))) for model, numbers in column.rows])
     if isinstance(column, Digests):
         halves = column.values.astype(_DIGEST_HALF).tobytes()
         return _Digests(None if column.codes is None else _codes(column.codes), halves)

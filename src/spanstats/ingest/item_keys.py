@@ -32,7 +32,7 @@ UPDATE spans s SET input_key = decode(k.own, 'hex'), target_key = k.target
 FROM {_GIVEN} AS k(tenant_id, trace_id, span_id, own, target)
 WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id
 """
-# Stored columns of these minutes lack the keys: they are invalid from then on.
+# Caches of these minutes lack the keys: they are invalid from then on.
 _PUT_TRACES = """
 WITH put AS (
     UPDATE traces t SET item_key = decode(k.own, 'hex'), target_key = k.target
@@ -40,7 +40,7 @@ WITH put AS (
     WHERE t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
     RETURNING t.experiment_key, t.start_time
 )
-INSERT INTO column_invalidations (experiment_key, minute)
+INSERT INTO rollup_marks (experiment_key, minute)
 SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM put WHERE experiment_key IS NOT NULL
 """
 

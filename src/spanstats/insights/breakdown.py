@@ -10,19 +10,19 @@ from ..columnar.groups import group
 from ..columnar.predicate import MANY_MODELS
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
-from ..domain.keys import TenantId
+from ..domain.keys import ExperimentKey, TenantId
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database
 from .dimensions import MODEL, SPAN, Dimension
-from .figures import Figures, OfScores
-from .grouped import Grouped, completed, grouped
+from .grouped import GroupedFigures, completed, grouped, needs_rows
 from .measured import measured_whole
 from .measures import Asked
-from .ordering import Order, ranked
+from .ordering import Order, in_order
 from .questions import Question
 from .rolled import Measured
 from .selecting import measures_in, select
-from .snapshot import Experiment, snapshot
+from .snapshot import Experiment, Snapshot, snapshot
+from .span_models import are_kept, figures_by_model
 from .spans import dimension_of_spans, select_spans
 
 MAX_GROUPS = 1_000
@@ -78,16 +78,38 @@ async def break_down(
     """The groups, all of one snapshot. Raises `NotFound`, `Unavailable`."""
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
-        if wanted.unit == SPAN:
-            dimensions: list[ColumnDimension] = [dimension_of_spans(i) for i in range(len(wanted.dimensions))]
-            selection = await select_spans(state, experiment.key, question, wanted.dimensions)
-        else:
-            dimensions = columns_of(wanted.dimensions)
-            selection = await select(state, columns, experiment.key, question, dimensions)
-        measures = measures_in(selection, question.measures)
+        grouping = await _grouping(state, columns, experiment.key, question, wanted)
+        measures = grouping.measures
         evaluators = await evaluators_of(state.tx, tenant_id, sorted({key for a in measures for key in a.measure.keys}))
-    groups = await columns.run(lambda: groups_of(selection, measures, question, wanted, dimensions))
-    return Breakdown(experiment, state.as_of, groups, evaluators)
+    return Breakdown(
+        experiment, state.as_of, await columns.run(lambda: groups_of(grouping, question, wanted)), evaluators
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Rows of traces or spans that are to be grouped, or sums of their groups that were kept."""
+
+    measures: Sequence[Asked]
+    selection: Selection
+    dimensions: Sequence[ColumnDimension] = ()
+    kept: GroupedFigures | None = None
+
+
+async def _grouping(
+    state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question, wanted: Wanted
+) -> Grouping:
+    if wanted.unit != SPAN:
+        dimensions = columns_of(wanted.dimensions)
+        selection = await select(state, columns, experiment_key, question, dimensions)
+        return Grouping(measures_in(selection, question.measures), selection, dimensions)
+    measures = question.measures or ()
+    if are_kept(wanted.dimensions, question, measures):
+        kept = await figures_by_model(state, columns, experiment_key, question, measures)
+        if kept is not None:
+            return Grouping(measures, kept.groups.selection, kept=kept)
+    selection = await select_spans(state, experiment_key, question, wanted.dimensions)
+    return Grouping(measures, selection, [dimension_of_spans(i) for i in range(len(wanted.dimensions))])
 
 
 def columns_of(dimensions: Sequence[Dimension]) -> list[ColumnDimension]:
@@ -96,22 +118,20 @@ def columns_of(dimensions: Sequence[Dimension]) -> list[ColumnDimension]:
     return [*found, ByNumber(MANY_MODELS)] if any(d.name == MODEL for d in dimensions) else found
 
 
-def groups_of(
-    selection: Selection,
-    measures: Sequence[Asked],
-    question: Question,
-    wanted: Wanted,
-    dimensions: Sequence[ColumnDimension],
-) -> Groups:
+def groups_of(grouping: Grouping, question: Question, wanted: Wanted) -> Groups:
     """The groups of the selected rows."""
-    found = grouped(group(selection, dimensions), measures, fill_scores=question.fill_scores)
-    keys = [_key(key, wanted.dimensions) for key in found.groups.keys]
-    order = ranked(found, wanted.order, keys)
-    listed, others = order[: wanted.limit], order[wanted.limit :]
-    figures = completed(found, listed)
-    several = [_is_several(key, len(wanted.dimensions)) for key in found.groups.keys]
-    groups = [Group(keys[number], several[number], one) for number, one in zip(listed, figures, strict=True)]
-    return Groups(groups, len(others), _together(found, others), measured_whole(selection, measures, question))
+    selection, measures, fill = grouping.selection, grouping.measures, question.fill_scores
+    found = grouping.kept or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
+    numbers = in_order(found, wanted.order)
+    listed, others = numbers[: wanted.limit], numbers[wanted.limit :]
+    keys = [found.groups.key(number) for number in listed]
+    groups = [
+        Group(_key(key, wanted.dimensions), _is_several(key, len(wanted.dimensions)), one)
+        for key, one in zip(keys, completed(found, listed), strict=True)
+    ]
+    needs_all = grouping.kept is None and (any(map(needs_rows, measures)) or not len(found.groups))
+    total = measured_whole(selection, measures, question) if needs_all else found.together(range(len(found.groups)))
+    return Groups(groups, len(others), found.together(others), total)
 
 
 def _key(found: Sequence[Any], dimensions: Sequence[Dimension]) -> tuple[Any, ...]:
@@ -120,24 +140,3 @@ def _key(found: Sequence[Any], dimensions: Sequence[Dimension]) -> tuple[Any, ..
 
 def _is_several(found: Sequence[Any], dimensions: int) -> bool:
     return len(found) > dimensions and found[-1] == 1
-
-
-def _together(found: Grouped, numbers: Sequence[int]) -> Measured:
-    """Counts and sums of these groups together."""
-    each = [found.totals(number) for number in numbers]
-    figures = [
-        (m.asked, _added([one.figures[place][1] for one in each], m.asked)) for place, m in enumerate(found.measures)
-    ]
-    partial = [one.cost_partial for one in each if one.cost_partial is not None]
-    traces, failed = (sum(getattr(one, name) for one in each) for name in ("traces", "failed"))
-    return Measured(traces, failed, sum(partial) if len(partial) == len(each) else None, figures)
-
-
-def _added(every: Sequence[Figures], asked: Asked) -> Figures:
-    of_scores = None
-    if asked.measure.is_score:
-        parts = [f.of_scores for f in every if f.of_scores is not None]
-        names = OfScores.__dataclass_fields__
-        of_scores = OfScores(*(sum(getattr(part, name) for part in parts) for name in names))
-    count, missing, total = (sum(getattr(f, name) for f in every) for name in ("count", "missing", "total"))
-    return Figures(count, missing, total, of_scores=of_scores)

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
-from ..columnar.dimensions import ByNumber, ByScore, ByText
+from ..columnar.dimensions import ByNumber, ByScore, ByText, ByTime
 from ..columnar.dimensions import Dimension as ColumnDimension
 from ..columnar.format import member_column
-from ..domain.values import NANO
+from ..columnar.predicate import START as START_TIME
+from ..domain.values import MICRO, NANO, PICO, iso, since_epoch
 from ..errors import invalid
-from .measures import SCORES, Asked
+from .measures import MILLI, SCORES, Asked
 
 MAX_DIMENSIONS = 2
 
@@ -24,32 +26,53 @@ METADATA = "metadata."
 _METADATA_OF_FILTERS = "metadata__"
 _SCORES_OF_FILTERS = "scores__"
 
-TEXTS = {"status": "status", "name": "name", MODEL: "model"}
+TEXTS = {
+    "status": "status",
+    "name": "name",
+    "workflow_name": "name",
+    MODEL: "model",
+    **dict.fromkeys(("trace_id", "id", "trace_unique_id"), "trace_id"),
+    "root_span_unique_id": "root_span_id",
+}
 """Dimensions that are texts of the trace, by column."""
 
-LABELS = (
-    "environment",
-    "customer_identifier",
-    "customer_email",
-    "customer_name",
-    "thread_identifier",
-    "session_identifier",
-    "trace_group_identifier",
-    "custom_identifier",
-    "evaluation_identifier",
-    "comparison_key",
-    "dataset_id",
-)
+LABELS = {
+    name: name
+    for name in (
+        "environment",
+        "customer_identifier",
+        "customer_email",
+        "customer_name",
+        "thread_identifier",
+        "session_identifier",
+        "trace_group_identifier",
+        "custom_identifier",
+        "evaluation_identifier",
+        "comparison_key",
+        "dataset_id",
+    )
+} | {"group_identifier": "trace_group_identifier"}
+"""Dimensions that are labels of the trace."""
 
 NUMBERS = {
     "span_count": "n_spans",
     "llm_call_count": "n_llm_calls",
     "error_count": "n_errors",
-    "total_tokens": "total_tokens",
-    "prompt_tokens": "prompt_tokens",
-    "completion_tokens": "completion_tokens",
+    **dict.fromkeys(("total_tokens", "total_request_tokens"), "total_tokens"),
+    **dict.fromkeys(("prompt_tokens", "total_prompt_tokens", "input_tokens"), "prompt_tokens"),
+    **dict.fromkeys(("completion_tokens", "total_completion_tokens", "output_tokens"), "completion_tokens"),
+    **dict.fromkeys(("cost", "total_cost"), "cost_pd"),
+    **dict.fromkeys(("latency", "duration"), "latency_us"),
+    "ttft": "ttft_us",
+    "tps": "tps",
 }
 """Dimensions that are whole numbers of the trace, by column."""
+
+_PER_UNIT = {"cost_pd": PICO, "latency_us": MICRO, "ttft_us": MICRO, "tps": MILLI}
+"""How many of the stored unit of a column make one of the answered unit."""
+
+TIMES = {"start_time": "start_time", "timestamp": "start_time", "end_time": "end_time"}
+"""Dimensions that are times of the trace, by column."""
 
 OF_SPANS = {"model": "model", "span_name": "name", "provider_id": "provider", "log_type": "kind"}
 """Dimensions of each span, by column of `spans`."""
@@ -74,26 +97,30 @@ class Dimension:
         """What it is in columns of traces."""
         if self.score is not None:
             return ByScore(self.score)
-        if self.name in NUMBERS:
-            return ByNumber(NUMBERS[self.name])
-        return ByText(self.text_column())
+        if self.of_trace() == START_TIME:
+            return ByTime()
+        return ByNumber(NUMBERS[self.name]) if self.name in NUMBERS else ByText(self.of_trace())
 
     def of_trace(self) -> str:
-        """The column of its JSON values, where a dictionary-encoded one could hold it, else a column of `traces`."""
-        return NUMBERS[self.name] if self.name in NUMBERS else self.text_column()
-
-    def text_column(self) -> str:
-        """The dictionary-encoded column that holds it."""
+        """The column of its values: one of `traces`, or that of a member of one."""
         if self.label is not None:
             return member_column("labels", self.label)
-        return TEXTS[self.name] if self.metadata is None else member_column("metadata", self.metadata)
+        if self.metadata is not None:
+            return member_column("metadata", self.metadata)
+        return _COLUMNS[self.name]
 
     def key(self, found: Key) -> Key:
-        """The key as it is answered: a score in its own unit."""
-        if self.score is not None and found is not None:
-            whole, rest = divmod(found, NANO)
-            return whole if rest == 0 else found / NANO
-        return found
+        """The key as it is answered: numbers in their own unit, times as ISO 8601."""
+        if found is None:
+            return None
+        if self.name in TIMES:
+            return iso(found if isinstance(found, int) else since_epoch(datetime.fromisoformat(found)))
+        per_unit = NANO if self.score is not None else _PER_UNIT.get(NUMBERS.get(self.name, ""), 1)
+        whole, rest = divmod(found, per_unit) if per_unit != 1 else (found, 0)
+        return whole if rest == 0 else found / per_unit
+
+
+_COLUMNS = {**TEXTS, **NUMBERS, **TIMES}
 
 
 def dimension(name: str, evaluator_keys: Mapping[str, frozenset[str]]) -> Dimension:
@@ -106,10 +133,10 @@ def dimension(name: str, evaluator_keys: Mapping[str, frozenset[str]]) -> Dimens
         if name.startswith(prefix):
             return Dimension(name, score=_evaluator(name.removeprefix(prefix), evaluator_keys))
     if name in LABELS:
-        return Dimension(name, label=name)
-    if name in TEXTS or name in NUMBERS or name in OF_SPANS:
+        return Dimension(name, label=LABELS[name])
+    if name in _COLUMNS or name in OF_SPANS:
         return Dimension(name)
-    known = ", ".join((*TEXTS, *LABELS, *NUMBERS, *(n for n in OF_SPANS if n not in TEXTS)))
+    known = ", ".join(dict.fromkeys((*_COLUMNS, *LABELS, *OF_SPANS)))
     raise invalid(
         f"unknown dimension {name[:100]!r}; known are {known}, metadata.<key> and scores.<evaluator>",
         "group_by",

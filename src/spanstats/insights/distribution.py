@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ..columnar.format import Numbers
 from ..columnar.groups import group
-from ..columnar.histograms import counts_between, different_values
-from ..columnar.percentiles import values
+from ..columnar.histograms import counts_between, different_values, extremes
+from ..columnar.measures import values
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..domain.keys import TenantId
@@ -90,18 +88,23 @@ async def distribution(
 def histogram_of(selections: Sequence[Selection], asked: Asked, binning: Binning) -> Histogram:
     """The histogram of the selected traces."""
     measure = asked.measure
-    every = [values(selection, column_measure(measure)) for selection in selections]
+    every = [_values(selection, measure) for selection in selections]
     edges = edges_of(binning, *_ends(every, measure, positive=binning.scale == LOG))
     arms = [_counts(found, selection, asked, edges) for found, selection in zip(every, selections, strict=True)]
     return Histogram(edges, arms, _different(every, measure))
 
 
-def _counts(found: NDArray[np.int64], selection: Selection, asked: Asked, edges: Sequence[Decimal]) -> Counts:
-    missing = _missing(selection, asked)
+def _values(selection: Selection, measure: Measure) -> list[Numbers]:
+    """The columns that have values; every row of them has one."""
+    return [column for column in values(selection, column_measure(measure)) if len(column.codes)]
+
+
+def _counts(found: Sequence[Numbers], selection: Selection, asked: Asked, edges: Sequence[Decimal]) -> Counts:
+    missing, n = _missing(selection, asked), sum(len(column.codes) for column in found)
     if not edges:
-        return Counts([], len(found), 0, len(found), missing)
+        return Counts([], n, 0, n, missing)
     between = counts_between(found, [Fraction(edge) * asked.measure.per_unit for edge in edges])
-    return Counts(between.counts, between.below, between.above, len(found), missing)
+    return Counts(between.counts, between.below, between.above, n, missing)
 
 
 def _missing(selection: Selection, asked: Asked) -> int:
@@ -110,17 +113,16 @@ def _missing(selection: Selection, asked: Asked) -> int:
 
 
 def _ends(
-    every: Sequence[NDArray[np.int64]], measure: Measure, *, positive: bool
+    every: Sequence[Sequence[Numbers]], measure: Measure, *, positive: bool
 ) -> tuple[Decimal | None, Decimal | None]:
-    """The lowest and the highest value of all arms, of those above 0 if only these have a place."""
-    known = [found[found > 0] if positive else found for found in every]
-    known = [found for found in known if len(found)]
-    if not known:
+    """The lowest and the highest value of all arms, of those above 0 if only these have a bin."""
+    ends = [end for columns in every for column in columns if (end := extremes(column, positive=positive)) is not None]
+    if not ends:
         return None, None
-    return in_decimal(min(int(f.min()) for f in known), measure), in_decimal(max(int(f.max()) for f in known), measure)
+    return in_decimal(min(low for low, _ in ends), measure), in_decimal(max(high for _, high in ends), measure)
 
 
-def _different(every: Sequence[NDArray[np.int64]], measure: Measure) -> Sequence[tuple[Decimal, Sequence[int]]] | None:
+def _different(every: Sequence[Sequence[Numbers]], measure: Measure) -> Sequence[tuple[Decimal, Sequence[int]]] | None:
     by_arm: list[dict[int, int]] = []
     for found in every:
         different = different_values(found, MAX_VALUES)

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..columnar.format import FAILED, UNPRICED
-from ..columnar.group_values import (
-    ScoreCounts,
-    group_order_statistics,
-    group_partial_costs,
-    group_score_counts,
-    group_squares,
-)
-from ..columnar.groups import Groups, GroupSums, group_extremes, group_sums
+import numpy as np
+
+from ..columnar.format import FAILED, HAS_ROOT, UNPRICED, WITHOUT_KEY
+from ..columnar.group_order import group_order_statistics
+from ..columnar.group_scores import ScoreCounts, group_partial_costs, group_score_counts
+from ..columnar.group_squares import group_squares
+from ..columnar.group_sums import GroupSums, group_extremes, group_sums
+from ..columnar.groups import Counted, Groups
 from ..columnar.measures import Measure as ColumnMeasure
 from ..columnar.measures import NumberOf, ScoresOf
 from .figures import Figures, OfScores, wanted_ranks
@@ -29,61 +28,102 @@ def column_measure(measure: Measure) -> ColumnMeasure:
     return NumberOf(FAILED if measure.name == ERROR else measure.column or "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MeasureSums:
-    """The counts and sums of one measure by group."""
+    """The counts and sums of one measure by group of so many traces; with `fill_scores` a trace without a score counts
+    as a score of 0."""
 
     asked: Asked
+    traces: Counted
     sums: GroupSums
     scores: ScoreCounts | None
+    fill_scores: bool
 
-    def figures(self, number: int, traces: int, *, fill_scores: bool) -> Figures:
-        """The figures of one group of this many `traces`."""
-        count, total = int(self.sums.counts[number]), self.sums.totals[number]
-        if self.scores is None:
+    def figures(self, number: int) -> Figures:
+        """Those of one group."""
+        of_scores = None
+        if self.scores is not None:
+            of_scores = OfScores(*(int(counts[number]) for counts in self.scores.each()))
+        return self._figures(
+            int(self.traces[number]), int(self.sums.counts[number]), int(self.sums.totals[number]), of_scores
+        )
+
+    def together(self, numbers: Sequence[int]) -> Figures:
+        """Those of these groups together."""
+        wanted, of_scores = np.array(numbers, np.intp), None
+        if self.scores is not None:
+            of_scores = OfScores(*(int(counts[wanted].sum()) for counts in self.scores.each()))
+        return self._figures(int(self.traces[wanted].sum()), *self.sums.together(numbers), of_scores)
+
+    def filled(self) -> Counted:
+        """How many traces without a score count as a score of 0, by group."""
+        is_filled = self.fill_scores and self.scores is not None
+        return self.traces - self.scores.traces if is_filled and self.scores else np.zeros_like(self.traces)
+
+    def _figures(self, traces: int, count: int, total: int, of_scores: OfScores | None) -> Figures:
+        if of_scores is None:
             return Figures(count, traces - count, total)
-        found = Figures(count, total=total, of_scores=_of_scores(self.scores, number))
-        found = replace(found, missing=traces - int(self.scores.traces[number]))
-        return found.filled() if fill_scores else found
+        found = Figures(count, traces - of_scores.trace_count, total, of_scores=of_scores)
+        return found.filled() if self.fill_scores else found
 
 
-@dataclass(frozen=True, slots=True)
-class Grouped:
-    """Counts and sums of all groups; with `fill_scores` a trace without a score counts as a score of 0."""
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupedFigures:
+    """Counts and sums of all groups."""
 
     groups: Groups
-    failed: Sequence[int]
-    cost_partial: Sequence[int | None]
+    failed: Counted
+    cost_partial: Counted | None
+    without_root: Counted | None
+    without_key: Counted | None
     measures: Sequence[MeasureSums]
-    fill_scores: bool = False
 
     def totals(self, number: int) -> Measured:
         """The counts and sums of one group."""
-        traces = int(self.groups.counts[number])
-        figures = [(m.asked, m.figures(number, traces, fill_scores=self.fill_scores)) for m in self.measures]
-        return Measured(traces, self.failed[number], self.cost_partial[number], figures)
+        figures = [(m.asked, m.figures(number)) for m in self.measures]
+        return self._measured([number], figures)
+
+    def together(self, numbers: Sequence[int]) -> Measured:
+        """The counts and sums of these groups together."""
+        return self._measured(numbers, [(m.asked, m.together(numbers)) for m in self.measures])
+
+    def _measured(self, numbers: Sequence[int], figures: Sequence[tuple[Asked, Figures]]) -> Measured:
+        wanted = np.array(numbers, np.intp)
+        counts = self.groups.counts, self.failed, self.cost_partial, self.without_root, self.without_key
+        traces, failed, partial, *without = (None if c is None else int(c[wanted].sum()) for c in counts)
+        return Measured(traces or 0, failed or 0, partial, figures, *without)
 
 
-def grouped(groups: Groups, measures: Sequence[Asked], *, fill_scores: bool = False) -> Grouped:
+def grouped(groups: Groups, measures: Sequence[Asked], *, fill_scores: bool = False) -> GroupedFigures:
     """The counts and sums of all groups."""
     found = []
     for asked in measures:
         measure = asked.measure
         scores = group_score_counts(groups, measure.keys) if measure.is_score else None
-        found.append(MeasureSums(asked, group_sums(groups, column_measure(measure)), scores))
+        sums = group_sums(groups, column_measure(measure))
+        found.append(MeasureSums(asked, groups.counts, sums, scores, fill_scores))
     failed = group_sums(groups, NumberOf(FAILED)).totals
-    return Grouped(groups, failed, _partial_costs(groups, measures), found, fill_scores)
+    with_root, without_key = (_flagged(groups, name) for name in (HAS_ROOT, WITHOUT_KEY))
+    without_root = None if with_root is None else groups.counts - with_root
+    return GroupedFigures(groups, failed, _partial_costs(groups, measures), without_root, without_key, found)
 
 
-def _partial_costs(groups: Groups, measures: Sequence[Asked]) -> Sequence[int | None]:
+def _flagged(groups: Groups, name: str) -> Counted | None:
+    """How many traces of each group have the flag; `None` of spans, which have none."""
+    if not all(name in part.chunk.columns for part in groups.selection.parts):
+        return None
+    return group_sums(groups, NumberOf(name)).totals
+
+
+def _partial_costs(groups: Groups, measures: Sequence[Asked]) -> Counted | None:
     """`None` where no cost is asked for, or of spans, whose cost is known or not."""
     has_both = all(name in part.chunk.columns for part in groups.selection.parts for name in COST_COLUMNS)
     if not has_both or all(asked.measure.column != "cost_pd" for asked in measures):
-        return [None] * len(groups)
+        return None
     return group_partial_costs(groups)
 
 
-def completed(found: Grouped, numbers: Sequence[int], *, intervals: bool = False) -> list[Measured]:
+def completed(found: GroupedFigures, numbers: Sequence[int], *, intervals: bool = False) -> list[Measured]:
     """These groups with all that was asked for: squares, extremes and percentiles too."""
     totals = [found.totals(number) for number in numbers]
     by_measure = [
@@ -95,10 +135,6 @@ def completed(found: Grouped, numbers: Sequence[int], *, intervals: bool = False
         replace(total, figures=list(zip(asked, (of_groups[i] for of_groups in by_measure), strict=True)))
         for i, total in enumerate(totals)
     ]
-
-
-def _of_scores(scores: ScoreCounts, number: int) -> OfScores:
-    return OfScores(*(int(counts[number]) for counts in (scores.traces, scores.texts, scores.true, scores.false)))
 
 
 def _completed(
@@ -117,6 +153,11 @@ def _completed(
         order = group_order_statistics(groups, column, numbers, ranks, zeros)
         found = [replace(f, order=of_group) for f, of_group in zip(found, order, strict=True)]
     return found
+
+
+def needs_rows(asked: Asked) -> bool:
+    """Whether it takes more than the sums of parts to complete the figures of all."""
+    return bool(asked.percentiles) or not {"std_dev", "min", "max"}.isdisjoint(asked.aggregates)
 
 
 def _with_extremes(figures: Figures, extremes: tuple[int, int] | None) -> Figures:

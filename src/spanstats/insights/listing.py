@@ -13,6 +13,7 @@ from ..stats.rolled_up_many import rolled_up_by_experiment
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database
 from ..store.tables import ByBytes, experiments, projects
+from .keyset import Behind, Sorting
 from .measured import measure
 from .questions import Question
 from .rolled import Measured, are_rolled_up, hold, measured
@@ -54,16 +55,23 @@ class Page:
     descending: bool = True
     size: int = 20
     offset: int = 0
+    behind: Behind | None = None
+
+    @property
+    def sorting(self) -> Sorting:
+        return Sorting(SORTS[self.sort_by], _c.key, self.descending)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """`count` experiments match; those of the page with their figures at a time; what evaluators are called."""
+    """`count` experiments match; those of the page with their figures at a time; what evaluators are called; the
+    experiment behind which more follow, `None` where none does."""
 
     as_of: int
     count: int
     page: Sequence[tuple[Experiment, Measured]]
     evaluators: Mapping[str, Evaluator]
+    next: Behind | None
 
 
 async def list_experiments(
@@ -76,19 +84,25 @@ async def list_experiments(
 ) -> Listed:
     """The page, all of one snapshot; the question holds for each experiment. Raises `Unavailable`."""
     where = _conditions(tenant_id, search)
-    column = SORTS[page.sort_by]
-    order = (
-        (column.desc().nulls_last(), _c.key.desc()) if page.descending else (column.asc().nulls_last(), _c.key.asc())
-    )
-    wanted = select(*COLUMNS).where(*where).order_by(*order).limit(page.size).offset(page.offset)
+    wanted = [] if page.behind is None else [page.sorting.follows(page.behind)]
+    one_more = select(*COLUMNS).where(*where, *wanted).order_by(*page.sorting.order()).limit(page.size + 1)
     async with snapshot(database, tenant_id) as state:
         connection = state.tx.connection
         count = (await connection.execute(select(func.count()).select_from(experiments).where(*where))).scalar_one()
-        found = [Experiment(*row) for row in await connection.execute(wanted)] if page.offset < count else []
-        figures = await _figures(state, columns, found, question)
+        rows = await connection.execute(one_more.offset(page.offset)) if page.offset < count else ()
+        found = [Experiment(*row) for row in rows]
+        figures = await _figures(state, columns, found[: page.size], question)
         keys = {key for one in figures for asked, _ in one.figures for key in asked.measure.keys}
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(keys))
-    return Listed(state.as_of, count, list(zip(found, figures, strict=True)), evaluators)
+    of_page = list(zip(found, figures, strict=False))
+    return Listed(state.as_of, count, of_page, evaluators, _last(found, page))
+
+
+def _last(found: Sequence[Experiment], page: Page) -> Behind | None:
+    if len(found) <= page.size:
+        return None
+    last = found[page.size - 1]
+    return Behind(getattr(last, page.sort_by), last.key)
 
 
 async def _figures(

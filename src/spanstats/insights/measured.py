@@ -39,4 +39,4 @@ def measured_whole(selection: Selection, measures: Sequence[Asked], question: Qu
 def nothing(measures: Sequence[Asked]) -> Measured:
     """The figures of no traces at all."""
     empty = [(asked, Figures(of_scores=OfScores() if asked.measure.is_score else None)) for asked in measures]
-    return Measured(0, 0, 0, empty)
+    return Measured(0, 0, 0, empty, 0, 0)

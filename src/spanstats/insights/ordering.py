@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from ..columnar.groups import Counted, Groups
 from .figures import answer
-from .grouped import Grouped, completed
+from .grouped import GroupedFigures, MeasureSums, completed
 from .measures import Asked
 
 COUNT, KEY = "count", "key"
-_FROM_SUMS = frozenset({"count", "missing", "sum", "mean"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +25,39 @@ class Order:
     asked: Asked | None = None
 
 
-def ranked(found: Grouped, order: Order, keys: Sequence[tuple[Any, ...]]) -> list[int]:
-    """The numbers of all groups in this order; those without a number come last, ties are by key, ascending."""
-    ties = [tuple(map(key_order, key)) for key in keys]
+def in_order(found: GroupedFigures, order: Order) -> list[int]:
+    """The numbers of all groups in this order; those without a value come last, ties are by key, ascending."""
+    ties = _ties(found.groups)
     if order.by == KEY:
-        return sorted(range(len(keys)), key=ties.__getitem__, reverse=order.descending)
-    number = _numbers(found, order)
-    sign = -1 if order.descending else 1
+        by_key: list[int] = np.argsort(-ties if order.descending else ties).tolist()
+        return by_key
+    values = _values(found, order)
+    is_missing = np.array([value is None for value in values], np.bool_)
+    numbers = _sortable([0 if value is None else value for value in values])
+    by_value: list[int] = np.lexsort((ties, -numbers if order.descending else numbers, is_missing)).tolist()
+    return by_value
 
-    def rank(group: int) -> tuple[bool, Any, Any]:
-        value = number(group)
-        return value is None, 0 if value is None else sign * value, ties[group]
 
-    return sorted(range(len(keys)), key=rank)
+def _sortable(values: Sequence[Any]) -> NDArray[Any]:
+    """Numbers of 64 bits in the same order."""
+    if any(isinstance(value, float) for value in values):
+        return np.array(values, np.float64)
+    try:
+        return np.array(values, np.int64)
+    except OverflowError:
+        ranks = {value: rank for rank, value in enumerate(sorted(set(values)))}
+        return np.array([ranks[value] for value in values], np.int64)
+
+
+def _ties(groups: Groups) -> Counted:
+    """Numbers in the order of the keys."""
+    found = np.zeros(len(groups), np.int64)
+    for keys, numbers in zip(groups.keys, groups.numbers, strict=True):
+        orders = [key_order(key) for key in keys.each()]
+        ranks = np.empty(len(orders), np.int64)
+        ranks[sorted(range(len(orders)), key=orders.__getitem__)] = np.arange(len(orders))
+        found = found * len(orders) + ranks[numbers]
+    return found
 
 
 def key_order(key: Any) -> tuple[int, Any]:
@@ -48,21 +70,51 @@ def key_order(key: Any) -> tuple[int, Any]:
         case int() | float():
             return 0, key
         case str():
-            return 2, key.encode("utf-8", "surrogatepass")
+            # Texts compare by code points, which UTF-8 keeps in order.
+            return 2, key
         case _:
             return 3, msgspec.json.encode(key)
 
 
-def _numbers(found: Grouped, order: Order) -> Callable[[int], Any]:
-    """By number of a group: what it is ordered by."""
+def _values(found: GroupedFigures, order: Order) -> Sequence[Any]:
+    """By number of a group: what it is ordered by, `None` where there is no data."""
     asked = order.asked
-    counts: list[int] = found.groups.counts.tolist()
     if asked is None:
-        return lambda group: counts[group]
+        counts: list[int] = found.groups.counts.tolist()
+        return counts
     (sums,) = (m for m in found.measures if m.asked.measure.name == asked.measure.name)
     (aggregate,) = (*asked.aggregates, *asked.percentiles)
     if aggregate in _FROM_SUMS:
-        fill = found.fill_scores
-        return lambda group: answer(asked, sums.figures(group, counts[group], fill_scores=fill))[aggregate]
-    every = completed(replace(found, measures=[replace(sums, asked=asked)]), range(len(counts)))
-    return lambda group: answer(asked, every[group].figures[0][1])[aggregate]
+        return _FROM_SUMS[aggregate](sums)
+    every = completed(replace(found, measures=[replace(sums, asked=asked)]), range(len(found.groups)))
+    return [answer(asked, one.figures[0][1])[aggregate] for one in every]
+
+
+def _counts(sums: MeasureSums) -> list[int]:
+    counts: list[int] = (sums.sums.counts + sums.filled()).tolist()
+    return counts
+
+
+def _missing(sums: MeasureSums) -> list[int]:
+    has = sums.sums.counts if sums.scores is None else sums.scores.traces
+    missing: list[int] = (sums.traces - has - sums.filled()).tolist()
+    return missing
+
+
+def _sums(sums: MeasureSums) -> list[int | None]:
+    pairs = zip(sums.sums.totals.tolist(), _counts(sums), strict=True)
+    return [total if n else None for total, n in pairs]
+
+
+def _means(sums: MeasureSums) -> list[float | None]:
+    """To the nearest float, as they are answered."""
+    pairs = zip(sums.sums.totals.tolist(), _counts(sums), strict=True)
+    return [total / n if n else None for total, n in pairs]
+
+
+_FROM_SUMS: dict[str, Callable[[MeasureSums], Sequence[Any]]] = {
+    "count": _counts,
+    "missing": _missing,
+    "sum": _sums,
+    "mean": _means,
+}

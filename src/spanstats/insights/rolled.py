@@ -4,23 +4,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..domain.values import NANO
-from ..stats.measures import PARTIAL
+from ..stats.measures import COUNTED, MEASURES, PARTIAL, WITHOUT_KEY, WITHOUT_ROOT
 from ..stats.sums import ScoreSums, Sums
 from .figures import Figures, OfScores
 from .measures import DEFAULT, DEFAULT_AGGREGATES, ERROR, OPERATIONAL, SCORES, Asked, Measure, score_measure
 
-_ROLLED = frozenset({"cost_pd", "latency_us", "ttft_us", "tps", "prompt_tokens", "completion_tokens", "total_tokens"})
+_COUNTS = ("n", "n_errors", PARTIAL, WITHOUT_ROOT, WITHOUT_KEY)
+_ROLLED = frozenset(measure.column for measure in (*MEASURES, *COUNTED))
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How many traces there are, how many failed, how many have a cost without the spans that have no price (`None`
-    where that was not computed); the figures of each measure."""
+    """How many traces there are; how many of them failed, have a cost without the spans that have no price, no root, or no
+    key of an item (`None` where that was not counted); the figures of each measure."""
 
     traces: int
     failed: int
     cost_partial: int | None
     figures: Sequence[tuple[Asked, Figures]]
+    without_root: int | None = None
+    without_key: int | None = None
 
 
 def are_rolled_up(measures: Iterable[Asked] | None) -> bool:
@@ -40,8 +43,8 @@ def measured(sums: Sums, measures: Sequence[Asked] | None, *, fill_scores: bool 
     """The figures of these measures, by default of `DEFAULT` and of all scores that there are."""
     wanted = default_measures(sums[1]) if measures is None else measures
     figures = [(asked, _filled(figures_of(asked.measure, sums), fill_scores)) for asked in wanted]
-    n, failed, partial = (sums[0].get(name) or 0 for name in ("n", "n_errors", PARTIAL))
-    return Measured(n, failed, partial, figures)
+    n, failed, partial, rootless, keyless = (sums[0].get(name) or 0 for name in _COUNTS)
+    return Measured(n, failed, partial, figures, rootless, keyless)
 
 
 def default_measures(evaluator_keys: Iterable[str]) -> list[Asked]:

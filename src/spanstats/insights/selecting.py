@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from ..columnar.arms import Arm
 from ..columnar.dimensions import Dimension
 from ..columnar.dimensions import needs_of as needs_of_dimension
-from ..columnar.format import FAILED
+from ..columnar.format import FAILED, HAS_ROOT, WITHOUT_KEY
 from ..columnar.measures import needs_of as needs_of_measure
 from ..columnar.needs import Needs
 from ..columnar.reader import Columns
@@ -35,7 +35,7 @@ async def select(
 
 def needs_of(measures: Sequence[Asked] | None, dimensions: Iterable[Dimension]) -> Needs:
     """The columns of these measures (`None`: of the default ones, and all scores) and dimensions."""
-    found = Needs(frozenset({FAILED}), every_score=measures is None)
+    found = Needs(frozenset({FAILED, HAS_ROOT, WITHOUT_KEY}), every_score=measures is None)
     for asked in default_measures(()) if measures is None else measures:
         found |= needs_of_measure(column_measure(asked.measure))
         if asked.measure.column == "cost_pd":

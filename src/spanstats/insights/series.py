@@ -1,5 +1,6 @@
 """Figures by buckets of time."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from ..errors import invalid
 from ..stats.rolled_up_many import rolled_up_by_bucket
 from ..stats.rollups import MINUTE
 from ..stats.summary import Evaluator, evaluators_of
-from ..stats.sums import Window
+from ..stats.sums import Sums, Window
 from ..store.session import Database
 from .granularity import Buckets, buckets
 from .grouped import completed, grouped
@@ -129,17 +130,22 @@ async def points_of(
         window = Window(*_within_years(question.window))
         found = await rolled_up_by_bucket(state.tx.driver, experiment.key, window, made.edges)
         if found is not None and all(hold(sums, question.measures) for sums in found.values()):
-            fill = question.fill_scores
-            return {number: measured(sums, question.measures, fill_scores=fill) for number, sums in found.items()}
+            return await asyncio.to_thread(_rolled_points, found, question)
     by_start = ByStart(made.edges)
     selection = await select(state, columns, experiment.key, question, [by_start])
     return await columns.run(lambda: _selected_points(selection, question, by_start))
+
+
+def _rolled_points(found: Mapping[int, Sums], question: Question) -> Mapping[int, Measured]:
+    fill = question.fill_scores
+    return {number: measured(sums, question.measures, fill_scores=fill) for number, sums in found.items()}
 
 
 def _selected_points(selection: Selection, question: Question, by_start: ByStart) -> Mapping[int, Measured]:
     groups = group(selection, [by_start])
     found = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
     place: dict[object, int] = {start: place for place, start in enumerate(by_start.edges)}
-    numbers = [number for number, (start,) in enumerate(groups.keys) if start in place]
+    starts = {number: groups.key(number)[0] for number in range(len(groups))}
+    numbers = [number for number, start in starts.items() if start in place]
     points = completed(found, numbers)
-    return {place[groups.keys[number][0]]: point for number, point in zip(numbers, points, strict=True)}
+    return {place[starts[number]]: point for number, point in zip(numbers, points, strict=True)}

@@ -14,6 +14,7 @@ from ..reading.logs import first_spans, logs_where
 from ..stats.rolled_up import rolled_up
 from ..store.session import Database
 from ..store.tables import traces
+from .keyset import Behind, Sorting
 from .narrowed import COLUMN_OF_SORT, starts_of_rows
 from .questions import ALWAYS, Question
 from .snapshot import Experiment, Snapshot, snapshot
@@ -53,17 +54,24 @@ class Wanted:
     limit: int = 50
     offset: int = 0
     with_content: bool = False
+    behind: Behind | None = None
+
+    def sorting(self) -> Sorting:
+        """By start, the index of traces has the rows in order."""
+        is_indexed = self.score is None and self.sort_by == "start_time"
+        column = SORTS[self.sort_by] if self.score is None else _first_score(self.score)
+        return Sorting(column, _c.trace_id, self.descending, is_indexed)
 
 
 @dataclass(frozen=True, slots=True)
 class TraceList:
-    """Rows of `traces` at a time, and whether more follow; where content is wanted, the root or else the earliest span
-    of each trace by trace id."""
+    """Rows of `traces` at a time; the row behind which more follow, `None` where none does; where content is wanted,
+    the root or else the earliest span of each trace by trace id."""
 
     experiment: Experiment
     as_of: int
     rows: Sequence[Any]
-    has_more: bool
+    next: Behind | None
     firsts: Mapping[str, Span] = field(default_factory=dict)
 
 
@@ -88,7 +96,8 @@ async def list_traces(
         shown, has_more = rows[: wanted.limit], len(rows) > wanted.limit
         keys = [TraceKey(tenant_id, row.trace_id) for row in shown] if wanted.with_content else []
         firsts = await first_spans(state.tx.driver, keys)
-    return TraceList(experiment, state.as_of, shown, has_more, {key.trace_id: span for key, span in firsts.items()})
+    last = Behind(shown[-1].sorted_by, shown[-1].trace_id) if has_more else None
+    return TraceList(experiment, state.as_of, shown, last, {key.trace_id: span for key, span in firsts.items()})
 
 
 async def each_page(
@@ -115,7 +124,7 @@ async def _narrowed(
 ) -> ColumnElement[bool] | None:
     """A condition that leaves few rows to sort, among which are the wanted ones."""
     column = COLUMN_OF_SORT.get(wanted.sort_by) if wanted.score is None else wanted.score
-    if column is None:
+    if column is None or wanted.behind is not None:
         return None
     return await starts_of_rows(
         state,
@@ -132,11 +141,9 @@ async def _narrowed(
 def _statement(state: Snapshot, experiment: Experiment, question: Question, wanted: Wanted) -> Select[Any]:
     condition = None if question.matching is None else compile_predicate(question.matching, state.tenant_id)
     where = logs_where(experiment.key, question.window.start_us, question.window.end_us, condition)
-    column = SORTS[wanted.sort_by] if wanted.score is None else _first_score(wanted.score)
-    first, trace_id = (column.desc(), _c.trace_id.desc()) if wanted.descending else (column.asc(), _c.trace_id.asc())
-    # The start is never null, and only without the clause is its index walked.
-    is_start = wanted.score is None and wanted.sort_by == "start_time"
-    return select(*_READ).where(*where).order_by(first if is_start else first.nulls_last(), trace_id)
+    sorting = wanted.sorting()
+    where += [] if wanted.behind is None else [sorting.follows(wanted.behind)]
+    return select(*_READ, sorting.column.label("sorted_by")).where(*where).order_by(*sorting.order())
 
 
 def _first_score(key: str) -> ColumnElement[Any]:

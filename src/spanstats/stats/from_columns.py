@@ -34,6 +34,7 @@ class _OfKinds:
     booleans: NumberSums = field(default_factory=NumberSums)
     n_true: int = 0
     n_text: int = 0
+    n_traces: int = 0
 
 
 class Added:
@@ -76,6 +77,7 @@ class Added:
 
 
 def _add_kinds(found: _OfKinds, scores: Scores) -> None:
+    found.n_traces += _traces(scores)
     if scores.kinds.codes.strides == (0,) and scores.kinds.low == NUMBER:
         found.numbers.add(scores.values, squares=True)
         return
@@ -86,6 +88,15 @@ def _add_kinds(found: _OfKinds, scores: Scores) -> None:
     found.booleans.add(booleans)
     is_true = booleans.values() != 0
     found.n_true += int(np.count_nonzero(is_true if booleans.valid is None else is_true & booleans.valid))
+
+
+def _traces(scores: Scores) -> int:
+    """How many traces have a number. Scores are in the order of their traces."""
+    valid = scores.values.valid
+    if scores.rows is None:
+        return len(scores.values.codes) if valid is None else int(np.count_nonzero(valid))
+    rows = scores.rows if valid is None else scores.rows[valid]
+    return len(rows) - int(np.count_nonzero(rows[1:] == rows[:-1]))
 
 
 def _where(numbers: Numbers, wanted: Mask) -> Numbers:
@@ -106,4 +117,5 @@ def _score_sums(found: _OfKinds) -> ScoreSums:
         n_true=found.n_true,
         n_false=found.booleans.count - found.n_true,
         n_text=found.n_text,
+        n_traces=found.n_traces,
     )

@@ -58,6 +58,8 @@ class Aggregate:
 
 
 _COUNTS = "coalesce(sum({}), 0)"
+_IF_KNOWN = "CASE WHEN bool_or({0} IS NULL) THEN NULL ELSE sum({0}) END"
+"""Of numbers that rows lack which an earlier version of the program wrote."""
 
 
 def _of_measure(m: Measure) -> list[Aggregate]:
@@ -96,14 +98,25 @@ ANSWERED = (
 """Over rows of `traces`: what summaries answer."""
 
 PARTIAL = "n_partial"
-"""The same number by bucket, kept in rollups; null in rows of before extremes and squares were kept."""
+"""The same number by bucket, kept in rollups."""
+WITHOUT_ROOT, WITHOUT_KEY = "n_without_root", "n_without_key"
+"""How many traces have no root, and how many no key of an item."""
+
+COUNTED = (Measure("n_spans"), Measure("n_llm_calls"))
+"""Numbers of each trace that only rollups sum."""
+
+_FLAGGED = {PARTIAL: IS_COST_PARTIAL, WITHOUT_ROOT: "NOT has_root", WITHOUT_KEY: "coalesce(item_key, '') = ''"}
 
 AGGREGATES = (
     *ANSWERED,
-    *(detail for measure in MEASURES for detail in _details_of(measure) if detail not in ANSWERED),
-    Aggregate(PARTIAL, f"count(*) FILTER (WHERE {IS_COST_PARTIAL})"),
+    *(Aggregate(measure.column, f"sum({measure.column})") for measure in COUNTED),
+    *(detail for measure in (*MEASURES, *COUNTED) for detail in _details_of(measure) if detail not in ANSWERED),
+    *(Aggregate(name, f"count(*) FILTER (WHERE {sql})", _IF_KNOWN) for name, sql in _FLAGGED.items()),
 )
-"""Those and what rollups hold besides: extremes, squares, partial costs."""
+"""Those and what rollups hold besides: extremes, squares, and counts of traces that lack something."""
+
+NEWEST = WITHOUT_KEY
+"""Null in rollups that an earlier version of the program wrote, which lack other aggregates as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +198,16 @@ ROLLED_UP_SCORES = (
         "CASE WHEN count({0}) = count(*) THEN sum({0}) END",
     ),
 )
-"""Those and what rollups keep besides: how many traces have a number of the evaluator."""
+"""Those and how many traces have a number of the evaluator."""
 
 
 # Hardly any trace has several scores of one evaluator: the second condition is seldom looked at.
-_IS_FIRST = """
+IS_FIRST = """
 v IS NOT NULL AND CASE WHEN array_position(score_keys, name) = at THEN true ELSE NOT EXISTS (
-    SELECT FROM unnest(score_keys[:at - 1], score_values[:at - 1]) AS earlier(key, value)
+    SELECT FROM unnest(score_keys[1:(at - 1)], score_values[1:(at - 1)]) AS earlier(key, value)
     WHERE earlier.key = name AND earlier.value IS NOT NULL
 ) END"""
+"""Over rows of (name, v, at: from 1) beside the arrays that they come from."""
 
 
 def each_score(where: str, beside: str = "") -> str:
@@ -209,4 +223,4 @@ def each_score(where: str, beside: str = "") -> str:
     columns = f"{beside}, {arrays}" if beside else arrays
     each = f"SELECT {columns} FROM traces WHERE score_keys IS NOT NULL AND {where}"
     kept = beside.rpartition(" AS ")[2] + ", " if beside else ""
-    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k, {_IS_FIRST} AS is_first FROM ({each}) each"
+    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k, {IS_FIRST} AS is_first FROM ({each}) each"

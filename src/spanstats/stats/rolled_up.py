@@ -6,7 +6,7 @@ from typing import Any
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import MAX_TIME_US
 from ..store.session import Database, Driver
-from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, ROLLED_UP_SCORES, Aggregate
+from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, ROLLED_UP_SCORES, Aggregate, each_score
 from .rollups import (
     DAY,
     HOUR,
@@ -120,6 +120,12 @@ named AS MATERIALIZED (
 )
 
 
+_TRACES_SCORED = f"""
+SELECT name, count(*) FILTER (WHERE is_first) AS n
+FROM ({each_score("experiment_key = $1 AND start_time >= $2 AND start_time < $3")}) flat GROUP BY name
+"""
+
+
 def bounds(window: Window) -> tuple[int, int, int, int]:
     """First whole minute, start, end of the last whole minute, end; where no whole minute fits, both are the end."""
     minute = MINUTE.length_us
@@ -133,6 +139,12 @@ def bounds(window: Window) -> tuple[int, int, int, int]:
 async def rolled_up(driver: Driver, experiment_key: ExperimentKey, window: Window) -> Sums:
     """The sums and scores of the experiment's traces in the window."""
     return read_sums(await driver.fetchrow(STATEMENT, *bounds(window), experiment_key))
+
+
+async def count_scored_traces(driver: Driver, experiment_key: ExperimentKey, window: Window) -> dict[str, int]:
+    """How many traces have a number of each evaluator, from the traces themselves."""
+    _, start, _, end = bounds(window)
+    return {row["name"]: row["n"] for row in await driver.fetch(_TRACES_SCORED, experiment_key, start, end)}
 
 
 async def rolled_up_by_name(
@@ -152,6 +164,11 @@ def read_sums(row: Mapping[str, Any]) -> Sums:
     values = dict(row)
     scores = {name: _score(score) for name, score in sorted((values.pop("scores", None) or {}).items())}
     return {name: None if value is None else int(value) for name, value in values.items()}, scores
+
+
+def are_known(scores: Mapping[str, ScoreSums]) -> bool:
+    """Whether it is how many traces they are of: rollups that an earlier version of the program wrote do not tell."""
+    return all(sums.n_traces is not None for sums in scores.values())
 
 
 def _score(values: list[int | None]) -> ScoreSums:

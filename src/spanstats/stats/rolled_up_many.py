@@ -1,11 +1,12 @@
 """Reading all that rollups hold, of many experiments or of many buckets of time, each by one statement."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..domain.keys import ExperimentKey
 from ..store.session import Driver
-from .measures import AGGREGATES, PARTIAL, each_score
+from .measures import AGGREGATES, NEWEST, each_score
 from .rolled_up import bounds, clean_and_live, read_sums, sums_statement
 from .rollups import (
     DAY,
@@ -21,8 +22,7 @@ from .rollups import (
 )
 from .sums import Sums, Window
 
-# A row of before `PARTIAL` was kept lacks the squares as well.
-_STALE = f", (SELECT bool_or({PARTIAL} IS NULL) FROM warm) AS is_stale"
+_STALE = f", (SELECT bool_or({NEWEST} IS NULL) FROM warm) AS is_stale"
 
 
 def _by_experiment() -> str:
@@ -75,7 +75,7 @@ async def rolled_up_by_experiment(driver: Driver, experiment_keys: list[int], wi
     `None` where rollups do not hold all of it yet.
     """
     found = await driver.fetch(BY_EXPERIMENT_STATEMENT, *bounds(window), experiment_keys)
-    return _read(found, "experiment_key")
+    return await asyncio.to_thread(_read, found, "experiment_key")
 
 
 async def rolled_up_by_bucket(
@@ -87,7 +87,8 @@ async def rolled_up_by_bucket(
     """
     coarsest = next(level for level in (DAY, HOUR, MINUTE) if all(edge % level.length_us == 0 for edge in edges))
     statement = BY_BUCKET_STATEMENT[coarsest]
-    found = _read(await driver.fetch(statement, *bounds(window), experiment_key, list(edges)), "point")
+    rows = await driver.fetch(statement, *bounds(window), experiment_key, list(edges))
+    found = await asyncio.to_thread(_read, rows, "point")
     return None if found is None else {point - 1: sums for point, sums in found.items()}
 
 

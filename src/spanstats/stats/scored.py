@@ -11,23 +11,22 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import traces
 from .matching import Parts, rows_of
-from .measures import ANSWERED, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
-from .rollups import JOINED_ANSWERED
+from .measures import ANSWERED, IS_FIRST, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
+from .rollups import JOINED_ANSWERED, SCORES_KEPT
 
 MOST_PLACES = 16
 
 _GROUP = ("score_keys", "score_kinds")
 _READ = ("status", *(m.column for m in MEASURES))
-_BY_NAME = ", ".join(f"{a.of_columns} AS {a.name}" for a in SCORE_AGGREGATES)
+_BY_NAME = ", ".join([*(f"{a.of_columns} AS {a.name}" for a in SCORE_AGGREGATES), "sum(n_first) AS n_traces"])
 _KIND = "coalesce({}, 0)"
 
-_KEPT = f"jsonb_object_agg(name, jsonb_build_array({', '.join(a.name for a in SCORE_AGGREGATES)}))"
-
-SCORE_ROW = ", ".join(("name", "k", "n_rows", *(c.name for c in SCORE_COLUMNS)))
+SCORE_ROW = ", ".join(("name", "k", "n_rows", "n_first", *(c.name for c in SCORE_COLUMNS)))
 """What is known of the scores of one evaluator and kind in a set of traces."""
 
-LONGEST = "coalesce(max(cardinality(score_keys)), 0)"
-"""How many scores one of the traces has, over `grouped`."""
+_REPEATS = "SELECT count(DISTINCT key) < count(*) FROM unnest(score_keys) AS key"
+LONGEST = f"coalesce(max(CASE WHEN ({_REPEATS}) THEN {2**31} ELSE cardinality(score_keys) END), 0)"
+"""How many scores one of the traces has, over `grouped`; very many where it has several of one evaluator."""
 
 
 def scored_statement(parts: Parts, places: int) -> Select[Any]:
@@ -71,7 +70,7 @@ def score_rows(places: int) -> str:
     rows = []
     for place in range(1, places + 1):
         sums = ", ".join(f"{c.name}_{place}" for c in SCORE_COLUMNS)
-        rows.append(f"(score_keys[{place}], {_KIND.format(f'score_kinds[{place}]')}, n, {sums})")
+        rows.append(f"(score_keys[{place}], {_KIND.format(f'score_kinds[{place}]')}, n, n_values_{place}, {sums})")
     each = f"SELECT s.* FROM grouped CROSS JOIN LATERAL (VALUES {', '.join(rows)}) AS s({SCORE_ROW})"
     return f"{each} WHERE name IS NOT NULL"
 
@@ -82,18 +81,21 @@ def scores_read() -> list[ColumnElement[Any]]:
     Set-returning functions of a select list run in step (null where an array ends early), at half a join's cost.
     """
     arrays = {"name": traces.c.score_keys, "v": traces.c.score_values, "kind": traces.c.score_kinds}
-    return [func.unnest(array).label(name) for name, array in arrays.items()]
+    at = func.generate_subscripts(traces.c.score_keys, literal_column("1")).label("at")
+    each = [func.unnest(array).label(name) for name, array in arrays.items()]
+    return [*each, at, traces.c.score_keys, traces.c.score_values]
 
 
 def by_evaluator(each: GenerativeSelect) -> CTE:
     """The `SCORE_ROW`s of the rows of `scores_read`."""
     sums: list[Any] = [literal_column(c.sql.format("v")).label(c.name) for c in SCORE_COLUMNS]
     group: list[Any] = [literal_column("name"), literal_column(_KIND.format("kind"))]
-    found = select(group[0], group[1].label("k"), literal_column("count(*)").label("n_rows"), *sums)
+    rows = literal_column(f"count(*) AS n_rows, count(*) FILTER (WHERE {IS_FIRST}) AS n_first", BigInteger)
+    found = select(group[0], group[1].label("k"), rows, *sums)
     return found.select_from(each.subquery("each")).group_by(*group).cte("by_evaluator")
 
 
 def kept_by_name(rows: str) -> str:
-    """An expression for the aggregates of scores as `read_sums` takes them, of a query for `SCORE_ROW`s."""
+    """An expression for the aggregates of scores as rollups keep them, of a query for `SCORE_ROW`s."""
     names = f"SELECT name, {_BY_NAME} FROM ({rows}) s({SCORE_ROW}) GROUP BY name"
-    return f"(SELECT {_KEPT} FROM ({names}) by_name)"
+    return f"(SELECT {SCORES_KEPT} FROM ({names}) by_name)"

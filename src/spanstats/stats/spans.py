@@ -14,7 +14,7 @@ from ..filters.sources import spans_source
 from ..filters.span_fields import SPAN_VALUES
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import scores, spans
-from .measures import ANSWERED, SCORE_AGGREGATES, How
+from .measures import ANSWERED, ROLLED_UP_SCORES, How
 from .summary import Evaluator, Summary, evaluators_of
 from .sums import ScoreSums
 
@@ -74,16 +74,23 @@ async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str
     in_range = func.abs(c.value) <= literal_column(str(MAX_SCORE))
     value = case((in_range, cast(exact, BigInteger)))
     kind = case((c.value.is_(None), 2), (c.value_type == "boolean", 1), else_=0)
+    of_span = c.tenant_id, c.trace_id, c.span_id, c.evaluator_key, value.is_(None)
+    is_first = and_(value.is_not(None), func.row_number().over(partition_by=of_span) == literal_column("1"))
     flat = (
-        select(c.evaluator_key.label("name"), value.label("v"), cast(kind, SmallInteger).label("k"))
+        select(
+            c.evaluator_key.label("name"),
+            value.label("v"),
+            cast(kind, SmallInteger).label("k"),
+            is_first.label("is_first"),
+        )
         .select_from(spans_source(where).join(scores, same_span))
         .where(*where, scores_sql.COUNTS)
         .subquery()
     )
-    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in SCORE_AGGREGATES]
+    columns: list[Any] = [literal_column(a.sql).label(a.name) for a in ROLLED_UP_SCORES]
     statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
     found = (await tx.connection.execute(statement)).all()
     return {
-        row.name: ScoreSums(**{a.name: int(v) for a in SCORE_AGGREGATES if (v := row._mapping[a.name]) is not None})
+        row.name: ScoreSums(**{a.name: int(v) for a in ROLLED_UP_SCORES if (v := row._mapping[a.name]) is not None})
         for row in found
     }

@@ -22,7 +22,7 @@ from ..tracing import REQUEST
 from .from_columns import Added
 from .matching import ALL, Parts, rows_of, within
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
-from .rolled_up import read_sums, rolled_up_by_name
+from .rolled_up import are_known, count_scored_traces, read_sums, rolled_up, rolled_up_by_name
 from .scored import MOST_PLACES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
 
@@ -67,19 +67,44 @@ async def summarize(
     Raises `NotFound` where the tenant has no such experiment, `Unavailable` where the database is away or the statement
     takes too long.
     """
-    if not is_clean(experiment_id):
-        raise NotFound(_ABSENT)
-    if matching is None:
-        return await _from_rollups(database, tenant_id, experiment_id, window)
+    if matching is None and is_clean(experiment_id):
+        found = await _from_rollups(database, tenant_id, experiment_id, window)
+        if are_known(found.scores):
+            return found
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id)
-        if found is None:
-            raise NotFound(_ABSENT)
-        with REQUEST.get().statement("summary of traces"):
-            arm = Arm(found["key"], window, matching)
-            sums, scores = await filtered(columns, tx, arm, places=found["places"])
-            sums[COST_PARTIAL] = await _cost_partial(tx, found["key"], window, matching.parts)
-        return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
+        return await summarize_in(tx, columns, tenant_id, experiment_id, window, matching)
+
+
+async def summarize_in(
+    tx: Transaction,
+    columns: Columns,
+    tenant_id: TenantId,
+    experiment_id: str,
+    window: Window,
+    matching: Filter | None = None,
+) -> Summary:
+    """The same in the snapshot of a transaction (`Kind.SNAPSHOT`)."""
+    found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id) if is_clean(experiment_id) else None
+    if found is None:
+        raise NotFound(_ABSENT)
+    key, parts = found["key"], ALL if matching is None else matching.parts
+    with REQUEST.get().statement("summary of traces"):
+        if matching is None:
+            sums, scores = await _whole(tx, key, window)
+        else:
+            sums, scores = await filtered(columns, tx, Arm(key, window, matching), places=found["places"])
+        sums[COST_PARTIAL] = await _cost_partial(tx, key, window, parts)
+    return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
+
+
+async def _whole(tx: Transaction, key: ExperimentKey, window: Window) -> Sums:
+    """Without a filter, from rollups; what these do not know yet is counted in the traces."""
+    sums, scores = await rolled_up(tx.driver, key, window)
+    if not are_known(scores):
+        counts = await count_scored_traces(tx.driver, key, window)
+        for name, score in scores.items():
+            score.n_traces = counts.get(name, 0)
+    return sums, scores
 
 
 async def _cost_partial(tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts) -> int:

@@ -28,6 +28,8 @@ rollup_marks = Table(
 
 _DETAILED = ("cost_pd", "prompt_tokens", "completion_tokens", "total_tokens", "latency_us", "tps", "ttft_us")
 
+_COUNTED = ("n_spans", "n_llm_calls")
+
 rollups = Table(
     "rollups",
     metadata,
@@ -53,6 +55,11 @@ rollups = Table(
     *(optional(f"{end}_{name}", BigInteger) for name in _DETAILED if name != "latency_us" for end in ("min", "max")),
     *(optional(f"squares_{name}", Numeric) for name in _DETAILED),
     Column("n_partial", Numeric, nullable=True, comment="null: of before squares and other extremes were kept"),
+    *(optional(name, Numeric) for name in _COUNTED),
+    *(optional(f"{end}_{name}", BigInteger) for name in _COUNTED for end in ("min", "max")),
+    *(optional(f"squares_{name}", Numeric) for name in _COUNTED),
+    optional("n_without_root", Numeric),
+    Column("n_without_key", Numeric, nullable=True, comment="null: of before this and counts of spans were kept"),
     PrimaryKeyConstraint("experiment_key", "level", "bucket"),
 )
 
@@ -102,6 +109,3 @@ First in its transaction: it takes no snapshot, so that of the next statement se
 CACHES = ("rollup_marks", "rollups", "column_invalidations", "column_chunks")
 """In the order in which an experiment can be deleted from them: marks of rollups that are deleted leave invalidations
 of columns."""
-
-RETIRED = frozenset({"slices", "slice_scores", "slice_dictionaries", "slice_marks"})
-"""Empty tables that the version before still reads; a later migration drops them."""

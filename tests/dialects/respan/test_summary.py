@@ -71,6 +71,7 @@ def test_booleans_are_counted_and_have_no_mean() -> None:
 def test_texts_have_a_count_alone() -> None:
     found = score(ScoreSums(n_text=4)).model_dump()
     assert found.pop("count") == found.pop("text_count") == 4
+    assert found.pop("trace_count") == found.pop("missing_count") == 0
     described = {found.pop(name) for name in ("evaluator_id", "evaluator_slug", "evaluator_name", "score_value_type")}
     assert None not in described
     assert set(found.values()) == {None}

@@ -48,11 +48,13 @@ def measured_object(measured: Measured, question: Question, evaluators: Evaluato
 
 
 def totals_object(measured: Measured) -> Json:
-    """How many traces, how many of them failed, how many have a cost that is too low."""
+    """How many traces; how many of them failed, have a cost that is too low, no root, or no key of an item."""
     return {
         "traces": measured.traces,
         "failed": measured.failed,
         "cost_partial_count": measured.cost_partial,
+        "without_root": measured.without_root,
+        "without_key": measured.without_key,
     }
 
 

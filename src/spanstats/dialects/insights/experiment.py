@@ -19,7 +19,18 @@ from .answers import (
     of_snapshot,
     totals_object,
 )
-from .schema import EXPERIMENT, FIGURE_OPTIONS, MEASURES, TOTALS, answer_schema, described, request_schema
+from .cursor import write_cursor
+from .schema import (
+    CURSOR,
+    EXPERIMENT,
+    FIGURE_OPTIONS,
+    MEASURES,
+    NEXT_CURSOR,
+    TOTALS,
+    answer_schema,
+    described,
+    request_schema,
+)
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 
@@ -53,11 +64,16 @@ def listed_object(found: Listed, question: Question, page: Page) -> Json:
         "count": found.count,
         "page": page.offset // page.size + 1,
         "page_size": page.size,
+        "next_cursor": None if found.next is None else write_cursor(_order(page), found.next),
         "experiments": [
             experiment_object(experiment) | measured_object(measured, question, found.evaluators)
             for experiment, measured in found.page
         ],
     }
+
+
+def _order(page: Page) -> str:
+    return f"-{page.sort_by}" if page.descending else page.sort_by
 
 
 def listed_table(found: Listed, question: Question) -> Table:
@@ -90,12 +106,20 @@ _EXPERIMENT: Json = {
     "started_at": None,
     "finished_at": None,
 }
-_EXAMPLE: Json = {"traces": 150, "failed": 3, "cost_partial_count": 0, "measures": {"latency": _FIGURES}}
+_EXAMPLE: Json = {
+    "traces": 150,
+    "failed": 3,
+    "cost_partial_count": 0,
+    "without_root": 0,
+    "without_key": 2,
+    "measures": {"latency": _FIGURES},
+}
 _SNAPSHOT: Json = {
     "as_of": "2026-11-28T10:15:02.000123+00:00",
     "window": {"start_time": None, "end_time": None},
     "method": "linear",
 }
+_PAGE: Json = {"count": 1, "page": 1, "page_size": 20, "next_cursor": None}
 _MEASURED = {**TOTALS, "measures": MEASURES}
 
 EXPERIMENT_ANSWER = described(
@@ -120,14 +144,22 @@ LIST_ANSWER = described(
             "count": {"type": "integer", "description": "Experiments that match, on all pages"},
             "page": {"type": "integer"},
             "page_size": {"type": "integer"},
+            "next_cursor": NEXT_CURSOR,
             "experiments": {
                 "type": "array",
                 "items": {**EXPERIMENT, "properties": {**EXPERIMENT["properties"], **_MEASURED}},
             },
         },
-        ["count", "page", "page_size", "experiments"],
+        ["count", "page", "page_size", "next_cursor", "experiments"],
     ),
-    {**_SNAPSHOT, "count": 1, "page": 1, "page_size": 20, "experiments": [{**_EXPERIMENT, **_EXAMPLE}]},
+    {
+        **_SNAPSHOT,
+        "count": 1,
+        "page": 1,
+        "page_size": 20,
+        "next_cursor": None,
+        "experiments": [{**_EXPERIMENT, **_EXAMPLE}],
+    },
     table="id,name,run_name,project,status,created_at,finished_at,traces\r\nrun-42,run-42,,,running,2026-11-28T09:00:00+00:00,,150\r\n",
 )
 _LIST_OPTIONS = {
@@ -138,6 +170,7 @@ _LIST_OPTIONS = {
     "sort_by": {"type": ["string", "null"]},
     "page": {"type": ["integer", "null"], "minimum": 1},
     "page_size": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
+    "cursor": CURSOR,
 }
 LIST_REQUEST = request_schema(
     {**FIGURE_OPTIONS, **_LIST_OPTIONS},

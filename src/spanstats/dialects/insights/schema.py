@@ -12,6 +12,8 @@ _COUNT: Json = {"type": "integer", "minimum": 0}
 _TEXT: Json = {"type": ["string", "null"]}
 _TIME: Json = {"type": ["string", "null"], "format": "date-time"}
 
+CURSOR: Json = {"type": ["string", "null"], "description": "`next_cursor` of the page before, in the same order"}
+NEXT_CURSOR: Json = {**_TEXT, "description": "What asks for the page behind this one; null on the last"}
 FIGURES: Json = {
     "type": "object",
     "description": (
@@ -31,6 +33,8 @@ TOTALS: Json = {
         "description": "Those whose cost is too low, since a span with a model and tokens has no price; null where no "
         "cost is asked for",
     },
+    "without_root": {**_COUNT, "description": "Those whose root has not arrived"},
+    "without_key": {**_COUNT, "description": "Those that no comparison pairs, since they have no key of an item"},
 }
 EXPERIMENT: Json = {
     "type": "object",

@@ -1,6 +1,6 @@
 """Traces as rows: as answered, as a table, and as described."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +11,8 @@ from ...insights.questions import Question
 from ...insights.trace_list import MAX_LIMIT, MAX_OFFSET, SORTS, TraceList
 from ..respan.logs import content
 from .answers import Json, experiment_object, of_snapshot
-from .schema import EXPERIMENT, answer_schema, described, request_schema
+from .cursor import write_cursor
+from .schema import CURSOR, EXPERIMENT, NEXT_CURSOR, answer_schema, described, request_schema
 
 _BOOLEAN = 1
 
@@ -20,8 +21,9 @@ MAX_PREVIEW = 10_000
 """Characters of content."""
 
 
-def trace_list_object(found: TraceList, question: Question, preview: int = 0) -> Json:
-    """The rows, and whether more follow; with a `preview`, input and output cut to that many characters."""
+def trace_list_object(found: TraceList, question: Question, sort_by: str, preview: int = 0) -> Json:
+    """The rows, and where more follow in the order that was asked for; with a `preview`, input and output cut
+    to that many characters."""
     return {
         **of_snapshot(found.as_of, question, ()),
         "experiment": experiment_object(found.experiment),
@@ -29,7 +31,8 @@ def trace_list_object(found: TraceList, question: Question, preview: int = 0) ->
             trace_object(row) | (_content(found.firsts.get(row.trace_id), preview) if preview else {})
             for row in found.rows
         ],
-        "has_more": found.has_more,
+        "has_more": found.next is not None,
+        "next_cursor": None if found.next is None else write_cursor(sort_by, found.next),
     }
 
 
@@ -131,6 +134,7 @@ _EXAMPLE: Json = {
     "window": {"start_time": None, "end_time": None},
     "traces": [_TRACE],
     "has_more": True,
+    "next_cursor": "WyItbGF0ZW5jeSIsMjUwMDAwMCwiMGFmNzY1Il0=",
 }
 TRACE_LIST_ANSWER = described(
     answer_schema(
@@ -152,8 +156,9 @@ TRACE_LIST_ANSWER = described(
                 },
             },
             "has_more": {"type": "boolean"},
+            "next_cursor": NEXT_CURSOR,
         },
-        ["traces", "has_more"],
+        ["traces", "has_more", "next_cursor"],
     ),
     _EXAMPLE,
     table="trace_id,name,status,start_time\r\n0af7651916cd43dd8448eb211c80319c,question,success,2026-11-28T10:14:00+00:00\r\n",
@@ -163,6 +168,7 @@ TRACE_LIST_REQUEST = request_schema(
         "sort_by": {"type": ["string", "null"], "description": "`latency`, `-cost`, `scores.<evaluator>`, ..."},
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT},
         "offset": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_OFFSET},
+        "cursor": CURSOR,
         "preview_length": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_PREVIEW},
     },
     {
@@ -171,4 +177,5 @@ TRACE_LIST_REQUEST = request_schema(
         "filters": [{"field": "status", "operator": "=", "value": "error"}],
     },
 )
-SORT_NAMES = tuple(SORTS)
+SORT_NAMES: Mapping[str, type[Any]] = {name: str if name in ("name", "status") else int for name in SORTS}
+"""Names that sort, and whether they are numbers or texts."""

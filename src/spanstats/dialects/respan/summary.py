@@ -5,12 +5,14 @@ keys is ever null or missing. `error_count`, the counts behind each mean and the
 """
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.values import MICRO, NANO, PICO
+from ...insights.percentiles import METHOD
 from ...stats.measures import COST_PARTIAL
 from ...stats.summary import Evaluator, Summary
 from ...stats.sums import ScoreSums
@@ -27,6 +29,8 @@ SCORE_EXAMPLE: dict[str, Any] = {
     "true_count": None,
     "false_count": None,
     "text_count": 0,
+    "trace_count": 150,
+    "missing_count": 0,
     "count": 150,
     "min_score": 1.0,
     "max_score": 5.0,
@@ -53,6 +57,10 @@ SUMMARY_EXAMPLE: dict[str, Any] = {
 }
 
 
+Percentiles = dict[str, dict[str, float | int | None]]
+"""By measure and percent, in the unit of the measure."""
+
+
 class ScoreSummary(BaseModel):
     """One evaluator's scores in all matching traces."""
 
@@ -67,6 +75,8 @@ class ScoreSummary(BaseModel):
     true_count: int | None = Field(description="Booleans only")
     false_count: int | None = Field(description="Booleans only")
     text_count: int = Field(description="Scores that are text or categories")
+    trace_count: int = Field(description="Traces (of a summary of spans: spans) that have a number or boolean")
+    missing_count: int = Field(description="The others")
     count: int = Field(description="Scores of any kind")
     min_score: float | None
     max_score: float | None
@@ -106,10 +116,20 @@ class SummaryAnswer(BaseModel):
         description="Traces whose cost is too low: a span has tokens and a model, and its cost is not known"
     )
     missing: Missing
+    percentiles: Percentiles | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Where `percentiles` asks for them: by measure and percent, null without data",
+    )
+    method: str | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="How percentiles are interpolated"
+    )
 
 
-def summary_answer(summary: Summary) -> SummaryAnswer:
-    """The answer for exact sums; the only place where they become floats."""
+def summary_answer(
+    summary: Summary, percentiles: Mapping[str, Mapping[str, float | int | None]] | None = None
+) -> SummaryAnswer:
+    """The answer for exact sums; the only place where they become floats. Percentiles are in units of the answer."""
     count = summary.total("n")
     return SummaryAnswer(
         total_count=count,
@@ -122,7 +142,7 @@ def summary_answer(summary: Summary) -> SummaryAnswer:
         avg_tps=_mean(summary, "tps", _MILLI),
         avg_ttft=_mean(summary, "ttft_us", MICRO),
         scores={
-            key: _score(sums, summary.evaluators.get(key) or Evaluator(name=key))
+            key: _score(sums, summary.evaluators.get(key) or Evaluator(name=key), count)
             for key, sums in summary.scores.items()
         },
         error_count=summary.total("n_errors"),
@@ -137,6 +157,8 @@ def summary_answer(summary: Summary) -> SummaryAnswer:
             tps=count - summary.total("n_tps"),
             ttft=count - summary.total("n_ttft_us"),
         ),
+        percentiles=None if percentiles is None else {name: dict(found) for name, found in percentiles.items()},
+        method=None if percentiles is None else METHOD,
     )
 
 
@@ -145,7 +167,7 @@ def _mean(summary: Summary, name: str, unit: int) -> float:
     return 0.0 if mean is None else float(mean / unit)
 
 
-def _score(sums: ScoreSums, evaluator: Evaluator) -> ScoreSummary:
+def _score(sums: ScoreSums, evaluator: Evaluator, traces: int) -> ScoreSummary:
     booleans = sums.n_true + sums.n_false
     averaged = _averaged(sums)
     return ScoreSummary(
@@ -158,6 +180,8 @@ def _score(sums: ScoreSums, evaluator: Evaluator) -> ScoreSummary:
         true_count=sums.n_true if booleans else None,
         false_count=sums.n_false if booleans else None,
         text_count=sums.n_text,
+        trace_count=sums.n_traces or 0,
+        missing_count=traces - (sums.n_traces or 0),
         count=sums.n + booleans + sums.n_text,
         min_score=None if averaged.low is None else averaged.low / NANO,
         max_score=None if averaged.high is None else averaged.high / NANO,

@@ -1,0 +1,55 @@
+"""Order statistics of groups of traces, exact."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .format import Array, Numbers
+from .groups import Groups
+from .measures import Measure, values
+from .order import order_statistics
+
+
+def group_order_statistics(
+    groups: Groups,
+    measure: Measure,
+    wanted: Sequence[int],
+    ranks: Sequence[Collection[int]],
+    zeros: Sequence[int],
+) -> list[dict[int, int]]:
+    """For each wanted group the values at these ranks (from 0) among its sorted values and so many zeros besides."""
+    if len(groups) == 1:
+        columns = values(groups.selection, measure)
+        return [
+            order_statistics([*columns, _zeros(more)], of_group)
+            for _, of_group, more in zip(wanted, ranks, zeros, strict=True)
+        ]
+    found = []
+    for of_group, of_ranks, more in zip(_by_group(groups, measure, wanted), ranks, zeros, strict=True):
+        groups.selection.check()
+        low = int(of_group.min(initial=0))
+        column = Numbers(low, 1, of_group.view(np.uint64) - np.uint64(low % 2**64))
+        found.append(order_statistics([column, _zeros(more)], of_ranks))
+    return found
+
+
+def _zeros(n: int) -> Numbers:
+    return Numbers(0, 1, np.broadcast_to(np.uint8(0), n))
+
+
+def _by_group(groups: Groups, measure: Measure, wanted: Sequence[int]) -> list[NDArray[np.int64]]:
+    """All values of each wanted group."""
+    # Sorting whole numbers of one or two bytes takes a tenth of the time of larger ones.
+    small = next(t for t in (np.uint8, np.uint16, np.uint32) if len(wanted) < np.iinfo(t).max)
+    place = np.full(len(groups), len(wanted), small)
+    place[np.array(wanted, np.intp)] = np.arange(len(wanted))
+    found, places = [np.empty(0, np.int64)], [np.empty(0, small)]
+    for column in groups.each(measure):
+        of_values: Array = place[column.by.groups][column.codes]
+        is_wanted = of_values < len(wanted)
+        found.append(Numbers(column.numbers.low, column.numbers.step, column.numbers.codes[is_wanted]).values())
+        places.append(of_values[is_wanted])
+    every, all_places = np.concatenate(found), np.concatenate(places)
+    ends = np.cumsum(np.bincount(all_places, minlength=len(wanted)))
+    return np.split(every[np.argsort(all_places, kind="stable")], ends[:-1]) if len(wanted) else []

@@ -1,0 +1,88 @@
+"""What the scores of groups of traces are, and which of their costs are partial."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from .format import UNPRICED, Array, Scores
+from .groups import Counted, Groups, PartGroups, counts_by
+from .measures import TEXT
+
+_BOOLEAN = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreCounts:
+    """By group: traces that have a number of the evaluators, and how many of their scores are texts or booleans."""
+
+    traces: Counted
+    texts: Counted
+    true: Counted
+    false: Counted
+
+    def each(self) -> tuple[Counted, ...]:
+        """All of them, in this order."""
+        return self.traces, self.texts, self.true, self.false
+
+
+def group_score_counts(groups: Groups, keys: Collection[str]) -> ScoreCounts:
+    """What the scores of these evaluators are, by group."""
+    found = ScoreCounts(*(np.zeros(len(groups), np.int64) for _ in range(4)))
+    for by in groups.parts:
+        groups.selection.check()
+        every = [scores for key in sorted(keys) if (scores := by.part.chunk.scores(key)) is not None]
+        for scores in every:
+            _add_kinds(found, by, by.part.scores(scores))
+        _add(found.traces, by, _rows_with_numbers(by, every))
+    return found
+
+
+def _add_kinds(found: ScoreCounts, by: PartGroups, scores: Scores) -> None:
+    if scores.kinds.low + scores.kinds.step * int(scores.kinds.codes.max(initial=0)) == 0:
+        # All are numbers.
+        return
+    codes = by.codes if scores.rows is None else by.codes[scores.rows]
+    kinds, is_one = scores.kinds.values(), scores.values.values() != 0
+    for counts, rows in (
+        (found.texts, kinds == TEXT),
+        (found.true, (kinds == _BOOLEAN) & is_one),
+        (found.false, (kinds == _BOOLEAN) & ~is_one),
+    ):
+        if len(counts):
+            np.add.at(counts, by.groups, counts_by(codes[rows], len(by.groups)))
+
+
+def _rows_with_numbers(by: PartGroups, every: Collection[Scores]) -> Array | None:
+    """Which rows of the chunk have a number; `None` where all of the selected ones have."""
+    has = np.zeros(by.part.chunk.n, np.bool_)
+    for scores in every:
+        valid = scores.values.valid
+        if scores.rows is None and valid is None:
+            return None
+        if scores.rows is None and valid is not None:
+            has |= valid
+        elif scores.rows is not None:
+            has[scores.rows if valid is None else scores.rows[valid]] = True
+    return has if by.part.rows is None else has & by.part.rows
+
+
+def _add(counts: Counted, by: PartGroups, rows: Array | None) -> None:
+    if not len(counts):
+        return
+    of_codes = by.counts if rows is None else counts_by(by.codes[rows], len(by.groups))
+    np.add.at(counts, by.groups, of_codes)
+
+
+def group_partial_costs(groups: Groups) -> Counted:
+    """Of how many traces of each group the cost is known and leaves out spans without a price."""
+    found = np.zeros(len(groups), np.int64)
+    for by in groups.parts:
+        unpriced, cost = by.part.chunk.numbers(UNPRICED), by.part.chunk.numbers("cost_pd")
+        if unpriced.low == 0 and not unpriced.codes.any():
+            continue
+        is_partial = unpriced.values() > 0
+        if cost.valid is not None:
+            is_partial &= cost.valid
+        _add(found, by, is_partial if by.part.rows is None else is_partial & by.part.rows)
+    return found

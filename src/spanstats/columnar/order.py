@@ -1,0 +1,45 @@
+"""Order statistics, exact: the values at given ranks, found without sorting all values."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import cells_of
+from .format import Numbers
+
+_FEW = 2**17
+"""So many are sorted at once."""
+
+
+def order_statistics(columns: Sequence[Numbers], ranks: Collection[int]) -> dict[int, int]:
+    """What stands at these ranks, counted from 0, once all values of the columns are sorted.
+
+    Every row of the columns has a value. Values are counted by their highest bits; only those that share these with one
+    of the ranks are sorted.
+    """
+    if not ranks:
+        return {}
+    columns = [column for column in columns if len(column.codes)]
+    cells = cells_of(columns)
+    counts = cells.counts(columns)
+    ends = np.cumsum(counts)
+    cell_of = {rank: int(np.searchsorted(ends, rank, "right")) for rank in ranks}
+    if cells.shift == 0:
+        return {rank: cells.start(cell) for rank, cell in cell_of.items()}
+    wanted = np.zeros(cells.n, np.bool_)
+    wanted[list(cell_of.values())] = True
+    values = cells.values_in(columns, wanted)
+    # Where the values of a cell begin among those of wanted cells.
+    starts = np.cumsum(np.where(wanted, counts, 0)) - counts
+    among = {rank: int(starts[cell] + rank - (ends[cell] - counts[cell])) for rank, cell in cell_of.items()}
+    found = _at(values, among.values(), int(np.count_nonzero(wanted)))
+    return {rank: found[place] for rank, place in among.items()}
+
+
+def _at(values: NDArray[np.int64], ranks: Collection[int], cells: int) -> dict[int, int]:
+    if len(values) > _FEW and cells == 1:
+        low = int(values.min())
+        return order_statistics([Numbers(low, 1, values.view(np.uint64) - np.uint64(low % 2**64))], ranks)
+    values.sort()
+    return {rank: int(values[rank]) for rank in ranks}
