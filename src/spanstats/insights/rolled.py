@@ -15,8 +15,8 @@ _ROLLED = frozenset(measure.column for measure in (*MEASURES, *COUNTED))
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How many traces there are; how many of them failed, have a cost without the spans that have no price, no root, or no
-    key of an item (`None` where that was not counted); the figures of each measure."""
+    """How many traces there are; how many of them failed, have a cost without the spans that have no price, have no
+    root, or have no key of an item (`None` where that was not counted); the figures of each measure."""
 
     traces: int
     failed: int
