@@ -1,0 +1,84 @@
+"""What questions may hold of columns together: more is refused with a reason, and given back afterwards."""
+
+import gc
+
+import numpy as np
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from spanstats.columnar import plan
+from spanstats.columnar.arms import Arm
+from spanstats.columnar.encode import numbers_of
+from spanstats.columnar.format import MEASURED, Chunk, Info
+from spanstats.columnar.memory import Memory
+from spanstats.columnar.needs import Needs
+from spanstats.columnar.reader import Columns
+from spanstats.columnar.selection import Part, Selection, part_of
+from spanstats.domain.keys import ExperimentKey
+from spanstats.errors import Unavailable
+from spanstats.store.session import Database, Kind
+from tests.insights.world import stored_run
+from tests.stats.warming import warm
+
+pytestmark = pytest.mark.anyio
+
+
+def parts(n: int) -> list[Part]:
+    """Of four bytes a row."""
+    chunk = Chunk(Info(n, ("cost_pd",)), {"cost_pd": numbers_of(np.arange(n) * 65_537 % 10**9)})
+    return [Part(chunk)]
+
+
+def test_what_is_too_much_for_one_is_told_from_what_others_hold() -> None:
+    memory = Memory(10_000)
+    with pytest.raises(Unavailable, match="needs more memory than this service gives to one"):
+        memory.begin().add(parts(3_000))
+    first = memory.begin()
+    first.add(parts(2_000))
+    second = memory.begin()
+    with pytest.raises(Unavailable, match="other questions hold"):
+        second.add(parts(1_000))
+    assert memory.held == 8_000
+    first.add(parts(500))
+    assert memory.held == 10_000
+
+
+def test_it_is_given_back_with_the_last_selection() -> None:
+    memory = Memory(100_000)
+    held = memory.begin()
+    held.add(parts(1_000))
+    one, other = Selection([], held=held), Selection([], held=held)
+    del held, one
+    gc.collect()
+    assert memory.held == 4_000
+    del other
+    gc.collect()
+    assert memory.held == 0
+
+
+def test_rows_that_are_selected_count_as_well() -> None:
+    (whole,) = parts(1_000)
+    memory = Memory(100_000)
+    held = memory.begin()
+    held.add([part_of(whole.chunk, np.arange(1_000) % 10 == 0)])
+    assert memory.held > 4_000 + 1_000
+
+
+@pytest.mark.parametrize("from_columns", [False, True])
+async def test_a_question_of_columns_or_of_traces_ends(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, *, from_columns: bool
+) -> None:
+    await stored_run(engine, 1, 60)
+    if from_columns:
+        monkeypatch.setattr(plan, "FEW_TRACES", 0)
+        await warm(engine)
+    columns, needs = Columns(question_bytes=100), Needs(frozenset(MEASURED))
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
+        with pytest.raises(Unavailable, match="narrow the window, filter, or name fewer measures"):
+            await columns.select(tx, [Arm(ExperimentKey(1))], needs)
+        gc.collect()
+        assert columns.memory.held == 0
+        enough = Columns()
+        assert (await enough.select(tx, [Arm(ExperimentKey(1))], needs))[0].n > 10
+        gc.collect()
+        assert enough.memory.held == 0

@@ -1,0 +1,76 @@
+"""No answer holds the loop, on which all others wait, for long."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.stats.warming import warm
+
+from .test_experiment import ask
+from .world import RUN, stored_run
+
+pytestmark = pytest.mark.anyio
+
+MOST_S = 0.05
+TRACES = 20_000
+PATH = f"/api/stats/v1/experiments/{RUN}"
+MEASURES = [
+    f"{measure}.{aggregate}"
+    for measure in ("cost", "latency", "ttft", "tps", "total_tokens", "prompt_tokens", "error", "span_count")
+    for aggregate in ("sum", "mean", "std_dev", "min", "max")
+]
+LARGE: list[tuple[str, dict[str, Any]]] = [
+    ("/breakdown", {"group_by": "metadata.user", "measures": MEASURES, "limit": 1000}),
+    ("/breakdown", {"group_by": "metadata.user", "measures": ["latency.p50", "latency.p95"], "limit": 1000}),
+    ("/breakdown", {"group_by": ["metadata.user", "status"], "measures": ["cost.sum"], "limit": 1000}),
+    ("/series", {"granularity": "minute", "measures": MEASURES}),
+    ("/series", {"granularity": "minute", "measures": ["cost.sum"], "filters": {"metadata__user": {"contains": "7"}}}),
+    ("/histogram", {"measure": "latency", "bins": 100}),
+    ("", {"measures": [f"latency.p{n}" for n in range(10, 100, 10)], "intervals": True}),
+]
+_FILL = f"""
+INSERT INTO traces (tenant_id, trace_id, experiment_key, start_time, end_time, latency_us, ttft_us, tps, prompt_tokens,
+    completion_tokens, total_tokens, cost_pd, n_spans, n_errors, n_llm_calls, has_root, many_models, status, metadata)
+SELECT 1, 'x' || n, (SELECT key FROM experiments WHERE id = '{RUN}'), '2026-05-01Z'::timestamptz + n * interval '5 s',
+    now(), n, n % 77, n % 88, 1, 2, n % 1000, n % 99, 1, 0, 0, true, false, 'success',
+    jsonb_build_object('user', 'user ' || n % 10000)
+FROM generate_series(1, {TRACES}) n;
+INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', start_time) FROM traces
+WHERE experiment_key IS NOT NULL
+"""
+
+
+@pytest.fixture
+def longest(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The processor time of the callback that took longest; a busy machine does not add to it."""
+    found = [0.0]
+    run = asyncio.events.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        began = time.thread_time()
+        run(handle)
+        found[0] = max(found[0], time.thread_time() - began)
+
+    monkeypatch.setattr(asyncio.events.Handle, "_run", timed)
+    return found
+
+
+@pytest.mark.parametrize("warmed", [False, True])
+async def test_large_answers_let_others_go_on(
+    client: httpx.AsyncClient, engine: AsyncEngine, longest: list[float], *, warmed: bool
+) -> None:
+    await stored_run(engine, 1, 10)
+    async with engine.begin() as connection:
+        for statement in _FILL.split(";"):
+            await connection.exec_driver_sql(statement)
+    if warmed:
+        await warm(engine)
+    for path, body in LARGE:
+        await ask(client, PATH + path, start_time="2026-05-01T00:00:00Z", end_time="2026-05-02T08:00:00Z", **body)
+        longest[0] = 0.0
+        await ask(client, PATH + path, start_time="2026-05-01T00:00:00Z", end_time="2026-05-02T08:00:00Z", **body)
+        assert longest[0] < MOST_S, (path, body)
