@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 def parts(n: int) -> list[Part]:
     """Of four bytes a row."""
-    chunk = Chunk(Info(n, ("cost_pd",)), {"cost_pd": numbers_of(np.arange(n) * 65_537 % 10**9)})
+    chunk = Chunk(Info(n, ("cost_pd",)), {"cost_pd": numbers_of(np.random.default_rng(n).integers(0, 10**9, n))})
     return [Part(chunk)]
 
 
@@ -72,7 +72,7 @@ async def test_a_question_of_columns_or_of_traces_ends(
     if from_columns:
         monkeypatch.setattr(plan, "FEW_TRACES", 0)
         await warm(engine)
-    columns, needs = Columns(question_bytes=100), Needs(frozenset(MEASURED))
+    columns, needs = Columns(question_bytes=10), Needs(frozenset(MEASURED))
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         with pytest.raises(Unavailable, match="narrow the window, filter, or name fewer measures"):
             await columns.select(tx, [Arm(ExperimentKey(1))], needs)
