@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_counts"
-down_revision = "20261128_scored_traces"
+down_revision = "20261128_shards"
 branch_labels = None
 depends_on = None
 
