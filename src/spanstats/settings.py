@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     max_filter_nesting: Count = Field(5, description="Most levels of bundles in a filter (400).")
     max_filter_items: Count = Field(1_000, description="Most items in one list of a filter (400).")
     max_compared_traces: Count = Field(
-        200_000, description="Most traces of one arm of a comparison that is paired item by item (400)."
+        500_000, description="Most traces of one arm of a comparison that is paired item by item (400)."
     )
 
     @field_validator("database_url", "database_direct_url")

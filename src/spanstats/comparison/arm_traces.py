@@ -1,8 +1,8 @@
 """The traces of an arm as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,30 @@ class Values:
     has: NDArray[np.bool_]
 
 
+class LazyValues(Sequence[Values]):
+    """Values that are decoded each time they are asked for: undecoded they take a fraction of the memory."""
+
+    def __init__(self, length: int, decoded: Callable[[int], Values]) -> None:
+        self._length, self._decoded = length, decoded
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, number: int) -> Values: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Values]: ...
+    def __getitem__(self, number: int | slice) -> Values | list[Values]:
+        numbers = range(self._length)[number]
+        return self._decoded(numbers) if isinstance(numbers, int) else [self._decoded(i) for i in numbers]
+
+
 @dataclass(frozen=True, slots=True)
 class ArmTraces:
-    """The traces of an arm, row i of every array being the same one; `values` by place of the measure."""
+    """The traces of an arm, row i of every array being the same one.
+
+    `values` are in the order of the plan's measures.
+    """
 
     keys: Keys
     sent: NDArray[np.bool_]
@@ -49,7 +70,7 @@ class ArmTraces:
     has_root: NDArray[np.bool_]
     targets: NDArray[np.int64]
     clusters: list[str | None] | None
-    values: list[Values]
+    values: Sequence[Values]
 
     def __len__(self) -> int:
         return len(self.keys)

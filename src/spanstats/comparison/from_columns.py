@@ -10,7 +10,7 @@ from ..columnar import format as columnar
 from ..columnar.format import ITEM_KEY, KEY_SENT, TARGET_KEY, Numbers
 from ..columnar.needs import Needs, needs
 from ..columnar.selection import Part, Selection
-from .arm_traces import NO_TARGET, ArmTraces, Flags, Plan, Values
+from .arm_traces import NO_TARGET, ArmTraces, Flags, LazyValues, Plan, Values
 from .exact import Whole, by_group
 from .measures import Measure, Number, Scores
 from .pairing import AUTO
@@ -39,7 +39,7 @@ def arm_traces(selection: Selection, plan: Plan) -> ArmTraces:
         _flags(parts, _HAS_ROOT),
         _joined([_values_or(NO_TARGET, part, TARGET_KEY) for part in parts]),
         None,
-        [_values(parts, measure, plan) for measure in plan.measures],
+        LazyValues(len(plan.measures), lambda i: _values(parts, plan.measures[i], plan)),
     )
 
 

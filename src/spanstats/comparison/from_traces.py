@@ -15,7 +15,7 @@ from ..filters.json_sql import constant, json_member
 from ..stats.matching import rows_of
 from ..store.session import Transaction
 from ..store.tables import traces
-from .arm_traces import NO_TARGET, ArmTraces, Plan, Values
+from .arm_traces import NO_TARGET, ArmTraces, LazyValues, Plan, Values
 from .arms import Found
 from .exact import Whole
 from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Scores
@@ -90,7 +90,7 @@ def _arrays(row: Mapping[str, Any], plan: Plan) -> ArmTraces:
         _flags(row["has_root"]),
         _whole(row["targets"]),
         None if plan.cluster_by is None else row["clusters"] or [],
-        [_values(i, m, row, plan) for i, m in enumerate(plan.measures)],
+        LazyValues(len(plan.measures), lambda i: _values(i, plan.measures[i], row, plan)),
     )
 
 

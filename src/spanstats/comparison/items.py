@@ -86,10 +86,10 @@ def _arm(of: ArmTraces, codes: NDArray[np.int64], n: int) -> ArmItems:
     return ArmItems(of, codes, keyed, traces, int(traces.max()) if n else 0)
 
 
-def values_of(items: Items, place: int) -> PairedValues:
-    """The measure at this place of the plan."""
+def values_of(items: Items, of_base: Values, of_candidate: Values) -> PairedValues:
+    """One measure, of which these are the values of both arms' traces."""
     n = len(items.keys)
-    base, candidate = (_by_item(arm, arm.of.values[place], n) for arm in (items.base, items.candidate))
+    base, candidate = _by_item(items.base, of_base, n), _by_item(items.candidate, of_candidate, n)
     there = (base[1] > 0) & (candidate[1] > 0)
     counts = base[1][there], candidate[1][there]
     scale = _scale(counts)
@@ -174,10 +174,9 @@ def clusters_of(items: Items) -> NDArray[np.int64]:
     return found
 
 
-def trials_of(arm: ArmItems, place: int, one: int) -> Trials | None:
-    """The trials of the arm's items: traces with the value, right where it is 1. `None` where a value is neither 0 nor
+def trials_of(arm: ArmItems, values: Values, one: int) -> Trials | None:
+    """The trials of the arm's items: traces with a value, right where it is 1. `None` where a value is neither 0 nor
     1, or a trace has several."""
-    values = arm.of.values[place]
     has = values.has & arm.keyed
     if (values.counts[has] > 1).any() or not ((values.sums[has] == 0) | (values.sums[has] == one)).all():
         return None

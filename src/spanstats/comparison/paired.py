@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .chosen import Chosen
 from .measures import Measure
-from .pairs import Paired
+from .pairs import Paired, PairedMeasure
 from .results import CandidateResult, MeasureResult, TextResult
 from .side import Side, kind_of
 from .significance import paired_test, relative
@@ -15,23 +15,21 @@ def paired_result(
 ) -> CandidateResult:
     """The candidate against the base, over the items that both have."""
     measures = [
-        _measure(place, measure, base, candidate, paired, confidence) for place, measure in enumerate(chosen.measures)
+        _measure(measure, base, candidate, found, confidence)
+        for measure, found in zip(chosen.measures, paired.measures, strict=True)
     ]
     return CandidateResult(candidate.result(paired.candidate), paired.pairing, measures, list(texts))
 
 
-def _measure(
-    place: int, measure: Measure, base: Side, candidate: Side, paired: Paired, confidence: float
-) -> MeasureResult:
-    sums = paired.sums[place]
+def _measure(measure: Measure, base: Side, candidate: Side, found: PairedMeasure, confidence: float) -> MeasureResult:
     return MeasureResult(
         measure,
         kind_of(measure, base, candidate),
-        base.totals.of(measure, paired.base.with_value[place]),
-        candidate.totals.of(measure, paired.candidate.with_value[place]),
-        paired_test(sums, confidence),
-        sums,
-        relative(sums, confidence),
-        paired.margins[place],
-        passes=paired.passes[place],
+        base.totals.of(measure, found.with_value[0]),
+        candidate.totals.of(measure, found.with_value[1]),
+        paired_test(found.sums, confidence),
+        found.sums,
+        relative(found.sums, confidence),
+        found.margin,
+        passes=found.passes,
     )

@@ -1,6 +1,6 @@
 """How two arms' items meet, and the exact sums of each measure over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arm_traces import ArmTraces, Plan
+from .arm_traces import ArmTraces, Plan, Values
 from .exact import by_group, dot, total
 from .items import ArmItems, Items, PairedValues, clusters_of, match, targets_differ, trials_of, values_of
 from .measures import Measure, Number, Scores
@@ -33,40 +33,63 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class ArmCounts:
-    """One arm's items and traces; `with_value` how many traces have a value, by place of the measure."""
+    """One arm's items, and its traces that are of none, or whose root has not arrived."""
 
     items: int
     without_key: int
     without_root: int
-    with_value: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedMeasure:
+    """One measure over the items of two arms.
+
+    `with_value` is how many traces of the base and of the candidate have a value, matched or not; `margin` is in the
+    measure's unit.
+    """
+
+    sums: PairedSums
+    margin: Fraction | None
+    passes: PassesOfArms | None
+    with_value: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """What a comparison of two arms' items rests on; `sums`, `margins` and `passes` by place of the measure."""
+    """What a comparison of two arms' items rests on; `measures` in the order of the plan."""
 
     pairing: Pairing
     base: ArmCounts
     candidate: ArmCounts
-    sums: list[PairedSums]
-    margins: list[Fraction | None]
-    passes: list[PassesOfArms | None]
+    measures: list[PairedMeasure]
 
 
 def pair(base: ArmTraces, candidate: ArmTraces, plan: Plan, margins: Sequence[Margin | None]) -> Paired:
     """Match the arms' traces by item and add them up."""
     items = match(base, candidate)
     clusters = None if plan.cluster_by is None else clusters_of(items)
-    sums, sizes, passes = [], [], []
     both = int(np.count_nonzero(items.both))
-    for place, (measure, margin) in enumerate(zip(plan.measures, margins, strict=True)):
-        values = values_of(items, place)
-        size = size_of(margin, values, measure)
-        sums.append(_sums(items, values, measure, size, clusters, both))
-        sizes.append(size)
-        passes.append(_passes(items, place, measure))
-    counts = [_counts(arm) for arm in (items.base, items.candidate)]
-    return Paired(_pairing(items, plan, both), counts[0], counts[1], sums, sizes, passes)
+    measures = [
+        _measure(items, base.values[i], candidate.values[i], measure, margin, clusters, both)
+        for i, (measure, margin) in enumerate(zip(plan.measures, margins, strict=True))
+    ]
+    return Paired(_pairing(items, plan, both), _counts(items.base), _counts(items.candidate), measures)
+
+
+def _measure(
+    items: Items,
+    of_base: Values,
+    of_candidate: Values,
+    measure: Measure,
+    margin: Margin | None,
+    clusters: NDArray[np.int64] | None,
+    both: int,
+) -> PairedMeasure:
+    values = values_of(items, of_base, of_candidate)
+    size = size_of(margin, values, measure)
+    sums = _sums(items, values, measure, size, clusters, both)
+    with_value = int(np.count_nonzero(of_base.has)), int(np.count_nonzero(of_candidate.has))
+    return PairedMeasure(sums, size, _passes(items, of_base, of_candidate, measure), with_value)
 
 
 def size_of(margin: Margin | None, values: PairedValues, measure: Measure) -> Fraction | None:
@@ -119,12 +142,13 @@ def _sums(
     )
 
 
-def _passes(items: Items, place: int, measure: Measure) -> PassesOfArms | None:
+def _passes(items: Items, of_base: Values, of_candidate: Values, measure: Measure) -> PassesOfArms | None:
     """Of scores of 0 and 1, where an item has several trials."""
-    arms = items.base, items.candidate
-    if not isinstance(measure, Scores) or max(arm.repeats for arm in arms) < 2:
+    if not isinstance(measure, Scores) or max(items.base.repeats, items.candidate.repeats) < 2:
         return None
-    base, candidate = (trials_of(arm, place, measure.one) for arm in arms)
+    base, candidate = (
+        trials_of(arm, values, measure.one) for arm, values in ((items.base, of_base), (items.candidate, of_candidate))
+    )
     return None if base is None or candidate is None else PassesOfArms(passes(base), passes(candidate))
 
 
@@ -141,10 +165,9 @@ def _clustered(values: PairedValues, clusters: NDArray[np.int64]) -> Clustered:
 
 
 def _counts(arm: ArmItems) -> ArmCounts:
-    with_value = {place: int(np.count_nonzero(values.has)) for place, values in enumerate(arm.of.values)}
     without_key = len(arm.of) - int(np.count_nonzero(arm.keyed))
     without_root = len(arm.of) - int(np.count_nonzero(arm.of.has_root))
-    return ArmCounts(int(np.count_nonzero(arm.traces)), without_key, without_root, with_value)
+    return ArmCounts(int(np.count_nonzero(arm.traces)), without_key, without_root)
 
 
 def _pairing(items: Items, plan: Plan, both: int) -> Pairing:

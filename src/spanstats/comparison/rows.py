@@ -113,7 +113,7 @@ def _score_keys(rows: Sequence[Row]) -> set[str]:
 
 def _items(base: ArmTraces, candidate: ArmTraces) -> tuple[Items, PairedValues]:
     items = match(base, candidate)
-    return items, values_of(items, 0)
+    return items, values_of(items, base.values[0], candidate.values[0])
 
 
 def _page(
