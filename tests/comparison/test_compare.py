@@ -198,6 +198,22 @@ def _copy(span: Span, experiment: str, trace_id: str) -> Span:
     return Span(**fields)
 
 
+async def test_the_order_of_arrival_changes_nothing(engine: AsyncEngine) -> None:
+    rng = random.Random(11)
+    runs = {name: random_run(rng, name, trials=3) for name in ("a", "b")}
+    async with committer(engine) as writer:
+        for name, spans in runs.items():
+            await writer.submit(TENANT, spans)
+            others = [_copy(span, f"{name}2", f"{span.trace_id}x") for span in rng.sample(spans, len(spans))]
+            for start in range(0, len(others), 7):
+                await writer.submit(TENANT, others[start : start + 7])
+    first = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO))
+    second = await run(engine, Request(Arm("a2"), (Arm("b2"),), AUTO))
+    assert first.candidates[0].pairing == second.candidates[0].pairing
+    for one, other in zip(first.candidates[0].measures, second.candidates[0].measures, strict=True):
+        assert one == other
+
+
 async def test_a_run_against_a_filter_of_itself_differs_in_nothing(engine: AsyncEngine) -> None:
     rng = random.Random(5)
     async with committer(engine) as writer:

@@ -34,7 +34,7 @@ class Limits:
     stream_s: float = 60
     """Seconds that a streamed answer may take in all."""
     filters: FilterLimits = DEFAULT_LIMITS
-    compared_traces: int = 200_000
+    compared_traces: int = 500_000
     """Traces of one arm of a comparison that is paired."""
     metrics: bool = True
     """Whether anyone may read the service's metrics."""

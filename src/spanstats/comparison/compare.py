@@ -1,11 +1,14 @@
 """One base and its candidates compared, in one snapshot."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
-from ..errors import invalid
+from ..errors import Unavailable, invalid
 from ..stats.summary import evaluators_of
 from ..store.session import Database, Kind, Transaction
 from .arm_sums import sums_of_arm
@@ -38,7 +41,7 @@ async def compare(
 
     Raises `NotFound` and `InvalidInput` that name the arm or field, `Unavailable`.
     """
-    async with database.transaction(Kind.SNAPSHOT) as tx:
+    async with bounded(database), database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us = await tx.as_of()
         sides = await read_sides(columns, tx, tenant_id, request)
         chosen = choose(request, [side.totals for side in sides], evaluators)
@@ -54,6 +57,16 @@ async def compare(
     return Comparison(
         as_of_us, sides[0].result(counted), results, request.correction, tests, request.confidence, known, warnings
     )
+
+
+@asynccontextmanager
+async def bounded(database: Database) -> AsyncIterator[None]:
+    """Raises `Unavailable` where all of a comparison takes longer than one statement of a read may."""
+    try:
+        async with asyncio.timeout(database.timeouts.read_s or None):
+            yield
+    except TimeoutError:
+        raise Unavailable("the comparison took longer than this service allows: narrow the window or filter") from None
 
 
 async def read_sides(columns: Columns, tx: Transaction, tenant_id: TenantId, request: Request) -> list[Side]:

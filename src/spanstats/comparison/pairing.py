@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, LargeBinary, and_, any_, case, func, literal, literal_column, select
 
 from ..domain.keys import ExperimentKey
+from ..domain.values import is_clean
 from ..errors import invalid
 from ..filters.json_sql import constant, json_member, parameter
 from ..store.tables import spans, traces
@@ -71,7 +72,8 @@ def read_pair_by(name: object) -> PairBy | None:
 
 def checked(name: object, field: str, more: str = "") -> str:
     """A name that `text_of` knows. Raises `InvalidInput` located at the field."""
-    if isinstance(name, str) and (name in (*_LABELS, "name") or name.removeprefix(_METADATA) not in (name, "")):
+    is_known = isinstance(name, str) and (name in (*_LABELS, "name") or name.removeprefix(_METADATA) not in (name, ""))
+    if isinstance(name, str) and is_known and is_clean(name):
         return name
     raise invalid(f"must be one of {more}{', '.join(_LABELS)}, name or metadata.<key>", field, kind="pairing")
 

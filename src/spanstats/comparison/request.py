@@ -36,5 +36,5 @@ class Request:
     zero_for_missing: bool = False
     confidence: float = 0.95
     correction: str = "holm"
-    most_traces: int = 200_000
+    most_traces: int = 500_000
     """Most traces of an arm that is paired."""
