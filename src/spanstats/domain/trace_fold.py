@@ -89,7 +89,13 @@ class TraceFold(msgspec.Struct):
     many_models: bool = False
     labels: dict[str, First] = {}
     metadata: dict[str, First] = {}
+    n_scored: int = 0
+    """Spans that have scores. `scores` holds these, or only those of spans that were added to a stored fold."""
     scores: list[SpanScores] = []
+
+    @property
+    def has_all_scores(self) -> bool:
+        return len(self.scores) == self.n_scored
 
     def add(self, span: Span) -> None:
         """Add one settled span that is not in the fold yet."""
@@ -102,6 +108,7 @@ class TraceFold(msgspec.Struct):
         if span.is_root and (self.root is None or _order(span) < (self.root.start_us, self.root.span_id)):
             self.root = _root(span)
         if span.scores:
+            self.n_scored += 1
             self.scores.append(SpanScores(*_order(span), span.scores))
 
     def _add_usage(self, span: Span) -> None:

@@ -11,11 +11,13 @@ import msgspec
 from ..domain.growth import Relatives, Usage
 from ..domain.keys import ExperimentKey, GlobalSpanKey, NamedExperiment, SpanKey, TraceKey
 from ..domain.span import Score, Span
+from ..domain.trace_fold import SpanScores
 from ..domain.usage import told
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
 from ..store.spans import SCORE_COLUMNS, SPAN_LIST, columns, span_of
 from .batch import lock_number
+from .rows import unpack_scores
 
 # $1, $2: loose spans; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion (which
 # locks the row FOR UPDATE) waits for all of them.
@@ -55,6 +57,11 @@ LEFT JOIN LATERAL (
 ) c ON t.score_keys IS NOT NULL
 """
 _OF_TRACE = 8
+
+FOLD_SCORES_STATEMENT = f"""
+SELECT t.tenant_id, t.trace_id, t.fold_scores FROM {TRACE_KEYS}
+CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id", "*", "AND fold_scores IS NOT NULL")} t
+"""
 
 _RELATED = (
     *("trace_id", "span_id", "parent_id", "by_span_id", "kind", "model", "start_time", "end_time", "filled"),
@@ -173,3 +180,9 @@ def _looked_up(usage: Usage, spans: Sequence[Span]) -> set[str]:
         return names
     telling = spans if len(spans) > 1 else [s for s in spans if s.span_id in usage.awaited or told(s)]
     return names | {span.parent_id for span in telling if span.parent_id}
+
+
+async def fold_scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[SpanScores]]:
+    """The scores of the spans of these traces, which keep a fold."""
+    rows = await driver.fetch(FOLD_SCORES_STATEMENT, *columns(keys)) if keys else []
+    return {TraceKey(r["tenant_id"], r["trace_id"]): unpack_scores(r["fold_scores"]) for r in rows}

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.span import Score
 from ..domain.trace import Trace
-from ..domain.trace_fold import TraceFold
+from ..domain.trace_fold import SpanScores, TraceFold
 from ..domain.values import billionths
 from ..store import tables
 from ..store.spans import RENAMED
@@ -25,11 +25,12 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(TraceFold).decode
+_unpack_scores = msgspec.msgpack.Decoder(list[SpanScores]).decode
 
 _KEY = ("tenant_id", "trace_id", "span_id")
 SCORE_NUMBER, SCORE_BOOLEAN, SCORE_TEXT = 0, 1, 2
-# A fold of another shape is not read: the trace is folded again.
-_FOLD_VERSION = b"\x02"
+# A fold of another shape is not read: its trace is folded from its spans. So it is where entries have another shape.
+_FOLD_VERSION = b"\x03"
 
 
 def to_json(value: object) -> str:
@@ -125,13 +126,20 @@ WITH inserted AS ({_INSERT_TRACES} RETURNING tenant_id, trace_id, experiment_key
 marked AS ({_MARK} inserted {_WHERE_SUMMED})
 SELECT EXISTS (SELECT FROM early_scores), array_agg(tenant_id), array_agg(trace_id) FROM inserted
 """
-_UPDATES = ", ".join(f"{c} = {_taken(tables.traces, c)}" for c in _columns(tables.traces) if c not in _KEY)
+_OF_SCORES = ("score_keys", "score_values", "score_kinds", "fold_scores")
+_UPDATED = {c: _taken(tables.traces, c) for c in _columns(tables.traces) if c not in _KEY}
+# A value that is kept is not read: the row goes on pointing to it.
+_UPDATED |= {c: f"CASE WHEN u.keeps_scores THEN traces.{c} ELSE {_UPDATED[c]} END" for c in _OF_SCORES}
+_UPDATED["entry"] = """CASE WHEN u.entry_from > 0 THEN u.entry || substr(traces.entry, u.entry_from)
+    WHEN u.keeps_scores THEN traces.entry ELSE u.entry END"""
+_UPDATES = ", ".join(f"{column} = {value}" for column, value in _UPDATED.items())
 # $1, $2: the spans and their tenants. $3: the traces, as a JSON array. $4, $5: the experiments and starts that the
 # traces had. Old and new minutes are marked.
 PUT_SPANS_AND_TRACES = f"""
 WITH {_SPANS_SENT}, put_spans AS ({_PUT_SPANS}), put_payloads AS ({_PUT_PAYLOADS}), put_scores AS ({_PUT_SCORES}),
 updated AS (
-    UPDATE traces SET {_UPDATES} FROM json_to_recordset($3) AS u({_TRACE_COLUMNS})
+    UPDATE traces SET {_UPDATES}
+    FROM json_to_recordset($3) AS u({_TRACE_COLUMNS}, keeps_scores boolean, entry_from integer)
     WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id
     RETURNING traces.experiment_key, traces.start_time
 )
@@ -174,6 +182,11 @@ class TraceRow(msgspec.Struct, omit_defaults=True, kw_only=True):
     score_kinds: list[int] | None = None
     entry: str | None = None
     fold: str | None = None
+    fold_scores: str | None = None
+    keeps_scores: bool = False
+    """All that follows from the scores stays as it is stored: `score_keys` and so on, and their part of the entry."""
+    entry_from: int = 0
+    """Where not 0, the entry is the one here and what is stored from this character on, counted from 1."""
     item_key: str | None = None
     target_key: int | None = None
 
@@ -193,12 +206,17 @@ def trace_row(tenant_id: TenantId, trace: Trace, entry: str | None, state: Trace
         row.score_kinds = kinds if any(kinds) else None
     if state is not None:
         row.fold = pack_fold(state).hex()
+        row.fold_scores = _pack(state.scores).hex() if state.scores else None
     return row
 
 
 def row_bytes(row: TraceRow) -> int:
-    """How long the parts of a row are that grow with every span: metadata and labels, the entry, the fold."""
-    return len(_encode((row.labels, row.metadata))) + len(row.entry or "") + len(row.fold or "") // 2
+    """How long the parts of a row are that grow with every span: metadata and labels, the entry, the fold.
+
+    What stays as it is stored is not counted.
+    """
+    folded = len(row.fold or "") + len(row.fold_scores or "")
+    return len(_encode((row.labels, row.metadata))) + len(row.entry or "") + folded // 2
 
 
 def _score_kind(score: Score) -> int:
@@ -208,7 +226,13 @@ def _score_kind(score: Score) -> int:
 
 
 def pack_fold(state: TraceFold) -> bytes:
-    return _FOLD_VERSION + _pack(state)
+    """Without the scores, which `unpack_scores` reads from a column of their own."""
+    return _FOLD_VERSION + _pack(msgspec.structs.replace(state, scores=[]))
+
+
+def unpack_scores(packed: bytes) -> list[SpanScores]:
+    """The scores of a stored fold."""
+    return _unpack_scores(packed)
 
 
 def unpack_fold(packed: bytes | None) -> TraceFold | None:

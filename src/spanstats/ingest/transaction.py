@@ -15,13 +15,12 @@ from ..domain.trace_fold import KEPT_FROM, TraceFold, fold
 from ..errors import invalid
 from ..store.erase import erase_traces
 from ..store.session import Driver
-from . import changes, standalone
+from . import changes, reading, standalone
 from .arrivals import arrive, by_trace, find
 from .batch import Batch
 from .evaluators import Evaluators
 from .experiments import hold
 from .moves import tell_moved
-from .reading import serialising
 from .rows import TraceRow, row_bytes, trace_row
 from .stored import Stored, count_again, fold_trace, merge_arrivals, place_patches, read_stored, read_whole
 
@@ -49,7 +48,7 @@ class Tools:
 
 def locks(batch: Batch) -> str | None:
     """The statement that `write_batch`'s transaction begins with, if any."""
-    return serialising(ids) if (ids := batch.loose_ids) else None
+    return reading.serialising(ids) if (ids := batch.loose_ids) else None
 
 
 async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[TenantId, str], Score]:
@@ -96,8 +95,11 @@ async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tool
     return inserted, any_early
 
 
-def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
-    """The row of a trace that is folded so. Raises `InvalidInput` where it would leave its limits."""
+def made_row(key: TraceKey, state: TraceFold, tools: Tools, before: Trace | None = None) -> TraceRow:
+    """The row of a trace that is folded so. Raises `InvalidInput` where it would leave its limits.
+
+    Where the fold lacks the scores that are stored, these stay; `before` is then the stored trace without them.
+    """
     tenant_id, trace_id = key
     limit = tools.max_spans_of_trace or MAX_SPANS_OF_TRACE
     if state.n_spans > limit:
@@ -107,18 +109,58 @@ def made_row(key: TraceKey, state: TraceFold, tools: Tools) -> TraceRow:
     trace = finish(trace_id, state)
     entry = tools.render(trace) if trace.has_root else None
     row = trace_row(tenant_id, trace, entry, state if state.n_spans >= FOLD_FROM else None)
+    if before is not None and not state.has_all_scores:
+        _keep_scores(row, tools.render(before) if before.has_root else None)
     if row_bytes(row) > MAX_BYTES_OF_TRACE:
         message = f"metadata, labels and scores of a trace's spans may have {MAX_BYTES_OF_TRACE} bytes together"
         raise invalid(message, "trace_id", kind="too_large")
     return row
 
 
+_END_OF_ENTRY = "]}"
+"""What follows the scores, which are the last of an entry."""
+
+
+def _keep_scores(row: TraceRow, entry_before: str | None) -> None:
+    """Leave the scores as they are stored. Both entries here are rendered without scores."""
+    row.keeps_scores = True
+    if row.entry == entry_before:
+        row.entry = None
+    elif row.entry is not None and entry_before is not None:
+        row.entry = row.entry.removesuffix(_END_OF_ENTRY)
+        row.entry_from = len(entry_before.removesuffix(_END_OF_ENTRY)) + 1
+
+
+async def _fold_traces(
+    driver: Driver, stored: Stored, tools: Tools
+) -> tuple[dict[TraceKey, TraceFold], dict[TraceKey, TraceRow]]:
+    """The traces that the batch changes: their folds, in key order, and the rows of those that have spans left.
+
+    The scores of a long trace are read only where a new span has some, or another order of theirs.
+    """
+    before = {
+        key: finish(key.trace_id, state)
+        for key, state in stored.folds.items()
+        if key in stored.dirty and not state.has_all_scores
+    }
+    states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
+    rescored = [
+        key for key, trace in before.items() if states[key].scores or _root_of(states[key]) != trace.root_span_id
+    ]
+    for key, scores in (await reading.fold_scores(driver, rescored)).items():
+        states[key].scores = scores + states[key].scores
+    return states, {key: made_row(key, s, tools, before.get(key)) for key, s in states.items() if s.n_spans}
+
+
+def _root_of(state: TraceFold) -> str | None:
+    return None if state.root is None else state.root.span_id
+
+
 async def _rewrite(
     driver: Driver, stored: Stored, changed: changes.Changed, held: set[ExperimentKey], tools: Tools
 ) -> None:
     """Write the spans, fold the changed traces again, and invalidate their minutes, before and now."""
-    states = {key: fold_trace(stored, key) for key in sorted(stored.dirty)}
-    filled = {key: made_row(key, state, tools) for key, state in states.items() if state.n_spans}
+    states, filled = await _fold_traces(driver, stored, tools)
     fallen = await _fallen(driver, stored, filled, held)
     if fallen:
         # Their other spans are read again, from the store.

@@ -305,6 +305,7 @@ traces = Table(
         server_default=text("0"),
         comment="spans whose tokens count and whose cost is not known",
     ),
+    Column("fold_scores", LargeBinary, nullable=True, comment="of the fold: the scores of the spans"),
     PrimaryKeyConstraint("tenant_id", "trace_id"),
     # A scan takes apart each entry that it gives: what has a fixed place goes first, what may be null later, text last.
     # All are keys, none is included: a scan compares keys before it takes an entry apart or goes to the table.
