@@ -28,6 +28,7 @@ SPAN = st.builds(
     name=TEXT,
     kind=st.none() | st.sampled_from(["chat", "task"]),
     model=TEXT,
+    by_span_id=st.booleans(),
     status=st.none() | st.sampled_from(["success", "error", "running"]),
     error=TEXT,
     start_us=SMALL,
@@ -92,7 +93,7 @@ def defined(spans: list[Span]) -> dict[str, Any]:
     elif root:
         start, end = root.start_us or 0, root.end_us or 0
     failed = [s for s in spans if s.status == "error"]
-    is_silent = root is None or root.filled & Filled.STATUS
+    is_silent = root is None or (root.filled & Filled.STATUS and not root.by_span_id)
     by_time = sorted(spans, key=lambda s: (s is not root, s.start_us, s.span_id))
     return {
         "experiment_key": (root.experiment_key if root else None) or earliest(spans, lambda s: s.experiment_key),

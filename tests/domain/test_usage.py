@@ -219,13 +219,30 @@ def test_a_call_told_side_by_side_counts_once_where_one_of_the_two_knows_its_res
         assert [bool(s.uncounted & Uncounted.TOKENS) for s in spans] == [False, False, True]
 
 
+def test_a_call_inside_a_call_is_one_where_only_one_of_them_counts_cached_tokens_as_input() -> None:
+    inclusive = {"prompt_tokens": 1850}
+    for first, second in (({}, inclusive), (inclusive, {}), ({}, {})):
+        [_, _, outer], [_, _, inner] = beside(**first), beside(**second)
+        inner.span_id, inner.parent_id = "i", "u"
+        count_usage([outer, inner])
+        assert [bool(s.uncounted & Uncounted.TOKENS) for s in (outer, inner)] == [True, False]
+
+
+def test_a_call_inside_a_call_is_another_where_its_cached_tokens_do_not_explain_the_difference() -> None:
+    for other in ({"prompt_tokens": 1849}, {"completion_tokens": 21}, {"cache_read_tokens": 0, "prompt_tokens": 1850}):
+        [_, _, outer], [_, _, inner] = beside(cache_read_tokens=0), beside(**other)
+        inner.span_id, inner.parent_id = "i", "u"
+        count_usage([outer, inner])
+        assert [s.uncounted & Uncounted.TOKENS for s in (outer, inner)] == [0, 0]
+
+
 def test_calls_side_by_side_both_count_where_they_differ() -> None:
     for spans in (
         beside(response_id="msg_2"),
         beside(start_us=9_000, end_us=69_000),
         beside(completion_tokens=21),
         beside(prompt_tokens=51),
-        beside(parent_id="n"),
+        beside(parent_id="other"),
         beside(kind="embedding"),
         beside(usage_once=False),
         beside(filled=Filled.END),

@@ -76,10 +76,13 @@ class Rules:
         return not is_call(span) and knowledge(span) == 2
 
     def same_below(self, outer: Span) -> list[Span]:
-        """The calls inside that are this one, by equal usage: of several around a call the nearest is compared."""
+        """The calls inside that are this one, by equal usage, cached tokens in the input or beside it.
+
+        Of several around a call the nearest is compared.
+        """
         found = []
         for inner in self.below(outer) if outer.usage_once and is_call(outer) else []:
-            near = [a for a in self.above(inner) if is_call(a) and self.usage(a) == self.usage(inner)]
+            near = [a for a in self.above(inner) if is_call(a) and self.may_use_the_same(a, inner)]
             if not is_call(inner) or not near or near[0] is not outer:
                 continue
             two_ids = outer.response_id and inner.response_id and outer.response_id != inner.response_id
@@ -87,8 +90,10 @@ class Rules:
                 found.append(inner)
         return found
 
-    def usage(self, span: Span) -> tuple[int, int]:
-        return span.prompt_tokens or 0, span.completion_tokens or 0
+    def may_use_the_same(self, one: Span, other: Span) -> bool:
+        if (one.completion_tokens or 0) != (other.completion_tokens or 0):
+            return False
+        return bool(self.inputs(one) & self.inputs(other))
 
     def is_sum(self, span: Span) -> bool:
         """An aggregate with tokens that are below, or a call that an inner one tells of."""
@@ -140,12 +145,7 @@ class Rules:
         if not self._may_be_beside(span) or span.response_id or self.is_sum(span):
             return False
         others = [s for s in self.spans if self._may_be_beside(s) and s.response_id and s.parent_id == span.parent_id]
-        return any(
-            (s.completion_tokens or 0) == (span.completion_tokens or 0)
-            and self.inputs(s) & self.inputs(span)
-            and (self._holds(s, span) or self._holds(span, s))
-            for s in others
-        )
+        return any(self.may_use_the_same(s, span) and (self._holds(s, span) or self._holds(span, s)) for s in others)
 
     def _may_be_beside(self, span: Span) -> bool:
         has_parent = span.parent_id not in (None, span.span_id) and span.trace_id != span.span_id

@@ -72,7 +72,7 @@ def _trace(spans: list[dict[str, Any]]) -> dict[str, Any]:
         metadata = {**(span["metadata"] or {}), **metadata}
     ends = max(s["end_time"] for s in spans)
     failed = any(s["status"] == "error" for s in spans)
-    is_silent = root is None or root["filled"] & Filled.STATUS
+    is_silent = root is None or (root["filled"] & Filled.STATUS and not root["by_span_id"])
     return {
         "n_spans": len(spans),
         "n_errors": len([s for s in spans if s["status"] == "error"]),

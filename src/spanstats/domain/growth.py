@@ -15,6 +15,7 @@ from .usage import (
     WITHOUT_ID,
     Node,
     Told,
+    Used,
     has_own_cost,
     is_better_known,
     is_same_call,
@@ -24,7 +25,7 @@ from .usage import (
     side_of,
     sum_of,
     told,
-    usage_of,
+    used,
 )
 
 MAX_AWAITED = 4_000
@@ -40,6 +41,11 @@ class Call(msgspec.Struct, array_like=True):
     start_us: int | None
     end_us: int | None
     filled: int
+    cached: int = 0
+
+    @property
+    def used(self) -> Used:
+        return Used(*self.usage, self.cached)
 
 
 class Below(msgspec.Struct, array_like=True):
@@ -139,12 +145,14 @@ def _with(span: Span, below: Below) -> Below:
     own = told(span)
     if not own & Told.CALL:
         return Below(own | below.told, below.call)
-    is_one = not below.told & Told.CALL or (below.call is not None and below.call.usage == usage_of(span))
+    is_one = not below.told & Told.CALL or (below.call is not None and below.call.used.may_equal(used(span)))
     return Below(own | below.told, _call(span) if is_one else None)
 
 
 def _call(span: Span) -> Call:
-    return Call(span.span_id, usage_of(span), span.response_id, span.start_us, span.end_us, span.filled)
+    prompt, completion, cached = used(span)
+    times = span.start_us, span.end_us
+    return Call(span.span_id, (prompt, completion), span.response_id, *times, span.filled, cached)
 
 
 def grow(usage: Usage, span: Span, near: Relatives) -> bool:
@@ -222,7 +230,9 @@ class _New:
         if not self.told & Told.CALL or not self.below.told & Told.CALL:
             return False
         call = self.below.call
-        return None if call is None else call.usage == usage_of(self.span) and is_same_call(self.span, call)
+        if call is None or call.used.equals_in_part(used(self.span)):
+            return None
+        return call.used.may_equal(used(self.span)) and is_same_call(self.span, call)
 
     def _is_alone(self, is_repeated: bool) -> bool:
         """Whether no other span has its response id, but the call inside it that is the same."""
@@ -251,17 +261,18 @@ class _New:
         calls_above = [outer for outer in above if outer.is_llm_call]
         if not calls_above:
             return True
-        inner: list[Span | Call] = [self.span] if self.told & Told.CALL else []
+        inner = [_call(self.span)] if self.told & Told.CALL else []
         if self.below.told & Told.CALL:
             if self.below.call is None:
                 return False
-            if not inner or self.below.call.usage != usage_of(self.span):
+            if not inner or not self.below.call.used.may_equal(used(self.span)):
                 inner.append(self.below.call)
         return not any(self._changes(calls_above, call) for call in inner)
 
-    def _changes(self, calls_above: list[Span], inner: Span | Call) -> bool:
-        usage = inner.usage if isinstance(inner, Call) else usage_of(inner)
-        outer = next((o for o in calls_above if usage_of(o) == usage), None)
+    def _changes(self, calls_above: list[Span], inner: Call) -> bool:
+        if any(inner.used.equals_in_part(used(outer)) for outer in calls_above):
+            return True
+        outer = next((o for o in calls_above if used(o) == inner.used), None)
         if outer is None or not may_repeat(outer) or not is_same_call(outer, inner):
             return False
         return self.shares_ids or not outer.uncounted & Uncounted.CALL

@@ -189,8 +189,13 @@ def _root(span: Span) -> Root:
         span.metadata or {},
         span.input_key,
         span.target_key,
-        span.filled,
+        _filled(span),
     )
+
+
+def _filled(span: Span) -> int:
+    """What of a root was filled in. In Parea's dialect no status is one: its TypeScript SDK sends none on success."""
+    return span.filled & ~Filled.STATUS if span.by_span_id else span.filled
 
 
 def fold(spans: Iterable[Span]) -> TraceFold:

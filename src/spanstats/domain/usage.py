@@ -5,8 +5,9 @@ watch one call. By the tree of the trace, whatever the order in which its spans 
 
 - the tokens of a span that is no call of a model count only where no span below it has any, and what we computed that
   they cost only where none has tokens or a cost; a cost that such a span sends is its own and counts;
-- a call inside a call is the same call where their usage is equal and it lies within the other's time: the inner one
-  counts. So are calls with the same response id, wherever they stand: the innermost counts;
+- a call inside a call is the same call where their usage is equal, be it that only one of them counts cached tokens as
+  input, and it lies within the other's time: the inner one counts. So are calls with the same response id, wherever
+  they stand: the innermost counts;
 - of two calls side by side, below one span, of equal usage and one within the other's time, of which only one has a
   response id, that one counts: two instrumentations watch one client, and only one of them tells the id;
 - of a call that an inner one tells of, the cost counts instead of the inner one's where it is better known: one that
@@ -18,7 +19,8 @@ Spans of which `may_repeat` does not hold always count, as they were sent.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from .span import Filled, Span, Uncounted
 
@@ -91,7 +93,7 @@ class Call(Protocol):
 
 
 def is_same_call(outer: Call, inner: Call) -> bool:
-    """Whether a call is the one inside it, of equal usage: not where they have two ids, or it lies out of its time."""
+    """Whether a call is the one inside it, which uses the same: not where they have two ids, or the times differ."""
     if outer.response_id and inner.response_id and outer.response_id != inner.response_id:
         return False
     return _is_within(outer, inner)
@@ -108,9 +110,30 @@ def _is_within(outer: Call, inner: Call) -> bool:
     return starts and (not known & Filled.END or (inner.end_us or 0) <= (outer.end_us or 0) + SLACK_US)
 
 
-def usage_of(span: Span) -> tuple[int, int]:
-    """What is compared: nothing sent is as good as 0."""
-    return span.prompt_tokens or 0, span.completion_tokens or 0
+class Used(NamedTuple):
+    """The tokens of a call as they are compared: nothing sent is as good as 0."""
+
+    prompt: int
+    completion: int
+    cached: int
+
+    @property
+    def readings(self) -> set[tuple[int, int]]:
+        """(input, output), with the cached tokens in the input as it was sent, or beside it."""
+        return {(self.prompt, self.completion), (self.prompt + self.cached, self.completion)}
+
+    def may_equal(self, other: "Used") -> bool:
+        """Whether they are equal in one reading of each."""
+        return not self.readings.isdisjoint(other.readings)
+
+    def equals_in_part(self, other: "Used") -> bool:
+        """Whether they are equal in some readings and not in all: a third may then equal only one of them."""
+        return self.may_equal(other) and self.readings != other.readings
+
+
+def used(span: Span) -> Used:
+    cached = (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)
+    return Used(span.prompt_tokens or 0, span.completion_tokens or 0, cached)
 
 
 def side_of(span: Span) -> tuple[str, int] | None:
@@ -126,20 +149,10 @@ _NOT_TEXT = frozenset({"embedding", "transcription", "speech"})
 
 
 def is_told_beside(unnamed: Span, named: Span) -> bool:
-    """Whether a call without a response id is the one beside it that has one.
-
-    One of the two may count cached tokens as input and the other not.
-    """
-    if (unnamed.completion_tokens or 0) != (named.completion_tokens or 0):
-        return False
-    if _inputs(unnamed).isdisjoint(_inputs(named)):
+    """Whether a call without a response id is the one beside it that has one."""
+    if not used(unnamed).may_equal(used(named)):
         return False
     return _is_surely_within(unnamed, named) or _is_surely_within(named, unnamed)
-
-
-def _inputs(span: Span) -> set[int]:
-    prompt = span.prompt_tokens or 0
-    return {prompt, prompt + (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)}
 
 
 def _is_surely_within(outer: Span, inner: Span) -> bool:
@@ -252,25 +265,32 @@ def sum_of(own: int, below: int) -> int:
 
 
 def _find_inner_calls(nodes: list[Node]) -> None:
-    """A call is compared with the nearest one above it that has equal usage."""
-    above: dict[tuple[int, int], Node | None] = {}
-    pending: list[tuple[Node, Node | None, bool]] = [(n, None, False) for n in reversed(nodes) if n.above is None]
+    """A call is compared with the nearest one above it that may use the same."""
+    above: _Above = {}
+    pending: list[tuple[Node, _Above | None]] = [(node, None) for node in reversed(nodes) if node.above is None]
+    entered = 0
     while pending:
-        node, before, is_left = pending.pop()
+        node, before = pending.pop()
+        if before is not None:
+            above |= before
+            continue
         if node.told & Told.CALL:
-            usage = usage_of(node.span)
-            if is_left:
-                above[usage] = before
-                continue
-            outer = above.get(usage)
+            readings = used(node.span).readings
+            _, outer = max((above.get(reading, _NONE_ABOVE) for reading in readings), key=itemgetter(0))
             if outer is not None and outer.repeats and is_same_call(outer.span, node.span):
                 mark_repeated(outer.span)
                 outer.is_outer = True
                 outer.inner_ids.add(node.span.response_id)
             if node.children:
-                above[usage] = node
-                pending.append((node, outer, True))
-        pending += [(child, None, False) for child in node.children]
+                pending.append((node, {reading: above.get(reading, _NONE_ABOVE) for reading in readings}))
+                entered += 1
+                above |= dict.fromkeys(readings, (entered, node))
+        pending += [(child, None) for child in node.children]
+
+
+_Above = dict[tuple[int, int], tuple[int, Node | None]]
+"""By reading the nearest call above, with a number that is larger the nearer it is."""
+_NONE_ABOVE: tuple[int, Node | None] = (0, None)
 
 
 def _find_calls_beside(calls: list[Node]) -> None:

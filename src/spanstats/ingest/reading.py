@@ -66,6 +66,7 @@ CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id", "*", "AND fold_sc
 _RELATED = (
     *("trace_id", "span_id", "parent_id", "by_span_id", "kind", "model", "start_time", "end_time", "filled"),
     *("prompt_tokens", "completion_tokens", "total_tokens", "cost_pd", "response_id", "usage_once", "uncounted"),
+    *("cache_read_tokens", "cache_write_tokens"),
 )
 # The stored ones of these spans, and all above them: a circle of parents ends where it began.
 ABOVE_STATEMENT = f"""
