@@ -51,7 +51,7 @@ TITLES = {
     "cache_write_1h_tokens": "Tokens written to a cache for an hour",
     "input_audio_tokens": "Audio tokens of the input",
     "output_audio_tokens": "Audio tokens of the output",
-    "reasoning_tokens": "Reasoning tokens, a part of the output",
+    "reasoning_tokens": "Reasoning tokens, a part of the output (beside it in Gemini's API, or where a total shows it)",
     "service_tier": "Tier of the service",
     "cost_pd": "Cost",
     "input_cost": "Cost of the input; with that of the output the cost where no total is sent",

@@ -81,6 +81,20 @@ def test_every_setting_and_command_that_is_named_exists(path: Path) -> None:
     assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE)) <= targets
 
 
+def test_every_test_that_a_promise_names_exists() -> None:
+    promises = (ROOT / "docs/reliability.md").read_text().partition("## Limits")[0]
+    rows = [line for line in promises.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 20
+    everywhere = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    for row in rows:
+        shown_by = row.split(" | ")[-1]
+        named = re.findall(r"`(?:tests/)?([\w/]+(?:\.py|/))`", shown_by)
+        assert named or "the same" in shown_by, row
+        for name in named:
+            there = (ROOT / "tests" / name).exists() or ("/" not in name and name in everywhere)
+            assert there, name
+
+
 def test_every_metric_that_is_documented_is_exposed_and_the_reverse(start: Start) -> None:
     service = start(SPANSTATS_WORKERS="2", SPANSTATS_API_KEY="k")
     service.wait_for("/readyz", 200)

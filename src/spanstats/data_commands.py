@@ -108,7 +108,8 @@ def recount_traces(
     try:
         traces, changed = on_databases(work)
     except BaseException:
-        print(f"Stopped; go on with --after {shlex.quote(last)}", file=sys.stderr)
+        if last != after:
+            print(f"Stopped; go on with --after {shlex.quote(last)}", file=sys.stderr)
         raise
     print(f"{traces} traces were counted, {changed} of them have other numbers now.")
 

@@ -50,7 +50,7 @@ def test_every_price_list_of_the_table_costs_what_the_package_says(data: st.Data
     completion = data.draw(st.integers(0, 2**31 - 1))
     audio_out = data.draw(st.integers(0, completion))
     reasoning = data.draw(st.integers(0, completion - audio_out))
-    beside = data.draw(st.booleans())
+    beside, apart = data.draw(st.booleans()), data.draw(st.booleans())
     rates = read_rates(prices)
     usage = Usage(
         input_tokens=total,
@@ -71,10 +71,11 @@ def test_every_price_list_of_the_table_costs_what_the_package_says(data: st.Data
         "output_audio_tokens": audio_out,
         "reasoning_tokens": reasoning,
         **({"cached_beside_input": True} if beside else {}),
+        **({"reasoning_beside_output": True} if apart else {}),
     }
     sent = span(
         prompt_tokens=total - read - write if beside else total,
-        completion_tokens=completion,
+        completion_tokens=completion - reasoning if apart else completion,
         cache_read_tokens=read,
         cache_write_tokens=write,
         attributes=details,

@@ -76,7 +76,8 @@ def kinds_of(span: Span) -> Kinds:
     """The tokens of a call, each in one kind.
 
     Cached tokens are part of the input where its spelling says so (`cached_beside_input` does not stand) and where they
-    do not exceed it; else they come on top. Audio tokens are cut to what is left of the input, or of the output.
+    do not exceed it; else they come on top. Reasoning tokens are part of the output, or come on top of it with
+    `reasoning_beside_output`. Audio tokens are cut to what is left of the input, or of the output.
     """
     prompt, completion = span.prompt_tokens or 0, span.completion_tokens or 0
     read, written = span.cache_read_tokens or 0, span.cache_write_tokens or 0
@@ -87,7 +88,10 @@ def kinds_of(span: Span) -> Kinds:
         return Kinds(prompt, read, written, 0, 0, completion, 0, 0)
     audio_in = min(_count(details, "input_audio_tokens"), prompt)
     audio_out = min(_count(details, "output_audio_tokens"), completion)
-    reasoning = min(_count(details, "reasoning_tokens"), completion - audio_out)
+    reasoning = _count(details, "reasoning_tokens")
+    if details.get("reasoning_beside_output") is True:
+        completion += reasoning
+    reasoning = min(reasoning, completion - audio_out)
     written_1h = min(_count(details, "cache_write_1h_tokens"), written)
     output = completion - audio_out - reasoning
     return Kinds(prompt - audio_in, read, written, written_1h, audio_in, output, audio_out, reasoning)

@@ -9,6 +9,7 @@ from spanstats.dialects.names.row import Cached, Name
 from spanstats.dialects.names.usage import COSTS, DETAILS, FIRST_TOKEN, TOKENS
 from spanstats.dialects.respan.flat import read_flat
 from spanstats.domain.span import Span
+from spanstats.ingest.pricing import Prices
 
 from .test_attributes import SENT_AS_300_MS, rows
 
@@ -76,6 +77,22 @@ def test_tokens_written_for_five_minutes_and_for_an_hour_add_up_where_no_sum_cam
     span = read(usage={"input_tokens": 50, "cache_creation": parts})
     assert (span.cache_write_tokens, span.attributes["cache_write_1h_tokens"]) == (300, 100)
     assert read(usage={"cache_creation_input_tokens": 300, "cache_creation": parts}).cache_write_tokens == 300
+
+
+GEMINI = {"promptTokenCount": 100, "candidatesTokenCount": 20, "thoughtsTokenCount": 50, "totalTokenCount": 170}
+SNAKE = {"prompt_token_count": 100, "candidates_token_count": 20, "thoughts_token_count": 50}
+
+
+def test_reasoning_beside_the_output_is_priced_as_output_and_tokens_are_answered_as_sent() -> None:
+    output = {"prompt_tokens": 100, "completion_tokens": 20, "completion_tokens_details": {"reasoning_tokens": 50}}
+    for beside in (GEMINI, SNAKE, output, {**output, "total_tokens": 170}):
+        span = read(usage=beside, model="gemini-2.5-flash")
+        assert (span.prompt_tokens, span.completion_tokens) == (100, 20)
+        # 0.30 and 2.50 dollars for a million tokens: https://ai.google.dev/gemini-api/docs/pricing
+        assert Prices().price(span) == 100 * 300_000 + (20 + 50) * 2_500_000
+    for total in ({}, {"total_tokens": 170}):
+        span = read(usage={**output, "completion_tokens": 70, **total}, model="gemini-2.5-flash")
+        assert Prices().price(span) == 100 * 300_000 + 70 * 2_500_000
 
 
 def test_the_tier_of_a_call_is_kept() -> None:

@@ -77,6 +77,8 @@ def read_usage(found: Found, model: str | None, provider: str | None) -> Usage:
     details: dict[str, Any] = {field: count for field, count in counts.items() if field in DETAILS}
     if _is_beside(found, counts, model, provider):
         details["cached_beside_input"] = True
+    if _is_reasoning_beside(found, counts):
+        details["reasoning_beside_output"] = True
     if (cost := _cost(found)) is not None:
         fields["cost_pd"] = cost
     return Usage(fields, details)
@@ -95,6 +97,15 @@ def _is_beside(found: Found, counts: dict[str, int], model: str | None, provider
         name = found["prompt_tokens"][1].name if "prompt_tokens" in found else ""
         return not name.rpartition(".")[2].startswith("prompt")
     return Cached.AS_VENDOR in cached and counts_beside(model, provider)
+
+
+def _is_reasoning_beside(found: Found, counts: dict[str, int]) -> bool:
+    """Whether the output excludes the reasoning tokens: by their name, or as more of them, or the total, prove it."""
+    reasoning, output = counts.get("reasoning_tokens"), counts.get("completion_tokens", 0)
+    if not reasoning:
+        return False
+    adds_up = counts.get("total_tokens") == counts.get("prompt_tokens", 0) + output + reasoning
+    return found["reasoning_tokens"][1].beside_output or reasoning > output or adds_up
 
 
 def counts_beside(model: str | None, provider: str | None) -> bool:
