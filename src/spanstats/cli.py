@@ -111,7 +111,7 @@ def rebuild_rollups() -> None:
 
 
 async def _rebuild_all(databases: Databases) -> None:
-    for each in await databases.all():
+    for each in (await databases.all()).values():
         await _rebuild(each)
 
 
@@ -137,7 +137,7 @@ def check_rollups() -> None:
 
 
 async def _mismatches(databases: Databases) -> list[tuple[int, int, int]]:
-    return [found for each in await databases.all() for found in await maintenance.mismatches(each)]
+    return [found for each in (await databases.all()).values() for found in await maintenance.mismatches(each)]
 
 
 data_commands.install(app)

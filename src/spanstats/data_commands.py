@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from . import archive
-from .catalog import retention, tenants
+from .catalog import moving, retention, tenants
 from .catalog.keys import DEFAULT_TENANT
 from .catalog.keys import tenant_id as made_tenant
 from .dialects.parea.stats import stats_entry
@@ -55,7 +55,7 @@ def prune(
             total = await retention.count_older(database, before_us, tenant_id)
             return await _shown("Erasing", total, retention.prune(database, before_us, tenant_id))
         erased = 0
-        for database in await databases.all():
+        for database in (await databases.all()).values():
             total = await retention.count_older(database, before_us)
             erased += await _shown("Erasing", total, retention.prune(database, before_us))
         return erased
@@ -186,6 +186,16 @@ def delete_trace(trace_id: str, tenant: Tenant = DEFAULT_TENANT) -> None:
 
     on_databases(work)
     print(f"Trace {trace_id} is erased.")
+
+
+@tenants_app.command("move")
+def move_tenant(name: str, shard: Annotated[str, typer.Argument(help="Where the tenant is to live.")]) -> None:
+    """Move a tenant to another shard beside its running work; stopped, it goes on when called again."""
+
+    async def work(databases: Databases) -> int:
+        return await _shown("Copying", None, moving.move(await databases.all(), databases.first, name, shard))
+
+    print(f"Tenant {name} lives in shard {shard}; {on_databases(work)} traces were copied.")
 
 
 @tenants_app.command("delete")

@@ -52,11 +52,12 @@ class Databases:
     async def of_tenant(self, name: str) -> tuple[Database, TenantId]:
         """Where the tenant of this name lives. Raises `NotFound`, `StartError`, `Unavailable`."""
         home = await placement.home_of(self.first, name)
-        return await self._checked(home.shard), home.tenant_id
+        shard = await self._checked(home.shard)
+        return (shard if len(self.by_name) == 1 else shard.of_tenant(home.tenant_id)), home.tenant_id
 
-    async def all(self) -> list[Database]:
-        """Those of all shards. Raises `StartError` where one of them cannot be used."""
-        return [await self._checked(name) for name in self.by_name]
+    async def all(self) -> dict[str, Database]:
+        """Those of all shards, by name. Raises `StartError` where one of them cannot be used."""
+        return {name: await self._checked(name) for name in self.by_name}
 
     async def _checked(self, name: str) -> Database:
         shard = self._named(name)

@@ -14,6 +14,7 @@ from sqlalchemy import QueuePool
 from .api.shards import Shard, Shards
 from .catalog import placement
 from .catalog.erasure import erase_deleted
+from .catalog.moves import let_writes_go_on
 from .catalog.retention import DAY_US, keep_pruned
 from .columnar.keep import keep_fresh
 from .dialects.parea.stats import stats_entry
@@ -62,6 +63,8 @@ async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[S
         others = [await open_shard(shard.name, shard.url, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
         await opened.enter_async_context(meanwhile(_tell_pools([shard.database.engine for shard in shards])))
+        if others:
+            await opened.enter_async_context(meanwhile(_finish_moves(shards)))
         yield Shards({shard.name: shard for shard in shards})
 
 
@@ -99,6 +102,19 @@ async def _opened(
             meanwhile(_admitted(shard, directory, [partial(w, background) for w in works]))
         )
     return shard
+
+
+async def _finish_moves(shards: Sequence[Shard], every_s: float = 2.0) -> None:
+    """Run for ever: what a process that died in moving a tenant has left is seen to."""
+    while True:
+        await asyncio.sleep(every_s)
+        ready = {shard.name: shard.database for shard in shards if shard.not_ready is None}
+        try:
+            await let_writes_go_on(ready[FIRST], ready)
+        except Unavailable as error:
+            log.warning("moves of tenants wait: %s", error)
+        except Exception:
+            log.exception("a move could not be looked at")
 
 
 async def _admitted(
@@ -166,7 +182,7 @@ async def _standbys(
 def _committer(database: Database, settings: Settings, tracing: Tracing) -> Committer:
     tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
     queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
-    return Committer(database, tools, queue, tracing)
+    return Committer(database, tools, queue, tracing, may_move=bool(settings.shards))
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ OWNERS = {
     ),
     "dataset_id": "SELECT id FROM datasets WHERE tenant_id = $1",
 }
-OF_NOBODY = {"rollup_lock", "primary_lives", "shards"}
+OF_NOBODY = {"rollup_lock", "primary_lives", "shards", "tenant_fences", "tenant_moves", "move_log"}
 
 
 def span(number: int, **fields: Any) -> Span:

@@ -101,6 +101,10 @@ class KeyCache:
         # Shielded: one client that hangs up must not fail the others that wait.
         return await asyncio.shield(pending)
 
+    def forget(self, key: str) -> None:
+        """Look the key up again at its next use: what was found of it is no longer so."""
+        self._known.pop(hashlib.sha256(key.encode()).digest(), None)
+
     async def _look_up(self, digest: bytes, key: str) -> KeyInfo | None:
         expires = time.monotonic() + self._lifetime_s
         try:

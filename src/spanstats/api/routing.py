@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..dialects import json_body
 from ..dialects.otlp import answers as otlp_answers
 from ..errors import Unauthenticated
-from ..store.outages import StandbyLost
-from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Permission, presented_key
+from ..store.outages import StandbyLost, TenantMoved
+from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Caller, Permission, presented_key
 from .body import read_body
 from .decoding import beside
 from .failures import within
@@ -47,14 +47,9 @@ class KeyedRoute(TolerantRoute):
 
         async def checked(request: Request) -> Response:
             tools = resources(request)
-            caller = await tools.keys.find(presented_key(request.headers, self.key_headers))
-            if caller is None:
-                raise Unauthenticated("This API key is not valid")
-            self.permission.check(caller)
+            key = presented_key(request.headers, self.key_headers)
+            caller = await self._place(request, key)
             tools.rates.take(caller.tenant_id)
-            request.scope["state"]["caller"] = caller
-            shard = tools.shards.of(caller.shard)
-            request.scope["state"]["database"] = shard.reading if self.permission is Permission.READ else shard.database
             with within("body"):
                 body = await read_body(request, tools.limits.body_bytes, tools.limits.body_wait_s)
                 request._body = body
@@ -64,10 +59,25 @@ class KeyedRoute(TolerantRoute):
             try:
                 return await handle(request)
             except StandbyLost:
-                request.scope["state"]["database"] = shard.database
+                request.scope["state"]["database"] = tools.shards.database_of(caller)
+                return await handle(request)
+            except TenantMoved:
+                tools.keys.forget(key)
+                await self._place(request, key)
                 return await handle(request)
 
         return checked
+
+    async def _place(self, request: Request, key: str) -> Caller:
+        """Note who asks, and where all that is theirs lives. Raises `Unauthenticated`, `Forbidden`, `Unavailable`."""
+        tools, state = resources(request), request.scope["state"]
+        caller = await tools.keys.find(key)
+        if caller is None:
+            raise Unauthenticated("This API key is not valid")
+        self.permission.check(caller)
+        state["caller"] = caller
+        state["database"] = tools.shards.database_of(caller, reads_only=self.permission is Permission.READ)
+        return caller
 
     def _is_bare(self) -> bool:
         taken = signature(self.endpoint).parameters

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..catalog.keys import KeyInfo
 from ..domain.shards import FIRST
 from ..errors import Unavailable
 from ..ingest.commits import Committer
@@ -34,6 +35,13 @@ class Shards:
 
     def __iter__(self) -> Iterator[Shard]:
         return iter(self._shards.values())
+
+    def database_of(self, caller: KeyInfo, *, reads_only: bool = False) -> Database:
+        """The database for the requests of this caller's tenant. Raises `Unavailable`."""
+        shard = self.of(caller.shard)
+        database = shard.reading if reads_only else shard.database
+        # Where there is one shard alone, no tenant is ever moved.
+        return database if len(self._shards) == 1 else database.of_tenant(caller.tenant_id)
 
     def of(self, name: str) -> Shard:
         """The shard of this name. Raises `Unavailable` where it is not known here, or was not reached yet."""

@@ -18,7 +18,8 @@ from ..domain.span import Span
 from ..domain.standalone import StandaloneScore
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
-from ..store.outages import ATTEMPTS, RETRYABLE, before_attempt, is_retryable, sqlstate
+from ..store.fences import look_to_write
+from ..store.outages import ATTEMPTS, RETRYABLE, TenantMoved, before_attempt, is_retryable, sqlstate
 from ..store.session import Database, Kind
 from ..tracing import Tracing
 from .batch import Write, collect
@@ -44,7 +45,11 @@ class Committer:
         tools: Tools,
         limits: QueueLimits | None = None,
         tracing: Tracing | None = None,
+        *,
+        may_move: bool = False,
     ) -> None:
+        """`may_move`: whether tenants may be moved to another shard meanwhile."""
+        self._may_move = may_move
         self._database = database
         self._tools = tools
         self._limits = limits or QueueLimits()
@@ -153,7 +158,8 @@ class Committer:
         unavailable = 0
         for place, waiting in enumerate(group):
             error = await self._commit([waiting])
-            unavailable = unavailable + 1 if isinstance(error, Unavailable) else 0
+            is_shared = isinstance(error, Unavailable) and not isinstance(error, TenantMoved)
+            unavailable = unavailable + 1 if is_shared else 0
             if error is not None and unavailable == _ENOUGH:
                 # It was no request's own fault: a lock that others hold would cost each of them as long again.
                 for later in group[place + 1 :]:
@@ -169,12 +175,19 @@ class Committer:
             _fail(waiting, error)
         await self._queue.forget(late)
 
+    def _first(self, writes: list[Write], locking: str | None) -> str | None:
+        """What the transaction begins with: a look whether the tenants live here still, where they may be moved."""
+        if not self._may_move:
+            return locking
+        look = look_to_write(write.tenant_id for write in writes)
+        return look if locking is None else f"{look}; {locking}"
+
     async def _write(self, writes: list[Write]) -> None:
         """One transaction; repeated where the database asks for it (deadlock, serialization failure)."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 batch = collect(writes)
-                async with self._database.transaction(Kind.INGEST, locks(batch)) as tx:
+                async with self._database.transaction(Kind.INGEST, self._first(writes, locks(batch))) as tx:
                     news = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
                 self._tools.evaluators.learn(news)
             except Unavailable as error:
@@ -187,6 +200,8 @@ class Committer:
 
 def _is_outage(error: Exception) -> bool:
     """The next request would meet the same: writing one by one would fail in the same way, only slower."""
+    if isinstance(error, TenantMoved):
+        return False
     return isinstance(error, Unavailable) and sqlstate(error.__cause__ or error) not in _OF_ONE_REQUEST
 
 
@@ -194,4 +209,5 @@ def _fail(waiting: Waiting, error: Exception) -> None:
     if not waiting.done.done():
         # Each waiter gets an exception of its own: tracebacks of several tasks must not grow on one.
         own = Unavailable(str(error), error.retry_after_s) if isinstance(error, Unavailable) else error
+        own = TenantMoved() if isinstance(error, TenantMoved) else own
         waiting.done.set_exception(own)

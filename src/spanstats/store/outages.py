@@ -62,6 +62,13 @@ class NoStandby(Unavailable):
         super().__init__("it is no hot standby")
 
 
+class TenantMoved(Unavailable):
+    """The tenant is being moved to another shard, or lives in another one by now."""
+
+    def __init__(self) -> None:
+        super().__init__("this tenant is being moved to another shard")
+
+
 class StandbyLost(Unavailable):
     """A standby failed, or would not go on, in the middle of a read: the primary can be asked the same."""
 

@@ -17,10 +17,12 @@ from sqlalchemy import URL, ColumnElement, Select, Table, event, literal_column,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ..domain.keys import TenantId
 from ..errors import SpanstatsError, Unavailable
 from .addresses import DRIVER, parse
 from .connecting import Source, creator
-from .outages import must_reconnect, translated, unavailable_because
+from .fences import FENCED, look_to_read, look_to_write
+from .outages import TenantMoved, must_reconnect, translated, unavailable_because
 from .tls import TlsError
 
 Driver: TypeAlias = Any
@@ -217,7 +219,9 @@ class Standbys(Protocol):
     @property
     def in_use(self) -> int: ...
 
-    def transaction(self, kind: Kind, timeouts: Timeouts) -> AbstractAsyncContextManager[Transaction]: ...
+    def transaction(
+        self, kind: Kind, timeouts: Timeouts, first: str | None
+    ) -> AbstractAsyncContextManager[Transaction]: ...
 
     async def row(self, statement: str, *values: Any) -> Any: ...
 
@@ -232,6 +236,12 @@ class Database:
     engine: Engine
     timeouts: Timeouts = Timeouts()
     standbys: "Standbys | None" = None
+    tenant_id: TenantId | None = None
+    """Whose requests these are, where the tenant may be moved away meanwhile."""
+
+    def of_tenant(self, tenant_id: TenantId) -> "Database":
+        """The same for requests of one tenant, which may be moved to another shard meanwhile (`fences.py`)."""
+        return replace(self, tenant_id=tenant_id)
 
     def with_timeouts(self, timeouts: Timeouts) -> "Database":
         """The same database for work that may take longer, or must be done sooner."""
@@ -242,10 +252,14 @@ class Database:
 
         `first` is a statement without parameters that it begins with, in the same round trip.
 
-        Raises `Unavailable` where the database is away, busy, slow or refuses writes; other failures pass unchanged.
+        Raises `Unavailable` where the database is away, busy, slow or refuses writes, `TenantMoved` where the tenant
+        lives elsewhere by now; other failures pass unchanged.
         """
-        if self.standbys is not None and kind.reads_only and first is None:
-            return self.standbys.transaction(kind, self.timeouts)
+        if self.tenant_id is not None:
+            look = look_to_read(self.tenant_id) if kind.reads_only else look_to_write([self.tenant_id])
+            first = look if first is None else f"{look}; {first}"
+        if self.standbys is not None and kind.reads_only:
+            return self.standbys.transaction(kind, self.timeouts, first)
         return _transaction(self.engine, kind, self.timeouts, first)
 
     async def row(self, statement: str, *values: Any) -> Any:
@@ -253,6 +267,9 @@ class Database:
 
         Raises `Unavailable` as `transaction` does.
         """
+        if self.tenant_id is not None:
+            async with self.transaction(Kind.SNAPSHOT) as tx:
+                return await tx.driver.fetchrow(statement, *values)
         if self.standbys is not None:
             return await self.standbys.row(statement, *values)
         with translated():
@@ -271,9 +288,12 @@ async def _transaction(
 ) -> AsyncIterator[Transaction]:
     beginning = kind.beginning(timeouts) + (f"; {first}" if first is not None else "")
     with translated():
-        connection, driver, _ = await first_answer(
-            engine, lambda driver: driver.execute(beginning + driver.source.of_transaction)
-        )
+        try:
+            connection, driver, _ = await first_answer(
+                engine, lambda driver: driver.execute(beginning + driver.source.of_transaction)
+            )
+        except FENCED:
+            raise TenantMoved from None
         async with begun(Transaction(connection, driver, timeouts)) as tx:
             yield tx
 

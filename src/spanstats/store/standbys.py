@@ -23,7 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import Unavailable
 from ..metrics import READS_OF_PRIMARY, READS_OF_STANDBYS, STANDBY_LAG, STANDBY_UP
-from .outages import NoStandby, StandbyLost, sqlstate, translated
+from .fences import FENCED
+from .outages import NoStandby, StandbyLost, TenantMoved, sqlstate, translated
 from .session import Database, Driver, Engine, Kind, Timeouts, Transaction, begun, first_answer
 
 log = logging.getLogger(__name__)
@@ -135,14 +136,15 @@ class HotStandbys:
         return len(self._standbys)
 
     @asynccontextmanager
-    async def transaction(self, kind: Kind, timeouts: Timeouts) -> AsyncIterator[Transaction]:
-        """A transaction on a standby, else on the primary.
+    async def transaction(self, kind: Kind, timeouts: Timeouts, first: str | None = None) -> AsyncIterator[Transaction]:
+        """A transaction on a standby, else on the primary, which begins with `first`.
 
         Raises `StandbyLost` where the standby fails once the transaction has begun.
         """
-        opened = await self._opened(kind.beginning(timeouts, on_standby=True))
+        beginning = kind.beginning(timeouts, on_standby=True) + (f"; {first}" if first is not None else "")
+        opened = await self._opened(beginning)
         if opened is None:
-            async with self._primary.with_timeouts(timeouts).transaction(kind) as tx:
+            async with self._primary.with_timeouts(timeouts).transaction(kind, first) as tx:
                 yield tx
             return
         standby, position, connection, driver = opened
@@ -196,6 +198,8 @@ class HotStandbys:
                 break
             try:
                 connection, driver = await self._caught_up(standby, position, beginning)
+            except TenantMoved:
+                raise
             except Unavailable as error:
                 self._leave_out(standby, error)
             else:
@@ -219,8 +223,11 @@ class HotStandbys:
         ask = partial(_wait_for, position, time.monotonic() + self._wait_s, beginning)
         with translated():
             # A silent standby is given up a little later than a late one.
-            async with asyncio.timeout(self._wait_s * 1.5):
-                connection, driver, behind = await first_answer(standby.engine, ask)
+            try:
+                async with asyncio.timeout(self._wait_s * 1.5):
+                    connection, driver, behind = await first_answer(standby.engine, ask)
+            except FENCED:
+                raise TenantMoved from None
         STANDBY_LAG.labels(str(standby.number)).set(behind)
         return connection, driver
 

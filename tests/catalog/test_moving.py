@@ -1,0 +1,304 @@
+"""Tenants that move to another shard: exact at every moment, whoever dies, whoever writes."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from tests.conftest import run_sql
+
+from spanstats.catalog import copying, datasets, keys, moves, placement, projects
+from spanstats.catalog.datasets import Row
+from spanstats.catalog.keys import Placing
+from spanstats.catalog.moving import move
+from spanstats.dialects.parea.stats import stats_entry
+from spanstats.domain.keys import TenantId
+from spanstats.domain.span import Score, Span
+from spanstats.domain.standalone import StandaloneScore
+from spanstats.errors import Conflict, NotFound
+from spanstats.ingest.commits import Committer
+from spanstats.ingest.evaluators import Evaluators
+from spanstats.ingest.transaction import Tools
+from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.store import session
+from spanstats.store.outages import TenantMoved
+from spanstats.store.schema import migrate
+from spanstats.store.session import Database, Kind, create_engine
+from spanstats.store.tables import metadata
+
+pytestmark = pytest.mark.anyio
+
+START = 1_780_000_000_000_000
+BOTH = Placing(("first", "two"), "first")
+OF_NO_TENANT = {"tenants", "api_keys", "shards", "primary_lives", "tenant_fences", "tenant_moves", "move_log"}
+CACHES = {"rollup_marks", "rollups", "rollup_lock", "column_chunks", "column_data", "column_invalidations"}
+
+Shards = dict[str, Database]
+
+
+@pytest.fixture
+async def shards(database_url: str) -> AsyncIterator[Shards]:
+    """The test's own database, and a schema in it as another shard."""
+    await asyncio.to_thread(run_sql, database_url, "CREATE SCHEMA two")
+    second = f"{database_url}{'&' if '?' in database_url else '?'}schema=two"
+    await asyncio.to_thread(migrate, second)
+    made = {"first": Database(create_engine(database_url)), "two": Database(create_engine(second))}
+    await placement.register(made["first"], made["two"], "two")
+    yield made
+    for database in made.values():
+        await database.dispose()
+
+
+class World:
+    """A tenant who writes wherever it lives, and what was acknowledged to it: the cost of each trace."""
+
+    def __init__(self, shards: Shards, tenant_id: TenantId) -> None:
+        self.shards, self.tenant_id = shards, tenant_id
+        self.costs: dict[str, int] = {}
+        self.refused = 0
+        tools = Tools(lambda _span: None, stats_entry, Evaluators())
+        self.committers = {name: Committer(shard, tools, may_move=True) for name, shard in shards.items()}
+
+    async def home(self) -> str:
+        return (await placement.home_of(self.shards["first"], "t")).shard
+
+    async def write(self, trace: str, cost: int) -> bool:
+        """Whether a span with this cost was acknowledged, and a score and a patch of it."""
+        committer = self.committers[await self.home()]
+        try:
+            span = Span(
+                trace_id=trace, span_id=f"{trace}.s", start_us=START + hash(trace) % 10**9, end_us=START + 2 * 10**9,
+                status="success", cost_pd=cost, experiment_id="e", by_span_id=True, input='"x"',
+            )  # fmt: skip
+            await committer.submit(self.tenant_id, [span])
+        except TenantMoved:
+            self.refused += 1
+            return False
+        self.costs[trace] = cost
+        return True
+
+    async def decorate(self, trace: str) -> None:
+        committer = self.committers[await self.home()]
+        score = StandaloneScore(id=f"{trace}.q", log_id=f"{trace}.s", score=Score("q", 1.0), created_us=START)
+        await committer.score(self.tenant_id, score)
+        early = StandaloneScore(id=f"{trace}.e", log_id=f"{trace}.early", score=Score("q", 0.0), created_us=START)
+        await committer.score(self.tenant_id, early)
+        await committer.patch(self.tenant_id, f"{trace}.s", {"name": f"name of {trace}"})
+        await committer.patch(self.tenant_id, f"{trace}.early", {"name": "n"})
+
+    async def check(self) -> None:
+        """What is read where the tenant lives is what was acknowledged."""
+        async with self.shards[await self.home()].of_tenant(self.tenant_id).transaction(Kind.SNAPSHOT) as tx:
+            rows = await tx.driver.fetch("SELECT trace_id, cost_pd FROM traces WHERE tenant_id = $1", self.tenant_id)
+        assert {row["trace_id"]: row["cost_pd"] for row in rows} == self.costs
+
+    async def stop(self) -> None:
+        for committer in self.committers.values():
+            await committer.stop()
+
+
+@pytest.fixture
+async def world(shards: Shards) -> AsyncIterator[World]:
+    tenant_id = await keys.tenant_id(shards["first"], "t", BOTH)
+    other = await keys.tenant_id(shards["first"], "other", BOTH)
+    made, stays = World(shards, tenant_id), World(shards, other)
+    for one in (made, stays):
+        for n in range(30):
+            await one.write(f"t{n}", n)
+        await one.decorate("t1")
+        first = shards["first"]
+        await projects.get_or_create(first, one.tenant_id, "p")
+        await datasets.create(first, one.tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])
+    before = await everything(shards["first"], other)
+    yield made
+    assert await everything(shards["first"], other) == before
+    for one in (made, stays):
+        await one.stop()
+
+
+async def everything(shard: Database, tenant_id: TenantId) -> dict[str, list[str]]:
+    """All rows of the tenant, as text."""
+    found = {}
+    async with shard.transaction(Kind.SNAPSHOT) as tx:
+        for table in (*copying.LOGGED, *copying.WHOLE):
+            whose = "dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)"
+            where = whose if "tenant_id" not in table.columns else "tenant_id = $1"
+            rows = await tx.driver.fetch(f"SELECT x::text FROM {table.name} x WHERE {where} ORDER BY 1", tenant_id)
+            found[table.name] = [row[0] for row in rows]
+    return found
+
+
+async def moved(world: World, target: str) -> int:
+    return sum([count async for count in move(world.shards, world.shards["first"], "t", target)])
+
+
+def test_every_table_is_moved_or_known_to_hold_nothing_that_moves() -> None:
+    names = [table.name for table in (*copying.LOGGED, *copying.WHOLE)]
+    assert {*names} | OF_NO_TENANT | CACHES == {*metadata.tables}
+
+
+async def test_all_of_a_tenant_is_where_it_has_moved_and_nothing_where_it_was(world: World) -> None:
+    before = await everything(world.shards["first"], world.tenant_id)
+    assert [name for name, rows in before.items() if not rows] == []
+    for home, other in (("two", "first"), ("first", "two")):
+        await moved(world, home)
+        assert await world.home() == home
+        assert await everything(world.shards[home], world.tenant_id) == before
+        assert not any((await everything(world.shards[other], world.tenant_id)).values())
+        for shard in world.shards.values():
+            await drain_marks(shard)
+            assert await mismatches(shard) == []
+    assert await moved(world, "first") == 0
+    assert await world.write("after", 7)
+    await world.check()
+
+
+async def test_what_was_left_behind_is_closed_to_those_who_know_no_better(world: World) -> None:
+    await moved(world, "two")
+    behind = world.shards["first"].of_tenant(world.tenant_id)
+    for kind in (Kind.READ, Kind.SNAPSHOT, Kind.STREAM, Kind.WRITE):
+        with pytest.raises(TenantMoved):
+            async with behind.transaction(kind):
+                raise AssertionError
+    with pytest.raises(TenantMoved):
+        await behind.row("SELECT 1")
+    with pytest.raises(TenantMoved):
+        await world.committers["first"].submit(
+            world.tenant_id, [Span(trace_id="x", span_id="x", start_us=START, end_us=START, status="success")]
+        )
+    with pytest.raises(NotFound):
+        await moved(world, "three")
+
+
+async def test_only_one_process_moves_a_tenant_and_to_one_shard(world: World) -> None:
+    async with moves.mover_of(world.shards["first"], world.tenant_id) as mover:
+        assert mover is not None
+        with pytest.raises(Conflict, match="another process"):
+            await moved(world, "two")
+        await mover.begin("two")
+    with pytest.raises(Conflict, match="to shard two"):
+        await moved(world, "first")
+    await moved(world, "two")
+
+
+class Killed(BaseException):
+    """The process is no more: nothing that it would still do is done."""
+
+
+_LEFT: ContextVar[list[int] | None] = ContextVar("left", default=None)
+
+
+def step() -> None:
+    """One of those moments at which a mover may be killed; once it is, it comes no further."""
+    left = _LEFT.get()
+    if left is not None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+
+
+@pytest.fixture
+def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after each transaction of a mover, and the moment at which the tenant arrives."""
+    begin, arrive = session._transaction, moves.Mover.arrive
+
+    @asynccontextmanager
+    async def transaction(*args: Any) -> AsyncIterator[Any]:
+        step()
+        async with begin(*args) as tx:
+            yield tx
+        step()
+
+    async def arriving(self: moves.Mover, under_way: moves.Move) -> None:
+        step()
+        await arrive(self, under_way)
+        step()
+
+    monkeypatch.setattr(session, "_transaction", transaction)
+    monkeypatch.setattr(moves.Mover, "arrive", arriving)
+
+
+async def killed_after(world: World, steps: int) -> bool:
+    """Whether the mover was killed at that moment, and did not come to its end before."""
+
+    async def doomed() -> bool:
+        _LEFT.set([steps])
+        try:
+            await moved(world, "two")
+        except Killed:
+            return True
+        return False
+
+    return await asyncio.create_task(doomed())
+
+
+@pytest.mark.usefixtures("deadly")
+async def test_a_mover_killed_at_any_moment_loses_nothing_and_the_next_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "TRACES_AT_A_TIME", 20)
+    random_ = random.Random(7)
+    before = await everything(world.shards["first"], world.tenant_id)
+    steps = 0
+    seen = set()
+    while await killed_after(world, steps):
+        await moves.let_writes_go_on(world.shards["first"], world.shards)
+        seen.add(await world.home())
+        await world.check()
+        # It can be written to at once, wherever it lives: old traces, new ones, and one that goes.
+        for trace in (f"t{random_.randrange(30)}", f"k{steps}"):
+            assert await world.write(trace, random_.randrange(1000))
+        await world.decorate(f"k{steps}")
+        await world.check()
+        before = await everything(world.shards[await world.home()], world.tenant_id)
+        steps += 1
+    assert steps > 20
+    assert seen == {"first", "two"}
+    assert await world.home() == "two"
+    assert await everything(world.shards["two"], world.tenant_id) == before
+    assert not any((await everything(world.shards["first"], world.tenant_id)).values())
+    await world.check()
+    for shard in world.shards.values():
+        assert await mismatches(shard) == []
+
+
+async def write_until(world: World, ended: asyncio.Event, lane: int) -> None:
+    number = 0
+    while not ended.is_set():
+        if await world.write(f"w{lane}-{number % 40}", number):
+            number += 1
+        else:
+            await asyncio.sleep(0.01)
+
+
+async def read_until(world: World, ended: asyncio.Event) -> None:
+    """Every read holds what was acknowledged before it."""
+    while not ended.is_set():
+        known = {*world.costs}
+        try:
+            async with world.shards[await world.home()].of_tenant(world.tenant_id).transaction(Kind.SNAPSHOT) as tx:
+                rows = await tx.driver.fetch("SELECT trace_id FROM traces WHERE tenant_id = $1", world.tenant_id)
+        except TenantMoved:
+            continue
+        assert known <= {row["trace_id"] for row in rows}
+
+
+async def test_a_tenant_is_moved_there_and_back_while_it_writes(world: World) -> None:
+    ended = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for lane in range(4):
+            group.create_task(write_until(world, ended, lane))
+        for _ in range(2):
+            group.create_task(read_until(world, ended))
+        for target in ("two", "first", "two"):
+            await moved(world, target)
+            await asyncio.sleep(0.3)
+            assert await world.home() == target
+        ended.set()
+    assert world.refused > 0
+    await world.check()
+    for shard in world.shards.values():
+        assert await mismatches(shard) == []
