@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from playwright import sync_api
 else:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe
 
 KEY = "page-key-0123456789abcdef"
 FLAGS = [
@@ -35,12 +37,22 @@ SCREENSHOTS = os.environ.get("SPANSTATS_SCREENSHOTS")
 """A folder that screenshots of every screen are put into, if one is named."""
 
 SCREENS = {
+    "sign-in": "/ui/sign-in",
     "runs": "/ui/",
     "run": "/ui/run?id=base",
     "compare": "/ui/compare?base=base&candidate=candidate&measure=scores.correct&show=improved",
     "item": "the first item of the comparison",
     "trace": "/ui/trace?run=base&id=base-9",
+    "odd run": f"/ui/run?{urlencode({'id': world.HOSTILE})}",
+    "odd trace": f"/ui/trace?{urlencode({'run': world.HOSTILE, 'id': 'odd-2'})}",
+    "long names": f"/ui/run?{urlencode({'id': world.LONG})}",
+    "one row": "/ui/run?id=one",
+    "one against many": f"/ui/compare?{urlencode({'base': 'base', 'candidate': world.LONG})}&candidate=one",
+    "no match": "/ui/run?id=base&f=model&op=%3D&v=none&f=latency&op=gt&v=0",
+    "no run matches": "/ui/?search=nothing-is-called-so",
+    "one run alone": "/ui/compare?base=base",
 }
+FAILING = {"no run": "/ui/run?id=nobody", "wrong filter": "/ui/run?id=base&f=no_such_field&op=%3D&v=1"}
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +66,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             post(service, "/api/v1/traces/ingest", list(world.traces(run, quality, cost)))
             for trace_id, score in world.scores(run, quality):
                 post(service, f"/api/logs/{trace_id}/scores/", score)
+        for spans in (world.odd_spans(), world.long_names(), list(world.traces("one", 1, 0.001, 1))):
+            post(service, "/api/v1/traces/ingest", spans)
         yield service
 
 
@@ -96,10 +110,32 @@ class Visit:
         if request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"{request.url}: {request.failure}")
 
-    def open(self, path: str) -> None:
+    def open(self, path: str, status: int = 200) -> None:
         answer = self.tab.goto(self.url + path)
         assert answer is not None
-        assert answer.status == 200
+        assert answer.status == status
+
+    def check(self, name: str, scheme: str, width: int) -> None:
+        """No violation of accessibility, and nothing wider than the screen."""
+        found = Axe().run(self.tab)
+        assert found.violations_count == 0, f"{name} {scheme} {width}: {found.generate_report()}"
+        assert self.tab.evaluate("document.documentElement.scrollWidth") <= width, name
+        if SCREENSHOTS:
+            file = f"{name.replace(' ', '-')}-{scheme}-{width}.png"
+            self.tab.screenshot(path=str(Path(SCREENSHOTS) / file), full_page=True)
+
+    @property
+    def layout_shift(self) -> float:
+        """By how much what was there has moved: https://web.dev/articles/cls, without a window of time."""
+        return float(self.tab.evaluate(_SHIFT))
+
+
+_SHIFT = """() => new Promise((resolve) => {
+  let sum = 0;
+  new PerformanceObserver((list) => { for (const shift of list.getEntries()) sum += shift.value; })
+    .observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => resolve(sum), 100));
+})"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -107,21 +143,49 @@ class Visit:
 def test_every_screen_is_accessible_quiet_and_fits(
     service: Service, chromium: "sync_api.Browser", scheme: str, width: int
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     visit = Visit(service, chromium, color_scheme=scheme, viewport={"width": width, "height": 900})
     for name, path in SCREENS.items():
         if name == "item":
             visit.tab.click("a[href^='/ui/item']")
         else:
             visit.open(path)
-        found = Axe().run(visit.tab)
-        assert found.violations_count == 0, f"{name} {scheme} {width}: {found.generate_report()}"
-        assert visit.tab.evaluate("document.documentElement.scrollWidth") <= width, name
-        if SCREENSHOTS:
-            visit.tab.screenshot(path=str(Path(SCREENSHOTS) / f"{name}-{scheme}-{width}.png"), full_page=True)
+        visit.check(name, scheme, width)
     assert visit.complaints == []
+    for name, path in FAILING.items():
+        visit.open(path, 404 if name == "no run" else 400)
+        visit.check(name, scheme, width)
     visit.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_nothing_moves_while_a_page_arrives_slowly(service: Service, chromium: "sync_api.Browser", width: int) -> None:
+    visit = Visit(service, chromium, viewport={"width": width, "height": 900})
+    network = visit.context.new_cdp_session(visit.tab)
+    slow = {"offline": False, "latency": 20, "downloadThroughput": 20_000, "uploadThroughput": 20_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    for path in ("/ui/", "/ui/run?id=base", "/ui/compare?base=base&candidate=candidate"):
+        visit.open(path)
+        assert visit.layout_shift == 0, path
+    visit.context.close()
+
+
+def test_a_new_service_says_how_to_begin_and_what_became_of_a_key(
+    tmp_path_factory: pytest.TempPathFactory, chromium: "sync_api.Browser"
+) -> None:
+    place = tmp_path_factory.mktemp("new")
+    with starting(place, environment_in(place) | {"SPANSTATS_API_KEY": KEY}) as begin:
+        service = begin()
+        service.wait_for("/readyz", 200)
+        visit = Visit(service, chromium)
+        assert f"PAREA_BASE_URL=http://127.0.0.1:{service.port}/api/parea/v1" in visit.tab.inner_text("main")
+        visit.check("no runs", "light", 1280)
+        cookie = {"name": "spanstats_key", "value": "revoked", "domain": "127.0.0.1", "path": "/ui"}
+        visit.context.add_cookies([cookie])  # type: ignore[list-item]
+        visit.open("/ui/")
+        assert "was revoked" in visit.tab.inner_text("[role=alert]")
+        visit.check("key refused", "light", 1280)
+        assert visit.complaints == []
+        visit.context.close()
 
 
 def test_a_comparison_is_reached_by_the_keyboard_alone(service: Service, chromium: "sync_api.Browser") -> None:

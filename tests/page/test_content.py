@@ -34,3 +34,5 @@ def test_content_as_text() -> None:
     assert as_text({"a": ["é"]}) == '{\n  "a": [\n    "é"\n  ]\n}'
     assert first_line(" a\n\nb ") == "a b"
     assert first_line("x" * 300, 10) == "x" * 9 + "…"
+    assert first_line({"question": "How much?"}) == "How much?"
+    assert first_line({"a": "b", "c": 1}) == '{"a":"b","c":1}'

@@ -80,6 +80,16 @@ def odd_spans() -> list[dict[str, Any]]:
     ]
 
 
+def long_names() -> list[dict[str, Any]]:
+    """A run in which every name has 255 characters, and right-to-left text is long."""
+    spans = list(traces("long", 0.5, 0.001, 12))
+    for span in spans:
+        span["span_name"], span["metadata"]["experiment_id"] = LONG, LONG
+        span["input"] = span["output"] = f"{RIGHT_TO_LEFT} " * 30
+        span["model"] = span.get("model") and f"{span['model']}-{LONG}"[:255]
+    return spans
+
+
 async def load(client: httpx.AsyncClient) -> None:
     """Everything above, through the interface."""
     for name, quality, cost in (("base", 0.5, 0.001), ("candidate", 0.95, 0.002)):

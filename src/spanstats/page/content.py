@@ -24,7 +24,9 @@ def as_text(value: Any) -> str:
 
 
 def first_line(value: Any, most: int = 200) -> str:
-    """One line of the content, cut."""
+    """One line of the content, cut; of an object with one text that text, since its key says little."""
+    if isinstance(value, dict) and len(value) == 1 and isinstance(only := next(iter(value.values())), str):
+        value = only
     text = value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 from datetime import UTC, datetime
 
 THIN = "\u202f"
@@ -63,6 +64,11 @@ def percent(value: float | None) -> str:
     return NONE if value is None else f"{digits(value * 100)}{THIN}%"
 
 
+def counted(number: float | None, one: str, several: str | None = None) -> str:
+    """1 trace, 2 traces."""
+    return f"{whole(number)} {one if number == 1 else several or one + 's'}"
+
+
 _BY_UNIT = {"USD": dollars, "s": seconds, "%": percent}
 
 
@@ -74,6 +80,11 @@ def measured(value: float | None, unit: str | None = None) -> str:
     if value is None:
         return NONE
     return f"{digits(value)}{THIN}tok/s" if unit == "tokens/s" else digits(value)
+
+
+def tick(value: float, unit: str | None = None) -> str:
+    """The label of a round value on an axis: no zeros at its end."""
+    return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found[1].rstrip("."), measured(value, unit))
 
 
 def change(value: float | None, unit: str | None = None) -> str:

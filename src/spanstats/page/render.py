@@ -43,6 +43,7 @@ def _environment() -> Environment:
         "change",
         "probability",
         "score",
+        "counted",
         "moment",
         "measure_name",
     ):

@@ -5,10 +5,11 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from ..figures import compact, measured, whole
+from ..figures import compact, measured, tick, whole
 from .svg import Scale, both_widths, element, line, picture, text, title
 
 _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 180.0, 44.0, 8.0, 22.0, 10.0
+_TICKS = 3
 _WIDEST = 90.0
 """Of a bar of one value."""
 
@@ -19,7 +20,7 @@ def distribution(edges: Sequence[float], arms: Sequence[Sequence[int]], unit: st
     def draw(width: int, class_: str) -> Markup:
         bins = len(edges) - 1
         x = Scale(0, max(1, bins), _LEFT, width - _RIGHT)
-        labels = [(x(i), measured(edges[i], unit)) for i in _labelled(bins, 4 if width > 400 else 2)]
+        labels = [(x(i), tick(edges[i], unit)) for i in _labelled(bins, 4 if width > 400 else 2)]
         names = [f"{measured(a, unit)} to {measured(b, unit)}" for a, b in pairwise(edges)]
         return _drawn(width, class_, x, arms, names, labels, sentence)
 
@@ -60,7 +61,7 @@ def _drawn(
     sentence: str,
 ) -> Markup:
     floor = _HEIGHT - _BOTTOM
-    y = Scale(0, max((n for counts in arms for n in counts), default=0) or 1, floor, _TOP)
+    y = Scale(0, max((n for counts in arms for n in counts), default=0) or 1, floor, _TOP).widened(_TICKS)
     parts = _counts(y, width)
     for arm, counts in enumerate(arms):
         share = 1 / len(arms)
@@ -77,9 +78,9 @@ def _drawn(
 def _counts(y: Scale, width: float) -> list[Markup]:
     """The axis, with lines at a few whole counts."""
     parts = [line(_LEFT, y.start, width - _RIGHT, y.start, "axis")]
-    for tick in (t for t in y.ticks(3) if t > 0 and float(t).is_integer()):
-        parts += [line(_LEFT, y(tick), width - _RIGHT, y(tick), "grid")]
-        parts.append(text(_LEFT - 6, y(tick) + 4, compact(tick), anchor="end"))
+    for count in (t for t in y.ticks(_TICKS) if t > 0 and float(t).is_integer()):
+        parts += [line(_LEFT, y(count), width - _RIGHT, y(count), "grid")]
+        parts.append(text(_LEFT - 6, y(count) + 4, compact(count), anchor="end"))
     return parts
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from ..figures import measured
+from ..figures import measured, tick
 from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
 
 Row = tuple[str, Sequence[float | None]]
 """A label, and the values of its percentiles in rising order."""
 
-_ROW, _NAMES = 34.0, ("p50", "p95", "p99")
+_ROW, _NAMES = 40.0, ("p50", "p95", "p99")
 
 
 def dumbbell(rows: Sequence[Row], unit: str | None, sentence: str) -> Markup:
@@ -19,8 +19,8 @@ def dumbbell(rows: Sequence[Row], unit: str | None, sentence: str) -> Markup:
 
     def draw(width: int, class_: str) -> Markup:
         x = scale_over(known, 12, width - 12, zero=True)
-        height = _ROW * len(rows) + 24
-        parts = [_tick(x(t), height, measured(t, unit), width) for t in x.ticks(5 if width > 400 else 3)]
+        height = _ROW * len(rows) + 30
+        parts = [_tick(x(t), height, tick(t, unit), width) for t in x.ticks(5 if width > 400 else 3)]
         for i, (label, values) in enumerate(rows):
             parts += _row(x, i, label, values, unit)
         return picture(width, height, sentence, *parts, class_=class_)
@@ -34,12 +34,13 @@ def _tick(at: float, height: float, label: str, width: float) -> Markup:
 
 
 def _row(x: Scale, index: int, label: str, values: Sequence[float | None], unit: str | None) -> list[Markup]:
-    y = _ROW * index + 24
+    y = _ROW * index + 30
     points = [(name, v) for name, v in zip(_NAMES, values, strict=False) if v is not None]
-    parts = [text(12, y - 11, label)]
+    said = ", ".join(f"{name} {measured(value, unit)}" for name, value in points)
+    parts = [text(12, y - 11, f"{label}: {said}" if said else label)]
     if points:
         parts.append(line(x(points[0][1]), y, x(points[-1][1]), y, "thread"))
     for size, (name, value) in zip((6, 5, 4), points, strict=False):
-        said = title(f"{label}, {name}: {measured(value, unit)}")
-        parts.append(element("circle", said, cx=x(value), cy=y, r=size, class_=f"arm1 {name}"))
+        pointed = title(f"{label}, {name}: {measured(value, unit)}")
+        parts.append(element("circle", pointed, cx=x(value), cy=y, r=size, class_=f"arm1 {name}"))
     return parts

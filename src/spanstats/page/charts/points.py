@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from ..figures import measured
+from ..figures import measured, tick
 from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
 
 _MOST_NAMES, _MOST_LETTERS = 12, 18
@@ -45,7 +45,7 @@ def trend(values: Sequence[tuple[str, float | None]], unit: str | None, sentence
 
     def draw(width: int, class_: str) -> Markup:
         x = Scale(0, max(1, len(values) - 1), _LEFT, width - _RIGHT)
-        y = scale_over(known, _HEIGHT - _BOTTOM, _TOP, zero=True)
+        y = scale_over(known, _HEIGHT - _BOTTOM, _TOP, zero=True).widened()
         parts = _grid(y, unit, width, whole=all(float(v).is_integer() for v in known))
         path, pen, dots = "", "M", []
         for i, (name, value) in enumerate(values):
@@ -75,23 +75,28 @@ def pareto(points: Sequence[Point]) -> list[Point]:
 
 def _scales(xs: Sequence[float], points: Sequence[Point], width: float) -> tuple[Scale, Scale]:
     ys = [v for p in points for v in (p.y, p.low, p.high) if v is not None]
-    return scale_over(xs, _LEFT, width - _RIGHT, zero=True), scale_over(ys, _HEIGHT - _BOTTOM, _TOP)
+    x = scale_over(xs, _LEFT, width - _RIGHT, zero=True).widened(_ticks_across(width))
+    return x, scale_over(ys, _HEIGHT - _BOTTOM, _TOP).widened()
+
+
+def _ticks_across(width: float) -> int:
+    return 5 if width > 400 else 3
 
 
 def _grid(y: Scale, unit: str | None, width: float, *, whole: bool = False) -> list[Markup]:
     """Lines with labels; of whole numbers only at whole numbers."""
     parts = []
-    for tick in (t for t in y.ticks() if not whole or float(t).is_integer()):
-        parts += [line(_LEFT, y(tick), width - _RIGHT, y(tick), "grid")]
-        parts += [text(_LEFT - 6, y(tick) + 4, measured(tick, unit), anchor="end")]
+    for at in (t for t in y.ticks() if not whole or float(t).is_integer()):
+        parts += [line(_LEFT, y(at), width - _RIGHT, y(at), "grid")]
+        parts += [text(_LEFT - 6, y(at) + 4, tick(at, unit), anchor="end")]
     return parts
 
 
 def _axes(x: Scale, y: Scale, x_unit: str | None, y_unit: str | None, width: float) -> list[Markup]:
     parts = _grid(y, y_unit, width)
-    for tick in x.ticks(5 if width > 400 else 3):
-        anchor = "end" if x(tick) > width - 30 else "middle"
-        parts.append(text(x(tick), _HEIGHT - 8, measured(tick, x_unit), anchor=anchor))
+    for at in x.ticks(_ticks_across(width)):
+        anchor = "end" if x(at) > width - 30 else "middle"
+        parts.append(text(x(at), _HEIGHT - 8, tick(at, x_unit), anchor=anchor))
     return parts
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
@@ -75,6 +75,14 @@ class Scale:
     def _turned(self, value: float) -> float:
         return math.log10(max(value, 1e-300)) if self.log else value
 
+    def widened(self, most: int = 5) -> "Scale":
+        """From one round value to another, so that ticks stand at both ends; a linear scale alone."""
+        step = _step(self.low, self.high, most)
+        if step is None or self.log:
+            return self
+        low, high = math.floor(self.low / step + 1e-9) * step, math.ceil(self.high / step - 1e-9) * step
+        return replace(self, low=low, high=high)
+
     def ticks(self, most: int = 5) -> list[float]:
         """Round values within the scale, `most` at most."""
         return _decades(self.low, self.high, most) if self.log else _round_steps(self.low, self.high, most)
@@ -91,14 +99,21 @@ def scale_over(values: Sequence[float], start: float, end: float, *, zero: bool 
     return Scale(low, high, start, end, log)
 
 
-def _round_steps(low: float, high: float, most: int) -> list[float]:
+def _step(low: float, high: float, most: int) -> float | None:
+    """A round distance of which less than `most` lie between both; `None` where they hardly differ."""
     rough = (high - low) / max(1, most - 1)
     if not 1e-300 < rough < math.inf:
-        return [low]
+        return None
     magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= rough * 0.999)
+    return next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= rough * 0.999)
+
+
+def _round_steps(low: float, high: float, most: int) -> list[float]:
+    step = _step(low, high, most)
+    if step is None:
+        return [low]
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)][: most + 1] or [low]
+    return [round(i * step, 12) for i in range(first, last + 1)][: most + 2] or [low]
 
 
 def _decades(low: float, high: float, most: int) -> list[float]:

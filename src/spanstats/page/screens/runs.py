@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from ..calls import Call, ask
-from ..charts.points import Point, pareto, trade_off, trend
 from ..links import run_link
 from ..render import page
 from ..routing import ScreenRoute
 from ..session import key_of, root_of
+from .runs_charts import over_runs, trade_off_of
 
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
@@ -26,7 +26,7 @@ async def runs(request: Request) -> Response:
     number = _number(request.query_params.get("page"))
     call = Call("/api/stats/v1/experiments", _query(request, number))
     answer = await ask(request, key_of(request) or "", call)
-    found = answer["experiments"]
+    found = [_run(run) for run in answer["experiments"]]
     scores = list(dict.fromkeys(name for run in found for name in run["measures"] if name.startswith("scores.")))
     wanted = request.query_params.get("score")
     chosen = wanted if wanted in scores else next(iter(scores), None)
@@ -37,22 +37,24 @@ async def runs(request: Request) -> Response:
         calls=(call,),
         as_of=answer.get("as_of"),
         screen="runs",
-        runs=[
-            {**run, "link": run_link(run["id"]), "shown": run["run_name"] or run["name"] or run["id"]} for run in found
-        ],
+        runs=found,
         count=answer["count"],
         number=number,
         more=number * _PER_PAGE < answer["count"],
         scores=scores,
         columns=scores[:_MAX_SCORES],
         score=chosen,
-        chart=_trade_off(found, chosen) if chosen else None,
-        over_runs=_over_runs(found, chosen) if chosen else None,
+        chart=trade_off_of(found, chosen) if chosen else None,
+        over_runs=over_runs(found, chosen) if chosen else None,
         searched=searched,
         sort=request.query_params.get("sort") or "-created_at",
         link=lambda **changed: _same(request, changed),
         statuses=("running", "completed", "failed"),
     )
+
+
+def _run(run: dict[str, Any]) -> dict[str, Any]:
+    return {**run, "link": run_link(run["id"]), "shown": run["run_name"] or run["name"] or run["id"]}
 
 
 def _query(request: Request, number: int) -> dict[str, str | int]:
@@ -63,35 +65,7 @@ def _query(request: Request, number: int) -> dict[str, str | int]:
         asked[f"metadata.{key.strip()}"] = value.strip()
     if query.get("sort"):
         asked["sort_by"] = query["sort"]
-    return asked | {"page": number, "page_size": _PER_PAGE}
-
-
-def _trade_off(found: list[dict[str, Any]], score: str) -> dict[str, Any] | None:
-    """Each run that has both as a point at its mean cost and mean score."""
-    points = []
-    for run in found:
-        cost, quality = _mean(run, "cost"), _mean(run, score)
-        if cost is not None and quality is not None:
-            points.append(Point(run["run_name"] or run["name"] or run["id"], cost, quality))
-    if len(points) < 2:
-        return None
-    label = score.removeprefix("scores.")
-    best = ", ".join(p.name for p in pareto(points))
-    sentence = f"{label} against mean cost of {len(points)} runs. No other run is both cheaper and better than: {best}"
-    return {"svg": trade_off(points, "USD", None, sentence), "best": best, "points": points}
-
-
-def _over_runs(found: list[dict[str, Any]], score: str) -> Any:
-    """The mean score of each run, from the oldest of this page to the newest."""
-    ordered = sorted(found, key=lambda run: run["created_at"])
-    values = [(run["created_at"][:10], mean) for run in ordered if (mean := _mean(run, score)) is not None]
-    if len(values) < 2:
-        return None
-    return trend(values, None, f"Mean {score.removeprefix('scores.')} of {len(values)} runs in order of time")
-
-
-def _mean(run: dict[str, Any], measure: str) -> float | None:
-    return (run["measures"].get(measure) or {}).get("mean")
+    return asked | {"page": number, "page_size": _PER_PAGE, "intervals": "true"}
 
 
 def _number(text: str | None) -> int:

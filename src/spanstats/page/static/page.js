@@ -42,14 +42,14 @@ for (const form of document.querySelectorAll("form[data-filter]")) {
 }
 
 // Commands are copied by a button that is only there where it works.
-for (const block of document.querySelectorAll("pre[data-copy]")) {
+for (const command of document.querySelectorAll(".command")) {
   if (!navigator.clipboard) break;
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "Copy";
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(block.textContent);
+    await navigator.clipboard.writeText(command.querySelector("pre").textContent);
     button.textContent = "Copied";
   });
-  block.after(button);
+  command.append(button);
 }
