@@ -29,6 +29,7 @@ SCREENS = [
     f"/ui/compare?base=base&{urlencode({'candidate': world.HOSTILE})}",
     "/ui/compare?base=base",
     f"/ui/compare?base=base&candidate=candidate&{urlencode({'candidate': world.HOSTILE})}&of=1&show=only_base",
+    "/ui/compare?base=base&candidate=candidate&pair_by=none",
     "/ui/trace?run=base&id=base-9",
     f"/ui/trace?{urlencode({'run': world.HOSTILE, 'id': 'odd-2'})}",
 ]
@@ -133,6 +134,23 @@ async def test_conditions_that_only_together_match_nothing_are_shown_with_what_e
     html = (await filled.browser.get("/ui/run?id=base&f=status&op=%3D&v=error&f=scores__correct&op=%3D&v=1")).text
     lines = [" ".join("".join(item.itertext()).split()) for item in parsed(html).iter("li")]
     assert any(line.startswith("status is error alone matches 6 traces. without status is error:") for line in lines)
+
+
+async def test_a_comparison_that_is_refused_says_why_and_what_else_to_ask(filled: Filled) -> None:
+    answer = await filled.browser.get("/ui/compare?base=base&candidate=candidate&measure=cost&margin=much")
+    assert answer.status_code == 400
+    html = parsed(answer.text)
+    text = " ".join("".join(html.itertext()).split())
+    assert "margins" in text
+    assert any("pair_by=none" in (link.get("href") or "") for link in html.iter("a"))
+    assert html.find(".//select[@id='pair_by']") is not None
+
+
+async def test_runs_that_are_not_paired_are_compared_without_items(filled: Filled) -> None:
+    html = (await filled.browser.get("/ui/compare?base=base&candidate=candidate&pair_by=none")).text
+    assert "Not paired" in html
+    assert "missing:" not in html
+    assert 'id="items"' not in html
 
 
 async def test_the_filter_proposes_the_metadata_keys_and_scores_of_the_run(filled: Filled) -> None:

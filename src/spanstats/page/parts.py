@@ -9,7 +9,7 @@ from fastapi import Request
 
 from .calls import Call, ask_all
 
-PATIENCE_S = 0.1
+PATIENCE_S = 0.05
 """How long a page waits for all of its parts before it sends what it has: by then, most are there, and whatever the
 interface refuses is refused."""
 

@@ -1,7 +1,10 @@
 """Runs against a base: verdicts, every measure with its interval, the spread of one measure, and its items."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
+from ..calls import Refused
 from ..conditions import FIELDS, OPERATORS, rows_of
 from ..links import run_link
 from ..parts import Parts
@@ -9,7 +12,7 @@ from ..render import page
 from ..routing import ScreenRoute
 from ..session import key_of, root_of
 from ..streaming import page_of_parts
-from .compare_choices import PAIRINGS, SHOWN, choices_of
+from .compare_choices import PAIRINGS, SHOWN, Choices, choices_of
 from .compare_parts import parts_of
 
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
@@ -22,21 +25,28 @@ async def compare(request: Request) -> Response:
     if not choices.candidates:
         return page(request, "compare_one.html")
     parts = Parts(request, key_of(request) or "", parts_of(choices))
-    return await page_of_parts(
-        request,
-        "compare.html",
-        parts,
-        choices=choices,
-        names=choices.names,
-        row_names=[choices.base, choices.candidates[choices.of]],
-        shown=SHOWN,
-        pairings=PAIRINGS,
-        link=lambda **changed: root_of(request) + choices.link(**changed),
-        swapped=root_of(request) + choices.swapped,
-        run_link=run_link,
-        filter_rows=rows_of(request, choices.conditions),
-        fields=FIELDS,
-        operators=OPERATORS,
-        kept=choices.kept,
-        action=f"{root_of(request)}/ui/compare",
-    )
+    known = _context(request, choices)
+    try:
+        return await page_of_parts(request, "compare.html", parts, **known)
+    except Refused as refused:
+        if refused.status != 400:
+            raise
+        return page(request, "compare_refused.html", 400, calls=(refused.call,), refused=refused, **known)
+
+
+def _context(request: Request, choices: Choices) -> dict[str, Any]:
+    return {
+        "choices": choices,
+        "names": choices.names,
+        "row_names": [choices.base, choices.candidates[choices.of]],
+        "shown": SHOWN,
+        "pairings": PAIRINGS,
+        "link": lambda **changed: root_of(request) + choices.link(**changed),
+        "swapped": root_of(request) + choices.swapped,
+        "run_link": run_link,
+        "filter_rows": rows_of(request, choices.conditions),
+        "fields": FIELDS,
+        "operators": OPERATORS,
+        "kept": choices.kept,
+        "action": f"{root_of(request)}/ui/compare",
+    }

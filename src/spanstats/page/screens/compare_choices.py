@@ -41,6 +41,11 @@ class Choices:
         return int(text) if text.isascii() and text.isdigit() and int(text) < len(self.candidates) else 0
 
     @property
+    def is_paired(self) -> bool:
+        """Whether items are wanted in pairs."""
+        return self.options.get("pair_by") != "none"
+
+    @property
     def body(self) -> dict[str, Any]:
         """The comparison as the interface takes it."""
         filters = {"filters": filters_of(self.conditions)} if self.conditions else {}

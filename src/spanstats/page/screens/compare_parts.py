@@ -39,8 +39,8 @@ def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:
 
 
 def _item_calls(choices: Choices, measure: str | None) -> list[Call]:
-    """The items of one candidate."""
-    if measure is None:
+    """The items of one candidate; runs that are not paired have none."""
+    if measure is None or not choices.is_paired:
         return []
     more = {"candidate": choices.of, "measure": measure, "show": choices.show}
     body = {**choices.body, **more, "limit": _PER_PAGE, "preview_length": _PREVIEW}
