@@ -22,6 +22,12 @@ from . import world
 __all__ = ["client", "make_client", "stranger"]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, pages come whole."""
+    monkeypatch.setattr("spanstats.page.parts.PATIENCE_S", 60)
+
+
 @pytest.fixture
 async def browser(client: httpx.AsyncClient, engine: AsyncEngine) -> httpx.AsyncClient:
     """Signed in as tenant `default` of a service without data."""

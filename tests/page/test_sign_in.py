@@ -2,8 +2,9 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.api.authentication import KeyCache
 from spanstats.catalog import keys
-from spanstats.errors import TooMany
+from spanstats.errors import TooMany, Unavailable
 from spanstats.page.session import Attempts
 from spanstats.store.session import Database
 
@@ -95,6 +96,38 @@ async def test_wrong_keys_are_counted_by_address(client: httpx.AsyncClient, engi
     blocked = await sign_in(visitor, await keys.create(Database(engine), "page", "default"))
     assert blocked.status_code == 429
     assert int(blocked.headers["retry-after"]) >= 1
+
+
+async def test_while_the_database_is_away_a_page_says_so_and_no_attempt_is_counted(
+    visitor: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable("the database is away", retry_after_s=3)
+
+    monkeypatch.setattr(KeyCache, "find", away)
+    for _ in range(12):
+        answer = await sign_in(visitor, "a-key")
+        assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "3"
+    assert "The database is away" in "".join(parsed(answer.text).itertext())
+    visitor.cookies.set("spanstats_key", "a-key", path="/ui")
+    screen = await visitor.get("/ui/")
+    assert (screen.status_code, screen.headers["retry-after"]) == (503, "3")
+    assert "The database is away" in "".join(parsed(screen.text).itertext())
+    assert "set-cookie" not in screen.headers
+
+
+async def test_a_fault_is_a_page_that_tells_nothing_of_it(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("spanstats.page.screens.runs._query", broken)
+    answer = await browser.get("/ui/")
+    assert answer.status_code == 500
+    assert "could not be shown" in "".join(parsed(answer.text).itertext())
+    assert "secret" not in answer.text
 
 
 def test_failures_are_forgotten_after_their_period() -> None:

@@ -10,7 +10,7 @@ from .format import Chunk, Mask, scores_column
 from .needs import STARTS, Needs
 from .selection import Part, Selection
 
-_MOST = 2_000
+_MOST = 20_000
 """Traces that share a value with the last one that is wanted; with more of them, rows are read to sort anyway."""
 
 _Values = NDArray[np.int64]

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 from fastapi import Request
+from starlette.datastructures import Headers
 from starlette.types import Message, Scope
 
 
@@ -38,14 +39,22 @@ class Call:
 
 
 class Refused(Exception):
-    """The interface answered with an error: its status and what it said."""
+    """The interface answered with an error: its status, what it said, and when to ask again, as HTTP has it."""
 
-    def __init__(self, call: Call, status: int, message: str, problems: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        call: Call,
+        status: int,
+        message: str,
+        problems: Sequence[Mapping[str, Any]] = (),
+        retry_after: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.call = call
         self.status = status
         self.message = message
         self.problems = problems
+        self.retry_after = retry_after
 
 
 def path_of(*segments: str) -> str:
@@ -55,7 +64,9 @@ def path_of(*segments: str) -> str:
 
 async def ask(request: Request, key: str, call: Call) -> Any:
     """The content of the interface's answer. Raises `Refused`."""
-    status, body = await _send(request, _scope(request, key, call), b"" if call.body is None else _json(call.body))
+    status, headers, body = await _send(
+        request, _scope(request, key, call), b"" if call.body is None else _json(call.body)
+    )
     try:
         content = msgspec.json.decode(body)
     except msgspec.DecodeError:
@@ -65,7 +76,8 @@ async def ask(request: Request, key: str, call: Call) -> Any:
     described = content if isinstance(content, dict) else {}
     problems = described.get("detail")
     message = str(described.get("error") or "The service gave no answer")
-    raise Refused(call, status, message, problems if isinstance(problems, list) else ())
+    found = problems if isinstance(problems, list) else ()
+    raise Refused(call, status, message, found, headers.get("retry-after"))
 
 
 async def ask_all(request: Request, key: str, *calls: Call) -> list[Any]:
@@ -99,8 +111,8 @@ def _scope(request: Request, key: str, call: Call) -> Scope:
     }
 
 
-async def _send(request: Request, scope: Scope, body: bytes) -> tuple[int, bytes]:
-    status, parts, sent = 503, list[bytes](), False
+async def _send(request: Request, scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
+    status, headers, parts, sent = 503, Headers(), list[bytes](), False
 
     async def receive() -> Message:
         nonlocal sent
@@ -111,11 +123,11 @@ async def _send(request: Request, scope: Scope, body: bytes) -> tuple[int, bytes
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
-        nonlocal status
+        nonlocal status, headers
         if message["type"] == "http.response.start":
-            status = message["status"]
+            status, headers = message["status"], Headers(raw=message["headers"])
         elif message["type"] == "http.response.body":
             parts.append(message.get("body", b""))
 
     await request.app(scope, receive, send)
-    return status, b"".join(parts)
+    return status, headers, b"".join(parts)

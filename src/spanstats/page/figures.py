@@ -27,16 +27,16 @@ def compact(value: float) -> str:
 
 
 def digits(value: float | None, significant: int = 3) -> str:
-    """Three significant digits, no exponent between a millionth and a million; whole numbers stay whole."""
+    """Three significant digits, no exponent between a billionth and a trillion; whole numbers stay whole."""
     if value is None:
         return NONE
     if value == 0:
         return "0"
-    if not 1e-6 <= abs(value) < 1e15:
+    if not 1e-9 <= abs(value) < 1e15:
         return _signed(f"{value:.{significant - 1}e}")
-    places = max(0, significant - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{places}f}"
-    if places > 0 and float(value).is_integer():
+    decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{decimals}f}"
+    if decimals > 0 and float(value).is_integer():
         text = f"{value:,.0f}"
     return _signed(text.replace(",", THIN))
 

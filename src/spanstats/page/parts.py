@@ -57,7 +57,7 @@ class Parts:
 
     @property
     def calls(self) -> list[Call]:
-        """The calls that were made so far, in the order of the parts."""
+        """The calls that were made up to now, in the order of the parts."""
         return [*self._before, *(call for name in self._tasks for call in self._calls.get(name, ()))]
 
     async def wait(self) -> None:

@@ -26,7 +26,7 @@ def _version() -> str:
 
 def _environment() -> Environment:
     # A template that names what it was not given is a fault, not an empty text.
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
         undefined=StrictUndefined,
@@ -47,9 +47,9 @@ def _environment() -> Environment:
         "moment",
         "measure_name",
     ):
-        made.filters[name] = getattr(figures, name)
-    made.globals["version"] = _version()
-    return made
+        environment.filters[name] = getattr(figures, name)
+    environment.globals["version"] = _version()
+    return environment
 
 
 ENVIRONMENT = _environment()

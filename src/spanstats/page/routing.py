@@ -1,46 +1,76 @@
-"""Routes of screens: signed in first; what the interface refuses becomes a page that says what to do."""
+"""Routes of pages: what goes wrong becomes a page that says what to do; screens are for those who are signed in."""
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.requests import ClientDisconnect
 
 from ..api.paths import TolerantRoute
-from ..errors import SpanstatsError
+from ..errors import SpanstatsError, Unavailable
 from .calls import Refused
 from .headers import PAGE_HEADERS
 from .render import page
 from .session import forget, key_of, root_of
 
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
 _ADVICE = {
     400: "Go back and change what is named above.",
-    403: "This key may not read. Sign in with another one.",
+    403: "This key may not read. Sign out, and sign in with another one.",
     404: "It may have been deleted, belong to another tenant, or never have existed.",
     429: "Wait a moment, then load the page again.",
+    500: "The log of the service says more. Load the page again.",
     503: "The database did not answer in time. Load the page again; if it stays so, ask /readyz.",
 }
-_HEADINGS = {400: "That question has no answer", 404: "Not found", 503: "The database is away"}
+_HEADINGS = {
+    400: "That question has no answer",
+    403: "This key may not read",
+    404: "Not found",
+    429: "Too many requests",
+    503: "The database is away",
+}
 
 
-class ScreenRoute(TolerantRoute):
-    """A screen. Without a key it leads to the sign-in and back; a key that is refused is forgotten."""
+class PageRoute(TolerantRoute):
+    """A page whose failures are pages too."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
 
         async def shown(request: Request) -> Response:
-            if key_of(request) is None:
-                return sign_in_first(request)
             try:
                 return await handle(request)
             except Refused as refused:
                 return refusal_page(request, refused)
+            except Unavailable as error:
+                return _problem(request, 503, str(error), str(error.retry_after_s))
             except SpanstatsError as error:
-                return _problem(request, 503, str(error))
+                return _problem(request, 400, str(error))
+            except ClientDisconnect:
+                raise
+            except Exception:
+                log.exception("%s could not be shown", request.url.path)
+                return _problem(request, 500, "This page could not be shown")
 
         return shown
+
+
+class ScreenRoute(PageRoute):
+    """A screen. Without a key it leads to the sign-in and back; a key that is refused is forgotten."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def for_holders(request: Request) -> Response:
+            return sign_in_first(request) if key_of(request) is None else await handle(request)
+
+        return for_holders
 
 
 def sign_in_first(request: Request, reason: str | None = None) -> Response:
@@ -58,11 +88,13 @@ def refusal_page(request: Request, refused: Refused) -> Response:
         response = sign_in_first(request, "key")
         forget(request, response)
         return response
-    return _problem(request, refused.status, refused.message, refused)
+    return _problem(request, refused.status, refused.message, refused.retry_after, refused)
 
 
-def _problem(request: Request, status: int, message: str, refused: Refused | None = None) -> Response:
-    return page(
+def _problem(
+    request: Request, status: int, message: str, retry_after: str | None = None, refused: Refused | None = None
+) -> Response:
+    response = page(
         request,
         "problem.html",
         status,
@@ -72,3 +104,6 @@ def _problem(request: Request, status: int, message: str, refused: Refused | Non
         problems=refused.problems if refused else (),
         advice=_ADVICE.get(status, "Load the page again."),
     )
+    if retry_after:
+        response.headers["Retry-After"] = retry_after
+    return response

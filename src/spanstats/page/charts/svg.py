@@ -53,7 +53,7 @@ def text(x: float, y: float, content: str, class_: str = "label", anchor: str | 
 
 
 def title(content: str) -> Markup:
-    """What a pointer shows over its parent; the same stands in the table beside the chart."""
+    """What a pointer shows over its parent; the table beside the chart has the same."""
     return element("title", escape(content))
 
 

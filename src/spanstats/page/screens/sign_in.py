@@ -5,14 +5,14 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ...api.paths import TolerantRoute
 from ...api.resources import resources
 from ...errors import TooMany
 from ..headers import PAGE_HEADERS
 from ..render import page
+from ..routing import PageRoute
 from ..session import Attempts, forget, inner_target, is_from_elsewhere, remember, root_of
 
-router = APIRouter(route_class=TolerantRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _MAX_FORM_BYTES = 8_192
 _REFUSED = "This key is not valid, or was revoked."
