@@ -180,13 +180,13 @@ async def _whole_answers(service: Service, report: Report, n: int, name: str, *,
             report.add(f"filter {n:,} traces by {what}: the whole answer", result.p50_ms, "ms")
 
 
-async def _from_columns(tx: Transaction, arm: Arm, places: int) -> tuple[float, float]:
+async def _from_columns(tx: Transaction, arm: Arm, n_scores: int) -> tuple[float, float]:
     """Seconds of the sums with an empty cache, and the median with a warm one."""
     columns = Columns()
     times = []
     for _ in range(4):
         began = time.perf_counter()
-        await filtered(columns, tx, arm, places=places)
+        await filtered(columns, tx, arm, n_scores=n_scores)
         times.append(time.perf_counter() - began)
     return times[0], statistics.median(times[1:])
 

@@ -19,8 +19,8 @@ class Problem:
         return Problem((*prefix, *self.location), self.message, self.kind)
 
     def __str__(self) -> str:
-        place = ".".join(map(str, self.location))
-        return f"{place}: {self.message}" if place else self.message
+        path = ".".join(map(str, self.location))
+        return f"{path}: {self.message}" if path else self.message
 
 
 class SpanstatsError(Exception):

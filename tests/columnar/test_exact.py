@@ -84,9 +84,17 @@ def always_from_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def filtered(
-    tx: Transaction, key: int, window: Window, matching: Filter, *, places: int = 1, columns: Columns | None = None
+    tx: Transaction,
+    key: int,
+    window: Window,
+    matching: Filter,
+    *,
+    n_scores: int = 1,
+    columns: Columns | None = None,
 ) -> Sums:
-    return await summary.filtered(columns or Columns(), tx, Arm(ExperimentKey(key), window, matching), places=places)
+    return await summary.filtered(
+        columns or Columns(), tx, Arm(ExperimentKey(key), window, matching), n_scores=n_scores
+    )
 
 
 def span_with_model(rng: random.Random) -> Span:
@@ -103,8 +111,8 @@ def span_with_model(rng: random.Random) -> Span:
 
 async def equal(tx: Transaction, columns: Columns, rng: random.Random, window: Window) -> bool:
     key, matching = rng.randrange(1, len(EXPERIMENTS) + 1), compiled(rng.choice(FILTERS))
-    from_columns = await filtered(tx, key, window, matching, places=rng.choice([0, 1, 4]), columns=columns)
-    from_traces = await directly(tx, ExperimentKey(key), window, matching.parts, places=4 if from_columns[1] else 0)
+    from_columns = await filtered(tx, key, window, matching, n_scores=rng.choice([0, 1, 4]), columns=columns)
+    from_traces = await directly(tx, ExperimentKey(key), window, matching.parts, n_scores=4 if from_columns[1] else 0)
     return from_columns[0] == from_traces[0] and (from_columns[1] in ({}, from_traces[1]))
 
 
@@ -251,9 +259,9 @@ async def test_columns_alone_give_what_the_traces_give(filled: AsyncEngine, filt
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         for key in range(1, len(EXPERIMENTS) + 1):
             for window in (Window(), *(random_window(rng) for _ in range(5))):
-                answers = [await filtered(tx, key, window, matching, places=n) for n in (1, 3, 16)]
-                assert answers == [await directly(tx, ExperimentKey(key), window, matching.parts, places=3)] * 3
-                assert (await filtered(tx, key, window, matching, places=0))[0] == answers[0][0]
+                answers = [await filtered(tx, key, window, matching, n_scores=n) for n in (1, 3, 16)]
+                assert answers == [await directly(tx, ExperimentKey(key), window, matching.parts, n_scores=3)] * 3
+                assert (await filtered(tx, key, window, matching, n_scores=0))[0] == answers[0][0]
                 found += answers[0][0]["n"] or 0
     assert found > 20
 
@@ -311,8 +319,8 @@ async def test_scores_of_all_sorts_are_summed_from_columns(engine: AsyncEngine) 
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         for filters in ({}, FILTERS[1], {"duration": {"operator": "lt", "value": [0.0001]}}):
             matching = compiled(filters)
-            found = await filtered(tx, 1, Window(), matching, places=6)
-            assert found == await directly(tx, ExperimentKey(1), Window(), matching.parts, places=6)
+            found = await filtered(tx, 1, Window(), matching, n_scores=6)
+            assert found == await directly(tx, ExperimentKey(1), Window(), matching.parts, n_scores=6)
             assert len(found[1]) == 6
 
 

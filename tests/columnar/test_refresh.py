@@ -44,8 +44,8 @@ def always_from_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "FEW_TRACES", 0)
 
 
-async def filtered(tx: Transaction, key: int, window: Window, matching: Filter, *, places: int = 1) -> Sums:
-    return await summary.filtered(Columns(), tx, Arm(ExperimentKey(key), window, matching), places=places)
+async def filtered(tx: Transaction, key: int, window: Window, matching: Filter, *, n_scores: int = 1) -> Sums:
+    return await summary.filtered(Columns(), tx, Arm(ExperimentKey(key), window, matching), n_scores=n_scores)
 
 
 def span(n: int, minute: int, **values: Any) -> Span:
@@ -227,8 +227,8 @@ async def test_columns_grow_with_the_scores_and_not_with_their_names(engine: Asy
     assert len(sizes) == 301
     assert max(row["size"] for row in sizes) < 100
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        assert await filtered(tx, 1, Window(), EVERY, places=2) == await directly(
-            tx, ExperimentKey(1), Window(), places=2
+        assert await filtered(tx, 1, Window(), EVERY, n_scores=2) == await directly(
+            tx, ExperimentKey(1), Window(), n_scores=2
         )
 
 

@@ -220,7 +220,7 @@ async def _from_columns(engine: AsyncEngine, field: str = "status", *values: obj
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         driver = _Explained(tx.driver)
         explained = Transaction(tx.connection, driver, tx.timeouts)
-        await filtered(Columns(), explained, Arm(ExperimentKey(1), Window(), matching), places=0)
+        await filtered(Columns(), explained, Arm(ExperimentKey(1), Window(), matching), n_scores=0)
     return driver.plans
 
 

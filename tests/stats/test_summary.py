@@ -37,9 +37,9 @@ async def test_sums_are_the_same_with_scores_and_without(engine: AsyncEngine) ->
                 and_(traces.c.status == "error", traces.c.many_models),
                 and_(traces.c.status == "error", ~traces.c.many_models),
             ]
-            scored, *others = [await directly(tx, ExperimentKey(key), window, parts, places=n) for n in (2, 1, 3, 16)]
+            scored, *others = [await directly(tx, ExperimentKey(key), window, parts, n_scores=n) for n in (2, 1, 3, 16)]
             assert others == [scored] * 3
-            plain = await directly(tx, ExperimentKey(key), window, parts, places=0)
+            plain = await directly(tx, ExperimentKey(key), window, parts, n_scores=0)
             matching = [
                 r
                 for r in rows

@@ -1,4 +1,4 @@
-"""The one place where an error becomes a status and a body, in the dialect of the path that was asked for."""
+"""Here alone an error becomes a status and a body, in the dialect of the path that was asked for."""
 
 import logging
 import re

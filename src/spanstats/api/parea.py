@@ -13,8 +13,7 @@ from ..dialects.parea.schema import ErrorMessage
 from ..domain.values import iso
 from ..errors import OutOfScope
 from ..metrics import ingested
-from ..reading.whole_traces import placed_span
-from ..store.session import Kind
+from ..reading.log_pages import find_span_of_log
 from .answers import null_answer
 from .decoding import beside
 from .failures import within
@@ -81,12 +80,11 @@ async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
     tenant_id = caller(request).tenant_id
     with within("body"):
         log_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
-    async with tenant_database(request).transaction(Kind.READ) as tx:
-        place = await placed_span(tx, tenant_id, log_id)
-    if place is None:
+    span = await find_span_of_log(tenant_database(request), tenant_id, log_id)
+    if span is None:
         await tenant_committer(request).patch(tenant_id, log_id, fields)
     else:
-        await tenant_committer(request).patch_placed(tenant_id, *place, fields)
+        await tenant_committer(request).patch_placed(tenant_id, span.trace_id, span.span_id, fields)
 
 
 _ABSENT: dict[str, Any] = {

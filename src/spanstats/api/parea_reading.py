@@ -22,13 +22,13 @@ from ..dialects.parea.reading_schema import (
 )
 from ..domain.keys import TenantId
 from ..domain.span import normal_status
-from ..domain.values import MICRO, clean, is_clean
+from ..domain.values import MICRO, clean
 from ..errors import InvalidInput, NotFound
 from ..filters.compile import Condition, compile_predicate
 from ..filters.trace_fields import ROOTS
 from ..reading import whole_traces
+from ..reading.log_pages import spans_around
 from ..reading.of_project import of_project
-from ..reading.traces import spans_with_content
 from ..stats.traces import stats_document
 from ..store.session import Kind, Transaction
 from .answers import JSON
@@ -99,12 +99,8 @@ async def _page(request: Request, where: Sequence[Condition], query: QueryParams
     responses=errors(401, 403, 404, 503),
 )
 async def get_trace_log(request: Request, trace_id: str) -> Response:
-    tenant_id, log_id = caller(request).tenant_id, trace_id
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        key = await whole_traces.trace_of(tx, tenant_id, log_id) if is_clean(log_id) else None
-        members = (await spans_with_content(tx.driver, [key]))[key] if key else []
-        experiment_ids = await whole_traces.experiment_ids(tx, tenant_id, members)
-    found = trees.find(trees.forest(members), log_id)
+    spans, experiment_ids = await spans_around(tenant_database(request), caller(request).tenant_id, trace_id)
+    found = trees.find(trees.forest(spans), trace_id)
     if found is None:
         raise NotFound("Log not found")
     return Response(trees.encode_tree(*found, experiment_ids), media_type=JSON)

@@ -18,19 +18,17 @@ from ..dialects.respan.log_schema import (
 from ..dialects.respan.logs import SORTS, log_object, read_change
 from ..dialects.respan.paging import read_flag, read_preview, read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
-from ..domain.keys import TraceKey
-from ..domain.values import identifier, is_clean
+from ..domain.values import identifier
 from ..errors import NotFound, OutOfScope
 from ..filters.trace_fields import TRACES
-from ..reading.logs import Log, complete, find_row, logs_where
-from ..reading.traces import Order, order_by, page_of_traces
-from ..reading.whole_traces import trace_of
+from ..reading.log_pages import find_log, page_of_logs
+from ..reading.logs import Log, logs_where
+from ..reading.traces import Order, order_by
 from ..stats.histogram import histogram
-from ..store.session import Kind
 from .answers import json_answer
 from .failures import within
 from .openapi import body
-from .resources import caller, tenant_committer, tenant_database
+from .resources import caller, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -43,6 +41,7 @@ from .respan_shared import (
     paging_of,
     sent_object,
     sorting,
+    store_override,
     window_of,
 )
 from .routing import RespanRead, RespanWrite
@@ -100,11 +99,9 @@ async def list_logs(
     condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
     experiment = await experiments.get(tenant_database(request), caller(request).tenant_id, experiment_id)
     where = logs_where(experiment.key, window.start_us, window.end_us, condition)
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        found = await page_of_traces(tx, where, order, paging.size, paging.offset)
-        logs = await complete(tx.driver, found.rows, whole=read_flag(detail))
-    preview = read_preview(preview_length)
-    return json_answer(listed(request, found.count, paging, [log_object(log, preview) for log in logs], sent))
+    whole, preview = read_flag(detail), read_preview(preview_length)
+    found = await page_of_logs(tenant_database(request), where, order, paging.size, paging.offset, whole=whole)
+    return json_answer(listed(request, found.count, paging, [log_object(log, preview) for log in found.logs], sent))
 
 
 def order_of(sort_by: str | None) -> Order:
@@ -128,15 +125,11 @@ async def get_log(request: Request, experiment_id: str, log_id: str, detail: Det
     responses=errors(400, 401, 403, 404, 503),
 )
 async def change_log(request: Request, experiment_id: str, log_id: str) -> Response:
-    tenant_id = caller(request).tenant_id
     sent = await sent_object(request, required=True)
     span = (await _find(request, experiment_id, log_id)).first
     with within("body"):
         patch = read_change(sent, span)
-    if span.by_span_id:
-        await tenant_committer(request).patch(tenant_id, span.span_id, patch, len(await request.body()))
-    else:
-        await tenant_committer(request).patch_placed(tenant_id, span.trace_id, span.span_id, patch)
+    await store_override(request, span, patch)
     row = (await _find(request, experiment_id, span.trace_id)).row
     return json_answer({"id": row.trace_id, "trace_unique_id": row.trace_id, "status": row.status})
 
@@ -145,14 +138,10 @@ async def _find(request: Request, experiment_id: str, log_id: str, *, whole: boo
     """The trace of this id, else that of the span of this id. Raises `NotFound` where the experiment has none."""
     tenant_id = caller(request).tenant_id
     experiment = await experiments.get(tenant_database(request), tenant_id, experiment_id)
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        row = await find_row(tx, experiment.key, TraceKey(tenant_id, log_id)) if is_clean(log_id) else None
-        if row is None and is_clean(log_id) and (key := await trace_of(tx, tenant_id, log_id)) is not None:
-            row = await find_row(tx, experiment.key, key)
-        logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
-    if not logs:
+    found = await find_log(tenant_database(request), tenant_id, experiment.key, log_id, whole=whole)
+    if found is None:
         raise NotFound("Log not found")
-    return logs[0]
+    return found
 
 
 @read.get(_HISTOGRAM, summary="Distribution of an evaluator's scores", **_BINS)

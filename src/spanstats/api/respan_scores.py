@@ -30,7 +30,6 @@ from ..domain.values import identifier
 from ..errors import NotFound
 from ..filters.score_fields import SCORES
 from ..reading.scores import find_score, order_by, page_of_scores, scores_of_log
-from ..store.session import Kind
 from .answers import json_answer
 from .failures import within
 from .openapi import body
@@ -111,8 +110,7 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
 )
 async def list_scores_of_log(request: Request, log_id: str, page: Page = None, page_size: PageSize = None) -> Response:
     paging = paging_of(request, page, page_size)
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        found = await scores_of_log(tx.driver, caller(request).tenant_id, log_id)
+    found = await scores_of_log(tenant_database(request), caller(request).tenant_id, log_id)
     if found is None:
         raise NotFound("Log not found")
     shown = found[paging.offset : paging.offset + paging.size]
@@ -129,9 +127,8 @@ async def list_scores(
     paging, sent = paging_of(request, page, page_size), await filter_body(request)
     order = order_by(*read_sort(sort_by, SORTS, "-created_at"))
     condition = await condition_of(request, sent, SCORES, {})
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        tenant_id = caller(request).tenant_id
-        count, found = await page_of_scores(tx, tenant_id, condition, order, paging.size, paging.offset)
+    database, tenant_id = tenant_database(request), caller(request).tenant_id
+    count, found = await page_of_scores(database, tenant_id, condition, order, paging.size, paging.offset)
     return json_answer(listed(request, count, paging, [score_object(score) for score in found], sent))
 
 
@@ -168,9 +165,7 @@ def _named_log(request: Request) -> str | None:
 
 async def _find(request: Request, score_id: str, log_id: str | None) -> StandaloneScore:
     """The score, of this log if one is named. Raises `NotFound`."""
-    # In one snapshot: when its span is stored, a pending score moves from one table to another.
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        found = await find_score(tx.driver, caller(request).tenant_id, score_id)
+    found = await find_score(tenant_database(request), caller(request).tenant_id, score_id)
     if found is None or (log_id is not None and log_id not in (found.log_id, found.span_id, found.trace_id)):
         raise NotFound("Score not found")
     return found

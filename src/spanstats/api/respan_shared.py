@@ -11,6 +11,7 @@ from ..dialects import json_body, json_repair
 from ..dialects.respan.filters import read_filters
 from ..dialects.respan.paging import Paging, envelope, read_paging
 from ..dialects.respan.schema import ErrorAnswer
+from ..domain.span import Span
 from ..domain.values import moment
 from ..filters.compile import Condition, compile_predicate
 from ..filters.fields import FieldTable
@@ -18,7 +19,7 @@ from ..filters.predicate import Bound
 from ..stats.sums import Window
 from .decoding import beside
 from .failures import within
-from .resources import caller, resources, tenant_database
+from .resources import caller, resources, tenant_committer, tenant_database
 
 _DESCRIPTIONS = {
     400: "The request is wrong; what is wrong with it stands in `detail`",
@@ -130,6 +131,15 @@ async def predicate_of(request: Request, body: Any, table: FieldTable, field_nam
     if filters is None:
         return None
     return await bind_filter(tenant_database(request), caller(request).tenant_id, filters, table, tools.limits.filters)
+
+
+async def store_override(request: Request, span: Span, fields: dict[str, Any]) -> None:
+    """Return once these fields replace those of the stored span, and of its repeats from now on."""
+    committer, tenant_id = tenant_committer(request), caller(request).tenant_id
+    if span.by_span_id:
+        await committer.patch(tenant_id, span.span_id, fields, len(await request.body()))
+    else:
+        await committer.patch_placed(tenant_id, span.trace_id, span.span_id, fields)
 
 
 def listed(request: Request, count: int, paging: Paging, results: list[Any], body: Any = None) -> dict[str, Any]:

@@ -32,11 +32,9 @@ from ..domain.span import Span
 from ..errors import NotFound, Unavailable
 from ..filters.span_fields import SPANS
 from ..metrics import ingested
-from ..reading.spans import Condition, count_spans, find_span, order_by, page_of_spans, started_within, whole_spans
+from ..reading.spans import Condition, find_span, order_by, page_of_spans, started_within, stored_span
 from ..stats.spans import summarize_spans
 from ..stats.sums import Window
-from ..store.session import Kind
-from ..store.spans import spans_by_key
 from .answers import json_answer
 from .decoding import beside
 from .failures import within
@@ -56,6 +54,7 @@ from .respan_shared import (
     sent_object,
     sent_span,
     sorting,
+    store_override,
     window_of,
 )
 from .routing import RespanRead, RespanWrite
@@ -101,8 +100,7 @@ async def create_span(request: Request) -> SpanCreated:
     key = SpanKey(tenant_id, span.trace_id, span.span_id)
     await tenant_committer(request).submit(tenant_id, [span], len(await request.body()))
     ingested("respan", 1)
-    async with tenant_database(request).transaction(Kind.READ) as tx:
-        stored = (await spans_by_key(tx.driver, [key])).get(key)
+    stored = await stored_span(tenant_database(request), key)
     if stored is None:
         raise Unavailable("the span was deleted while it was stored")
     return created_answer(stored)
@@ -142,12 +140,10 @@ async def list_spans(
     paging, sent = paging_of(request, page, page_size), await filter_body(request)
     order = order_by(*read_sort(sort_by, SORTS, "-start_time"))
     where = await _where(request, sent, window_of(start_time, end_time))
-    tenant_id = caller(request).tenant_id
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        count = await count_spans(tx, tenant_id, where)
-        keys = await page_of_spans(tx, tenant_id, where, order, paging.size, paging.offset)
-        found = await whole_spans(tx.driver, keys)
-    return json_answer(listed(request, count, paging, [only(listed_span(s), include_fields) for s in found], sent))
+    database, tenant_id = tenant_database(request), caller(request).tenant_id
+    found = await page_of_spans(database, tenant_id, where, order, paging.size, paging.offset)
+    rows = [only(listed_span(span), include_fields) for span in found.spans]
+    return json_answer(listed(request, found.count, paging, rows, sent))
 
 
 @read.get(_SUMMARY, summary="Summarize spans", **_TOTALS)
@@ -196,21 +192,16 @@ async def get_span(request: Request, unique_id: str) -> Response:
     responses=errors(400, 401, 403, 404, 503),
 )
 async def change_span(request: Request, unique_id: str) -> Response:
-    committer, tenant_id = tenant_committer(request), caller(request).tenant_id
     sent = await sent_object(request, required=True)
     span = await _find(request, unique_id)
     with within("body"):
         patch = read_patch(sent, span)
-    if span.by_span_id:
-        await committer.patch(tenant_id, span.span_id, patch, len(await request.body()))
-    else:
-        await committer.patch_placed(tenant_id, span.trace_id, span.span_id, patch)
+    await store_override(request, span, patch)
     return json_answer(span_object(await _find(request, unique_id)))
 
 
 async def _find(request: Request, unique_id: str) -> Span:
-    async with tenant_database(request).transaction(Kind.READ) as tx:
-        found = await find_span(tx.driver, caller(request).tenant_id, unique_id)
+    found = await find_span(tenant_database(request), caller(request).tenant_id, unique_id)
     if found is None:
         raise NotFound("Log not found")
     return found

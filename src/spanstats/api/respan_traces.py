@@ -10,15 +10,12 @@ from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..dialects.respan.log_schema import LogDetail, LogList, TraceDeleted
 from ..dialects.respan.logs import SORTS, trace_object
 from ..dialects.respan.schema import FILTERS_SCHEMA
-from ..domain.keys import TraceKey
-from ..domain.values import is_clean
 from ..errors import NotFound, OutOfScope
 from ..filters.trace_fields import TRACES
-from ..reading.logs import Log, complete
-from ..reading.traces import page_of_traces
-from ..reading.whole_traces import find_kept, kept_where
+from ..reading.log_pages import find_trace, page_of_logs
+from ..reading.logs import Log
+from ..reading.whole_traces import kept_where
 from ..stats.sums import Window
-from ..store.session import Kind
 from .answers import json_answer
 from .openapi import body
 from .resources import caller, tenant_database
@@ -72,10 +69,8 @@ async def list_traces(
         await condition_of(request, filters, TRACES, LOG_FIELD_NAMES) for filters in (sent, {"filters": of_query})
     ]
     where = kept_where(caller(request).tenant_id, window.start_us, window.end_us, conditions)
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        found = await page_of_traces(tx, where, order, paging.size, paging.offset)
-        logs = await complete(tx.driver, found.rows, whole=False)
-    return json_answer(listed(request, found.count, paging, [trace_object(log) for log in logs], sent))
+    found = await page_of_logs(tenant_database(request), where, order, paging.size, paging.offset)
+    return json_answer(listed(request, found.count, paging, [trace_object(log) for log in found.logs], sent))
 
 
 @read.get(
@@ -129,10 +124,4 @@ def _holds(window: Window, start_us: int) -> bool:
 
 
 async def _find(request: Request, trace_id: str, *, whole: bool) -> Log | None:
-    tenant_id = caller(request).tenant_id
-    if not is_clean(trace_id):
-        return None
-    async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        row = await find_kept(tx, TraceKey(tenant_id, trace_id))
-        logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
-    return logs[0] if logs else None
+    return await find_trace(tenant_database(request), caller(request).tenant_id, trace_id, whole=whole)

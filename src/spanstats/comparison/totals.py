@@ -101,7 +101,7 @@ async def rolled_up_squares(tx: Transaction, found: Found) -> Sums | None:
 async def _sums(columns: Columns, tx: Transaction, found: Found) -> Sums:
     if found.is_whole:
         return await rolled_up(tx.driver, found.key, found.arm.window)
-    return await filtered(columns, tx, column_arm(found), places=found.n_scores)
+    return await filtered(columns, tx, column_arm(found), n_scores=found.n_scores)
 
 
 def column_arm(found: Found) -> ColumnArm:

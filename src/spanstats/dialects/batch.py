@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Batch:
-    """`rejected` holds (place in the body, the first problem); one bad span never costs its neighbours."""
+    """`rejected` holds (index in the body, the first problem); one bad span never costs its neighbours."""
 
     spans: list[Span] = field(default_factory=list)
     rejected: list[tuple[int, Problem]] = field(default_factory=list)
 
     @property
     def reasons(self) -> str:
-        """The first few problems, with their places, as one line."""
+        """The first few problems, with their indices, as one line."""
         return "; ".join(f"span {i}: {p}" for i, p in self.rejected[:5])
 
 

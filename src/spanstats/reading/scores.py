@@ -10,7 +10,7 @@ from ..domain.keys import TenantId
 from ..domain.span import Score
 from ..domain.standalone import StandaloneScore
 from ..domain.values import is_clean
-from ..store.session import Driver, Transaction
+from ..store.session import Database, Kind
 from ..store.tables import evaluators, scores
 
 _NAMES = "coalesce({s}.evaluator_id, e.id) AS evaluator_id, coalesce({s}.slug, e.slug) AS slug"
@@ -35,26 +35,31 @@ SELECT EXISTS (SELECT FROM spans WHERE tenant_id = $1 AND span_id = $2)
 """
 
 
-async def find_score(driver: Driver, tenant_id: TenantId, score_id: str) -> StandaloneScore | None:
-    """The tenant's score of this public id."""
+async def find_score(database: Database, tenant_id: TenantId, score_id: str) -> StandaloneScore | None:
+    """The tenant's score of this id.
+
+    In one snapshot: when its span is stored, a pending score moves from one table to another. Raises `Unavailable`.
+    """
     if not is_clean(score_id):
         return None
-    row = await driver.fetchrow(_BY_ID, tenant_id, score_id)
-    if row is not None:
-        return _stored(row)
-    fields = await driver.fetchval(_PENDING_BY_ID, tenant_id, score_id)
+    async with database.transaction(Kind.SNAPSHOT) as tx:
+        row = await tx.driver.fetchrow(_BY_ID, tenant_id, score_id)
+        if row is not None:
+            return _stored(row)
+        fields = await tx.driver.fetchval(_PENDING_BY_ID, tenant_id, score_id)
     return None if fields is None else msgspec.convert(fields, StandaloneScore)
 
 
-async def scores_of_log(driver: Driver, tenant_id: TenantId, log_id: str) -> list[StandaloneScore] | None:
+async def scores_of_log(database: Database, tenant_id: TenantId, log_id: str) -> list[StandaloneScore] | None:
     """The standalone scores of a span or trace in order of arrival; `None` where there is no such log."""
     if not is_clean(log_id):
         return None
-    stored = [_stored(r) for r in await driver.fetch(_OF_LOG, tenant_id, log_id)]
-    rows = await driver.fetch(_PENDING_OF_LOG, tenant_id, log_id)
-    pending = [msgspec.convert(row["fields"], StandaloneScore) for row in rows]
-    if not stored and not pending and not await driver.fetchval(_IS_LOG, tenant_id, log_id):
-        return None
+    async with database.transaction(Kind.SNAPSHOT) as tx:
+        stored = [_stored(row) for row in await tx.driver.fetch(_OF_LOG, tenant_id, log_id)]
+        rows = await tx.driver.fetch(_PENDING_OF_LOG, tenant_id, log_id)
+        pending = [msgspec.convert(row["fields"], StandaloneScore) for row in rows]
+        if not stored and not pending and not await tx.driver.fetchval(_IS_LOG, tenant_id, log_id):
+            return None
     return stored + pending
 
 
@@ -82,6 +87,7 @@ def _stored(row: Any) -> StandaloneScore:
     )
 
 
+Condition = ColumnElement[bool]
 Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
 
 _JOINED = scores.outerjoin(
@@ -103,14 +109,20 @@ def order_by(name: str, descending: bool) -> Order:
 
 
 async def page_of_scores(
-    tx: Transaction, tenant_id: TenantId, condition: ColumnElement[bool] | None, order: Order, limit: int, offset: int
+    database: Database,
+    tenant_id: TenantId,
+    condition: ColumnElement[bool] | None,
+    order: Order,
+    limit: int,
+    offset: int,
 ) -> tuple[int, list[StandaloneScore]]:
     """How many of the tenant's standalone scores match, and a page of them; pending scores are left out."""
     where = [scores.c.tenant_id == tenant_id, scores.c.id.is_not(None)]
     if condition is not None:
         where.append(condition)
     counting = select(func.count()).select_from(scores).where(*where)
-    count = int((await tx.connection.execute(counting)).scalar_one())
     statement = select(*_LISTED).select_from(_JOINED).where(*where).order_by(*order).limit(limit).offset(offset)
-    found = (await tx.connection.execute(statement)).all() if offset < count else []
-    return count, [_stored(row._mapping) for row in found]
+    async with database.transaction(Kind.SNAPSHOT) as tx:
+        count = int((await tx.connection.execute(counting)).scalar_one())
+        rows = (await tx.connection.execute(statement)).all() if offset < count else []
+    return count, [_stored(row._mapping) for row in rows]

@@ -1,6 +1,7 @@
 """Stored spans on their own: by id, and in pages that match a filter."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, UnaryExpression, func, select
 
@@ -9,13 +10,22 @@ from ..domain.merge import with_all_scores
 from ..domain.span import Span
 from ..domain.values import is_clean
 from ..filters.sources import spans_source
-from ..store.session import Driver, Transaction
+from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
 from ..store.tables import spans
 from .sizes import check_spans
 
 Condition = ColumnElement[bool]
 Order = Sequence[UnaryExpression[object] | ColumnElement[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanPage:
+    """A page of spans, and how many match in all."""
+
+    count: int
+    spans: list[Span]
+
 
 _LATEST = """
 SELECT trace_id FROM spans WHERE tenant_id = $1 AND span_id = $2 ORDER BY start_time DESC, trace_id DESC LIMIT 1
@@ -36,13 +46,24 @@ def started_within(start_us: int | None, end_us: int | None) -> list[Condition]:
     return where if end_us is None else [*where, spans.c.start_time < end_us]
 
 
-async def find_span(driver: Driver, tenant_id: TenantId, span_id: str) -> Span | None:
-    """The tenant's span of this id, of several the one that starts latest, with all that is known of it."""
-    trace_id = await driver.fetchval(_LATEST, tenant_id, span_id) if is_clean(span_id) else None
-    if trace_id is None:
+async def find_span(database: Database, tenant_id: TenantId, span_id: str) -> Span | None:
+    """The tenant's span of this id, of several the one that starts latest, with its content and scores.
+
+    Raises `Unavailable`.
+    """
+    if not is_clean(span_id):
         return None
-    found = await whole_spans(driver, [SpanKey(tenant_id, trace_id, span_id)])
-    return found[0] if found else None
+    async with database.transaction(Kind.READ) as tx:
+        trace_id = await tx.driver.fetchval(_LATEST, tenant_id, span_id)
+        keys = [] if trace_id is None else [SpanKey(tenant_id, trace_id, span_id)]
+        spans = await whole_spans(tx.driver, keys)
+    return spans[0] if spans else None
+
+
+async def stored_span(database: Database, key: SpanKey) -> Span | None:
+    """The span of this key without its content and scores. Raises `Unavailable`."""
+    async with database.transaction(Kind.READ) as tx:
+        return (await spans_by_key(tx.driver, [key])).get(key)
 
 
 async def whole_spans(driver: Driver, keys: Sequence[SpanKey]) -> list[Span]:
@@ -59,16 +80,26 @@ async def whole_spans(driver: Driver, keys: Sequence[SpanKey]) -> list[Span]:
     return [stored[key] for key in keys if key in stored]
 
 
-async def count_spans(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition]) -> int:
-    """How many of the tenant's spans match the conditions, which may look at their payloads too."""
+async def page_of_spans(
+    database: Database, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
+) -> SpanPage:
+    """A page of the tenant's spans that match the conditions, which may look at their payloads too, in one snapshot.
+
+    Raises `TooLarge` and `Unavailable`.
+    """
+    async with database.transaction(Kind.SNAPSHOT) as tx:
+        count = await _count(tx, tenant_id, where)
+        return SpanPage(count, await whole_spans(tx.driver, await _keys(tx, tenant_id, where, order, limit, offset)))
+
+
+async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition]) -> int:
     statement = select(func.count()).select_from(spans_source(where)).where(spans.c.tenant_id == tenant_id, *where)
     return int((await tx.connection.execute(statement)).scalar_one())
 
 
-async def page_of_spans(
+async def _keys(
     tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
 ) -> list[SpanKey]:
-    """The keys of the tenant's spans that match, in this order."""
     statement = (
         select(spans.c.tenant_id, spans.c.trace_id, spans.c.span_id)
         .select_from(spans_source(where))

@@ -51,21 +51,21 @@ def tree(spans: Iterable[Span], sort: Sort = by_start) -> list[Node]:
 
 def _grow(tops: list[Span], ordered: list[Span], below: dict[str, list[Span]]) -> list[Node]:
     """Place the tops and what is below them; then what stands in a circle, each circle cut at its first span."""
-    placed: set[str] = set()
-    nodes = [_place(span, below, placed) for span in tops]
-    cut = [_place(span, below, placed) for span in ordered if span.span_id not in placed]
+    attached: set[str] = set()
+    nodes = [_attach(span, below, attached) for span in tops]
+    cut = [_attach(span, below, attached) for span in ordered if span.span_id not in attached]
     return nodes + cut if not nodes or len(nodes) > 1 else [Node(nodes[0].span, nodes[0].children + cut)]
 
 
-def _place(top: Span, below: dict[str, list[Span]], placed: set[str]) -> Node:
+def _attach(top: Span, below: dict[str, list[Span]], attached: set[str]) -> Node:
     node = Node(top)
-    placed.add(top.span_id)
+    attached.add(top.span_id)
     pending = deque([(node, node, 1)])
     while pending:
         current, above, depth = pending.popleft()
         for span in below.get(current.span.span_id, ()):
-            if span.span_id not in placed:
-                placed.add(span.span_id)
+            if span.span_id not in attached:
+                attached.add(span.span_id)
                 child = Node(span)
                 host = current if depth < MAX_DEPTH else above
                 host.children.append(child)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple_
 
-from ..domain.keys import ExperimentKey, TenantId, TraceKey
+from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..store.session import Transaction
 from ..store.tables import experiments, spans, traces
@@ -69,7 +69,7 @@ async def _keys(
     tx: Transaction, where: Sequence[Condition], newest_first: bool, offset: int, limit: int | None
 ) -> AsyncIterator[list[tuple[TraceKey, int]]]:
     """Keys of traces and how many spans they have. Later pages start behind the last trace of the one before."""
-    place = tuple_(_c.start_time, _c.trace_id)
+    cursor = tuple_(_c.start_time, _c.trace_id)
     order = (_c.start_time.desc(), _c.trace_id.desc()) if newest_first else (_c.start_time, _c.trace_id)
     columns = _c.tenant_id, _c.trace_id, _c.n_spans, _c.start_time
     statement = select(*columns).where(*where).order_by(*order)
@@ -83,7 +83,7 @@ async def _keys(
             return
         left = None if left is None else left - size
         last = tuple_(literal(rows[-1].start_time, _c.start_time.type), literal(rows[-1].trace_id, _c.trace_id.type))
-        page = statement.where(place < last if newest_first else place > last)
+        page = statement.where(cursor < last if newest_first else cursor > last)
 
 
 def _pieces(keys: Iterable[tuple[TraceKey, int]]) -> Iterable[list[TraceKey]]:
@@ -136,9 +136,11 @@ async def trace_of(tx: Transaction, tenant_id: TenantId, log_id: str) -> TraceKe
     return None
 
 
-async def placed_span(tx: Transaction, tenant_id: TenantId, log_id: str) -> tuple[str, str] | None:
-    """Trace and span id of the stored span that a log's id means, as in `trace_of`; of a trace its root, else its
-    earliest span. `None` where none is stored, and where the span's id alone is its identity."""
+async def span_of_log(tx: Transaction, tenant_id: TenantId, log_id: str) -> SpanKey | None:
+    """The stored span that a log's id means, as in `trace_of`; of a trace its root, else its earliest span.
+
+    `None` where none is stored, and where the span has a global id.
+    """
     key = await trace_of(tx, tenant_id, log_id)
     if key is None:
         return None
@@ -147,10 +149,11 @@ async def placed_span(tx: Transaction, tenant_id: TenantId, log_id: str) -> tupl
         return None
     s = spans.c
     itself = select(exists().where(s.tenant_id == tenant_id, s.trace_id == key[1], s.span_id == log_id))
-    return key[1], log_id if (await tx.connection.execute(itself)).scalar_one() else first.span_id
+    is_span = (await tx.connection.execute(itself)).scalar_one()
+    return SpanKey(*key, log_id if is_span else first.span_id)
 
 
-async def experiment_ids(tx: Transaction, tenant_id: TenantId, members: Iterable[Span]) -> dict[int, str]:
+async def experiment_ids(tx: Transaction, tenant_id: TenantId, members: Iterable[Span]) -> dict[ExperimentKey, str]:
     """The ids of the experiments that these spans name, by the store's key; deleted ones are left out."""
     keys = {span.experiment_key for span in members} - {None}
     if not keys:

@@ -121,7 +121,7 @@ NEWEST = WITHOUT_KEY
 
 @dataclass(frozen=True, slots=True)
 class ScoreColumn:
-    """A number over the scores of one evaluator and one kind; `sql` has a place for their column (billionths).
+    """A number over the scores of one evaluator and one kind; `sql` takes the name of their column (billionths).
 
     `of_values` is the same over the different scores, each of which as many traces have as its row says in `ones`.
     """

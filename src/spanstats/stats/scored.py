@@ -1,7 +1,8 @@
 """Sums of traces and of their scores in one scan.
 
-Traces that are scored by the same evaluators hold their scores at the same places: grouped by these evaluators, a score
-is one more column to sum. Rows for each single score are made only of traces that have more of them than was foreseen.
+Traces that are scored by the same evaluators hold their scores at the same positions: grouped by these evaluators, a
+score is one more column to sum. Rows for each single score are made only of traces that have more of them than was
+foreseen.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ from .matching import Parts, rows_of
 from .measures import ANSWERED, IS_FIRST, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
 from .rollups import JOINED_ANSWERED, SCORES_KEPT
 
-MOST_PLACES = 16
+MOST_SCORES = 16
 
 _GROUP = ("score_keys", "score_kinds")
 _READ = ("status", *(m.column for m in MEASURES))
@@ -29,17 +30,17 @@ LONGEST = f"coalesce(max(CASE WHEN ({_REPEATS}) THEN {2**31} ELSE cardinality(sc
 """How many scores one of the traces has, over `grouped`; very many where it has several of one evaluator."""
 
 
-def scored_statement(parts: Parts, places: int) -> Select[Any]:
+def scored_statement(parts: Parts, n_scores: int) -> Select[Any]:
     """The aggregates of these traces, under `scores` those of their scores, and under `longest` how many one trace has.
 
-    Where `longest` is more than `places`, the scores are not whole: `each_scored_statement` has them.
+    Where `longest` is more than `n_scores`, the scores are not whole: `each_scored_statement` has them.
     """
     # OFFSET keeps each score from being looked up again for each of its aggregates.
-    matching = rows_of(parts, *columns_read(places)).offset(literal_column("0"))
-    scores = literal_column(kept_by_name(score_rows(places)), JSONB).label("scores")
+    matching = rows_of(parts, *columns_read(n_scores)).offset(literal_column("0"))
+    scores = literal_column(kept_by_name(score_rows(n_scores)), JSONB).label("scores")
     longest = literal_column(LONGEST, BigInteger).label("longest")
     found = select(literal_column(JOINED_ANSWERED), scores, longest).select_from(text("grouped"))
-    return found.add_cte(grouped(matching, places))
+    return found.add_cte(grouped(matching, n_scores))
 
 
 def each_scored_statement(parts: Parts) -> Select[Any]:
@@ -48,29 +49,29 @@ def each_scored_statement(parts: Parts) -> Select[Any]:
     return select(scores).add_cte(by_evaluator(rows_of(parts, *scores_read())))
 
 
-def columns_read(places: int) -> list[ColumnElement[Any]]:
+def columns_read(n_scores: int) -> list[ColumnElement[Any]]:
     """Of `traces`: what `grouped` sums and groups, and their scores as `v1`, `v2`..."""
-    found = [traces.c.score_values[place].label(f"v{place}") for place in range(1, places + 1)]
-    return [*(traces.c[name] for name in (*_READ, *(_GROUP if places else ()))), *found]
+    found = [traces.c.score_values[column].label(f"v{column}") for column in range(1, n_scores + 1)]
+    return [*(traces.c[name] for name in (*_READ, *(_GROUP if n_scores else ()))), *found]
 
 
-def grouped(matching: GenerativeSelect, places: int) -> CTE:
+def grouped(matching: GenerativeSelect, n_scores: int) -> CTE:
     """The aggregates of the rows of `columns_read`, by the evaluators of their scores."""
-    group: list[Any] = [literal_column(", ".join(_GROUP))] if places else []
+    group: list[Any] = [literal_column(", ".join(_GROUP))] if n_scores else []
     sums = [f"{a.sql} AS {a.name}" for a in ANSWERED]
-    for place in range(1, places + 1):
-        sums += [f"{c.sql.format(f'v{place}')} AS {c.name}_{place}" for c in SCORE_COLUMNS]
+    for column in range(1, n_scores + 1):
+        sums += [f"{c.sql.format(f'v{column}')} AS {c.name}_{column}" for c in SCORE_COLUMNS]
     # As one text: a column by itself takes its time to compile.
     found = select(*group, literal_column(", ".join(sums))).select_from(matching.subquery("matching"))
     return found.group_by(*group).cte("grouped")
 
 
-def score_rows(places: int) -> str:
+def score_rows(n_scores: int) -> str:
     """A query over `grouped` for its `SCORE_ROW`s."""
     rows = []
-    for place in range(1, places + 1):
-        sums = ", ".join(f"{c.name}_{place}" for c in SCORE_COLUMNS)
-        rows.append(f"(score_keys[{place}], {_KIND.format(f'score_kinds[{place}]')}, n, n_values_{place}, {sums})")
+    for column in range(1, n_scores + 1):
+        sums = ", ".join(f"{c.name}_{column}" for c in SCORE_COLUMNS)
+        rows.append(f"(score_keys[{column}], {_KIND.format(f'score_kinds[{column}]')}, n, n_values_{column}, {sums})")
     each = f"SELECT s.* FROM grouped CROSS JOIN LATERAL (VALUES {', '.join(rows)}) AS s({SCORE_ROW})"
     return f"{each} WHERE name IS NOT NULL"
 

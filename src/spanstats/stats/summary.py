@@ -23,7 +23,7 @@ from .from_columns import Added
 from .matching import ALL, Parts, rows_of, within
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
 from .rolled_up import are_known, count_scored_traces, read_sums, rolled_up, rolled_up_by_name
-from .scored import MOST_PLACES, each_scored_statement, scored_statement
+from .scored import MOST_SCORES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
 
 
@@ -92,7 +92,7 @@ async def summarize_in(
         if matching is None:
             sums, scores = await _whole(tx, key, window)
         else:
-            sums, scores = await filtered(columns, tx, Arm(key, window, matching), places=found["places"])
+            sums, scores = await filtered(columns, tx, Arm(key, window, matching), n_scores=found["n_scores"])
         sums[COST_PARTIAL] = await _cost_partial(tx, key, window, parts)
     return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
@@ -124,33 +124,33 @@ async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: 
     return Summary(sums, scores, {key: Evaluator(**known) for key, known in evaluators.items()})
 
 
-async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, places: int = 1) -> Sums:
-    """The sums of the traces of the arm, and of their scores unless `places` is 0: from columns where that is faster.
+async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int = 1) -> Sums:
+    """The sums of the traces of the arm, and of their scores unless `n_scores` is 0: from columns where that is faster.
 
-    `places` is how many scores most of the traces have at most.
+    `n_scores` is how many scores most of the traces have at most.
     """
     plan = await plan_of(tx, arm)
     if plan is None:
         parts = ALL if arm.matching is None else arm.matching.parts
-        return await directly(tx, arm.experiment_key, arm.window, parts, places=places)
-    added = Added(scores=places > 0)
+        return await directly(tx, arm.experiment_key, arm.window, parts, n_scores=n_scores)
+    added = Added(scores=n_scores > 0)
     async for selection in columns.batches(tx, arm, added.needs, plan, time_limit(tx.timeouts)):
         await columns.run(partial(added.add, selection))
     return added.sums()
 
 
 async def directly(
-    tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts = ALL, *, places: int = 1
+    tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts = ALL, *, n_scores: int = 1
 ) -> Sums:
-    """The sums from the traces themselves, and those of their scores unless `places` is 0.
+    """The sums from the traces themselves, and those of their scores unless `n_scores` is 0.
 
-    `places` is how many scores most of the traces have at most: more cost more time.
+    `n_scores` is how many scores most of the traces have at most: more cost more time.
     """
     parts = within(experiment_key, window, parts)
-    if not places:
+    if not n_scores:
         return read_sums((await tx.connection.execute(sums_statement(parts))).one()._mapping)
-    found = dict((await tx.connection.execute(scored_statement(parts, places))).one()._mapping)
-    if found.pop("longest") > places:
+    found = dict((await tx.connection.execute(scored_statement(parts, n_scores))).one()._mapping)
+    if found.pop("longest") > n_scores:
         found["scores"] = await tx.connection.scalar(each_scored_statement(parts))
     return read_sums(found)
 
@@ -165,9 +165,9 @@ def sums_statement(parts: Parts) -> Select[Any]:
 _ABSENT = "Experiment not found"
 _FIND = f"""
 SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
-    SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_PLACES})
+    SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_SCORES})
     FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
-) ELSE 0 END AS places
+) ELSE 0 END AS n_scores
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """
 _EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"

@@ -35,7 +35,7 @@ def child(log_id: str, parent: str = "r", root: str = "r", **fields: Any) -> Spa
 
 
 def read(*spans: Span) -> dict[str, Any]:
-    (tree,) = json.loads("[" + trees.encode_trees(trees.forest(list(spans)), {7: "e"}) + "]")
+    (tree,) = json.loads("[" + trees.encode_trees(trees.forest(list(spans)), {ExperimentKey(7): "e"}) + "]")
     assert_readable(tree)
     return tree
 

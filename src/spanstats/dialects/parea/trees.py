@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from ...domain.keys import ExperimentKey
 from ...domain.span import Score, Span
 from ...domain.values import MICRO, PICO, iso
 from ...reading.tree import Node, by_start, tree
@@ -17,7 +18,7 @@ from .log_shape import Log, LogScore
 _ENCODER = msgspec.json.Encoder()
 _NULL = msgspec.Raw(b"null")
 
-ExperimentIds = Mapping[int, str]
+ExperimentIds = Mapping[ExperimentKey, str]
 """The store's keys of experiments to the ids that clients know."""
 
 

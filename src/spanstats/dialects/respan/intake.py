@@ -95,7 +95,7 @@ class SpanCreated(BaseModel):
 
 
 class BulkError(BaseModel):
-    """A span that was not stored, by its place in the request."""
+    """A span that was not stored, by its index in the request."""
 
     index: int
     error: str

@@ -194,7 +194,7 @@ def read_bins(text: str | None) -> int:
 
 
 def histogram_answer(evaluator_id: str, found: Histogram) -> HistogramAnswer:
-    """The answer for exact bins; the only place where they become floats."""
+    """The answer for exact bins, which become floats here."""
     n = len(found.counts)
     edges = [float(Fraction(found.low * n + i * (found.high - found.low), n * NANO)) for i in range(n + 1)] if n else []
     return HistogramAnswer(

@@ -36,7 +36,7 @@ class ErrorAnswer(BaseModel):
 
 
 class RejectedSpan(BaseModel):
-    """A span that was not stored, by its place in the request."""
+    """A span that was not stored, by its index in the request."""
 
     index: int
     error: str

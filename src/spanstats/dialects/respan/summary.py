@@ -129,7 +129,7 @@ class SummaryAnswer(BaseModel):
 def summary_answer(
     summary: Summary, percentiles: Mapping[str, Mapping[str, float | int | None]] | None = None
 ) -> SummaryAnswer:
-    """The answer for exact sums; the only place where they become floats. Percentiles are in units of the answer."""
+    """The answer for exact sums, which become floats here. Percentiles are in units of the answer."""
     count = summary.total("n")
     return SummaryAnswer(
         total_count=count,
