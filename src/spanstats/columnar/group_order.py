@@ -18,7 +18,7 @@ def group_order_statistics(
     ranks: Sequence[Collection[int]],
     zeros: Sequence[int],
 ) -> list[dict[int, int]]:
-    """For each wanted group the values at these ranks (from 0) among its sorted values and so many zeros besides."""
+    """For each wanted group the values at these ranks (from 0) among its sorted values and its zeros."""
     if len(groups) == 1:
         columns = values(groups.selection, measure)
         return [

@@ -101,7 +101,7 @@ def _added(parts: Sequence[PartGroups], size: int) -> Counted:
 
 
 def counts_by(codes: Array, size: int) -> Counted:
-    """How many rows have each of so many codes."""
+    """How many rows have each of the codes."""
     return np.array([len(codes)]) if size == 1 else np.bincount(codes, minlength=size)
 
 
@@ -116,7 +116,7 @@ def _different(keys: Sequence[Counted], size: int) -> Counted:
 
 
 def _places(used: Counted, keys: Counted) -> NDArray[np.intp]:
-    """Where each key is among those that are used; of others the result is any."""
+    """The index of each key among the used ones; for an unused key it is arbitrary."""
     return np.minimum(np.searchsorted(used, keys), max(len(used) - 1, 0))
 
 

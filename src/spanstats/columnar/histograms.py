@@ -43,7 +43,7 @@ def counts_between(columns: Sequence[Numbers], edges: Sequence[Fraction | int]) 
 def _counts(columns: Sequence[Numbers], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """At i: how many values have i bounds at or below them.
 
-    Values are counted by their highest bits; those that share them with a bound are looked at one by one.
+    Values are counted by their highest bits; values that share them with a bound are looked at one by one.
     """
     cells = cells_of(columns)
     counts = cells.counts(columns)

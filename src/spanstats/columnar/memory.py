@@ -11,7 +11,7 @@ DEFAULT_BYTES = 256 * 2**20
 
 
 class Memory:
-    """At most so many bytes of columns at once, for all questions of a process together."""
+    """A bounded number of bytes of columns at once, for all questions of a process together."""
 
     def __init__(self, most: int = DEFAULT_BYTES) -> None:
         self._most = most

@@ -9,14 +9,14 @@ from .cells import cells_of
 from .format import Numbers
 
 _FEW = 2**17
-"""So many are sorted at once."""
+"""This many are sorted at once."""
 
 
 def order_statistics(columns: Sequence[Numbers], ranks: Collection[int]) -> dict[int, int]:
     """What stands at these ranks, counted from 0, once all values of the columns are sorted.
 
-    Every row of the columns has a value. Values are counted by their highest bits; only those that share these with one
-    of the ranks are sorted.
+    Every row of the columns has a value. Values are counted by their highest bits; only values that share these with
+    one of the ranks are sorted.
     """
     if not ranks:
         return {}

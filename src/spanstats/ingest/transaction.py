@@ -134,7 +134,7 @@ def _keep_scores(row: TraceRow, entry_before: str | None) -> None:
 async def _fold_traces(
     driver: Driver, stored: Stored, tools: Tools
 ) -> tuple[dict[TraceKey, TraceFold], dict[TraceKey, TraceRow]]:
-    """The traces that the batch changes: their folds, in key order, and the rows of those that have spans left.
+    """The traces that the batch changes: their folds, in key order, and the rows of traces that have spans left.
 
     The scores of a long trace are read only where a new span has some, or another order of theirs.
     """

@@ -30,8 +30,7 @@ def column_measure(measure: Measure) -> ColumnMeasure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasureSums:
-    """The counts and sums of one measure by group of so many traces; with `fill_scores` a trace without a score counts
-    as a score of 0."""
+    """The counts and sums of one measure by group; with `fill_scores`, a trace without a score counts as 0."""
 
     asked: Asked
     traces: Counted

@@ -34,7 +34,7 @@ TOTALS: Json = {
         "cost is asked for",
     },
     "without_root": {**_COUNT, "description": "Those whose root has not arrived"},
-    "without_key": {**_COUNT, "description": "Those that no comparison pairs, since they have no key of an item"},
+    "without_key": {**_COUNT, "description": "Traces that no comparison pairs, since they have no key of an item"},
 }
 EXPERIMENT: Json = {
     "type": "object",
