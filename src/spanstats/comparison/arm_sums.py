@@ -33,7 +33,7 @@ async def _from_rollups(tx: Transaction, side: Side, measures: Sequence[Measure]
     """Of the measures of which rollups hold all."""
     totals = side.totals
     if not totals.has_squares:
-        sums = await rolled_up_squares(tx, side.found)
+        (sums,) = await rolled_up_squares(tx, [side.found])
         if sums is None:
             return {}
         totals = Totals(sums, {})

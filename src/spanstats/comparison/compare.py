@@ -25,7 +25,7 @@ from .request import Request
 from .results import CandidateResult, Comparison
 from .side import Side
 from .texts import agreements
-from .totals import totals_of
+from .totals import rolled_up_squares, totals_of
 from .unpaired import unpaired_result
 from .warn import warnings_of
 
@@ -72,9 +72,11 @@ async def bounded(database: Database) -> AsyncIterator[None]:
 async def read_sides(columns: Columns, tx: Transaction, tenant_id: TenantId, request: Request) -> list[Side]:
     """The base and the candidates with their sums. Raises `NotFound`, and `InvalidInput` where an arm is too large."""
     more: list[Measure] = [NUMBERS[name] for name in request.measures or () if name in NUMBERS]
+    arms = await find_arms(tx, tenant_id, [request.base, *request.candidates])
+    rolled = await rolled_up_squares(tx, arms) if request.pair_by is None else [None] * len(arms)
     sides = []
-    for found in await find_arms(tx, tenant_id, [request.base, *request.candidates]):
-        sides.append(Side(found, await totals_of(columns, tx, found, more, squares=request.pair_by is None)))
+    for found, sums in zip(arms, rolled, strict=True):
+        sides.append(Side(found, await totals_of(columns, tx, found, more, sums)))
         _check_size(request, sides[-1])
     return sides
 

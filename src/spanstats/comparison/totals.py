@@ -79,23 +79,26 @@ class Totals:
 
 
 async def totals_of(
-    columns: Columns, tx: Transaction, found: Found, measures: Iterable[Measure], *, squares: bool
+    columns: Columns, tx: Transaction, found: Found, measures: Iterable[Measure], rolled: Sums | None = None
 ) -> Totals:
-    """The arm's sums; of measures that summaries do not add up, those among `measures`.
-
-    With `squares` there are sums of squares too, where rollups hold them.
-    """
-    sums = (await rolled_up_squares(tx, found) if squares else None) or await _sums(columns, tx, found)
+    """The arm's sums, which may be `rolled` up already; of measures that summaries do not add up, those among
+    `measures`."""
+    sums = await _sums(columns, tx, found) if rolled is None else rolled
     others = [m for m in measures if isinstance(m, Number) and m.summed is None]
     return Totals(sums, await _others(tx, found, others))
 
 
-async def rolled_up_squares(tx: Transaction, found: Found) -> Sums | None:
-    """Sums with squares of a whole experiment in the arm's window; `None` where rollups do not hold them."""
-    if not found.is_whole:
-        return None
-    sums = await rolled_up_by_experiment(tx.driver, [found.key], found.arm.window)
-    return None if sums is None else sums[found.key]
+async def rolled_up_squares(tx: Transaction, arms: Sequence[Found]) -> list[Sums | None]:
+    """Of each arm that is a whole experiment in a window the sums, with those of squares.
+
+    `None` for other arms, and where rollups do not hold them yet. One statement for all arms of one window.
+    """
+    whole = [found for found in arms if found.is_whole]
+    by_window = {}
+    for window in {found.arm.window for found in whole}:
+        keys: list[int] = sorted({found.key for found in whole if found.arm.window == window})
+        by_window[window] = await rolled_up_by_experiment(tx.driver, keys, window) or {}
+    return [by_window[found.arm.window].get(found.key) if found.is_whole else None for found in arms]
 
 
 async def _sums(columns: Columns, tx: Transaction, found: Found) -> Sums:
