@@ -1,20 +1,25 @@
 """The whole application on a real database, driven through ASGI with its lifespan."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from asgi_lifespan import LifespanManager
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import keys
 from spanstats.catalog.keys import Scope
 from spanstats.main import create_app
 from spanstats.settings import Settings
-from spanstats.store.session import Database
+from spanstats.store.session import Database, create_engine
+from tests.conftest import fresh_database
 
 MakeClient = Callable[..., Awaitable[httpx.AsyncClient]]
+
+_tenants = itertools.count()
 
 
 @pytest.fixture
@@ -43,16 +48,73 @@ async def make_client(database_url: str, engine: AsyncEngine) -> AsyncIterator[M
 
 
 @pytest.fixture
-async def client(make_client: MakeClient) -> httpx.AsyncClient:
-    """A client of tenant `default` with a key that may do everything."""
+def client(request: pytest.FixtureRequest) -> httpx.AsyncClient:
+    """A client with a key that may do everything.
+
+    A test that looks into the database or patches the program has an application and a database of its own, where the
+    client is of tenant `default`. The others of a module share one application, and each has a tenant of its own.
+    """
+    found: httpx.AsyncClient = request.getfixturevalue("own_client" if _is_apart(request) else "shared_client")
+    return found
+
+
+@pytest.fixture
+def stranger(request: pytest.FixtureRequest, client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client of the same application with a key of another tenant."""
+    key = request.getfixturevalue("own_strangers_key" if _is_apart(request) else "shared_strangers_key")
+    return same_app(client, {"Authorization": f"Bearer {key}"})
+
+
+def _is_apart(request: pytest.FixtureRequest) -> bool:
+    return not {"database_url", "monkeypatch"}.isdisjoint(request.fixturenames)
+
+
+@pytest.fixture
+async def own_client(make_client: MakeClient) -> httpx.AsyncClient:
     return await make_client()
 
 
 @pytest.fixture
-async def stranger(client: httpx.AsyncClient, engine: AsyncEngine) -> httpx.AsyncClient:
-    """A client of the same application with a key of another tenant."""
-    key = await keys.create(Database(engine), "test", "stranger")
-    return same_app(client, {"Authorization": f"Bearer {key}"})
+async def own_strangers_key(engine: AsyncEngine) -> str:
+    return await keys.create(Database(engine), "test", "stranger")
+
+
+class Shared(NamedTuple):
+    """An application that the tests of a module share, and its database."""
+
+    transport: httpx.ASGITransport
+    database: Database
+
+    async def key(self) -> str:
+        """A key of a tenant that no other test has."""
+        return await keys.create(self.database, "test", f"tenant-{next(_tenants)}")
+
+
+@pytest.fixture(scope="module")
+def shared_url(server_url: str, template: str) -> Iterator[str]:
+    with fresh_database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def shared(shared_url: str) -> AsyncIterator[Shared]:
+    engine = create_engine(shared_url)
+    async with LifespanManager(create_app(Settings(database_url=SecretStr(shared_url)))) as manager:
+        yield Shared(httpx.ASGITransport(manager.app), Database(engine))
+    await engine.dispose()
+
+
+@pytest.fixture
+async def shared_client(shared: Shared) -> httpx.AsyncClient:
+    key = await shared.key()
+    return httpx.AsyncClient(
+        transport=shared.transport, base_url="http://test", headers={"Authorization": f"Bearer {key}"}
+    )
+
+
+@pytest.fixture
+async def shared_strangers_key(shared: Shared) -> str:
+    return await shared.key()
 
 
 @pytest.fixture

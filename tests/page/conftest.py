@@ -16,10 +16,30 @@ from spanstats.settings import Settings
 from spanstats.store.session import Database, create_engine
 from tests.conftest import fresh_database
 
-from ..api.conftest import client, make_client, stranger
+from ..api.conftest import (
+    client,
+    make_client,
+    own_client,
+    own_strangers_key,
+    shared,
+    shared_client,
+    shared_strangers_key,
+    shared_url,
+    stranger,
+)
 from . import world
 
-__all__ = ["client", "make_client", "stranger"]
+__all__ = [
+    "client",
+    "make_client",
+    "own_client",
+    "own_strangers_key",
+    "shared",
+    "shared_client",
+    "shared_strangers_key",
+    "shared_url",
+    "stranger",
+]
 
 
 @pytest.fixture(autouse=True)
