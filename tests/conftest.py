@@ -24,13 +24,10 @@ from spanstats.store.schema import migrate
 from spanstats.store.session import Database, create_engine
 
 from .examples import examples
+from .order import in_order
 
 # Nothing in a test needs to outlive a power failure.
 QUICK = {"shared_buffers": "128MB", "fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
-
-HERE = Path(__file__).parent
-# Those that take longest.
-FIRST = ("api/test_described", "test_docs", "faults", "test_drill", "test_blocks", "test_cli", "page/test_browser")
 
 # What a developer's shell says of other servers: the tests have their own.
 if not os.environ.get("SPANSTATS_TEST_DATABASE_URL"):
@@ -49,16 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that wait for processes of their own come first: others run meanwhile, and none is left for the end."""
     for item in items:
         if "server_url" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
-    items.sort(key=_place_of)
-
-
-def _place_of(item: pytest.Item) -> int:
-    name = item.path.relative_to(HERE).as_posix()
-    return next((place for place, start in enumerate(FIRST) if name.startswith(start)), len(FIRST))
+    items[:] = in_order(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(scope="session")
