@@ -216,7 +216,7 @@ async def test_the_comparison_finds_a_refresh_that_takes_invalidations_late(engi
             writer = await stack.enter_async_context(committer(engine))
             group.create_task(write(writer, random.Random(number), ended))
         group.create_task(refresh_wrongly())
-        for _ in range(10 * READS):
+        for _ in range(50 * READS):
             same, _ = await three_reads(engine, Columns(), rng)
             found = not same
             if found:

@@ -162,7 +162,7 @@ async def test_the_comparison_finds_a_rebuild_that_takes_its_marks_late(engine: 
             writer = await stack.enter_async_context(committer(engine))
             group.create_task(write(writer, random.Random(number), ended))
         group.create_task(rebuild_wrongly())
-        for _ in range(10 * READS):
+        for _ in range(50 * READS):
             found = not await five_reads(engine, rng)
             if found:
                 break
