@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format clients bench bench-versions soak fuzz clean
+.PHONY: help serve test check types lint layers words format clients bench bench-versions soak fuzz clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -15,15 +15,25 @@ help: ## Show this list
 serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with an embedded PostgreSQL
 	@exec $(BIN)/spanstats serve
 
-test: check ## Run everything that CI runs: checks, then the tests, then those on another PostgreSQL
+test: check ## Run everything that CI runs: checks, then the tests, then those of SQL on another PostgreSQL
 	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)
 	$(BIN)/python -m tests.installed $(SIDE_BY_SIDE)
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, layers, words
+	@$(MAKE) --no-print-directory --jobs=2 types lint layers words
+
+# Types take as long as all the others together.
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+layers: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
+
+words: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.words
 
 format: $(VENV)/.installed-dev ## Format the code and mend what can be mended
