@@ -116,10 +116,10 @@ async def _rebuild_all(databases: Databases) -> None:
 
 
 async def _rebuild(database: Database) -> None:
-    minutes = await maintenance.mark_everything(database)
+    minutes = await maintenance.invalidate_everything(database)
     with Progress() as progress:
         task = progress.add_task("Rebuilding", total=minutes)
-        while taken := await maintenance.rebuild_marked(database, wait=True):
+        while taken := await maintenance.refresh_once(database, wait=True):
             progress.advance(task, taken)
         refreshing = progress.add_task("Refreshing columns", total=None)
         async for _ in refresh_waiting(database, rest_s=0):

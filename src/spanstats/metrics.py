@@ -68,7 +68,7 @@ STANDBY_LAG = Gauge(
 )  # fmt: skip
 
 CAUGHT_UP = Gauge(
-    "spanstats_rollup_caught_up_timestamp_seconds", "When no mark was left to rebuild.", multiprocess_mode="max"
+    "spanstats_rollup_caught_up_timestamp_seconds", "When no rollup was left to refresh.", multiprocess_mode="max"
 )
 PRUNED = Counter("spanstats_pruned_traces", "Traces erased for their age by the service itself.")
 

@@ -28,7 +28,7 @@ from .ingest.queue import QueueLimits
 from .ingest.transaction import Tools
 from .metrics import POOL_IN_USE, POOL_SIZE
 from .settings import Settings
-from .stats.maintenance import keep_warm
+from .stats.maintenance import keep_rollups_fresh
 from .store import schema
 from .store.session import Database, Engine, Timeouts, create_engine
 from .store.standbys import HotStandbys
@@ -90,7 +90,12 @@ async def _opened(
     committer = _committer(database, settings, tracing)
     opened.push_async_callback(committer.stop)
     shard = Shard(name, database, reading, committer)
-    works: list[Callable[[Database], Coroutine[None, None, None]]] = [keep_warm, keep_fresh, erase_deleted, keep_keyed]
+    works: list[Callable[[Database], Coroutine[None, None, None]]] = [
+        keep_rollups_fresh,
+        keep_fresh,
+        erase_deleted,
+        keep_keyed,
+    ]
     if settings.retention_days is not None:
         works.append(partial(keep_pruned, age_us=int(settings.retention_days * DAY_US)))
     if directory is None:

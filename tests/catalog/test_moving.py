@@ -22,7 +22,7 @@ from spanstats.errors import Conflict, NotFound
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.transaction import Tools
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store import session
 from spanstats.store.outages import TenantMoved
 from spanstats.store.schema import migrate
@@ -149,7 +149,7 @@ async def test_all_of_a_tenant_is_where_it_has_moved_and_nothing_where_it_was(wo
         assert await everything(world.shards[home], world.tenant_id) == before
         assert not any((await everything(world.shards[other], world.tenant_id)).values())
         for shard in world.shards.values():
-            await drain_marks(shard)
+            await refresh_rollups(shard)
             assert await mismatches(shard) == []
     assert await moved(world, "first") == 0
     assert await world.write("after", 7)

@@ -16,7 +16,7 @@ from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import NotFound
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store.erase import forget_patches, loose_patches
 from spanstats.store.session import Database, Kind
 from spanstats.store.tables import metadata
@@ -50,7 +50,7 @@ async def fill(engine: AsyncEngine, tenant_id: TenantId) -> None:
         )
         await warm(engine)
         await writer.submit(tenant_id, [span(0, cost_pd=5)])
-        await drain_marks(Database(engine))
+        await refresh_rollups(Database(engine))
         await writer.submit(tenant_id, [span(0, cost_pd=6)])
     await projects.get_or_create(Database(engine), tenant_id, "p")
     await datasets.create(Database(engine), tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])

@@ -22,7 +22,7 @@ from spanstats.filters.parts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats import summary
-from spanstats.stats.maintenance import COLUMNS, drain_marks, mark_everything, mismatches
+from spanstats.stats.maintenance import COLUMNS, invalidate_everything, mismatches, refresh_rollups
 from spanstats.stats.rollups import DAY, MINUTE
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Sums, Window
@@ -56,7 +56,7 @@ def span(n: int, minute: int, **values: Any) -> Span:
 async def post(engine: AsyncEngine, *spans: Span) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, list(spans))
-    await drain_marks(Database(engine))
+    await refresh_rollups(Database(engine))
 
 
 async def refresh_by(engine: AsyncEngine, most: int) -> int:
@@ -146,7 +146,7 @@ async def test_the_check_finds_each_wrong_byte_and_each_missing_segment(engine: 
         found = await mismatches(Database(engine))
         assert found, change
         assert {(key, level) for key, level, _ in found} == {(1, COLUMNS)}
-        assert await mark_everything(Database(engine)) > 0
+        assert await invalidate_everything(Database(engine)) > 0
         assert await mismatches(Database(engine)) == []
         await warm(engine)
         assert await mismatches(Database(engine)) == []
@@ -248,7 +248,7 @@ async def test_columns_of_traces_that_are_gone_go(engine: AsyncEngine) -> None:
     await refresh_columns(engine)
     async with engine.connect() as connection:
         await connection.exec_driver_sql("DELETE FROM traces")
-    await mark_everything(Database(engine))
+    await invalidate_everything(Database(engine))
     await warm(engine)
     assert await rows(engine, "SELECT 1 FROM column_chunks") == await rows(engine, "SELECT 1 FROM column_data") == []
 

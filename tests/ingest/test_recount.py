@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
 from spanstats.ingest import recount
-from spanstats.stats.maintenance import drain_marks, mismatches
+from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store.session import Database, Kind
 
 from .worlds import START, TENANT, committer, new_tools, rows, stored_traces
@@ -57,7 +57,7 @@ async def old(engine: AsyncEngine) -> Callable[[], Any]:
             await writer.submit(TENANT, spans(number))
     async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_OLD)
-    await drain_marks(Database(engine))
+    await refresh_rollups(Database(engine))
 
     async def numbers() -> list[tuple[int, int, int]]:
         found = (await stored_traces(engine)).values()
@@ -74,7 +74,7 @@ async def test_old_traces_keep_their_numbers_until_they_are_counted_again(engine
     assert expected == [expected[0]] * TRACES
     assert expected[0] == (100, 100_000, 1)
     assert [done.changed for done in await recounted(engine)] == [0]
-    await drain_marks(Database(engine))
+    await refresh_rollups(Database(engine))
     assert await mismatches(Database(engine)) == []
 
 

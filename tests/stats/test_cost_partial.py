@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
-from spanstats.stats.maintenance import drain_marks
+from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.rolled_up import rolled_up_by_name
 from spanstats.stats.sums import Window
 from spanstats.store.session import Database
@@ -42,4 +42,4 @@ async def test_a_cost_that_leaves_a_span_out_is_counted_by_rollups(engine: Async
         found = await rolled_up_by_name(Database(engine), TENANT, "exp", window)
         assert found is not None
         assert found[0][0]["n_cost_partial"] == expected
-        await drain_marks(Database(engine))
+        await refresh_rollups(Database(engine))

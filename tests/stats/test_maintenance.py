@@ -8,7 +8,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.stats import maintenance
-from spanstats.stats.maintenance import drain_marks, keep_warm, mark_everything, mismatches, rebuild_marked
+from spanstats.stats.maintenance import (
+    invalidate_everything,
+    keep_rollups_fresh,
+    mismatches,
+    refresh_once,
+    refresh_rollups,
+)
 from spanstats.store.cache_tables import LOCK
 from spanstats.store.session import Database, Kind
 from tests.ingest.worlds import TENANT, committer, rows
@@ -31,7 +37,7 @@ async def test_draining_leaves_rollups_that_equal_the_traces(
     filled: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(maintenance, "MARKS_PER_TRANSACTION", 7)
-    assert await drain_marks(Database(filled)) > 7
+    assert await refresh_rollups(Database(filled)) > 7
     assert await rows(filled, "SELECT 1 FROM rollup_marks") == []
     assert await rows(filled, "SELECT 1 FROM rollups WHERE level = 1") != []
     assert await mismatches(Database(filled)) == []
@@ -46,7 +52,7 @@ async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncE
     found = await mismatches(Database(filled))
     assert (minute["experiment_key"], 0, minute["bucket"]) in found
     assert {level for _, level, _ in found} == {0, 1}
-    assert await mark_everything(Database(filled)) > 0
+    assert await invalidate_everything(Database(filled)) > 0
     assert await mismatches(Database(filled)) == []
     await warm(filled)
     assert await mismatches(Database(filled)) == []
@@ -55,15 +61,15 @@ async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncE
 async def test_a_rebuild_does_not_wait_for_another_unless_told_to(filled: AsyncEngine) -> None:
     async with Database(filled).transaction(Kind.REBUILD) as other:
         await other.driver.execute(LOCK)
-        assert await rebuild_marked(Database(filled)) == 0
-        waiting = asyncio.create_task(rebuild_marked(Database(filled), wait=True))
+        assert await refresh_once(Database(filled)) == 0
+        waiting = asyncio.create_task(refresh_once(Database(filled), wait=True))
         await asyncio.sleep(0.1)
         assert not waiting.done()
     assert await waiting > 0
 
 
 async def test_the_background_task_rebuilds_what_writes_leave(filled: AsyncEngine) -> None:
-    task = asyncio.create_task(keep_warm(Database(filled), every_s=0.01))
+    task = asyncio.create_task(keep_rollups_fresh(Database(filled), every_s=0.01))
     try:
         async with asyncio.timeout(5):
             while await rows(filled, "SELECT 1 FROM rollup_marks"):

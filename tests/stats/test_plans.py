@@ -23,7 +23,7 @@ from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, reading, rows, standalone
 from spanstats.stats import from_columns, rolled_up, traces
-from spanstats.stats.maintenance import drain_marks
+from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.matching import within
 from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
@@ -56,7 +56,7 @@ INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', st
 async def fill(engine: AsyncEngine) -> None:
     async with Database(engine).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(_FILL)
-    await drain_marks(Database(engine))
+    await refresh_rollups(Database(engine))
     async with engine.connect() as connection:
         for table in ("traces", "spans", "rollups", "rollup_marks"):
             await connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")

@@ -32,7 +32,7 @@ class Killed(Exception):
 async def rebuild_once(engine: AsyncEngine, limit: int = 10_000, *, killed: bool = False) -> int:
     async with Database(engine).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
-        taken = await rollups.rebuild(tx.driver, limit)
+        taken = await rollups.refresh(tx.driver, limit)
         if killed:
             raise Killed
         return taken
@@ -45,7 +45,7 @@ async def rebuild_and_take_marks_late(engine: AsyncEngine) -> None:
         marked = await tx.driver.fetch("SELECT DISTINCT experiment_key, minute FROM rollup_marks")
         if not marked:
             return
-        await rollups.refill(tx.driver, [(r["experiment_key"], r["minute"]) for r in marked])
+        await rollups.refresh_minutes(tx.driver, [(r["experiment_key"], r["minute"]) for r in marked])
         columns = [r["experiment_key"] for r in marked], [r["minute"] for r in marked]
         await tx.driver.execute(
             "DELETE FROM rollup_marks m USING unnest($1::bigint[], $2::timestamptz[]) AS u(k, t) "

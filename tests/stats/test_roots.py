@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Score, Span
-from spanstats.stats.maintenance import mark_everything, rebuild_marked
+from spanstats.stats.maintenance import invalidate_everything, refresh_once
 from spanstats.stats.roots import summaries_of_roots
 from spanstats.store.session import Database
 
@@ -49,10 +49,10 @@ def has_root(members: list[Span]) -> bool:
 async def test_sums_are_those_of_the_traces_with_a_root(engine: AsyncEngine, seed: int) -> None:
     spans = world(seed)
     await store(engine, spans)
-    await mark_everything(Database(engine))
+    await invalidate_everything(Database(engine))
     for is_warm in (False, True):
         if is_warm:
-            assert await rebuild_marked(Database(engine), wait=True) > 0
+            assert await refresh_once(Database(engine), wait=True) > 0
         found = await summaries_of_roots(Database(engine), TENANT, EXPERIMENTS)
         assert found.keys() == set(EXPERIMENTS)
         for key in EXPERIMENTS:

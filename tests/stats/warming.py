@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar.keep import refresh_waiting
-from spanstats.stats.maintenance import drain_marks
+from spanstats.stats.maintenance import refresh_rollups
 from spanstats.store.session import Database
 
 
@@ -14,5 +14,5 @@ async def refresh_columns(engine: AsyncEngine) -> int:
 
 async def warm(engine: AsyncEngine) -> None:
     """Refresh all that is invalid, rollups and columns."""
-    await drain_marks(Database(engine))
+    await refresh_rollups(Database(engine))
     await refresh_columns(engine)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from ..domain.shards import FIRST
 from ..errors import NotFound, Unavailable
 from ..metrics import MEDIA_TYPE, Sample, exposition
-from ..stats.maintenance import waiting_marks
+from ..stats.maintenance import count_invalid_minutes
 from ..store import schema
 from .answers import json_answer
 from .paths import TolerantRoute
@@ -117,6 +117,6 @@ _INVALID = "spanstats_column_invalidations", "Minutes that wait for their column
 async def _marks(shard: Shard) -> tuple[int, int] | None:
     """What waits in the shard's caches; `None` where it is away."""
     try:
-        return None if shard.not_ready is not None else await waiting_marks(shard.database)
+        return None if shard.not_ready is not None else await count_invalid_minutes(shard.database)
     except Unavailable:
         return None

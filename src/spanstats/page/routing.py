@@ -1,4 +1,4 @@
-"""Routes of pages: what goes wrong becomes a page that says what to do; screens are for those who are signed in."""
+"""Routes of pages: what goes wrong becomes a page that says what to do; screens are for people who are signed in."""
 
 import logging
 from collections.abc import Callable, Coroutine

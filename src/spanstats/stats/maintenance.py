@@ -9,7 +9,7 @@ from ..metrics import CAUGHT_UP
 from ..store.cache_tables import LOCK
 from ..store.outages import sqlstate
 from ..store.session import Database, Kind
-from .rollups import LEVELS, MINUTE, Level, fresh, kept, rebuild
+from .rollups import LEVELS, MINUTE, Level, fresh, kept, refresh
 
 log = logging.getLogger(__name__)
 
@@ -29,38 +29,38 @@ SELECT (SELECT count(*) FROM (SELECT FROM rollup_marks LIMIT $1) counted),
 
 # No chunk is left that holds traces of a minute in which none starts.
 _FORGET_COLUMNS = "DELETE FROM column_chunks"
-_MARK_EVERYTHING = """
+_INVALIDATE_EVERYTHING = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
 UNION SELECT experiment_key, bucket FROM rollups
 """
 
-_UNMARKED = """
+_IS_VALID = """
 NOT EXISTS (SELECT FROM rollup_marks m WHERE m.experiment_key = {key} AND m.minute >= {start}
     AND m.minute < {start} + interval '{length}')
 """
 
 
-async def rebuild_marked(database: Database, *, wait: bool = False) -> int:
-    """One transaction of rebuilding; the marks taken, 0 also where another process is at it and `wait` is false."""
+async def refresh_once(database: Database, *, wait: bool = False) -> int:
+    """Refresh in one transaction; how many marks were deleted. Without `wait`, 0 while another process refreshes."""
     try:
         async with database.transaction(Kind.REBUILD) as tx:
             await tx.driver.execute(LOCK if wait else f"{LOCK} NOWAIT")
-            return await rebuild(tx.driver, MARKS_PER_TRANSACTION)
+            return await refresh(tx.driver, MARKS_PER_TRANSACTION)
     except Unavailable as error:
         if error.__cause__ is not None and sqlstate(error.__cause__) == _LOCK_NOT_AVAILABLE:
             return 0
         raise
 
 
-async def drain_marks(database: Database) -> int:
-    """Rebuild until hardly any mark is left, in transactions of bounded size; the marks taken."""
+async def refresh_rollups(database: Database) -> int:
+    """Refresh until hardly any minute is invalid, in transactions of bounded size; how many marks were deleted."""
     async with database.transaction(Kind.READ) as tx:
         if not await tx.driver.fetchval(_ANY_MARK):
             CAUGHT_UP.set_to_current_time()
             return 0
     total = 0
-    while taken := await rebuild_marked(database):
+    while taken := await refresh_once(database):
         total += taken
         if taken < MARKS_PER_TRANSACTION:
             CAUGHT_UP.set_to_current_time()
@@ -71,45 +71,45 @@ async def drain_marks(database: Database) -> int:
     return total
 
 
-async def keep_warm(database: Database, every_s: float = 1.0) -> None:
+async def keep_rollups_fresh(database: Database, every_s: float = 1.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
         try:
-            await drain_marks(database)
+            await refresh_rollups(database)
         except Unavailable as error:
             log.warning("rollups wait: %s", error)
         except Exception:
-            log.exception("rollups could not be rebuilt")
+            log.exception("rollups could not be refreshed")
         await asyncio.sleep(every_s)
 
 
-async def waiting_marks(database: Database, limit: int = 100_000) -> tuple[int, int]:
-    """How many marks of rollups and invalidations of columns wait, each up to the limit. Raises `Unavailable`."""
+async def count_invalid_minutes(database: Database, limit: int = 100_000) -> tuple[int, int]:
+    """How many invalidations of rollups and of columns there are, each counted up to the limit. Raises
+    `Unavailable`."""
     async with database.transaction(Kind.READ) as tx:
         rollups, columns = await tx.driver.fetchrow(_COUNT_MARKS, limit)
         return rollups, columns
 
 
-async def mark_everything(database: Database) -> int:
-    """Mark every minute that has traces or is in a cache, so that all is rebuilt; answers stay exact meanwhile."""
+async def invalidate_everything(database: Database) -> int:
+    """Invalidate every minute that has traces or is in a cache, so that all is refreshed; answers stay exact
+    meanwhile."""
     async with database.transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(_FORGET_COLUMNS)
-        status: str = await tx.driver.execute(_MARK_EVERYTHING)
+        status: str = await tx.driver.execute(_INVALIDATE_EVERYTHING)
     return int(status.split()[-1])
 
 
 async def mismatches(database: Database) -> list[tuple[int, int, int]]:
-    """(experiment key, level, start) of the buckets that differ from what the traces make and have no mark; `COLUMNS`
-    instead of a level are segments of columns.
-
-    Empty in a sound store.
+    """(experiment key, level, start) of valid buckets that differ from their traces. The level `COLUMNS` is that of
+    segments of columns. Empty in a sound store.
     """
     found = []
     async with database.transaction(Kind.REBUILD) as tx:
         for level in LEVELS:
-            unmarked = _UNMARKED.format(key="x.experiment_key", start="x.bucket", length=level.interval)
-            made = f"SELECT * FROM ({fresh(level, _all_buckets(level))}) x WHERE {unmarked}"
-            stored = f"SELECT * FROM ({kept(level)}) x WHERE {unmarked}"
+            is_valid = _IS_VALID.format(key="x.experiment_key", start="x.bucket", length=level.interval)
+            made = f"SELECT * FROM ({fresh(level, _all_buckets(level))}) x WHERE {is_valid}"
+            stored = f"SELECT * FROM ({kept(level)}) x WHERE {is_valid}"
             differing = f"(({made}) EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT ({made}))"
             rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
             found += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]

@@ -93,7 +93,7 @@ _GIVEN = "unnest($1::bigint[], $2::timestamptz[]) AS u(k, t)"
 _FILL = {level: f"INSERT INTO rollups ({_COLUMNS}) {fresh(level, _GIVEN)}" for level in LEVELS}
 
 
-async def rebuild(driver: Driver, limit: int = 10_000) -> int:
+async def refresh(driver: Driver, limit: int = 10_000) -> int:
     """Refresh the minutes, hours and days of at most `limit` invalid minutes; the number of marks that were deleted.
 
     Needs a transaction of its own (`Kind.REBUILD`) whose first statement was `LOCK`.
@@ -101,11 +101,11 @@ async def rebuild(driver: Driver, limit: int = 10_000) -> int:
     taken = await driver.fetch(_TAKE_MARKS, limit)
     if not taken:
         return 0
-    await refill(driver, [(r["experiment_key"], r["minute"]) for r in taken])
+    await refresh_minutes(driver, [(r["experiment_key"], r["minute"]) for r in taken])
     return sum(r["marks"] for r in taken)
 
 
-async def refill(driver: Driver, minutes: list[tuple[int, int]]) -> None:
+async def refresh_minutes(driver: Driver, minutes: list[tuple[int, int]]) -> None:
     """Compute these (experiment, minute), their hours and their days again."""
     for level in LEVELS:
         buckets = sorted({(k, t - t % level.length_us) for k, t in minutes})
