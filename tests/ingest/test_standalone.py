@@ -59,17 +59,14 @@ async def test_a_trace_s_score_is_its_root_s_else_its_earliest_span_s(engine: As
 
 
 async def test_a_score_waits_and_says_so_until_its_span_comes(engine: AsyncEngine) -> None:
-    early = posted("s", 1)
     async with committer(engine) as writer:
-        await writer.score(TENANT, early)
-        assert early.pending
+        await writer.score(TENANT, posted("s", 1))
+        assert await rows(engine, "SELECT log_id FROM early_scores") == [{"log_id": "s"}]
         await writer.submit(TenantId(TENANT + 1), [span("t", "s")])
         assert await placed(engine) == []
         await writer.submit(TENANT, [span("t", "s", experiment_id="e")])
         assert await placed(engine) == [("t", "s", 1)]
-        again = posted("s", 2)
-        await writer.score(TENANT, again)
-    assert not again.pending
+        assert await writer.score(TENANT, posted("s", 2)) == posted("s", 1).id
     assert (await placed(engine), await rows(engine, "SELECT * FROM early_scores")) == ([("t", "s", 2)], [])
     marks = await rows(engine, "SELECT count(*) AS n FROM rollup_marks")
     assert marks[0]["n"] >= 2

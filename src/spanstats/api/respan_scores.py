@@ -97,8 +97,8 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
     keys = await evaluators.find_keys(tenant_database(request), tenant_id, names)
     with within("body"):
         posted = read_score(sent, log_id, keys, time.time_ns() // 1000)
-    await tenant_committer(request).score(tenant_id, posted, len(await request.body()))
-    return json_answer(score_object(await _find(request, posted.id, None)), 201)
+    score_id = await tenant_committer(request).score(tenant_id, posted, len(await request.body()))
+    return json_answer(score_object(await _find(request, score_id, None)), 201)
 
 
 @read.get(

@@ -1,6 +1,6 @@
 """Scores that a client sends on their own, not as part of a span."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,5 +25,12 @@ class StandaloneScore(msgspec.Struct, kw_only=True, omit_defaults=True):
     ordinal: int | None = None
     deleted: bool = False
     """It deletes the stored score of the same id."""
-    pending: bool = False
-    """Set by a write: neither span nor trace was stored."""
+
+
+class Outcome(NamedTuple):
+    """What became of a standalone score that was written."""
+
+    id: str
+    """That of the stored score which it updated, else its own."""
+    is_pending: bool
+    """Neither its span nor its trace is stored."""

@@ -11,20 +11,20 @@ import asyncio
 import sys
 import time
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from ..domain.keys import TenantId
 from ..domain.span import Span
-from ..domain.standalone import StandaloneScore
+from ..domain.standalone import Outcome, StandaloneScore
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
 from ..store.fences import look_to_write
 from ..store.outages import ATTEMPTS, RETRYABLE, TenantMoved, before_attempt, is_retryable, sqlstate
 from ..store.session import Database, Kind
 from ..tracing import Tracing
-from .batch import Write, collect
+from .batch import Batch, Write, collect
 from .queue import Queue, QueueLimits, Waiting
-from .standalone import others_written
+from .standalone import Outcomes, others_written
 from .transaction import Tools, locks, write_batch
 
 _AT_ONCE = 2
@@ -86,15 +86,17 @@ class Committer:
         if fields:
             await self._enqueue(Write(tenant_id, placed_patch=(trace_id, span_id, fields)), 1, 0)
 
-    async def score(self, tenant_id: TenantId, score: StandaloneScore, size: int = 0) -> None:
-        """Return once this score is committed, to its span or, where that is not there yet, among the early ones."""
-        await self._enqueue(Write(tenant_id, score=score), 1, size)
-        if score.pending and not score.deleted:
+    async def score(self, tenant_id: TenantId, score: StandaloneScore, size: int = 0) -> str:
+        """The id of this score once it is committed, to its span or, where that is not stored yet, to the pending."""
+        outcome = cast(Outcome, await self._enqueue(Write(tenant_id, score=score), 1, size))
+        if outcome.is_pending and not score.deleted:
             # Its span may have come in a transaction that could not see it yet.
             await others_written(self._database)
             await self._enqueue(Write(tenant_id, log=score.log_id), 1, 0)
+        return outcome.id
 
-    async def _enqueue(self, write: Write, weight: int, size: int) -> None:
+    async def _enqueue(self, write: Write, weight: int, size: int) -> Outcome | None:
+        """What became of the write's score, if it has one, once it is committed."""
         await self._queue.room(weight, size)
         if self._stopping:
             raise Unavailable("the service is stopping")
@@ -104,7 +106,7 @@ class Committer:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._start)
         # Cancelled with its request; the write goes on.
-        await waiting.done
+        return await waiting.done
 
     def _start(self) -> None:
         """Start what can be written now; `_worth` is how much must wait before it is worth looking again."""
@@ -135,7 +137,7 @@ class Committer:
         began = time.perf_counter()
         try:
             with self._tracing.committing(group):
-                await self._write([w.write for w in group])
+                outcomes = await self._write([w.write for w in group])
         except Exception as error:
             COMMIT_FAILURES.inc()
             if len(group) == 1 or _is_outage(error):
@@ -151,7 +153,7 @@ class Committer:
             COMMIT_SPANS.observe(sum(w.weight for w in group))
             for waiting in group:
                 if not waiting.done.done():
-                    waiting.done.set_result(None)
+                    waiting.done.set_result(_outcome(waiting.write, outcomes))
         return None
 
     async def _one_by_one(self, group: list[Waiting]) -> None:
@@ -182,20 +184,27 @@ class Committer:
         look = look_to_write(write.tenant_id for write in writes)
         return look if locking is None else f"{look}; {locking}"
 
-    async def _write(self, writes: list[Write]) -> None:
+    async def _write(self, writes: list[Write]) -> Outcomes:
         """One transaction; repeated where the database asks for it (deadlock, serialization failure)."""
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
-                batch = collect(writes)
-                async with self._database.transaction(Kind.INGEST, self._first(writes, locks(batch))) as tx:
-                    news = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
-                self._tools.evaluators.learn(news)
+                return await self._write_once(writes, collect(writes))
             except Unavailable as error:
                 if attempt == ATTEMPTS or not is_retryable(error):
                     raise
                 await before_attempt(attempt)
-            else:
-                return
+            attempt += 1
+
+    async def _write_once(self, writes: list[Write], batch: Batch) -> Outcomes:
+        async with self._database.transaction(Kind.INGEST, self._first(writes, locks(batch))) as tx:
+            written = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
+        self._tools.evaluators.learn(written.evaluators)
+        return written.outcomes
+
+
+def _outcome(write: Write, outcomes: Outcomes) -> Outcome | None:
+    return None if write.score is None else outcomes[write.tenant_id, write.score.id]
 
 
 def _is_outage(error: Exception) -> bool:

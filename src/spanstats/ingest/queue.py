@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..domain.standalone import Outcome
 from ..errors import Unavailable
 from ..metrics import QUEUE_BYTES, QUEUE_SPANS
 from ..tracing import REQUEST, Untraced
@@ -29,7 +30,7 @@ class Waiting:
     write: Write
     weight: int
     size: int
-    done: asyncio.Future[None]
+    done: asyncio.Future[Outcome | None]
     since: float
     request: Untraced
     _touches: frozenset[Touched] | None = None

@@ -8,7 +8,7 @@ looks again (`commits.py`).
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 
 from ..domain.keys import LogKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
-from ..domain.standalone import StandaloneScore
+from ..domain.standalone import Outcome, StandaloneScore
 from ..errors import InvalidInput, invalid
 from ..store.by_key import rows_of_tenant
 from ..store.session import Database, Driver, Kind
@@ -159,31 +159,50 @@ def _by_id(arrivals: Iterable[Arrival]) -> dict[LogKey, TraceKey]:
     return by_trace | {key: TraceKey(key[0], span.trace_id) for key, span in by_span.items()}
 
 
-async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early]) -> list[tuple[TenantId, Span]]:
-    """Give the taken scores to their spans, whose traces were read whole. The scores as of spans, for evaluators.
+Outcomes = dict[tuple[TenantId, str], Outcome]
+"""By tenant and the id that the score came with."""
+
+
+async def apply(driver: Driver, stored: Stored, batch: Batch, early: list[_Early]) -> Outcomes:
+    """Give the taken scores to their spans, whose traces were read whole; what became of the batch's own scores.
 
     Raises `InvalidInput` where the batch brings a span, or a log that scores wait for, more than the limit.
     """
-    sent = {(tenant_id, posted.id) for tenant_id, posted in batch.scores}
+    sent = {(tenant_id, score.id) for tenant_id, score in batch.scores}
+    placed = await _place(driver, stored, early, sent)
+    outcomes = {key: Outcome(placed.get(key, key[1]), key not in placed) for key in sent}
+    gone = placed.keys() | {(tenant_id, score.id) for tenant_id, score in batch.scores if score.deleted}
+    if gone:
+        await driver.execute(FORGET, *columns(sorted(gone)))
+    await _check_pending(driver, {(t, s.log_id) for t, s in batch.scores if outcomes[t, s.id].is_pending})
+    await _read_again(driver, stored, {e.trace for e in early})
+    return outcomes
+
+
+async def _place(
+    driver: Driver, stored: Stored, early: list[_Early], sent: Set[tuple[TenantId, str]]
+) -> dict[tuple[TenantId, str], str]:
+    """Write those scores whose span is stored; the ids that they go by now."""
     traces = {e.trace for e in early}
     known = list(await driver.fetch(_POSTED, *columns(traces))) if traces else []
-    done: dict[tuple[TenantId, str], str] = {}
+    placed: dict[tuple[TenantId, str], str] = {}
     for entry in early:
         span_id = _span_of(stored, entry)
         if span_id is not None:
-            is_new = (entry.trace.tenant_id, entry.posted.id) in sent
-            done[entry.trace.tenant_id, entry.posted.id] = await _write(driver, entry, span_id, known, is_new)
+            key = entry.trace.tenant_id, entry.posted.id
+            placed[key] = await _write(driver, entry, span_id, known, key in sent)
             stored.dirty.add(entry.trace)
-    for tenant_id, posted in batch.scores:
-        posted.pending = (tenant_id, posted.id) not in done
-        posted.id = done.get((tenant_id, posted.id), posted.id)
-    gone = done.keys() | {(tenant_id, posted.id) for tenant_id, posted in batch.scores if posted.deleted}
-    if gone:
-        await driver.execute(FORGET, *columns(sorted(gone)))
-    waiting = {(tenant_id, posted.log_id) for tenant_id, posted in batch.scores if posted.pending}
+    return placed
+
+
+async def _check_pending(driver: Driver, waiting: Collection[tuple[TenantId, str]]) -> None:
+    """Raises `InvalidInput` where more scores than the limit wait for one of these logs."""
     if waiting and await driver.fetchval(CROWDED, *columns(sorted(waiting)), MAX_POSTED):
         raise _crowded()
-    await _read_again(driver, stored, traces)
+
+
+def as_spans(early: Iterable[_Early]) -> list[tuple[TenantId, Span]]:
+    """The scores as if spans had brought them, for whoever learns evaluators from spans."""
     return [(e.trace.tenant_id, Span(trace_id="", span_id="", scores=[e.posted.score])) for e in early]
 
 

@@ -51,10 +51,18 @@ def locks(batch: Batch) -> str | None:
     return reading.serialising(ids) if (ids := batch.loose_ids) else None
 
 
-async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> dict[tuple[TenantId, str], Score]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction did, which holds once it is committed."""
+
+    evaluators: dict[tuple[TenantId, str], Score]
+    """What `Evaluators.learn` takes."""
+    outcomes: standalone.Outcomes
+
+
+async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> Written:
     """Store the batch within the open transaction, which began with `locks`.
 
-    Returns what `Evaluators.learn` takes after the commit.
     Raises `InvalidInput` where a trace would leave its limits.
     """
     loose, held = await find(driver, batch)
@@ -68,14 +76,14 @@ async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -
     arrivals = await place_patches(driver, stored, batch, arrivals)
     changed = await merge_arrivals(driver, stored, arrivals, tools.price)
     await count_again(driver, stored, changed)
-    news = changed
+    scored, outcomes = changed, standalone.Outcomes()
     if early or batch.scores:
-        # Their spans stand in the store before they do.
+        # Their spans are stored before they are.
         await changes.put(driver, changed)
-        news = changed + await standalone.apply(driver, stored, batch, early)
-        changed = []
+        outcomes = await standalone.apply(driver, stored, batch, early)
+        scored, changed = changed + standalone.as_spans(early), []
     await _rewrite(driver, stored, changed, held, tools)
-    return await tools.evaluators.remember(driver, news)
+    return Written(await tools.evaluators.remember(driver, scored), outcomes)
 
 
 # What a trace is locked as that this batch brings no span for; it is never kept.
