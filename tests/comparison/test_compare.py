@@ -22,6 +22,7 @@ from spanstats.domain.values import MICRO, NANO, PICO
 from spanstats.domain.window import Window
 from spanstats.filters.parts import Filter
 from spanstats.filters.predicate import EVERYTHING
+from spanstats.ingest.item_keys import derive_some
 from spanstats.store.session import Database
 from spanstats.store.tables import traces
 from tests.ingest.worlds import START, TENANT, committer
@@ -291,6 +292,11 @@ async def test_traces_that_wait_for_their_keys_are_counted(engine: AsyncEngine) 
     assert found.base.without_key == found.base.traces
     assert {w.code for w in found.warnings} >= {"no_common_items"}
     assert result(found, "latency").outcome.method == "welch"
+    while await derive_some(Database(engine), 7):
+        pass
+    found = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO))
+    assert found.base.without_key == 3
+    assert result(found, "latency").outcome.method == "paired_t"
 
 
 async def test_arms_as_a_whole_have_their_sums_and_squares(engine: AsyncEngine) -> None:
