@@ -43,30 +43,48 @@ def serving(directory: Path | None = None, workers: int = 1, python: Path = Path
     What it made is removed unless a directory is given.
     """
     home = directory or Path(tempfile.mkdtemp(prefix="spanstats-bench-"))
+    settings = {"SPANSTATS_DATA_DIR": str(home), "SPANSTATS_WORKERS": str(workers)}
+    try:
+        with _process(home, python, settings) as (process, port):
+            # Finds the server that the service runs, and leaves it to the service.
+            database = EmbeddedServer(home)
+            database.start()
+            try:
+                yield Service(port, database.url(), psutil.Process(process.pid))
+            finally:
+                database.stop()
+    finally:
+        if directory is None:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def serving_beside(other: Service, **settings: str) -> Iterator[Service]:
+    """A second service over the database of another one, with settings of its own by the names of variables."""
+    with tempfile.TemporaryDirectory(prefix="spanstats-bench-") as home:
+        url = other.database_url.replace("+asyncpg", "")
+        given = {"SPANSTATS_DATA_DIR": home, "SPANSTATS_DATABASE_URL": url, **settings}
+        with _process(Path(home), Path(sys.executable), given) as (process, port):
+            yield Service(port, other.database_url, psutil.Process(process.pid))
+
+
+@contextmanager
+def _process(home: Path, python: Path, settings: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"SPANSTATS_DATA_DIR": str(home), "SPANSTATS_API_KEY": KEY, "SPANSTATS_PORT": str(port)}
-    settings["SPANSTATS_WORKERS"] = str(workers)
-    command = [python, "-m", "spanstats", "serve"]
+    given = {"SPANSTATS_API_KEY": KEY, "SPANSTATS_PORT": str(port), **settings}
     log = (home.parent / f"{home.name}.log").open("w+")
-    process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
+    command = [python, "-m", "spanstats", "serve"]
+    process = subprocess.Popen(command, env=os.environ | given, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
     try:
         _wait_until_up(process, port, Path(log.name))
-        # Finds the server that the service runs, and leaves it to the service.
-        database = EmbeddedServer(home)
-        database.start()
-        try:
-            yield Service(port, database.url(), psutil.Process(process.pid))
-        finally:
-            database.stop()
+        yield process, port
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         log.close()
-        if directory is None:
-            shutil.rmtree(home, ignore_errors=True)
-            Path(log.name).unlink()
+        Path(log.name).unlink(missing_ok=True)
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
