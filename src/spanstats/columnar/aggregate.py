@@ -8,6 +8,7 @@ from .format import Array, Numbers
 from .measures import Measure, ScoresOf, each_column
 from .selection import Selection
 
+_EXACT_IN_DOUBLE = 2**53
 _LIMB = 16
 """Bits of a code that are squared at a time: products of 65,536 rows fit 64 bits."""
 
@@ -77,8 +78,12 @@ def sum_of(codes: Array) -> int:
 def sum_of_squares(codes: Array) -> int:
     """Of unsigned codes of at most 65,536 rows."""
     width = codes.dtype.itemsize * 8
+    bound = int(codes.max(initial=0)) ** 2 * len(codes)
+    if bound < _EXACT_IN_DOUBLE:
+        exact = codes.astype(np.float64)
+        return int(np.dot(exact, exact))
     wide = codes.astype(np.uint64)
-    if width <= _LIMB:
+    if bound < 2**64:
         return int(np.dot(wide, wide))
     mask = np.uint64(2**_LIMB - 1)
     limbs = [(wide >> np.uint64(shift)) & mask for shift in range(0, width, _LIMB)]

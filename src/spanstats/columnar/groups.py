@@ -84,10 +84,11 @@ def group(selection: Selection, dimensions: Sequence[Dimension]) -> Groups:
     for part, of_part in zip(selection.parts, joined, strict=True):
         selection.check()
         counts.append(counts_by(part.of(of_part.codes), len(of_part.keys)))
-    used = _different([of_part.keys[n > 0] for of_part, n in zip(joined, counts, strict=True)], math.prod(sizes))
+    keys_and_rows = [(of_part.keys, n) for of_part, n in zip(joined, counts, strict=True)]
+    used, places = _places(keys_and_rows, math.prod(sizes))
     parts = [
-        PartGroups(part, of_part.codes, _places(used, of_part.keys), n)
-        for part, of_part, n in zip(selection.parts, joined, counts, strict=True)
+        PartGroups(part, of_part.codes, groups, n)
+        for part, of_part, groups, n in zip(selection.parts, joined, places, counts, strict=True)
     ]
     return Groups(selection, parts, _added(parts, len(used)), [keys for keys, _ in each], _split(used, sizes))
 
@@ -105,19 +106,20 @@ def counts_by(codes: Array, size: int) -> Counted:
     return np.array([len(codes)]) if size == 1 else np.bincount(codes, minlength=size)
 
 
-def _different(keys: Sequence[Counted], size: int) -> Counted:
-    """Each key once, ascending; all are below the size."""
-    if size > _MOST_FLAGS:
-        return np.unique(np.concatenate(keys)) if keys else np.empty(0, np.int64)
-    has = np.zeros(size, np.bool_)
-    for of_part in keys:
-        has[of_part] = True
-    return np.flatnonzero(has)
+def _places(each: Sequence[tuple[Counted, Counted]], size: int) -> tuple[Counted, list[NDArray[np.intp]]]:
+    """Of keys below the size, and the rows of each: those that have rows, ascending, and the index of each key among them.
 
-
-def _places(used: Counted, keys: Counted) -> NDArray[np.intp]:
-    """The index of each key among the used ones; for an unused key it is arbitrary."""
-    return np.minimum(np.searchsorted(used, keys), max(len(used) - 1, 0))
+    For a key without rows the index is arbitrary.
+    """
+    if size <= _MOST_FLAGS:
+        has = np.zeros(size, np.bool_)
+        for keys, rows in each:
+            has[keys[rows > 0]] = True
+        place = np.cumsum(has) - 1
+        return np.flatnonzero(has), [np.maximum(place[keys], 0) for keys, _ in each]
+    used = np.unique(np.concatenate([keys[rows > 0] for keys, rows in each])) if each else np.empty(0, np.int64)
+    last = max(len(used) - 1, 0)
+    return used, [np.minimum(np.searchsorted(used, keys), last) for keys, _ in each]
 
 
 def _joined(n: int, codes: Sequence[Coded], sizes: Sequence[int]) -> Coded:

@@ -53,11 +53,20 @@ def _ties(groups: Groups) -> Counted:
     """Numbers in the order of the keys."""
     found = np.zeros(len(groups), np.int64)
     for keys, numbers in zip(groups.keys, groups.numbers, strict=True):
-        orders = [key_order(key) for key in keys.each()]
-        ranks = np.empty(len(orders), np.int64)
-        ranks[sorted(range(len(orders)), key=orders.__getitem__)] = np.arange(len(orders))
-        found = found * len(orders) + ranks[numbers]
+        found = found * len(keys) + _ranks(keys.each())[numbers]
     return found
+
+
+def _ranks(keys: Sequence[Any]) -> Counted:
+    """The place of each key in their order. The first one is no value, which comes last."""
+    ranks = np.empty(len(keys), np.int64)
+    if all(isinstance(key, str) for key in keys[1:]):
+        in_order = [*sorted(range(1, len(keys)), key=keys.__getitem__), 0]
+    else:
+        orders = [key_order(key) for key in keys]
+        in_order = sorted(range(len(keys)), key=orders.__getitem__)
+    ranks[in_order] = np.arange(len(keys))
+    return ranks
 
 
 def key_order(key: Any) -> tuple[int, Any]:
