@@ -16,7 +16,12 @@ from spanstats.columnar.reader import Columns
 from spanstats.columnar.selection import Part, Selection, part_of
 from spanstats.domain.keys import ExperimentKey
 from spanstats.errors import Unavailable
+from spanstats.insights.dimensions import Dimension
+from spanstats.insights.questions import Question
+from spanstats.insights.snapshot import snapshot
+from spanstats.insights.spans import select_spans
 from spanstats.store.session import Database, Kind
+from tests.ingest.worlds import TENANT
 from tests.insights.world import stored_run
 from tests.stats.warming import warm
 
@@ -82,3 +87,11 @@ async def test_a_question_of_columns_or_of_traces_ends(
         assert (await enough.select(tx, [Arm(ExperimentKey(1))], needs))[0].n > 10
         gc.collect()
         assert enough.memory.held == 0
+
+
+async def test_a_question_of_spans_ends(engine: AsyncEngine) -> None:
+    await stored_run(engine, 2, 60)
+    async with snapshot(Database(engine), TENANT) as state:
+        asked = state, Columns(question_bytes=10), ExperimentKey(1), Question(), [Dimension("span_name")]
+        with pytest.raises(Unavailable, match="narrow the window, filter, or name fewer measures"):
+            await select_spans(*asked)

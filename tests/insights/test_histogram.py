@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binned_statistic
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.insights.edges import LINEAR, LOG, Binning, edges_of
@@ -48,6 +49,15 @@ def check(arm: dict[str, Any], edges: list[Any], rows: list[Any], measure: str) 
         for number, (low, high) in enumerate(itertools.pairwise(bounds)):
             inside = [v for v in values if low <= v and (v < high or (number == last and v == high))]
             assert arm["counts"][number] == len(inside)
+
+
+async def test_counts_are_those_of_scipy(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    rows = await stored_run(engine, 58, 200)
+    for filters, keep in FILTERS[:5]:
+        found = await ask(client, PATH, measure="latency", bins=30, filters=filters)
+        values = [v / 10**6 for row in rows if keep(row) for v in values_of(row, "latency")]
+        wanted = binned_statistic(values, values, "count", bins=found["edges"])
+        assert found["arms"][0]["counts"] == wanted.statistic.tolist()
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -9,6 +9,9 @@ from .selection import Part
 
 DEFAULT_BYTES = 256 * 2**20
 
+_BYTES_OF_TEXT = 48
+"""Of a short text of a dictionary, about."""
+
 
 class Memory:
     """A bounded number of bytes of columns at once, for all questions of a process together."""
@@ -65,12 +68,12 @@ def _of_chunk(chunk: Chunk) -> int:
 
 
 def _of_column(column: Column) -> int:
-    """Of its arrays: dictionaries are small beside them."""
+    """About how many bytes its arrays and its dictionary take."""
     match column:
         case Numbers(_, _, codes, valid):
             return _size(codes) + _size(valid)
-        case Texts(codes, _):
-            return _size(codes)
+        case Texts(codes, different):
+            return _size(codes) + _BYTES_OF_TEXT * len(different)
         case Scores(values, kinds, rows):
             return _of_column(values) + _of_column(kinds) + _size(rows)
         case SpanSums():

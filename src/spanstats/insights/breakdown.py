@@ -108,7 +108,7 @@ async def _grouping(
         kept = await figures_by_model(state, columns, experiment_key, question, measures)
         if kept is not None:
             return Grouping(measures, kept.groups.selection, kept=kept)
-    selection = await select_spans(state, experiment_key, question, wanted.dimensions)
+    selection = await select_spans(state, columns, experiment_key, question, wanted.dimensions)
     return Grouping(measures, selection, [dimension_of_spans(i) for i in range(len(wanted.dimensions))])
 
 

@@ -1,7 +1,7 @@
 """The spans of the traces that a question is about, as columns: each span once, with what of it counts."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..columnar.dimensions import ByText
 from ..columnar.encode import numbers_of, texts_of
 from ..columnar.format import FAILED, MOST_TRACES, Chunk, Column, Info, Mask
+from ..columnar.reader import Columns
 from ..columnar.selection import Part, Selection
 from ..domain.keys import ExperimentKey
 from ..domain.span import Uncounted
@@ -49,21 +50,33 @@ _NUMBERS: Mapping[str, ColumnElement[Any]] = {
 
 
 async def select_spans(
-    state: Snapshot, experiment_key: ExperimentKey, question: Question, dimensions: Sequence[Dimension]
+    state: Snapshot,
+    columns: Columns,
+    experiment_key: ExperimentKey,
+    question: Question,
+    dimensions: Sequence[Dimension],
 ) -> Selection:
-    """The spans of the experiment's traces in the window that match."""
+    """The spans of the traces in the window that match. Raises `Unavailable` for more of them than memory holds."""
     matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)
-    chunks: list[Chunk] = []
-    for part in within(experiment_key, question.window, ALL if matching is None else matching.parts):
-        rows: list[Mapping[str, Any]] = []
-        async for row in state.tx.rows(_blocks(part, dimensions)):
-            rows.append(row)
-            if len(rows) * _BLOCK >= MOST_TRACES:
-                chunks.append(await asyncio.to_thread(_chunk, rows, len(dimensions)))
-                rows = []
-        if rows:
-            chunks.append(await asyncio.to_thread(_chunk, rows, len(dimensions)))
-    return Selection([Part(chunk) for chunk in chunks])
+    held, parts = columns.memory.begin(), list[Part]()
+    for condition in within(experiment_key, question.window, ALL if matching is None else matching.parts):
+        async for chunk in _chunks(state, condition, dimensions):
+            parts.append(Part(chunk))
+            held.add(parts[-1:])
+    return Selection(parts, held=held)
+
+
+async def _chunks(
+    state: Snapshot, condition: ColumnElement[bool], dimensions: Sequence[Dimension]
+) -> AsyncIterator[Chunk]:
+    rows: list[Mapping[str, Any]] = []
+    async for row in state.tx.rows(_blocks(condition, dimensions)):
+        rows.append(row)
+        if len(rows) * _BLOCK >= MOST_TRACES:
+            yield await asyncio.to_thread(_chunk, rows, len(dimensions))
+            rows = []
+    if rows:
+        yield await asyncio.to_thread(_chunk, rows, len(dimensions))
 
 
 def _blocks(condition: ColumnElement[bool], dimensions: Sequence[Dimension]) -> Select[Any]:
