@@ -107,7 +107,7 @@ def counts_by(codes: Array, size: int) -> Counted:
 
 
 def _places(each: Sequence[tuple[Counted, Counted]], size: int) -> tuple[Counted, list[NDArray[np.intp]]]:
-    """Of keys below the size, and the rows of each: those that have rows, ascending, and the index of each key among them.
+    """Of keys below the size and their rows: the keys that have rows, ascending, and the index of each key among them.
 
     For a key without rows the index is arbitrary.
     """
