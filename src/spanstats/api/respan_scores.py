@@ -1,4 +1,4 @@
-"""Respan's scores: posted to a log on their own, whether it is there yet or not, changed, listed and deleted."""
+"""Respan's standalone scores: sent to a log, whether it is stored yet or not, changed, listed and deleted."""
 
 import time
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Respan's `request-logs`: spans posted one by one or in bulk, listed, summarized, and read whole."""
+"""Respan's `request-logs`: spans sent one by one or in bulk, listed, summarized, and read whole."""
 
 from typing import Annotated, Any
 

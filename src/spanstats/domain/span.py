@@ -39,6 +39,15 @@ class Uncounted:
     """Another span reports the same call of a model."""
 
 
+class ScoreKind:
+    """What the number of a score is, as it is stored beside the number."""
+
+    NUMBER = 0
+    BOOLEAN = 1
+    TEXT = 2
+    """It has none: a text or a category."""
+
+
 class Score(msgspec.Struct, frozen=True, omit_defaults=True):
     """One result of an evaluator.
 
@@ -56,7 +65,7 @@ class Score(msgspec.Struct, frozen=True, omit_defaults=True):
     slug: str | None = None
     name: str | None = None
     source: str = "span"
-    """`span` as part of a span, `evaluator` as the output of an evaluator's span, `api` posted on its own."""
+    """`span` as part of a span, `evaluator` as the output of an evaluator's span, `api` a standalone score."""
 
 
 SCORE_TYPES = frozenset(

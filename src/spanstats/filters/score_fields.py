@@ -1,4 +1,4 @@
-"""The fields of scores that were posted on their own."""
+"""The fields of standalone scores."""
 
 from ..errors import invalid
 from ..store.tables import scores

@@ -86,7 +86,7 @@ async def put_uncounted(driver: Driver, uncounted: dict[SpanKey, int]) -> None:
 
 
 async def drop_own_scores(driver: Driver, keys: Collection[SpanKey]) -> None:
-    """Delete the scores that came with these spans; those posted on their own stay."""
+    """Delete the scores that came with these spans; standalone scores stay."""
     if keys:
         await driver.execute(DELETE_OWN_SCORES, *columns(keys))
 

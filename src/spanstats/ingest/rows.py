@@ -14,7 +14,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from ..domain.keys import ExperimentKey, TenantId
-from ..domain.span import Score
+from ..domain.span import Score, ScoreKind
 from ..domain.trace import Trace
 from ..domain.trace_fold import SpanScores, TraceFold
 from ..domain.values import billionths
@@ -28,7 +28,6 @@ _unpack = msgspec.msgpack.Decoder(TraceFold).decode
 _unpack_scores = msgspec.msgpack.Decoder(list[SpanScores]).decode
 
 _KEY = ("tenant_id", "trace_id", "span_id")
-SCORE_NUMBER, SCORE_BOOLEAN, SCORE_TEXT = 0, 1, 2
 # A fold of another shape is not read: its trace is folded from its spans. So it is where entries have another shape.
 _FOLD_VERSION = b"\x03"
 
@@ -221,8 +220,8 @@ def row_bytes(row: TraceRow) -> int:
 
 def _score_kind(score: Score) -> int:
     if score.value is None:
-        return SCORE_TEXT
-    return SCORE_BOOLEAN if score.value_type == "boolean" else SCORE_NUMBER
+        return ScoreKind.TEXT
+    return ScoreKind.BOOLEAN if score.value_type == "boolean" else ScoreKind.NUMBER
 
 
 def pack_fold(state: TraceFold) -> bytes:

@@ -93,7 +93,7 @@ _NOBODY = Span(trace_id="", span_id="", start_us=0, end_us=0, status="success")
 async def _lock(driver: Driver, touched: dict[TraceKey, list[Span]], tools: Tools) -> tuple[set[TraceKey], bool]:
     """Lock the touched traces, inserting new ones as the batch alone makes them.
 
-    The keys of the inserted, and whether any posted score waits for its span.
+    The keys of the inserted, and whether any standalone score is pending.
     """
     stand_in = next((spans[0] for spans in touched.values() if spans), _NOBODY)
     as_new = [made_row(key, fold(spans or [stand_in]), tools) for key, spans in touched.items()]

@@ -53,7 +53,7 @@ async def page_of_traces(tx: Transaction, where: Sequence[Condition], order: Ord
 
 
 async def spans_with_content(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[Span]]:
-    """Everything that is known of the spans of these traces, scores that were posted on their own included."""
+    """The spans of these traces with their content and all their scores."""
     stored = await spans_of_traces(driver, keys)
     await add_content(driver, stored, stored.keys())
     scores = await scores_of_traces(driver, keys)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ..domain.span import ScoreKind
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -148,8 +150,7 @@ SCORE_COLUMNS = (
     ScoreColumn("n_not_zero", "count(nullif({0}, 0))", "sum(CASE WHEN {0} <> 0 THEN ones ELSE 0 END)"),
 )
 
-NUMBER, BOOLEAN, TEXT = 0, 1, 2
-"""Kinds of scores."""
+NUMBER, BOOLEAN, TEXT = ScoreKind.NUMBER, ScoreKind.BOOLEAN, ScoreKind.TEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, Numeric, SmallInteger, Text, a
 from sqlalchemy.sql.expression import literal_column
 
 from ..domain.keys import TenantId
-from ..domain.span import Uncounted
+from ..domain.span import ScoreKind, Uncounted
 from ..domain.values import MAX_SCORE, NANO
 from ..filters import scores_sql
 from ..filters.sources import spans_source
@@ -73,7 +73,9 @@ async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str
     exact = func.round(cast(cast(c.value, Text), Numeric) * literal_column(str(NANO)))
     in_range = func.abs(c.value) <= literal_column(str(MAX_SCORE))
     value = case((in_range, cast(exact, BigInteger)))
-    kind = case((c.value.is_(None), 2), (c.value_type == "boolean", 1), else_=0)
+    kind = case(
+        (c.value.is_(None), ScoreKind.TEXT), (c.value_type == "boolean", ScoreKind.BOOLEAN), else_=ScoreKind.NUMBER
+    )
     of_span = c.tenant_id, c.trace_id, c.span_id, c.evaluator_key, value.is_(None)
     is_first = and_(value.is_not(None), func.row_number().over(partition_by=of_span) == literal_column("1"))
     flat = (

@@ -1,4 +1,4 @@
-"""Spans posted to `request-logs`, one or many, and what is answered."""
+"""Spans that clients send to `request-logs`, one or many, and the answers."""
 
 from typing import Any
 

@@ -38,7 +38,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class ScoreObject(BaseModel):
-    """A posted score."""
+    """A standalone score."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
