@@ -53,7 +53,8 @@ async def _pieces(template: str, context: dict[str, Any], parts: Parts) -> Async
                 shown[name] = await parts.shown(name)
             except Refused as refused:
                 shown[name] = None
-                ready.append(ENVIRONMENT.get_template("missing_part.html").render(message=refused.message))
+                missing = ENVIRONMENT.get_template("missing_part.html")
+                ready.append(missing.render(message=refused.message, status=refused.status))
         yield "".join(ready)
     finally:
         await parts.close()
