@@ -151,7 +151,8 @@ def _answering(url: str, settings: Settings, variable: str = _URL) -> str:
 
 async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
     """Why the database takes no connection, and whether waiting is in vain; the reason is `None` where it does."""
-    engine = create_engine(url, connect_timeout_s=timeout_s)
+    # Whether there is a pooler is not known yet: asked in such a way that every pooler can answer.
+    engine = create_engine(parse(url).with_parameters(pgbouncer="1").url(), connect_timeout_s=timeout_s)
     try:
         async with engine.connect():
             return None, False

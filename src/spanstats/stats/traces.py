@@ -7,7 +7,7 @@ from contextlib import aclosing
 from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
-from ..store.session import Database, Driver, Kind
+from ..store.session import Database, Kind, Transaction
 from ..tracing import REQUEST
 
 FIRST_PAGE = 50
@@ -36,7 +36,7 @@ async def entry_pages(
     deadline = time.monotonic() + budget_s
     async with (
         database.transaction(Kind.STREAM) as tx,
-        aclosing(_pages(tx.driver, tenant_id, experiment_id)) as pages,
+        aclosing(_pages(tx, tenant_id, experiment_id)) as pages,
     ):
         async for page in pages:
             yield page
@@ -44,9 +44,9 @@ async def entry_pages(
                 raise Unavailable("the answer took longer than this service allows")
 
 
-async def _pages(driver: Driver, tenant_id: TenantId, experiment_id: str) -> AsyncGenerator[str, None]:
+async def _pages(tx: Transaction, tenant_id: TenantId, experiment_id: str) -> AsyncGenerator[str, None]:
     """A small page first, which comes at once and tells how long entries are; then as many as make the length."""
-    cursor = await driver.cursor(ENTRIES_STATEMENT, tenant_id, experiment_id)
+    cursor = await tx.cursor(ENTRIES_STATEMENT, tenant_id, experiment_id)
     size, any_sent = FIRST_PAGE, False
     while True:
         with REQUEST.get().statement("stats page"):
@@ -55,7 +55,7 @@ async def _pages(driver: Driver, tenant_id: TenantId, experiment_id: str) -> Asy
             page = ",".join([row[0] for row in rows])
             yield page
             any_sent, per_entry = True, len(page) // len(rows) + 1
-        elif not any_sent and await driver.fetchval(_FIND, tenant_id, experiment_id) is None:
+        elif not any_sent and await tx.driver.fetchval(_FIND, tenant_id, experiment_id) is None:
             raise NotFound("Experiment not found")
         if len(rows) < size:
             return

@@ -188,6 +188,13 @@ class Transaction:
         async for row in self.rows_of_text(*self._compiled(statement)):
             yield row
 
+    async def cursor(self, sql: str, *values: Any) -> Any:
+        """The driver's cursor over a statement that comes often: prepared under a name, but where a pooler lends the
+        server, as the name would be left behind for the next one who is lent it."""
+        if self.driver.source.address.is_pooled:
+            return await (await self.driver.prepare(sql, name="")).cursor(*values)
+        return await self.driver.cursor(sql, *values)
+
     async def rows_of_text(self, sql: str, values: Sequence[Any]) -> AsyncIterator[Mapping[str, Any]]:
         """The same of a statement with `$1`, `$2` and so on for the values."""
         prepared = await self.driver.prepare(sql, name="")
