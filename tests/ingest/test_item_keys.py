@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.item_key import input_key, key_of_text, target_key
 from spanstats.domain.span import Span
+from spanstats.ingest import item_keys
 from spanstats.ingest.item_keys import derive_some
 from spanstats.store.session import Database
+from tests.stats.warming import warm
 
 from .worlds import START, TENANT, committer, rows
 
@@ -106,3 +108,21 @@ async def test_a_trace_whose_root_is_old_says_so_until_its_turn_comes(engine: As
         assert (await key_of(engine))[0] is None
         await derive_some(Database(engine))
         assert (await key_of(engine))[0] == input_key(A)
+
+
+async def test_caches_are_marked_once_hardly_any_key_is_left(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marks of each step would have every minute computed again and again."""
+    monkeypatch.setattr(item_keys, "_FEW_LEFT", 5)
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [span(f"s{n:02}", f"t{n:02}", input=A) for n in range(20)])
+    await warm(engine)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE traces SET item_key = NULL")
+    marked = []
+    while await derive_some(Database(engine), 4):
+        marked.append(len(await rows(engine, "SELECT FROM rollup_marks")))
+    assert marked == [0, 0, 0, 1, 2]
+    await warm(engine)
+    assert await rows(engine, "SELECT n, n_without_key FROM rollups WHERE level = 0") == [{"n": 20, "n_without_key": 0}]

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 TRACES_AT_A_TIME = 100
 """Their inputs are held at once."""
 
+_FEW_LEFT = 10 * TRACES_AT_A_TIME
+"""More than all processes derive at once."""
+
 # In key order, as every writer locks them; traces that are being written are left for the next time.
 _WITHOUT = """
 SELECT tenant_id, trace_id, root_span_id, labels->>'comparison_key' AS sent FROM traces
@@ -32,16 +35,27 @@ UPDATE spans s SET input_key = decode(k.own, 'hex'), target_key = k.target
 FROM {_GIVEN} AS k(tenant_id, trace_id, span_id, own, target)
 WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id
 """
-# Caches of these minutes lack the keys: they are invalid from then on.
 _PUT_TRACES = """
 WITH put AS (
     UPDATE traces t SET item_key = decode(k.own, 'hex'), target_key = k.target
     FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[]) AS k(tenant_id, trace_id, own, target)
     WHERE t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
-    RETURNING t.experiment_key, t.start_time
+    RETURNING t.experiment_key
 )
+SELECT DISTINCT experiment_key FROM put WHERE experiment_key IS NOT NULL
+"""
+# Caches count traces without a key. They are refreshed once, when hardly any key of the experiment is left to derive:
+# marks of each step would have every minute computed again and again. Those who derive the last keys side by side do
+# not see each other's, so each of them marks. Until then caches count such traces as those without a key.
+_MARK_FINISHED = """
 INSERT INTO rollup_marks (experiment_key, minute)
-SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM put WHERE experiment_key IS NOT NULL
+SELECT finished.key, bucket FROM unnest($1::bigint[]) AS finished(key)
+JOIN rollups ON rollups.experiment_key = finished.key AND level = 0
+WHERE $2 > (
+    SELECT count(*) FROM (
+        SELECT FROM traces WHERE experiment_key = finished.key AND item_key IS NULL LIMIT $2
+    ) AS left_to_derive
+)
 """
 
 
@@ -66,7 +80,8 @@ async def _derive(driver: Driver, found: list[Any]) -> None:
         key = row["tenant_id"], row["trace_id"]
         own, target = of_roots.get(key, (NO_KEY, None))
         traces.append((*key, key_of_text(row["sent"]) if row["sent"] else own, target))
-    await driver.execute(_PUT_TRACES, *columns(traces))
+    put = await driver.fetch(_PUT_TRACES, *columns(traces))
+    await driver.execute(_MARK_FINISHED, [row["experiment_key"] for row in put], _FEW_LEFT)
 
 
 async def keep_keyed(database: Database, every_s: float = 5.0) -> None:
