@@ -3,7 +3,8 @@
 Wall time on a shared machine says what else it did. Processor time says what the program did, but for how quick the
 processor is at the moment: so each turn of one version is set beside the turn of the other right next to it, the order
 changes from pair to pair, and what is told is the median over all pairs. A turn ends when the service has done what the
-work left to its background tasks. Where the same version stood on both sides, the ratios were within 0.98 and 1.02.
+work left to its background tasks. The spread beside a ratio says how far it can be trusted: on a machine that others
+load too, with few turns, it may be a third.
 """
 
 import statistics

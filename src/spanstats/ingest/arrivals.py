@@ -75,12 +75,13 @@ def arrive(batch: Batch, loose: Loose, price: Price, now_us: int) -> list[Arriva
     """The batch's spans, settled as if they were new."""
     arrivals = []
     for (tenant_id, _, span_id), span in batch.spans.items():
-        key = GlobalSpanKey(tenant_id, span_id)
-        home = loose.homes.get(key) if span.by_span_id else None
+        home = patch = None
+        if span.by_span_id and (loose.homes or loose.patches):
+            key = GlobalSpanKey(tenant_id, span_id)
+            home, patch = loose.homes.get(key), loose.patches.get(key)
         if home is not None and span.filled & Filled.TRACE:
             span.trace_id = home
         span.received_us = now_us
-        patch = loose.patches.get(key) if span.by_span_id else None
         settled = settle(patched(span, patch), price)
         arrivals.append(Arrival(tenant_id, settled, SpanKey(tenant_id, home or settled.trace_id, span_id), patch))
     return arrivals
@@ -93,6 +94,8 @@ def by_trace(arrivals: list[Arrival], others: Collection[TraceKey] = ()) -> dict
     """
     found: dict[TraceKey, list[Span]] = {key: [] for key in others}
     for arrival in arrivals:
-        found.setdefault(TraceKey(arrival.tenant_id, arrival.span.trace_id), []).append(arrival.span)
-        found.setdefault(arrival.home.trace, [])
+        home, trace_id = arrival.home.trace, arrival.span.trace_id
+        found.setdefault(home, [])
+        key = home if trace_id == home.trace_id else TraceKey(arrival.tenant_id, trace_id)
+        found.setdefault(key, []).append(arrival.span)
     return dict(sorted(found.items()))
