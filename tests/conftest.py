@@ -15,7 +15,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -34,9 +34,14 @@ if not os.environ.get("SPANSTATS_TEST_DATABASE_URL"):
     for variable in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[variable]
 
-# How long an example takes says more of the machine's other work than of the code.
-settings.register_profile("untimed", deadline=None, max_examples=examples())
+# How long an example takes, or to think of it, says more of the machine's other work than of the code.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples()
+)
 settings.load_profile("untimed")
+
+PATIENCE_S = 120
+"""How long a test waits for a connection: many wait for few at once, and machines are busy."""
 
 _numbers = itertools.count()
 
@@ -102,7 +107,7 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on the test's own migrated database."""
-    made = create_engine(database_url)
+    made = patient_engine(database_url)
     yield made
     await made.dispose()
 
@@ -113,6 +118,10 @@ def database(engine: AsyncEngine) -> Database:
     return Database(engine)
 
 
+def patient_engine(url: str) -> AsyncEngine:
+    return create_engine(url, connect_timeout_s=PATIENCE_S, pool_timeout_s=PATIENCE_S)
+
+
 @contextmanager
 def filled_database(
     server_url: str, template: str, fill: Callable[[AsyncEngine], Coroutine[Any, Any, object]]
@@ -120,7 +129,7 @@ def filled_database(
     """A database that many tests start from a copy of; yields its name."""
 
     async def run(url: str) -> None:
-        engine = create_engine(url)
+        engine = patient_engine(url)
         await fill(engine)
         await engine.dispose()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 SPANSTATS = (sys.executable, "-m", "spanstats")
-PATIENCE_S = 60
+PATIENCE_S = 180
 SHOWN = 20_000
 
 

@@ -14,8 +14,8 @@ from spanstats.catalog import keys
 from spanstats.catalog.keys import Scope
 from spanstats.main import create_app
 from spanstats.settings import Settings
-from spanstats.store.session import Database, create_engine
-from tests.conftest import fresh_database
+from spanstats.store.session import Database
+from tests.conftest import PATIENCE_S, fresh_database, patient_engine
 
 MakeClient = Callable[..., Awaitable[httpx.AsyncClient]]
 
@@ -98,8 +98,9 @@ def shared_url(server_url: str, template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 async def shared(shared_url: str) -> AsyncIterator[Shared]:
-    engine = create_engine(shared_url)
-    async with LifespanManager(create_app(Settings(database_url=SecretStr(shared_url)))) as manager:
+    engine = patient_engine(shared_url)
+    settings = Settings(database_url=SecretStr(shared_url), pool_timeout_s=PATIENCE_S, connect_timeout_s=PATIENCE_S)
+    async with LifespanManager(create_app(settings)) as manager:
         yield Shared(httpx.ASGITransport(manager.app), Database(engine))
     await engine.dispose()
 

@@ -70,7 +70,7 @@ async def test_several_at_once_erase_everything_once(engine: AsyncEngine) -> Non
         await fill(engine, name, 12)
         await definitions.delete(Database(engine), TENANT, name)
     tasks = [asyncio.create_task(erase_deleted(Database(engine), every_s=0.01)) for _ in range(3)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await rows(engine, "SELECT 1 FROM experiments"):
             await asyncio.sleep(0.02)
     for task in tasks:

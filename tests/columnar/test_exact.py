@@ -29,8 +29,8 @@ from spanstats.stats import rollups, summary
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Sums, Window
 from spanstats.store.cache_tables import LOCK
-from spanstats.store.session import Database, Kind, Transaction, create_engine
-from tests.conftest import filled_database, fresh_database
+from spanstats.store.session import Database, Kind, Transaction
+from tests.conftest import filled_database, fresh_database, patient_engine
 from tests.ingest.worlds import START, TENANT, committer, rows
 from tests.stats.test_rollups import (
     EXPERIMENTS,
@@ -248,7 +248,7 @@ def filled_url(server_url: str, filled_template: str) -> Iterator[str]:
 @pytest.fixture
 async def filled(filled_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a database of the test alone, with traces and all their columns."""
-    made = create_engine(filled_url)
+    made = patient_engine(filled_url)
     yield made
     await made.dispose()
 

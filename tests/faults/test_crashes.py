@@ -76,7 +76,7 @@ async def test_a_stopped_service_answers_what_it_was_asked(start: Start, environ
         in_flight = traffic.stop()
         service.process.send_signal(signal.SIGTERM)
         assert in_flight > 0
-    assert service.process.wait(20) == 0
+    assert service.process.wait(60) == 0
     assert {*traffic.ledger.answers} <= {200, 503, None}
     # Requests that were still on the wire when the socket closed are lost; what was read is answered.
     assert traffic.ledger.answers[None] - lost < in_flight

@@ -60,7 +60,7 @@ def ask_all(service: Service, requests: list[tuple[str, str, object]] = REQUESTS
         return list(pool.map(lambda request: ask(service, request), requests))
 
 
-def assert_down(service: Service, requests: list[tuple[str, str, object]] = REQUESTS, within_s: float = 15) -> None:
+def assert_down(service: Service, requests: list[tuple[str, str, object]] = REQUESTS, within_s: float = 30) -> None:
     began = time.monotonic()
     for answer in ask_all(service, requests):
         assert answer.status_code == 503, (str(answer.url), answer.text)
@@ -72,7 +72,7 @@ def assert_down(service: Service, requests: list[tuple[str, str, object]] = REQU
 
 def assert_up(service: Service) -> None:
     service.wait_for("/readyz", 200)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (found := {a.status_code for a in ask_all(service)}) <= {200, 201, 400}:
         assert time.monotonic() < deadline, found
     assert service.process.poll() is None
@@ -107,7 +107,7 @@ def test_a_start_without_a_database_ends_in_time_with_one_line(environment: dict
     environment["SPANSTATS_DATABASE_WAIT_S"] = "1"
     began = time.monotonic()
     done = run(environment, "serve", "--port", str(free_port()))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert "cannot be used" in line
@@ -194,7 +194,7 @@ def _locked(database_url: str, table: str = "traces") -> Iterator[None]:
 
 def _wait_for_a_waiting_write(database_url: str) -> None:
     """A rebuild of rollups may wait as well, which nobody is told of."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     waiting = (
         "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() "
         "AND query LIKE '%INSERT INTO traces%'"

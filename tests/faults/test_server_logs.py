@@ -58,7 +58,7 @@ async def connect(server: EmbeddedServer) -> AsyncIterator[Connect]:
 
 async def logged(server: EmbeddedServer, *lines: str) -> str:
     """All that the server has written, once these are in it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             text = "".join(file.read_text() for file in sorted(server.directory.rglob("*.log")))
             if all(line in text for line in lines):
@@ -98,7 +98,7 @@ async def test_a_killed_backend_is_told_of_without_what_it_was_doing(server: Emb
 
 
 async def _back(connect: Connect) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with suppress(asyncpg.PostgresError, OSError):
                 await connect()

@@ -62,10 +62,10 @@ class Traffic:
 
     async def __aexit__(self, *_: object) -> None:
         self._stopped.set()
-        await asyncio.wait_for(asyncio.gather(*self._tasks), 60)
+        await asyncio.wait_for(asyncio.gather(*self._tasks), 180)
         await self._client.aclose()
 
-    async def until(self, spans: int, timeout_s: float = 60) -> None:
+    async def until(self, spans: int, timeout_s: float = 180) -> None:
         """Return once so many spans were acknowledged since now."""
         wanted = len(self.ledger.acknowledged) + spans
         async with asyncio.timeout(timeout_s):

@@ -42,7 +42,7 @@ def log(trace: str) -> dict[str, str]:
 
 async def until_queued(spans: int) -> None:
     """Return once so many spans wait or are being written, and the first of them are."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while REGISTRY.get_sample_value("spanstats_queue_spans") != spans:
             await asyncio.sleep(0.005)
     await asyncio.sleep(0.06)

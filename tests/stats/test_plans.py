@@ -28,8 +28,8 @@ from spanstats.stats.matching import within
 from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, spans
-from spanstats.store.session import Database, Driver, Kind, Transaction, create_engine
-from tests.conftest import filled_database, fresh_database
+from spanstats.store.session import Database, Driver, Kind, Transaction
+from tests.conftest import filled_database, fresh_database, patient_engine
 
 from .warming import refresh_columns
 
@@ -77,7 +77,7 @@ def filled_url(server_url: str, filled_template: str) -> Iterator[str]:
 @pytest.fixture
 async def filled(filled_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a database of the test alone, full and analysed."""
-    made = create_engine(filled_url)
+    made = patient_engine(filled_url)
     yield made
     await made.dispose()
 
