@@ -45,7 +45,7 @@ WITH put AS (
 SELECT DISTINCT experiment_key FROM put WHERE experiment_key IS NOT NULL
 """
 # Caches count traces without a key. They are refreshed once, when hardly any key of the experiment is left to derive:
-# marks of each step would have every minute computed again and again. Those who derive the last keys side by side do
+# marks of each step would have every minute computed again and again. Writers that derive the last keys side by side do
 # not see each other's, so each of them marks. Until then caches count such traces as those without a key.
 _MARK_FINISHED = """
 INSERT INTO rollup_marks (experiment_key, minute)

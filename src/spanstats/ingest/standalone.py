@@ -202,7 +202,7 @@ async def _check_pending(driver: Driver, waiting: Collection[tuple[TenantId, str
 
 
 def as_spans(early: Iterable[_Early]) -> list[tuple[TenantId, Span]]:
-    """The scores as if spans had brought them, for whoever learns evaluators from spans."""
+    """The scores as if spans had brought them, from which evaluators are learnt."""
     return [(e.trace.tenant_id, Span(trace_id="", span_id="", scores=[e.posted.score])) for e in early]
 
 

@@ -23,6 +23,7 @@ OPERATORS = (
     ("=", "is"),
     ("!=", "is not"),
     ("contains", "contains"),
+    ("regex", "matches"),
     ("gt", "above"),
     ("gte", "at least"),
     ("lt", "below"),
