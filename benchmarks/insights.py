@@ -27,7 +27,9 @@ _COPIED = (
 )
 _COLUMNS = seed.COLUMNS | {
     "metadata": "jsonb_build_object('env', (ARRAY['prod', 'test', 'dev'])[n % 3 + 1], 'user', 'u' || n % 1000, "
-    "'item', 'i' || n * 7919 % 10000)"
+    "'item', 'i' || n * 7919 % 10000)",
+    # None is left to derive in the background.
+    "item_key": "''::bytea",
 }
 # A call of a model in each trace, with what the trace cost.
 _SPANS = """
