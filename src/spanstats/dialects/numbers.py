@@ -6,7 +6,7 @@ value that is no number, or is out of range, is refused by name (`domain/values.
 
 from typing import Any
 
-from ..domain.values import instant, microseconds, picodollars, scaled, tokens
+from ..domain.values import MAX_TOKENS, instant, microseconds, picodollars, scaled, tokens
 
 _UNKNOWN_WORDS = frozenset({"", "nan", "null", "none", "undefined", "n/a"})
 _MILLI = 1_000
@@ -25,6 +25,8 @@ def is_unknown(value: Any) -> bool:
 
 def known_tokens(value: Any, field: str) -> int | None:
     """A whole number of tokens."""
+    if value.__class__ is int and 0 <= value <= MAX_TOKENS:
+        return value
     return None if is_unknown(value) else tokens(value, field)
 
 
