@@ -9,7 +9,7 @@ import numpy as np
 from .encode import narrowed
 from .format import EVERY_NAME, OBJECTS, Texts, member_column
 
-FEW_VALUES = 4_095
+FEW_VALUES = 16_383
 """The dictionary of any chunk may have this many different values of a name."""
 
 SHARE_OF_VALUES = 4
