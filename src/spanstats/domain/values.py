@@ -8,6 +8,7 @@ import math
 import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from functools import lru_cache
 
 from ..errors import invalid
 
@@ -195,6 +196,8 @@ def iso(us: int) -> str:
     return datetime.fromtimestamp(whole, UTC).replace(microsecond=part).isoformat()
 
 
+# Scores are few values, each very often, and all of a long trace are read with each new one.
+@lru_cache(maxsize=4_096)
 def billionths(value: float | None) -> int | None:
     """A score in whole billionths for exact sums; `None` where it is no number or outside +-9e9."""
     if value is None or not abs(value) <= MAX_SCORE:
