@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats import archive
-from spanstats.catalog.placement import home_of
+from spanstats.catalog import placement
 from spanstats.errors import Conflict, InvalidInput, NotFound
 from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Database
@@ -74,17 +74,19 @@ async def filled(client: httpx.AsyncClient) -> str:
 
 async def exported(engine: AsyncEngine, experiment: str, tenant: str = "default") -> bytes:
     out = io.BytesIO()
-    await archive.write(Database(engine), (await home_of(Database(engine), tenant)).tenant_id, experiment, out)
+    await archive.write(
+        Database(engine), (await placement.home_of(Database(engine), tenant)).tenant_id, experiment, out
+    )
     return out.getvalue()
 
 
 async def imported(engine: AsyncEngine, content: bytes, tenant: str = "stranger") -> tuple[str, int, int]:
-    tenant_id = (await home_of(Database(engine), tenant)).tenant_id
+    tenant_id = (await placement.home_of(Database(engine), tenant)).tenant_id
     return await archive.read(Database(engine), tenant_id, io.BytesIO(content), lambda _count: None)
 
 
 async def held(engine: AsyncEngine, tenant: str) -> dict[str, list[dict[str, Any]]]:
-    tenant_id = (await home_of(Database(engine), tenant)).tenant_id
+    tenant_id = (await placement.home_of(Database(engine), tenant)).tenant_id
     found = {}
     for table, order in TABLES.items():
         all_rows = await rows(engine, f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY {order}", tenant_id)
