@@ -39,6 +39,8 @@ class How(Enum):
     IMAGE = "fits the Dockerfile and the compose file"
     COMPOSE = "names services of the compose file, and commands that there are"
     SETTINGS = "sets variables that the program or its libraries know, and calls a command that there is"
+    ENVIRONMENT = "is a file of settings that the program takes"
+    STATEMENT = "PostgreSQL answers it"
     SERVER = "PostgreSQL takes each setting, and the embedded server is set no otherwise"
     GATE = "run by tests/gate/test_command.py"
     INSIGHTS = "asked of a run of the demo, as the test below does"
@@ -68,6 +70,9 @@ HOW = {
     ("docs/operations.md", "text", "SPANSTATS_API_KEY=... python deploy/drill.py"): How.COMPOSE,
     ("docs/operations.md", "text", "log_min_messages"): How.SERVER,
     ("docs/operations.md", "text", "SPANSTATS_TRACING_ENDPOINT="): How.SETTINGS,
+    ("docs/operations.md", "text", "SPANSTATS_DATABASE_URL="): How.ENVIRONMENT,
+    ("docs/operations.md", "text", "SPANSTATS_READ_URLS="): How.ENVIRONMENT,
+    ("docs/scale.md", "sql", ""): How.STATEMENT,
 }
 
 
@@ -275,6 +280,19 @@ def test_settings_and_commands_of_a_line_exist(text: str, environment: dict[str,
         code = "from spanstats.settings import load; load()"
         subprocess.run([sys.executable, "-c", code], env=environment | variables, check=True)
         assert {*variables} <= {*re.findall(r"`(SPANSTATS_[A-Z_]+)`", (ROOT / "README.md").read_text())}
+
+
+@pytest.mark.parametrize("text", checked(How.ENVIRONMENT))
+def test_files_of_settings_are_taken(text: str, environment: dict[str, str]) -> None:
+    variables = dict(line.split("=", 1) for line in text.splitlines())
+    code = "from spanstats.settings import load; load()"
+    subprocess.run([sys.executable, "-c", code], env=environment | variables, check=True)
+    assert {*variables} <= {*re.findall(r"`(SPANSTATS_[A-Z_]+)`", (ROOT / "README.md").read_text())}
+
+
+@pytest.mark.parametrize("text", checked(How.STATEMENT))
+def test_statements_are_answered(text: str, database_url: str) -> None:
+    assert run_sql(database_url, text)
 
 
 @pytest.mark.parametrize("text", checked(How.SERVER))

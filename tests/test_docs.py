@@ -72,7 +72,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 def test_every_setting_and_command_that_is_named_exists(path: Path) -> None:
     text = path.read_text()
     settings = {PREFIX + name.upper() for name in Settings.model_fields}
-    others = {"SPANSTATS_TEST_DATABASE_URL", "SPANSTATS_URL"}
+    others = {"SPANSTATS_TEST_DATABASE_URL", "SPANSTATS_TEST_SHARDS", "SPANSTATS_URL"}
     assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", text)) <= settings | others
     commands = known_commands()
     for words in re.findall(r"(?:`|^)spanstats ([a-z][a-z ]*[a-z])", text, re.MULTILINE):
@@ -95,6 +95,10 @@ def test_every_test_that_a_promise_names_exists() -> None:
             assert there, name
 
 
+# Where there are standbys or shards: tests/faults/test_standbys.py and tests/api/test_shards.py see them.
+OF_SEVERAL_SERVERS = {"spanstats_standby_up", "spanstats_standby_lag_bytes", "spanstats_shard_up"}
+
+
 def test_every_metric_that_is_documented_is_exposed_and_the_reverse(start: Start) -> None:
     service = start(SPANSTATS_WORKERS="2", SPANSTATS_API_KEY="k")
     service.wait_for("/readyz", 200)
@@ -107,7 +111,7 @@ def test_every_metric_that_is_documented_is_exposed_and_the_reverse(start: Start
     assert float(counted) == 30
     families = set(re.findall(r"^# TYPE (spanstats_\S+) ", text, re.MULTILINE))
     documented = set(re.findall(r"`(spanstats_[a-z_]+)`", OPERATIONS))
-    assert documented == families
+    assert documented == families | OF_SEVERAL_SERVERS
     assert service.stop() == 0
 
 

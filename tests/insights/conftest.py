@@ -2,6 +2,8 @@
 
 from tests.api.conftest import (
     client,
+    directory,
+    directory_url,
     make_client,
     own_client,
     own_strangers_key,
@@ -14,6 +16,8 @@ from tests.api.conftest import (
 
 __all__ = [
     "client",
+    "directory",
+    "directory_url",
     "make_client",
     "own_client",
     "own_strangers_key",

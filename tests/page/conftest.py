@@ -18,6 +18,8 @@ from tests.conftest import fresh_database
 
 from ..api.conftest import (
     client,
+    directory,
+    directory_url,
     make_client,
     own_client,
     own_strangers_key,
@@ -31,6 +33,8 @@ from . import world
 
 __all__ = [
     "client",
+    "directory",
+    "directory_url",
     "make_client",
     "own_client",
     "own_strangers_key",

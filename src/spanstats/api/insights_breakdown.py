@@ -63,7 +63,10 @@ Limit = Annotated[
 
 @read.get(_PATH, summary="Break an experiment down", **_BREAKDOWN)
 @read.post(
-    _PATH, summary="Break the traces that match filters down", openapi_extra=body(BREAKDOWN_REQUEST), **_BREAKDOWN
+    _PATH,
+    summary="Break the traces that match filters down",
+    openapi_extra=body(BREAKDOWN_REQUEST, required=False),
+    **_BREAKDOWN,
 )
 async def break_experiment_down(
     request: Request,

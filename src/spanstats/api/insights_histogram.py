@@ -71,7 +71,7 @@ Bound = Annotated[
 @read.post(
     _OF_ONE,
     summary="Distribution of a measure over the traces that match filters",
-    openapi_extra=body(HISTOGRAM_REQUEST),
+    openapi_extra=body(HISTOGRAM_REQUEST, required=False),
     **_HISTOGRAM,
 )
 async def measure_distribution(
