@@ -296,7 +296,7 @@ class Writes(RuleBasedStateMachine):
             "output_tokens": sum(span.get("output_tokens") or 0 for span in spans.values()),
             "scores": sorted(own + [value for span, (_, value) in self.posted.items() if span in spans]),
             "statuses": statuses,
-            "status": says or ("error" if "error" in statuses else "success"),
+            "status": says or ("error" if "error" in statuses and not (rooted and trace == PAREA) else "success"),
             "metadata": metadata,
         }
 

@@ -206,5 +206,4 @@ BREAKDOWN_REQUEST = request_schema(
         "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_GROUPS},
     },
     {"group_by": ["metadata.topic"], "measures": ["cost.sum", "latency.p95"], "order_by": "-cost.sum", "limit": 50},
-    required=("group_by",),
 )

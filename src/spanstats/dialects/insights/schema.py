@@ -95,8 +95,12 @@ FIGURE_OPTIONS: Json = {
 }
 
 
-def request_schema(options: Mapping[str, Any], example: Any, *, required: tuple[str, ...] = ()) -> Json:
+def request_schema(options: Mapping[str, Any], example: Any) -> Json:
     """A body with a window, filters and these options."""
     properties = {**_FILTERS, **_WINDOW, **options}
-    made: Json = {"properties": properties, "additionalProperties": False, "examples": [example]}
-    return made | ({"type": "object", "required": list(required)} if required else {"type": ["object", "null"]})
+    return {
+        "type": ["object", "null"],
+        "properties": properties,
+        "additionalProperties": False,
+        "examples": [example],
+    }
