@@ -1,9 +1,10 @@
 """How a start is ended by SIGTERM or SIGINT, whatever it is doing, and what must not be cut short by that.
 
-The handler raises `SystemExit` wherever the program is. What it meets there may swallow that: a destructor, a callback
-of the driver, a handler of every error. So the signal is sent again, until the start is over.
+The handler raises `SystemExit` wherever the program is, or at the next turn of a running event loop. What it meets
+there may swallow that: a destructor, a handler of every error. So the signal is sent again, until the start is over.
 """
 
+import asyncio
 import signal
 import sys
 import threading
@@ -34,7 +35,21 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
     if not _State.starting:
         _ignore()
     if not _State.held:
+        _exit()
+
+
+def _exit() -> None:
+    """Raise `SystemExit` here, or at the loop's next turn: the driver's compiled callbacks may crash of an exception.
+
+    Once the start is over no second signal comes, so what the loop may no longer turn to is not left to it.
+    """
+    try:
+        loop = asyncio.get_running_loop() if _State.starting else None
+    except RuntimeError:
+        loop = None
+    if loop is None:
         sys.exit(0)
+    loop.call_soon_threadsafe(sys.exit, 0)
 
 
 def _ignore() -> None:
