@@ -23,10 +23,10 @@ from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.transaction import Tools
 from spanstats.stats.maintenance import mismatches, refresh_rollups
-from spanstats.store import session
 from spanstats.store.outages import TenantMoved
 from spanstats.store.schema import migrate
 from spanstats.store.session import Database, Kind, create_engine
+from spanstats.store.session import database as session
 from spanstats.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
@@ -203,7 +203,7 @@ def step() -> None:
 @pytest.fixture
 def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before and after each transaction of a mover, and the moment at which the tenant arrives."""
-    begin, arrive = session._transaction, moves.Mover.arrive
+    begin, arrive = session.transaction_on, moves.Mover.arrive
 
     @asynccontextmanager
     async def transaction(*args: Any) -> AsyncIterator[Any]:
@@ -217,7 +217,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
         await arrive(self, under_way)
         step()
 
-    monkeypatch.setattr(session, "_transaction", transaction)
+    monkeypatch.setattr(session, "transaction_on", transaction)
     monkeypatch.setattr(moves.Mover, "arrive", arriving)
 
 

@@ -3,10 +3,7 @@
 A read asks the primary how far it has written, and then waits on a standby until that much has been replayed there. So
 it does not matter through which process, worker or server of this service the write came. Reads that begin while the
 primary is being asked share the next question. A standby that does not get so far in time is left out, and the primary
-is read; every second those left out are tried again.
-
-Positions of two servers can be compared only where one follows the other. The primary's present life has a row in
-`primary_lives`: a standby that shows it has replayed what this very primary wrote.
+is read; every second the ones left out are tried again.
 """
 
 import asyncio
@@ -16,7 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,80 +21,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..errors import Unavailable
 from ..metrics import READS_OF_PRIMARY, READS_OF_STANDBYS, STANDBY_LAG, STANDBY_UP
 from .fences import FENCED
-from .outages import NoStandby, StandbyLost, TenantMoved, sqlstate, translated
-from .session import Database, Driver, Engine, Kind, Timeouts, Transaction, begun, first_answer
+from .outages import StandbyLost, TenantMoved, sqlstate, translated
+from .positions import FollowsAnother, Position, Positions, wait_until_replayed
+from .session import Database, Driver, Engine, Kind, Timeouts, Transaction
+from .session.pool import discard, first_answer
+from .session.transaction import committing
 
 log = logging.getLogger(__name__)
 
-# First the clock: what was committed before it has been written.
-# What is not flushed at a commit may be acknowledged before it is flushed.
-_POSITION = """
-SELECT clock_timestamp() AS now, pg_postmaster_start_time() AS life, (CASE
-    WHEN pg_is_in_recovery() THEN NULL
-    WHEN current_setting('synchronous_commit') = 'off' THEN pg_current_wal_insert_lsn()
-    ELSE pg_current_wal_flush_lsn()
-END - '0/0')::bigint AS position
-"""
-_BEGIN_LIFE = "INSERT INTO primary_lives (began_at) VALUES ($1) ON CONFLICT DO NOTHING"
-_END_OTHERS = "DELETE FROM primary_lives WHERE began_at <> $1"
-_REPLAYED = """
-SELECT pg_is_in_recovery() AS is_standby, (pg_last_wal_replay_lsn() - '0/0')::bigint AS position,
-    EXISTS (SELECT 1 FROM primary_lives WHERE began_at = $1) AS follows
-"""
-
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.01
 _STATEMENT_TIMEOUT = "57014"
 # A read that takes long is in the way of what is replayed; the standby is sound all the same.
 _IN_THE_WAY = "40001"
-
-
-class Position(NamedTuple):
-    """How far a primary has written: in bytes, in which of its lives, and when (microseconds since 1970)."""
-
-    now: int
-    life: int
-    written: int
-
-
-class Positions:
-    """How far the primary has written, asked once for all who want to know."""
-
-    def __init__(self, primary: Database) -> None:
-        self._primary = primary
-        self._asked: asyncio.Task[Position | None] | None = None
-        self._next: asyncio.Task[Position | None] | None = None
-        self._known_life: int | None = None
-
-    async def current(self) -> Position | None:
-        """The position at some moment after this call; `None` where the primary cannot say."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._after(self._asked))
-        return await asyncio.shield(self._next)
-
-    def forget_life(self) -> None:
-        """Have the primary's life written down again."""
-        self._known_life = None
-
-    async def _after(self, before: "asyncio.Task[Position | None] | None") -> Position | None:
-        if before is not None:
-            await asyncio.wait([before])
-        self._asked, self._next = self._next, None
-        try:
-            return await self._ask()
-        except Unavailable:
-            return None
-
-    async def _ask(self) -> Position | None:
-        found = await self._primary.row(_POSITION)
-        if found["position"] is None:
-            return None
-        if found["life"] != self._known_life:
-            async with self._primary.transaction(Kind.WRITE) as tx:
-                await tx.driver.execute(_BEGIN_LIFE, found["life"])
-                await tx.driver.execute(_END_OTHERS, found["life"])
-            self._known_life = found["life"]
-            return await self._ask()
-        return Position(found["now"], found["life"], found["position"])
 
 
 @dataclass(slots=True)
@@ -150,7 +84,7 @@ class HotStandbys:
         standby, position, connection, driver = opened
         try:
             with translated():
-                async with begun(Transaction(connection, driver, timeouts, position.now)) as tx:
+                async with committing(Transaction(connection, driver, timeouts, position.now)) as tx:
                     yield tx
         except Unavailable as error:
             raise self._judged(standby, error) from error
@@ -164,11 +98,11 @@ class HotStandbys:
                 with translated():
                     row = await driver.fetchrow(statement, *values)
             except Unavailable as error:
-                await _thrown_away(connection, driver)
+                await discard(connection, driver)
                 if not isinstance(judged := self._judged(standby, error), StandbyLost):
                     raise judged from error
             except BaseException:
-                await _thrown_away(connection, driver)
+                await discard(connection, driver)
                 raise
             else:
                 await connection.close()
@@ -220,7 +154,7 @@ class HotStandbys:
         self, standby: Standby, position: Position, beginning: str | None = None
     ) -> tuple[AsyncConnection, Driver]:
         """Raises `Unavailable` where the standby is away, late, or none of this primary."""
-        ask = partial(_wait_for, position, time.monotonic() + self._wait_s, beginning)
+        ask = partial(wait_until_replayed, position, time.monotonic() + self._wait_s, beginning)
         with translated():
             # A silent standby is given up a little later than a late one.
             try:
@@ -262,40 +196,3 @@ class HotStandbys:
             log.warning("standby %d is left out: %s", standby.number, error)
         standby.left_out = str(error)
         STANDBY_UP.labels(str(standby.number)).set(0)
-
-
-class FollowsAnother(Unavailable):
-    """A standby that is far enough, and yet has not replayed what this primary wrote."""
-
-    def __init__(self) -> None:
-        super().__init__("it follows another primary")
-
-
-async def _wait_for(position: Position, deadline: float, beginning: str | None, driver: Driver) -> int:
-    """Return once this connection's server has replayed so much; how many bytes it was behind at first.
-
-    Raises `Unavailable` where it is too late for that, or no standby of that primary.
-    """
-    first_seen, pause_s = None, _FIRST_PAUSE_S
-    while True:
-        found = await driver.fetchrow(_REPLAYED, position.life)
-        if not found["is_standby"]:
-            raise NoStandby
-        behind = max(0, position.written - (found["position"] or 0))
-        first_seen = behind if first_seen is None else first_seen
-        if not behind:
-            if not found["follows"]:
-                raise FollowsAnother
-            if beginning is not None:
-                await driver.execute(beginning)
-            return first_seen
-        if time.monotonic() > deadline:
-            raise Unavailable("it is too far behind")
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-
-
-async def _thrown_away(connection: AsyncConnection, driver: Driver) -> None:
-    driver.terminate()
-    await connection.invalidate()
-    await connection.close()

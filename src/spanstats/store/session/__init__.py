@@ -1,0 +1,7 @@
+"""Connections and transactions: all that the rest of the service needs of them."""
+
+from .database import Database, Standbys
+from .pool import Driver, Engine, create_engine
+from .transaction import Kind, Timeouts, Transaction
+
+__all__ = ["Database", "Driver", "Engine", "Kind", "Standbys", "Timeouts", "Transaction", "create_engine"]

@@ -1,0 +1,101 @@
+"""The database that the service reads and writes: a pool of connections, and standbys where there are any."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from ...domain.keys import TenantId
+from ..fences import look_to_read, look_to_write
+from ..outages import translated
+from .pool import Driver, Engine, first_answer
+from .transaction import Kind, Timeouts, Transaction, transaction_on
+
+
+class Standbys(Protocol):
+    """Where reads go that need not be done by the primary (`standbys.py`); the methods are those of `Database`."""
+
+    @property
+    def known(self) -> int: ...
+
+    @property
+    def in_use(self) -> int: ...
+
+    def transaction(
+        self, kind: Kind, timeouts: Timeouts, first: str | None
+    ) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def row(self, statement: str, *values: Any) -> Any: ...
+
+
+_USUAL = Timeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A pool of connections to one database, and how long a statement may take there: where rows are read and written.
+
+    All of a tenant's rows are in one database. Where it has `standbys`, transactions that only read go there.
+    """
+
+    engine: Engine
+    timeouts: Timeouts = _USUAL
+    standbys: Standbys | None = None
+    tenant_id: TenantId | None = None
+    """Whose requests these are, where the tenant may be moved away meanwhile."""
+
+    def of_tenant(self, tenant_id: TenantId) -> "Database":
+        """The same for requests of one tenant, which may be moved to another shard meanwhile (`fences.py`)."""
+        return replace(self, tenant_id=tenant_id)
+
+    def with_timeouts(self, timeouts: Timeouts) -> "Database":
+        """The same database for work that may take longer, or must be done sooner."""
+        return replace(self, timeouts=timeouts)
+
+    def transaction(self, kind: Kind, first: str | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that commits at the end of the block and rolls back on any error.
+
+        `first` is a statement without parameters that it begins with, in the same round trip.
+
+        Raises `Unavailable` where the database is away, busy, slow or refuses writes, `TenantMoved` where the tenant
+        lives elsewhere by now; other failures pass unchanged.
+        """
+        if self.tenant_id is not None:
+            look = look_to_read(self.tenant_id) if kind.reads_only else look_to_write([self.tenant_id])
+            first = look if first is None else f"{look}; {first}"
+        if self.standbys is not None and kind.reads_only:
+            return self.standbys.transaction(kind, self.timeouts, first)
+        return transaction_on(self.engine, kind, self.timeouts, first)
+
+    async def row(self, statement: str, *values: Any) -> Any:
+        """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
+
+        Raises `Unavailable` as `transaction` does.
+        """
+        if self.tenant_id is not None:
+            async with self.transaction(Kind.SNAPSHOT) as tx:
+                return await tx.driver.fetchrow(statement, *values)
+        if self.standbys is not None:
+            return await self.standbys.row(statement, *values)
+        with translated():
+            connection, _, row = await first_answer(self.engine, lambda driver: _only_row(driver, statement, values))
+            await connection.close()
+            return row
+
+    async def dispose(self) -> None:
+        """Close the connections."""
+        await self.engine.dispose()
+
+
+async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> Any:
+    if not driver.source.address.is_pooled:
+        return await driver.fetchrow(statement, *values)
+    # The server that is lent for it may be a standby by now, and has none of the session's settings.
+    timeout_ms = driver.source.settings["statement_timeout"]
+    await driver.execute(
+        f"BEGIN ISOLATION LEVEL {Kind.READ.value}; SET LOCAL statement_timeout = {timeout_ms}"
+        + driver.source.of_transaction
+    )
+    row = await driver.fetchrow(statement, *values)
+    await driver.execute("COMMIT")
+    return row

@@ -1,0 +1,136 @@
+"""Pools of connections: how each is made, and one that answers. Times are whole microseconds on all of them.
+
+The engine runs in autocommit; transactions are begun by hand (`transaction.py`).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import asyncpg
+import msgspec
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ...errors import Unavailable
+from ..addresses import DRIVER, parse
+from ..connecting import Source, creator
+from ..outages import must_reconnect, unavailable_because
+from ..tls import TlsError
+
+Driver: TypeAlias = Any
+"""asyncpg's connection (it ships no types), used directly by named statements. Times are microseconds since 1970."""
+
+Engine = AsyncEngine
+"""A pool of connections to one database."""
+
+# asyncpg counts microseconds from 2000.
+_PG_EPOCH_US = 946_684_800_000_000
+
+_SETTINGS = {
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "idle_in_transaction_session_timeout": "60000",
+    # Statements that have a transaction to themselves are always the same few; to plan the largest takes longer than
+    # to run it.
+    "plan_cache_mode": "force_generic_plan",
+}
+"""Of every session. They are set once it has begun: poolers refuse them at the beginning."""
+
+
+def create_engine(
+    url: str,
+    pool_size: int = 10,
+    connect_timeout_s: float = 5,
+    pool_timeout_s: float = 5,
+    answer_timeout_s: float | None = None,
+    statement_timeout_s: float = 0,
+    connection_life_s: float = 3600,
+    *,
+    to_standby: bool = False,
+) -> AsyncEngine:
+    """An engine on asyncpg whose connections are ready for a `Database`.
+
+    `url` is that of an `Address`. `statement_timeout_s` bounds statements outside of a transaction. Connections are
+    made to a primary alone, or `to_standby` alone.
+
+    `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
+    network has gone silent. No connection is used for longer than `connection_life_s`.
+    """
+    address = parse(url)
+    settings = _SETTINGS | {"statement_timeout": str(int(statement_timeout_s * 1000))}
+    source = Source(address, settings, connect_timeout_s, answer_timeout_s, to_standby)
+    engine = create_async_engine(
+        # All that the connections need is in their source; this is what the engine is called by.
+        URL.create(DRIVER, address.user, host=address.servers, database=address.database),
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout_s,
+        pool_reset_on_return=None,
+        pool_recycle=max(1, int(connection_life_s)),
+        # The connection used last has the statements prepared.
+        pool_use_lifo=True,
+        hide_parameters=True,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+        connect_args=creator(source),
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.run_async(_use_microseconds)
+
+    return engine
+
+
+async def _use_microseconds(driver: Driver) -> None:
+    await driver.set_type_codec(
+        "timestamptz",
+        schema="pg_catalog",
+        format="tuple",
+        encoder=lambda us: (us - _PG_EPOCH_US,),
+        decoder=lambda t: t[0] + _PG_EPOCH_US,
+    )
+
+
+async def first_answer(
+    engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]
+) -> tuple[AsyncConnection, Driver, Any]:
+    """A connection that has answered, and its answer.
+
+    After a restart of the server every pooled connection is dead: dead ones are closed until one is alive or new.
+    Closed too are those made before another connection found that the server is no longer the primary.
+    """
+    while True:
+        connection = await _connect(engine)
+        driver: Driver = (await connection.get_raw_connection()).driver_connection
+        if not driver.is_trusted():
+            await discard(connection, driver)
+            continue
+        try:
+            answer = await ask(driver)
+        except BaseException as error:
+            was_dead = driver.is_closed()
+            if was_dead or must_reconnect(error):
+                driver.source.distrust(driver)
+            await discard(connection, driver)
+            if not was_dead or not isinstance(error, Exception):
+                raise
+        else:
+            return connection, driver, answer
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
+    """Every failure to connect is an outage: a wrong password or a vanished database too."""
+    try:
+        return await engine.connect()
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, TlsError) as error:
+        raise Unavailable(unavailable_because(error) or "the database refuses this service") from error
+
+
+async def discard(connection: AsyncConnection, driver: Driver) -> None:
+    """Close a connection that shall not return to the pool."""
+    driver.terminate()
+    await connection.invalidate()
+    await connection.close()

@@ -1,0 +1,188 @@
+"""Transactions: how each kind begins, what runs in it, and how it ends.
+
+BEGIN and the statement timeout of its kind travel in one round trip. Core statements and the driver's own calls share
+one transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ...errors import SpanstatsError, Unavailable
+from ..fences import FENCED
+from ..outages import TenantMoved, must_reconnect, translated
+from .pool import Driver, Engine, discard, first_answer
+
+# A standby refuses the first of the two: what it answered to a read might be old.
+_ON_PRIMARY = "READ WRITE, READ ONLY"
+
+
+class Kind(Enum):
+    """What a transaction may do and how it begins."""
+
+    READ = f"READ COMMITTED {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
+    SNAPSHOT = f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
+    STREAM = (
+        f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
+        "SET LOCAL enable_sort = off"
+    )
+    """A snapshot that is read bit by bit along an index, whatever would be faster for all of it."""
+    WRITE = "READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan"
+    REBUILD = "REPEATABLE READ; SET LOCAL plan_cache_mode = force_custom_plan"
+    INGEST = (
+        "READ COMMITTED; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; "
+        "SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off"
+    )
+    """A write whose every statement finds its rows by key: planned once, for tables of any size (`by_key.py`)."""
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether a hot standby can do it."""
+        return _ON_PRIMARY in self.value
+
+    def beginning(self, timeouts: "Timeouts", *, on_standby: bool = False) -> str:
+        """The statements that begin such a transaction."""
+        how = self.value.replace(_ON_PRIMARY, "READ ONLY") if on_standby else self.value
+        return f"BEGIN ISOLATION LEVEL {how}; SET LOCAL statement_timeout = {int(timeouts.of(self) * 1000)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds that one statement may take by kind of work; 0 is no bound (maintenance)."""
+
+    read_s: float = 10
+    write_s: float = 10
+
+    def of(self, kind: Kind) -> float:
+        return {
+            Kind.READ: self.read_s,
+            Kind.SNAPSHOT: self.read_s,
+            Kind.STREAM: self.read_s,
+            Kind.WRITE: self.write_s,
+            Kind.INGEST: self.write_s,
+            Kind.REBUILD: 0.0,
+        }[kind]
+
+
+class Transaction:
+    """One open transaction: `connection` runs Core statements, `driver` named SQL; `timeouts` it began with."""
+
+    def __init__(
+        self, connection: AsyncConnection, driver: Driver, timeouts: Timeouts, as_of: int | None = None
+    ) -> None:
+        self.connection = connection
+        self.driver = driver
+        self.timeouts = timeouts
+        self._as_of = as_of
+
+    async def as_of(self) -> int:
+        """The moment before which every commit is seen here, microseconds since 1970 by the primary's clock.
+
+        To be asked before anything else: a snapshot is taken by the first statement.
+        """
+        if self._as_of is None:
+            self._as_of = int(await self.driver.fetchval("SELECT now()"))
+        return self._as_of
+
+    async def only_row(self, statement: Select[Any]) -> Mapping[str, Any]:
+        """The row of a statement that is not likely to come again: nothing of it is kept, here or by the server."""
+        return await self._only_row("", statement)
+
+    async def expected_rows(self, statement: Select[Any]) -> int:
+        """How many rows the statement gives, as far as the server can tell without running it."""
+        row = await self._only_row("EXPLAIN (FORMAT JSON) ", statement)
+        (plan,) = row["QUERY PLAN"]
+        return int(plan["Plan"]["Plan Rows"])
+
+    async def rows(self, statement: Select[Any]) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows of such a statement, one held at a time."""
+        async for row in self.rows_of_text(*self._compiled(statement)):
+            yield row
+
+    async def cursor(self, sql: str, *values: Any) -> Any:
+        """The driver's cursor over a statement that comes often: prepared under a name, but where a pooler lends the
+        server, as the name would be left behind for the next one who is lent it."""
+        if self.driver.source.address.is_pooled:
+            return await (await self.driver.prepare(sql, name="")).cursor(*values)
+        return await self.driver.cursor(sql, *values)
+
+    async def rows_of_text(self, sql: str, values: Sequence[Any]) -> AsyncIterator[Mapping[str, Any]]:
+        """The same of a statement with `$1`, `$2` and so on for the values."""
+        prepared = await self.driver.prepare(sql, name="")
+        async for row in prepared.cursor(*values, prefetch=1):
+            yield row
+
+    def condition(self, table: Table, condition: ColumnElement[bool]) -> tuple[str, list[Any]]:
+        """The SQL of a condition over rows of the table, with `$1`, `$2` and so on for these values."""
+        sql, values = self._compiled(select(literal_column("1")).select_from(table).where(condition))
+        return sql.split("WHERE ", 1)[1], values
+
+    def _compiled(self, statement: Select[Any]) -> tuple[str, list[Any]]:
+        compiled: Any = statement.compile(dialect=self.connection.dialect)
+        return str(compiled), [compiled.params[name] for name in compiled.positiontup]
+
+    async def _only_row(self, before: str, statement: Select[Any]) -> Mapping[str, Any]:
+        sql, values = self._compiled(statement)
+        prepared = await self.driver.prepare(f"{before}{sql}", name="")
+        row: Mapping[str, Any] = await prepared.fetchrow(*values)
+        return row
+
+
+@asynccontextmanager
+async def transaction_on(
+    engine: Engine, kind: Kind, timeouts: Timeouts, first: str | None
+) -> AsyncIterator[Transaction]:
+    """A transaction of its own, begun with `first` in the same round trip.
+
+    Raises `Unavailable` and `TenantMoved` as `Database.transaction` says.
+    """
+    beginning = kind.beginning(timeouts) + (f"; {first}" if first is not None else "")
+    with translated():
+        try:
+            connection, driver, _ = await first_answer(
+                engine, lambda driver: driver.execute(beginning + driver.source.of_transaction)
+            )
+        except FENCED:
+            raise TenantMoved from None
+        async with committing(Transaction(connection, driver, timeouts)) as tx:
+            yield tx
+
+
+@asynccontextmanager
+async def committing(tx: Transaction) -> AsyncIterator[Transaction]:
+    """Commits a transaction whose BEGIN was answered, or rolls it back on an error; gives its connection back."""
+    try:
+        try:
+            yield tx
+            await tx.driver.execute("COMMIT")
+        except BaseException as error:
+            lost = tx.driver.is_closed()
+            await _abandon(tx.connection, tx.driver, error)
+            if lost and isinstance(error, Exception) and not isinstance(error, SpanstatsError):
+                # The driver has many words for a connection that breaks at the wrong moment.
+                raise Unavailable("the database is away") from error
+            raise
+    finally:
+        await tx.connection.close()
+
+
+async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseException) -> None:
+    """Roll back; a connection that cannot do even that, or leads to the wrong server, never returns to the pool."""
+    if driver.is_closed() or must_reconnect(error):
+        driver.source.distrust(driver)
+        await discard(connection, driver)
+        return
+    rollback = asyncio.ensure_future(driver.execute("ROLLBACK"))
+    # Once it is given up nothing waits for it, and its failure is dropped.
+    rollback.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        await asyncio.wait_for(asyncio.shield(rollback), 2)
+    except BaseException:
+        driver.terminate()
+        await connection.invalidate()

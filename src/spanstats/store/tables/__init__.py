@@ -1,0 +1,39 @@
+"""The tables; those of caches are in `cache_tables.py`.
+
+No foreign key, unique index or trigger joins rows of different traces on the growing tables, and every row of a trace
+is found by (tenant_id, trace_id).
+"""
+
+from .catalog_tables import api_keys, datasets, evaluators, experiments, projects, tenants, test_cases
+from .columns import ByBytes, Time, metadata, optional, required, written_at
+from .shard_tables import move_log, primary_lives, shards, tenant_fences, tenant_moves
+from .span_tables import early_scores, patches, scores, span_payloads, spans
+from .trace_table import MEASURED, traces
+
+__all__ = [
+    "MEASURED",
+    "ByBytes",
+    "Time",
+    "api_keys",
+    "datasets",
+    "early_scores",
+    "evaluators",
+    "experiments",
+    "metadata",
+    "move_log",
+    "optional",
+    "patches",
+    "primary_lives",
+    "projects",
+    "required",
+    "scores",
+    "shards",
+    "span_payloads",
+    "spans",
+    "tenant_fences",
+    "tenant_moves",
+    "tenants",
+    "test_cases",
+    "traces",
+    "written_at",
+]
