@@ -17,7 +17,7 @@ from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import NotFound
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
-from spanstats.ingest.transaction import Tools
+from spanstats.ingest.tools import Tools
 from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Database
 from tests.api.test_archive import exported, held, imported
@@ -123,10 +123,10 @@ async def live(engine: AsyncEngine, tenant_id: TenantId, steps: list[tuple[str, 
             case "spans":
                 await writer.submit(tenant_id, what)
             case "patch":
-                await writer.patch(tenant_id, *what)
+                await writer.override(tenant_id, *what)
             case "placed patch":
                 for trace_id in TRACES:
-                    await writer.patch_placed(tenant_id, trace_id, *what)
+                    await writer.override_stored(tenant_id, trace_id, *what)
             case "score":
                 await writer.score(tenant_id, what)
     await writer.stop()

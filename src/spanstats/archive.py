@@ -12,7 +12,7 @@ from .domain.keys import TenantId
 from .errors import invalid
 from .ingest.evaluators import Evaluators
 from .ingest.restore import restore_experiment, restore_traces
-from .ingest.transaction import Tools
+from .ingest.tools import Tools
 from .reading.archive import lines
 from .store.session import Database
 

@@ -21,7 +21,7 @@ from .dialects.parea.stats import stats_entry
 from .errors import StartError
 from .ingest.evaluators import Evaluators
 from .ingest.recount import recount
-from .ingest.transaction import Tools
+from .ingest.tools import Tools
 from .sharding import Databases, on_databases
 
 traces_app = typer.Typer(help="Single traces.", no_args_is_help=True)

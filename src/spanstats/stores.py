@@ -25,7 +25,7 @@ from .ingest.evaluators import Evaluators
 from .ingest.item_keys import keep_keyed
 from .ingest.pricing import Prices
 from .ingest.queue import QueueLimits
-from .ingest.transaction import Tools
+from .ingest.tools import Tools
 from .metrics import POOL_IN_USE, POOL_SIZE
 from .settings import Settings
 from .stats.maintenance import keep_rollups_fresh

@@ -58,7 +58,7 @@ async def test_patches_of_its_spans_go_with_an_experiment(engine: AsyncEngine) -
             await writer.submit(
                 TENANT, [Span(trace_id=name, span_id=f"s{name}", by_span_id=True, experiment_id=name, **times)]
             )
-            await writer.patch(TENANT, f"s{name}", {"name": "patched"})
+            await writer.override(TENANT, f"s{name}", {"name": "patched"})
     await definitions.delete(Database(engine), TENANT, "e")
     while await erase_some(Database(engine)):
         pass

@@ -21,12 +21,12 @@ from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import Conflict, NotFound
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
-from spanstats.ingest.transaction import Tools
+from spanstats.ingest.tools import Tools
 from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store.outages import TenantMoved
 from spanstats.store.schema import migrate
 from spanstats.store.session import Database, Kind, create_engine
-from spanstats.store.session import database as session
+from spanstats.store.session.transaction import transaction_on
 from spanstats.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
@@ -86,8 +86,8 @@ class World:
         await committer.score(self.tenant_id, score)
         early = StandaloneScore(id=f"{trace}.e", log_id=f"{trace}.early", score=Score("q", 0.0), created_us=START)
         await committer.score(self.tenant_id, early)
-        await committer.patch(self.tenant_id, f"{trace}.s", {"name": f"name of {trace}"})
-        await committer.patch(self.tenant_id, f"{trace}.early", {"name": "n"})
+        await committer.override(self.tenant_id, f"{trace}.s", {"name": f"name of {trace}"})
+        await committer.override(self.tenant_id, f"{trace}.early", {"name": "n"})
 
     async def check(self) -> None:
         """What is read where the tenant lives is what was acknowledged."""
@@ -203,7 +203,7 @@ def step() -> None:
 @pytest.fixture
 def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before and after each transaction of a mover, and the moment at which the tenant arrives."""
-    begin, arrive = session.transaction_on, moves.Mover.arrive
+    begin, arrive = transaction_on, moves.Mover.arrive
 
     @asynccontextmanager
     async def transaction(*args: Any) -> AsyncIterator[Any]:
@@ -217,7 +217,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
         await arrive(self, under_way)
         step()
 
-    monkeypatch.setattr(session, "transaction_on", transaction)
+    monkeypatch.setattr("spanstats.store.session.database.transaction_on", transaction)
     monkeypatch.setattr(moves.Mover, "arrive", arriving)
 
 

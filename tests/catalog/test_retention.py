@@ -105,9 +105,9 @@ async def test_writers_and_pruning_at_once_leave_traces_that_equal_their_spans(e
 
 async def test_patches_of_spans_that_never_came_go_too(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
-        await writer.patch(TENANT, "never", {"name": "n"})
+        await writer.override(TENANT, "never", {"name": "n"})
         await writer.submit(TENANT, [Span(trace_id="t", span_id="s", by_span_id=True, start_us=START, end_us=START)])
-        await writer.patch(TENANT, "s", {"name": "n"})
+        await writer.override(TENANT, "s", {"name": "n"})
     [now] = await rows(engine, "SELECT now() AS us")
     await pruned(engine, START)
     assert len(await rows(engine, "SELECT 1 FROM patches")) == 2

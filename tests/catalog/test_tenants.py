@@ -44,7 +44,7 @@ async def fill(engine: AsyncEngine, tenant_id: TenantId) -> None:
     """Something in every table, by the ways in which it comes there."""
     async with committer(engine) as writer:
         await writer.submit(tenant_id, [span(n, metadata={"env": "prod"}) for n in range(3)])
-        await writer.patch(tenant_id, "early", {"name": "n"})
+        await writer.override(tenant_id, "early", {"name": "n"})
         await writer.score(
             tenant_id, StandaloneScore(id="early", log_id="early", score=Score("q", 1.0), created_us=START)
         )
@@ -128,7 +128,7 @@ async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine:
         for tenant_id in (TenantId(1), TenantId(2)):
             await writer.submit(tenant_id, [loose(n) for n in range(3)])
             for n in range(4):
-                await writer.patch(tenant_id, f"s{n}", {"name": "patched"})
+                await writer.override(tenant_id, f"s{n}", {"name": "patched"})
         await tenants.delete_trace(Database(engine), TenantId(1), "t1")
         left = await rows(engine, "SELECT tenant_id, span_id FROM patches ORDER BY 1, 2")
         assert [tuple(row.values()) for row in left] == [
@@ -148,10 +148,10 @@ async def test_a_patch_goes_with_the_trace_of_its_span_and_nobody_else_s(engine:
 async def test_a_patch_that_is_changed_meanwhile_stays(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TenantId(1), [span(0, by_span_id=True)])
-        await writer.patch(TenantId(1), "s0", {"name": "before"})
+        await writer.override(TenantId(1), "s0", {"name": "before"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
             seen = await loose_patches(tx.driver, [TraceKey(TenantId(1), "t0")])
-        await writer.patch(TenantId(1), "s0", {"name": "after"})
+        await writer.override(TenantId(1), "s0", {"name": "after"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
             await forget_patches(tx.driver, seen)
     assert [row["fields"] for row in await rows(engine, "SELECT fields FROM patches")] == [{"name": "after"}]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.domain.merge import carried, merge, overlay, settle
+from spanstats.domain.merge import carried, merge, override, settle
 from spanstats.domain.span import Filled, Score, Span
 
 ARRIVAL_US = 1_000_000
@@ -151,10 +151,10 @@ def test_cost_is_priced_only_where_none_was_sent() -> None:
 
 def test_a_patch_replaces_exactly_what_it_names_null_included() -> None:
     span = settle(make(name="n", cost_pd=5, output='"x"', labels={"a": "1", "b": "2"}, attributes={"x": 1}), price)
-    result = overlay(span, {"cost_pd": 0, "output": None, "labels": {"a": None, "c": "3"}, "attributes": {"x": 2}})
+    result = override(span, {"cost_pd": 0, "output": None, "labels": {"a": None, "c": "3"}, "attributes": {"x": 2}})
     assert (result.name, result.cost_pd, result.output) == ("n", 0, None)
     assert (result.labels, result.attributes) == ({"b": "2", "c": "3"}, {"x": 2})
-    assert overlay(result, {}) == carried(result)
+    assert override(result, {}) == carried(result)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanstats.domain.growth import Relatives, grow, usage_in
+from spanstats.domain.growth import Relatives, grow
 from spanstats.domain.merge import settle
+from spanstats.domain.reported_usage import usage_in
 from spanstats.domain.span import Filled, Span, Uncounted
 from spanstats.domain.trace import finish
 from spanstats.domain.trace_fold import fold

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
 from spanstats.errors import InvalidInput, Unavailable
-from spanstats.ingest import transaction as write_transaction
+from spanstats.ingest import trace_rows
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.queue import QueueLimits
 from spanstats.store.session import Database, Kind, Timeouts
@@ -55,7 +55,7 @@ async def test_an_answer_comes_after_its_commit(engine: AsyncEngine) -> None:
 async def test_a_refused_request_does_not_fail_those_that_shared_its_commit(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_transaction, "MAX_SPANS_OF_TRACE", 3)
+    monkeypatch.setattr(trace_rows, "MAX_SPANS_OF_TRACE", 3)
     async with committer(engine) as writer:
         requests = [spans("a"), spans("too-long", 4), spans("b"), spans("c", 3)]
         results = await asyncio.gather(*(writer.submit(TENANT, r) for r in requests), return_exceptions=True)

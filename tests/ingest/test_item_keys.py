@@ -59,10 +59,10 @@ async def test_the_key_follows_repeats(engine: AsyncEngine) -> None:
 
 async def test_the_key_follows_patches(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
-        await writer.patch(TENANT, "s", {"input": B, "target": '"no"'})
+        await writer.override(TENANT, "s", {"input": B, "target": '"no"'})
         await writer.submit(TENANT, [span("s", by_span_id=True, input=A)])
         assert await key_of(engine) == (input_key(B), target_key('"no"'))
-        await writer.patch(TENANT, "s", {"input": None, "target": None})
+        await writer.override(TENANT, "s", {"input": None, "target": None})
         assert await key_of(engine) == ("", None)
 
 

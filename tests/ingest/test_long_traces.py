@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.dialects.parea.stats import stats_entry
 from spanstats.domain.span import Score, Span
-from spanstats.ingest import changes, transaction
+from spanstats.ingest import changes, trace_rows
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.rows import to_json
-from spanstats.ingest.transaction import Tools
+from spanstats.ingest.tools import Tools
 from spanstats.store.session import Database
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, price_of_known_models, rows, stored_traces
@@ -54,7 +54,7 @@ _OF_SCORES = ("score_keys", "score_values", "score_kinds", "entry", "total_token
 async def test_a_trace_that_grew_span_by_span_has_the_row_of_one_that_came_at_once(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(transaction, "FOLD_FROM", 4)
+    monkeypatch.setattr(trace_rows, "FOLD_FROM", 4)
     monkeypatch.setattr("spanstats.domain.trace_fold.KEPT_FROM", 4)
     writer = rendering(engine)
     count = 60
@@ -75,13 +75,13 @@ async def test_a_span_of_a_long_trace_writes_no_more_than_one_of_a_short_trace(
     """Spans with tokens change the entry, whose scores stay where they are; only one with scores writes these."""
     writer = rendering(engine)
     sent: list[int] = []
-    original = changes.put
+    original = changes.write
 
-    async def put(driver: Any, changed: Any, traces: Any = (), before: Any = ()) -> None:
+    async def write(driver: Any, changed: Any, traces: Any = (), before: Any = ()) -> None:
         sent.append(sum(len(to_json(row)) for row in traces))
         await original(driver, changed, traces, before)
 
-    monkeypatch.setattr(changes, "put", put)
+    monkeypatch.setattr(changes, "write", write)
     unscored: list[int] = []
     for n in range(700):
         scores = [Score("judge", 0.5, name="judge", reason="because it is")] if n % 7 == 0 else None
@@ -91,7 +91,7 @@ async def test_a_span_of_a_long_trace_writes_no_more_than_one_of_a_short_trace(
         span.prompt_tokens = 10 if n % 3 == 0 else None
         sent.clear()
         await writer.submit(TENANT, [span])
-        if scores is None and n > transaction.FOLD_FROM:
+        if scores is None and n > trace_rows.FOLD_FROM:
             unscored.append(sum(sent))
     await writer.stop()
     assert sum(unscored[-50:]) < 1.1 * sum(unscored[:50])

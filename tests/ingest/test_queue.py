@@ -32,7 +32,7 @@ async def test_nothing_is_taken_that_would_wait_for_what_is_being_written() -> N
     busy = queue.take()
     assert busy == [first]
     same, mixed, other = put(queue, *spans("a")), put(queue, *spans("b"), *spans("a", 3)), put(queue, *spans("b", 4))
-    patch = queue.put(Write(TENANT, patch=("a-0", {"name": "n"})), 1, 0)
+    patch = queue.put(Write(TENANT, override=("a-0", {"name": "n"})), 1, 0)
     # `other` repeats a span of `mixed`, and must not pass it.
     assert queue.take(busy) == [patch]
     assert queue.take() == [same, mixed, other]

@@ -85,7 +85,7 @@ async def test_patches_and_scores_are_repeated_too(kept: AsyncEngine) -> None:
     async with committer(kept) as writer:
         await writer.submit(TENANT, [Span(trace_id="t", span_id="t", by_span_id=True, start_us=START, end_us=START)])
         async with failing(kept, ATTEMPTS - 1, table="patches"):
-            await writer.patch(TENANT, "t", {"cost_pd": 7})
+            await writer.override(TENANT, "t", {"cost_pd": 7})
         async with failing(kept, ATTEMPTS - 1, table="scores"):
             await writer.score(TENANT, score)
     [trace] = (await stored_traces(kept)).values()

@@ -12,8 +12,8 @@ from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import InvalidInput
 from spanstats.ingest.commits import Committer
-from spanstats.ingest.standalone import MAX_POSTED
-from spanstats.ingest.transaction import FOLD_FROM
+from spanstats.ingest.pending import MAX_OF_SPAN
+from spanstats.ingest.trace_rows import FOLD_FROM
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, rows, stored_traces
 
@@ -144,15 +144,15 @@ async def test_any_order_of_scores_and_spans_from_three_writers_ends_with_every_
 
 async def test_a_patch_of_a_placed_span_lies_over_its_repeats_and_makes_no_span(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
-        await writer.patch_placed(TENANT, "t", "s", {"cost_pd": 5})
+        await writer.override_stored(TENANT, "t", "s", {"cost_pd": 5})
         assert await stored_traces(engine) == {}
         await writer.submit(TENANT, [span("t", "s", cost_pd=1, experiment_id="e"), span("t", "c", "s", cost_pd=10)])
-        await writer.patch_placed(TENANT, "t", "s", {"cost_pd": 5})
-        await writer.patch_placed(TENANT, "t", "s", {"name": "new"})
-        await writer.patch_placed(TENANT, "t", "nobody", {"name": "new"})
+        await writer.override_stored(TENANT, "t", "s", {"cost_pd": 5})
+        await writer.override_stored(TENANT, "t", "s", {"name": "new"})
+        await writer.override_stored(TENANT, "t", "nobody", {"name": "new"})
         await asyncio.gather(
             writer.submit(TENANT, [span("t", "s", cost_pd=1, prompt_tokens=3)]),
-            writer.patch_placed(TENANT, "t", "s", {"model": "m"}),
+            writer.override_stored(TENANT, "t", "s", {"model": "m"}),
         )
     trace = (await stored_traces(engine))["t"]
     assert (trace["cost_pd"], trace["name"], trace["prompt_tokens"], trace["n_spans"]) == (15, "new", 3, 2)
@@ -162,7 +162,7 @@ async def test_a_patch_of_a_placed_span_lies_over_its_repeats_and_makes_no_span(
 
 async def test_a_log_takes_a_hundred_posted_scores_whether_it_is_there_or_not(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
-        for n in range(MAX_POSTED):
+        for n in range(MAX_OF_SPAN):
             await writer.score(TENANT, posted("s", n, f"e{n}"))
         with pytest.raises(InvalidInput, match="at most 100"):
             await writer.score(TENANT, posted("s", 1, "one too many"))
@@ -170,7 +170,7 @@ async def test_a_log_takes_a_hundred_posted_scores_whether_it_is_there_or_not(en
         await writer.score(TENANT, posted("s", -1, "e0"))
         await writer.score(TENANT, posted("u", 1))
         await writer.submit(TENANT, [span("t", "s"), span("t", "u", "s")])
-        assert len(await placed(engine)) == MAX_POSTED + 1
+        assert len(await placed(engine)) == MAX_OF_SPAN + 1
         refused, _ = await asyncio.gather(
             writer.score(TENANT, posted("s", 1, "one too many")),
             writer.score(TENANT, posted("s", -2, "e1")),
@@ -182,17 +182,17 @@ async def test_a_log_takes_a_hundred_posted_scores_whether_it_is_there_or_not(en
         await writer.score(TENANT, removed)
         await writer.score(TENANT, posted("s", 1, "in its place"))
     assert ("t", "s", -2) in await placed(engine)
-    assert len(await placed(engine)) == MAX_POSTED + 1
+    assert len(await placed(engine)) == MAX_OF_SPAN + 1
     await assert_traces_equal_their_spans(engine)
 
 
 async def test_scores_that_waited_are_all_kept_and_cost_the_span_nothing(engine: AsyncEngine) -> None:
     """Those of the span and those of its trace wait apart, and meet where both are of one span."""
     async with committer(engine) as writer:
-        for n in range(MAX_POSTED):
+        for n in range(MAX_OF_SPAN):
             await writer.score(TENANT, posted("s", n, f"e{n}"))
             await writer.score(TENANT, posted("t", n, f"f{n}"))
         await writer.submit(TENANT, [span("t", "s")])
         with pytest.raises(InvalidInput):
             await writer.score(TENANT, posted("s", 1, "one too many"))
-    assert len(await placed(engine)) == 2 * MAX_POSTED
+    assert len(await placed(engine)) == 2 * MAX_OF_SPAN

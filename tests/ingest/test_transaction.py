@@ -11,10 +11,10 @@ from spanstats.dialects.parea.stats import stats_entry
 from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.errors import InvalidInput
-from spanstats.ingest import transaction
+from spanstats.ingest import trace_rows
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
-from spanstats.ingest.transaction import Tools
+from spanstats.ingest.tools import Tools
 from spanstats.store.session import Database
 
 from .worlds import (
@@ -142,10 +142,10 @@ async def test_a_trace_that_its_last_span_leaves_is_gone_and_its_minute_marked(e
 
 async def test_a_patch_lies_over_posts_before_and_after_it(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
-        await writer.patch(TENANT, "r", {"output": '"patched"', "cost_pd": None})
+        await writer.override(TENANT, "r", {"output": '"patched"', "cost_pd": None})
         assert await stored_traces(engine) == {}
         await writer.submit(TENANT, [parea("r", output='"posted"', cost_pd=7, prompt_tokens=3, model="priced")])
-        await writer.patch(TENANT, "r", {"prompt_tokens": 0, "scores": [Score("s", 0.5)]})
+        await writer.override(TENANT, "r", {"prompt_tokens": 0, "scores": [Score("s", 0.5)]})
         await writer.submit(TENANT, [parea("r", output='"again"', cost_pd=8, prompt_tokens=9)])
     (row,) = await rows(
         engine, "SELECT s.*, p.output::text FROM spans s JOIN span_payloads p USING (trace_id, span_id)"
@@ -165,7 +165,7 @@ async def test_the_same_ids_in_two_tenants_are_two_spans(engine: AsyncEngine) ->
 
 
 async def test_adding_to_a_long_trace_equals_folding_all_of_it(engine: AsyncEngine) -> None:
-    total = 3 * transaction.FOLD_FROM
+    total = 3 * trace_rows.FOLD_FROM
     spans = [
         Span(
             trace_id="long",
@@ -195,7 +195,7 @@ async def test_adding_to_a_long_trace_equals_folding_all_of_it(engine: AsyncEngi
 async def test_a_trace_beyond_its_limit_refuses_the_request_alone(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transaction, "MAX_SPANS_OF_TRACE", 3)
+    monkeypatch.setattr(trace_rows, "MAX_SPANS_OF_TRACE", 3)
     async with committer(engine) as writer:
         with pytest.raises(InvalidInput, match="at most 3 spans"):
             await writer.submit(TENANT, [Span(trace_id="t", span_id=f"s{n}") for n in range(4)])
@@ -243,8 +243,8 @@ async def test_what_spans_add_to_the_row_of_their_trace_is_bounded(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, grown: dict[str, Any]
 ) -> None:
     """Each further span would write it all again."""
-    monkeypatch.setattr(transaction, "MAX_BYTES_OF_TRACE", 20_000)
-    monkeypatch.setattr(transaction, "FOLD_FROM", 3)
+    monkeypatch.setattr(trace_rows, "MAX_BYTES_OF_TRACE", 20_000)
+    monkeypatch.setattr(trace_rows, "FOLD_FROM", 3)
     async with committer(engine) as writer:
 
         async def grow() -> None:

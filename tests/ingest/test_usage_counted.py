@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain import trace_fold as domain_trace
 from spanstats.domain.keys import TraceKey
 from spanstats.domain.span import Span, Uncounted
-from spanstats.ingest import stored, transaction
+from spanstats.ingest import stored, trace_rows
 from spanstats.store.session import Database, Kind
 from spanstats.store.spans import spans_of_traces
 from tests.domain.usage_oracle import counted, totals
@@ -74,7 +74,7 @@ async def test_writers_in_any_order_leave_every_trace_counted_by_the_rules(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, batch_size: int, kept_from: int
 ) -> None:
     monkeypatch.setattr(domain_trace, "KEPT_FROM", kept_from)
-    monkeypatch.setattr(transaction, "FOLD_FROM", kept_from)
+    monkeypatch.setattr(trace_rows, "FOLD_FROM", kept_from)
     rng = random.Random(batch_size + kept_from)
     spans = [span for trace in range(TRACES) for span in make_spans(rng, trace, rng.choice([3, 9, 25]))]
     posted = spans + [copy(span) for span in spans if rng.random() < 0.3]
@@ -109,7 +109,7 @@ async def test_a_child_that_comes_late_takes_the_usage_of_its_agent_away(engine:
             await writer.submit(TENANT, [span])
             found = await rows(engine, "SELECT span_id, uncounted FROM spans")
             assert {row["span_id"]: row["uncounted"] for row in found} == flags
-        await writer.patch_placed(TENANT, "t", "c", {"prompt_tokens": 0, "completion_tokens": 0, "cost_pd": None})
+        await writer.override_stored(TENANT, "t", "c", {"prompt_tokens": 0, "completion_tokens": 0, "cost_pd": None})
     assert (await stored_traces(engine))["t"]["prompt_tokens"] == 100
 
 

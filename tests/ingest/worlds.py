@@ -12,7 +12,7 @@ from spanstats.domain.span import Filled, Span
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.queue import QueueLimits
-from spanstats.ingest.transaction import Tools
+from spanstats.ingest.tools import Tools
 from spanstats.store.session import Database, Kind
 
 START = 1_780_000_000_000_000

@@ -21,7 +21,7 @@ from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
-from spanstats.ingest import changes, reading, rows, standalone
+from spanstats.ingest import changes, pending, reading, rows
 from spanstats.stats import from_columns, rolled_up, traces
 from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.matching import within
@@ -260,19 +260,19 @@ async def _streamed(engine: AsyncEngine) -> list[dict[str, Any]]:
 async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> None:
     keys = [1, 1], ["t7", "t8"]
     async with Database(filled).transaction(Kind.INGEST) as tx:
-        loose = await nodes(tx.driver, reading.FIND_STATEMENT, [1, 1], ["s7", "s8"], [1], ["e1"])
+        identified = await nodes(tx.driver, reading.IDENTIFY_STATEMENT, [1, 1], ["s7", "s8"], [1], ["e1"])
         locked = await nodes(tx.driver, reading.TRACES_STATEMENT, *keys)
-    assert rows_read(loose, "spans") <= 2
+    assert rows_read(identified, "spans") <= 2
     assert rows_read(locked, "traces") <= 2
 
 
 _SPANS = "int[], text[], text[]", "'{1}', '{t}', '{s}'"
 _TRACES = "int[], text[]", "'{1}', '{t}'"
 _WRITES = {
-    "above": (reading.ABOVE_STATEMENT, *_SPANS),
+    "ancestors": (reading.ANCESTORS_STATEMENT, *_SPANS),
     "same ids": (reading.SAME_IDS_STATEMENT, "int[], text[], text[]", "'{1}', '{t}', '{r}'"),
-    "uncounted": (changes.PUT_UNCOUNTED, "int[], text[], text[], smallint[]", "'{1}', '{t}', '{s}', '{1}'"),
-    "patches": (reading.PATCHES_STATEMENT, *_SPANS),
+    "uncounted": (changes.UPDATE_UNCOUNTED, "int[], text[], text[], smallint[]", "'{1}', '{t}', '{s}', '{1}'"),
+    "overrides": (reading.OVERRIDES_STATEMENT, *_SPANS),
     "content": (spans.CONTENT, *_SPANS),
     "spans": (spans.SPANS_OF_TRACES, *_TRACES),
     "scores": (spans.SCORES_OF_TRACES, *_TRACES),
@@ -280,18 +280,18 @@ _WRITES = {
     "drop": (changes.DELETE_OWN_SCORES, *_SPANS),
     **{f"delete {n}": (statement, *_SPANS) for n, statement in enumerate(changes.DELETE_SPANS)},
     **{f"erase {table}": (statement, *_TRACES) for table, statement in erase.ERASE.items()},
-    "find": (reading.FIND_STATEMENT, "int[], text[], int[], text[]", "'{1}', '{s}', '{1}', '{e}'"),
+    "identify": (reading.IDENTIFY_STATEMENT, "int[], text[], int[], text[]", "'{1}', '{s}', '{1}', '{e}'"),
     "lock": (rows.LOCK_OR_INSERT_TRACES, "json", "'[]'"),
     "read": (reading.TRACES_STATEMENT, *_TRACES),
-    "put": (
-        rows.PUT_SPANS_AND_TRACES,
+    "write": (
+        rows.WRITE_SPANS_AND_TRACES,
         "json, int[], json, bigint[], timestamptz[]",
         "'[]', '{}', '[]', '{}', '{}'",
     ),
-    "logs": (standalone.FIND, *_TRACES),
-    "early": (standalone.EARLY, *_TRACES),
-    "crowded": (standalone.CROWDED, "int[], text[], int", "'{1}', '{t}', 9"),
-    "forget": (standalone.FORGET, *_TRACES),
+    "logs": (pending.FIND_LOGS, *_TRACES),
+    "pending": (pending.LOCK_PENDING, *_TRACES),
+    "crowded": (pending.CROWDED, "int[], text[], int", "'{1}', '{t}', 9"),
+    "delete pending": (pending.DELETE_PENDING, *_TRACES),
 }
 # Rows of a table; from some two hundred on, an index that begins with the tenant may seem as good as the key.
 _SIZES = (0, 100, 200, 400, 600, 1_000)

@@ -52,7 +52,7 @@ async def update_trace(request: Request) -> Response:
     with within("body"):
         span_id, fields = await beside(patches.read_patch, sent)
         check_scores(fields.get("scores"), resources(request).limits.scores)
-    await tenant_committer(request).patch(caller(request).tenant_id, span_id, fields, len(sent))
+    await tenant_committer(request).override(caller(request).tenant_id, span_id, fields, len(sent))
     return null_answer()
 
 
@@ -82,9 +82,9 @@ async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
         log_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
     span = await find_span_of_log(tenant_database(request), tenant_id, log_id)
     if span is None:
-        await tenant_committer(request).patch(tenant_id, log_id, fields)
+        await tenant_committer(request).override(tenant_id, log_id, fields)
     else:
-        await tenant_committer(request).patch_placed(tenant_id, span.trace_id, span.span_id, fields)
+        await tenant_committer(request).override_stored(tenant_id, span.trace_id, span.span_id, fields)
 
 
 _ABSENT: dict[str, Any] = {

@@ -137,9 +137,9 @@ async def store_override(request: Request, span: Span, fields: dict[str, Any]) -
     """Return once these fields replace those of the stored span, and of its repeats from now on."""
     committer, tenant_id = tenant_committer(request), caller(request).tenant_id
     if span.by_span_id:
-        await committer.patch(tenant_id, span.span_id, fields, len(await request.body()))
+        await committer.override(tenant_id, span.span_id, fields, len(await request.body()))
     else:
-        await committer.patch_placed(tenant_id, span.trace_id, span.span_id, fields)
+        await committer.override_stored(tenant_id, span.trace_id, span.span_id, fields)
 
 
 def listed(request: Request, count: int, paging: Paging, results: list[Any], body: Any = None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from ..gate.report import text_report
 from ..ingest.commits import Committer
 from ..ingest.evaluators import Evaluators
 from ..ingest.pricing import Prices
-from ..ingest.transaction import Tools
+from ..ingest.tools import Tools
 from ..insights.breakdown import Wanted, break_down
 from ..insights.described import describe
 from ..insights.dimensions import MODEL, SPAN, Dimension

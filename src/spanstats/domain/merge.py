@@ -73,10 +73,10 @@ def _merged_borrow(earlier: Span, later: Span) -> int:
     return later.borrow if later.start_us is not None and later.end_us is not None else 0
 
 
-def overlay(span: Span, patch: Mapping[str, Any]) -> Span:
-    """The span with exactly the patch's fields replaced, null included; labels and attributes key by key."""
+def override(span: Span, fields: Mapping[str, Any]) -> Span:
+    """The span with exactly these fields replaced, null included; labels and attributes key by key."""
     result = carried(span)
-    for field, value in patch.items():
+    for field, value in fields.items():
         if field in _BY_KEY:
             joined = {**getattr(result, field), **value}
             setattr(result, field, {k: v for k, v in joined.items() if v is not None})
@@ -110,11 +110,11 @@ def with_all_scores(span: Span, scores: list[Score]) -> Span:
 
 
 def settle(span: Span, price: Price) -> Span:
-    """Fill in what was not sent, in place, and say so in `filled`. `received_us` must be set. Returns the span.
+    """Fill in what was not sent, in the span itself, and set `filled`. `received_us` must be set. Returns the span.
 
-    A time that nothing tells is the time of arrival; latency is floor(end - start) and never negative, known only where
-    both times or the latency were sent; total tokens are input + output; status follows the error; cost is priced,
-    also one of 0 that Parea's SDKs send for tokens of a model that has a price.
+    A time that follows from nothing is the time of arrival; latency is floor(end - start) and never negative, known
+    only where both times or the latency were sent; total tokens are input + output; status follows the error; cost is
+    priced, also one of 0 that Parea's SDKs send for tokens of a model that has a price.
     The keys of a root follow from its content, which must be complete.
     """
     _empty_filled(span)

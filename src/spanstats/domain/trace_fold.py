@@ -1,7 +1,7 @@
 """The aggregate state of a trace, folded from its spans: whatever the order in which spans are added, it is the same.
 
 The fold keeps what is needed to go on (which span was earliest, for every value of which the earliest wins), so that
-spans can be added to a stored fold without reading the trace again, where `grow` can tell what of them counts. A span
+spans can be added to a stored fold without reading the trace again, where `grow` decides what of them counts. A span
 that changes needs the fold of all spans.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from .growth import Usage, usage_in
 from .keys import ExperimentKey
+from .reported_usage import Usage, usage_in
 from .span import Filled, Score, Span, Uncounted
 from .usage import count_usage
 
@@ -79,7 +79,7 @@ class TraceFold(msgspec.Struct):
     start_us: int | None = None
     end_us: int | None = None
     timed_start_us: int | None = None
-    """The earliest start of those spans that carry a time, and their latest end."""
+    """The earliest start of the spans that carry a time, and their latest end."""
     timed_end_us: int | None = None
     usage: Usage = msgspec.field(default_factory=Usage)
     root: Root | None = None

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ..domain.keys import GlobalSpanKey, LogKey, NamedExperiment, SpanKey, TenantId
-from ..domain.merge import merge, overlay
+from ..domain.merge import merge, override
 from ..domain.span import Span
 from ..domain.standalone import StandaloneScore
 
@@ -19,16 +19,16 @@ Touched = tuple[TenantId, str, str]
 
 @dataclass(slots=True)
 class Write:
-    """What one request asks for: spans, a patch, or a score.
+    """What one request asks for: spans, an override, or a score.
 
-    A patch holds domain fields that replace those of a span: `patch` of the span that has this id alone, whenever it
-    comes, `placed_patch` (trace id, span id, fields) of one that is stored. `log` is one whose scores came early.
+    An override holds domain fields that replace those of a span: `override` those of a span with a global id, stored or
+    not, `stored_override` (trace id, span id, fields) those of a stored span. `log` is one whose scores are pending.
     """
 
     tenant_id: TenantId
     spans: list[Span] = field(default_factory=list)
-    patch: tuple[str, dict[str, Any]] | None = None
-    placed_patch: tuple[str, str, dict[str, Any]] | None = None
+    override: tuple[str, dict[str, Any]] | None = None
+    stored_override: tuple[str, str, dict[str, Any]] | None = None
     score: StandaloneScore | None = None
     log: str | None = None
 
@@ -39,14 +39,14 @@ def span_key(tenant_id: TenantId, span: Span) -> SpanIdentity:
 
 
 def touched(write: Write) -> frozenset[Touched]:
-    """What two transactions that bring some of the same would wait for each other on, as far as the write tells."""
+    """The keys that two transactions would wait for each other on, as far as the write has them."""
     tenant_id = write.tenant_id
     found = {(tenant_id, span.trace_id, "") for span in write.spans}
     found |= {span_key(tenant_id, span) for span in write.spans}
-    if write.patch is not None:
-        found.add((tenant_id, "", write.patch[0]))
-    if write.placed_patch is not None:
-        trace_id, span_id, _ = write.placed_patch
+    if write.override is not None:
+        found.add((tenant_id, "", write.override[0]))
+    if write.stored_override is not None:
+        trace_id, span_id, _ = write.stored_override
         found |= {(tenant_id, trace_id, ""), (tenant_id, trace_id, span_id)}
     log_id = write.score.log_id if write.score is not None else write.log
     if log_id is not None:
@@ -61,20 +61,20 @@ def is_identity(touched: Touched) -> bool:
 
 @dataclass(slots=True)
 class Batch:
-    """The distinct spans and patches of several writes."""
+    """The distinct spans, overrides and scores of several writes."""
 
     spans: dict[SpanIdentity, Span] = field(default_factory=dict)
-    patches: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)
-    placed_patches: dict[SpanKey, dict[str, Any]] = field(default_factory=dict)
+    overrides: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)
+    stored_overrides: dict[SpanKey, dict[str, Any]] = field(default_factory=dict)
     scores: list[tuple[TenantId, StandaloneScore]] = field(default_factory=list)
     logs: set[LogKey] = field(default_factory=set)
     """Logs of the standalone scores, those of this batch and pending ones."""
 
     @property
-    def loose_ids(self) -> list[GlobalSpanKey]:
-        """Those of spans that are, or may be, found by their span id alone, and of patches; sorted."""
-        global_ids = {GlobalSpanKey(k[0], k[2]) for k, s in self.spans.items() if s.by_span_id}
-        return sorted(global_ids | self.patches.keys() | {GlobalSpanKey(*log) for log in self.logs})
+    def global_ids(self) -> list[GlobalSpanKey]:
+        """Of spans with a global id, of overrides, and of logs, which may be such spans; sorted."""
+        of_spans = {GlobalSpanKey(k[0], k[2]) for k, s in self.spans.items() if s.by_span_id}
+        return sorted(of_spans | self.overrides.keys() | {GlobalSpanKey(*log) for log in self.logs})
 
     @property
     def named(self) -> set[NamedExperiment]:
@@ -90,21 +90,21 @@ def collect(writes: Iterable[Write]) -> Batch:
     for write in writes:
         for span in write.spans:
             key = span_key(write.tenant_id, span)
-            known = batch.spans.get(key)
-            batch.spans[key] = copy(span) if known is None else merge(known, span)
-        if write.patch is not None:
-            span_id, fields = write.patch
+            earlier = batch.spans.get(key)
+            batch.spans[key] = copy(span) if earlier is None else merge(earlier, span)
+        if write.override is not None:
+            span_id, fields = write.override
             global_key = GlobalSpanKey(write.tenant_id, span_id)
-            batch.patches[global_key] = join_patches(batch.patches.get(global_key, {}), fields)
+            batch.overrides[global_key] = join_overrides(batch.overrides.get(global_key, {}), fields)
         _collect_late(batch, write)
     return batch
 
 
 def _collect_late(batch: Batch, write: Write) -> None:
-    if write.placed_patch is not None:
-        trace_id, span_id, fields = write.placed_patch
+    if write.stored_override is not None:
+        trace_id, span_id, fields = write.stored_override
         key = SpanKey(write.tenant_id, trace_id, span_id)
-        batch.placed_patches[key] = join_patches(batch.placed_patches.get(key, {}), fields)
+        batch.stored_overrides[key] = join_overrides(batch.stored_overrides.get(key, {}), fields)
     if write.score is not None:
         batch.scores.append((write.tenant_id, write.score))
         batch.logs.add(LogKey(write.tenant_id, write.score.log_id))
@@ -112,8 +112,8 @@ def _collect_late(batch: Batch, write: Write) -> None:
         batch.logs.add(LogKey(write.tenant_id, write.log))
 
 
-def join_patches(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
-    """Both patches as one: the later one's fields win, labels and attributes key by key."""
+def join_overrides(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Both overrides as one: the later one's fields win, labels and attributes key by key."""
     joined = {**earlier, **later}
     for name in ("labels", "attributes"):
         if name in earlier and name in later:
@@ -121,12 +121,12 @@ def join_patches(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, An
     return joined
 
 
-def patched(span: Span, patch: dict[str, Any] | None) -> Span:
-    """The span under its patch, if it has one."""
-    return overlay(span, patch) if patch else span
+def overridden(span: Span, fields: dict[str, Any] | None) -> Span:
+    """The span with its override, if it has one."""
+    return override(span, fields) if fields else span
 
 
 def lock_number(tenant_id: TenantId, span_id: str) -> int:
-    """The advisory lock of a span that is found by its span id alone: a signed 64-bit digest."""
+    """The advisory lock of a global span id: a signed 64-bit digest."""
     digest = blake2b(f"{tenant_id}:{span_id}".encode(), digest_size=8, person=b"spanstats").digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -14,7 +14,7 @@ from .rows import TraceRow
 Changed = list[tuple[TenantId, Span]]
 """(tenant id, span)"""
 
-_PUT_PATCHES = """
+_UPSERT_OVERRIDES = """
 INSERT INTO patches (tenant_id, trace_id, span_id, fields)
 SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tenant_id, trace_id, span_id, fields)
 ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.fields, changed_at = now()
@@ -22,7 +22,7 @@ ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.field
 
 
 def _deleting(table: str, and_: str = "") -> str:
-    """By place, once found by key; the trace's lock keeps the rows in their places."""
+    """By address, once found by key: the trace's lock keeps the rows where they are."""
     found = row_of_span(table, "ctid", rest=and_)
     return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {SPAN_KEYS} CROSS JOIN {found} x))"
 
@@ -31,46 +31,47 @@ DELETE_SPANS = [_deleting("spans"), _deleting("span_payloads")]
 DELETE_OWN_SCORES = _deleting("scores", "AND source <> 'api'")
 MOVE_SCORES = f"""
 WITH found AS MATERIALIZED (
-    SELECT x.ctid AS place, k.target
+    SELECT x.ctid AS address, k.target
     FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS k(tenant_id, trace_id, span_id, target)
     CROSS JOIN {row_of_span("scores", "ctid")} x
 )
-UPDATE scores SET trace_id = found.target FROM found WHERE scores.ctid = found.place
+UPDATE scores SET trace_id = found.target FROM found WHERE scores.ctid = found.address
 """
 
 
-PUT_UNCOUNTED = f"""
+UPDATE_UNCOUNTED = f"""
 WITH found AS MATERIALIZED (
-    SELECT x.ctid AS place, k.uncounted
+    SELECT x.ctid AS address, k.uncounted
     FROM unnest($1::int[], $2::text[], $3::text[], $4::smallint[]) AS k(tenant_id, trace_id, span_id, uncounted)
     CROSS JOIN {row_of_span("spans", "ctid")} x
 )
-UPDATE spans SET uncounted = found.uncounted FROM found WHERE spans.ctid = found.place
+UPDATE spans SET uncounted = found.uncounted FROM found WHERE spans.ctid = found.address
 """
 
 
-async def put_patches(driver: Driver, patches: dict[SpanKey, dict[str, Any]]) -> None:
-    """Store these patches, each whole; the trace id is empty where the span id alone is the identity."""
-    encoded = [(*key, rows.to_json(fields)) for key, fields in sorted(patches.items())]
-    await driver.execute(_PUT_PATCHES, *columns(encoded))
+async def upsert_overrides(driver: Driver, overrides: dict[SpanKey, dict[str, Any]]) -> None:
+    """Store these overrides, each whole; the trace id is empty where the span id alone is the identity."""
+    if overrides:
+        encoded = [(*key, rows.to_json(fields)) for key, fields in sorted(overrides.items())]
+        await driver.execute(_UPSERT_OVERRIDES, *columns(encoded))
 
 
-async def put(
+async def write(
     driver: Driver, changed: Changed, traces: Sequence[TraceRow] = (), before: Collection[tuple[int | None, int]] = ()
 ) -> None:
-    """Insert or replace spans with their payloads and the scores that came with them; bring these traces up to date.
+    """Insert or replace spans with their payloads and own scores, and update these traces.
 
     Invalidates the minutes of the traces, and the minutes that they were in: (experiment key, start).
     """
     if not (changed or traces or before):
         return
     tenants, spans = columns(changed) if changed else ([], [])
-    places = columns(before) if before else ([], [])
-    await driver.execute(rows.PUT_SPANS_AND_TRACES, rows.to_json(spans), tenants, rows.to_json(traces), *places)
+    starts = columns(before) if before else ([], [])
+    await driver.execute(rows.WRITE_SPANS_AND_TRACES, rows.to_json(spans), tenants, rows.to_json(traces), *starts)
 
 
 async def move_spans(driver: Driver, moved: Sequence[tuple[SpanKey, str]]) -> None:
-    """Take spans out of the trace that they leave; their scores go with them to the trace id beside the key."""
+    """Delete spans from the trace that they leave, and move their scores to the trace with the id next to the key."""
     if not moved:
         return
     keys = columns([key for key, _ in moved])
@@ -79,13 +80,13 @@ async def move_spans(driver: Driver, moved: Sequence[tuple[SpanKey, str]]) -> No
         await driver.execute(statement, *keys)
 
 
-async def put_uncounted(driver: Driver, uncounted: dict[SpanKey, int]) -> None:
-    """Store what of these spans does not count."""
+async def update_uncounted(driver: Driver, uncounted: dict[SpanKey, int]) -> None:
+    """Store the `Uncounted` bits of these spans."""
     if uncounted:
-        await driver.execute(PUT_UNCOUNTED, *columns([(*key, bits) for key, bits in sorted(uncounted.items())]))
+        await driver.execute(UPDATE_UNCOUNTED, *columns([(*key, bits) for key, bits in sorted(uncounted.items())]))
 
 
-async def drop_own_scores(driver: Driver, keys: Collection[SpanKey]) -> None:
+async def delete_own_scores(driver: Driver, keys: Collection[SpanKey]) -> None:
     """Delete the scores that came with these spans; standalone scores stay."""
     if keys:
         await driver.execute(DELETE_OWN_SCORES, *columns(keys))
@@ -94,7 +95,7 @@ async def drop_own_scores(driver: Driver, keys: Collection[SpanKey]) -> None:
 async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> tuple[set[TraceKey], bool]:
     """Insert the traces that do not exist and lock the others, in key order.
 
-    The keys of the inserted, and whether any score of any span waits for it.
+    The keys of the inserted traces, and whether any standalone score is pending.
     """
-    any_early, tenants, traces = await driver.fetchrow(rows.LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
-    return set(map(TraceKey, tenants or (), traces or ())), any_early
+    any_pending, tenants, traces = await driver.fetchrow(rows.LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
+    return set(map(TraceKey, tenants or (), traces or ())), any_pending

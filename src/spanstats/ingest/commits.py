@@ -1,7 +1,7 @@
 """Group commit: what queued while one transaction was being written goes into the next. No timer.
 
 Every request is answered after the commit that holds its own spans. Where a shared transaction fails, its requests are
-written one by one, so that none fails for another's sake. A request that was cancelled is written all the same.
+written one by one, so that none fails because of another. A request that was cancelled is written all the same.
 
 While the database writes one transaction, this process reads and prepares the next: two may be under way where enough
 waits for a second one that would not wait for the first.
@@ -24,12 +24,14 @@ from ..store.session import Database, Kind
 from ..tracing import Tracing
 from .batch import Batch, Write, collect
 from .queue import Queue, QueueLimits, Waiting
-from .standalone import Outcomes, others_written
-from .transaction import Tools, locks, write_batch
+from .standalone import Outcomes
+from .tools import Tools
+from .transaction import first_lock, write_batch
+from .writers import wait_for_writers
 
 _AT_ONCE = 2
-_ENOUGH_BESIDE = 200
-"""Spans that make a transaction beside another worth while; fewer do better to wait and share the next."""
+_ENOUGH_FOR_SECOND = 200
+"""Spans that make a second transaction at the same time worth while; fewer wait and share the next."""
 _NEVER = sys.maxsize
 _ENOUGH = 2
 # Statement timeout, lock timeout, deadlock, serialization failure: another request may well succeed.
@@ -76,22 +78,22 @@ class Committer:
         if spans:
             await self._enqueue(Write(tenant_id, spans), len(spans), size)
 
-    async def patch(self, tenant_id: TenantId, span_id: str, fields: dict[str, Any], size: int = 0) -> None:
-        """Return once these fields of the span, stored or not, are committed as a patch."""
+    async def override(self, tenant_id: TenantId, span_id: str, fields: dict[str, Any], size: int = 0) -> None:
+        """Return once these fields of the span, stored or not, are committed as its override."""
         if fields:
-            await self._enqueue(Write(tenant_id, patch=(span_id, fields)), 1, size)
+            await self._enqueue(Write(tenant_id, override=(span_id, fields)), 1, size)
 
-    async def patch_placed(self, tenant_id: TenantId, trace_id: str, span_id: str, fields: dict[str, Any]) -> None:
-        """Return once these fields of a stored span are committed as a patch; one that is gone is left alone."""
+    async def override_stored(self, tenant_id: TenantId, trace_id: str, span_id: str, fields: dict[str, Any]) -> None:
+        """Return once these fields of a stored span are committed as its override; for a deleted one nothing is."""
         if fields:
-            await self._enqueue(Write(tenant_id, placed_patch=(trace_id, span_id, fields)), 1, 0)
+            await self._enqueue(Write(tenant_id, stored_override=(trace_id, span_id, fields)), 1, 0)
 
     async def score(self, tenant_id: TenantId, score: StandaloneScore, size: int = 0) -> str:
         """The id of this score once it is committed, to its span or, where that is not stored yet, to the pending."""
         outcome = cast(Outcome, await self._enqueue(Write(tenant_id, score=score), 1, size))
         if outcome.is_pending and not score.deleted:
             # Its span may have come in a transaction that could not see it yet.
-            await others_written(self._database)
+            await wait_for_writers(self._database)
             await self._enqueue(Write(tenant_id, log=score.log_id), 1, 0)
         return outcome.id
 
@@ -102,7 +104,7 @@ class Committer:
             raise Unavailable("the service is stopping")
         waiting = self._queue.put(write, weight, size)
         if self._queue.weight >= self._worth and not self._is_due:
-            # When the loop has gone round: what arrives together is written together.
+            # After one turn of the loop: what arrives together is written together.
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._start)
         # Cancelled with its request; the write goes on.
@@ -113,7 +115,7 @@ class Committer:
         self._is_due = False
         self._worth = _NEVER
         while len(self._running) < _AT_ONCE:
-            at_least = _ENOUGH_BESIDE if self._running else 1
+            at_least = _ENOUGH_FOR_SECOND if self._running else 1
             group = self._queue.take(chain(*self._running), at_least)
             if not group:
                 self._worth = at_least if self._queue.weight < at_least else self._queue.weight + at_least
@@ -158,13 +160,13 @@ class Committer:
 
     async def _one_by_one(self, group: list[Waiting]) -> None:
         unavailable = 0
-        for place, waiting in enumerate(group):
+        for position, waiting in enumerate(group):
             error = await self._commit([waiting])
             is_shared = isinstance(error, Unavailable) and not isinstance(error, TenantMoved)
             unavailable = unavailable + 1 if is_shared else 0
             if error is not None and unavailable == _ENOUGH:
                 # It was no request's own fault: a lock that others hold would cost each of them as long again.
-                for later in group[place + 1 :]:
+                for later in group[position + 1 :]:
                     _fail(later, error)
                 await self._fail_late(error)
                 return
@@ -197,9 +199,9 @@ class Committer:
             attempt += 1
 
     async def _write_once(self, writes: list[Write], batch: Batch) -> Outcomes:
-        async with self._database.transaction(Kind.INGEST, self._first(writes, locks(batch))) as tx:
+        async with self._database.transaction(Kind.INGEST, self._first(writes, first_lock(batch))) as tx:
             written = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
-        self._tools.evaluators.learn(written.evaluators)
+        self._tools.evaluators.keep(written.evaluators)
         return written.outcomes
 
 

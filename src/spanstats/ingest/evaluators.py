@@ -1,4 +1,4 @@
-"""Which ids, slugs and names an evaluator goes by: a small table, written only when something new is said."""
+"""Which ids, slugs and names an evaluator goes by: a small table, written only when something is new."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from ..domain.span import Score, Span
 from ..store.session import Driver
 from ..store.spans import columns
 
-_REMEMBER = """
+_UPSERT = """
 INSERT INTO evaluators AS e (tenant_id, key, id, slug, name, value_type)
 SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     AS u(tenant_id, key, id, slug, name, value_type)
@@ -20,35 +20,33 @@ _MAX_KNOWN = 10_000
 
 
 class Evaluators:
-    """Remembers what this process has written, so that a known evaluator costs nothing."""
+    """The evaluators that this process has written, so that one that is stored costs nothing."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[TenantId, str], Score] = {}
 
-    async def remember(
-        self, driver: Driver, spans: Iterable[tuple[TenantId, Span]]
-    ) -> dict[tuple[TenantId, str], Score]:
-        """Write what these spans' scores say of evaluators beyond what is known; pass it to `learn` after the commit.
+    async def upsert(self, driver: Driver, spans: Iterable[tuple[TenantId, Span]]) -> dict[tuple[TenantId, str], Score]:
+        """Write evaluators of these spans' scores that are new or have new names; pass them to `keep` after the commit.
 
         The last rows that a write locks: no other lock is waited for while they are held.
         """
-        said = {(tenant, score.key): score for tenant, span in spans for score in span.scores or ()}
-        news = {k: s for k, s in sorted(said.items()) if not _same(self._known.get(k), s)}
-        if news:
-            rows = [(*k, s.evaluator_id, s.slug, s.name, s.value_type) for k, s in news.items()]
-            await driver.execute(_REMEMBER, *columns(rows))
-        return news
+        named = {(tenant, score.key): score for tenant, span in spans for score in span.scores or ()}
+        new = {k: s for k, s in sorted(named.items()) if not _is_known(self._known.get(k), s)}
+        if new:
+            rows = [(*k, s.evaluator_id, s.slug, s.name, s.value_type) for k, s in new.items()]
+            await driver.execute(_UPSERT, *columns(rows))
+        return new
 
-    def learn(self, news: dict[tuple[TenantId, str], Score]) -> None:
-        """These stand in the database now."""
-        if len(self._known) + len(news) > _MAX_KNOWN:
+    def keep(self, new: dict[tuple[TenantId, str], Score]) -> None:
+        """These are stored now."""
+        if len(self._known) + len(new) > _MAX_KNOWN:
             self._known.clear()
-        self._known |= news
+        self._known |= new
 
 
-def _same(known: Score | None, said: Score) -> bool:
-    """Nothing that was said adds to what is known."""
-    if known is None or known.value_type != said.value_type:
+def _is_known(known: Score | None, score: Score) -> bool:
+    """Whether the score adds nothing to the evaluator."""
+    if known is None or known.value_type != score.value_type:
         return False
-    pairs = ((known.evaluator_id, said.evaluator_id), (known.slug, said.slug), (known.name, said.name))
-    return all(new is None or new == old for old, new in pairs)
+    pairs = ((known.evaluator_id, score.evaluator_id), (known.slug, score.slug), (known.name, score.name))
+    return all(given is None or given == old for old, given in pairs)

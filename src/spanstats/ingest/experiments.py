@@ -1,33 +1,32 @@
-"""Experiments as a write sees them: made to exist by being named, and held against deletion until the write commits."""
+"""Experiments in a write: inserted when a span first names them, and locked against deletion until it commits."""
 
 from collections.abc import Collection, Mapping, Set
 
 from ..domain.keys import ExperimentKey, NamedExperiment
 from ..store.session import Driver
 from ..store.spans import columns
-from .reading import find
+from .reading import identify
 
-_NAME = """
+_INSERT = """
 INSERT INTO experiments (tenant_id, id)
 SELECT u.tenant_id, u.id FROM unnest($1::int[], $2::text[]) AS u(tenant_id, id) ORDER BY u.tenant_id, u.id COLLATE "C"
 ON CONFLICT (tenant_id, id) WHERE deleted_at IS NULL DO NOTHING
 """
 
-_HOLD = "SELECT key FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_at IS NULL FOR KEY SHARE"
+_LOCK = "SELECT key FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_at IS NULL FOR KEY SHARE"
 
 
-async def hold_named(
-    driver: Driver, named: Set[NamedExperiment], held: Mapping[NamedExperiment, ExperimentKey] | None = None
+async def lock_or_insert_experiments(
+    driver: Driver, named: Set[NamedExperiment], locked: Mapping[NamedExperiment, ExperimentKey] | None = None
 ) -> dict[NamedExperiment, ExperimentKey]:
-    """The keys of the experiments, each made to exist if it did not, and held; `held` are the keys that are held
-    already."""
-    keys = dict(held) if held is not None else (await find(driver, (), named))[2]
+    """Lock the experiments, inserting those that do not exist; their keys. `locked` are locked already."""
+    keys = dict(locked) if locked is not None else (await identify(driver, (), named)).experiments
     while missing := sorted(named - keys.keys()):
-        await driver.execute(_NAME, *columns(missing))
-        keys |= (await find(driver, (), missing))[2]
+        await driver.execute(_INSERT, *columns(missing))
+        keys |= (await identify(driver, (), missing)).experiments
     return keys
 
 
-async def hold(driver: Driver, keys: Collection[ExperimentKey]) -> set[ExperimentKey]:
-    """Those of the experiments that are not deleted, held."""
-    return {r["key"] for r in await driver.fetch(_HOLD, list(keys))} if keys else set()
+async def lock_experiments(driver: Driver, keys: Collection[ExperimentKey]) -> set[ExperimentKey]:
+    """Lock the experiments that are not deleted; their keys."""
+    return {r["key"] for r in await driver.fetch(_LOCK, list(keys))} if keys else set()

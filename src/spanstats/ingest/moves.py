@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ..domain.keys import TraceKey
 from ..metrics import MOVED
 from ..store.session import Driver
-from .reading import TraceAt
+from .reading import TraceBefore
 from .rows import TraceRow
 
 log = logging.getLogger(__name__)
@@ -14,10 +14,12 @@ log = logging.getLogger(__name__)
 _IDS = "SELECT key, id FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_at IS NULL"
 
 
-async def tell_moved(driver: Driver, before: Mapping[TraceKey, TraceAt], after: Mapping[TraceKey, TraceRow]) -> None:
+async def report_moved(
+    driver: Driver, before: Mapping[TraceKey, TraceBefore], after: Mapping[TraceKey, TraceRow]
+) -> None:
     """Count these traces and log their ids: they were of one experiment and now are of another one.
 
-    One whose experiment was deleted has not moved: it begins again.
+    A trace whose experiment was deleted has not moved: it is a new trace.
     """
     moved = []
     for key, row in after.items():

@@ -1,29 +1,31 @@
-"""What a write must know of the store before it changes it. Every statement here runs after the locks it relies on.
+"""What a write reads before it changes the store. Every statement here runs after the locks that it relies on.
 
 Statements that every write runs are planned once, maybe while the tables are small: see `by_key.py`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 
-from ..domain.growth import Relatives, Usage
+from ..domain.growth import Relatives
 from ..domain.keys import ExperimentKey, GlobalSpanKey, NamedExperiment, SpanKey, TraceKey
+from ..domain.reported_usage import Usage
+from ..domain.reports import reports_of
 from ..domain.span import Score, Span
 from ..domain.trace_fold import SpanScores
-from ..domain.usage import told
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
 from ..store.spans import SCORE_COLUMNS, SPAN_LIST, columns, span_of
 from .batch import lock_number
 from .rows import unpack_scores
 
-# $1, $2: loose spans; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion (which
-# locks the row FOR UPDATE) waits for all of them.
+# $1, $2: spans with global ids; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion
+# (which locks the row FOR UPDATE) waits for all of them.
 _EXPERIMENT = rows_of_tenant("experiments", "id", "k.id", "*", "AND deleted_at IS NULL", "FOR KEY SHARE")
 _STORED = rows_of_tenant("spans", "span_id", "k.span_id", "trace_id", "AND by_span_id")
-FIND_STATEMENT = f"""
+IDENTIFY_STATEMENT = f"""
 WITH held AS MATERIALIZED (
     SELECT e.tenant_id, e.id, e.key FROM unnest($3::int[], $4::text[]) AS k(tenant_id, id) CROSS JOIN {_EXPERIMENT} e
 )
@@ -36,7 +38,7 @@ LEFT JOIN LATERAL (
 UNION ALL SELECT held.tenant_id, held.id, held.key, NULL, NULL FROM held
 """
 
-PATCHES_STATEMENT = f"""
+OVERRIDES_STATEMENT = f"""
 SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {SPAN_KEYS} CROSS JOIN {row_of_span("patches")} p
 """
 
@@ -68,14 +70,14 @@ _RELATED = (
     *("prompt_tokens", "completion_tokens", "total_tokens", "cost_pd", "response_id", "usage_once", "uncounted"),
     *("cache_read_tokens", "cache_write_tokens"),
 )
-# The stored ones of these spans, and all above them: a circle of parents ends where it began.
-ABOVE_STATEMENT = f"""
-WITH RECURSIVE above AS (
+# The stored ones of these spans, and all their ancestors: a circle of parents ends where it began.
+ANCESTORS_STATEMENT = f"""
+WITH RECURSIVE ancestors AS (
     SELECT tenant_id, trace_id COLLATE "C" AS trace_id, span_id COLLATE "C" AS span_id FROM {SPAN_KEYS}
-    UNION SELECT s.tenant_id, s.trace_id, s.parent_id FROM above k CROSS JOIN {row_of_span("spans")} s
+    UNION SELECT s.tenant_id, s.trace_id, s.parent_id FROM ancestors k CROSS JOIN {row_of_span("spans")} s
     WHERE s.parent_id IS NOT NULL
 )
-SELECT s.tenant_id, {", ".join(f"s.{name}" for name in _RELATED)} FROM above k CROSS JOIN {row_of_span("spans")} s
+SELECT s.tenant_id, {", ".join(f"s.{name}" for name in _RELATED)} FROM ancestors k CROSS JOIN {row_of_span("spans")} s
 """
 
 # All spans of these traces are looked at: only long traces ask, and these rarely share an id.
@@ -85,8 +87,8 @@ CROSS JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id", "*", "AND response
 """
 
 
-def serialising(ids: Collection[GlobalSpanKey]) -> str:
-    """The statement that makes the writers of these loose spans wait for each other, before any row is locked.
+def lock_of_global_ids(ids: Collection[GlobalSpanKey]) -> str:
+    """The statement that makes the writers of spans with these ids wait for each other, before any row is locked.
 
     Numbers need no placeholders: it can travel together with other statements.
     """
@@ -94,41 +96,46 @@ def serialising(ids: Collection[GlobalSpanKey]) -> str:
     return f"SELECT pg_advisory_xact_lock(n) FROM unnest('{{{','.join(map(str, numbers))}}}'::bigint[]) AS n"
 
 
-async def find(
+@dataclass(slots=True)
+class Identified:
+    """Of spans with global ids the trace ids of the stored ones, and the overrides; the keys of experiments."""
+
+    traces: dict[GlobalSpanKey, str] = field(default_factory=dict)
+    overrides: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)
+    experiments: dict[NamedExperiment, ExperimentKey] = field(default_factory=dict)
+
+
+async def identify(
     driver: Driver, ids: Collection[GlobalSpanKey], named: Collection[NamedExperiment] = ()
-) -> tuple[dict[GlobalSpanKey, str], dict[GlobalSpanKey, dict[str, Any]], dict[NamedExperiment, ExperimentKey]]:
-    """Of the spans that are found by their span id alone, the trace ids of those stored and the fields of the patches.
-
-    Also the keys of the named experiments that exist, held.
-    """
-    given = [columns(keys) if keys else [[], []] for keys in (ids, named)]
-    homes: dict[GlobalSpanKey, str] = {}
-    patches_: dict[GlobalSpanKey, dict[str, Any]] = {}
-    held: dict[NamedExperiment, ExperimentKey] = {}
-    for tenant_id, name, experiment_key, trace_id, fields in await driver.fetch(FIND_STATEMENT, *given[0], *given[1]):
+) -> Identified:
+    """What is stored of these spans, and the named experiments that exist, which it locks against deletion."""
+    result = Identified()
+    span_columns, name_columns = [columns(keys) if keys else [[], []] for keys in (ids, named)]
+    rows = await driver.fetch(IDENTIFY_STATEMENT, *span_columns, *name_columns)
+    for tenant_id, name, experiment_key, trace_id, fields in rows:
         if trace_id is not None:
-            homes[GlobalSpanKey(tenant_id, name)] = trace_id
+            result.traces[GlobalSpanKey(tenant_id, name)] = trace_id
         if fields is not None:
-            patches_[GlobalSpanKey(tenant_id, name)] = _patch(fields)
+            result.overrides[GlobalSpanKey(tenant_id, name)] = _override(fields)
         if experiment_key is not None:
-            held[NamedExperiment(tenant_id, name)] = experiment_key
-    return homes, patches_, held
+            result.experiments[NamedExperiment(tenant_id, name)] = experiment_key
+    return result
 
 
-async def patches(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, dict[str, Any]]:
-    """The fields of the stored patches; the trace id is empty where the span id alone is the identity."""
-    rows = await driver.fetch(PATCHES_STATEMENT, *columns(keys)) if keys else []
-    return {SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]): _patch(r["fields"]) for r in rows}
+async def read_overrides(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, dict[str, Any]]:
+    """The fields of the stored overrides; the trace id is empty where the span id alone is the identity."""
+    rows = await driver.fetch(OVERRIDES_STATEMENT, *columns(keys)) if keys else []
+    return {SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]): _override(r["fields"]) for r in rows}
 
 
-def _patch(fields: dict[str, Any]) -> dict[str, Any]:
+def _override(fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("scores"):
         fields["scores"] = msgspec.convert(fields["scores"], list[Score])
     return fields
 
 
-class TraceAt(NamedTuple):
-    """What a write must know of a stored trace; its start in microseconds."""
+class TraceBefore(NamedTuple):
+    """A trace before a write; its start in microseconds."""
 
     experiment_key: ExperimentKey | None
     start_us: int
@@ -136,54 +143,54 @@ class TraceAt(NamedTuple):
     fold: bytes | None
 
 
-async def traces(
+async def read_traces(
     driver: Driver, keys: Collection[TraceKey]
-) -> tuple[dict[TraceKey, TraceAt], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
+) -> tuple[dict[TraceKey, TraceBefore], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
     """The locked traces; of traces that keep no fold also their spans, without content, and the scores of these."""
-    found: dict[TraceKey, TraceAt] = {}
+    traces: dict[TraceKey, TraceBefore] = {}
     spans: dict[SpanKey, Span] = {}
     scores: dict[SpanKey, list[Score]] = {}
     for row in await driver.fetch(TRACES_STATEMENT, *columns(keys)):
-        tenant_id, trace_id, *at, sent, values = row[:_OF_TRACE]
-        found[TraceKey(tenant_id, trace_id)] = TraceAt(*at)
+        tenant_id, trace_id, *trace, span_scores, values = row[:_OF_TRACE]
+        traces[TraceKey(tenant_id, trace_id)] = TraceBefore(*trace)
         if row["span_id"] is not None:
             span = span_of(list(row.items())[_OF_TRACE:])
             key = SpanKey(tenant_id, trace_id, span.span_id)
             spans[key] = span
-            if sent:
-                valued = [{**score, "value": value} for score, value in zip(sent, values, strict=True)]
+            if span_scores:
+                valued = [{**score, "value": value} for score, value in zip(span_scores, values, strict=True)]
                 scores[key] = msgspec.convert(valued, list[Score])
-    return found, spans, scores
+    return traces, spans, scores
 
 
-async def relatives(
+async def read_relatives(
     driver: Driver, growing: Mapping[TraceKey, tuple[Usage, Sequence[Span]]]
 ) -> dict[TraceKey, Relatives]:
-    """What `grow` must know of these traces to add these spans to them; spans that are stored already are there too."""
-    found = {key: Relatives() for key in growing}
+    """The relatives that `grow` needs to add these spans to these traces; among them these spans, if stored."""
+    relatives = {key: Relatives() for key in growing}
     keys = [(*key, name) for key, (usage, spans) in growing.items() for name in sorted(_looked_up(usage, spans))]
-    for row in await driver.fetch(ABOVE_STATEMENT, *columns(keys)) if keys else []:
+    for row in await driver.fetch(ANCESTORS_STATEMENT, *columns(keys)) if keys else []:
         span = span_of(row.items())
-        found[TraceKey(row["tenant_id"], span.trace_id)].spans[span.span_id] = span
+        relatives[TraceKey(row["tenant_id"], span.trace_id)].spans[span.span_id] = span
     asking = {key: [s.response_id for s in spans if s.response_id] for key, (_, spans) in growing.items()}
     asked = sorted({name for names in asking.values() for name in names})
     if asked:
         traces_ = columns([key for key, names in asking.items() if names])
         for tenant_id, trace_id, span_id, response_id in await driver.fetch(SAME_IDS_STATEMENT, *traces_, asked):
-            found[TraceKey(tenant_id, trace_id)].ids.setdefault(response_id, set()).add(span_id)
-    return found
+            relatives[TraceKey(tenant_id, trace_id)].ids.setdefault(response_id, set()).add(span_id)
+    return relatives
 
 
 def _looked_up(usage: Usage, spans: Sequence[Span]) -> set[str]:
     """The spans themselves, and the parents of spans that may change what counts above them."""
     names = {span.span_id for span in spans}
-    if usage.awaited is None:
+    if usage.missing is None:
         return names
-    telling = spans if len(spans) > 1 else [s for s in spans if s.span_id in usage.awaited or told(s)]
-    return names | {span.parent_id for span in telling if span.parent_id}
+    reporting = spans if len(spans) > 1 else [s for s in spans if s.span_id in usage.missing or reports_of(s)]
+    return names | {span.parent_id for span in reporting if span.parent_id}
 
 
-async def fold_scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[SpanScores]]:
+async def read_fold_scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[SpanScores]]:
     """The scores of the spans of these traces, which keep a fold."""
     rows = await driver.fetch(FOLD_SCORES_STATEMENT, *columns(keys)) if keys else []
     return {TraceKey(r["tenant_id"], r["trace_id"]): unpack_scores(r["fold_scores"]) for r in rows}

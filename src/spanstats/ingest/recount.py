@@ -11,10 +11,12 @@ from ..domain.keys import TenantId, TraceKey
 from ..errors import NotFound
 from ..store.session import Database, Driver, Kind, Timeouts
 from . import changes
-from .reading import TraceAt
+from .merging import count_again
+from .reading import TraceBefore
 from .rows import TraceRow
-from .stored import Stored, count_again, fold_trace, read_whole
-from .transaction import Tools, made_row
+from .stored import Stored, fold_trace, read_whole
+from .tools import Tools
+from .trace_rows import row_of_fold
 
 _TIMEOUTS = Timeouts(600, 600)
 _TRACES_AT_A_TIME = 500
@@ -98,17 +100,17 @@ async def recount_traces(driver: Driver, tenant_id: TenantId, ids: list[str], to
     await driver.execute(_KNOW, tenant_id, ids)
     before = {TraceKey(tenant_id, row["trace_id"]): row for row in rows}
     stored = Stored(
-        {key: TraceAt(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in before.items()}
+        {key: TraceBefore(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in before.items()}
     )
     await read_whole(driver, stored, before.keys())
-    stored.dirty |= before.keys()
-    await count_again(driver, stored, [])
-    made: dict[TraceKey, TraceRow] = {}
+    stored.to_fold |= before.keys()
+    await changes.update_uncounted(driver, count_again(stored))
+    changed: dict[TraceKey, TraceRow] = {}
     for key, old in before.items():
         state = fold_trace(stored, key)
-        row = made_row(key, state, tools) if state.n_spans else None
+        row = row_of_fold(key, state, tools) if state.n_spans else None
         if row is not None and any(getattr(row, name) != old[name] for name in (*_SUMS, "start_us", "end_us")):
-            made[key] = row
-    places = [(before[key]["experiment_key"], before[key]["start_us"]) for key in made]
-    await changes.put(driver, [], list(made.values()), places)
-    return len(made)
+            changed[key] = row
+    starts = [(before[key]["experiment_key"], before[key]["start_us"]) for key in changed]
+    await changes.write(driver, [], list(changed.values()), starts)
+    return len(changed)

@@ -42,7 +42,7 @@ def _type(table: Table, column: str) -> str:
 
 
 def _sent(table: Table, column: str) -> str:
-    """The column as it stands in the document: name and type."""
+    """The column of the document: name and type."""
     if column in RENAMED:
         return f"{RENAMED[column]} bigint"
     return f"{column} {'text' if _type(table, column) in ('JSON', 'BYTEA') else _type(table, column)}"
@@ -109,9 +109,9 @@ ON CONFLICT ({", ".join(_SCORE_KEY)}) {_replacing(_SCORE_COLUMNS, ())}
 """
 
 _TRACE_COLUMNS = ", ".join(_sent(tables.traces, c) for c in _columns(tables.traces))
-_MARK = "INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM"
+_INVALIDATE = "INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM"
 _WHERE_SUMMED = "WHERE experiment_key IS NOT NULL"
-# New traces are written whole and mark their minutes; traces that exist are only locked, in key order, and not
+# New traces are written whole and invalidate their minutes; traces that exist are only locked, in key order, and not
 # returned.
 _INSERT_TRACES = _insert(
     tables.traces,
@@ -119,10 +119,10 @@ _INSERT_TRACES = _insert(
     _KEY[:2],
     "DO UPDATE SET n_spans = traces.n_spans WHERE false",
 )
-# $1 the traces as a JSON array. Whether there are early scores is seen after `traces` is locked as a table.
+# $1 the traces as a JSON array. Whether scores are pending is read after `traces` is locked as a table.
 LOCK_OR_INSERT_TRACES = f"""
 WITH inserted AS ({_INSERT_TRACES} RETURNING tenant_id, trace_id, experiment_key, start_time),
-marked AS ({_MARK} inserted {_WHERE_SUMMED})
+invalidated AS ({_INVALIDATE} inserted {_WHERE_SUMMED})
 SELECT EXISTS (SELECT FROM early_scores), array_agg(tenant_id), array_agg(trace_id) FROM inserted
 """
 _OF_SCORES = ("score_keys", "score_values", "score_kinds", "fold_scores")
@@ -133,8 +133,8 @@ _UPDATED["entry"] = """CASE WHEN u.entry_from > 0 THEN u.entry || substr(traces.
     WHEN u.keeps_scores THEN traces.entry ELSE u.entry END"""
 _UPDATES = ", ".join(f"{column} = {value}" for column, value in _UPDATED.items())
 # $1, $2: the spans and their tenants. $3: the traces, as a JSON array. $4, $5: the experiments and starts that the
-# traces had. Old and new minutes are marked.
-PUT_SPANS_AND_TRACES = f"""
+# traces had. Old and new minutes are invalidated.
+WRITE_SPANS_AND_TRACES = f"""
 WITH {_SPANS_SENT}, put_spans AS ({_PUT_SPANS}), put_payloads AS ({_PUT_PAYLOADS}), put_scores AS ({_PUT_SCORES}),
 updated AS (
     UPDATE traces SET {_UPDATES}
@@ -142,10 +142,10 @@ updated AS (
     WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id
     RETURNING traces.experiment_key, traces.start_time
 )
-{_MARK} (
+{_INVALIDATE} (
     SELECT experiment_key, start_time FROM updated
     UNION ALL SELECT * FROM unnest($4::bigint[], $5::timestamptz[])
-) AS places (experiment_key, start_time) {_WHERE_SUMMED}
+) AS minutes (experiment_key, start_time) {_WHERE_SUMMED}
 """
 
 

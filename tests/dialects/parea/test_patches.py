@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from spanstats.dialects.parea.patches import read_patch
-from spanstats.domain.merge import overlay
+from spanstats.domain.merge import override
 from spanstats.domain.span import Score, Span
 from spanstats.errors import InvalidInput
 
@@ -49,7 +49,7 @@ def test_every_kind_of_field_is_set_in_the_units_of_a_span() -> None:
 def test_null_is_a_value_and_takes_away_what_was_there() -> None:
     span = Span(trace_id="t", span_id="s", output='"x"', cost_pd=1, labels={"session_identifier": "s1"})
     span.attributes = {"tags": ["t"]}
-    result = overlay(span, patch(output=None, cost=None, session_id=None, tags=None, metadata=None, scores=None))
+    result = override(span, patch(output=None, cost=None, session_id=None, tags=None, metadata=None, scores=None))
     assert (result.output, result.cost_pd, result.labels, result.attributes) == (None, None, {}, {})
 
 
