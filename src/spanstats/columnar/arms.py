@@ -27,18 +27,20 @@ def rows_of(arm: Arm) -> list[Rows]:
     return [Rows(and_(_inside(arm), part)) for part in parts]
 
 
-def rows_beside(arm: Arm, ranges: list[Segment]) -> list[Rows]:
-    """What columns do not say: the traces that start in these ranges, and in all of the window those of several models,
-    if the filter asks for these.
+def rows_beside(arm: Arm, ranges: list[Segment], *, of_several_models: bool) -> list[Rows]:
+    """What columns do not say: traces that start in these ranges, and in all of the window those `of_several_models`.
 
     A range is short: nothing is looked up in another index, again for each of them.
     """
+    if not ranges and not of_several_models:
+        return []
     of_experiment = traces.c.experiment_key == arm.experiment_key
     if arm.matching is None:
-        return [Rows(of_experiment, ranges)] if ranges else []
+        return [Rows(of_experiment, ranges)]
     first, *others = compile_parts(arm.matching.predicate, arm.matching.tenant_id, by_index=False)
-    beside = [Rows(and_(_inside(arm), part)) for part in others]
-    return [*([Rows(and_(of_experiment, first), ranges)] if ranges else []), *beside]
+    in_ranges = [first] if of_several_models else [first, *others]
+    beside = [Rows(and_(_inside(arm), part)) for part in others] if of_several_models else []
+    return [*(Rows(and_(of_experiment, part), ranges) for part in in_ranges if ranges), *beside]
 
 
 def _inside(arm: Arm) -> ColumnElement[bool]:

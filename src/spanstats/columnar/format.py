@@ -27,6 +27,8 @@ KEY_SENT = "key_sent"
 WITHOUT_KEY = "without_key"
 """1 where the trace has no item key, else 0."""
 HAS_ROOT = "has_root"
+MANY_MODELS = "many_models"
+"""1 where spans of the trace name different models, else 0."""
 
 UNPRICED = "n_unpriced"
 """How many spans have a model and tokens and no price."""
@@ -55,7 +57,7 @@ MEASURED = (
 )
 """Whole numbers of `traces`, by the names and in the units that they have there."""
 
-FLAGS = (HAS_ROOT, "many_models")
+FLAGS = (HAS_ROOT, MANY_MODELS)
 """Booleans of `traces`, 1 or 0."""
 
 COMPUTED_FLAGS = (FAILED, KEY_SENT, WITHOUT_KEY)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .format import UNPRICED, Array, Scores
+from .format import Array, Scores
 from .groups import Counted, Groups, PartGroups, counts_by
 from .measures import TEXT
+from .partial_costs import partial_costs
 
 _BOOLEAN = 1
 
@@ -78,11 +79,6 @@ def group_partial_costs(groups: Groups) -> Counted:
     """Of how many traces of each group the cost is known and leaves out spans without a price."""
     found = np.zeros(len(groups), np.int64)
     for by in groups.parts:
-        unpriced, cost = by.part.chunk.numbers(UNPRICED), by.part.chunk.numbers("cost_pd")
-        if unpriced.low == 0 and not unpriced.codes.any():
-            continue
-        is_partial = unpriced.values() > 0
-        if cost.valid is not None:
-            is_partial &= cost.valid
-        _add(found, by, is_partial if by.part.rows is None else is_partial & by.part.rows)
+        if (is_partial := partial_costs(by.part)) is not None:
+            _add(found, by, is_partial)
     return found

@@ -11,8 +11,8 @@ import numpy as np
 from ..filters.operators import Operator
 from .dimensions import starts_of
 from .encode import numbers_of
-from .format import Chunk, Mask, Numbers
-from .predicate import MANY_MODELS, START, Joined, Node, Not, NumberTest, Predicate, ScoreTest, TextTest
+from .format import MANY_MODELS, Chunk, Mask, Numbers
+from .predicate import START, Joined, Node, Not, NumberTest, Predicate, ScoreTest, TextTest
 from .probe import Passing
 
 _Whole = int | Decimal

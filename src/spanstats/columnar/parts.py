@@ -6,7 +6,7 @@ import numpy as np
 
 from ..domain.window import MINUTE_US
 from .dimensions import starts_of
-from .format import START_MINUTE, Chunk, Mask
+from .format import MANY_MODELS, START_MINUTE, Chunk, Mask
 from .needs import STARTS, Needs
 from .segments import Segment
 from .snapshot import Stored, StoredChunk
@@ -38,6 +38,12 @@ def rows_that_count(chunk: Chunk, segment: Segment, found: Stored) -> Mask:
         for low, high in zip(lows, highs, strict=True):
             rows[low:high] = False
     return rows
+
+
+def has_traces_of_several_models(chunk: Chunk) -> bool:
+    """Whether spans of any trace of the chunk name different models."""
+    flags = chunk.numbers(MANY_MODELS)
+    return flags.low > 0 or bool(flags.codes.any())
 
 
 def _is_inside(segment: Segment, window: Segment) -> bool:

@@ -18,10 +18,9 @@ from ..filters.negation import Demand, demands
 from ..filters.operators import Operator, Reads
 from ..filters.predicate import Bound, Test, each_test
 from ..store.tables import traces
-from .format import MEASURED, TEXTS, member_column, scores_column
+from .format import MANY_MODELS, MEASURED, TEXTS, member_column, scores_column
 from .needs import STARTS, Needs
 
-MANY_MODELS = "many_models"
 START = "start_time"
 
 

@@ -19,7 +19,7 @@ from .format import FORMAT, SPAN_SUMS, Chunk, SpanSums
 from .from_traces import chunks_of_traces
 from .masks import mask_of
 from .needs import Needs
-from .parts import is_cut, needs_of, rows_that_count
+from .parts import has_traces_of_several_models, is_cut, needs_of, rows_that_count
 from .plan import FromColumns, plan_of
 from .predicate import EVERY_TRACE
 from .probe import Passing, Verdicts
@@ -87,16 +87,20 @@ class Columns:
                 yield Selection([Part(chunk)], check)
             return
         not_served: list[Segment] = []
+        of_several_models = False
         for chunks in _in_batches(plan.stored.chunks):
             check()
             fetched = await self._fetched(tx, plan, chunks, needs)
             without = {chunk.segment for chunk in chunks if chunk.id not in fetched}
             not_served += without
             served = {chunk: fetched[chunk.id] for chunk in chunks if chunk.segment not in without}
+            if plan.predicate.uniform:
+                of_several_models = of_several_models or any(map(has_traces_of_several_models, served.values()))
             passing = await self._verdicts.ask(tx, plan.predicate.text_tests(), {c.id: served[c] for c in served})
             parts = [partial(_part, plan, chunk, served[chunk], passing[chunk.id]) for chunk in served]
             yield Selection(await self.run(partial(_each, parts)), check)
-        beside = rows_beside(arm, ranges_to_read(plan.stored, not_served))
+        ranges = ranges_to_read(plan.stored, not_served)
+        beside = rows_beside(arm, ranges, of_several_models=of_several_models)
         async for chunk in chunks_of_traces(tx, beside, needs):
             check()
             yield Selection([Part(chunk)], check)

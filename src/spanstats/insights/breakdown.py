@@ -6,8 +6,8 @@ from typing import Any
 
 from ..columnar.dimensions import ByNumber
 from ..columnar.dimensions import Dimension as ColumnDimension
+from ..columnar.format import MANY_MODELS
 from ..columnar.groups import group
-from ..columnar.predicate import MANY_MODELS
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..domain.keys import ExperimentKey, TenantId

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..columnar.format import FAILED, HAS_ROOT, UNPRICED, WITHOUT_KEY
+from ..columnar.format import FAILED, HAS_ROOT, WITHOUT_KEY
 from ..columnar.group_order import group_order_statistics
 from ..columnar.group_scores import ScoreCounts, group_partial_costs, group_score_counts
 from ..columnar.group_squares import group_squares
@@ -13,12 +13,10 @@ from ..columnar.group_sums import GroupSums, group_extremes, group_sums
 from ..columnar.groups import Counted, Groups
 from ..columnar.measures import Measure as ColumnMeasure
 from ..columnar.measures import NumberOf, ScoresOf
+from ..columnar.partial_costs import COST_COLUMNS
 from .figures import Figures, OfScores, wanted_ranks
 from .measures import ERROR, Asked, Measure
 from .rolled import Measured
-
-COST_COLUMNS = ("cost_pd", UNPRICED)
-"""What tells whether a cost is too low."""
 
 
 def column_measure(measure: Measure) -> ColumnMeasure:

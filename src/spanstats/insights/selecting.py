@@ -8,11 +8,12 @@ from ..columnar.dimensions import needs_of as needs_of_dimension
 from ..columnar.format import FAILED, HAS_ROOT, WITHOUT_KEY
 from ..columnar.measures import needs_of as needs_of_measure
 from ..columnar.needs import Needs
+from ..columnar.partial_costs import COST_COLUMNS
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
 from ..domain.keys import ExperimentKey
 from ..filters.parts import compile_filter
-from .grouped import COST_COLUMNS, column_measure
+from .grouped import column_measure
 from .measures import Asked
 from .questions import Question
 from .rolled import default_measures
@@ -39,7 +40,7 @@ def needs_of(measures: Sequence[Asked] | None, dimensions: Iterable[Dimension]) 
     for asked in default_measures(()) if measures is None else measures:
         found |= needs_of_measure(column_measure(asked.measure))
         if asked.measure.column == "cost_pd":
-            found |= Needs(frozenset(COST_COLUMNS))
+            found |= Needs(COST_COLUMNS)
     for dimension in dimensions:
         found |= needs_of_dimension(dimension)
     return found

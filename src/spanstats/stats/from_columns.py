@@ -8,8 +8,9 @@ import numpy as np
 from ..columnar.aggregate import NumberSums
 from ..columnar.format import FAILED, Mask, Numbers, Scores
 from ..columnar.needs import Needs
+from ..columnar.partial_costs import COST_COLUMNS, count_partial_costs
 from ..columnar.selection import Part, Selection
-from .measures import ANSWERED, BOOLEAN, MEASURES, NUMBER, TEXT, How
+from .measures import ANSWERED, BOOLEAN, COST_PARTIAL, MEASURES, NUMBER, TEXT, How
 from .sums import ScoreSums, Sums
 
 _VALUES: Mapping[How, Callable[[NumberSums], int | None]] = {
@@ -23,7 +24,7 @@ _OF_MEASURES = [(a.name, a.measure, a.how) for a in ANSWERED if a.measure is not
 _WITH_EXTREMES = {measure for _, measure, how in _OF_MEASURES if how in (How.MIN, How.MAX)}
 _WITH_SQUARES = {measure for _, measure, how in _OF_MEASURES if how is How.SQUARES}
 
-NEEDS = Needs(frozenset({FAILED, *(m.column for m in MEASURES)}))
+NEEDS = Needs(COST_COLUMNS | {FAILED, *(m.column for m in MEASURES)})
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Added:
 
     def __init__(self, *, scores: bool) -> None:
         self._n = 0
+        self._n_partial = 0
         self._failed = NumberSums()
         self._measures = {m.column: NumberSums() for m in MEASURES}
         self._scores: dict[str, _OfKinds] | None = {} if scores else None
@@ -55,6 +57,7 @@ class Added:
         """More traces."""
         for part in selection.each():
             self._n += part.n
+            self._n_partial += count_partial_costs(part)
             self._failed.add(part.numbers(part.chunk.numbers(FAILED)), extremes=False)
             for name, sums in self._measures.items():
                 numbers = part.numbers(part.chunk.numbers(name))
@@ -70,7 +73,7 @@ class Added:
 
     def sums(self) -> Sums:
         """As read from rollups or from the traces."""
-        found: dict[str, int | None] = {"n": self._n, "n_errors": self._failed.total}
+        found: dict[str, int | None] = {"n": self._n, "n_errors": self._failed.total, COST_PARTIAL: self._n_partial}
         found |= {name: _VALUES[how](self._measures[measure]) for name, measure, how in _OF_MEASURES}
         scores = {} if self._scores is None else {key: _score_sums(self._scores[key]) for key in sorted(self._scores)}
         return found, scores

@@ -87,13 +87,12 @@ async def summarize_in(
     found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id) if is_clean(experiment_id) else None
     if found is None:
         raise NotFound(_ABSENT)
-    key, parts = found["key"], ALL if matching is None else matching.parts
+    key = found["key"]
     with REQUEST.get().statement("summary of traces"):
         if matching is None:
             sums, scores = await _whole(tx, key, window)
         else:
             sums, scores = await filtered(columns, tx, Arm(key, window, matching), n_scores=found["n_scores"])
-        sums[COST_PARTIAL] = await _cost_partial(tx, key, window, parts)
     return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
@@ -104,14 +103,14 @@ async def _whole(tx: Transaction, key: ExperimentKey, window: Window) -> Sums:
         counts = await count_scored_traces(tx.driver, key, window)
         for name, score in scores.items():
             score.n_traces = counts.get(name, 0)
+    sums[COST_PARTIAL] = await _cost_partial(tx, within(key, window, ALL))
     return sums, scores
 
 
-async def _cost_partial(tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts) -> int:
+async def _cost_partial(tx: Transaction, parts: Parts) -> int:
     """How many of the traces have a cost that leaves out a span without a price: they are found by an index."""
     partial = literal_column(f"({IS_COST_PARTIAL})", Boolean)
-    those = [part & partial for part in within(experiment_key, window, parts)]
-    rows = rows_of(those, traces.c.trace_id).subquery("partial_costs")
+    rows = rows_of([part & partial for part in parts], traces.c.trace_id).subquery("partial_costs")
     return int(await tx.connection.scalar(select(func.count()).select_from(rows)) or 0)
 
 
@@ -125,7 +124,8 @@ async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: 
 
 
 async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int = 1) -> Sums:
-    """The sums of the traces of the arm, and of their scores unless `n_scores` is 0: from columns where that is faster.
+    """The sums of the traces of the arm, how many of their costs are partial, and the sums of their scores unless
+    `n_scores` is 0: from columns where that is faster.
 
     `n_scores` is how many scores most of the traces have at most.
     """
@@ -142,17 +142,19 @@ async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int
 async def directly(
     tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts = ALL, *, n_scores: int = 1
 ) -> Sums:
-    """The sums from the traces themselves, and those of their scores unless `n_scores` is 0.
+    """The same from the traces themselves.
 
     `n_scores` is how many scores most of the traces have at most: more cost more time.
     """
     parts = within(experiment_key, window, parts)
-    if not n_scores:
-        return read_sums((await tx.connection.execute(sums_statement(parts))).one()._mapping)
-    found = dict((await tx.connection.execute(scored_statement(parts, n_scores))).one()._mapping)
-    if found.pop("longest") > n_scores:
-        found["scores"] = await tx.connection.scalar(each_scored_statement(parts))
-    return read_sums(found)
+    if n_scores:
+        found = dict((await tx.connection.execute(scored_statement(parts, n_scores))).one()._mapping)
+        if found.pop("longest") > n_scores:
+            found["scores"] = await tx.connection.scalar(each_scored_statement(parts))
+    else:
+        found = dict((await tx.connection.execute(sums_statement(parts))).one()._mapping)
+    sums, scores = read_sums(found)
+    return sums | {COST_PARTIAL: await _cost_partial(tx, parts)}, scores
 
 
 def sums_statement(parts: Parts) -> Select[Any]:

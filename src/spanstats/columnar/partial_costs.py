@@ -1,0 +1,26 @@
+"""Of which traces the cost is known and leaves out spans without a price."""
+
+import numpy as np
+
+from .format import UNPRICED, Mask
+from .selection import Part
+
+COST = "cost_pd"
+COST_COLUMNS = frozenset({COST, UNPRICED})
+
+
+def partial_costs(part: Part) -> Mask | None:
+    """Those of the selected rows, as a mask over the chunk; `None` where there is none, which is the rule."""
+    unpriced, cost = part.chunk.numbers(UNPRICED), part.chunk.numbers(COST)
+    if unpriced.low == 0 and not unpriced.codes.any():
+        return None
+    is_partial = unpriced.values() > 0
+    if cost.valid is not None:
+        is_partial &= cost.valid
+    return is_partial if part.rows is None else is_partial & part.rows
+
+
+def count_partial_costs(part: Part) -> int:
+    """How many of the selected traces they are."""
+    mask = partial_costs(part)
+    return 0 if mask is None else int(np.count_nonzero(mask))
