@@ -42,7 +42,7 @@ _ROWS = "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM
 
 _FILTERED_AT_MOST = 1_000_000
 # Scores of a seeded trace.
-_PLACES = 2
+_SCORE_COLUMNS = 2
 
 FILTERS = {
     "status": {"status": {"operator": "", "value": ["error"]}},
@@ -156,10 +156,13 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
             arm = Arm(key, Window(), made)
             answers = "from the traces" if await plan_of(tx, arm) is None else "from columns"
-            plain, scored = sums_statement(parts), scored_statement(parts, _PLACES)
+            plain, scored = sums_statement(parts), scored_statement(parts, _SCORE_COLUMNS)
             times = {"from the traces": (await _statement(tx, plain), await _statement(tx, scored))}
             if resolve(made.predicate, 1) is not None:
-                plain_times, scored_times = await _from_columns(tx, arm, 0), await _from_columns(tx, arm, _PLACES)
+                plain_times, scored_times = (
+                    await _from_columns(tx, arm, 0),
+                    await _from_columns(tx, arm, _SCORE_COLUMNS),
+                )
                 times |= {
                     f"from columns, {kept}": (plain_times[i], scored_times[i])
                     for i, kept in enumerate(("cold", "warm"))

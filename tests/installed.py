@@ -21,7 +21,12 @@ from pathlib import Path
 from spanstats.store import cluster
 
 NAMED = "SPANSTATS_TEST_DATABASE_URL"
-PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/pgsql/bin")
+FOLDERS = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/pgsql/bin",
+)
 OLDEST = 15
 PACKAGES = ("catalog", "columnar", "comparison", "filters", "ingest", "insights", "reading", "stats", "store")
 """All packages whose code makes statements: `tests/test_installed.py`."""
@@ -49,7 +54,7 @@ def main() -> int:
 
 def installed() -> list[tuple[int, Path]]:
     """Versions and binaries of the servers of this machine that are recent enough, without the embedded one's."""
-    folders = [folder for place in PLACES for folder in Path("/").glob(place[1:])]
+    folders = [folder for pattern in FOLDERS for folder in Path("/").glob(pattern[1:])]
     found = [(version_of(folder), folder) for folder in folders if (folder / "initdb").exists()]
     return [(version, folder) for version, folder in found if OLDEST <= version != int(cluster.MAJOR)]
 
@@ -63,9 +68,9 @@ def version_of(binaries: Path) -> int:
 @contextmanager
 def temporary_server(binaries: Path) -> Iterator[str]:
     owner = cluster.account()
-    place = Path(tempfile.mkdtemp(prefix="spanstats-"))
-    os.chown(place, owner.uid, owner.gid)
-    data = str(place / "data")
+    directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
+    os.chown(directory, owner.uid, owner.gid)
+    data = str(directory / "data")
 
     def run(*command: str) -> None:
         subprocess.run(
@@ -79,14 +84,14 @@ def temporary_server(binaries: Path) -> Iterator[str]:
 
     try:
         run("initdb", "-D", data, "-U", "postgres", "--encoding=UTF8", "--locale=C", "--auth=trust")
-        options = f"-k {place} -c listen_addresses='' -c fsync=off -c full_page_writes=off -c autovacuum=off"
+        options = f"-k {directory} -c listen_addresses='' -c fsync=off -c full_page_writes=off -c autovacuum=off"
         run("pg_ctl", "-D", data, "-w", "-l", f"{data}/log.txt", "-o", options, "start")
         try:
-            yield f"postgresql://postgres@/postgres?host={place}"
+            yield f"postgresql://postgres@/postgres?host={directory}"
         finally:
             run("pg_ctl", "-D", data, "-w", "-m", "fast", "stop")
     finally:
-        shutil.rmtree(place)
+        shutil.rmtree(directory)
 
 
 def run_tests(url: str) -> int:

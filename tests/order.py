@@ -21,11 +21,11 @@ def in_order(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
     """All tests. The first share of `len(items) / workers` of them goes to one worker, and so on (`worksteal`)."""
     if workers == 1:
         return list(items)
-    waiting = sorted((item for item in items if _place(item) < len(WAITING)), key=_place)
+    waiting = sorted((item for item in items if _rank(item) < len(WAITING)), key=_rank)
     hands: list[list[pytest.Item]] = [[] for _ in range(workers)]
     for number, (_, tests) in enumerate(groupby(waiting, key=lambda item: item.nodeid.partition("::")[0])):
         hands[number % (workers - 1)] += tests
-    rest = iter([item for item in items if _place(item) == len(WAITING)])
+    rest = iter([item for item in items if _rank(item) == len(WAITING)])
     return list(_filled(hands, rest, len(items)))
 
 
@@ -39,5 +39,5 @@ def _filled(hands: list[list[pytest.Item]], rest: Iterable[pytest.Item], count: 
     yield from rest
 
 
-def _place(item: pytest.Item) -> int:
-    return next((place for place, start in enumerate(WAITING) if item.nodeid.startswith(start)), len(WAITING))
+def _rank(item: pytest.Item) -> int:
+    return next((rank for rank, start in enumerate(WAITING) if item.nodeid.startswith(start)), len(WAITING))

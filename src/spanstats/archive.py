@@ -64,7 +64,7 @@ def _lines(sent: Iterable[bytes]) -> Iterator[Line]:
 
 
 def _groups(found: Iterator[Line]) -> Iterator[list[Trace]]:
-    """The traces, some at a time; the last line must follow them and tell their number."""
+    """The traces, some at a time; the last line must follow them and hold their number."""
     group: list[Trace] = []
     count = spans = 0
     for line in found:

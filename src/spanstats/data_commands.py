@@ -88,7 +88,7 @@ def _progress() -> Progress:
 def recount_traces(
     tenant: Tenant = DEFAULT_TENANT,
     experiment: Annotated[str | None, typer.Option(help="Only the traces of this experiment.")] = None,
-    after: Annotated[str, typer.Option(help="Go on after this trace id, which a stopped run told.")] = "",
+    after: Annotated[str, typer.Option(help="Go on after this trace id, which a stopped run printed.")] = "",
 ) -> None:
     """Count what stored traces bought by today's rules, in small steps, beside running work; twice changes nothing."""
     last = after

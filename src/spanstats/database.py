@@ -73,8 +73,8 @@ def usable_directory() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        raise StartError(f"{place}{error.strerror or error}: choose another SPANSTATS_DATA_DIR") from error
+        path = f"{error.filename}: " if error.filename else ""
+        raise StartError(f"{path}{error.strerror or error}: choose another SPANSTATS_DATA_DIR") from error
 
 
 def _reached(settings: Settings, url: str) -> Opened:
@@ -126,13 +126,13 @@ def refusal(url: str, timeout_s: float) -> str | None:
 
 
 def _lending(settings: Settings, url: str) -> Lending:
-    """What the settings say, else what the address says, else what is found out."""
+    """As set, else by the address, else as found out."""
     if settings.database_pooler == "transaction" or (parse(url).is_pooled and settings.database_pooler is None):
         return Lending.TRANSACTION
     try:
         found = asyncio.run(lending(parse(url), settings.connect_timeout_s))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StartError(f"the database at {parse(url).place} went away: try again") from error
+        raise StartError(f"the database at {parse(url).host_and_name} went away: try again") from error
     if found.is_short and settings.database_pooler is not None:
         raise StartError(f"SPANSTATS_DATABASE_POOLER is `session`, but {_URL} leads to one that lends for less")
     return found
@@ -145,7 +145,7 @@ def _answering(url: str, settings: Settings, variable: str = _URL) -> str:
         if reason is None:
             return url
         if lasting or time.monotonic() > deadline:
-            raise StartError(f"the database at {parse(url).place} cannot be used: {reason}: look at {variable}")
+            raise StartError(f"the database at {parse(url).host_and_name} cannot be used: {reason}: look at {variable}")
         time.sleep(_RETRY_S)
 
 

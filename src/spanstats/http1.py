@@ -116,7 +116,7 @@ class Http1(HttpToolsProtocol):
         super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be parsed and close, but never in the place of the answer to an earlier request."""
+        """Refuse what cannot be parsed and close, but never instead of the answer to an earlier request."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             super().send_400_response(msg)

@@ -28,7 +28,7 @@ def configure(level: str, layout: str) -> None:
     handler.setFormatter(_Json() if layout == "json" else _Text())
     handler.addFilter(Seldom())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Alembic tells each of its steps; SQL of the pool is of no interest.
+    # Alembic logs each of its steps; SQL of the pool is of no interest.
     for noisy in ("alembic", "sqlalchemy", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

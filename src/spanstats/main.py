@@ -26,12 +26,12 @@ from .api import (
     parea_experiments,
     parea_reading,
     respan,
-    respan_absent,
     respan_experiments,
     respan_logs,
     respan_scores,
     respan_spans,
     respan_traces,
+    respan_unsupported,
     stats_baselines,
     stats_compare,
 )
@@ -55,10 +55,10 @@ from .tracing import Tracing
 # What is posted most is matched first.
 _ROUTERS = (
     *(parea.write, otlp.write, respan.write, respan_spans.write, respan_scores.write),
-    *(respan_logs.write, respan_experiments.write, respan_traces.write, respan_absent.write),
+    *(respan_logs.write, respan_experiments.write, respan_traces.write, respan_unsupported.write),
     *(respan_experiments.erase, respan_traces.erase),
     # Before what reads: a word of a path is not taken for an id.
-    respan_absent.anyone,
+    respan_unsupported.anyone,
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read, respan_traces.read),
     *(insights.read, insights_series.read, insights_breakdown.read, insights_histogram.read),
@@ -95,7 +95,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # As they are: `include_router` would compile their paths again, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
     routes = [route for router in _ROUTERS for route in router.routes]
-    app.router.routes[:0] = [*routes, ReachingOverSlashes(routes, respan_absent.of_any_word.routes)]
+    app.router.routes[:0] = [*routes, ReachingOverSlashes(routes, respan_unsupported.of_any_word.routes)]
     app.router.routes += page_routes(settings.ui)
     app.surround(routes, _middleware(settings, tracing))
     return app
@@ -111,7 +111,7 @@ def _middleware(settings: Settings, tracing: Tracing) -> Iterator[Callable[[ASGI
 
 
 def tracing_of(settings: Settings) -> Tracing:
-    """What the settings say of tracing the service itself. Raises `StartError`."""
+    """The settings of tracing the service itself. Raises `StartError`."""
     if settings.tracing_endpoint is None:
         return Tracing()
     try:

@@ -27,7 +27,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
-# They double the number of series and tell what a restart tells as well.
+# They double the number of series and show what a restart shows as well.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -106,8 +106,8 @@ class Sampled:
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily] = {}
-        for name, told, labels, value in self._found:
-            family = families.setdefault(name, GaugeMetricFamily(name, told, labels=list(labels)))
+        for name, help_text, labels, value in self._found:
+            family = families.setdefault(name, GaugeMetricFamily(name, help_text, labels=list(labels)))
             family.add_metric(list(labels.values()), value)
         yield from families.values()
 

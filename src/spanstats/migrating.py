@@ -44,8 +44,8 @@ def migrate(url: str) -> None:
     except (Unavailable, TlsError) as error:
         raise StartError(f"cannot migrate: {error}") from error
     except (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        if (told := _WHAT_TO_DO.get(sqlstate(error) or "")) is not None:
-            raise StartError(told) from error
+        if (advice := _WHAT_TO_DO.get(sqlstate(error) or "")) is not None:
+            raise StartError(advice) from error
         if (reason := unavailable_because(error)) is None:
             raise
         raise StartError(f"cannot migrate: {reason}") from error

@@ -219,17 +219,17 @@ async def _first_key(settings: Settings, url: str) -> Key:
     file = settings.data_dir.expanduser().resolve() / "api_key"
     try:
         if settings.api_key is not None:
-            plain, place = settings.api_key.get_secret_value(), None
+            plain, path = settings.api_key.get_secret_value(), None
         elif file.exists():
-            plain, place = file.read_text().strip(), file
+            plain, path = file.read_text().strip(), file
         elif await keys.list_keys(database):
             return Key(None, None, usable=True)
         else:
-            plain, place = _keep(keys.generate(), file), None
+            plain, path = _keep(keys.generate(), file), None
             await keys.ensure(database, plain, placing=placing)
             return Key(plain, file, usable=True)
         await keys.ensure(database, plain, placing=placing)
-        return Key(None, place, usable=await keys.find(database, plain) is not None)
+        return Key(None, path, usable=await keys.find(database, plain) is not None)
     finally:
         await database.dispose()
 

@@ -126,11 +126,11 @@ async def _admitted(
     shard: Shard, directory: Database, works: Sequence[Callable[[], Coroutine[None, None, None]]], every_s: float = 1.0
 ) -> None:
     """Serve from the shard as soon as it is fit, and then do its background work, for ever."""
-    told = None
+    logged = None
     while shard.not_ready is not None:
-        if shard.not_ready != told:
-            told = shard.not_ready
-            log.warning("shard %s is not served from: %s", shard.name, told)
+        if shard.not_ready != logged:
+            logged = shard.not_ready
+            log.warning("shard %s is not served from: %s", shard.name, logged)
         await asyncio.sleep(every_s)
         shard.not_ready = await _why_not(shard, directory)
     log.info("shard %s is served from", shard.name)

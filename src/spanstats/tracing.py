@@ -1,4 +1,4 @@
-"""What the service tells of its own work to a tracing back end. Here it tells nothing: `otel/` overrides all of it.
+"""What the service reports of its own work to a tracing back end. Here that is nothing: `otel/` overrides all of it.
 
 Which of the two it is, is chosen once, at the start; what is traced calls the same methods either way.
 """

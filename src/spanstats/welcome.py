@@ -52,7 +52,7 @@ def _data(settings: Settings) -> str:
     if settings.database_url is None:
         return f"{settings.data_dir.expanduser().resolve()}  (embedded PostgreSQL)"
     address = parse(settings.database_url.get_secret_value())
-    return f"postgresql://{address.user}@{address.place}"
+    return f"postgresql://{address.user}@{address.host_and_name}"
 
 
 def _try(url: str, key: Key) -> str:

@@ -14,7 +14,7 @@ import pytest
 from starlette.routing import Route
 
 from spanstats.api.failures import Dialect
-from spanstats.api.respan_absent import ABSENT
+from spanstats.api.respan_unsupported import UNSUPPORTED
 from spanstats.main import create_app
 from spanstats.reading import sizes
 from spanstats.settings import Settings
@@ -117,7 +117,7 @@ def routes() -> list[tuple[str, str]]:
 
     Of those that are not served, which share one handler, one group.
     """
-    refused = {path for path in ABSENT if not path.startswith("/api/pulses/")}
+    refused = {path for path in UNSUPPORTED if not path.startswith("/api/pulses/")}
     refused = {path.removesuffix("*") + end for path in refused for end in ("", "{below}")}
     served = [r for r in create_app(Settings()).routes if isinstance(r, Route) and (r.path not in refused)]
     found = [(m, r.path) for r in served for m in sorted(r.methods or ()) if m != "HEAD"]

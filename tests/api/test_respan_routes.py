@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.api import (
     respan,
-    respan_absent,
     respan_experiments,
     respan_logs,
     respan_scores,
     respan_spans,
     respan_traces,
+    respan_unsupported,
 )
 from spanstats.catalog import keys
 from spanstats.catalog.keys import Scope
@@ -26,7 +26,7 @@ _MODULES = (respan, respan_spans, respan_scores, respan_logs, respan_experiments
 
 
 def _routes(kind: str) -> list[tuple[str, str]]:
-    routers = [getattr(module, kind) for module in _MODULES] + ([respan_absent.write] if kind == "write" else [])
+    routers = [getattr(module, kind) for module in _MODULES] + ([respan_unsupported.write] if kind == "write" else [])
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return [(method, route.path) for route in routes for method in sorted(route.methods or ())]
 

@@ -17,7 +17,7 @@ from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import NotFound
 from spanstats.stats.maintenance import mismatches, refresh_rollups
-from spanstats.store.erase import forget_patches, loose_patches
+from spanstats.store.erase import delete_overrides, read_overrides
 from spanstats.store.session import Database, Kind
 from spanstats.store.tables import metadata
 
@@ -150,8 +150,8 @@ async def test_a_patch_that_is_changed_meanwhile_stays(engine: AsyncEngine) -> N
         await writer.submit(TenantId(1), [span(0, by_span_id=True)])
         await writer.override(TenantId(1), "s0", {"name": "before"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
-            seen = await loose_patches(tx.driver, [TraceKey(TenantId(1), "t0")])
+            seen = await read_overrides(tx.driver, [TraceKey(TenantId(1), "t0")])
         await writer.override(TenantId(1), "s0", {"name": "after"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
-            await forget_patches(tx.driver, seen)
+            await delete_overrides(tx.driver, seen)
     assert [row["fields"] for row in await rows(engine, "SELECT fields FROM patches")] == [{"name": "after"}]

@@ -139,7 +139,7 @@ def test_what_cannot_be_is_refused_by_name_and_without_a_secret(text: str, why: 
 def test_an_address_that_is_written_out_is_read_as_the_same(text: str) -> None:
     address = parse(text)
     assert parse(address.url()) == address
-    assert "p@" not in repr(address) + address.place
+    assert "p@" not in repr(address) + address.host_and_name
 
 
 def test_variables_of_libpq_stand_in_for_what_an_address_does_not_say(tmp_path: Path) -> None:

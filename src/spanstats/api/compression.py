@@ -24,7 +24,7 @@ class Compression:
         onward: Send | None = None
 
         async def choosing(message: Message) -> None:
-            """Holds the head until the first part of the body tells whether the answer is small."""
+            """Holds the head until the first part of the body shows whether the answer is small."""
             nonlocal head, onward
             if onward is not None:
                 await onward(message)

@@ -39,7 +39,7 @@ _MAX_PROBLEMS = 100
 
 
 class Dialect(Enum):
-    """Whose error bodies a path answers with; the pattern tells by the path, the first that matches."""
+    """Whose error bodies a path answers with; the first pattern that matches the path decides."""
 
     PAREA = re.compile(r"(/api)*/parea(/|$)")
     OTLP = re.compile(r"(/api)*/v[12]/(traces|logs|metrics)/?$")
@@ -52,7 +52,7 @@ class Dialect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong, as every dialect can tell it. `status` is `None` where dialects differ: an invalid input."""
+    """What went wrong, as every dialect can answer it. `status` is `None` where dialects differ: an invalid input."""
 
     status: int | None
     message: str
@@ -72,7 +72,7 @@ _INTERNAL = Failure(500, "Internal error")
 
 
 def failure_of(error: Exception) -> Failure:
-    """Everything that is said to the client about this error; of an unexpected one nothing."""
+    """All that the client is answered about this error; of an unexpected one nothing."""
     match error:
         case InvalidInput():
             return Failure(None, str(error), error.problems)

@@ -90,8 +90,8 @@ def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> 
     fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 3)}
     if caller is not None:
         fields["tenant_id"] = caller.tenant_id
-    told = " ".join(f"{name}={value}" for name, value in fields.items())
-    logger.info("%s", told, extra={"fields": fields})
+    line = " ".join(f"{name}={value}" for name, value in fields.items())
+    logger.info("%s", line, extra={"fields": fields})
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:

@@ -87,7 +87,7 @@ async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
         await tenant_committer(request).override_stored(tenant_id, span.trace_id, span.span_id, fields)
 
 
-_ABSENT: dict[str, Any] = {
+_UNSUPPORTED: dict[str, Any] = {
     "status_code": 501,
     "response_model": ErrorMessage,
     "response_description": DESCRIPTIONS[501],
@@ -95,12 +95,12 @@ _ABSENT: dict[str, Any] = {
 }
 
 
-@write.post("/completion", **_ABSENT)
-@write.post("/completion/stream", **_ABSENT)
+@write.post("/completion", **_UNSUPPORTED)
+@write.post("/completion/stream", **_UNSUPPORTED)
 async def call_model() -> Response:
     raise OutOfScope("This service keeps statistics and calls no models: use the model's own client")
 
 
-@write.post("/deployed-prompt", **_ABSENT)
+@write.post("/deployed-prompt", **_UNSUPPORTED)
 async def get_deployed_prompt() -> Response:
     raise OutOfScope("This service keeps statistics and no prompts")

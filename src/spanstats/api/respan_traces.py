@@ -19,7 +19,6 @@ from ..stats.sums import Window
 from .answers import json_answer
 from .openapi import body
 from .resources import caller, tenant_database
-from .respan_absent import ABSENT_ANSWER
 from .respan_logs import order_of
 from .respan_shared import (
     ROUTER,
@@ -34,6 +33,7 @@ from .respan_shared import (
     sorting,
     window_of,
 )
+from .respan_unsupported import UNSUPPORTED_ANSWER
 from .routing import RespanErase, RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
@@ -108,12 +108,12 @@ async def delete_one_trace(
     return json_answer({"message": "The trace is deleted"})
 
 
-@write.patch(_ONE, summary="Share a trace", **ABSENT_ANSWER)
+@write.patch(_ONE, summary="Share a trace", **UNSUPPORTED_ANSWER)
 async def share_trace(trace_unique_id: str) -> Response:
     raise OutOfScope(f"This service shares nothing in public: give a key that may only read {trace_unique_id}")
 
 
-@write.post("/api/traces/bulk/", summary="Delete many traces", **ABSENT_ANSWER)
+@write.post("/api/traces/bulk/", summary="Delete many traces", **UNSUPPORTED_ANSWER)
 async def delete_traces() -> Response:
     raise OutOfScope("This service deletes one trace at a time, or an experiment with all of its traces")
 

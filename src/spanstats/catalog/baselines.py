@@ -1,4 +1,4 @@
-"""What a run is compared with where a request does not say: the baseline of the experiment, else of its project."""
+"""What a run is compared with where a request names none: the baseline of the experiment, else of its project."""
 
 from sqlalchemy import select, update
 

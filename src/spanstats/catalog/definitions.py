@@ -18,14 +18,14 @@ from ..store.tables import experiments
 
 _c = experiments.c
 DEFINED = "defined"
-"""The member of `definition` that holds what clients said by the functions here."""
+"""The member of `definition` that the functions here write."""
 
 Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """An experiment with what its client said of it. Times are microseconds since 1970."""
+    """An experiment as its client defined it. Times are microseconds since 1970."""
 
     key: ExperimentKey
     id: str
@@ -38,8 +38,8 @@ class Defined:
     finished_at: int | None
 
     @property
-    def said(self) -> dict[str, Any]:
-        """What the client defined beside the name and the status."""
+    def details(self) -> dict[str, Any]:
+        """What the client defined besides the name and the status."""
         return dict((self.definition or {}).get(DEFINED) or {})
 
 
@@ -52,15 +52,15 @@ async def create(database: Database, tenant_id: TenantId, experiment_id: str, va
 
     Raises `Conflict` where one of this id was created before, `Unavailable`.
     """
-    said = _said(values)
-    row = {"tenant_id": tenant_id, "id": experiment_id, "created": True, **said}
+    row = _row_of(values)
+    inserted = {"tenant_id": tenant_id, "id": experiment_id, "created": True, **row}
     statement = (
         insert(experiments)
-        .values(row)
+        .values(inserted)
         .on_conflict_do_update(
             index_elements=["tenant_id", "id"],
             index_where=_c.deleted_at.is_(None),
-            set_={"created": True, "created_at": func.now(), **said},
+            set_={"created": True, "created_at": func.now(), **row},
             where=~_c.created,
         )
         .returning(*_COLUMNS)
@@ -89,14 +89,14 @@ async def change(
     *,
     whole: bool = False,
 ) -> Defined:
-    """Change what the values name; `whole` forgets what they do not. Raises `NotFound`, `Unavailable`."""
-    said = _said(values)
-    defined: ColumnElement[Any] = literal(said["definition"][DEFINED], JSONB)
+    """Change what the values name; `whole` empties what they do not. Raises `NotFound`, `Unavailable`."""
+    changes = _row_of(values)
+    defined: ColumnElement[Any] = literal(changes["definition"][DEFINED], JSONB)
     if not whole:
         defined = func.coalesce(_c.definition[DEFINED], _empty()).op("||")(defined)
-        said = {name: value for name, value in said.items() if name in values}
-    said["definition"] = func.coalesce(_c.definition, _empty()).op("||")(func.jsonb_build_object(DEFINED, defined))
-    statement = update(experiments).where(_is_the_one(tenant_id, experiment_id)).values(said).returning(*_COLUMNS)
+        changes = {name: value for name, value in changes.items() if name in values}
+    changes["definition"] = func.coalesce(_c.definition, _empty()).op("||")(func.jsonb_build_object(DEFINED, defined))
+    statement = update(experiments).where(_is_the_one(tenant_id, experiment_id)).values(changes).returning(*_COLUMNS)
     async with database.transaction(Kind.WRITE) as tx:
         row = (await tx.connection.execute(statement)).one_or_none()
     return _there(row)
@@ -104,7 +104,7 @@ async def change(
 
 @repeated
 async def delete(database: Database, tenant_id: TenantId, experiment_id: str) -> None:
-    """The experiment is gone at once; what stands under it follows (`erasure.py`).
+    """The experiment is gone at once; its traces follow (`erasure.py`).
 
     Waits for the writes that hold it; the next one that names its id begins a new experiment. Raises `NotFound`,
     `Unavailable`.
@@ -145,7 +145,7 @@ async def page(
     return count, [Defined(*row) for row in rows]
 
 
-def _said(values: dict[str, Any]) -> dict[str, Any]:
+def _row_of(values: dict[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in values.items() if name not in ("name", "status")}
     return {"name": values.get("name"), "status": values.get("status"), "definition": {DEFINED: rest}}
 

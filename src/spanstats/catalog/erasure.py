@@ -10,7 +10,7 @@ import logging
 from ..domain.keys import ExperimentKey, TraceKey
 from ..errors import Unavailable
 from ..store.cache_tables import CACHES, LOCK
-from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
+from ..store.erase import OverrideVersion, delete_overrides, erase_spans, erase_traces, read_overrides
 from ..store.session import Database, Driver, Kind
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
         erased, patches = await _erase_traces(tx.driver, key, limit)
     if patches:
         async with database.transaction(Kind.WRITE) as tx:
-            await forget_patches(tx.driver, patches)
+            await delete_overrides(tx.driver, patches)
     if erased:
         return True
     async with database.transaction(Kind.REBUILD) as tx:
@@ -55,10 +55,10 @@ async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
     return True
 
 
-async def _erase_traces(driver: Driver, key: ExperimentKey, limit: int) -> tuple[int, list[LoosePatch]]:
+async def _erase_traces(driver: Driver, key: ExperimentKey, limit: int) -> tuple[int, list[OverrideVersion]]:
     found = await driver.fetch(_TRACES, key, limit)
     keys = [TraceKey(row["tenant_id"], row["trace_id"]) for row in found]
-    patches = await loose_patches(driver, keys)
+    patches = await read_overrides(driver, keys)
     await erase_spans(driver, keys)
     await erase_traces(driver, keys)
     if found:

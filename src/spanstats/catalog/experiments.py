@@ -153,7 +153,7 @@ async def finish(
     status: str,
     dataset_stats: list[dict[str, Any]],
 ) -> Experiment:
-    """Note how a run ended; a repeat replaces what the one before said. Raises `NotFound`, `Unavailable`."""
+    """Note how a run ended; a repeat replaces the note of the one before. Raises `NotFound`, `Unavailable`."""
     if not is_clean(experiment_id):
         raise NotFound("Experiment not found")
     change = (

@@ -156,7 +156,7 @@ async def find(database: Database, plain: str) -> KeyInfo | None:
     wanted = wanted.join(tenants, tenants.c.id == key.tenant_id).where(*of_key)
     async with database.transaction(Kind.READ) as tx:
         row = (await tx.connection.execute(wanted)).one_or_none()
-    # The index compares hashes byte by byte; this look does not tell by its time how many were right.
+    # The index compares hashes byte by byte; the time of this look-up does not reveal how many were right.
     if row is None or not hmac.compare_digest(bytes(row.hash), presented):
         return None
     return KeyInfo(row.tenant_id, row.id, row.scope, row.shard)

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Collection
 from ..domain.keys import TenantId, TraceKey
 from ..errors import Unavailable
 from ..metrics import PRUNED
-from ..store.erase import LoosePatch, erase_spans, erase_traces, forget_patches, loose_patches
+from ..store.erase import OverrideVersion, delete_overrides, erase_spans, erase_traces, read_overrides
 from ..store.outages import translated
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import columns
@@ -97,14 +97,14 @@ async def erase(database: Database, keys: Collection[TraceKey], before_us: int) 
         erased, patches = await _erase(tx.driver, keys, before_us)
     if patches:
         async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
-            await forget_patches(tx.driver, patches)
+            await delete_overrides(tx.driver, patches)
     return erased
 
 
-async def _erase(driver: Driver, keys: Collection[TraceKey], before_us: int) -> tuple[int, list[LoosePatch]]:
+async def _erase(driver: Driver, keys: Collection[TraceKey], before_us: int) -> tuple[int, list[OverrideVersion]]:
     rows = await driver.fetch(_LOCK, *columns(keys), before_us)
     locked = [TraceKey(r["tenant_id"], r["trace_id"]) for r in rows]
-    patches = await loose_patches(driver, locked)
+    patches = await read_overrides(driver, locked)
     await erase_spans(driver, locked)
     await erase_traces(driver, locked)
     if rows:

@@ -28,7 +28,7 @@ def rows_of(arm: Arm) -> list[Rows]:
 
 
 def rows_beside(arm: Arm, ranges: list[Segment], *, of_several_models: bool) -> list[Rows]:
-    """What columns do not say: traces that start in these ranges, and in all of the window those `of_several_models`.
+    """Rows that columns do not hold: traces that start in these ranges and, in all of the window, `of_several_models`.
 
     A range is short: nothing is looked up in another index, again for each of them.
     """

@@ -53,8 +53,8 @@ class Built:
                 self._bytes.setdefault(name, []).append(value)
             elif isinstance(value, str):
                 self._bytes.setdefault(name, []).append(value.encode())
-        for place, name in enumerate(self._needs.texts()):
-            self._texts[name] += block[f"text_{place}"]
+        for position, name in enumerate(self._needs.texts()):
+            self._texts[name] += block[f"text_{position}"]
         self._item_keys_are_derived &= block.get(ARE_DERIVED, True)
         if self._members is not None:
             self._members.add(block["labels"], block["metadata"])

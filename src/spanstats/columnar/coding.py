@@ -76,8 +76,8 @@ def _numbered(values: Sequence[bytes], numbers: dict[bytes, int]) -> NDArray[np.
     """The number of each value; new ones get the next numbers, from 1."""
     # Most are known already: to look them up outside of Python's own loop takes half the time.
     found = np.fromiter(map(numbers.get, values, repeat(0)), np.int64, len(values))
-    for place in np.flatnonzero(found == 0).tolist():
-        found[place] = numbers.setdefault(values[place], len(numbers) + 1)
+    for position in np.flatnonzero(found == 0).tolist():
+        found[position] = numbers.setdefault(values[position], len(numbers) + 1)
     return found
 
 
@@ -121,9 +121,9 @@ def _first_scores(chunk: Chunk, key: str) -> Numbers:
     if scores.rows is None:
         return scores.values
     has = np.ones(len(scores.rows), np.bool_) if scores.values.valid is None else scores.values.valid
-    rows, places = np.unique(scores.rows[has], return_index=True)
+    rows, positions = np.unique(scores.rows[has], return_index=True)
     values, valid = np.zeros(chunk.n, np.int64), np.zeros(chunk.n, np.bool_)
-    values[rows], valid[rows] = scores.values.values()[has][places], True
+    values[rows], valid[rows] = scores.values.values()[has][positions], True
     return numbers_of(values, valid)
 
 

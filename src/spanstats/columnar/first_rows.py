@@ -72,7 +72,7 @@ def _first_scores(chunk: Chunk, key: str) -> tuple[_Values, Mask]:
     if scores is None:
         return values, has
     rows = np.arange(chunk.n) if scores.rows is None else scores.rows
-    first, places = np.unique(rows, return_index=True)
-    values[first] = scores.values.values()[places]
-    has[first] = True if scores.values.valid is None else scores.values.valid[places]
+    first, positions = np.unique(rows, return_index=True)
+    values[first] = scores.values.values()[positions]
+    has[first] = True if scores.values.valid is None else scores.values.valid[positions]
     return values, has

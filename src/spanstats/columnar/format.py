@@ -179,7 +179,7 @@ class Info:
     omitted: tuple[str, ...] = ()
 
     def has(self, name: str) -> bool:
-        """Whether the columns say all of this name, also where no trace has a value of it."""
+        """Whether the columns hold all of this name, also where no trace has a value of it."""
         if name.startswith(SCORES):
             return True
         if name in TEXTS or name.startswith(_MEMBERS):

@@ -129,7 +129,7 @@ def _columns(needs: Needs, given: _Given, *, every_member: bool) -> list[str]:
     names += _SCORES if needs.wants_scores() else ()
     found = [f"traces.{name}" for name in names]
     found += [f"{sql} AS {name}" for name, sql in _COMPUTED_FLAGS.items() if name in needs.columns]
-    found += [f"{_json_of(name, given)} AS text_{place}" for place, name in enumerate(needs.texts())]
+    found += [f"{_json_of(name, given)} AS text_{position}" for position, name in enumerate(needs.texts())]
     return found + ([_object(name) for name in OBJECTS] if every_member else [])
 
 
@@ -163,7 +163,7 @@ def _aggregates(needs: Needs, *, every_member: bool) -> list[str]:
         made[ITEM_KEY] = f"string_agg(CASE WHEN {has_key} THEN {ITEM_KEY} ELSE '\\x{NO_DIGEST.hex()}' END, ''::bytea)"
     if {ITEM_KEY, TARGET_KEY} & needs.columns:
         made[ARE_DERIVED] = f"bool_and({ITEM_KEY} IS NOT NULL)"
-    made |= {f"text_{place}": f"array_agg(text_{place})" for place, _ in enumerate(needs.texts())}
+    made |= {f"text_{position}": f"array_agg(text_{position})" for position, _ in enumerate(needs.texts())}
     if every_member:
         is_long = {name: f"octet_length({name}) > {_MOST_BYTES_OF_OBJECT}" for name in OBJECTS}
         made |= {name: f"array_agg(CASE WHEN {is_long[name]} THEN '' ELSE {name} END)" for name in OBJECTS}

@@ -46,7 +46,7 @@ def _squares_of_offsets(columns: Sequence[GroupedColumn], low: int, high: int, s
 
 
 def _products(numbers: Array, limbs: list[int]) -> Iterator[tuple[tuple[int, int], Array]]:
-    """Products of each two limbs, by the places of these."""
+    """Products of each two limbs, by the shifts of these."""
     mask = np.uint64(2**_LIMB - 1)
     parts = {shift: (numbers.astype(np.uint64) >> np.uint64(shift)) & mask for shift in limbs}
     for i in limbs:

@@ -81,10 +81,10 @@ def group_extremes(groups: Groups, measure: Measure) -> list[tuple[int, int] | N
             continue
         codes, starts = _runs(column.codes)
         values = column.numbers.values()[np.argsort(column.codes, kind="stable")]
-        places = column.by.groups[codes]
-        np.minimum.at(low, places, np.minimum.reduceat(values, starts))
-        np.maximum.at(high, places, np.maximum.reduceat(values, starts))
-        has[places] = True
+        groups_of_runs = column.by.groups[codes]
+        np.minimum.at(low, groups_of_runs, np.minimum.reduceat(values, starts))
+        np.maximum.at(high, groups_of_runs, np.maximum.reduceat(values, starts))
+        has[groups_of_runs] = True
     return [(int(low[g]), int(high[g])) if has[g] else None for g in range(len(groups))]
 
 

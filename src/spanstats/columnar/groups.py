@@ -85,10 +85,10 @@ def group(selection: Selection, dimensions: Sequence[Dimension]) -> Groups:
         selection.check()
         counts.append(counts_by(part.of(of_part.codes), len(of_part.keys)))
     keys_and_rows = [(of_part.keys, n) for of_part, n in zip(joined, counts, strict=True)]
-    used, places = _places(keys_and_rows, math.prod(sizes))
+    used, indexes = _used(keys_and_rows, math.prod(sizes))
     parts = [
         PartGroups(part, of_part.codes, groups, n)
-        for part, of_part, groups, n in zip(selection.parts, joined, places, counts, strict=True)
+        for part, of_part, groups, n in zip(selection.parts, joined, indexes, counts, strict=True)
     ]
     return Groups(selection, parts, _added(parts, len(used)), [keys for keys, _ in each], _split(used, sizes))
 
@@ -106,7 +106,7 @@ def counts_by(codes: Array, size: int) -> Counted:
     return np.array([len(codes)]) if size == 1 else np.bincount(codes, minlength=size)
 
 
-def _places(each: Sequence[tuple[Counted, Counted]], size: int) -> tuple[Counted, list[NDArray[np.intp]]]:
+def _used(each: Sequence[tuple[Counted, Counted]], size: int) -> tuple[Counted, list[NDArray[np.intp]]]:
     """Of keys below the size and their rows: the keys that have rows, ascending, and the index of each key among them.
 
     For a key without rows the index is arbitrary.
@@ -115,8 +115,8 @@ def _places(each: Sequence[tuple[Counted, Counted]], size: int) -> tuple[Counted
         has = np.zeros(size, np.bool_)
         for keys, rows in each:
             has[keys[rows > 0]] = True
-        place = np.cumsum(has) - 1
-        return np.flatnonzero(has), [np.maximum(place[keys], 0) for keys, _ in each]
+        index = np.cumsum(has) - 1
+        return np.flatnonzero(has), [np.maximum(index[keys], 0) for keys, _ in each]
     used = np.unique(np.concatenate([keys[rows > 0] for keys, rows in each])) if each else np.empty(0, np.int64)
     last = max(len(used) - 1, 0)
     return used, [np.minimum(np.searchsorted(used, keys), last) for keys, _ in each]

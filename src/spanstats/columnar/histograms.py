@@ -96,7 +96,7 @@ def _different_codes(column: Numbers, most: int) -> tuple[NDArray[np.int64], NDA
         counts = np.bincount(column.codes)
         codes = np.flatnonzero(counts)
         return codes, counts[codes]
-    # To sort all of them takes long, and mostly a few tell enough.
+    # To sort all of them takes long, and mostly a few are enough.
     sample = np.unique(column.codes[: 8 * most])
     if len(sample) > most:
         return sample.astype(np.int64), np.zeros(len(sample), np.int64)

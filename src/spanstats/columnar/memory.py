@@ -60,7 +60,7 @@ def _give_back(memory: Memory, sizes: list[int]) -> None:
 
 
 def _size_of_part(part: Part) -> int:
-    return _of_chunk(part.chunk) + _size(part.rows) + _size(part.places)
+    return _of_chunk(part.chunk) + _size(part.rows) + _size(part.row_numbers)
 
 
 def _of_chunk(chunk: Chunk) -> int:

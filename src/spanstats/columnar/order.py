@@ -34,7 +34,7 @@ def order_statistics(columns: Sequence[Numbers], ranks: Collection[int]) -> dict
     starts = np.cumsum(np.where(wanted, counts, 0)) - counts
     among = {rank: int(starts[cell] + rank - (ends[cell] - counts[cell])) for rank, cell in cell_of.items()}
     found = _at(values, among.values(), int(np.count_nonzero(wanted)))
-    return {rank: found[place] for rank, place in among.items()}
+    return {rank: found[position] for rank, position in among.items()}
 
 
 def _at(values: NDArray[np.int64], ranks: Collection[int], cells: int) -> dict[int, int]:

@@ -71,7 +71,7 @@ Node: TypeAlias = NumberTest | ScoreTest | TextTest | Not | Joined
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """`root` says of each row whether the predicate holds; where `uniform`, not of traces of several models: of these
+    """`root`: for each row, whether the predicate holds; where `uniform`, not of traces of several models: of these
     the traces and their spans are asked."""
 
     root: Node

@@ -81,10 +81,10 @@ async def _passing(tx: Transaction, test: TextTest, values: list[bytes]) -> froz
     if dot:
         given.append(key)
         row = f"jsonb_build_object(${len(given)}::text, value)"
-    each = f"jsonb_array_elements(${len(operands) + 1}::text::jsonb) WITH ORDINALITY AS each_value(value, place)"
+    each = f"jsonb_array_elements(${len(operands) + 1}::text::jsonb) WITH ORDINALITY AS each_value(value, number)"
     statement = (
-        f"SELECT array_agg(place::int) FROM (SELECT place, {row} AS {column} FROM {each}) traces WHERE {condition}"
+        f"SELECT array_agg(number::int) FROM (SELECT number, {row} AS {column} FROM {each}) traces WHERE {condition}"
     )
     prepared = await tx.driver.prepare(statement, name="")
-    places = await prepared.fetchval(*given) or []
-    return frozenset(values[place - 1] for place in places)
+    numbers = await prepared.fetchval(*given) or []
+    return frozenset(values[number - 1] for number in numbers)

@@ -56,12 +56,12 @@ def scores_of(sent: SentScores, n: int) -> dict[str, Scores]:
         names = [key.decode() for key in _elements(keys) if key is not None]
         values, valid = _matrix([sent.values[row] for row in rows], len(names), 8)
         kinds, _ = _matrix([sent.kinds[row] for row in rows], len(names), 2)
-        for place, name in enumerate(names):
+        for position, name in enumerate(names):
             of_name = found.setdefault(name, _Found())
             of_name.rows.append(np.array(rows, np.int64))
-            of_name.values.append(values[:, place])
-            of_name.valid.append(valid[:, place])
-            of_name.kinds.append(kinds[:, place])
+            of_name.values.append(values[:, position])
+            of_name.valid.append(valid[:, position])
+            of_name.kinds.append(kinds[:, position])
     return {name: _column(found[name], n) for name in sorted(found)}
 
 
@@ -86,10 +86,10 @@ def _matrix(arrays: list[Sent], width: int, size: int) -> tuple[NDArray[np.int64
     values = np.full((len(arrays), width), _NO_VALUE, np.int64)
     valid = np.zeros((len(arrays), width), np.bool_)
     for row_number, array in enumerate(arrays):
-        for place, element_bytes in enumerate(_elements(array)):
+        for position, element_bytes in enumerate(_elements(array)):
             if element_bytes is not None:
-                values[row_number, place] = int.from_bytes(element_bytes, signed=True)
-                valid[row_number, place] = True
+                values[row_number, position] = int.from_bytes(element_bytes, signed=True)
+                valid[row_number, position] = True
     return values, valid
 
 

@@ -37,7 +37,7 @@ def plan(
 ) -> Plan:
     """What to do about the invalid minutes of the day that begins at `day`: about as much as `most` traces at a time.
 
-    A segment is worth it where a minute has waited for long (`invalid` says which), or much of it is invalid.
+    A segment is worth it where a minute has waited for long (`invalid` has which), or much of it is invalid.
     `counts` is how many traces start in a minute, as far as that is known; it decides on widths and worth alone.
     """
     segments = _segments((day, day + DAY_US), counts, most)

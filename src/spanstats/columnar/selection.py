@@ -21,14 +21,14 @@ def no_limit() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of a chunk that are meant: all of them where `rows` is `None`.
+    """The selected rows of a chunk: all of them where `rows` is `None`.
 
-    `places` are the numbers of these rows, where they are few: to take them is faster than to look at each row.
+    `row_numbers` of these rows are there where they are few: to take them is faster than to look at each row.
     """
 
     chunk: Chunk
     rows: Mask | None = None
-    places: Array | None = None
+    row_numbers: Array | None = None
 
     @property
     def n(self) -> int:
@@ -51,20 +51,20 @@ class Part:
         if self.rows is None:
             return scores
         if scores.rows is None:
-            wanted = rows = np.flatnonzero(self.rows) if self.places is None else self.places
+            wanted = rows = np.flatnonzero(self.rows) if self.row_numbers is None else self.row_numbers
         else:
             wanted = np.flatnonzero(self.rows[scores.rows])
             rows = scores.rows[wanted]
         return Scores(_taken(scores.values, wanted, len(rows)), _taken(scores.kinds, wanted, len(rows)), rows)
 
     def _wanted(self, rows: Mask) -> Array:
-        return rows if self.places is None else self.places
+        return rows if self.row_numbers is None else self.row_numbers
 
 
 def part_of(chunk: Chunk, rows: Mask) -> Part:
     """These rows of the chunk."""
-    places = np.flatnonzero(rows)
-    return Part(chunk, rows, places if len(places) < _FEW * chunk.n else None)
+    row_numbers = np.flatnonzero(rows)
+    return Part(chunk, rows, row_numbers if len(row_numbers) < _FEW * chunk.n else None)
 
 
 def _taken(numbers: Numbers, wanted: Array, n: int) -> Numbers:

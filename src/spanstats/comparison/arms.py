@@ -31,7 +31,7 @@ class Found:
     running: bool
     project_id: str | None
     n_scores: int
-    """Most scores of a trace, as far as a look at some tells; 0 where the tenant has no evaluators."""
+    """Most scores of a trace, estimated from some of them; 0 where the tenant has no evaluators."""
 
     @property
     def parts(self) -> Parts:
@@ -43,7 +43,7 @@ class Found:
         return self.arm.matching is None
 
 
-# `created` alone says nothing: Respan's clients define an experiment and may never say more of it.
+# `created` alone is not enough: Respan's clients define an experiment and may send nothing more of it.
 _FIND = """
 SELECT e.id, e.key, e.project_id,
     e.finished_at IS NULL AND lower(e.status) IN ('running', 'in_progress', 'pending', 'queued') AS running,

@@ -39,13 +39,13 @@ def choose(request: Request, totals: Sequence[Totals], evaluators: EvaluatorKeys
         wanted = [_named(name, keys, evaluators, ("measures", i)) for i, name in enumerate(request.measures)]
         left_out = 0
     wanted = list({_identity(measure): measure for measure in wanted}.values())
-    by_identity = {_identity(measure): place for place, measure in enumerate(wanted)}
+    by_identity = {_identity(measure): index for index, measure in enumerate(wanted)}
     for name, higher in request.better.items():
-        place = _place(name, "better", keys, evaluators, by_identity)
-        wanted[place] = replace(wanted[place], higher_is_better=higher)
+        index = _index(name, "better", keys, evaluators, by_identity)
+        wanted[index] = replace(wanted[index], higher_is_better=higher)
     margins: dict[str, Margin] = {}
     for name, margin in request.margins.items():
-        margins[_identity(wanted[_place(name, "margins", keys, evaluators, by_identity)])] = margin
+        margins[_identity(wanted[_index(name, "margins", keys, evaluators, by_identity)])] = margin
     texts = [m for m in wanted if isinstance(m, Scores) and all(arm.is_text(m.key) for arm in totals)]
     measures = [m for m in wanted if m not in texts]
     return Chosen(measures, [margins.get(_identity(m)) for m in measures], texts, left_out)
@@ -69,9 +69,9 @@ def _named(name: str, keys: Sequence[str], evaluators: EvaluatorKeys, at: tuple[
     return Scores(name, (here or found)[0])
 
 
-def _place(name: str, field: str, keys: Sequence[str], evaluators: EvaluatorKeys, places: Mapping[str, int]) -> int:
+def _index(name: str, field: str, keys: Sequence[str], evaluators: EvaluatorKeys, indexes: Mapping[str, int]) -> int:
     """The index of the measure among the compared ones: a margin must not be lost silently."""
-    place = places.get(_identity(_named(name, keys, evaluators, (field, name))))
-    if place is None:
+    index = indexes.get(_identity(_named(name, keys, evaluators, (field, name))))
+    if index is None:
         raise invalid(f"{name} is not compared: neither arm has it, or `measures` leaves it out", "body", field, name)
-    return place
+    return index

@@ -33,7 +33,7 @@ async def read_from_traces(tx: Transaction, found: Found, plan: Plan) -> ArmTrac
 
 
 def _statement(found: Found, plan: Plan) -> Select[Any]:
-    # OFFSET keeps the place of a score from being looked up again for each use.
+    # OFFSET keeps the position of a score from being looked up again for each use.
     rows = rows_of(found.parts, *_columns(plan)).offset(literal_column("0")).subquery("matching")
     return select(literal_column(", ".join(_aggregates(plan)))).select_from(rows)
 
@@ -108,10 +108,10 @@ def _values(i: int, measure: Measure, row: Mapping[str, Any], plan: Plan) -> Val
     counts = (sums != _NONE).astype(np.int64)
     if isinstance(measure, Scores) and row[f"several{i}"]:
         pairs = [text.split() for text in row[f"several{i}"]]
-        places = np.flatnonzero(sums == _SEVERAL)
-        counts[places] = [int(count) for _, count in pairs]
+        positions = np.flatnonzero(sums == _SEVERAL)
+        counts[positions] = [int(count) for _, count in pairs]
         sums = sums.astype(object)
-        sums[places] = [int(value) for value, _ in pairs]
+        sums[positions] = [int(value) for value, _ in pairs]
     has = counts > 0
     sums[~has] = 0
     if isinstance(measure, Scores) and plan.zero_for_missing:

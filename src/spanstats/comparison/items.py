@@ -163,11 +163,11 @@ def targets_differ(items: Items) -> int:
 def clusters_of(items: Items) -> NDArray[np.int64]:
     """The cluster of each item as a number: the least value of its traces in either arm, else one of its own."""
     n = len(items.keys)
-    said = [items.base.of.clusters or [], items.candidate.of.clusters or []]
-    listed = sorted({text for texts in said for text in texts if text is not None}, key=str.encode)
+    by_arm = [items.base.of.clusters or [], items.candidate.of.clusters or []]
+    listed = sorted({text for texts in by_arm for text in texts if text is not None}, key=str.encode)
     numbers = {text: number for number, text in enumerate(listed)}
     found = np.arange(n, dtype=np.int64) + len(listed)
-    for arm, texts in zip((items.base, items.candidate), said, strict=True):
+    for arm, texts in zip((items.base, items.candidate), by_arm, strict=True):
         of_traces = np.array([-1 if text is None else numbers[text] for text in texts], np.int64)
         used = arm.keyed & (of_traces >= 0)
         np.minimum.at(found, arm.codes[used], of_traces[used])

@@ -55,9 +55,9 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class PageOfItems:
-    """Places of items in order, how many there are in all, and whether there are more behind these."""
+    """Numbers of items in order, how many there are in all, and whether more follow these."""
 
-    places: list[int]
+    items: list[int]
     count: int
     more: bool
 
@@ -73,17 +73,17 @@ def page_of(
     after: After | None,
     limit: int,
 ) -> PageOfItems:
-    """The items to show behind `after`; those without a difference come last."""
+    """The items to show after `after`; those without a difference come last."""
     shown = np.flatnonzero(_shown(items, values, measure, margin, show))
     sign = order.sign(higher_is_better=measure.higher_is_better)
     ranks = np.full(len(items.keys), np.iinfo(np.int64).max)
     distinct, inverse = np.unique(values.d, return_inverse=True)
     ranks[values.there] = inverse if sign > 0 else len(distinct) - 1 - inverse
-    # Items stand in the order of their keys.
+    # Items are in the order of their keys.
     ordered = shown[np.argsort(ranks[shown], kind="stable")]
     start = 0 if after is None else _first_behind(after, ordered, items, values, measure, sign)
-    places = ordered[start : start + limit].tolist()
-    return PageOfItems(places, len(ordered), start + limit < len(ordered))
+    page = ordered[start : start + limit].tolist()
+    return PageOfItems(page, len(ordered), start + limit < len(ordered))
 
 
 def _shown(
@@ -113,7 +113,7 @@ def _first_behind(
     of_item[values.there] = np.arange(len(values.d))
     unit = measure.one * values.scale
 
-    def place(item: int) -> tuple[bool, Fraction, bytes]:
+    def order_key(item: int) -> tuple[bool, Fraction, bytes]:
         key, index = key_of(items, item), int(of_item[item])
         return index < 0, sign * Fraction(int(values.d[index]), unit) if index >= 0 else Fraction(0), key
 
@@ -121,7 +121,7 @@ def _first_behind(
     low, high = 0, len(ordered)
     while low < high:
         middle = (low + high) // 2
-        if place(int(ordered[middle])) <= target:
+        if order_key(int(ordered[middle])) <= target:
             low = middle + 1
         else:
             high = middle

@@ -54,7 +54,7 @@ class MeasureResult:
 
 @dataclass(frozen=True, slots=True)
 class TextResult:
-    """Scores that are text: items of both arms with such scores, and those where both say the same."""
+    """Scores that are text: items of both arms with such scores, and items where both have the same."""
 
     measure: Measure
     items: int

@@ -134,12 +134,12 @@ async def _rows(
     margin: Fraction | None,
     page: PageOfItems,
 ) -> list[Row]:
-    keys = [key_of(items, item) for item in page.places]
+    keys = [key_of(items, item) for item in page.items]
     trials = [await trials_of(tx, arm, pair_by, keys, most=MOST_TRIALS, contents=1) for arm in arms]
     change = changes(values, measure, margin)
     index = {item: i for i, item in enumerate(values.there.nonzero()[0].tolist())}
     found = []
-    for item, key in zip(page.places, keys, strict=True):
+    for item, key in zip(page.items, keys, strict=True):
         of_arms = [
             RowArm(_value(sums[item], counts[item], measure), int(arm.traces[item]), of_arm.get(key, []))
             for sums, counts, arm, of_arm in zip(

@@ -1,4 +1,4 @@
-"""One arm of a comparison with what its summary says of it."""
+"""One arm of a comparison with its summary."""
 
 from dataclasses import dataclass
 

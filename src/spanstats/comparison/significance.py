@@ -16,7 +16,7 @@ POWER = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one test says of a difference.
+    """The result of one test of a difference.
 
     `low` and `high` bound it at the confidence asked for, `narrow` at 1 - 2 alpha, for the test of equivalence.
     `smallest` is what would have been seen with a power of 80 %.

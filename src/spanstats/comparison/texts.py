@@ -1,4 +1,4 @@
-"""Scores that are text: in how many items do both arms say the same."""
+"""Scores that are text: in how many items both arms have the same."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ async def agreements(
     found = []
     for measure in measures:
         arms = _texts("base", base, pair_by, measure), _texts("candidate", candidate, pair_by, measure)
-        counts = "count(*) AS items, count(*) FILTER (WHERE b.said = c.said) AS same"
+        counts = "count(*) AS items, count(*) FILTER (WHERE b.in_order = c.in_order) AS same"
         both = text("base_texts b JOIN candidate_texts c ON b.key = c.key")
         row = await tx.only_row(select(literal_column(counts)).select_from(both).add_cte(*arms))
         found.append(TextResult(measure, row["items"], row["same"]))
@@ -31,9 +31,9 @@ def _texts(name: str, found: Found, pair_by: PairBy, measure: Scores) -> CTE:
     """The texts of each item in order."""
     of_trace = and_(scores.c.tenant_id == traces.c.tenant_id, scores.c.trace_id == traces.c.trace_id)
     key = pair_by.key()
-    said = func.array_agg(aggregate_order_by(scores.c.text, scores.c.text)).label("said")
+    in_order = func.array_agg(aggregate_order_by(scores.c.text, scores.c.text)).label("in_order")
     return (
-        select(key.label("key"), said)
+        select(key.label("key"), in_order)
         .select_from(traces.join(scores, of_trace))
         .where(or_(*found.parts), scores.c.evaluator_key == measure.key, scores.c.text.is_not(None), key.is_not(None))
         .group_by(literal_column("key"))

@@ -1,4 +1,4 @@
-"""What makes a comparison say less than it seems to."""
+"""Warnings: why a comparison shows less than it seems to."""
 
 from collections.abc import Iterator, Sequence
 
@@ -44,7 +44,7 @@ def _of_candidate(request: Request, number: int, candidate: CandidateResult) -> 
         yield from _of_pairing(number, pairing)
     few = pairing is not None and pairing.both < FEW_ITEMS
     for result in candidate.measures:
-        yield from _of_measure(number, result, told=few)
+        yield from _of_measure(number, result, is_warned=few)
 
 
 def _of_pairing(number: int, pairing: Pairing) -> Iterator[Warned]:
@@ -61,11 +61,11 @@ def _of_pairing(number: int, pairing: Pairing) -> Iterator[Warned]:
         yield Warned("unequal_repeats", message, number)
 
 
-def _of_measure(number: int, result: MeasureResult, *, told: bool) -> Iterator[Warned]:
+def _of_measure(number: int, result: MeasureResult, *, is_warned: bool) -> Iterator[Warned]:
     name = result.measure.name
     if result.base.n == 0 and result.candidate.n == 0:
         return
-    if result.n < FEW_ITEMS and not told:
+    if result.n < FEW_ITEMS and not is_warned:
         what = "items have it in both arms" if result.paired is not None else "values are in the smaller arm"
         yield Warned("few_items", f"{name}: only {result.n} {what}", number, name)
     if result.paired is not None:

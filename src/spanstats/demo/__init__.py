@@ -57,7 +57,7 @@ async def run(database: Database, tenant_id: TenantId, console: Console | None =
 
 
 async def _compare(database: Database, console: Console, tenant_id: TenantId, run_id: str, began: datetime) -> None:
-    """Load two runs that differ, and print what can be said of that."""
+    """Load two runs that differ, and print what to do with them."""
     base, candidate = (f"demo-{which}-{run_id}" for which in ("base", "candidate"))
     for experiment_id, which in ((base, "base"), (candidate, "candidate")):
         batches = [[read_log(body) for body in two_runs.logs(experiment_id, which, began)]]

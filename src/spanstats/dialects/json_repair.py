@@ -99,7 +99,7 @@ def check_levels(value: object, max_levels: int) -> None:
 
 
 def reason_of(item: object) -> str | None:
-    """Why an item could not be read, where this is the text that took its place."""
+    """Why an item could not be read, where this is the text that replaced it."""
     return item[1:] if isinstance(item, str) and item.startswith(_UNREADABLE) else None
 
 

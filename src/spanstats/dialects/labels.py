@@ -73,7 +73,7 @@ def without_empty(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def shorten(span: Span) -> Span:
-    """Cut model and name to what an index holds, in place; the whole text stays in the attributes."""
+    """Cut model and name to what an index holds; the whole text stays in the attributes."""
     if span.name is not None and len(span.name) > MAX_NAME_CHARACTERS:
         span.attributes = {**span.attributes, "full_name": span.name}
         span.name = span.name[:MAX_NAME_CHARACTERS]

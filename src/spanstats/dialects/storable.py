@@ -57,7 +57,7 @@ def _is_storable(values: dict[str, Any]) -> bool:
 
 
 def storable(span: Span) -> Span:
-    """The span with all text but its ids and documents made storable, in place."""
+    """The span with all text but its ids and documents made storable: it changes the span itself."""
     for name in _TEXTS:
         text = getattr(span, name)
         if text is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 NO_KEY = ""
-"""An input that says nothing: one digest for all such traces would pair everything with everything."""
+"""An empty input: one digest for all such traces would pair everything with everything."""
 
 _BYTES = 16
 _EMPTY: tuple[Any, ...] = (None, "", {}, [], {"args": [], "kwargs": {}})

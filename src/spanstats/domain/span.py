@@ -18,7 +18,7 @@ LLM_KINDS = frozenset(
 
 
 class Filled:
-    """Bits that say which values of a span were filled in by us: not carried, and derived again after a merge."""
+    """Bits: which values of a span were filled in by us. They are not carried, and derived again after a merge."""
 
     START = 1
     END = 2
@@ -31,7 +31,7 @@ class Filled:
 
 
 class Uncounted:
-    """Bits that say what of a span's numbers does not enter its trace's sums (`usage.py`)."""
+    """Bits: which numbers of a span do not enter its trace's sums (`usage.py`)."""
 
     TOKENS = 1
     COST = 2
@@ -99,7 +99,7 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str | None = None
     provider: str | None = None
     response_id: str | None = None
-    """What the provider calls its answer: spans of one trace with the same one tell of one call."""
+    """What the provider calls its answer: spans of one trace with the same one report one call."""
     usage_once: bool | None = None
     """Whether other spans may repeat its usage, so that it counts once in the trace: instrumentations do. `False`, and
     of spans found by their id alone `None`: it counts as sent. Other spans without it were stored before it was known.

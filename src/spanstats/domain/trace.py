@@ -101,7 +101,7 @@ def _times(state: TraceFold) -> tuple[int, int, int | None]:
 
 
 def _status(state: TraceFold) -> str:
-    """The root's where it says one, else whether any span failed."""
+    """The root's where it has one, else whether any span failed."""
     if state.root is not None and not (state.root.filled & Filled.STATUS and state.n_errors):
         return state.root.status
     return "error" if state.n_errors else "success"

@@ -1,4 +1,4 @@
-"""What a span costs where its client did not say: unit prices that it sent, else the price table of `genai-prices`.
+"""What a span costs where its client sent no cost: unit prices that it sent, else the price table of `genai-prices`.
 
 The table is the one that the installed package carries; nothing is ever fetched. What is remembered is the model that a
 name leads to, not a price: tiers, cached tokens and the time of the call change that.

@@ -124,8 +124,8 @@ def completed(found: GroupedFigures, numbers: Sequence[int], *, intervals: bool 
     """These groups with all that was asked for: squares, extremes and percentiles too."""
     totals = [found.totals(number) for number in numbers]
     by_measure = [
-        _completed(found.groups, m.asked, [t.figures[place][1] for t in totals], numbers, intervals=intervals)
-        for place, m in enumerate(found.measures)
+        _completed(found.groups, m.asked, [t.figures[index][1] for t in totals], numbers, intervals=intervals)
+        for index, m in enumerate(found.measures)
     ]
     asked = [m.asked for m in found.measures]
     return [

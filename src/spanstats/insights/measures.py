@@ -21,7 +21,7 @@ SCORES = "scores."
 class Measure:
     """A number of a trace: stored whole in `column`, `per_unit` of which make one `unit` of the answer.
 
-    A measure of an evaluator's scores has the evaluator's `keys` in place of a column. `trace_only` ones are not known
+    A measure of an evaluator's scores has the evaluator's `keys` instead of a column. `trace_only` ones are not known
     of a single span.
     """
 

@@ -1,4 +1,4 @@
-"""Reading few rows of a large experiment to sort them: columns tell between which starts the first ones are."""
+"""Reading few rows of a large experiment to sort them: columns show between which starts the first ones are."""
 
 from collections.abc import Mapping
 

@@ -58,7 +58,7 @@ def _ties(groups: Groups) -> Counted:
 
 
 def _ranks(keys: Sequence[Any]) -> Counted:
-    """The place of each key in their order. The first one is no value, which comes last."""
+    """The rank of each key. The first key is no value, which comes last."""
     ranks = np.empty(len(keys), np.int64)
     if all(isinstance(key, str) for key in keys[1:]):
         in_order = [*sorted(range(1, len(keys)), key=keys.__getitem__), 0]

@@ -27,7 +27,7 @@ class Measured:
 
 
 def are_rolled_up(measures: Iterable[Asked] | None) -> bool:
-    """Whether rollups may hold all that is asked for; of scores only their sums tell."""
+    """Whether rollups may hold all that is asked for; of scores they hold only the sums."""
     return measures is None or all(map(_is_rolled_up, measures))
 
 

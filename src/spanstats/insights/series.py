@@ -98,7 +98,7 @@ def _measures(points: Mapping[int, Measured], question: Question) -> Sequence[As
 
 
 async def _buckets(state: Snapshot, experiment: Experiment, window: Window, axis: Axis) -> Buckets:
-    """None where nothing tells when the series begins or ends."""
+    """None where it is not known when the series begins or ends."""
     extent = await state.tx.driver.fetchrow(_EXTENT, experiment.key, *_within_years(window))
     first = extent["first"] if window.start_us is None else window.start_us
     last = extent["last"] if window.end_us is None else window.end_us - 1
@@ -144,8 +144,8 @@ def _rolled_points(found: Mapping[int, Sums], question: Question) -> Mapping[int
 def _selected_points(selection: Selection, question: Question, by_start: ByStart) -> Mapping[int, Measured]:
     groups = group(selection, [by_start])
     found = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
-    place: dict[object, int] = {start: place for place, start in enumerate(by_start.edges)}
+    index: dict[object, int] = {start: index for index, start in enumerate(by_start.edges)}
     starts = {number: groups.key(number)[0] for number in range(len(groups))}
-    numbers = [number for number, start in starts.items() if start in place]
+    numbers = [number for number, start in starts.items() if start in index]
     points = completed(found, numbers)
-    return {place[starts[number]]: point for number, point in zip(numbers, points, strict=True)}
+    return {index[starts[number]]: point for number, point in zip(numbers, points, strict=True)}

@@ -41,8 +41,8 @@ async def figures_by_model(
 
 def _grouped(by_model: Mapping[Model, OfModel], measures: Sequence[Asked]) -> GroupedFigures:
     named = [model for model in by_model if model is not None]
-    place = {model: number for number, model in enumerate(named, start=1)}
-    numbers = np.array([0 if model is None else place[model] for model in by_model], np.int64)
+    code_of = {model: number for number, model in enumerate(named, start=1)}
+    numbers = np.array([0 if model is None else code_of[model] for model in by_model], np.int64)
     every = list(by_model.values())
     spans = np.array([of_model.spans for of_model in every], np.int64)
     failed = np.array([of_model.failed for of_model in every], np.int64)

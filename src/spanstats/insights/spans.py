@@ -29,7 +29,7 @@ _TPS = "tps"
 
 
 def dimension_of_spans(number: int) -> ByText:
-    """The column of the dimension at this place."""
+    """The column of the dimension with this number."""
     return ByText(f"dimension_{number}")
 
 
@@ -111,9 +111,9 @@ def _chunk(rows: Sequence[Mapping[str, Any]], dimensions: int) -> Chunk:
     numbers = dict(_numbers(rows))
     columns: dict[str, Column] = {name: numbers_of(*found) for name, found in numbers.items()}
     columns[_TPS] = numbers_of(*_speeds(numbers["output_tokens"], numbers["latency_us"]))
-    for place in range(dimensions):
-        keys = [key for row in rows for key in row[f"dimension_{place}"]]
-        columns[f"dimension_{place}"] = texts_of([None if key is None else key.encode() for key in keys])
+    for number in range(dimensions):
+        keys = [key for row in rows for key in row[f"dimension_{number}"]]
+        columns[f"dimension_{number}"] = texts_of([None if key is None else key.encode() for key in keys])
     return Chunk(Info(sum(row["n"] for row in rows), tuple(columns)), columns)
 
 

@@ -147,6 +147,6 @@ def _statement(state: Snapshot, experiment: Experiment, question: Question, want
 
 
 def _first_score(key: str) -> ColumnElement[Any]:
-    place = func.array_position(_c.score_keys, literal(key, Text()), type_=Integer())
-    found: ColumnElement[Any] = _c.score_values[place]
+    position = func.array_position(_c.score_keys, literal(key, Text()), type_=Integer())
+    found: ColumnElement[Any] = _c.score_values[position]
     return found

@@ -23,7 +23,7 @@ STOP_S = 3.0
 
 _NAME = "spanstats"
 _SAID_EVERY_S = 60.0
-# Where the SDK tells of each batch that it cannot send, each span that it drops, each header that it cannot read.
+# Where the SDK logs each batch that it cannot send, each span that it drops, each header that it cannot read.
 _TALKATIVE = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.sdk._shared_internal",

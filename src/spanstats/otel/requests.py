@@ -15,7 +15,7 @@ EXPORT_HEADER = "x-spanstats-trace-export"
 """Marks a request that brings such spans, from this service or another: no spans come of it, which would never end."""
 
 _EXPORT = EXPORT_HEADER.encode()
-# They come every few seconds and tell nothing.
+# They come every few seconds and are of no interest.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # https://opentelemetry.io/docs/specs/semconv/registry/attributes/http/: others are `_OTHER`, and `HTTP` in names.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

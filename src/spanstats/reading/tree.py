@@ -1,4 +1,4 @@
-"""The spans of a trace as a tree. Parent links may be missing, lead nowhere or in circles: every span stands once."""
+"""The spans of a trace as a tree. Parent links may be missing, lead nowhere or in circles: every span is there once."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +10,12 @@ from ..domain.span import Span
 Sort = Callable[[Span], Any]
 
 MAX_DEPTH = 100
-"""What lies deeper hangs beside its parent: a document nested without bound can be neither written nor parsed."""
+"""A deeper span becomes a sibling of its parent: a document nested without bound can be neither written nor parsed."""
 
 
 @dataclass(slots=True)
 class Node:
-    """A span and the spans below it, in order."""
+    """A span and its children, in order."""
 
     span: Span
     children: list["Node"] = field(default_factory=list)
@@ -29,52 +29,52 @@ def by_start(span: Span) -> tuple[int, str]:
 def tree(spans: Iterable[Span], sort: Sort = by_start) -> list[Node]:
     """The tops of the trace's tree, each list in the order of `sort`.
 
-    With a root (of several the earliest) it is the only top, and what has no parent in the trace hangs below it.
+    With a root (of several the earliest) it is the only top, and spans without a parent in the trace are its children.
     Without a root every span that has no parent in the trace is a top.
     """
     ordered = sorted(spans, key=sort)
     ids = {span.span_id for span in ordered}
     root = min((s for s in ordered if s.is_root), key=by_start, default=None)
-    below: dict[str, list[Span]] = {}
-    loose: list[Span] = []
+    children: dict[str, list[Span]] = {}
+    orphans: list[Span] = []
     for span in ordered:
         if span is root:
             continue
         if span.is_root or span.parent_id not in ids:
-            loose.append(span)
+            orphans.append(span)
         else:
-            below.setdefault(span.parent_id or "", []).append(span)
+            children.setdefault(span.parent_id or "", []).append(span)
     if root is not None:
-        below[root.span_id] = sorted(below.get(root.span_id, []) + loose, key=sort)
-    return _grow([root] if root else loose, ordered, below)
+        children[root.span_id] = sorted(children.get(root.span_id, []) + orphans, key=sort)
+    return _grow([root] if root else orphans, ordered, children)
 
 
-def _grow(tops: list[Span], ordered: list[Span], below: dict[str, list[Span]]) -> list[Node]:
-    """Place the tops and what is below them; then what stands in a circle, each circle cut at its first span."""
+def _grow(tops: list[Span], ordered: list[Span], children: dict[str, list[Span]]) -> list[Node]:
+    """The trees of the tops; then the spans of circles, each circle cut at its first span."""
     attached: set[str] = set()
-    nodes = [_attach(span, below, attached) for span in tops]
-    cut = [_attach(span, below, attached) for span in ordered if span.span_id not in attached]
+    nodes = [_attach(span, children, attached) for span in tops]
+    cut = [_attach(span, children, attached) for span in ordered if span.span_id not in attached]
     return nodes + cut if not nodes or len(nodes) > 1 else [Node(nodes[0].span, nodes[0].children + cut)]
 
 
-def _attach(top: Span, below: dict[str, list[Span]], attached: set[str]) -> Node:
+def _attach(top: Span, children: dict[str, list[Span]], attached: set[str]) -> Node:
     node = Node(top)
     attached.add(top.span_id)
     pending = deque([(node, node, 1)])
     while pending:
-        current, above, depth = pending.popleft()
-        for span in below.get(current.span.span_id, ()):
+        current, parent, depth = pending.popleft()
+        for span in children.get(current.span.span_id, ()):
             if span.span_id not in attached:
                 attached.add(span.span_id)
                 child = Node(span)
-                host = current if depth < MAX_DEPTH else above
+                host = current if depth < MAX_DEPTH else parent
                 host.children.append(child)
                 pending.append((child, host, min(depth + 1, MAX_DEPTH)))
     return node
 
 
 def walk(nodes: Iterable[Node]) -> Iterator[Span]:
-    """Every span of the trees, each before those below it."""
+    """Every span of the trees, each before its descendants."""
     pending = deque(nodes)
     while pending:
         node = pending.popleft()

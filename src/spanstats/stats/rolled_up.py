@@ -167,7 +167,7 @@ def read_sums(row: Mapping[str, Any]) -> Sums:
 
 
 def are_known(scores: Mapping[str, ScoreSums]) -> bool:
-    """Whether it is how many traces they are of: rollups that an earlier version of the program wrote do not tell."""
+    """Whether it is how many traces they are of: rollups that an earlier version of the program wrote lack it."""
     return all(sums.n_traces is not None for sums in scores.values())
 
 

@@ -86,7 +86,7 @@ async def summarize_in(
     """The same in the snapshot of a transaction (`Kind.SNAPSHOT`)."""
     found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id) if is_clean(experiment_id) else None
     if found is None:
-        raise NotFound(_ABSENT)
+        raise NotFound(_NOT_FOUND)
     key = found["key"]
     with REQUEST.get().statement("summary of traces"):
         if matching is None:
@@ -118,7 +118,7 @@ async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: 
     with REQUEST.get().statement("summary of rollups"):
         found = await rolled_up_by_name(database, tenant_id, experiment_id, window)
     if found is None:
-        raise NotFound(_ABSENT)
+        raise NotFound(_NOT_FOUND)
     (sums, scores), evaluators = found
     return Summary(sums, scores, {key: Evaluator(**known) for key, known in evaluators.items()})
 
@@ -164,7 +164,7 @@ def sums_statement(parts: Parts) -> Select[Any]:
     return select(*columns).select_from(rows_of(parts, *summed).subquery("matching"))
 
 
-_ABSENT = "Experiment not found"
+_NOT_FOUND = "Experiment not found"
 _FIND = f"""
 SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
     SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_SCORES})

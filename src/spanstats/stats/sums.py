@@ -10,7 +10,7 @@ __all__ = ["ScoreSums", "Sums", "Window"]
 class ScoreSums(msgspec.Struct):
     """One evaluator's scores: exact sums in whole billionths, squares in billionths squared.
 
-    `n_traces` is how many traces have a number of it; `None` where rollups do not tell until they are refreshed.
+    `n_traces` is how many traces have a number of it; `None` where rollups lack it until they are refreshed.
     """
 
     n: int = 0

@@ -13,7 +13,7 @@ from ..tracing import REQUEST
 FIRST_PAGE = 50
 PAGE = 2_000
 PAGE_BYTES = 2**20
-"""How long a page is, as far as the entries of the one before tell: they are mostly short, and may be megabytes."""
+"""How long a page is, estimated from the entries of the page before: most are short, some are megabytes."""
 
 _FIND = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
 # One walk along the index (experiment_key, start_time), read as far as the client has; rows of one start are sorted.
@@ -45,7 +45,7 @@ async def entry_pages(
 
 
 async def _pages(tx: Transaction, tenant_id: TenantId, experiment_id: str) -> AsyncGenerator[str, None]:
-    """A small page first, which comes at once and tells how long entries are; then as many as make the length."""
+    """A small page first, which comes at once and shows how long entries are; then as many as make the length."""
     cursor = await tx.cursor(ENTRIES_STATEMENT, tenant_id, experiment_id)
     size, any_sent = FIRST_PAGE, False
     while True:

@@ -38,7 +38,7 @@ _VARIABLES = {
     "PGSSLMINPROTOCOLVERSION": "ssl_min_protocol_version",
     "PGSSLMAXPROTOCOLVERSION": "ssl_max_protocol_version",
 }
-"""What libpq's variables say where an address does not."""
+"""Libpq's variables for what an address leaves out."""
 _HOME = {"sslrootcert": "root.crt", "sslcrl": "root.crl", "sslcert": "postgresql.crt", "sslkey": "postgresql.key"}
 """What libpq finds in `.postgresql` at home."""
 
@@ -96,7 +96,7 @@ class Address:
         return ",".join(f"[{h.name}]:{h.port}" if ":" in h.name else f"{h.name}:{h.port}" for h in self.hosts)
 
     @property
-    def place(self) -> str:
+    def host_and_name(self) -> str:
         """Where the database is, without a user or a password."""
         return f"{self.servers}/{self.database}"
 
@@ -117,7 +117,7 @@ class Address:
 
 
 def parse(text: str, environment: Mapping[str, str] | None = None) -> Address:
-    """Read an address; where it says nothing, libpq's variables in `environment` do. Raises `ValueError`.
+    """Read an address; what it leaves out comes from libpq's variables in `environment`. Raises `ValueError`.
 
     An address for `postgresql+asyncpg` is whole as it is.
     """

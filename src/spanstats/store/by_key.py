@@ -18,6 +18,6 @@ def rows_of_tenant(table: str, column: str, value: str, columns: str = "*", rest
 
 def row_of_span(table: str, columns: str = "*", key: str = "k", rest: str = "") -> str:
     """The rows of the span with the three columns of this key, by the primary key."""
-    place, sent = "(trace_id, span_id)", f"({key}.trace_id, {key}.span_id)"
-    condition = f"tenant_id = {key}.tenant_id AND {place} >= {sent} AND {place} <= {sent} {rest}"
+    columns_of_key, values = "(trace_id, span_id)", f"({key}.trace_id, {key}.span_id)"
+    condition = f"tenant_id = {key}.tenant_id AND {columns_of_key} >= {values} AND {columns_of_key} <= {values} {rest}"
     return f"LATERAL (SELECT {columns} FROM {table} WHERE {condition} ORDER BY trace_id, span_id OFFSET 0)"

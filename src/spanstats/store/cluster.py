@@ -39,7 +39,7 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 DISCREET = {"log_min_messages": "log", "log_min_error_statement": "panic", "log_error_verbosity": "terse"}
 """Settings of a server whose log holds nothing of what clients send: errors, their details and their statements do.
 
-The service tells of errors in its own log, by their kind.
+The service logs errors itself, by their kind.
 """
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -121,30 +121,30 @@ def socket_directory(data: Path, owner: Account) -> Path:
     ):
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    place = Path(tempfile.gettempdir()).resolve() / f"spanstats-{owner.uid}-{name}"
-    place.mkdir(mode=0o700, exist_ok=True)
-    if os.geteuid() == 0 and place.lstat().st_uid == 0:
-        os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
-    made = place.lstat()
+    directory = Path(tempfile.gettempdir()).resolve() / f"spanstats-{owner.uid}-{name}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0 and directory.lstat().st_uid == 0:
+        os.chown(directory, owner.uid, owner.gid, follow_symlinks=False)
+    made = directory.lstat()
     if not stat.S_ISDIR(made.st_mode) or made.st_uid != owner.uid or stat.S_IMODE(made.st_mode) & 0o077:
-        raise EmbeddedServerError(f"{place} belongs to somebody else: remove it, or choose a shorter data directory")
-    return place
+        raise EmbeddedServerError(f"{directory} belongs to another user: remove it, or choose a shorter data directory")
+    return directory
 
 
-def _initialise(place: Path, owner: Account) -> None:
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(mode=0o700)
+def _initialise(directory: Path, owner: Account) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700)
     if owner.name is not None:
-        os.chown(place, owner.uid, owner.gid)
+        os.chown(directory, owner.uid, owner.gid)
     # Encoding and locale are fixed: order and case must not depend on the machine.
     options = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    command = [str(BINARIES / "initdb"), "-D", str(place), "-U", "postgres", "--auth=trust", *options]
+    command = [str(BINARIES / "initdb"), "-D", str(directory), "-U", "postgres", "--auth=trust", *options]
     done = subprocess.run(  # noqa: S603
         command, env=ENVIRONMENT, cwd="/", capture_output=True, text=True, **as_account(owner)
     )
     if done.returncode:
-        raise EmbeddedServerError(f"cannot make a database in {place}: {done.stderr.strip().splitlines()[-1:]}")
-    with (place / "postgresql.conf").open("a") as file:
+        raise EmbeddedServerError(f"cannot make a database in {directory}: {done.stderr.strip().splitlines()[-1:]}")
+    with (directory / "postgresql.conf").open("a") as file:
         file.write("include = 'spanstats.conf'\n")
 
 
@@ -192,16 +192,16 @@ def memory_bytes() -> int:
 
 
 def _let_through(path: Path) -> None:
-    for place in (path, *path.parents):
-        mode = stat.S_IMODE(place.stat().st_mode)
+    for folder in (path, *path.parents):
+        mode = stat.S_IMODE(folder.stat().st_mode)
         if not mode & stat.S_IXOTH:
-            place.chmod(mode | stat.S_IXOTH)
+            folder.chmod(mode | stat.S_IXOTH)
 
 
 def _let_read(tree: Path) -> None:
     """Undo a strict umask of the installation: what is there becomes readable, as wheels are meant to be."""
-    for place in (tree, *tree.rglob("*")) if tree.exists() else ():
-        mode = stat.S_IMODE(place.stat().st_mode)
+    for path in (tree, *tree.rglob("*")) if tree.exists() else ():
+        mode = stat.S_IMODE(path.stat().st_mode)
         wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
         if mode != wanted:
-            place.chmod(wanted)
+            path.chmod(wanted)

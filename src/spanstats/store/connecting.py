@@ -189,7 +189,7 @@ async def _opened(source: Source, host: Host, arguments: Mapping[str, Any]) -> C
 
 def _is_about_encryption(error: BaseException) -> bool:
     """What a server without TLS says, one whose TLS is too old, or whose rules want the other."""
-    # Exactly this class: its subclasses tell of the network.
+    # Exactly this class: its subclasses are errors of the network.
     return type(error) is ConnectionError or isinstance(error, ssl.SSLError) or sqlstate(error) == "28000"
 
 

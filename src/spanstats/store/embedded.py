@@ -123,10 +123,10 @@ class EmbeddedServer:
         if (state is None or not state.listening()) and self._ended():
             owner = cluster.account()
             data = cluster.prepare(self.directory, owner, self._settings)
-            place = cluster.socket_directory(data, owner)
-            forget_stale(data, place)
+            sockets = cluster.socket_directory(data, owner)
+            forget_stale(data, sockets)
             with uninterrupted():
-                self._process = self._spawn(data, place, owner)
+                self._process = self._spawn(data, sockets, owner)
         while not self._answering():
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(f"PostgreSQL did not start in {self._patience_s:.0f} s{self._last_words()}")
@@ -149,8 +149,8 @@ class EmbeddedServer:
                 return False
         return True
 
-    def _spawn(self, data: Path, place: Path, owner: cluster.Account) -> subprocess.Popen[bytes]:
-        command = [str(cluster.BINARIES / "postgres"), "-D", str(data), "-k", str(place), "-h", "", "-p", "5432"]
+    def _spawn(self, data: Path, sockets: Path, owner: cluster.Account) -> subprocess.Popen[bytes]:
+        command = [str(cluster.BINARIES / "postgres"), "-D", str(data), "-k", str(sockets), "-h", "", "-p", "5432"]
         with (self.directory / "postgres-start.log").open("wb") as log:
             # Its own session: Ctrl-C in a terminal must reach the service first.
             return subprocess.Popen(  # noqa: S603

@@ -1,4 +1,4 @@
-"""Taking traces away with all that stands under them. Callers hold the locks of the traces."""
+"""Deleting traces with all their rows. Callers hold the locks of the traces."""
 
 from collections.abc import Collection
 
@@ -6,13 +6,13 @@ from ..domain.keys import TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .session import Driver
 
-_LOOSE_PATCHES = """
+_OVERRIDES = """
 SELECT p.tenant_id, p.span_id, p.changed_at FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
 JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.by_span_id
 JOIN patches p ON p.tenant_id = s.tenant_id AND p.trace_id = '' AND p.span_id = s.span_id
 """
-# Locked in the order in which writers lock them. One that was changed meanwhile is a patch of what comes after.
-_FORGET = """
+# Locked in the order in which writers lock them. One that was changed meanwhile is an override of later spans.
+_DELETE_OVERRIDES = """
 DELETE FROM patches p USING (
     SELECT p.tenant_id, p.span_id
     FROM unnest($1::int[], $2::text[], $3::timestamptz[]) AS k(tenant_id, span_id, changed)
@@ -23,36 +23,36 @@ DELETE FROM patches p USING (
 
 
 def _erasing(table: str) -> str:
-    """By place, once found by key; the trace's lock keeps the rows in their places."""
+    """By address, once found by key: the trace's lock keeps the rows where they are."""
     found = rows_of_tenant(table, "trace_id", "k.trace_id", "ctid")
     return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {found} x))"
 
 
 ERASE = {table: _erasing(table) for table in ("spans", "span_payloads", "scores", "patches", "traces")}
 
-LoosePatch = tuple[int, str, int]
-"""(tenant id, span id, when it was changed) of a patch of a span id alone."""
+OverrideVersion = tuple[int, str, int]
+"""(tenant id, span id, when it was changed) of the override of a global span id."""
 
 
-async def loose_patches(driver: Driver, traces: Collection[TraceKey]) -> list[LoosePatch]:
+async def read_overrides(driver: Driver, traces: Collection[TraceKey]) -> list[OverrideVersion]:
     """The overrides of spans of these traces that have a global id: to be deleted once the traces are gone."""
     if not traces:
         return []
     tenants, ids = zip(*traces, strict=True)
-    return [tuple(row) for row in await driver.fetch(_LOOSE_PATCHES, list(tenants), list(ids))]
+    return [tuple(row) for row in await driver.fetch(_OVERRIDES, list(tenants), list(ids))]
 
 
-async def forget_patches(driver: Driver, patches: Collection[LoosePatch]) -> None:
-    """Delete these patches, unless they were changed since.
+async def delete_overrides(driver: Driver, overrides: Collection[OverrideVersion]) -> None:
+    """Delete these overrides, unless they were changed since.
 
-    In a transaction of its own: writers lock such patches before traces.
+    In a transaction of its own: writers lock such overrides before traces.
     """
-    if patches:
-        await driver.execute(_FORGET, *map(list, zip(*patches, strict=True)))
+    if overrides:
+        await driver.execute(_DELETE_OVERRIDES, *map(list, zip(*overrides, strict=True)))
 
 
 async def erase_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
-    """Delete the spans, payloads, scores and patches of these traces; patches of a span id alone stay (see above)."""
+    """Delete the spans, payloads, scores and overrides of these traces; those of global span ids stay (see above)."""
     await _erase(driver, traces, ("spans", "span_payloads", "scores", "patches"))
 
 

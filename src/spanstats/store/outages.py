@@ -39,9 +39,9 @@ _TRANSIENT_CODES = {
     _CANCELLED: "the query took longer than this service allows",
     "53100": "the database's disk is full",
 }
-# What a standby says, and a server whose writes were turned off.
+# The code of a standby, and of a server whose writes were turned off.
 _READ_ONLY = "25006"
-# Codes that mean much else too: told apart by the function of the server that says it, since messages are translated.
+# Codes that mean much else too: the function of the server that raised it decides, since messages are translated.
 _OF_A_STANDBY = {("0A000", "call_bool_check_hook"), ("55000", "LockAcquireExtended")}
 # A statement was prepared before a table was changed.
 _OUTDATED = ("0A000", "RevalidateCachedQuery")
@@ -116,26 +116,26 @@ def must_reconnect(error: BaseException) -> bool:
     if isinstance(error, TimeoutError) and not isinstance(error, PoolTimeout):
         return True
     code = sqlstate(error) or ""
-    return code in (_READ_ONLY, "26000", "42P05") or code.startswith("57P0") or _told_apart(error) is not None
+    return code in (_READ_ONLY, "26000", "42P05") or code.startswith("57P0") or _reason_by_function(error) is not None
 
 
-def _told_apart(error: BaseException) -> str | None:
+def _reason_by_function(error: BaseException) -> str | None:
     """Why the database could not serve, where the code alone does not say it."""
     cause: BaseException | None = error
     while isinstance(cause, DBAPIError | AsyncAdapt_asyncpg_dbapi.Error):
         # SQLAlchemy's errors wrap the driver's.
         cause = cause.orig if isinstance(cause, DBAPIError) else cause.__cause__
-    told = sqlstate(error), getattr(cause, "server_source_function", None)
-    if told in _OF_A_STANDBY:
+    found = sqlstate(error), getattr(cause, "server_source_function", None)
+    if found in _OF_A_STANDBY:
         return _TRANSIENT_CODES[_READ_ONLY]
-    return "the tables of the database were changed just now" if told == _OUTDATED else None
+    return "the tables of the database were changed just now" if found == _OUTDATED else None
 
 
 def unavailable_because(error: BaseException) -> str | None:
     """Why the database could not serve, in words that are safe to show; `None` where it is no outage."""
     code = sqlstate(error)
-    if (told := _told_apart(error)) is not None:
-        return told
+    if (reason := _reason_by_function(error)) is not None:
+        return reason
     if code is not None:
         if code in _TRANSIENT_CODES:
             return _TRANSIENT_CODES[code]

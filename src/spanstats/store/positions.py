@@ -49,7 +49,7 @@ class Positions:
         self._known_life: int | None = None
 
     async def current(self) -> Position | None:
-        """The position at some moment after this call; `None` where the primary cannot say."""
+        """The position at some moment after this call; `None` where the primary cannot be asked."""
         if self._next is None:
             self._next = asyncio.create_task(self._after(self._asked))
         return await asyncio.shield(self._next)

@@ -1,4 +1,4 @@
-"""The schema's version: bringing a database up to date, and telling whether it is."""
+"""The schema's version: bringing a database up to date, and whether it is."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files

@@ -74,7 +74,7 @@ def span_of(row: Iterable[tuple[str, Any]]) -> Span:
 
 
 async def add_content(driver: Driver, stored: dict[SpanKey, Span], keys: Collection[SpanKey]) -> None:
-    """Complete these stored spans by their content, in place."""
+    """Add their content to these stored spans."""
     for row in await driver.fetch(CONTENT, *columns(keys)) if keys else []:
         span = stored[SpanKey(row["tenant_id"], row["trace_id"], row["span_id"])]
         for name in ("input", "output", "target", "error"):

@@ -1,4 +1,4 @@
-"""Comparisons as they are answered: the only place where their exact numbers become floats."""
+"""Comparisons as they are answered: here alone their exact numbers become floats."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction

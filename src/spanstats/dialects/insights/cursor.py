@@ -15,12 +15,12 @@ _Value = int | str | None
 
 
 def write_cursor(sort_by: str, row: Behind) -> str:
-    """The place behind a row of a list that is sorted so."""
+    """The cursor after a row of a list that is sorted so."""
     return urlsafe_b64encode(msgspec.json.encode([sort_by, row.value, row.key])).decode()
 
 
 def read_cursor(said: Said, sort_by: str, value_type: type[Any], key_type: type[Any]) -> Behind | None:
-    """The place that an answer of the same order named. Raises `InvalidInput` for anything else."""
+    """The cursor that an answer of the same order named. Raises `InvalidInput` for anything else."""
     text = said.text("cursor")
     if text is None:
         return None

@@ -65,13 +65,13 @@ def _whole(body: Mapping[str, Any], field: str, default: int, low: int, high: in
 
 
 def write_cursor(after: After) -> str:
-    """The place behind a row as text."""
+    """The cursor after a row, as text."""
     difference = None if after.difference is None else str(after.difference)
     return urlsafe_b64encode(msgspec.json.encode([difference, after.key.hex()])).decode()
 
 
 def read_cursor(sent: object) -> After | None:
-    """The place that an answer named. Raises `InvalidInput` for anything else."""
+    """The cursor that an answer named. Raises `InvalidInput` for anything else."""
     if sent is None or sent == "":
         return None
     try:

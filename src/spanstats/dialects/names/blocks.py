@@ -1,4 +1,4 @@
-"""A block of usage: the object in which an API or a library tells what a call used.
+"""A block of usage: the object in which an API or a library reports what a call used.
 
 It comes as `usage` of a flat span, in LangChain's outputs, and as an attribute that holds an object or its JSON text.
 A row is a path into the block.

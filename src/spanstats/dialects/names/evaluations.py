@@ -51,7 +51,7 @@ def is_evaluation(event_name: str | None) -> bool:
 
 
 def of_event(event_name: str, attributes: Mapping[str, Any]) -> Score | None:
-    """The score that an event tells, `None` where it has no name, or neither value nor label."""
+    """The score that an event reports, `None` where it has no name, or neither value nor label."""
     result = _fields(attributes)
     suffix = event_name.removeprefix(EVENT_PREFIX).lstrip(".")
     if "name" not in result and suffix not in ("", "result"):

@@ -1,6 +1,6 @@
 """The response id of a call, where no attribute says it and its output is the whole answer of an API.
 
-Two instrumentations that watch one call then tell of one call. An object that only happens to have an `id` is none: an
+Two instrumentations that watch one call then report one call. An object that only happens to have an `id` is none: an
 answer also names its model, and has what every answer of its API has.
 """
 

@@ -206,11 +206,11 @@ REQUEST_MODELS = (
 )
 """What was asked for, where the answer named another model."""
 
-Place = tuple[str, str, int]
+Target = tuple[str, str, int]
 """(section, field, rank): the lowest rank wins. A field's name is unique over all sections."""
 
 
-def _places() -> dict[str, Place]:
+def _targets() -> dict[str, Target]:
     sections: dict[str, dict[str, tuple[str, ...]]] = {
         "span": SPAN,
         "label": LABELS,
@@ -232,4 +232,4 @@ def _places() -> dict[str, Place]:
     }
 
 
-PLACES = _places()
+TARGETS = _targets()

@@ -17,7 +17,7 @@ from ..storable import text_of_utf8
 
 _VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
 CUT = -1
-"""In the place of a wire type: the value ends before it is whole."""
+"""Instead of a wire type: the value ends before it is whole."""
 _SIZES = {_VARINT: 0, _FIXED64: 8, BYTES: 0, _FIXED32: 4}
 _ANY_INT64 = 2**64 - 1
 _MAX_FIELDS = 100_000
@@ -120,7 +120,7 @@ class LooseMessage:
         return self._members.get(group)
 
     def put(self, field: FieldDescriptor, value: Any) -> None:
-        """As the next value of this field: added where it is repeated, else in the place of the one before."""
+        """As the next value of this field: added where it is repeated, else it replaces the one before."""
         if field.is_repeated:
             self._values.setdefault(field.name, []).append(value)
             return

@@ -108,7 +108,7 @@ def _add_numbers(span: Span, by: Sorted) -> None:
 
 
 def _add_first_token(span: Span, by: Sorted, wire: WireSpan) -> None:
-    """As sent, else the first event that tells of it."""
+    """As sent, else the first event that reports it."""
     if "ttft_us" in by.number:
         value, name = by.number["ttft_us"]
         span.ttft_us = read_first_token(value, NUMBERS[name], span.start_us)

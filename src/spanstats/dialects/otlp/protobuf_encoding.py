@@ -107,14 +107,14 @@ def _events(sent: Iterable[Any]) -> list[WireEvent]:
 
 
 def _id(sent: bytes, field: str, length: int) -> str:
-    """As hex. What is wrong with one is said by the rule that both encodings have."""
+    """As hex. The rule that both encodings share checks it."""
     if len(sent) == length and sent.strip(b"\0"):
         return sent.hex()
     return hex_id(sent.hex(), field, 2 * length)
 
 
 def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
-    # Most values are texts: the first look tells.
+    # Most values are texts: the first check decides.
     return {pair.key: value.string_value or _value(value) for pair in pairs for value in (pair.value,)}
 
 

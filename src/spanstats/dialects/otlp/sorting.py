@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..names.kinds import UNKNOWN_KINDS
 from ..numbers import is_unknown
-from .attributes import MESSAGE_PREFIXES, METADATA_NAMESPACES, METADATA_PREFIXES, PLACES, PLAIN_ATTRIBUTES
+from .attributes import MESSAGE_PREFIXES, METADATA_NAMESPACES, METADATA_PREFIXES, PLAIN_ATTRIBUTES, TARGETS
 from .messages import Messages
 
 _OLD_PREFIX, _PREFIX = "keywordsai.", "respan."
@@ -24,8 +24,8 @@ class _Target(NamedTuple):
 def _target(sent: str) -> _Target:
     """Senders use few names, each very often."""
     name = _PREFIX + sent[len(_OLD_PREFIX) :] if sent.startswith(_OLD_PREFIX) else sent
-    if (place := PLACES.get(name)) is not None:
-        return _Target(*place, name)
+    if (target := TARGETS.get(name)) is not None:
+        return _Target(*target, name)
     if "." not in name:
         return _Target("rest" if name in PLAIN_ATTRIBUTES else "plain", "", 0, name)
     if name.startswith(METADATA_PREFIXES):

@@ -112,7 +112,7 @@ def _add_model_call(span: Span, run: dict[str, Any]) -> None:
 
 
 def _first_token(span: Span, run: dict[str, Any]) -> int | None:
-    """Microseconds to the first token by the events of the run; a time that cannot be read tells nothing."""
+    """Microseconds to the first token by the events of the run; a time that cannot be read is ignored."""
     try:
         first = _time(first_token_time(run), "events")
     except InvalidInput:

@@ -1,8 +1,8 @@
-"""What a LangChain run of a model used: its tokens stand in one of several shapes, often in two of them at once.
+"""What a LangChain run of a model used: its tokens are in one of several shapes, often in two of them at once.
 
-`llm_output` sums up the call, as its provider's API told it; `usage_metadata` of a message is LangChain's own form of
-the same numbers; `response_metadata` of a message and `generation_info` are the provider's again. They are never added
-to one another: the one that says most is taken, of equals the first.
+`llm_output` sums up the call, as its provider's API reported it; `usage_metadata` of a message is LangChain's own form
+of the same numbers; `response_metadata` of a message and `generation_info` are the provider's again. They are never
+added to one another: the one with most numbers is taken, of equals the first.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def add_usage(span: Span, run: Json) -> None:
-    """Set tokens and what a price follows from, in place; counts that cannot be used are left out."""
+    """Set tokens and what a price follows from; counts that cannot be used are left out."""
     outputs = as_object(run.get("outputs"))
     found = max(_shapes(run, outputs), key=_counted, default={})
     usage = read_usage(found, span.model, span.provider)
@@ -32,7 +32,7 @@ def add_usage(span: Span, run: Json) -> None:
 
 
 def first_token_time(run: Json) -> Any:
-    """The time of the first token among the events of a run, `None` where none tells it."""
+    """The time of the first token among the events of a run, `None` where none reports it."""
     events = run.get("events")
     named = (e for e in events if isinstance(e, dict)) if isinstance(events, list) else ()
     return next((e.get("time") for e in named if e.get("name") in FIRST_TOKEN_EVENTS), None)
@@ -81,7 +81,7 @@ def _messages(outputs: Json) -> Iterator[Json]:
 
 
 def _first_block(holder: Json) -> Found:
-    """The first block in an object that says anything."""
+    """The first block in an object that has any number."""
     return next((found for name in _MESSAGE_BLOCKS if (found := _read(holder.get(name)))), {})
 
 

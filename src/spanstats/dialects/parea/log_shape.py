@@ -26,7 +26,7 @@ class Log(msgspec.Struct, kw_only=True):
     total_tokens: int | None
     cost: float | None
     usage_counted: bool
-    """Whether its tokens enter its trace's sums, or another log tells of them. Parea's API has no such key."""
+    """Whether its tokens enter its trace's sums, or another log reports them. Parea's API has no such key."""
     scores: list[LogScore]
     trace_id: str
     parent_trace_id: str

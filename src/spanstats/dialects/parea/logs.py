@@ -16,7 +16,7 @@ from ..storable import storable
 from .fields import ATTRIBUTES, LABELS, carried_configuration
 from .scores import long_names, read_scores
 
-_ABSENT = msgspec.Raw()
+_NOT_SENT = msgspec.Raw()
 
 
 class TraceLog(msgspec.Struct):
@@ -33,9 +33,9 @@ class TraceLog(msgspec.Struct):
     project_name: Any = None
     trace_name: Any = None
     configuration: Any = None
-    inputs: msgspec.Raw = _ABSENT
-    output: msgspec.Raw = _ABSENT
-    target: msgspec.Raw = _ABSENT
+    inputs: msgspec.Raw = _NOT_SENT
+    output: msgspec.Raw = _NOT_SENT
+    target: msgspec.Raw = _NOT_SENT
     latency: Any = None
     time_to_first_token: Any = None
     input_tokens: Any = None

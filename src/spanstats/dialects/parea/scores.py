@@ -23,7 +23,7 @@ def read_scores(items: object, field: str = "scores") -> list[Score] | None:
 
 
 def read_score(item: Any) -> Score | None:
-    """One score, `None` if it says nothing."""
+    """One score, `None` if it has neither value nor text."""
     if not isinstance(item, dict) or not isinstance(name := item.get("name"), str):
         return None
     if (value := _finite(item.get("score"))) is None:

@@ -19,7 +19,7 @@ _NAME_PREFIX = "evaluator."
 
 
 def add_evaluator_scores(span: Span) -> None:
-    """Set the scores of an evaluator's span from its output, in place; other spans are left alone.
+    """Set the scores of an evaluator's span from its output; other spans are left alone.
 
     Raises `InvalidInput` above 100 scores.
     """

@@ -28,18 +28,18 @@ def read_new(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def read_values(body: dict[str, Any]) -> dict[str, Any]:
-    """What a body says of an experiment; keys that are not known are ignored. Raises `InvalidInput`."""
-    said = {**body, "workflow": body.get("workflow", body.get("workflows"))}
+    """The fields of an experiment in a body; keys that are not known are ignored. Raises `InvalidInput`."""
+    fields = {**body, "workflow": body.get("workflow", body.get("workflows"))}
     problems = [
         Problem((name,), message, kind)
-        for name, value in said.items()
+        for name, value in fields.items()
         if value is not None and name in _CHECKS
         for passes, message, kind in (_CHECKS[name],)
         if not passes(value)
     ]
     if problems:
         raise InvalidInput(problems)
-    values: dict[str, Any] = scrub({name: said[name] for name in _CHECKS if said.get(name) is not None})
+    values: dict[str, Any] = scrub({name: fields[name] for name in _CHECKS if fields.get(name) is not None})
     return values | {name: int(values[name]) for name in NUMBERS if name in values}
 
 
@@ -75,31 +75,31 @@ _CHECKS = {
 
 def listed_experiment(experiment: Defined) -> dict[str, Any]:
     """An experiment as `ListedExperiment` describes it."""
-    said = experiment.said
+    details = experiment.details
     status = experiment.status or ("pending" if experiment.created else "running")
     return {
         "id": experiment.id,
         "name": clean(experiment.name or experiment.id),
-        "description": said.get("description"),
+        "description": details.get("description"),
         "status": status,
-        "dataset": said.get("dataset"),
-        "dataset_id": said.get("dataset_id"),
-        "dataset_name": said.get("dataset_name"),
-        "workflow_count": len(said.get("workflow", ())),
+        "dataset": details.get("dataset"),
+        "dataset_id": details.get("dataset_id"),
+        "dataset_name": details.get("dataset_name"),
+        "workflow_count": len(details.get("workflow", ())),
         "progress": 100.0 if status == "completed" else 0.0,
         "created_at": iso(experiment.created_at),
         "started_at": None if experiment.started_at is None else iso(experiment.started_at),
         "completed_at": None if experiment.finished_at is None else iso(experiment.finished_at),
-        "tags": said.get("tags", []),
+        "tags": details.get("tags", []),
     }
 
 
 def experiment_object(experiment: Defined) -> dict[str, Any]:
     """An experiment as `ExperimentObject` describes it."""
-    said = experiment.said
+    details = experiment.details
     return {
         **listed_experiment(experiment),
-        **{name: said.get(name, []) for name in ("workflow", *TEXT_LISTS)},
-        **{name: said.get(name, default) for name, default in _DEFAULTS.items()},
+        **{name: details.get(name, []) for name in ("workflow", *TEXT_LISTS)},
+        **{name: details.get(name, default) for name, default in _DEFAULTS.items()},
         "error_message": None,
     }

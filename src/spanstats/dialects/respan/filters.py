@@ -45,39 +45,41 @@ def read_filters(
         return None
     if not isinstance(body, dict):
         raise invalid("must be an object", "body", kind="dict_type")
-    said = _connector(body.get("operator"), ("body", "operator"))
+    connector = _connector(body.get("operator"), ("body", "operator"))
     filters = body.get("filters")
     if filters is None or filters == {} or filters == []:
         return None
-    return _Reader(field_names, limits).level(filters, [said], _ROOT, 0)
+    return _Reader(field_names, limits).level(filters, [connector], _ROOT, 0)
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads level by level. `said` collects the connectors of one level, to be made one when it is complete."""
+    """Reads level by level. `connectors` collects the connectors of one level, to be made one when it is complete."""
 
     field_names: Mapping[str, str]
     limits: Limits
     count: int = 0
 
-    def level(self, filters: object, said: list[Connector | None], at: Location, depth: int) -> Group | None:
+    def level(self, filters: object, connectors: list[Connector | None], at: Location, depth: int) -> Group | None:
         """What one connector joins: an object or a list of conditions, or a bundle of them."""
         if depth > self.limits.depth:
             raise invalid(f"must be nested at most {self.limits.depth} deep", *_ROOT, kind="too_deep")
         if isinstance(filters, dict) and "filter_params" in filters:
-            said.append(_bundle_connector(filters, at))
-            return self.level(filters["filter_params"], said, (*at, "filter_params"), depth + 1)
+            connectors.append(_bundle_connector(filters, at))
+            return self.level(filters["filter_params"], connectors, (*at, "filter_params"), depth + 1)
         if isinstance(filters, dict):
-            nodes = [node for key, value in filters.items() for node in self.field(key, value, said, (*at, key), depth)]
+            nodes = [
+                node for key, value in filters.items() for node in self.field(key, value, connectors, (*at, key), depth)
+            ]
         elif isinstance(filters, list):
-            nodes = [node for i, item in enumerate(filters) for node in self.item(item, said, (*at, i), depth)]
+            nodes = [node for i, item in enumerate(filters) for node in self.item(item, connectors, (*at, i), depth)]
         elif filters is None:
             nodes = []
         else:
             raise invalid("must be an object or a list", *at, kind="filters_type")
-        return _joined(nodes, said, at)
+        return _joined(nodes, connectors, at)
 
-    def item(self, item: Any, said: list[Connector | None], at: Location, depth: int) -> Iterator[Node]:
+    def item(self, item: Any, connectors: list[Connector | None], at: Location, depth: int) -> Iterator[Node]:
         """One entry of the list form: it names its field, or is a bundle."""
         if not isinstance(item, dict):
             raise invalid("must be an object", *at, kind="dict_type")
@@ -87,15 +89,17 @@ class _Reader:
         name = item.get("field")
         if not isinstance(name, str):
             raise invalid("must name a field", *at, "field", kind="missing")
-        said.append(_connector(item.get("connector"), (*at, "connector")))
+        connectors.append(_connector(item.get("connector"), (*at, "connector")))
         yield self.condition(name, {k: v for k, v in item.items() if k != "field"}, at)
 
-    def field(self, name: str, value: Any, said: list[Connector | None], at: Location, depth: int) -> Iterator[Node]:
+    def field(
+        self, name: str, value: Any, connectors: list[Connector | None], at: Location, depth: int
+    ) -> Iterator[Node]:
         """One entry of the object form: the name of a field, or any name with a bundle."""
         if isinstance(value, dict) and "filter_params" in value:
             yield from _present(self.level(value, [], at, depth))
         elif isinstance(value, dict) and (not value or value.keys() & _CONDITION_KEYS):
-            said.append(_connector(value.get("connector"), (*at, "connector")))
+            connectors.append(_connector(value.get("connector"), (*at, "connector")))
             yield self.condition(name, value, at)
         elif isinstance(value, dict):
             nodes: list[Node] = [
@@ -104,15 +108,15 @@ class _Reader:
             ]
             yield from _present(self.range(name, _joined(nodes, [], at), at))
         elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            yield from self.several(name, value, said, at, depth)
+            yield from self.several(name, value, connectors, at, depth)
         else:
             yield self.condition(name, {"value": value}, at)
 
     def several(
-        self, name: str, items: list[Any], said: list[Connector | None], at: Location, depth: int
+        self, name: str, items: list[Any], connectors: list[Connector | None], at: Location, depth: int
     ) -> Iterator[Node]:
         """A list of conditions on one field, such as a range: a level of its own, unless it is just one."""
-        inner = said if len(items) == 1 else []
+        inner = connectors if len(items) == 1 else []
         nodes: list[Node] = []
         for i, item in enumerate(items):
             if not isinstance(item, dict):
@@ -145,9 +149,9 @@ def _present(group: Group | None) -> Iterable[Group]:
     return () if group is None else (group,)
 
 
-def _joined(nodes: list[Node], said: list[Connector | None], at: Location) -> Group | None:
+def _joined(nodes: list[Node], connectors: list[Connector | None], at: Location) -> Group | None:
     """The nodes as one group, `None` of none; members that it could as well hold itself are taken in."""
-    connector = _one_connector(said, at)
+    connector = _one_connector(connectors, at)
     members: list[Node] = []
     for node in nodes:
         is_same = isinstance(node, Group) and not node.is_range and node.connector == connector
@@ -158,10 +162,10 @@ def _joined(nodes: list[Node], said: list[Connector | None], at: Location) -> Gr
     return Group(connector, tuple(members), at) if members else None
 
 
-def _one_connector(said: list[Connector | None], at: Location) -> Connector:
+def _one_connector(connectors: list[Connector | None], at: Location) -> Connector:
     """Respan's documents differ on whether a connector looks back or ahead, so only uniform levels are read. An absent
     connector is neutral."""
-    distinct = {connector for connector in said if connector is not None}
+    distinct = {connector for connector in connectors if connector is not None}
     if len(distinct) > 1:
         message = (
             "the conditions of one level must all be joined by AND or all by OR; put those joined otherwise into a "

@@ -12,7 +12,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 def add_from_metadata(span: Span, experiment_id: Any) -> None:
-    """Set experiment, comparison key, dataset and target, in place.
+    """Set experiment, comparison key, dataset and target.
 
     The experiment is that of the metadata, else the given one (attribute or flat key), else the evaluation identifier.
     Raises `InvalidInput` for an experiment id that cannot be one.

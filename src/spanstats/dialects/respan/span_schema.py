@@ -39,7 +39,7 @@ class SpanObject(BaseModel):
     prompt_tokens: int | None
     completion_tokens: int | None
     total_request_tokens: int | None
-    usage_counted: bool = Field(description="Whether its tokens enter its trace's sums, or another span tells of them")
+    usage_counted: bool = Field(description="Whether its tokens enter its trace's sums, or another span reports them")
     cost_counted: bool = Field(description="Whether its cost does")
     start_time: str
     timestamp: str = Field(description="The end")

@@ -95,7 +95,7 @@ class Transaction:
         return await self._only_row("", statement)
 
     async def expected_rows(self, statement: Select[Any]) -> int:
-        """How many rows the statement gives, as far as the server can tell without running it."""
+        """How many rows the statement gives, as the planner estimates without running it."""
         row = await self._only_row("EXPLAIN (FORMAT JSON) ", statement)
         (plan,) = row["QUERY PLAN"]
         return int(plan["Plan"]["Plan Rows"])

@@ -62,8 +62,8 @@ traces = Table(
     ),
     Column("fold_scores", LargeBinary, nullable=True, comment="of the fold: the scores of the spans"),
     PrimaryKeyConstraint("tenant_id", "trace_id"),
-    # A scan takes apart each entry that it gives: what has a fixed place goes first, what may be null later, text last.
-    # All are keys, none is included: a scan compares keys before it takes an entry apart or goes to the table.
+    # A scan decodes each entry that it gives: columns at a fixed offset go first, nullable ones next, text last.
+    # All are keys, none is included: a scan compares keys before it decodes an entry or goes to the table.
     Index(
         MEASURED,
         "experiment_key",

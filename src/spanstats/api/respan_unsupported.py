@@ -1,4 +1,4 @@
-"""Respan's endpoints that are not served here, known by name, so that a client learns why they do not answer.
+"""Respan's endpoints that are not served here, known by name, so that a client learns why: each answers 501.
 
 Every method of the published clients ends at a route or here: `docs/migration.md` lists which.
 """
@@ -16,7 +16,7 @@ from .routing import RespanAny, RespanWrite
 write = APIRouter(route_class=RespanWrite, **ROUTER)
 anyone, of_any_word = (APIRouter(route_class=RespanAny, include_in_schema=False, **ROUTER) for _ in range(2))
 
-ABSENT_ANSWER: dict[str, Any] = {
+UNSUPPORTED_ANSWER: dict[str, Any] = {
     "status_code": 501,
     "response_model": ErrorAnswer,
     "response_description": "Not what this service does",
@@ -24,18 +24,18 @@ ABSENT_ANSWER: dict[str, Any] = {
 }
 
 
-@write.post("/api/chat/completions", summary="Call a chat model", **ABSENT_ANSWER)
-@write.post("/api/openrouter/v1/chat/completions", summary="Call a chat model through OpenRouter", **ABSENT_ANSWER)
-@write.post("/api/responses", summary="Call a model for a response", **ABSENT_ANSWER)
-@write.post("/api/anthropic/v1/messages", summary="Call a model of Anthropic", **ABSENT_ANSWER)
-@write.post("/api/embeddings", summary="Call an embedding model", **ABSENT_ANSWER)
-@write.post("/api/audio/speech", summary="Call a speech model", **ABSENT_ANSWER)
-@write.post("/api/audio/transcriptions", summary="Call a transcription model", **ABSENT_ANSWER)
+@write.post("/api/chat/completions", summary="Call a chat model", **UNSUPPORTED_ANSWER)
+@write.post("/api/openrouter/v1/chat/completions", summary="Call a chat model through OpenRouter", **UNSUPPORTED_ANSWER)
+@write.post("/api/responses", summary="Call a model for a response", **UNSUPPORTED_ANSWER)
+@write.post("/api/anthropic/v1/messages", summary="Call a model of Anthropic", **UNSUPPORTED_ANSWER)
+@write.post("/api/embeddings", summary="Call an embedding model", **UNSUPPORTED_ANSWER)
+@write.post("/api/audio/speech", summary="Call a speech model", **UNSUPPORTED_ANSWER)
+@write.post("/api/audio/transcriptions", summary="Call a transcription model", **UNSUPPORTED_ANSWER)
 async def call_any_model() -> Response:
     raise OutOfScope("This service keeps statistics and calls no models: use the model's own client")
 
 
-@write.post("/api/evaluators/{evaluator_id}/run/", summary="Run an evaluator", **ABSENT_ANSWER)
+@write.post("/api/evaluators/{evaluator_id}/run/", summary="Run an evaluator", **UNSUPPORTED_ANSWER)
 async def run_evaluator(evaluator_id: str) -> Response:
     raise OutOfScope(f"This service runs no evaluators: run {evaluator_id} elsewhere and post its score")
 
@@ -51,7 +51,7 @@ _SHARING = "shares nothing in public: give a key that may only read"
 _OLDER = "has experiments at /api/v2/experiments/ only: traces name the experiment that they belong to"
 
 # A path, which means all below it too where it ends in a star, and what this service does instead.
-ABSENT = {
+UNSUPPORTED = {
     "/api/anthropic/*": _MODELS,
     "/api/google/*": _MODELS,
     "/api/openrouter/*": _MODELS,
@@ -77,7 +77,7 @@ ABSENT = {
     "/api/credit-transactions/*": _ACCOUNT,
     "/api/temporary-keys/*": _ACCOUNT,
     "/api/platform-stats/*": _ACCOUNT,
-    "/api/health/": "tells of its health at /healthz and /readyz",
+    "/api/health/": "reports its health at /healthz and /readyz",
     "/api/users/*": "keeps no users: filter by customer_identifier",
     "/api/log_threads/*": "keeps no threads: filter by thread_identifier",
     "/api/request-logs/groups/": "groups no logs: filter /api/request-logs/list/, or add up /api/request-logs/summary/",
@@ -87,7 +87,7 @@ ABSENT = {
     "/api/dashboard/*": _CHARTS,
 }
 # What begins with a parameter is compared last.
-ABSENT_OF_ANY = {
+UNSUPPORTED_OF_ANY = {
     ("POST", "/api/{provider}/v1/chat/completions"): _MODELS,
     ("GET", "/api/{organization_id}/traces/{trace_id}/"): _SHARING,
 }
@@ -101,8 +101,8 @@ def _refusal(reason: str) -> Callable[[], Awaitable[Response]]:
     return refuse
 
 
-for _path, _reason in ABSENT.items():
+for _path, _reason in UNSUPPORTED.items():
     for _below in ("/", "/{below}") if _path.endswith("/*") else ("",):
         anyone.add_api_route(_path.removesuffix("/*") + _below, _refusal(_reason), methods=_METHODS)
-for (_method, _path), _reason in ABSENT_OF_ANY.items():
+for (_method, _path), _reason in UNSUPPORTED_OF_ANY.items():
     of_any_word.add_api_route(_path, _refusal(_reason), methods=[_method])
