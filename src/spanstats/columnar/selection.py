@@ -32,8 +32,8 @@ class Part:
 
     @property
     def n(self) -> int:
-        if self.places is not None:
-            return len(self.places)
+        if self.row_numbers is not None:
+            return len(self.row_numbers)
         return self.chunk.n if self.rows is None else int(np.count_nonzero(self.rows))
 
     def of(self, column: Array) -> Array:
