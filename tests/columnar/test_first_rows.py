@@ -1,13 +1,11 @@
 """The first traces in the order of a number, against a plain sort."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.columnar import first_rows
 from spanstats.columnar.encode import numbers_of
-from spanstats.columnar.first_rows import starts_of_first
+from spanstats.columnar.first_rows import Position, starts_of_first
 from spanstats.columnar.format import START_MICROSECOND, START_MINUTE, Chunk, Info
 from spanstats.columnar.selection import Part, Selection
 
@@ -26,20 +24,29 @@ def chunk_of(found: list[int | None], minute: int) -> Chunk:
     return Chunk(Info(n, tuple(columns)), columns)
 
 
-@given(st.lists(values, max_size=4), st.integers(1, 40), st.booleans())
+@st.composite
+def positions(draw: st.DrawFn) -> Position:
+    return Position(
+        draw(st.none() | st.integers(0, 3)), draw(st.integers(0, 3)) * 60_000_000 + draw(st.integers(0, 30))
+    )
+
+
+@given(st.lists(values, max_size=4), st.integers(1, 40), st.booleans(), st.none() | positions())
 def test_the_first_traces_are_among_those_that_start_then(
-    chunks: list[list[int | None]], count: int, descending: bool
+    chunks: list[list[int | None]], count: int, descending: bool, behind: Position | None
 ) -> None:
     selection = Selection([Part(chunk_of(found, minute)) for minute, found in enumerate(chunks)])
-    found = starts_of_first(selection, "latency_us", count, descending=descending)
-    known = [(v, m * 60_000_000 + i) for m, vs in enumerate(chunks) for i, v in enumerate(vs) if v is not None]
-    if len(known) < count:
-        assert found is None
-        return
-    ordered = sorted(v for v, _ in known)
-    ordered = ordered[::-1] if descending else ordered
-    last = ordered[count - 1]
-    assert found == sorted(start for v, start in known if (v >= last if descending else v <= last))
+    found = starts_of_first(selection, "latency_us", count, descending=descending, behind=behind)
+    sign = -1 if descending else 1
+
+    def order(value: int | None, start: int) -> tuple[bool, int, int]:
+        return value is None, sign * (value or 0), sign * start
+
+    known = [(v, minute * 60_000_000 + i) for minute, vs in enumerate(chunks) for i, v in enumerate(vs)]
+    ordered = sorted(known, key=lambda row: order(*row))
+    wanted = [row for row in ordered if behind is None or order(*row) > order(behind.value, behind.start)]
+    at_position = set() if behind is None else {behind.start}
+    assert found == sorted({start for _, start in wanted[:count]} | at_position)
 
 
 def test_rows_that_are_not_meant_do_not_come_first() -> None:
@@ -47,7 +54,7 @@ def test_rows_that_are_not_meant_do_not_come_first() -> None:
     assert starts_of_first(Selection([part]), "latency_us", 2, descending=False) == [2, 3]
 
 
-def test_too_many_equal_values_tell_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_rows, "_MOST", 3)
-    selection = Selection([Part(chunk_of([7] * 10, 0))])
-    assert starts_of_first(selection, "latency_us", 2, descending=True) is None
+def test_of_equal_values_no_more_are_named_than_are_wanted() -> None:
+    selection = Selection([Part(chunk_of([7] * 10, minute)) for minute in (1, 0)])
+    assert starts_of_first(selection, "latency_us", 2, descending=True) == [60_000_008, 60_000_009]
+    assert starts_of_first(selection, "latency_us", 2, descending=False) == [0, 1]

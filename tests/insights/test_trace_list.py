@@ -64,11 +64,17 @@ async def test_rows_are_the_same_where_columns_tell_which_come_first(
     assert [(await ask(client, PATH, **body))["traces"] for body in asked] == wanted
 
 
-@pytest.mark.parametrize("sort_by", ["start_time", "-start_time", "-latency", "ttft", "name", "-scores.accuracy"])
+@pytest.mark.parametrize("has_columns", [False, True])
+@pytest.mark.parametrize(
+    "sort_by", ["start_time", "-start_time", "-latency", "ttft", "name", "error_count", "-scores.accuracy"]
+)
 async def test_pages_that_begin_behind_a_row_hold_each_trace_once(
-    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str
+    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str, has_columns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = await stored_run(engine, 65, 120)
+    if has_columns:
+        await warm(engine)
+        monkeypatch.setattr(narrowed, "LARGE", 0)
     whole = await ask(client, PATH, sort_by=sort_by, limit=200)
     assert whole["next_cursor"] is None
     found: list[dict[str, Any]] = []
@@ -88,12 +94,24 @@ async def test_a_cursor_is_of_one_order(client: httpx.AsyncClient, engine: Async
     await stored_run(engine, 66, 20)
     cursor = (await ask(client, PATH, sort_by="-latency", limit=2))["next_cursor"]
     of_text = b64encode(json.dumps(["latency", "x", "t1"]).encode()).decode()
-    wrong = ({"cursor": cursor}, {"cursor": "x", "sort_by": "-latency"}, {"cursor": of_text, "sort_by": "latency"})
+    without_start = b64encode(json.dumps(["latency", 1, "t1"]).encode()).decode()
+    beyond_time = b64encode(json.dumps(["latency", 1, 2**62, "t1"]).encode()).decode()
+    wrong: tuple[dict[str, str], ...] = ({"cursor": cursor}, {"cursor": "x", "sort_by": "-latency"})
+    wrong += tuple({"cursor": one, "sort_by": "latency"} for one in (of_text, without_start, beyond_time))
+    wrong += (
+        {"cursor": b64encode(json.dumps(["start_time", 2**62, "t1"]).encode()).decode(), "sort_by": "start_time"},
+    )
     for query in (*wrong, {"cursor": b64encode(b"[").decode()}, {"cursor": "\x00"}):
         answer = await client.get(PATH, params=query)
         assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["query", "cursor"])
     both = await client.get(PATH, params={"cursor": cursor, "sort_by": "-latency", "offset": "1"})
     assert (both.status_code, both.json()["detail"][0]["loc"]) == (400, ["query", "offset"])
+
+
+async def test_a_cursor_may_hold_any_number_that_sorts(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    await stored_run(engine, 66, 20)
+    beyond = b64encode(json.dumps(["span_count", 2**62, 1, "t1"]).encode()).decode()
+    assert (await ask(client, PATH, sort_by="span_count", cursor=beyond))["traces"] == []
 
 
 async def test_a_row_says_what_is_stored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:

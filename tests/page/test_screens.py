@@ -173,3 +173,24 @@ async def test_the_page_shows_the_calls_that_it_made(
 async def test_the_first_screen_is_small(filled: Filled) -> None:
     pages = [await filled.browser.get(path) for path in ("/ui/", "/ui/static/style.css", "/ui/static/page.js")]
     assert sum(len(answer.content) for answer in pages) <= 60 * 1024
+
+
+@pytest.mark.parametrize(
+    ("query", "measure", "shown"),
+    [
+        ("base=base&candidate=candidate", "cost", "worsened"),
+        ("base=candidate&candidate=base", "correct", "worsened"),
+        ("base=base&candidate=candidate&measure=scores.correct", "correct", "worsened"),
+        ("base=base&candidate=candidate&measure=total_tokens", "tokens", "equal"),
+        ("base=candidate&candidate=base&measure=cost", "cost", "improved"),
+        ("base=base&candidate=candidate&show=all", "cost", "all"),
+    ],
+)
+async def test_a_comparison_opens_on_the_first_measure_that_got_worse_and_on_items_that_did(
+    filled: Filled, query: str, measure: str, shown: str
+) -> None:
+    html = parsed((await filled.browser.get(f"/ui/compare?{query}")).text)
+    heading = html.find(".//h2[@id='items']")
+    assert "".join(heading.itertext()).split()[-1] == measure
+    chosen = [link for link in html.iter("a") if link.get("aria-current") == "true"]
+    assert [link.text for link in chosen] == [shown]

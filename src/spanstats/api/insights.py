@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ..dialects.insights.cursor import Time as CursorTime
 from ..dialects.insights.cursor import read_cursor
 from ..dialects.insights.experiment import (
     EXPERIMENT_ANSWER,
@@ -133,7 +134,7 @@ def _page(said: Said) -> Page:
     sort_by = said.one_of("sort_by", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
     number, size = said.whole("page", 1, 1, 1_000_000), said.whole("page_size", 20, 1, MAX_PAGE)
     name = sort_by.removeprefix("-")
-    behind = read_cursor(said, sort_by, str if name in ("name", "status") else int, int)
+    behind = read_cursor(said, sort_by, str if name in ("name", "status") else CursorTime, int)
     if behind is not None and "page" in said.values:
         raise said.wrong("page", "stands alone, without a cursor", "extra_forbidden")
     return Page(name, sort_by.startswith("-"), size, (number - 1) * size, behind)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from ..catalog import evaluators
+from ..dialects.insights.cursor import Time as CursorTime
 from ..dialects.insights.cursor import read_cursor
 from ..dialects.insights.said import Said
 from ..dialects.insights.trace_list import (
@@ -119,7 +120,8 @@ async def _wanted(request: Request, said: Said) -> Wanted:
     name, descending = order.removeprefix("-"), order.startswith("-")
     limit, offset = said.whole("limit", 50, 1, MAX_LIMIT), said.whole("offset", 0, 0, MAX_OFFSET)
     has_content = said.whole("preview_length", 0, 0, MAX_PREVIEW) > 0
-    behind = read_cursor(said, order, SORT_NAMES.get(name, int), str)
+    key_types = (str,) if name == "start_time" else (CursorTime, str)
+    behind = read_cursor(said, order, SORT_NAMES.get(name, int), *key_types)
     if behind is not None and offset:
         raise said.wrong("offset", "stands alone, without a cursor", "extra_forbidden")
     if name in SORT_NAMES:

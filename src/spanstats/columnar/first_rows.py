@@ -1,6 +1,9 @@
-"""Which traces come first in the order of a number: their starts, from columns, so that few rows are read to sort."""
+"""Which traces come first in the order of a number: their starts, from columns, so that few rows are read to sort.
 
-from collections.abc import Iterator
+The order is by value, traces without one last, ties by start. `descending` turns values and ties around.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +13,43 @@ from .format import Chunk, Mask, scores_column
 from .needs import STARTS, Needs
 from .selection import Part, Selection
 
-_MOST = 20_000
-"""Traces that share a value with the last one that is wanted; with more of them, rows are read to sort anyway."""
-
 _Values = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """In that order: a value, `None` for traces without one, and a start, microseconds since 1970."""
+
+    value: int | None
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Values and starts of traces, turned so that the least is the first."""
+
+    values: _Values
+    starts: _Values
+
+    def where(self, rows: Mask | NDArray[np.intp]) -> "_Rows":
+        return _Rows(self.values[rows], self.starts[rows])
+
+    def first(self, count: int) -> "_Rows":
+        """The first `count` in any order, found without sorting all."""
+        if len(self.values) <= count:
+            return self
+        last = np.partition(self.values, count - 1)[count - 1]
+        before, ties = np.flatnonzero(self.values < last), np.flatnonzero(self.values == last)
+        wanted = count - len(before)
+        if wanted < len(ties):
+            ties = ties[np.argpartition(self.starts[ties], wanted - 1)[:wanted]]
+        return self.where(np.concatenate((before, ties)))
+
+    def and_also(self, others: "_Rows") -> "_Rows":
+        return _Rows(np.concatenate((self.values, others.values)), np.concatenate((self.starts, others.starts)))
+
+
+_NONE = _Rows(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def needs_of(column: str, *, is_score: bool) -> Needs:
@@ -22,38 +58,50 @@ def needs_of(column: str, *, is_score: bool) -> Needs:
 
 
 def starts_of_first(
-    selection: Selection, column: str, count: int, *, descending: bool, is_score: bool = False
-) -> list[int] | None:
+    selection: Selection,
+    column: str,
+    count: int,
+    *,
+    descending: bool,
+    is_score: bool = False,
+    behind: Position | None = None,
+) -> list[int]:
     """Starts, in microseconds since 1970, among which are those of the first `count` traces, whatever decides between
-    equal values. Traces without a value come last.
+    traces of equal value and start; with `behind` of traces at this position, and of the first that follow it.
 
-    With `is_score` the column is an evaluator's key, and the value its first score in the trace. `None` where fewer
-    traces have a value, or too many share one.
+    With `is_score` the column is an evaluator's key, and the value its first score in the trace.
     """
-    best = np.empty(0, np.int64)
-    for values, _ in _each(selection, column, descending=descending, is_score=is_score):
-        best = _first(np.concatenate((best, _first(values, count))), count)
-    if len(best) < count:
-        return None
-    last, starts = best.max(), list[int]()
-    for values, of_values in _each(selection, column, descending=descending, is_score=is_score):
-        starts += of_values[values <= last].tolist()
-        if len(starts) > count + _MOST:
-            return None
-    return sorted(set(starts))
-
-
-def _first(values: _Values, count: int) -> _Values:
-    return values if len(values) <= count else np.partition(values, count - 1)[:count]
-
-
-def _each(selection: Selection, column: str, *, descending: bool, is_score: bool) -> Iterator[tuple[_Values, _Values]]:
-    """Of each part the values of its traces that have one, turned so that the least is the first, and their starts."""
+    valued, without = _NONE, _NONE
     for part in selection.each():
         values, has = _first_scores(part.chunk, column) if is_score else _numbers(part.chunk, column)
-        wanted = has & _rows(part)
+        starts, rows = starts_of(part.chunk), _rows(part)
         # The complement orders as the negative does, and every value has one.
-        yield (~values[wanted] if descending else values[wanted]), starts_of(part.chunk)[wanted]
+        each = _Rows(~values, ~starts) if descending else _Rows(values, starts)
+        of_part, rest = each.where(has & rows), each.where(~has & rows)
+        if behind is not None:
+            of_part, rest = _behind(behind, of_part, rest, descending=descending)
+        valued = valued.and_also(of_part.first(count)).first(count)
+        if len(valued.starts) < count:
+            without = _by_start(without.and_also(_by_start(rest, count)), count)
+    lacking = count - len(valued.starts)
+    found = np.concatenate((valued.starts, _by_start(without, lacking).starts if lacking else _NONE.starts))
+    distinct = set((~found if descending else found).tolist())
+    return sorted(distinct if behind is None else distinct | {behind.start})
+
+
+def _by_start(rows: _Rows, count: int) -> _Rows:
+    """The first of traces without a value."""
+    return _Rows(np.zeros(len(rows.starts), np.int64), rows.starts).first(count)
+
+
+def _behind(position: Position, valued: _Rows, without: _Rows, *, descending: bool) -> tuple[_Rows, _Rows]:
+    """The traces that follow the position: of those with a value, and of those without one."""
+    start = ~position.start if descending else position.start
+    if position.value is None:
+        return _NONE, without.where(without.starts > start)
+    value = ~position.value if descending else position.value
+    is_tie = (valued.values == value) & (valued.starts > start)
+    return valued.where(is_tie | (valued.values > value)), without
 
 
 def _rows(part: Part) -> Mask:

@@ -59,7 +59,7 @@ class Page:
 
     @property
     def sorting(self) -> Sorting:
-        return Sorting(SORTS[self.sort_by], _c.key, self.descending)
+        return Sorting(SORTS[self.sort_by], (_c.key,), self.descending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _last(found: Sequence[Experiment], page: Page) -> Behind | None:
     if len(found) <= page.size:
         return None
     last = found[page.size - 1]
-    return Behind(getattr(last, page.sort_by), last.key)
+    return Behind(getattr(last, page.sort_by), (last.key,))
 
 
 async def _figures(

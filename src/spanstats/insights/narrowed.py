@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement
 
 from ..columnar.arms import Arm
-from ..columnar.first_rows import needs_of, starts_of_first
+from ..columnar.first_rows import Position, needs_of, starts_of_first
 from ..columnar.reader import Columns
 from ..filters.parts import compile_filter
 from ..store.tables import traces
@@ -43,15 +43,16 @@ async def starts_of_rows(
     *,
     descending: bool,
     is_score: bool,
+    behind: Position | None = None,
 ) -> ColumnElement[bool] | None:
     """A condition that the first `rows` traces fulfil, ordered by the column, or by the first score of the evaluator of
-    this key; `None` where there is none that helps."""
+    this key, ties by start; with `behind` those from this position on. `None` where there is none that helps."""
     if rows > MOST_ROWS or await state.tx.driver.fetchval(_IN_COLUMNS, experiment.key) < LARGE:
         return None
     matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)
     arm = Arm(experiment.key, question.window, matching)
     (selection,) = await columns.select(state.tx, [arm], needs_of(column, is_score=is_score))
     starts = await columns.run(
-        lambda: starts_of_first(selection, column, rows, descending=descending, is_score=is_score)
+        lambda: starts_of_first(selection, column, rows, descending=descending, is_score=is_score, behind=behind)
     )
-    return None if starts is None else traces.c.start_time.in_(starts)
+    return traces.c.start_time.in_(starts)

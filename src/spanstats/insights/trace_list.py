@@ -4,8 +4,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, cast, func, literal, select
 
+from ..columnar.first_rows import Position
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId, TraceKey
 from ..domain.span import Span
@@ -33,9 +34,10 @@ SORTS: Mapping[str, ColumnElement[Any]] = {
     "prompt_tokens": _c.prompt_tokens,
     "completion_tokens": _c.completion_tokens,
     "total_tokens": _c.total_tokens,
-    "span_count": _c.n_spans,
-    "llm_call_count": _c.n_llm_calls,
-    "error_count": _c.n_errors,
+    # A cursor may hold any number of 64 bits.
+    "span_count": cast(_c.n_spans, BigInteger),
+    "llm_call_count": cast(_c.n_llm_calls, BigInteger),
+    "error_count": cast(_c.n_errors, BigInteger),
     "name": _c.name,
     "status": _c.status,
 }
@@ -56,11 +58,20 @@ class Wanted:
     with_content: bool = False
     behind: Behind | None = None
 
+    @property
+    def is_by_start(self) -> bool:
+        return self.score is None and self.sort_by == "start_time"
+
     def sorting(self) -> Sorting:
-        """By start, the index of traces has the rows in order."""
-        is_indexed = self.score is None and self.sort_by == "start_time"
+        """Ties are by start, of which columns know, and by id. By start, the index of traces has the rows in order."""
         column = SORTS[self.sort_by] if self.score is None else _first_score(self.score)
-        return Sorting(column, _c.trace_id, self.descending, is_indexed)
+        keys = (_c.trace_id,) if self.is_by_start else (_c.start_time, _c.trace_id)
+        return Sorting(column, keys, self.descending, self.is_by_start)
+
+    def position_of(self, row: Any) -> Behind:
+        """Where a row of the list is in its order."""
+        keys = (row.trace_id,) if self.is_by_start else (row.start_time, row.trace_id)
+        return Behind(row.sorted_by, keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ async def list_traces(
     question: Question,
     wanted: Wanted,
 ) -> TraceList:
-    """The rows that are wanted; traces without the value that sorts come last.
+    """The rows that are wanted; traces without the value that sorts come last, equal ones by start.
 
     Raises `NotFound`, `Unavailable`, `TooLarge`.
     """
@@ -96,7 +107,7 @@ async def list_traces(
         shown, has_more = rows[: wanted.limit], len(rows) > wanted.limit
         keys = [TraceKey(tenant_id, row.trace_id) for row in shown] if wanted.with_content else []
         firsts = await first_spans(state.tx.driver, keys)
-    last = Behind(shown[-1].sorted_by, shown[-1].trace_id) if has_more else None
+    last = wanted.position_of(shown[-1]) if has_more else None
     return TraceList(experiment, state.as_of, shown, last, {key.trace_id: span for key, span in firsts.items()})
 
 
@@ -124,8 +135,9 @@ async def _narrowed(
 ) -> ColumnElement[bool] | None:
     """A condition that leaves few rows to sort, among which are the wanted ones."""
     column = COLUMN_OF_SORT.get(wanted.sort_by) if wanted.score is None else wanted.score
-    if column is None or wanted.behind is not None:
+    if column is None:
         return None
+    behind = None if wanted.behind is None else Position(wanted.behind.value, wanted.behind.keys[0])
     return await starts_of_rows(
         state,
         columns,
@@ -135,6 +147,7 @@ async def _narrowed(
         wanted.offset + wanted.limit + 1,
         descending=wanted.descending,
         is_score=wanted.score is not None,
+        behind=behind,
     )
 
 

@@ -34,7 +34,7 @@ class Call:
         """The same request as a command; the key is read from the reader's shell."""
         parts = ["curl", "-H", '"Authorization: Bearer $SPANSTATS_API_KEY"', shlex.quote(base_url + self.target)]
         if self.body is not None:
-            parts += ["-H", "'Content-Type: application/json'", "-d", shlex.quote(_json(self.body).decode())]
+            parts += ["-H", "'Content-Type: application/json'", "-d", shlex.quote(_visible(_json(self.body).decode()))]
         return " ".join(parts)
 
 
@@ -87,6 +87,17 @@ async def ask_all(request: Request, key: str, *calls: Call) -> list[Any]:
 
 def _json(content: Any) -> bytes:
     return msgspec.json.encode(content)
+
+
+def _visible(json_text: str) -> str:
+    """The same JSON, in which what is not seen, or turns the direction of what is, has an escape: a terminal gets just
+    what the page shows."""
+    return "".join(c if c.isprintable() else "".join(f"\\u{unit:04x}" for unit in _units(c)) for c in json_text)
+
+
+def _units(character: str) -> list[int]:
+    encoded = character.encode("utf-16-be", "surrogatepass")
+    return [int.from_bytes(encoded[i : i + 2]) for i in range(0, len(encoded), 2)]
 
 
 def _scope(request: Request, key: str, call: Call) -> Scope:

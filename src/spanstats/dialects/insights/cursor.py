@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ...domain.values import is_clean
+from ...domain.values import MAX_TIME_US, is_clean
 from ...insights.keyset import Behind
 from .said import Said
 
@@ -14,12 +14,16 @@ _LONGEST = 4_000
 _Value = int | str | None
 
 
+class Time(int):
+    """The type of a time in a cursor: microseconds since 1970, as far as the store has them."""
+
+
 def write_cursor(sort_by: str, row: Behind) -> str:
     """The cursor after a row of a list that is sorted so."""
-    return urlsafe_b64encode(msgspec.json.encode([sort_by, row.value, row.key])).decode()
+    return urlsafe_b64encode(msgspec.json.encode([sort_by, row.value, *row.keys])).decode()
 
 
-def read_cursor(said: Said, sort_by: str, value_type: type[Any], key_type: type[Any]) -> Behind | None:
+def read_cursor(said: Said, sort_by: str, value_type: type[Any], *key_types: type[Any]) -> Behind | None:
     """The cursor that an answer of the same order named. Raises `InvalidInput` for anything else."""
     text = said.text("cursor")
     if text is None:
@@ -27,16 +31,21 @@ def read_cursor(said: Said, sort_by: str, value_type: type[Any], key_type: type[
     try:
         if len(text) > _LONGEST:
             raise ValueError
-        sent = msgspec.json.decode(urlsafe_b64decode(text), type=tuple[str, _Value, int | str])
+        order, value, *keys = msgspec.json.decode(urlsafe_b64decode(text), type=list[_Value])
     except (ValueError, msgspec.MsgspecError):
         raise said.wrong("cursor", "must be the `next_cursor` of an answer", "cursor") from None
-    order, value, key = sent
-    if order != sort_by or not _is(key, key_type) or not (value is None or _is(value, value_type)):
+    is_of_order = order == sort_by and (value is None or _is(value, value_type))
+    if not is_of_order or len(keys) != len(key_types) or not all(map(_is, keys, key_types)):
         raise said.wrong("cursor", "is of another order than `sort_by`", "cursor")
-    return Behind(value, key)
+    return Behind(value, tuple(keys))
 
 
-def _is(value: int | str, wanted: type[Any]) -> bool:
-    if not isinstance(value, wanted):
-        return False
-    return is_clean(value) if isinstance(value, str) else -_LARGEST <= value < _LARGEST
+def _is(value: _Value, wanted: type[Any]) -> bool:
+    match value:
+        case str():
+            return wanted is str and is_clean(value)
+        case int() if wanted is Time:
+            return 0 <= value <= MAX_TIME_US
+        case int():
+            return wanted is int and -_LARGEST <= value < _LARGEST
+    return False

@@ -11,7 +11,7 @@ from ...insights.questions import Question
 from ...insights.trace_list import MAX_LIMIT, MAX_OFFSET, SORTS, TraceList
 from ..respan.logs import content
 from .answers import Json, experiment_object, of_snapshot
-from .cursor import write_cursor
+from .cursor import Time, write_cursor
 from .schema import CURSOR, EXPERIMENT, NEXT_CURSOR, answer_schema, described, request_schema
 
 _BOOLEAN = 1
@@ -177,5 +177,5 @@ TRACE_LIST_REQUEST = request_schema(
         "filters": [{"field": "status", "operator": "=", "value": "error"}],
     },
 )
-SORT_NAMES: Mapping[str, type[Any]] = {name: str if name in ("name", "status") else int for name in SORTS}
-"""Names that sort, and whether they are numbers or texts."""
+SORT_NAMES: Mapping[str, type[Any]] = dict.fromkeys(SORTS, int) | {"name": str, "status": str, "start_time": Time}
+"""Names that sort, and what the values of each are in a cursor."""

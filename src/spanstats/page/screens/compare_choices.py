@@ -29,10 +29,10 @@ class Choices:
         return [self.base, *self.candidates]
 
     @property
-    def show(self) -> str:
-        """Which items: of `SHOWN`."""
-        wanted = self.options.get("show", "")
-        return wanted if wanted in SHOWN else "worsened"
+    def show(self) -> str | None:
+        """Which items: of `SHOWN`; `None` where the address does not say."""
+        wanted = self.options.get("show")
+        return wanted if wanted in SHOWN else None
 
     @property
     def of(self) -> int:

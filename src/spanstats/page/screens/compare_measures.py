@@ -1,19 +1,28 @@
 """The measures of a comparison as rows of a table, in the groups of their verdicts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..charts.intervals import interval
 from ..figures import change, measure_name
 
 
-def chosen_measure(arms: list[dict[str, Any]], named: str | None) -> str | None:
-    """The named measure, else the first score that got worse, else the first score, else the first measure."""
-    measures = {name: m for arm in arms for name, m in arm["measures"].items() if m["kind"] != "text"}
-    if named in measures:
+def chosen_measure(arms: Sequence[dict[str, Any]], of: int, named: str | None) -> str | None:
+    """The named measure, else the first of the candidate `of` that got worse, else that got better, else the first.
+
+    The arms are as `arm_of` makes them: scores come before other measures.
+    """
+    if any(named == m["name"] for arm in arms for m in arm["measures"] if m["kind"] != "text"):
         return named
-    scores = [name for name in measures if name.startswith("scores.")]
-    worse = [name for name in scores if (measures[name].get("paired") or {}).get("verdict") == "worse"]
-    return next(iter([*worse, *scores, *measures]), None)
+    found = [m for m in arms[of]["measures"] if m["kind"] != "text"]
+    by_verdict = [m["name"] for verdict in ("worse", "better") for m in found if m["verdict"] == verdict]
+    return next(iter([*by_verdict, *(m["name"] for m in found)]), None)
+
+
+def shown_items(arm: dict[str, Any], measure: str | None) -> str:
+    """Which items of the measure to show: the worse, else the better, else the equal ones."""
+    paired = next((m["paired"] for m in arm["measures"] if m["name"] == measure), _ABSENT)
+    return next((kind for kind in ("worsened", "improved", "equal") if paired[kind]), "all")
 
 
 def arm_of(arm: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +44,7 @@ def arm_of(arm: dict[str, Any]) -> dict[str, Any]:
 
 _ABSENT = {
     **dict.fromkeys(("base_mean", "candidate_mean", "relative", "improved", "difference", "low", "high", "margin")),
-    **dict.fromkeys(("p_adjusted", "smallest_detectable", "items", "equal")),
+    **dict.fromkeys(("p_adjusted", "smallest_detectable", "items", "equal", "worsened")),
     "verdict": "insufficient",
 }
 """What an unpaired measure, or one without values, does not have."""

@@ -7,7 +7,7 @@ from ..content import first_line
 from ..links import item_link
 from ..parts import Part, part
 from .compare_choices import Choices
-from .compare_measures import arm_of, chosen_measure
+from .compare_measures import arm_of, chosen_measure, shown_items
 from .spread import spread
 
 _COMPARE, _ROWS, _HISTOGRAM = (f"/api/stats/v1/{path}" for path in ("compare", "compare/rows", "histogram"))
@@ -21,7 +21,7 @@ def parts_of(choices: Choices) -> dict[str, Part]:
     return {
         "answer": part(Call(_COMPARE, body=choices.body), lambda answer: _compared(answer, choices)),
         "items": Part(
-            lambda compared: _item_calls(choices, compared["measure"]),
+            lambda compared: _item_calls(choices, compared),
             lambda answer=None: answer and _items(answer, names),
             after="answer",
         ),
@@ -34,15 +34,18 @@ def parts_of(choices: Choices) -> dict[str, Part]:
 
 
 def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:
-    measure = chosen_measure(answer["candidates"], choices.options.get("measure"))
-    return {**answer, "arms": [arm_of(arm) for arm in answer["candidates"]], "measure": measure}
+    arms = [arm_of(arm) for arm in answer["candidates"]]
+    measure = chosen_measure(arms, choices.of, choices.options.get("measure"))
+    show = choices.show or shown_items(arms[choices.of], measure)
+    return {**answer, "arms": arms, "measure": measure, "show": show}
 
 
-def _item_calls(choices: Choices, measure: str | None) -> list[Call]:
+def _item_calls(choices: Choices, compared: dict[str, Any]) -> list[Call]:
     """The items of one candidate; runs that are not paired have none."""
+    measure = compared["measure"]
     if measure is None or not choices.is_paired:
         return []
-    more = {"candidate": choices.of, "measure": measure, "show": choices.show}
+    more = {"candidate": choices.of, "measure": measure, "show": compared["show"]}
     body = {**choices.body, **more, "limit": _PER_PAGE, "preview_length": _PREVIEW}
     return [Call(_ROWS, body=body | ({"cursor": choices.cursor} if choices.cursor else {}))]
 
