@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -39,6 +39,7 @@ from .api.answers import Streams
 from .api.authentication import KeyCache
 from .api.compression import Compression
 from .api.direct import Application
+from .api.finding import FoundByShape
 from .api.observation import Observation
 from .api.paths import ReachingOverSlashes
 from .api.rates import Rates
@@ -50,6 +51,7 @@ from .filters.bind import Limits as FilterLimits
 from .page.routes import routes as page_routes
 from .settings import Settings, load
 from .stores import NotReady, opened_shards
+from .threads import BoundedThread
 from .tracing import Tracing
 
 # What is posted most is matched first.
@@ -95,7 +97,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # As they are: `include_router` would compile their paths again, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
     routes = [route for router in _ROUTERS for route in router.routes]
-    app.router.routes[:0] = [*routes, ReachingOverSlashes(routes, respan_unsupported.of_any_word.routes)]
+    over_slashes = ReachingOverSlashes(routes, respan_unsupported.of_any_word.routes)
+    app.router.routes[:0] = [FoundByShape(routes), *routes, over_slashes]
     app.router.routes += page_routes(settings.ui)
     app.surround(routes, _middleware(settings, tracing))
     return app
@@ -136,7 +139,8 @@ def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], Abstr
                 # The other half of the pool is for everything else.
                 streams = Streams(settings.pool_size // 2, settings.pool_timeout_s)
                 limits, columns = _limits(settings), Columns(settings.column_cache_bytes, settings.question_bytes)
-                yield {"resources": Resources(directory, shards, lookup, limits, rates, streams, columns)}
+                with closing(BoundedThread("decoding", settings.queue_bytes, settings.queue_wait_s)) as decoding:
+                    yield {"resources": Resources(directory, shards, lookup, limits, rates, streams, columns, decoding)}
         finally:
             await asyncio.to_thread(tracing.stop)
 

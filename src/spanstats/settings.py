@@ -135,8 +135,11 @@ class Settings(BaseSettings):
         None, description="Requests a second of one tenant to one worker, then 429. Unset: no limit."
     )
     queue_spans: Count = Field(20_000, description="Spans that may wait to be written, per worker.")
-    queue_bytes: Count = Field(64 * MEBIBYTE, description="Bytes of requests that may wait to be written, per worker.")
-    queue_wait_s: Seconds = Field(5, description="Seconds a request waits for room in the queue, then 503.")
+    queue_bytes: Count = Field(
+        64 * MEBIBYTE,
+        description="Bytes of requests that may wait to be written, and of long ones that wait to be read, per worker.",
+    )
+    queue_wait_s: Seconds = Field(5, description="Seconds a request waits for room among these, then 503.")
     max_filter_conditions: Count = Field(100, description="Most conditions in a filter (400).")
     max_filter_nesting: Count = Field(5, description="Most levels of bundles in a filter (400).")
     max_filter_items: Count = Field(1_000, description="Most items in one list of a filter (400).")

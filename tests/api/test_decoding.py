@@ -3,14 +3,21 @@
 import asyncio
 import gzip
 import threading
+from contextlib import closing
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import Request
 
 from spanstats.api.decoding import beside
 from spanstats.dialects.json_body import LONG, MAX_MARKS
 from spanstats.dialects.json_repair import MAX_MARKS_OF_ITEMS
 from spanstats.dialects.otlp import json_encoding
+from spanstats.threads import BoundedThread
+
+from .conftest import MakeClient
 
 pytestmark = pytest.mark.anyio
 
@@ -26,13 +33,44 @@ STARTS = {
 }
 
 
+def a_request(decoding: BoundedThread) -> Request:
+    tools: Any = SimpleNamespace(decoding=decoding)
+    return Request({"type": "http", "state": {"resources": tools}})
+
+
 async def test_a_long_body_is_read_in_another_thread_and_a_short_one_at_once() -> None:
     def read(_sent: bytes, /) -> threading.Thread:
         return threading.current_thread()
 
     here = threading.current_thread()
-    assert await beside(read, bytes(LONG)) is here
-    assert await beside(read, bytes(LONG + 1)) is not here
+    with closing(BoundedThread("decoding")) as decoding:
+        assert await beside(a_request(decoding), read, bytes(LONG)) is here
+        assert await beside(a_request(decoding), read, bytes(LONG + 1)) is not here
+
+
+async def test_long_bodies_that_find_no_room_are_refused(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await make_client(queue_bytes=1, queue_wait_s=0.01)
+    begun, answered = threading.Event(), threading.Event()
+    read_json = json_encoding.read_json
+
+    def slow(body: bytes, *, max_spans: int) -> object:
+        begun.set()
+        assert answered.wait(60)
+        return read_json(body, max_spans=max_spans)
+
+    monkeypatch.setattr(json_encoding, "read_json", slow)
+    body = b'{"resourceSpans":[]}' + b" " * LONG
+    first = asyncio.create_task(client.post("/v1/traces", content=body))
+    await asyncio.to_thread(begun.wait, 60)
+    for path in ("/v1/traces", FLAT, "/api/parea/v1/trace_log", "/api/v2/experiments/e/logs/summary/"):
+        refused = await client.post(path, content=body)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5"), path
+        assert "too many long bodies wait to be read" in refused.text
+    answered.set()
+    assert (await first).status_code == 200
+    assert (await client.post("/v1/traces", content=body)).status_code == 200
 
 
 @pytest.mark.parametrize("how", ["as it is", "compressed"])

@@ -1,6 +1,7 @@
 """JSON that is mended part by part before it is stored."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from spanstats.dialects.json_repair import decode_items, decode_stored, reason_of
 from spanstats.dialects.parea.logs import read_log
 from spanstats.dialects.respan.flat import read_batch
+from spanstats.dialects.storable import text_of_utf8
 from spanstats.errors import InvalidInput
 
 LOG = '{"trace_id": "t", "start_timestamp": "2026-01-01T00:00:00Z", "output": "HERE"}'
@@ -89,3 +91,35 @@ def test_any_bytes_are_decoded_or_refused(noise: bytes) -> None:
             decode_stored(object, body)
         except InvalidInput:
             continue
+
+
+@given(st.lists(st.sampled_from([b"a", b"?", b"\xff", b"\xe2\x82", b"\xe2\x82\xac", "é".encode(), b"\xf0\x9f"])))
+def test_every_run_of_bytes_that_is_no_utf_8_becomes_one_nul(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    expected = re.sub("[\udc80-\udcff]+", "\0", data.decode("utf-8", "surrogateescape"))
+    assert text_of_utf8(data) == expected
+    assert text_of_utf8(data, "\\u0000") == expected.replace("\0", "\\u0000")
+
+
+def test_long_text_is_decoded_as_short_text_is() -> None:
+    """It is read by pieces, and runs of bad bytes and characters lie across their ends."""
+    for unit in (b"\xff", b"a\xff", "漢".encode(), b"\xff" * 7 + "漢".encode(), b"?\0\xff"):
+        data = unit * (600_000 // len(unit)) + b"\xff"
+        expected = re.sub("[\0\udc80-\udcff]+", "\0", data.decode("utf-8", "surrogateescape"))
+        assert text_of_utf8(data) == expected
+
+
+NAMED = {b'"NaN"': "NaN", b"NaN": "NaN", b"-Infinity": "-Infinity", b"Infinity": "Infinity", b"-1.5": -1.5}
+TEXTS = {b'"a\\"NaN\\""': 'a"NaN"', b'"\\\\"': "\\", b'"-\\\\\\"Infinity"': '-\\"Infinity', b'"\\n"': "\n", b'""': ""}
+
+
+@given(st.lists(st.sampled_from(list((NAMED | TEXTS).items()))))
+def test_numbers_that_json_lacks_are_named_wherever_they_are(parts: list[tuple[bytes, Any]]) -> None:
+    body = b"[" + b", ".join([*(part for part, _ in parts), b"NaN"]) + b"]"
+    assert decode_stored(object, body).value == [*(value for _, value in parts), "NaN"]
+
+
+def test_numbers_that_json_lacks_are_named_in_long_bodies() -> None:
+    for part, value in (NAMED | TEXTS).items():
+        found = decode_stored(object, b"[NaN" + (b"," + part) * 100_000 + b",-Infinity]").value
+        assert found == ["NaN", *[value] * 100_000, "-Infinity"]

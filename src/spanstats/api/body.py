@@ -32,7 +32,7 @@ async def read_body(request: Request, limit: int, wait_s: float | None = None) -
         return sent
     if not sent:
         return _nothing(request)
-    return await beside_above(_LONG_COMPRESSED, decompress, sent, applied, limit)
+    return await beside_above(_LONG_COMPRESSED, request, decompress, sent, applied, limit)
 
 
 def _nothing(request: Request) -> bytes:

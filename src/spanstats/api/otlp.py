@@ -64,7 +64,7 @@ async def export_traces(request: Request) -> Response:
         raise HTTPException(411, "The request has no body: an export without spans says Content-Length: 0")
     read = protobuf_encoding.read_protobuf if protobuf else json_encoding.read_json
     with within("body"):
-        batch = await beside(read, sent, max_spans=tools.limits.spans)
+        batch = await beside(request, read, sent, max_spans=tools.limits.spans)
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(sent))
     note_batch("otlp", batch)
     content = answers.encode_success(len(batch.rejected), answers.message_of(batch), protobuf)

@@ -34,7 +34,7 @@ write = APIRouter(route_class=PareaWrite, **ROUTER)
 async def log_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
-        span = await beside(logs.read_log, sent)
+        span = await beside(request, logs.read_log, sent)
         check_scores(span.scores, resources(request).limits.scores)
     await tenant_committer(request).submit(caller(request).tenant_id, [span], len(sent))
     ingested("parea", 1)
@@ -50,7 +50,7 @@ async def log_trace(request: Request) -> Response:
 async def update_trace(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
-        span_id, fields = await beside(patches.read_patch, sent)
+        span_id, fields = await beside(request, patches.read_patch, sent)
         check_scores(fields.get("scores"), resources(request).limits.scores)
     await tenant_committer(request).override(caller(request).tenant_id, span_id, fields, len(sent))
     return null_answer()
@@ -65,7 +65,7 @@ async def update_trace(request: Request) -> Response:
 async def log_langchain_run(request: Request) -> Response:
     sent = await request.body()
     with within("body"):
-        spans = await beside(langchain.read_run, sent)
+        spans = await beside(request, langchain.read_run, sent)
     await tenant_committer(request).submit(caller(request).tenant_id, spans, len(sent))
     ingested("parea", len(spans))
     return null_answer()

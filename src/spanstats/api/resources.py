@@ -10,6 +10,7 @@ from ..filters.bind import DEFAULT_LIMITS
 from ..filters.bind import Limits as FilterLimits
 from ..ingest.commits import Committer
 from ..store.session import Database
+from ..threads import BoundedThread
 from .answers import Streams
 from .authentication import Caller, KeyCache
 from .rates import Rates
@@ -52,6 +53,8 @@ class Resources:
     rates: Rates
     streams: Streams
     columns: Columns
+    decoding: BoundedThread
+    """Where long bodies are read."""
 
 
 class State(TypedDict):

@@ -55,7 +55,7 @@ _INGEST: dict[str, Any] = {
 async def ingest_spans(request: Request) -> IngestAnswer:
     tools, sent = resources(request), await request.body()
     with within("body"):
-        batch = await beside(flat.read_batch, sent, max_spans=tools.limits.spans)
+        batch = await beside(request, flat.read_batch, sent, max_spans=tools.limits.spans)
         if batch.rejected and not batch.spans:
             raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(sent))

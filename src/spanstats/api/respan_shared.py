@@ -92,7 +92,7 @@ async def sent_object(request: Request, *, required: bool = False) -> dict[str, 
     """The body as an object; an empty one is an empty object unless it is required. Raises `InvalidInput`."""
     sent = await request.body()
     with within("body"):
-        decoded = await beside(json_body.decode, sent) if sent.strip() or required else {}
+        decoded = await beside(request, json_body.decode, sent) if sent.strip() or required else {}
         return json_body.as_object(decoded)
 
 
@@ -100,7 +100,7 @@ async def sent_span(request: Request) -> dict[str, Any]:
     """The body as an object that is to be stored. Raises `InvalidInput`."""
     sent = await request.body()
     with within("body"):
-        return json_body.as_object((await beside(_decode_stored, sent)).value)
+        return json_body.as_object((await beside(request, _decode_stored, sent)).value)
 
 
 def _decode_stored(sent: bytes) -> json_repair.Decoded[object]:
@@ -113,7 +113,7 @@ async def filter_body(request: Request) -> Any:
     if request.method == "GET" or not sent.strip():
         return None
     with within("body"):
-        return await beside(json_body.decode, sent)
+        return await beside(request, json_body.decode, sent)
 
 
 async def condition_of(

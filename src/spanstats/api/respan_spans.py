@@ -118,7 +118,7 @@ async def create_span(request: Request) -> SpanCreated:
 async def bulk_create_spans(request: Request) -> BulkCreated:
     sent = await request.body()
     with within("body"):
-        batch = await beside(read_bulk, sent, max_spans=resources(request).limits.bulk_spans)
+        batch = await beside(request, read_bulk, sent, max_spans=resources(request).limits.bulk_spans)
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(await request.body()))
     note_batch("respan", batch)
     return bulk_answer(batch)

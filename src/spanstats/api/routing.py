@@ -55,7 +55,7 @@ class KeyedRoute(TolerantRoute):
                 request._body = body
                 _check_depth(request, body, tools.limits.json_depth)
                 if decodes and body.strip():
-                    request._json = await beside(json_body.decode, body)
+                    request._json = await beside(request, json_body.decode, body)
             try:
                 return await handle(request)
             except StandbyLost:

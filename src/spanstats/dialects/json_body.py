@@ -23,10 +23,14 @@ _ANY = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 
-# Escapes are read one by one, so that `\\ud800` (a backslash, then text) stays what it is.
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+# Half a surrogate pair: the first without the second behind it, or the second without the first before it.
+_FIRST, _SECOND, _DIGITS = rb"[89abAB]", rb"[c-fC-F]", rb"[0-9a-fA-F]{2}"
+_LONE = re.compile(
+    rb"\\u[dD](?:%b%b(?!\\u[dD]%b)|(?<!\\u[dD]%b%b\\u[dD])%b%b)"
+    % (_FIRST, _DIGITS, _SECOND, _FIRST, _DIGITS, _SECOND, _DIGITS)
 )
+_BACKSLASH, _QUOTATION_MARK = b"\xff\xfe", b"\xff\xfd"
+"""Escapes while they are hidden, of the same length: no UTF-8 has these bytes."""
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
 _CONSTANT = re.compile(rb"-?(NaN|Infinity)")
 _NO_MARKS = bytes(set(range(256)) - set(b'[{,"'))
@@ -138,8 +142,22 @@ def has_unstorable(body: bytes) -> bool:
 
 
 def without_lone_surrogates(body: bytes) -> bytes:
-    """The JSON text with every escape of half a surrogate pair made an escaped NUL."""
-    return _ESCAPE.sub(lambda escape: rb"\u0000" if escape[1] else escape[0], body)
+    """The JSON text, in UTF-8, with every escape of half a surrogate pair made an escaped NUL."""
+    # A function, so that other threads get their turn between two of them.
+    return with_escapes(_LONE.sub(lambda _lone: rb"\u0000", without_escapes(body)))
+
+
+def without_escapes(body: bytes) -> bytes:
+    """JSON text, in UTF-8, with bytes of the same length for each escaped backslash and quotation mark.
+
+    What is left of these two then are the beginnings of other escapes, and the marks around texts.
+    """
+    return body.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTATION_MARK)
+
+
+def with_escapes(body: bytes) -> bytes:
+    """The opposite of `without_escapes`."""
+    return body.replace(_QUOTATION_MARK, b'\\"').replace(_BACKSLASH, b"\\\\")
 
 
 def check_depth(body: bytes, max_depth: int) -> None:

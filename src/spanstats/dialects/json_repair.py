@@ -14,13 +14,24 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ..errors import InvalidInput, invalid
-from .json_body import MAX_DEPTH, check_marks, decode_flagged, decoder, encode
+from .json_body import (
+    LONG,
+    MAX_DEPTH,
+    check_marks,
+    decode_checked,
+    decode_flagged,
+    decoder,
+    encode,
+    with_escapes,
+    without_escapes,
+)
 from .storable import text_of_utf8
 
 T = TypeVar("T")
 
-_CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|-?(?:NaN|Infinity)', re.DOTALL)
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+# A bracket, or a string to its end. What begins with a set of bytes is searched for several times as fast.
+_TOKEN = re.compile(rb'[\[\]{}"](?:(?<=")[^"]*+(?:"|\Z))?')
+_PIECE = 256 * 1024
 _OPENING, _CLOSING = b"[{", b"]}"
 _UNREADABLE = "\0"
 MAX_MARKS_OF_ITEMS = 5_000_000
@@ -71,20 +82,43 @@ def decode_items(
             raise error from None
 
 
-def decode_list(type_: type[T], body: bytes, path: bytes, item_depth: int) -> Decoded[list[msgspec.Raw] | None]:
-    """As `decode_items`, of a list or of a struct whose one field is the list, not yet decoded; `None` where none is.
+def decode_list(body: bytes, key: str, item_depth: int, *, bare: bool = False) -> Decoded[list[Any] | None]:
+    """As `decode_items`, of the list under a key of the body, or of a `bare` list that is the body; `None` if
+    there is none.
 
-    Raises `InvalidInput`.
+    Its items are decoded, or `msgspec.Raw` where the body is long or cannot be decoded in one step: see
+    `decoded_item`. Raises `InvalidInput`.
     """
-    decoded = decode_items(type_, body, path, item_depth)
-    value: Any = decoded.value
-    if not isinstance(value, list):
-        [held] = msgspec.structs.astuple(value)
-        try:
-            value = decoder(list[msgspec.Raw]).decode(held)
-        except (msgspec.DecodeError, ValueError):
-            value = None
-    return Decoded(value, decoded.unstorable, decoded.mended)
+    return _decode_at_once(body, key, bare=bare) or _decode_one_by_one(body, key, item_depth, bare=bare)
+
+
+def _decode_at_once(body: bytes, key: str, *, bare: bool) -> Decoded[list[Any] | None] | None:
+    """The quick way, which most bodies allow."""
+    if len(body) > LONG:
+        return None
+    try:
+        value, unstorable = decode_flagged(object, body)
+    except InvalidInput:
+        return None
+    items = value.get(key) if isinstance(value, dict) else value if bare else None
+    return Decoded(items, unstorable) if isinstance(items, list) else None
+
+
+def _decode_one_by_one(body: bytes, key: str, item_depth: int, *, bare: bool) -> Decoded[list[Any] | None]:
+    if bare and body.lstrip()[:1] == b"[":
+        listed = decode_items(list[msgspec.Raw], body, b"[", item_depth)
+        return Decoded(listed.value, listed.unstorable, listed.mended)
+    keyed = decode_items(dict[str, msgspec.Raw], body, b"{[", item_depth)
+    try:
+        items = decoder(list[msgspec.Raw]).decode(keyed.value.get(key, msgspec.Raw()))
+    except (msgspec.DecodeError, ValueError):
+        items = None
+    return Decoded(items, keyed.unstorable, keyed.mended)
+
+
+def decoded_item(item: Any) -> Any:
+    """The value of an item of a list. Raises `InvalidInput`."""
+    return decode_checked(item) if item.__class__ is msgspec.Raw else item
 
 
 def check_levels(value: object, max_levels: int) -> None:
@@ -111,7 +145,25 @@ def _mended(body: bytes) -> bytes:
     text = text_of_utf8(body, "\\u0000").encode()
     if b"NaN" not in text and b"Infinity" not in text:
         return text
-    return _CONSTANT.sub(lambda token: token[0] if token[0][:1] == b'"' else b'"%b"' % token[0], text)
+    return with_escapes(b"".join(_with_named(without_escapes(text))))
+
+
+def _with_named(json: bytes) -> Iterator[bytes]:
+    """JSON without escapes by pieces, with a string for each number that JSON does not have."""
+    at, is_text = 0, False
+    while at < len(json):
+        end = json.find(b'"', at + _PIECE)
+        end = len(json) if end < 0 else end
+        parts = json[at:end].split(b'"')
+        yield b'"'.join(part if (n % 2 == 1) != is_text else _named(part) for n, part in enumerate(parts))
+        at, is_text = end, (len(parts) % 2 == 0) != is_text
+
+
+def _named(json: bytes) -> bytes:
+    """Of JSON without strings."""
+    for name in (b"NaN", b"Infinity"):
+        json = json.replace(name, b'"%b"' % name).replace(b'-"', b'"-')
+    return json
 
 
 def _without_unreadable(body: bytes, path: bytes, item_depth: int) -> bytes:
@@ -140,6 +192,7 @@ def _problem(item: bytes, depth: int, item_depth: int) -> str | None:
 
 def _items(body: bytes, path: bytes) -> Iterator[tuple[int, int, int]]:
     """(start, end, levels) of every list and object below these brackets. Raises `InvalidInput`."""
+    body = without_escapes(body)
     open_: list[int] = []
     start = deepest = 0
     for token in islice(_TOKEN.finditer(body), _MAX_TOKENS):

@@ -1,6 +1,5 @@
 """Text that PostgreSQL can hold: NUL and lone surrogates become U+FFFD in content; ids were refused before."""
 
-import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from typing import Any
@@ -10,26 +9,35 @@ import msgspec
 from ..domain.span import Score, Span
 from ..domain.values import clean
 
-# What Python makes of bytes that are not UTF-8; bytes that are UTF-8 never become half a surrogate pair.
-_BAD_BYTES = re.compile("[\udc80-\udcff]+")
-
-_PIECE = 1024 * 1024
+_PIECE = 256 * 1024
 _NUMBERS = frozenset({bool, int, float})
 _TEXTS = ("name", "kind", "workflow_name", "status", "error", "model", "provider")
 
 
 def text_of_utf8(data: bytes, instead: str = "\0") -> str:
     """The text, with `instead` for every run of bytes that is not UTF-8: content replaces a NUL, and ids refuse it."""
-    text = "".join(_decoded(data))
-    # A function, so that other threads get their turn between two runs.
-    return text if text.isascii() else _BAD_BYTES.sub(lambda _run: instead, text)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "".join(_decoded(data, instead))
 
 
-def _decoded(data: bytes) -> Iterator[str]:
-    """The text, by pieces: bad bytes take long, and between two pieces other threads get their turn."""
+# The encoder writes a question mark for what it cannot encode: meanwhile NUL and the question marks that were sent are
+# exchanged.
+_CHANGED = bytes.maketrans(b"?\0", b"\0?")
+
+
+def _decoded(data: bytes, instead: str) -> Iterator[str]:
+    """The text by pieces: between two of them other threads get their turn."""
     decoder = getincrementaldecoder("utf-8")("surrogateescape")
+    before = ""
     for at in range(0, len(data), _PIECE):
-        yield decoder.decode(data[at : at + _PIECE], final=at + _PIECE >= len(data))
+        piece = decoder.decode(data[at : at + _PIECE].translate(_CHANGED), final=at + _PIECE >= len(data))
+        text = piece.encode("utf-8", "replace").translate(_CHANGED).decode()
+        while "\0\0" in text:
+            text = text.replace("\0\0", "\0")
+        yield (text[1:] if before.endswith("\0") and text.startswith("\0") else text).replace("\0", instead)
+        before = text or before
 
 
 def scrub(value: Any) -> Any:

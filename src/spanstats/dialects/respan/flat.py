@@ -3,15 +3,13 @@
 from typing import Any
 from uuid import uuid4
 
-import msgspec
-
 from ...domain.span import Span, normal_status
 from ...domain.values import MAX_COST_PD, PICO, identifier, instant, scaled
 from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
-from ..json_body import MAX_DEPTH, decode_checked
-from ..json_repair import decode_list, reason_of
+from ..json_body import MAX_DEPTH
+from ..json_repair import decode_list, decoded_item, reason_of
 from ..labels import metadata_of, shorten, text_of, without_empty
 from ..names.blocks import read_block
 from ..names.reading import merged, own_numbers, read_first_token, read_usage
@@ -25,24 +23,19 @@ from .outcome import http_status
 _NO_OBJECT: dict[str, Any] = {}
 
 
-class _Data(msgspec.Struct):
-    data: msgspec.Raw = msgspec.Raw()
-
-
 def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_DEPTH) -> Batch:
     """The spans of `POST /api/v1/traces/ingest`: a list, or `{"data": [...]}`.
 
     Raises `InvalidInput` where the body as a whole cannot be read, `TooLarge` above the limit of spans.
     """
-    listed = body.lstrip()[:1] == b"["
     # An item has the levels of its values, and its own.
-    decoded = decode_list(list[msgspec.Raw] if listed else _Data, body, b"[" if listed else b"{[", max_depth + 1)
+    decoded = decode_list(body, "data", max_depth + 1, bare=True)
     if decoded.value is None:
         raise invalid("must be a list of spans, or an object with them under data", kind="list_type")
     check_count(len(decoded.value), max_spans)
     # Only an escape can bring in what PostgreSQL cannot hold.
     clean = not decoded.unstorable and b"\\u" not in body
-    return read_each(decoded.value, lambda item: read_flat(decode_checked(item), clean=clean, ingested=True))
+    return read_each(decoded.value, lambda item: read_flat(decoded_item(item), clean=clean, ingested=True))
 
 
 def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> Span:

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.span import Span
 from ...domain.values import MICRO, PICO, iso
 from ...errors import invalid
 from ..batch import Batch, read_each
-from ..json_body import MAX_DEPTH, decode_checked
-from ..json_repair import decode_list
+from ..json_body import MAX_DEPTH
+from ..json_repair import decode_list, decoded_item
 from .flat import read_flat
 
 MAX_BULK = 500
@@ -119,16 +118,12 @@ class BulkCreated(BaseModel):
 
 def read_bulk(body: bytes, max_spans: int = MAX_BULK) -> Batch:
     """The spans of `{"logs": [...]}`. Raises `InvalidInput` where there is no such list, or too long a one."""
-    logs = decode_list(_Logs, body, b"{[", MAX_DEPTH + 1).value
+    logs = decode_list(body, "logs", MAX_DEPTH + 1).value
     if logs is None:
         raise invalid("must be a list of spans", "logs", kind="list_type")
     if len(logs) > max_spans:
         raise invalid(f"must have at most {max_spans} spans", "logs", kind="too_long")
-    return read_each(logs, lambda item: read_flat(decode_checked(item)))
-
-
-class _Logs(msgspec.Struct):
-    logs: msgspec.Raw = msgspec.Raw()
+    return read_each(logs, lambda item: read_flat(decoded_item(item)))
 
 
 def bulk_answer(batch: Batch) -> BulkCreated:
