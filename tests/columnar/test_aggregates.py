@@ -148,7 +148,8 @@ def test_groups_add_up_to_what_plain_python_adds_up(chunks: list[list[Trace]]) -
         expected: dict[tuple[str, ...], list[Trace]] = {}
         for t in selected:
             expected.setdefault(tuple(repr(keys_of[d](t)) for d in dimensions), []).append(t)
-        names = [tuple(map(repr, found.key(g))) for g in range(len(found))]
+        keys = list(zip(*found.keys_of(range(len(found))), strict=True)) if dimensions else [()] * len(found)
+        names = [tuple(map(repr, key)) for key in keys]
         assert dict(zip(names, found.counts.tolist(), strict=True)) == {k: len(m) for k, m in expected.items()}
         for measure in (COST, SPANS, JUDGED):
             added, ends = group_sums(found, measure), group_extremes(found, measure)

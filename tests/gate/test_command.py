@@ -5,16 +5,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from typer.testing import CliRunner, Result
 
-from tests.services import Service, Start, environment, start
-
-__all__ = ["environment", "start"]
+from spanstats.cli import app
+from tests.conftest import fresh_database
+from tests.services import environment_in, starting
 
 KEY = "a-key-for-the-gate"
 SPANSTATS = Path(sys.executable).with_name("spanstats")
@@ -44,54 +46,56 @@ def span(experiment: str, item: int, latency: float, score: float) -> dict[str, 
     }
 
 
-@pytest.fixture
-def url(start: Start, database_url: str) -> str:
-    service: Service = start(SPANSTATS_DATABASE_URL=database_url, SPANSTATS_API_KEY=KEY)
-    service.wait_for("/readyz", 200)
-    address = f"http://127.0.0.1:{service.port}"
-    with httpx.Client(base_url=address, headers={"x-api-key": KEY}) as client:
-        for experiment, items, slower, better in RUNS:
-            for i in range(items):
-                body = span(experiment, i, 1 + (i % 5) / 10 + slower * (1 + i % 3), float(i % 2 or better))
-                assert client.post("/api/parea/v1/trace_log", json=body).status_code == 200
-    return address
+@pytest.fixture(scope="module")
+def url(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service that holds `RUNS`; the tests only read them."""
+    directory = tmp_path_factory.mktemp("gate")
+    with fresh_database(server_url, template) as database_url, starting(directory, environment_in(directory)) as start:
+        service = start(SPANSTATS_DATABASE_URL=database_url, SPANSTATS_API_KEY=KEY)
+        service.wait_for("/readyz", 200)
+        address = f"http://127.0.0.1:{service.port}"
+        with httpx.Client(base_url=address, headers={"x-api-key": KEY}) as client:
+            for experiment, items, slower, better in RUNS:
+                for i in range(items):
+                    body = span(experiment, i, 1 + (i % 5) / 10 + slower * (1 + i % 3), float(i % 2 or better))
+                    assert client.post("/api/parea/v1/trace_log", json=body).status_code == 200
+        yield address
 
 
-def gate(url: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    variables = os.environ | {"SPANSTATS_URL": url, "SPANSTATS_API_KEY": KEY, **more}
-    return subprocess.run(
-        [SPANSTATS, "compare", *arguments], env=variables, capture_output=True, text=True, check=False
-    )
+def gate(url: str, *arguments: str, **more: str) -> Result:
+    """The command in this process: what a shell sees of it is tested with the documentation's own lines."""
+    variables = {"SPANSTATS_URL": url, "SPANSTATS_API_KEY": KEY, **more}
+    return CliRunner().invoke(app, ["compare", *arguments], env=variables)
 
 
 def test_the_exit_code_says_what_was_found(url: str) -> None:
     slow = gate(url, "main", "slow")
-    assert (slow.returncode, slow.stderr) == (1, "")
+    assert (slow.exit_code, slow.stderr) == (1, "")
     assert "slow against main: 40 items in both" in slow.stdout
     assert slow.stdout.endswith("Worse: latency.\n")
-    assert gate(url, "main", "good").returncode == 0
+    assert gate(url, "main", "good").exit_code == 0
     assert gate(url, "main", "good", "--measure", "scores.exact").stdout.endswith("No measure is worse.\n")
     unsure = gate(url, "main", "good", "--fail-on", "inconclusive")
-    assert unsure.returncode == 2
+    assert unsure.exit_code == 2
     sure = gate(url, "main", "good", "--fail-on", "inconclusive", "--margin", "latency=5%", "--measure", "latency")
-    assert sure.returncode == 0, sure.stdout
+    assert sure.exit_code == 0, sure.stdout
     found = json.loads(gate(url, "main", "slow", "--format", "json").stdout)
     assert found["candidates"][0]["measures"]["latency"]["paired"]["verdict"] == "worse"
     turned = gate(url, "main", "slow", "--better", "latency=higher")
-    assert turned.returncode == 0
+    assert turned.exit_code == 0
 
 
 def test_no_answer_has_a_code_of_its_own(url: str) -> None:
     gone = gate(url, "main", "gone")
-    assert (gone.returncode, gone.stdout) == (3, "")
+    assert (gone.exit_code, gone.stdout) == (3, "")
     assert gone.stderr == "spanstats: the server answered 404: candidates.0: experiment gone not found\n"
-    assert gate(url, "main", "slow", "--margin", "colour=1").returncode == 3
-    assert gate(url, "main", "slow", "--margin", "cost").returncode == 3
-    assert gate(url, "main", "slow", SPANSTATS_API_KEY="wrong").returncode == 3
-    assert gate(url, "main").returncode == 3
-    assert gate(url, "main", "slow", "--colour").returncode == 3
-    assert gate("http://127.0.0.1:9", "main", "slow").returncode == 3
-    assert gate("ftp://127.0.0.1", "main", "slow").returncode == 3
+    assert gate(url, "main", "slow", "--margin", "colour=1").exit_code == 3
+    assert gate(url, "main", "slow", "--margin", "cost").exit_code == 3
+    assert gate(url, "main", "slow", SPANSTATS_API_KEY="wrong").exit_code == 3
+    assert gate(url, "main").exit_code == 3
+    assert gate(url, "main", "slow", "--colour").exit_code == 3
+    assert gate("http://127.0.0.1:9", "main", "slow").exit_code == 3
+    assert gate("ftp://127.0.0.1", "main", "slow").exit_code == 3
 
 
 def test_what_the_documentation_shows_can_be_typed(url: str) -> None:

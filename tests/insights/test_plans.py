@@ -31,6 +31,21 @@ async def test_figures_without_a_filter_read_rollups_and_no_trace(filled: AsyncE
         assert "Seq Scan" not in {n["Node Type"] for n in plan if n.get("Relation Name") == "rollups"}
 
 
+async def test_they_do_so_by_plans_that_were_made_before_the_window_was_known(filled: AsyncEngine) -> None:
+    edges = ", ".join(f"'{day}'" for day in (f"2026-05-{number:02}Z" for number in range(1, 31)))
+    window = "'2026-05-01Z', '2026-05-01Z', '2026-05-30Z', '2026-05-30Z'"
+    async with Database(filled).transaction(Kind.FIXED) as tx:
+        for name, sql, values in (
+            ("of_one", rolled_up_many.BY_EXPERIMENT_STATEMENT, f"{window}, ARRAY[1]"),
+            ("by_day", rolled_up_many.BY_BUCKET_STATEMENT[DAY], f"{window}, 1, ARRAY[{edges}]::timestamptz[]"),
+        ):
+            await tx.driver.execute(f"PREPARE {name} AS {sql}")
+            plan = await nodes(tx.driver, f"EXECUTE {name}({values})")
+            assert rows_read(plan, "traces") == 0
+            assert 0 < rows_read(plan, "rollups") <= 10
+            assert "Seq Scan" not in {n["Node Type"] for n in plan if n.get("Relation Name") == "rollups"}
+
+
 async def test_when_a_series_begins_and_ends_is_read_from_both_ends_of_the_index(filled: AsyncEngine) -> None:
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         plan = await nodes(tx.driver, series._EXTENT, 1, 0, MAX_TIME_US)

@@ -1,7 +1,6 @@
 """Tail areas and quantiles, against scipy."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -10,17 +9,17 @@ from scipy import stats
 
 from spanstats.stats.distributions import mcnemar_mid_p, sign_p, t_quantile, t_two_sided, z_quantile
 
-DEGREES = st.one_of(st.integers(1, 300_000), st.floats(1, 1e6))
+DEGREES = st.one_of(st.integers(1, 300_000), st.floats(1, 1e6), st.floats(1e6, 1e9))
 
 
 @given(st.floats(-60, 60), DEGREES)
 def test_tails_of_t(t: float, df: float) -> None:
-    assert t_two_sided(t, df) == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-9, abs=1e-300)
+    assert t_two_sided(t, df) == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-12, abs=1e-290)
 
 
 @given(st.floats(0.001, 0.999), DEGREES)
 def test_quantiles_of_t(p: float, df: float) -> None:
-    assert t_quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-9, abs=1e-9)
+    assert t_quantile(p, df) == pytest.approx(stats.t.ppf(p, df), rel=1e-11, abs=1e-11)
 
 
 def test_t_has_ends_and_a_middle() -> None:
@@ -46,9 +45,8 @@ def test_the_sign_test_of_one_sign(n: int) -> None:
     assert sign_p(n) == pytest.approx(min(1.0, stats.binomtest(n, n).pvalue))
 
 
-def test_threads_do_not_disturb_each_other() -> None:
-    asked = [(t / 7, df) for t in range(1, 40) for df in (1.5, 7.25, 30.0, 12345.6)]
-    expected = [t_two_sided(*one) for one in asked]
-    with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(lambda _: [t_two_sided(*one) for one in asked], range(8)):
-            assert found == expected
+@pytest.mark.parametrize("t", [0.0, 1e-200, 1e-9, 1e9, 1e200, math.inf])
+def test_tails_of_t_at_the_ends_of_floats(t: float) -> None:
+    assert t_two_sided(t, 1) == pytest.approx(math.atan2(1, t) * 2 / math.pi, rel=1e-12)
+    for df in (0.5, 2.5, 100, 1e7):
+        assert t_two_sided(t, df) == pytest.approx(2 * stats.t.sf(t, df), rel=1e-8, abs=1e-290)

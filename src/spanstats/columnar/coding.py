@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, assert_never
 
 import msgspec
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from .dimensions import ByNumber, ByScore, ByStart, ByText, ByTime, Dimension, Key, starts_of
 from .encode import narrowed, numbers_of
-from .format import Array, Chunk, Numbers, Texts
+from .format import Array, Chunk, Numbers
 from .selection import Selection
 
 _SMALL = 2
@@ -36,13 +35,10 @@ class Keys:
     def __len__(self) -> int:
         return len(self.stored) + 1
 
-    def key(self, number: int) -> Key:
-        """The key as a JSON value, or as the dimension has it."""
-        return None if number == 0 else self.decode(self.stored[number - 1 : number])[0]
-
-    def each(self) -> list[Key]:
-        """All of them in order."""
-        return [None, *self.decode(self.stored)]
+    def decoded(self, numbers: Sequence[int]) -> list[Key]:
+        """The keys of these numbers, as JSON values or as the dimension has them."""
+        values = iter(self.decode([self.stored[number - 1] for number in numbers if number]))
+        return [next(values) if number else None for number in numbers]
 
 
 def coded(selection: Selection, dimension: Dimension) -> tuple[Keys, list[Coded]]:
@@ -63,22 +59,17 @@ def coded(selection: Selection, dimension: Dimension) -> tuple[Keys, list[Coded]
 
 
 def _by_text(selection: Selection, column: str) -> tuple[Keys, list[Coded]]:
-    numbers: dict[bytes, int] = {}
-    found = []
+    numbering = selection.numbering
+    texts_by_number, found = numbering.begin(), []
     for part in selection.parts:
         selection.check()
-        texts = part.chunk.texts(column) or Texts(np.broadcast_to(np.uint8(0), part.chunk.n), [])
-        found.append(Coded(texts.codes, np.insert(_numbered(texts.values, numbers), 0, 0)))
-    return Keys(list(numbers), _decoded), found
+        texts = part.chunk.texts(column)
+        found.append(_no_texts(part.chunk.n) if texts is None else Coded(texts.codes, numbering.of(texts)))
+    return Keys(texts_by_number, _decoded), found
 
 
-def _numbered(values: Sequence[bytes], numbers: dict[bytes, int]) -> NDArray[np.int64]:
-    """The number of each value; new ones get the next numbers, from 1."""
-    # Most are known already: to look them up outside of Python's own loop takes half the time.
-    found = np.fromiter(map(numbers.get, values, repeat(0)), np.int64, len(values))
-    for position in np.flatnonzero(found == 0).tolist():
-        found[position] = numbers.setdefault(values[position], len(numbers) + 1)
-    return found
+def _no_texts(n: int) -> Coded:
+    return Coded(np.broadcast_to(np.uint8(0), n), np.zeros(1, np.int64))
 
 
 def _decoded(values: Sequence[bytes]) -> list[Key]:

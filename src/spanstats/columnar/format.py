@@ -121,7 +121,7 @@ class Numbers:
         return scaled.view(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Texts:
     """JSON values as text: row i has `values[codes[i] - 1]`, or none where its code is 0."""
 

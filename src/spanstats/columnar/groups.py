@@ -61,9 +61,10 @@ class Groups:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def key(self, group: int) -> tuple[Key, ...]:
-        """A key for each dimension."""
-        return tuple(keys.key(int(of[group])) for keys, of in zip(self.keys, self.numbers, strict=True))
+    def keys_of(self, wanted: Sequence[int] | NDArray[np.intp]) -> list[list[Key]]:
+        """For each dimension the keys of these groups."""
+        places = np.array(wanted, np.intp)
+        return [keys.decoded(numbers[places].tolist()) for keys, numbers in zip(self.keys, self.numbers, strict=True)]
 
     def each(self, measure: Measure) -> Iterator[GroupedColumn]:
         """The values of the measure, column by column."""

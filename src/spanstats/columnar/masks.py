@@ -11,11 +11,13 @@ import numpy as np
 from ..filters.operators import Operator
 from .dimensions import starts_of
 from .encode import numbers_of
-from .format import MANY_MODELS, Chunk, Mask, Numbers
+from .format import MANY_MODELS, Array, Chunk, Mask, Numbers
 from .predicate import START, Joined, Node, Not, NumberTest, Predicate, ScoreTest, TextTest
 from .probe import Passing
 
 _Whole = int | Decimal
+
+_FEW_CODES = 4
 
 
 def mask_of(predicate: Predicate, chunk: Chunk, passing: Passing) -> Mask:
@@ -40,12 +42,20 @@ def _node(node: Node, chunk: Chunk, passing: Passing) -> Mask:
             return _scores(node, chunk)
         case TextTest(column, number):
             texts = chunk.texts(column)
-            if texts is None:
-                return _all(chunk.n, value=False)
-            found: Mask = passing[number][texts.codes]
-            return found
+            return _all(chunk.n, value=False) if texts is None else rows_passing(passing[number], texts.codes)
         case _ as unreachable:
             assert_never(unreachable)
+
+
+def rows_passing(passing: Mask, codes: Array) -> Mask:
+    """Which rows have a code that passes."""
+    wanted = np.flatnonzero(passing)
+    if len(wanted) <= _FEW_CODES:
+        # To compare all codes with one takes a tenth of the time of a look-up.
+        equal = (codes == codes.dtype.type(code) for code in wanted)
+        return reduce(operator.or_, equal, _all(len(codes), value=False))
+    found: Mask = passing[codes]
+    return found
 
 
 def _scores(test: ScoreTest, chunk: Chunk) -> Mask:

@@ -19,6 +19,7 @@ from .format import FORMAT, SPAN_SUMS, Chunk, SpanSums
 from .from_traces import chunks_of_traces
 from .masks import mask_of
 from .needs import Needs
+from .numbering import Numbering
 from .parts import has_traces_of_several_models, is_cut, needs_of, rows_that_count
 from .plan import FromColumns, plan_of
 from .predicate import EVERY_TRACE
@@ -43,7 +44,7 @@ class Columns:
     def __init__(self, cache_bytes: int = DEFAULT_BYTES, question_bytes: int = memory.DEFAULT_BYTES) -> None:
         self.cache = ColumnCache(cache_bytes)
         self.memory = memory.Memory(question_bytes)
-        self._verdicts = Verdicts()
+        self._verdicts, self._numbering = Verdicts(), Numbering()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="columns")
 
     async def answer(
@@ -75,7 +76,7 @@ class Columns:
             async for batch in self.batches(tx, arm, needs, plan, check):
                 held.add(batch.parts)
                 parts += batch.parts
-            found.append(Selection(parts, check, held))
+            found.append(Selection(parts, check, held, self._numbering))
         return found
 
     async def batches(

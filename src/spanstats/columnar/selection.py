@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .format import Array, Chunk, Mask, Numbers, Scores
+from .numbering import Numbering
 
 Check = Callable[[], None]
 """Called now and then by what takes long; raises where there is no time left."""
@@ -83,6 +84,8 @@ class Selection:
     check: Check = field(default=no_limit, compare=False)
     held: object = field(default=None, compare=False, repr=False)
     """What is given back once no one has the selection any more."""
+    numbering: Numbering = field(default_factory=Numbering, compare=False, repr=False)
+    """Numbers of the texts in its chunks, perhaps of those of other selections too."""
 
     def each(self) -> Iterator[Part]:
         """The parts that have rows."""

@@ -41,7 +41,7 @@ async def compare(
 
     Raises `NotFound` and `InvalidInput` that name the arm or field, `Unavailable`.
     """
-    async with bounded(database), database.transaction(Kind.SNAPSHOT) as tx:
+    async with bounded(database), database.transaction(Kind.FIXED) as tx:
         as_of_us = await tx.as_of()
         sides = await read_sides(columns, tx, tenant_id, request)
         chosen = choose(request, [side.totals for side in sides], evaluators)
@@ -73,7 +73,8 @@ async def read_sides(columns: Columns, tx: Transaction, tenant_id: TenantId, req
     """The base and the candidates with their sums. Raises `NotFound`, and `InvalidInput` where an arm is too large."""
     more: list[Measure] = [NUMBERS[name] for name in request.measures or () if name in NUMBERS]
     arms = await find_arms(tx, tenant_id, [request.base, *request.candidates])
-    rolled = await rolled_up_squares(tx, arms) if request.pair_by is None else [None] * len(arms)
+    rolled = await rolled_up_squares(tx, arms)
+    await tx.plan_for_values()
     sides = []
     for found, sums in zip(arms, rolled, strict=True):
         sides.append(Side(found, await totals_of(columns, tx, found, more, sums)))

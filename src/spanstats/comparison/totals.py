@@ -95,12 +95,9 @@ async def rolled_up_squares(tx: Transaction, arms: Sequence[Found]) -> list[Sums
     """
     whole = [found for found in arms if found.is_whole]
     by_window = {}
-    # The same statement each time: to plan it takes as long as to run it.
-    await tx.driver.execute("SET LOCAL plan_cache_mode = force_generic_plan")
     for window in {found.arm.window for found in whole}:
         keys: list[int] = sorted({found.key for found in whole if found.arm.window == window})
         by_window[window] = await rolled_up_by_experiment(tx.driver, keys, window) or {}
-    await tx.driver.execute("SET LOCAL plan_cache_mode = force_custom_plan")
     return [by_window[found.arm.window].get(found.key) if found.is_whole else None for found in arms]
 
 

@@ -20,7 +20,7 @@ from .measures import Asked
 from .ordering import Order, in_order
 from .questions import Question
 from .rolled import Measured
-from .selecting import measures_in, select
+from .selecting import measures_in, needs_of_groups, select
 from .snapshot import Experiment, Snapshot, snapshot
 from .span_models import are_kept, figures_by_model
 from .spans import dimension_of_spans, select_spans
@@ -101,8 +101,9 @@ async def _grouping(
 ) -> Grouping:
     if wanted.unit != SPAN:
         dimensions = columns_of(wanted.dimensions)
-        selection = await select(state, columns, experiment_key, question, dimensions)
+        selection = await select(state, columns, experiment_key, question, needs_of_groups(dimensions))
         return Grouping(measures_in(selection, question.measures), selection, dimensions)
+    await state.tx.plan_for_values()
     measures = question.measures or ()
     if are_kept(wanted.dimensions, question, measures):
         kept = await figures_by_model(state, columns, experiment_key, question, measures)
@@ -122,9 +123,8 @@ def groups_of(grouping: Grouping, question: Question, wanted: Wanted) -> Groups:
     """The groups of the selected rows."""
     selection, measures, fill = grouping.selection, grouping.measures, question.fill_scores
     found = grouping.kept or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
-    numbers = in_order(found, wanted.order)
-    listed, others = numbers[: wanted.limit], numbers[wanted.limit :]
-    keys = [found.groups.key(number) for number in listed]
+    listed, others = in_order(found, wanted.order, wanted.limit)
+    keys = zip(*found.groups.keys_of(listed), strict=True)
     groups = [
         Group(_key(key, wanted.dimensions), _is_several(key, len(wanted.dimensions)), one)
         for key, one in zip(keys, completed(found, listed), strict=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from ..columnar.aggregate import traces_with
 from ..columnar.format import Numbers
-from ..columnar.groups import group
 from ..columnar.histograms import counts_between, different_values, extremes
 from ..columnar.measures import values
 from ..columnar.reader import Columns
@@ -15,7 +15,7 @@ from ..domain.keys import TenantId
 from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database
 from .edges import LOG, Binning, edges_of
-from .grouped import column_measure, grouped
+from .grouped import column_measure
 from .measures import Asked, Measure
 from .questions import Question
 from .selecting import select
@@ -100,16 +100,12 @@ def _values(selection: Selection, measure: Measure) -> list[Numbers]:
 
 
 def _counts(found: Sequence[Numbers], selection: Selection, asked: Asked, edges: Sequence[Decimal]) -> Counts:
-    missing, n = _missing(selection, asked), sum(len(column.codes) for column in found)
+    n = sum(len(column.codes) for column in found)
+    missing = selection.n - traces_with(selection, column_measure(asked.measure))
     if not edges:
         return Counts([], n, 0, n, missing)
     between = counts_between(found, [Fraction(edge) * asked.measure.per_unit for edge in edges])
     return Counts(between.counts, between.below, between.above, n, missing)
-
-
-def _missing(selection: Selection, asked: Asked) -> int:
-    whole = grouped(group(selection, []), [asked])
-    return whole.totals(0).figures[0][1].missing if len(whole.groups) else 0
 
 
 def _ends(

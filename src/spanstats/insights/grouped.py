@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..columnar.format import FAILED, HAS_ROOT, WITHOUT_KEY
+from ..columnar.format import FAILED
 from ..columnar.group_order import group_order_statistics
 from ..columnar.group_scores import ScoreCounts, group_partial_costs, group_score_counts
 from ..columnar.group_squares import group_squares
@@ -16,7 +16,7 @@ from ..columnar.measures import NumberOf, ScoresOf
 from ..columnar.partial_costs import COST_COLUMNS
 from .figures import Figures, OfScores, wanted_ranks
 from .measures import ERROR, Asked, Measure
-from .rolled import Measured
+from .rolled import Measured, has_cost
 
 
 def column_measure(measure: Measure) -> ColumnMeasure:
@@ -71,8 +71,6 @@ class GroupedFigures:
     groups: Groups
     failed: Counted
     cost_partial: Counted | None
-    without_root: Counted | None
-    without_key: Counted | None
     measures: Sequence[MeasureSums]
 
     def totals(self, number: int) -> Measured:
@@ -86,9 +84,9 @@ class GroupedFigures:
 
     def _measured(self, numbers: Sequence[int], figures: Sequence[tuple[Asked, Figures]]) -> Measured:
         wanted = np.array(numbers, np.intp)
-        counts = self.groups.counts, self.failed, self.cost_partial, self.without_root, self.without_key
-        traces, failed, partial, *without = (None if c is None else int(c[wanted].sum()) for c in counts)
-        return Measured(traces or 0, failed or 0, partial, figures, *without)
+        traces, failed = (int(counts[wanted].sum()) for counts in (self.groups.counts, self.failed))
+        partial = None if self.cost_partial is None else int(self.cost_partial[wanted].sum())
+        return Measured(traces, failed, partial, figures)
 
 
 def grouped(groups: Groups, measures: Sequence[Asked], *, fill_scores: bool = False) -> GroupedFigures:
@@ -100,22 +98,13 @@ def grouped(groups: Groups, measures: Sequence[Asked], *, fill_scores: bool = Fa
         sums = group_sums(groups, column_measure(measure))
         found.append(MeasureSums(asked, groups.counts, sums, scores, fill_scores))
     failed = group_sums(groups, NumberOf(FAILED)).totals
-    with_root, without_key = (_flagged(groups, name) for name in (HAS_ROOT, WITHOUT_KEY))
-    without_root = None if with_root is None else groups.counts - with_root
-    return GroupedFigures(groups, failed, _partial_costs(groups, measures), without_root, without_key, found)
-
-
-def _flagged(groups: Groups, name: str) -> Counted | None:
-    """How many traces of each group have the flag; `None` of spans, which have none."""
-    if not all(name in part.chunk.columns for part in groups.selection.parts):
-        return None
-    return group_sums(groups, NumberOf(name)).totals
+    return GroupedFigures(groups, failed, _partial_costs(groups, measures), found)
 
 
 def _partial_costs(groups: Groups, measures: Sequence[Asked]) -> Counted | None:
     """`None` where no cost is asked for, or of spans, whose cost is known or not."""
     has_both = all(name in part.chunk.columns for part in groups.selection.parts for name in COST_COLUMNS)
-    if not has_both or all(asked.measure.column != "cost_pd" for asked in measures):
+    if not has_both or not has_cost(measures):
         return None
     return group_partial_costs(groups)
 

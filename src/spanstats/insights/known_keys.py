@@ -46,6 +46,7 @@ async def find_known_keys(database: Database, tenant_id: TenantId, experiment_id
     """Keys of traces that are held as columns, and of the newest ones. Raises `NotFound`, `Unavailable`."""
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
+        await state.tx.plan_for_values()
         rows = await state.tx.driver.fetch(_KEYS, experiment.key, list(OBJECTS), NEWEST_TRACES, MOST_KEYS + 1)
     names = [row["name"].partition(".") for row in rows[:MOST_KEYS]]
     metadata, labels = ([key for kind, _, key in names if kind == wanted] for wanted in ("metadata", "labels"))

@@ -87,6 +87,7 @@ async def list_experiments(
     wanted = [] if page.behind is None else [page.sorting.follows(page.behind)]
     one_more = select(*COLUMNS).where(*where, *wanted).order_by(*page.sorting.order()).limit(page.size + 1)
     async with snapshot(database, tenant_id) as state:
+        await state.tx.plan_for_values()
         connection = state.tx.connection
         count = (await connection.execute(select(func.count()).select_from(experiments).where(*where))).scalar_one()
         rows = await connection.execute(one_more.offset(page.offset)) if page.offset < count else ()

@@ -1,8 +1,13 @@
 """The figures of one experiment: from rollups where they hold all that is asked for, else from columns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..columnar.aggregate import sums as sums_of
+from ..columnar.format import FAILED, HAS_ROOT, WITHOUT_KEY
 from ..columnar.groups import group
+from ..columnar.measures import NumberOf
+from ..columnar.needs import needs
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..domain.keys import ExperimentKey
@@ -11,9 +16,12 @@ from .figures import Figures, OfScores
 from .grouped import completed, grouped
 from .measures import Asked
 from .questions import Question
-from .rolled import Measured, are_rolled_up, hold, measured
+from .rolled import Measured, are_rolled_up, has_cost, hold, measured
 from .selecting import measures_in, select
 from .snapshot import Snapshot
+
+_OF_TRACES = needs({FAILED, HAS_ROOT, WITHOUT_KEY})
+"""What is counted of all traces, whatever the measures."""
 
 
 async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question) -> Measured:
@@ -22,7 +30,7 @@ async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentK
         sums = await rolled_up_by_experiment(state.tx.driver, [experiment_key], question.window)
         if sums is not None and hold(sums[experiment_key], question.measures):
             return measured(sums[experiment_key], question.measures, fill_scores=question.fill_scores)
-    selection = await select(state, columns, experiment_key, question)
+    selection = await select(state, columns, experiment_key, question, _OF_TRACES)
     measures = measures_in(selection, question.measures)
     return await columns.run(lambda: measured_whole(selection, measures, question))
 
@@ -33,10 +41,14 @@ def measured_whole(selection: Selection, measures: Sequence[Asked], question: Qu
     if not len(whole.groups):
         return nothing(measures)
     (found,) = completed(whole, [0], intervals=question.intervals)
-    return found
+    if not all(name in part.chunk.columns for part in selection.parts for name in (HAS_ROOT, WITHOUT_KEY)):
+        # Single spans have neither.
+        return found
+    with_root, without_key = (sums_of(selection, NumberOf(name)).total for name in (HAS_ROOT, WITHOUT_KEY))
+    return replace(found, without_root=found.traces - with_root, without_key=without_key)
 
 
 def nothing(measures: Sequence[Asked]) -> Measured:
     """The figures of no traces at all."""
     empty = [(asked, Figures(of_scores=OfScores() if asked.measure.is_score else None)) for asked in measures]
-    return Measured(0, 0, 0, empty, 0, 0)
+    return Measured(0, 0, 0 if has_cost(measures) else None, empty, 0, 0)

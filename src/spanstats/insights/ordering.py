@@ -1,6 +1,6 @@
 """The order of groups: by a number of theirs, ties by their key."""
 
-from collections.abc import Callable, Sequence
+import heapq
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columnar.groups import Counted, Groups
+from ..columnar.format import Mask
+from ..columnar.groups import Groups
 from .figures import answer
-from .grouped import GroupedFigures, MeasureSums, completed
+from .grouped import GroupedFigures, completed
 from .measures import Asked
 
 COUNT, KEY = "count", "key"
@@ -25,48 +26,54 @@ class Order:
     asked: Asked | None = None
 
 
-def in_order(found: GroupedFigures, order: Order) -> list[int]:
-    """The numbers of all groups in this order; those without a value come last, ties are by key, ascending."""
-    ties = _ties(found.groups)
+def in_order(found: GroupedFigures, order: Order, most: int) -> tuple[list[int], list[int]]:
+    """The numbers of the first `most` groups in this order, and those of the others, in any order.
+
+    Groups without a value come last; ties are by key, ascending.
+    """
+    groups, is_other = found.groups, np.ones(len(found.groups), np.bool_)
     if order.by == KEY:
-        by_key: list[int] = np.argsort(-ties if order.descending else ties).tolist()
-        return by_key
-    values = _values(found, order)
-    is_missing = np.array([value is None for value in values], np.bool_)
-    numbers = _sortable([0 if value is None else value for value in values])
-    by_value: list[int] = np.lexsort((ties, -numbers if order.descending else numbers, is_missing)).tolist()
-    return by_value
-
-
-def _sortable(values: Sequence[Any]) -> NDArray[Any]:
-    """Numbers of 64 bits in the same order."""
-    if any(isinstance(value, float) for value in values):
-        return np.array(values, np.float64)
-    try:
-        return np.array(values, np.int64)
-    except OverflowError:
-        ranks = {value: rank for rank, value in enumerate(sorted(set(values)))}
-        return np.array([ranks[value] for value in values], np.int64)
-
-
-def _ties(groups: Groups) -> Counted:
-    """Numbers in the order of the keys."""
-    found = np.zeros(len(groups), np.int64)
-    for keys, numbers in zip(groups.keys, groups.numbers, strict=True):
-        found = found * len(keys) + _ranks(keys.each())[numbers]
-    return found
-
-
-def _ranks(keys: Sequence[Any]) -> Counted:
-    """The rank of each key. The first key is no value, which comes last."""
-    ranks = np.empty(len(keys), np.int64)
-    if all(isinstance(key, str) for key in keys[1:]):
-        in_order = [*sorted(range(1, len(keys)), key=keys.__getitem__), 0]
+        first = _by_key(groups, np.arange(len(groups)), most, descending=order.descending)
     else:
-        orders = [key_order(key) for key in keys]
-        in_order = sorted(range(len(keys)), key=orders.__getitem__)
-    ranks[in_order] = np.arange(len(keys))
-    return ranks
+        first = _by_value(groups, _values(found, order), most, descending=order.descending)
+    is_other[first] = False
+    return first, np.flatnonzero(is_other).tolist()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Values:
+    """By group what it is ordered by, where it has that at all."""
+
+    numbers: NDArray[Any]
+    has: Mask
+
+
+def _by_value(groups: Groups, values: _Values, most: int, *, descending: bool) -> list[int]:
+    """Keys are compared of groups with equal values alone, and only as many as are wanted are sorted."""
+    present, numbers = np.flatnonzero(values.has), values.numbers[values.has]
+    numbers = -numbers if descending else numbers
+    tied = np.flatnonzero(~values.has)
+    if most < len(present):
+        last = np.partition(numbers, most - 1)[most - 1]
+        tied = present[numbers == last]
+        present, numbers = present[numbers < last], numbers[numbers < last]
+    number_of = dict(zip(present.tolist(), numbers.tolist(), strict=True))
+    first = sorted(_by_key(groups, present, len(present)), key=number_of.__getitem__)
+    return first + _by_key(groups, tied, most - len(first))
+
+
+def _by_key(groups: Groups, wanted: NDArray[np.intp], most: int, *, descending: bool = False) -> list[int]:
+    """The first of these groups by key."""
+    first = heapq.nlargest if descending else heapq.nsmallest
+    return [number for _, number in first(most, zip(_orders(groups, wanted), wanted.tolist(), strict=True))]
+
+
+def _orders(groups: Groups, wanted: NDArray[np.intp]) -> list[Any]:
+    """What the keys of these groups are compared by: no two of them are equal."""
+    by_dimension = groups.keys_of(wanted)
+    if len(by_dimension) == 1 and all(isinstance(key, str) for key in by_dimension[0]):
+        return by_dimension[0]
+    return [tuple(map(key_order, key)) for key in zip(*by_dimension, strict=True)]
 
 
 def key_order(key: Any) -> tuple[int, Any]:
@@ -85,45 +92,31 @@ def key_order(key: Any) -> tuple[int, Any]:
             return 3, msgspec.json.encode(key)
 
 
-def _values(found: GroupedFigures, order: Order) -> Sequence[Any]:
-    """By number of a group: what it is ordered by, `None` where there is no data."""
+def _values(found: GroupedFigures, order: Order) -> _Values:
     asked = order.asked
     if asked is None:
-        counts: list[int] = found.groups.counts.tolist()
-        return counts
+        return _Values(found.groups.counts, np.ones(len(found.groups), np.bool_))
     (sums,) = (m for m in found.measures if m.asked.measure.name == asked.measure.name)
     (aggregate,) = (*asked.aggregates, *asked.percentiles)
-    if aggregate in _FROM_SUMS:
-        return _FROM_SUMS[aggregate](sums)
+    counts = sums.sums.counts + sums.filled()
+    match aggregate:
+        case "count":
+            return _Values(counts, np.ones(len(counts), np.bool_))
+        case "missing":
+            has = sums.sums.counts if sums.scores is None else sums.scores.traces
+            return _Values(sums.traces - has - sums.filled(), np.ones(len(counts), np.bool_))
+        case "sum":
+            return _Values(_sortable(sums.sums.totals), counts > 0)
+        case "mean":
+            # To the nearest float, as they are answered.
+            pairs = zip(sums.sums.totals.tolist(), counts.tolist(), strict=True)
+            return _Values(np.array([total / n if n else 0.0 for total, n in pairs]), counts > 0)
     every = completed(replace(found, measures=[replace(sums, asked=asked)]), range(len(found.groups)))
-    return [answer(asked, one.figures[0][1])[aggregate] for one in every]
+    answers = [answer(asked, one.figures[0][1])[aggregate] for one in every]
+    has = np.array([value is not None for value in answers], np.bool_)
+    return _Values(_sortable(np.array([value or 0 for value in answers])), has)
 
 
-def _counts(sums: MeasureSums) -> list[int]:
-    counts: list[int] = (sums.sums.counts + sums.filled()).tolist()
-    return counts
-
-
-def _missing(sums: MeasureSums) -> list[int]:
-    has = sums.sums.counts if sums.scores is None else sums.scores.traces
-    missing: list[int] = (sums.traces - has - sums.filled()).tolist()
-    return missing
-
-
-def _sums(sums: MeasureSums) -> list[int | None]:
-    pairs = zip(sums.sums.totals.tolist(), _counts(sums), strict=True)
-    return [total if n else None for total, n in pairs]
-
-
-def _means(sums: MeasureSums) -> list[float | None]:
-    """To the nearest float, as they are answered."""
-    pairs = zip(sums.sums.totals.tolist(), _counts(sums), strict=True)
-    return [total / n if n else None for total, n in pairs]
-
-
-_FROM_SUMS: dict[str, Callable[[MeasureSums], Sequence[Any]]] = {
-    "count": _counts,
-    "missing": _missing,
-    "sum": _sums,
-    "mean": _means,
-}
+def _sortable(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Numbers of 64 bits in the same order."""
+    return np.unique(numbers, return_inverse=True)[1] if numbers.dtype == object else numbers

@@ -44,7 +44,12 @@ def measured(sums: Sums, measures: Sequence[Asked] | None, *, fill_scores: bool 
     wanted = default_measures(sums[1]) if measures is None else measures
     figures = [(asked, _filled(figures_of(asked.measure, sums), fill_scores)) for asked in wanted]
     n, failed, partial, rootless, keyless = (sums[0].get(name) or 0 for name in _COUNTS)
-    return Measured(n, failed, partial, figures, rootless, keyless)
+    return Measured(n, failed, partial if has_cost(wanted) else None, figures, rootless, keyless)
+
+
+def has_cost(measures: Iterable[Asked]) -> bool:
+    """Whether it is worth saying how many costs are too low."""
+    return any(asked.measure.column == "cost_pd" for asked in measures)
 
 
 def default_measures(evaluator_keys: Iterable[str]) -> list[Asked]:

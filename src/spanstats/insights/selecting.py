@@ -1,13 +1,15 @@
 """The traces that a question is about, as columns of one snapshot."""
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from ..columnar.arms import Arm
 from ..columnar.dimensions import Dimension
 from ..columnar.dimensions import needs_of as needs_of_dimension
-from ..columnar.format import FAILED, HAS_ROOT, WITHOUT_KEY
+from ..columnar.format import FAILED
 from ..columnar.measures import needs_of as needs_of_measure
-from ..columnar.needs import Needs
+from ..columnar.needs import Needs, needs
 from ..columnar.partial_costs import COST_COLUMNS
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
@@ -25,25 +27,29 @@ async def select(
     columns: Columns,
     experiment_key: ExperimentKey,
     question: Question,
-    dimensions: Iterable[Dimension] = (),
+    more: Needs = Needs(),  # noqa: B008 (immutable)
 ) -> Selection:
-    """The experiment's traces in the window that match, with what the measures and dimensions look at."""
+    """The experiment's traces in the window that match, with what the measures look at, and more columns."""
+    await state.tx.plan_for_values()
     matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)
     arm = Arm(experiment_key, question.window, matching)
-    (selection,) = await columns.select(state.tx, [arm], needs_of(question.measures, dimensions))
+    (selection,) = await columns.select(state.tx, [arm], needs_of(question.measures) | more)
     return selection
 
 
-def needs_of(measures: Sequence[Asked] | None, dimensions: Iterable[Dimension]) -> Needs:
-    """The columns of these measures (`None`: of the default ones, and all scores) and dimensions."""
-    found = Needs(frozenset({FAILED, HAS_ROOT, WITHOUT_KEY}), every_score=measures is None)
+def needs_of(measures: Sequence[Asked] | None) -> Needs:
+    """The columns of these measures; `None`: of the default ones, and all scores."""
+    found = Needs(every_score=measures is None)
     for asked in default_measures(()) if measures is None else measures:
         found |= needs_of_measure(column_measure(asked.measure))
         if asked.measure.column == "cost_pd":
             found |= Needs(COST_COLUMNS)
-    for dimension in dimensions:
-        found |= needs_of_dimension(dimension)
     return found
+
+
+def needs_of_groups(dimensions: Iterable[Dimension]) -> Needs:
+    """The columns of these dimensions, and what is counted of every group."""
+    return reduce(or_, map(needs_of_dimension, dimensions), needs({FAILED}))
 
 
 def measures_in(selection: Selection, measures: Sequence[Asked] | None) -> Sequence[Asked]:

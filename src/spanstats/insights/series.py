@@ -22,7 +22,7 @@ from .grouped import completed, grouped
 from .measures import Asked
 from .questions import Question
 from .rolled import Measured, are_rolled_up, default_measures, hold, measured
-from .selecting import measures_in, select
+from .selecting import measures_in, needs_of_groups, select
 from .snapshot import Experiment, Snapshot, snapshot
 
 MAX_POINTS_OF_PERCENTILES = 200
@@ -132,7 +132,7 @@ async def points_of(
         if found is not None and all(hold(sums, question.measures) for sums in found.values()):
             return await asyncio.to_thread(_rolled_points, found, question)
     by_start = ByStart(made.edges)
-    selection = await select(state, columns, experiment.key, question, [by_start])
+    selection = await select(state, columns, experiment.key, question, needs_of_groups([by_start]))
     return await columns.run(lambda: _selected_points(selection, question, by_start))
 
 
@@ -145,7 +145,8 @@ def _selected_points(selection: Selection, question: Question, by_start: ByStart
     groups = group(selection, [by_start])
     found = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
     index: dict[object, int] = {start: index for index, start in enumerate(by_start.edges)}
-    starts = {number: groups.key(number)[0] for number in range(len(groups))}
+    (keys,) = groups.keys_of(range(len(groups)))
+    starts = dict(enumerate(keys))
     numbers = [number for number, start in starts.items() if start in index]
     points = completed(found, numbers)
     return {index[starts[number]]: point for number, point in zip(numbers, points, strict=True)}

@@ -69,11 +69,12 @@ class Snapshot:
 async def snapshot(database: Database, tenant_id: TenantId, *, bounded: bool = True) -> AsyncIterator[Snapshot]:
     """A snapshot that the whole answer is made of, if `bounded` for no longer than one statement may take.
 
+    Statements that depend on a filter or an order need `plan_for_values` before them.
     Raises `Unavailable` where the database is away or the answer takes longer.
     """
     try:
         bound = (database.timeouts.read_s or None) if bounded else None
-        async with asyncio.timeout(bound), database.transaction(Kind.SNAPSHOT) as tx:
+        async with asyncio.timeout(bound), database.transaction(Kind.FIXED) as tx:
             yield Snapshot(tx, tenant_id, await tx.as_of())
     except TimeoutError:
         raise Unavailable("the answer took longer than this service allows: narrow the window or filter") from None

@@ -48,7 +48,7 @@ def _grouped(by_model: Mapping[Model, OfModel], measures: Sequence[Asked]) -> Gr
     failed = np.array([of_model.failed for of_model in every], np.int64)
     groups = Groups(Selection([]), [], spans, [Keys(named, list)], [numbers])
     sums = [MeasureSums(asked, spans, _sums(asked, every), None, fill_scores=False) for asked in measures]
-    return GroupedFigures(groups, failed, None, None, None, sums)
+    return GroupedFigures(groups, failed, None, sums)
 
 
 def _sums(asked: Asked, every: Sequence[OfModel]) -> GroupSums:

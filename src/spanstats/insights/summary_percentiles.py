@@ -49,6 +49,7 @@ async def summarize_with_percentiles(
     asked = [Asked(OPERATIONAL[name], (), dict(percents)) for name in MEASURES]
     matching = None if question.matching is None else compile_filter(question.matching, tenant_id)
     async with snapshot(database, tenant_id) as state:
+        await state.tx.plan_for_values()
         summary = await summarize_in(state.tx, columns, tenant_id, experiment_id, question.window, matching)
         experiment = await state.experiment(experiment_id)
         of_traces = Question(question.window, question.matching, asked)

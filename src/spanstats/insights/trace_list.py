@@ -100,6 +100,7 @@ async def list_traces(
     """
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
+        await state.tx.plan_for_values()
         statement = _statement(state, experiment, question, wanted).limit(wanted.limit + 1).offset(wanted.offset)
         narrowed = await _narrowed(state, columns, experiment, question, wanted)
         statement = statement if narrowed is None else statement.where(narrowed)
@@ -120,6 +121,7 @@ async def each_page(
     """
     async with snapshot(database, tenant_id, bounded=False) as state:
         experiment = await state.experiment(experiment_id)
+        await state.tx.plan_for_values()
         _, scores = await rolled_up(state.tx.driver, experiment.key, ALWAYS)
         keys, any_given = sorted(scores), False
         found = await state.tx.connection.stream(_statement(state, experiment, question, wanted))

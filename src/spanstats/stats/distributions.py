@@ -1,44 +1,26 @@
 """Tail areas and quantiles of the tests, as floats. Their oracle in the tests is scipy."""
 
 import math
-import threading
 from fractions import Fraction
-from functools import lru_cache
 from statistics import NormalDist
 
-from mpmath import MPContext
+from .incomplete_beta import half_beta
 
 _NORMAL = NormalDist()
-
-
-class _Precise(threading.local):
-    """Computes with more digits than a float has. It changes its precision as it goes, so each thread has its own."""
-
-    def __init__(self) -> None:
-        self._context = MPContext()
-
-    def beta(self, a: float, b: float, x: float) -> float:
-        """The regularized incomplete beta function."""
-        return float(self._context.betainc(a, b, 0, x, regularized=True))
-
-
-_PRECISE = _Precise()
 _FEW = 1_000
 """Below this many trials a binomial tail is summed in whole numbers."""
 
 
 def t_two_sided(t: float, df: float) -> float:
     """The probability of a value at least as far from 0 under Student's t with `df` > 0 degrees of freedom."""
-    if math.isinf(t):
-        return 0.0
-    squared = t * t
-    # Of both forms of the same area the one that loses no digits to a difference.
-    if squared < 1:
-        return 1.0 - _PRECISE.beta(0.5, df / 2, squared / (df + squared))
-    return _PRECISE.beta(df / 2, 0.5, df / (df + squared))
+    if t == 0:
+        return 1.0
+    # The share of t² in df + t² , without a square that is too large or too small for a float.
+    y = 1 / (1 + df / t / t)
+    x = 1 / (1 + t / df * t)
+    return 0.0 if x == 0 else half_beta(df / 2, x, y) if y else 1.0
 
 
-@lru_cache(maxsize=4096)
 def t_quantile(p: float, df: float) -> float:
     """The value below which a share `p` (0 < p < 1) of Student's t with `df` >= 1 lies."""
     if p < 0.5:

@@ -28,6 +28,9 @@ class Kind(Enum):
 
     READ = f"READ COMMITTED {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
     SNAPSHOT = f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
+    FIXED = f"REPEATABLE READ {_ON_PRIMARY}"
+    """A snapshot for statements that are always the same few: each connection plans them once. It becomes `SNAPSHOT`
+    by `plan_for_values`."""
     STREAM = (
         f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
         "SET LOCAL enable_sort = off"
@@ -63,6 +66,7 @@ class Timeouts:
         return {
             Kind.READ: self.read_s,
             Kind.SNAPSHOT: self.read_s,
+            Kind.FIXED: self.read_s,
             Kind.STREAM: self.read_s,
             Kind.WRITE: self.write_s,
             Kind.INGEST: self.write_s,
@@ -80,6 +84,7 @@ class Transaction:
         self.driver = driver
         self.timeouts = timeouts
         self._as_of = as_of
+        self._plans_for_values = False
 
     async def as_of(self) -> int:
         """The moment before which every commit is seen here, microseconds since 1970 by the primary's clock.
@@ -89,6 +94,12 @@ class Transaction:
         if self._as_of is None:
             self._as_of = int(await self.driver.fetchval("SELECT now()"))
         return self._as_of
+
+    async def plan_for_values(self) -> None:
+        """From here on every statement is planned for the values that it is given."""
+        if not self._plans_for_values:
+            self._plans_for_values = True
+            await self.driver.execute("SET LOCAL plan_cache_mode = force_custom_plan")
 
     async def only_row(self, statement: Select[Any]) -> Mapping[str, Any]:
         """The row of a statement that is not likely to come again: nothing of it is kept, here or by the server."""
