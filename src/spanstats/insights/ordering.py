@@ -103,8 +103,8 @@ def _values(found: GroupedFigures, order: Order) -> _Values:
         case "count":
             return _Values(counts, np.ones(len(counts), np.bool_))
         case "missing":
-            has = sums.sums.counts if sums.scores is None else sums.scores.traces
-            return _Values(sums.traces - has - sums.filled(), np.ones(len(counts), np.bool_))
+            with_value = sums.sums.counts if sums.scores is None else sums.scores.traces
+            return _Values(sums.traces - with_value - sums.filled(), np.ones(len(counts), np.bool_))
         case "sum":
             return _Values(_sortable(sums.sums.totals), counts > 0)
         case "mean":
