@@ -63,8 +63,8 @@ class Groups:
 
     def keys_of(self, wanted: Sequence[int] | NDArray[np.intp]) -> list[list[Key]]:
         """For each dimension the keys of these groups."""
-        places = np.array(wanted, np.intp)
-        return [keys.decoded(numbers[places].tolist()) for keys, numbers in zip(self.keys, self.numbers, strict=True)]
+        rows = np.array(wanted, np.intp)
+        return [keys.decoded(numbers[rows].tolist()) for keys, numbers in zip(self.keys, self.numbers, strict=True)]
 
     def each(self, measure: Measure) -> Iterator[GroupedColumn]:
         """The values of the measure, column by column."""
