@@ -36,7 +36,7 @@ async def filled(engine: AsyncEngine) -> AsyncEngine:
 async def test_draining_leaves_rollups_that_equal_the_traces(
     filled: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maintenance, "MARKS_PER_TRANSACTION", 7)
+    monkeypatch.setattr(maintenance, "INVALIDATIONS_PER_TRANSACTION", 7)
     assert await refresh_rollups(Database(filled)) > 7
     assert await rows(filled, "SELECT 1 FROM rollup_marks") == []
     assert await rows(filled, "SELECT 1 FROM rollups WHERE level = 1") != []

@@ -9,7 +9,7 @@ from functools import partial
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
 from ..errors import Unavailable, invalid
-from ..stats.summary import evaluators_of
+from ..stats.evaluators import evaluators_of
 from ..store.session import Database, Kind, Transaction
 from .arm_sums import sums_of_arm
 from .arm_traces import ArmTraces, Plan

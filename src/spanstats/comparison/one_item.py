@@ -6,7 +6,7 @@ from typing import Any
 
 from ..domain.keys import TenantId
 from ..domain.values import NANO
-from ..stats.summary import Evaluator, evaluators_of
+from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database, Kind
 from .arms import Arm, find_arms
 from .pairing import AUTO, PairBy

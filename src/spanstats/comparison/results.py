@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ..stats.summary import Evaluator
+from ..stats.evaluators import Evaluator
 from .measures import Measure
 from .pairs import Pairing
 from .passes import PassesOfArms

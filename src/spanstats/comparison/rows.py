@@ -8,7 +8,7 @@ from fractions import Fraction
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
 from ..errors import invalid
-from ..stats.summary import Evaluator, evaluators_of
+from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database, Kind, Transaction
 from .arm_traces import ArmTraces, Plan
 from .arms import Found

@@ -45,9 +45,9 @@ WITH put AS (
 SELECT DISTINCT experiment_key FROM put WHERE experiment_key IS NOT NULL
 """
 # Caches count traces without a key. They are refreshed once, when hardly any key of the experiment is left to derive:
-# marks of each step would have every minute computed again and again. Writers that derive the last keys side by side do
-# not see each other's, so each of them marks. Until then caches count such traces as those without a key.
-_MARK_FINISHED = """
+# invalidations of each step would have every minute computed again and again. Writers that derive the last keys side
+# by side do not see each other's, so each of them invalidates. Until then caches count such traces as without a key.
+_INVALIDATE_FINISHED = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT finished.key, bucket FROM unnest($1::bigint[]) AS finished(key)
 JOIN rollups ON rollups.experiment_key = finished.key AND level = 0
@@ -81,7 +81,7 @@ async def _derive(driver: Driver, found: list[Any]) -> None:
         own, target = of_roots.get(key, (NO_KEY, None))
         traces.append((*key, key_of_text(row["sent"]) if row["sent"] else own, target))
     put = await driver.fetch(_PUT_TRACES, *columns(traces))
-    await driver.execute(_MARK_FINISHED, [row["experiment_key"] for row in put], _FEW_LEFT)
+    await driver.execute(_INVALIDATE_FINISHED, [row["experiment_key"] for row in put], _FEW_LEFT)
 
 
 async def keep_keyed(database: Database, every_s: float = 5.0) -> None:

@@ -11,7 +11,7 @@ from ..columnar.groups import group
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..domain.keys import ExperimentKey, TenantId
-from ..stats.summary import Evaluator, evaluators_of
+from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
 from .dimensions import MODEL, SPAN, Dimension
 from .grouped import GroupedFigures, completed, grouped, needs_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
-from ..stats.summary import Evaluator, evaluators_of
+from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
 from .measured import measure
 from .questions import Question

@@ -12,7 +12,7 @@ from ..columnar.measures import values
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..domain.keys import TenantId
-from ..stats.summary import Evaluator, evaluators_of
+from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
 from .edges import LOG, Binning, edges_of
 from .grouped import column_measure

@@ -9,8 +9,8 @@ from ..columnar.reader import Columns
 from ..domain.keys import TenantId
 from ..domain.values import clean
 from ..filters.experiment_fields import NAME, STATUS
+from ..stats.evaluators import Evaluator, evaluators_of
 from ..stats.rolled_up_many import rolled_up_by_experiment
-from ..stats.summary import Evaluator, evaluators_of
 from ..store.session import Database
 from ..store.tables import ByBytes, experiments, projects
 from .keyset import Behind, Sorting

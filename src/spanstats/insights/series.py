@@ -12,9 +12,9 @@ from ..columnar.selection import Selection
 from ..domain.keys import TenantId
 from ..domain.values import MAX_TIME_US
 from ..errors import invalid
+from ..stats.evaluators import Evaluator, evaluators_of
 from ..stats.rolled_up_many import rolled_up_by_bucket
 from ..stats.rollups import MINUTE
-from ..stats.summary import Evaluator, evaluators_of
 from ..stats.sums import Sums, Window
 from ..store.session import Database
 from .granularity import Buckets, buckets

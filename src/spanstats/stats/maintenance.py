@@ -9,26 +9,26 @@ from ..metrics import CAUGHT_UP
 from ..store.cache_tables import LOCK
 from ..store.outages import sqlstate
 from ..store.session import Database, Kind
-from .rollups import LEVELS, MINUTE, Level, fresh, kept, refresh
+from .rollups import LEVELS, MINUTE, Level, computed, refresh, stored
 
 log = logging.getLogger(__name__)
 
-MARKS_PER_TRANSACTION = 10_000
-# After this many deleted marks the table is vacuumed at once: reads would step over dead rows until autovacuum comes.
+INVALIDATIONS_PER_TRANSACTION = 10_000
+# After this many deletions the table is vacuumed at once: reads would step over dead rows until autovacuum comes.
 _VACUUM_AFTER = 50_000
 COLUMNS = -1
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
-_ANY_MARK = "SELECT EXISTS (SELECT FROM rollup_marks)"
+_ANY_INVALIDATION = "SELECT EXISTS (SELECT FROM rollup_marks)"
 
-_COUNT_MARKS = """
+_COUNT_INVALIDATIONS = """
 SELECT (SELECT count(*) FROM (SELECT FROM rollup_marks LIMIT $1) counted),
     (SELECT count(*) FROM (SELECT FROM column_invalidations LIMIT $1) counted)
 """
 
 # No chunk is left that holds traces of a minute in which none starts.
-_FORGET_COLUMNS = "DELETE FROM column_chunks"
+_DELETE_COLUMNS = "DELETE FROM column_chunks"
 _INVALIDATE_EVERYTHING = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
@@ -42,11 +42,11 @@ NOT EXISTS (SELECT FROM rollup_marks m WHERE m.experiment_key = {key} AND m.minu
 
 
 async def refresh_once(database: Database, *, wait: bool = False) -> int:
-    """Refresh in one transaction; how many marks were deleted. Without `wait`, 0 while another process refreshes."""
+    """Refresh in one transaction; the number of deleted invalidations. Without `wait`, 0 while another does."""
     try:
         async with database.transaction(Kind.REBUILD) as tx:
             await tx.driver.execute(LOCK if wait else f"{LOCK} NOWAIT")
-            return await refresh(tx.driver, MARKS_PER_TRANSACTION)
+            return await refresh(tx.driver, INVALIDATIONS_PER_TRANSACTION)
     except Unavailable as error:
         if error.__cause__ is not None and sqlstate(error.__cause__) == _LOCK_NOT_AVAILABLE:
             return 0
@@ -54,15 +54,15 @@ async def refresh_once(database: Database, *, wait: bool = False) -> int:
 
 
 async def refresh_rollups(database: Database) -> int:
-    """Refresh until hardly any minute is invalid, in transactions of bounded size; how many marks were deleted."""
+    """Refresh until hardly any minute is invalid, in transactions of bounded size; the number of deleted ones."""
     async with database.transaction(Kind.READ) as tx:
-        if not await tx.driver.fetchval(_ANY_MARK):
+        if not await tx.driver.fetchval(_ANY_INVALIDATION):
             CAUGHT_UP.set_to_current_time()
             return 0
     total = 0
     while taken := await refresh_once(database):
         total += taken
-        if taken < MARKS_PER_TRANSACTION:
+        if taken < INVALIDATIONS_PER_TRANSACTION:
             CAUGHT_UP.set_to_current_time()
             break
     if total > _VACUUM_AFTER:
@@ -87,7 +87,7 @@ async def count_invalid_minutes(database: Database, limit: int = 100_000) -> tup
     """How many invalidations of rollups and of columns there are, each counted up to the limit. Raises
     `Unavailable`."""
     async with database.transaction(Kind.READ) as tx:
-        rollups, columns = await tx.driver.fetchrow(_COUNT_MARKS, limit)
+        rollups, columns = await tx.driver.fetchrow(_COUNT_INVALIDATIONS, limit)
         return rollups, columns
 
 
@@ -95,7 +95,7 @@ async def invalidate_everything(database: Database) -> int:
     """Invalidate every minute that has traces or is in a cache, so that all is refreshed; answers stay exact
     meanwhile."""
     async with database.transaction(Kind.REBUILD) as tx:
-        await tx.driver.execute(_FORGET_COLUMNS)
+        await tx.driver.execute(_DELETE_COLUMNS)
         status: str = await tx.driver.execute(_INVALIDATE_EVERYTHING)
     return int(status.split()[-1])
 
@@ -108,9 +108,9 @@ async def mismatches(database: Database) -> list[tuple[int, int, int]]:
     async with database.transaction(Kind.REBUILD) as tx:
         for level in LEVELS:
             is_valid = _IS_VALID.format(key="x.experiment_key", start="x.bucket", length=level.interval)
-            made = f"SELECT * FROM ({fresh(level, _all_buckets(level))}) x WHERE {is_valid}"
-            stored = f"SELECT * FROM ({kept(level)}) x WHERE {is_valid}"
-            differing = f"(({made}) EXCEPT ({stored})) UNION ALL (({stored}) EXCEPT ({made}))"
+            made = f"SELECT * FROM ({computed(level, _all_buckets(level))}) x WHERE {is_valid}"
+            kept = f"SELECT * FROM ({stored(level)}) x WHERE {is_valid}"
+            differing = f"(({made}) EXCEPT ({kept})) UNION ALL (({kept}) EXCEPT ({made}))"
             rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
             found += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]
         found += [(key, COLUMNS, start) for key, start in await differing_segments(tx)]

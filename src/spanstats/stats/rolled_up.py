@@ -1,4 +1,4 @@
-"""Reading the rollups: one statement, whatever is marked, whatever the window."""
+"""Reading the rollups: one statement for every window, whichever minutes are invalid."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import MAX_TIME_US
 from ..store.session import Database, Driver
+from .evaluators import Evaluator, evaluators, evaluators_sql
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, ROLLED_UP_SCORES, Aggregate, each_score
 from .rollups import (
     DAY,
@@ -24,18 +25,18 @@ _ORIGIN = "'2000-01-01Z'"
 
 
 # $1 the window's first whole minute, $2 its start, $3 the end of its last whole minute, $4 its end.
-# `marked`: invalid minutes; `invalid`: adjacent ones as one range; `live`: what is read from the
-# traces; `gap`: what lies between invalid ranges; `clean`: each gap as whole days, the whole hours before and after
-# them, and the single minutes before and after those. The ranges are read by index, one by one (OFFSET 0 keeps the
-# planner from turning that around).
-def clean_and_live(experiment: str, coarsest: Level = DAY) -> str:
-    """CTEs: `clean` are ranges (level, lo, hi) of rollups up to the coarsest level, `live` ranges (lo, hi) of traces.
+# `invalid`: the invalid minutes; `invalid_ranges`: adjacent ones as one range; `of_traces`: what is read from the
+# traces; `gap`: what is between invalid ranges; `of_rollups`: each gap as whole days, the whole hours before and after
+# them, and the single minutes before and after these. The ranges are read by index, one by one (OFFSET 0 keeps the
+# planner from another order).
+def ranges(experiment: str, coarsest: Level = DAY) -> str:
+    """CTEs: `of_rollups` are ranges (level, lo, hi) of rollups up to the coarsest level, `of_traces` ranges (lo, hi).
 
-    `experiment` is an expression for its key. Together they cover the window once, whatever is marked.
+    `experiment` is an expression for its key. Together they cover the window once.
     """
 
     def bounds_of(level: Level) -> str:
-        """Where a gap's whole buckets of the level begin and end: nowhere if they are too coarse."""
+        """Where a gap's whole buckets of the level begin and end; nulls where the level is too coarse."""
         if level.number > coarsest.number:
             return "NULL::timestamptz, NULL::timestamptz"
         almost = level.length_us // MINUTE.length_us - 1
@@ -43,23 +44,23 @@ def clean_and_live(experiment: str, coarsest: Level = DAY) -> str:
         return f"{first}, date_bin('{level.interval}', hi, {_ORIGIN})"
 
     return f"""
-marked AS MATERIALIZED (
+invalid AS MATERIALIZED (
     SELECT DISTINCT minute FROM rollup_marks WHERE experiment_key = {experiment} AND minute >= $1 AND minute < $3
-), invalid AS MATERIALIZED (
+), invalid_ranges AS MATERIALIZED (
     SELECT min(minute) AS lo, max(minute) + interval '1 minute' AS hi FROM (
-        SELECT minute, minute - row_number() OVER (ORDER BY minute) * interval '1 minute' AS run FROM marked
+        SELECT minute, minute - row_number() OVER (ORDER BY minute) * interval '1 minute' AS run FROM invalid
     ) runs GROUP BY run
-), live AS MATERIALIZED (
-    SELECT lo, hi FROM invalid
+), of_traces AS MATERIALIZED (
+    SELECT lo, hi FROM invalid_ranges
     UNION ALL SELECT $2, $1 WHERE $2 < $1
     UNION ALL SELECT $3, $4 WHERE $3 < $4
 ), gap (lo, hi, first_hour, end_hour, first_day, end_day) AS MATERIALIZED (
     SELECT lo, hi, {bounds_of(HOUR)}, {bounds_of(DAY)}
     FROM (
         SELECT hi AS lo, lead(lo, 1, $3) OVER (ORDER BY lo, hi) AS hi
-        FROM (SELECT lo, hi FROM invalid UNION ALL SELECT $1, $1) bounds
-    ) between_stretches WHERE lo < hi
-), clean AS MATERIALIZED (
+        FROM (SELECT lo, hi FROM invalid_ranges UNION ALL SELECT $1, $1) bounds
+    ) between_ranges WHERE lo < hi
+), of_rollups AS MATERIALIZED (
     SELECT {DAY.number} AS level, first_day AS lo, end_day AS hi FROM gap WHERE first_day < end_day
     UNION ALL SELECT {HOUR.number}, first_hour, CASE WHEN first_day < end_day THEN first_day ELSE end_hour END FROM gap
     UNION ALL SELECT {HOUR.number}, end_day, end_hour FROM gap WHERE first_day < end_day
@@ -72,24 +73,24 @@ def sums_statement(experiment: str, named: str = "", more: str = "", aggregates:
     """The aggregates over both kinds of ranges. `named` are CTEs that go before, `more` goes into the select list."""
     names = ", ".join(a.name for a in aggregates)
     joined = ", ".join(f"{a.joined} AS {a.name}" for a in aggregates)
-    in_live = f"experiment_key = {experiment} AND start_time >= l.lo AND start_time < l.hi"
+    in_range = f"experiment_key = {experiment} AND start_time >= l.lo AND start_time < l.hi"
     return f"""
-WITH {named} {clean_and_live(experiment)}, warm AS MATERIALIZED (
-    SELECT r.* FROM clean c CROSS JOIN LATERAL (
+WITH {named} {ranges(experiment)}, rolled AS MATERIALIZED (
+    SELECT r.* FROM of_rollups c CROSS JOIN LATERAL (
         SELECT {names}, scores FROM rollups
         WHERE experiment_key = {experiment} AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
     ) r
 ), sums AS (
     SELECT {joined} FROM (
-        SELECT {names} FROM warm
+        SELECT {names} FROM rolled
         UNION ALL
-        SELECT r.* FROM live l CROSS JOIN LATERAL ({trace_sums(in_live, aggregates)} OFFSET 0) r
+        SELECT r.* FROM of_traces l CROSS JOIN LATERAL ({trace_sums(in_range, aggregates)} OFFSET 0) r
     ) parts
 ), by_name AS (
     SELECT name, {SCORES_JOINED} FROM (
-        SELECT j.name, {SCORES_READ} FROM warm, jsonb_each(scores) AS j(name, v)
+        SELECT j.name, {SCORES_READ} FROM rolled, jsonb_each(scores) AS j(name, v)
         UNION ALL
-        SELECT r.* FROM live l CROSS JOIN LATERAL ({score_sums(in_live)} OFFSET 0) r
+        SELECT r.* FROM of_traces l CROSS JOIN LATERAL ({score_sums(in_range)} OFFSET 0) r
     ) parts GROUP BY name
 )
 SELECT sums.*, (SELECT {SCORES_KEPT} FROM by_name) AS scores {more} FROM sums
@@ -105,7 +106,7 @@ def cost_partial(experiment: str) -> str:
 
 
 STATEMENT = sums_statement("$5::bigint")
-# $5 the tenant, $6 the experiment's id. Evaluators as `Evaluator` has them.
+# $5 the tenant, $6 the experiment's id.
 NAMED_STATEMENT = sums_statement(
     "(SELECT key FROM named)",
     """
@@ -113,10 +114,8 @@ named AS MATERIALIZED (
     SELECT key FROM experiments WHERE tenant_id = $5 AND id = $6 AND deleted_at IS NULL
 ),""",
     cost_partial("(SELECT key FROM named)")
-    + """, (SELECT key FROM named) AS experiment_key, (
-    SELECT jsonb_object_agg(key, jsonb_build_object('id', id, 'slug', slug, 'name', name, 'value_type', value_type))
-    FROM evaluators WHERE tenant_id = $5 AND key IN (SELECT name FROM by_name)
-) AS evaluators""",
+    + ", (SELECT key FROM named) AS experiment_key"
+    + f", ({evaluators_sql('$5', 'IN (SELECT name FROM by_name)')}) AS evaluators",
 )
 
 
@@ -149,14 +148,14 @@ async def count_scored_traces(driver: Driver, experiment_key: ExperimentKey, win
 
 async def rolled_up_by_name(
     database: Database, tenant_id: TenantId, experiment_id: str, window: Window
-) -> tuple[Sums, dict[str, Any]] | None:
+) -> tuple[Sums, dict[str, Evaluator]] | None:
     """The same of the tenant's experiment of this id, with what its evaluators are called; `None` if there is none.
 
     One round trip. Raises `Unavailable`.
     """
     values = dict(await database.row(NAMED_STATEMENT, *bounds(window), tenant_id, experiment_id))
-    evaluators = values.pop("evaluators") or {}
-    return None if values.pop("experiment_key") is None else (read_sums(values), evaluators)
+    called = evaluators(values.pop("evaluators"))
+    return None if values.pop("experiment_key") is None else (read_sums(values), called)
 
 
 def read_sums(row: Mapping[str, Any]) -> Sums:
@@ -172,6 +171,6 @@ def are_known(scores: Mapping[str, ScoreSums]) -> bool:
 
 
 def _score(values: list[int | None]) -> ScoreSums:
-    """What is not of rollups, and rows of before, end earlier."""
+    """Lists that lack the newest aggregates are shorter."""
     named = zip(ROLLED_UP_SCORES, values, strict=False)
     return ScoreSums(**{a.name: value for a, value in named if value is not None})

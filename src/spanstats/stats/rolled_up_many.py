@@ -7,7 +7,7 @@ from typing import Any
 from ..domain.keys import ExperimentKey
 from ..store.session import Driver
 from .measures import AGGREGATES, NEWEST, each_score
-from .rolled_up import bounds, clean_and_live, read_sums, sums_statement
+from .rolled_up import bounds, ranges, read_sums, sums_statement
 from .rollups import (
     DAY,
     HOUR,
@@ -22,44 +22,44 @@ from .rollups import (
 )
 from .sums import Sums, Window
 
-_STALE = f", (SELECT bool_or({NEWEST} IS NULL) FROM warm) AS is_stale"
+_LACKS_NEWEST = f", (SELECT bool_or({NEWEST} IS NULL) FROM rolled) AS lacks_newest"
 
 
 def _by_experiment() -> str:
-    each, sums = "unnest($5::bigint[]) AS e(key)", sums_statement("e.key", more=_STALE, aggregates=AGGREGATES)
+    each, sums = "unnest($5::bigint[]) AS e(key)", sums_statement("e.key", more=_LACKS_NEWEST, aggregates=AGGREGATES)
     return f"SELECT e.key AS experiment_key, r.* FROM {each} CROSS JOIN LATERAL ({sums}) r"
 
 
 def _by_bucket(coarsest: Level) -> str:
     """A row for each bucket that has traces: `point` counts from 1. $5 the experiment, $6 the edges of the buckets."""
     point = "width_bucket({}, $6::timestamptz[]) AS point"
-    in_live = "experiment_key = $5 AND start_time >= l.lo AND start_time < l.hi"
-    of_traces = ", ".join(f"{a.sql} AS {a.name}" for a in AGGREGATES)
+    in_range = "experiment_key = $5 AND start_time >= l.lo AND start_time < l.hi"
+    traces_summed = ", ".join(f"{a.sql} AS {a.name}" for a in AGGREGATES)
     return f"""
-WITH {clean_and_live("$5", coarsest)}, warm AS MATERIALIZED (
-    SELECT r.* FROM clean c CROSS JOIN LATERAL (
+WITH {ranges("$5", coarsest)}, rolled AS MATERIALIZED (
+    SELECT r.* FROM of_rollups c CROSS JOIN LATERAL (
         SELECT {point.format("bucket")}, {NAMES}, scores FROM rollups
         WHERE experiment_key = $5 AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
     ) r
 ), sums AS (
     SELECT point, {JOINED} FROM (
-        SELECT point, {NAMES} FROM warm
+        SELECT point, {NAMES} FROM rolled
         UNION ALL
-        SELECT r.* FROM live l CROSS JOIN LATERAL (
-            SELECT {point.format("start_time")}, {of_traces} FROM traces WHERE {in_live} GROUP BY 1 OFFSET 0
+        SELECT r.* FROM of_traces l CROSS JOIN LATERAL (
+            SELECT {point.format("start_time")}, {traces_summed} FROM traces WHERE {in_range} GROUP BY 1 OFFSET 0
         ) r
     ) parts GROUP BY point
 ), by_name AS (
     SELECT point, name, {SCORES_JOINED} FROM (
-        SELECT point, j.name, {SCORES_READ} FROM warm, jsonb_each(scores) AS j(name, v)
+        SELECT point, j.name, {SCORES_READ} FROM rolled, jsonb_each(scores) AS j(name, v)
         UNION ALL
-        SELECT r.* FROM live l CROSS JOIN LATERAL (
-            SELECT point, name, {OF_SCORES} FROM ({each_score(in_live, point.format("start_time"))}) flat
+        SELECT r.* FROM of_traces l CROSS JOIN LATERAL (
+            SELECT point, name, {OF_SCORES} FROM ({each_score(in_range, point.format("start_time"))}) flat
             GROUP BY 1, 2 OFFSET 0
         ) r
     ) parts GROUP BY point, name
 )
-SELECT sums.*, kept.scores {_STALE} FROM sums LEFT JOIN (
+SELECT sums.*, kept.scores {_LACKS_NEWEST} FROM sums LEFT JOIN (
     SELECT point, {SCORES_KEPT} AS scores FROM by_name GROUP BY point
 ) kept USING (point)
 """
@@ -93,7 +93,7 @@ async def rolled_up_by_bucket(
 
 
 def _read(rows: Sequence[Mapping[str, Any]], key: str) -> dict[int, Sums] | None:
-    if any(row["is_stale"] for row in rows):
+    if any(row["lacks_newest"] for row in rows):
         return None
-    beside = (key, "is_stale")
-    return {row[key]: read_sums({k: v for k, v in row.items() if k not in beside}) for row in rows}
+    others = (key, "lacks_newest")
+    return {row[key]: read_sums({k: v for k, v in row.items() if k not in others}) for row in rows}

@@ -1,7 +1,7 @@
 """Rollups: a cache of sums by minute, hour and day, exact at every moment.
 
-A write invalidates its minutes: it inserts marks (experiment, minute) in its own transaction. A refresh deletes marks
-and computes these minutes again from the traces, then their hours and days; one refresh runs at a time, in one
+A write invalidates its minutes: it inserts invalidations (experiment, minute) in its own transaction. A refresh deletes
+them and computes these minutes again from the traces, then their hours and days; one refresh runs at a time, in one
 snapshot. A read takes valid ranges from the rollups, invalid minutes and the window's cut edges from the traces, in one
 statement: so the answer does not depend on what is cached. Rows are only ever computed again, never adjusted.
 """
@@ -49,24 +49,24 @@ def score_sums(where: str) -> str:
     return f"SELECT name, {OF_SCORES} FROM ({each_score(where)}) flat GROUP BY name"
 
 
-# No more than some marks at a time bounds the transaction. Marks that this snapshot does not see stay.
-_TAKE_MARKS = """
+# A limit bounds the transaction. Invalidations that this snapshot does not see stay.
+_TAKE_INVALIDATIONS = """
 WITH taken AS (
     DELETE FROM rollup_marks WHERE ctid = ANY (ARRAY(SELECT ctid FROM rollup_marks LIMIT $1))
     RETURNING experiment_key, minute
 )
-SELECT experiment_key, minute, count(*) AS marks FROM taken GROUP BY 1, 2
+SELECT experiment_key, minute, count(*) AS n FROM taken GROUP BY 1, 2
 """
 
-_DROP = """
+_DELETE = """
 DELETE FROM rollups r USING unnest($1::bigint[], $2::timestamptz[]) AS u(k, t)
 WHERE r.experiment_key = u.k AND r.bucket = u.t AND r.level = $3
 """
 
 
-def fresh(level: Level, buckets: str) -> str:
-    """A query for the rows of a level in these buckets, a FROM item `u(k, t)`: minutes as the traces make them, the
-    others as the rows of the level below do."""
+def computed(level: Level, buckets: str) -> str:
+    """A query for the rows of a level in these buckets, a FROM item `u(k, t)`: minutes from the traces, hours and days
+    from the rows of the level below."""
     if level is MINUTE:
         inside = f"experiment_key = u.k AND start_time >= u.t AND start_time < u.t + interval '{level.interval}'"
         sums, by_name = trace_sums(inside, AGGREGATES), score_sums(inside)
@@ -84,25 +84,25 @@ WHERE sums.n > 0
 """
 
 
-def kept(level: Level) -> str:
-    """A query for the stored rows of a level, column by column as the fresh ones."""
+def stored(level: Level) -> str:
+    """A query for the stored rows of a level, column by column as `computed` has them."""
     return f"SELECT {_COLUMNS} FROM rollups WHERE level = {level.number}"
 
 
 _GIVEN = "unnest($1::bigint[], $2::timestamptz[]) AS u(k, t)"
-_FILL = {level: f"INSERT INTO rollups ({_COLUMNS}) {fresh(level, _GIVEN)}" for level in LEVELS}
+_FILL = {level: f"INSERT INTO rollups ({_COLUMNS}) {computed(level, _GIVEN)}" for level in LEVELS}
 
 
 async def refresh(driver: Driver, limit: int = 10_000) -> int:
-    """Refresh the minutes, hours and days of at most `limit` invalid minutes; the number of marks that were deleted.
+    """Refresh the minutes, hours and days of at most `limit` invalid minutes; the number of deleted invalidations.
 
     Needs a transaction of its own (`Kind.REBUILD`) whose first statement was `LOCK`.
     """
-    taken = await driver.fetch(_TAKE_MARKS, limit)
+    taken = await driver.fetch(_TAKE_INVALIDATIONS, limit)
     if not taken:
         return 0
     await refresh_minutes(driver, [(r["experiment_key"], r["minute"]) for r in taken])
-    return sum(r["marks"] for r in taken)
+    return sum(r["n"] for r in taken)
 
 
 async def refresh_minutes(driver: Driver, minutes: list[tuple[int, int]]) -> None:
@@ -110,5 +110,5 @@ async def refresh_minutes(driver: Driver, minutes: list[tuple[int, int]]) -> Non
     for level in LEVELS:
         buckets = sorted({(k, t - t % level.length_us) for k, t in minutes})
         columns = [list(column) for column in zip(*buckets, strict=True)]
-        await driver.execute(_DROP, *columns, level.number)
+        await driver.execute(_DELETE, *columns, level.number)
         await driver.execute(_FILL[level], *columns)

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from ..domain.keys import ExperimentKey, TenantId
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
+from .evaluators import evaluators_of
 from .measures import ANSWERED, SCORE_AGGREGATES
 from .rolled_up import rolled_up
-from .summary import Summary, directly, evaluators_of
+from .summary import Summary, directly
 from .sums import ScoreSums, Sums, Window
 
 ALWAYS = Window()

@@ -14,8 +14,9 @@ from ..filters.sources import spans_source
 from ..filters.span_fields import SPAN_VALUES
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import scores, spans
+from .evaluators import Evaluator, evaluators_of
 from .measures import ANSWERED, ROLLED_UP_SCORES, How
-from .summary import Evaluator, Summary, evaluators_of
+from .summary import Summary
 from .sums import ScoreSums
 
 _s = spans.c

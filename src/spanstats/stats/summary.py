@@ -1,4 +1,4 @@
-"""Totals over the traces of an experiment that lie in a window and match a filter, exact to the last digit."""
+"""Totals over the traces of an experiment that start in a window and match a filter, exact to the last digit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-import msgspec
 from sqlalchemy import Boolean, Select, func, literal_column, select
 
 from ..columnar.arms import Arm
@@ -19,21 +18,13 @@ from ..filters.parts import Filter
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
 from ..tracing import REQUEST
+from .evaluators import Evaluator, evaluators_of
 from .from_columns import Added
 from .matching import ALL, Parts, rows_of, within
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
 from .rolled_up import are_known, count_scored_traces, read_sums, rolled_up, rolled_up_by_name
 from .scored import MOST_SCORES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
-
-
-class Evaluator(msgspec.Struct, frozen=True):
-    """What an evaluator is called; any of it may be unknown."""
-
-    id: str | None = None
-    slug: str | None = None
-    name: str | None = None
-    value_type: str = "numerical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +111,7 @@ async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: 
     if found is None:
         raise NotFound(_NOT_FOUND)
     (sums, scores), evaluators = found
-    return Summary(sums, scores, {key: Evaluator(**known) for key, known in evaluators.items()})
+    return Summary(sums, scores, evaluators)
 
 
 async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int = 1) -> Sums:
@@ -172,10 +163,3 @@ SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THE
 ) ELSE 0 END AS n_scores
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """
-_EVALUATORS = "SELECT key, id, slug, name, value_type FROM evaluators WHERE tenant_id = $1 AND key = ANY($2::text[])"
-
-
-async def evaluators_of(tx: Transaction, tenant_id: TenantId, keys: list[str]) -> dict[str, Evaluator]:
-    """What the tenant's evaluators of these keys are called, by key."""
-    rows = await tx.driver.fetch(_EVALUATORS, tenant_id, keys) if keys else []
-    return {r["key"]: Evaluator(r["id"], r["slug"], r["name"], r["value_type"]) for r in rows}

@@ -107,5 +107,5 @@ First in its transaction: it takes no snapshot, so that of the next statement se
 """
 
 CACHES = ("rollup_marks", "rollups", "column_invalidations", "column_chunks")
-"""In the order in which an experiment can be deleted from them: marks of rollups that are deleted leave invalidations
-of columns."""
+"""In the order in which an experiment can be deleted from them: deleted invalidations of rollups leave ones of
+columns."""

@@ -8,7 +8,8 @@ import pytest
 from spanstats.catalog.experiments import Experiment
 from spanstats.dialects.parea.experiments import listed
 from spanstats.domain.values import NANO
-from spanstats.stats.summary import Evaluator, Summary
+from spanstats.stats.evaluators import Evaluator
+from spanstats.stats.summary import Summary
 from spanstats.stats.sums import ScoreSums
 
 CREATED_US = 1_767_225_600_000_001

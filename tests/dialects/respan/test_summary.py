@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstats.dialects.respan.summary import SUMMARY_EXAMPLE, ScoreSummary, SummaryAnswer, summary_answer
+from spanstats.stats.evaluators import Evaluator
 from spanstats.stats.measures import ANSWERED
-from spanstats.stats.summary import Evaluator, Summary
+from spanstats.stats.summary import Summary
 from spanstats.stats.sums import ScoreSums
 
 

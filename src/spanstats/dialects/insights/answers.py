@@ -10,7 +10,7 @@ from ...insights.percentiles import METHOD
 from ...insights.questions import Question
 from ...insights.rolled import Measured
 from ...insights.snapshot import Experiment
-from ...stats.summary import Evaluator
+from ...stats.evaluators import Evaluator
 
 Json: TypeAlias = dict[str, Any]
 Evaluators: TypeAlias = Mapping[str, Evaluator]

@@ -8,7 +8,7 @@ from ...comparison.measures import Measure, Scores
 from ...comparison.results import ArmResult, CandidateResult, Comparison, MeasureResult, TextResult
 from ...comparison.sums import ArmSums
 from ...domain.values import iso
-from ...stats.summary import Evaluator
+from ...stats.evaluators import Evaluator
 from .passes_answer import passes_answer
 
 Answer = dict[str, Any]

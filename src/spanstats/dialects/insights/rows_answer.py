@@ -8,7 +8,7 @@ from ...comparison.one_item import InRun, OneItem
 from ...comparison.rows import Row, RowArm, Rows
 from ...comparison.trials import Trial
 from ...domain.values import MICRO, NANO, PICO, iso
-from ...stats.summary import Evaluator
+from ...stats.evaluators import Evaluator
 from ..respan.logs import content
 from .passes_answer import passes_answer
 from .rows_request import write_cursor

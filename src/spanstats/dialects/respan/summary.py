@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.values import MICRO, NANO, PICO
 from ...insights.percentiles import METHOD
+from ...stats.evaluators import Evaluator
 from ...stats.measures import COST_PARTIAL
-from ...stats.summary import Evaluator, Summary
+from ...stats.summary import Summary
 from ...stats.sums import ScoreSums
 
 _MILLI = 1000
