@@ -5,6 +5,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import httpx
 import pytest
 
+from spanstats.insights import described, listing, preparing
+
 from . import world
 from .conftest import Filled, parsed, sign_in, unsigned
 
@@ -194,3 +196,27 @@ async def test_a_comparison_opens_on_the_first_measure_that_got_worse_and_on_ite
     assert "".join(heading.itertext()).split()[-1] == measure
     chosen = [link for link in html.iter("a") if link.get("aria-current") == "true"]
     assert [link.text for link in chosen] == [shown]
+
+
+async def test_while_figures_are_prepared_the_page_says_how_much_is_left(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def half_done(_driver: object, experiments: list[int]) -> dict[int, preparing.Preparing]:
+        return {key: preparing.Preparing(40_000 if i == 0 else 0, 50_000) for i, key in enumerate(experiments)}
+
+    for module in (listing, described):
+        monkeypatch.setattr(module, "find_preparing", half_done)
+    runs = parsed((await filled.browser.get("/ui/")).text)
+    rows = ["".join(row.itertext()) for row in runs.find(".//form[@data-compare]").iter("tr")][1:]
+    assert ["being prepared: 40\u202f000 minutes of traces left" in row for row in rows] == [True, False, False]
+    run = parsed((await filled.browser.get("/ui/run?id=base")).text)
+    assert "40\u202f000 minutes" in "".join(run.itertext())
+    assert run.find(".//dl") is None
+
+    async def columns_alone(_driver: object, experiments: list[int]) -> dict[int, preparing.Preparing]:
+        return {key: preparing.Preparing(0, 50_000) for key in experiments}
+
+    monkeypatch.setattr(described, "find_preparing", columns_alone)
+    run = parsed((await filled.browser.get("/ui/run?id=base")).text)
+    assert "50\u202f000 minutes" in "".join(run.itertext())
+    assert run.find(".//dl") is not None

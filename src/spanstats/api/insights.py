@@ -19,7 +19,19 @@ from ..dialects.insights.experiment import (
 from ..dialects.insights.said import Said
 from ..insights.described import describe
 from ..insights.listing import MAX_PAGE, SORTS, Page, Search, list_experiments
-from .insights_shared import FIGURES, WINDOW, Cursor, Intervals, Measures, Missing, answered, question_of, said_of
+from .insights_shared import (
+    FIGURES,
+    SKIP,
+    WINDOW,
+    Cursor,
+    Intervals,
+    Measures,
+    Missing,
+    SkipPreparing,
+    answered,
+    question_of,
+    said_of,
+)
 from .openapi import body
 from .resources import caller, resources, tenant_database
 from .respan_shared import sorting
@@ -38,7 +50,7 @@ _EXPERIMENT: dict[str, Any] = {
         "one state of the store, each with the number of values behind it and of traces without one."
     ),
 }
-_EXPERIMENT_NAMES = (*WINDOW, *FIGURES)
+_EXPERIMENT_NAMES = (*WINDOW, *FIGURES, SKIP)
 
 
 @read.get(_ONE, summary="Measure an experiment", **_EXPERIMENT)
@@ -56,6 +68,7 @@ async def measure_experiment(
     end_time: Time = None,
     missing: Missing = None,
     intervals: Intervals = None,
+    skip_preparing: SkipPreparing = None,
 ) -> Response:
     tools, said = resources(request), await said_of(request, _EXPERIMENT_NAMES)
     question = await question_of(request, said)
@@ -109,9 +122,10 @@ async def list_experiments_figures(
     end_time: Time = None,
     missing: Missing = None,
     intervals: Intervals = None,
+    skip_preparing: SkipPreparing = None,
 ) -> Response:
     keys = [name for name in request.query_params if name.startswith(_METADATA)]
-    tools, said = resources(request), await said_of(request, (*_LIST_NAMES, *WINDOW, *FIGURES, *keys))
+    tools, said = resources(request), await said_of(request, (*_LIST_NAMES, *WINDOW, *FIGURES, SKIP, *keys))
     wanted, question = _page(said), await question_of(request, said)
     found = await list_experiments(
         tenant_database(request), tools.columns, caller(request).tenant_id, _search(said), wanted, question

@@ -39,8 +39,18 @@ Intervals = Annotated[str | None, Query(description="`true`: a 95 % interval aro
 
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before, in the same order")]
 
+SkipPreparing = Annotated[
+    str | None,
+    Query(
+        description="`true`: where many sums are to be computed again, as after an upgrade, the answer has no figures "
+        "but says how much is left, in `preparing`. Without it they are added up from the traces, which may take "
+        "longer than an answer may"
+    ),
+]
+
 WINDOW = ("start_time", "end_time")
 FIGURES = ("measures", "missing", "intervals")
+SKIP = "skip_preparing"
 
 
 async def said_of(request: Request, allowed: Sequence[str], *, filters: bool = True) -> Said:
@@ -57,6 +67,7 @@ async def question_of(request: Request, said: Said) -> Question:
         await measures_of(request, said),
         said.one_of("missing", ("exclude", "zero"), "exclude") == "zero",
         said.flag("intervals"),
+        said.flag(SKIP),
     )
 
 

@@ -1,13 +1,14 @@
 """One experiment with its figures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
 from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
-from .measured import measure
+from .measured import measure, nothing
+from .preparing import find_preparing
 from .questions import Question
 from .rolled import Measured
 from .snapshot import Experiment, snapshot
@@ -33,7 +34,11 @@ async def describe(
     """The figures of the experiment, all of one snapshot. Raises `NotFound`, `Unavailable`."""
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
-        found = await measure(state, columns, experiment.key, question)
+        preparing = None
+        if question.skips_preparing:
+            preparing = (await find_preparing(state.tx.driver, [experiment.key])).get(experiment.key)
+        is_skipped = preparing is not None and preparing.lacks_sums
+        found = nothing([]) if is_skipped else await measure(state, columns, experiment.key, question)
         keys = {key for asked, _ in found.figures for key in asked.measure.keys}
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(keys))
-    return Described(experiment, state.as_of, found, evaluators)
+    return Described(experiment, state.as_of, replace(found, preparing=preparing), evaluators)

@@ -1,7 +1,7 @@
 """The experiments of a tenant with their figures: searched, sorted, a page at a time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select
 
@@ -14,7 +14,8 @@ from ..stats.rolled_up_many import rolled_up_by_experiment
 from ..store.session import Database
 from ..store.tables import ByBytes, experiments, projects
 from .keyset import Behind, Sorting
-from .measured import measure
+from .measured import measure, nothing
+from .preparing import find_preparing
 from .questions import Question
 from .rolled import Measured, are_rolled_up, hold, measured
 from .snapshot import COLUMNS, Experiment, Snapshot, snapshot
@@ -107,6 +108,19 @@ def _last(found: Sequence[Experiment], page: Page) -> Behind | None:
 
 
 async def _figures(
+    state: Snapshot, columns: Columns, found: Sequence[Experiment], question: Question
+) -> list[Measured]:
+    """Of each experiment; without a wait for those whose sums are being prepared, if the question says so."""
+    if not question.skips_preparing:
+        return await _computed(state, columns, found, question)
+    preparing = await find_preparing(state.tx.driver, [e.key for e in found])
+    lacking = {key for key, one in preparing.items() if one.lacks_sums}
+    ready = [e for e in found if e.key not in lacking]
+    computed = dict(zip((e.key for e in ready), await _computed(state, columns, ready, question), strict=True))
+    return [replace(computed.get(e.key) or nothing([]), preparing=preparing.get(e.key)) for e in found]
+
+
+async def _computed(
     state: Snapshot, columns: Columns, found: Sequence[Experiment], question: Question
 ) -> list[Measured]:
     if question.matching is None and are_rolled_up(question.measures):

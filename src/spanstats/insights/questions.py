@@ -15,6 +15,7 @@ class Question:
     """Which traces, and which measures of them; without measures the default ones and all scores that they have.
 
     `fill_scores` counts a trace without a score as 0; `intervals` wants one around each mean and percentile.
+    `skips_preparing` wants no figures of an experiment whose sums are being prepared, instead of a long wait for them.
     """
 
     window: Window = ALWAYS
@@ -22,3 +23,4 @@ class Question:
     measures: Sequence[Asked] | None = None
     fill_scores: bool = False
     intervals: bool = False
+    skips_preparing: bool = False

@@ -8,6 +8,7 @@ from ..stats.measures import COUNTED, MEASURES, PARTIAL, WITHOUT_KEY, WITHOUT_RO
 from ..stats.sums import ScoreSums, Sums
 from .figures import Figures, OfScores
 from .measures import DEFAULT, DEFAULT_AGGREGATES, ERROR, OPERATIONAL, SCORES, Asked, Measure, score_measure
+from .preparing import Preparing
 
 _COUNTS = ("n", "n_errors", PARTIAL, WITHOUT_ROOT, WITHOUT_KEY)
 _ROLLED = frozenset(measure.column for measure in (*MEASURES, *COUNTED))
@@ -16,7 +17,10 @@ _ROLLED = frozenset(measure.column for measure in (*MEASURES, *COUNTED))
 @dataclass(frozen=True, slots=True)
 class Measured:
     """How many traces there are; how many of them failed, have a cost without the spans that have no price, have no
-    root, or have no key of an item (`None` where that was not counted); the figures of each measure."""
+    root, or have no key of an item (`None` where that was not counted); the figures of each measure.
+
+    `preparing` is what the caches lack, if much and the question asks for it. Where that is sums, there are no figures.
+    """
 
     traces: int
     failed: int
@@ -24,6 +28,7 @@ class Measured:
     figures: Sequence[tuple[Asked, Figures]]
     without_root: int | None = None
     without_key: int | None = None
+    preparing: Preparing | None = None
 
 
 def are_rolled_up(measures: Iterable[Asked] | None) -> bool:

@@ -26,14 +26,14 @@ _ADVICE = {
     404: "It may have been deleted, belong to another tenant, or never have existed.",
     429: "Wait a moment, then load the page again.",
     500: "The log of the service says more. Load the page again.",
-    503: "The database did not answer in time. Load the page again; if it stays so, ask /readyz.",
+    503: "Load the page again in a moment. If it stays so, /readyz says what the service waits for.",
 }
 _HEADINGS = {
     400: "That question has no answer",
     403: "This key may not read",
     404: "Not found",
     429: "Too many requests",
-    503: "The database is away",
+    503: "No answer in time",
 }
 
 

@@ -7,10 +7,12 @@ from ...domain.values import iso
 from ...insights.figures import Figures, OfScores, answer
 from ...insights.measures import Asked
 from ...insights.percentiles import METHOD
+from ...insights.preparing import Preparing
 from ...insights.questions import Question
 from ...insights.rolled import Measured
 from ...insights.snapshot import Experiment
 from ...stats.evaluators import Evaluator
+from .schema import TOTALS
 
 Json: TypeAlias = dict[str, Any]
 Evaluators: TypeAlias = Mapping[str, Evaluator]
@@ -36,10 +38,11 @@ def experiment_object(experiment: Experiment) -> Json:
 
 
 def measured_object(measured: Measured, question: Question, evaluators: Evaluators) -> Json:
-    """How many traces, how many of them failed, and each measure with its figures."""
+    """How many traces, how many of them failed, and each measure with its figures; if asked, what the caches lack."""
     asked = {one.measure.name: one for one, _ in measured.figures}
     return {
         **totals_object(measured),
+        **(_preparing(measured.preparing) if question.skips_preparing else {}),
         "measures": {
             name: describe_measure(asked[name], evaluators) | figures
             for name, figures in figures_of(measured, question)
@@ -47,8 +50,16 @@ def measured_object(measured: Measured, question: Question, evaluators: Evaluato
     }
 
 
+def _preparing(preparing: Preparing | None) -> Json:
+    minutes = None if preparing is None else {"sum_minutes": preparing.sums, "column_minutes": preparing.columns}
+    return {"preparing": minutes}
+
+
 def totals_object(measured: Measured) -> Json:
-    """How many traces; how many of them failed, have a cost that is too low, no root, or no key of an item."""
+    """How many traces; how many of them failed, have a cost that is too low, no root, or no key of an item. Nulls where
+    the figures are being prepared."""
+    if measured.preparing is not None and measured.preparing.lacks_sums:
+        return dict.fromkeys(TOTALS)
     return {
         "traces": measured.traces,
         "failed": measured.failed,

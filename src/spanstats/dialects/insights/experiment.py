@@ -26,6 +26,8 @@ from .schema import (
     FIGURE_OPTIONS,
     MEASURES,
     NEXT_CURSOR,
+    PREPARING,
+    SKIP_PREPARING,
     TOTALS,
     answer_schema,
     described,
@@ -124,14 +126,19 @@ _MEASURED = {**TOTALS, "measures": MEASURES}
 
 EXPERIMENT_ANSWER = described(
     answer_schema(
-        {"experiment": EXPERIMENT, "dataset_stats": {"type": "array", "items": {"type": "object"}}, **_MEASURED},
+        {
+            "experiment": EXPERIMENT,
+            "dataset_stats": {"type": "array", "items": {"type": "object"}},
+            "preparing": PREPARING,
+            **_MEASURED,
+        },
         ["experiment", *_MEASURED],
     ),
     {**_SNAPSHOT, "experiment": _EXPERIMENT, "dataset_stats": [], **_EXAMPLE},
     table="measure,unit,count,missing,trace_count,text_count,sum,mean,std_dev,min,max,p50\r\nlatency,s,150,0,,,,,,,,0.91\r\n",
 )
 EXPERIMENT_REQUEST = request_schema(
-    FIGURE_OPTIONS,
+    FIGURE_OPTIONS | SKIP_PREPARING,
     {
         "measures": ["latency.p50", "latency.p95", "cost.sum"],
         "filters": [{"field": "status", "operator": "=", "value": "success"}],
@@ -147,7 +154,10 @@ LIST_ANSWER = described(
             "next_cursor": NEXT_CURSOR,
             "experiments": {
                 "type": "array",
-                "items": {**EXPERIMENT, "properties": {**EXPERIMENT["properties"], **_MEASURED}},
+                "items": {
+                    **EXPERIMENT,
+                    "properties": {**EXPERIMENT["properties"], "preparing": PREPARING, **_MEASURED},
+                },
             },
         },
         ["count", "page", "page_size", "next_cursor", "experiments"],
@@ -173,6 +183,6 @@ _LIST_OPTIONS = {
     "cursor": CURSOR,
 }
 LIST_REQUEST = request_schema(
-    {**FIGURE_OPTIONS, **_LIST_OPTIONS},
+    {**FIGURE_OPTIONS, **SKIP_PREPARING, **_LIST_OPTIONS},
     {"search": "run", "sort_by": "-created_at", "measures": ["cost.sum", *(f"{name}.mean" for name in DEFAULT[1:3])]},
 )

@@ -25,16 +25,28 @@ FIGURES: Json = {
     "additionalProperties": True,
 }
 MEASURES: Json = {"type": "object", "additionalProperties": FIGURES, "description": "Figures by measure"}
+_TOTAL: Json = {"type": ["integer", "null"], "minimum": 0}
 TOTALS: Json = {
-    "traces": {**_COUNT, "description": "Traces that lie in the window and match the filters"},
-    "failed": {**_COUNT, "description": "Those whose status is `error`"},
+    "traces": {
+        **_TOTAL,
+        "description": "Traces that lie in the window and match the filters; null, as all totals, only where "
+        "`skip_preparing` left the figures out",
+    },
+    "failed": {**_TOTAL, "description": "Those whose status is `error`"},
     "cost_partial_count": {
         "type": ["integer", "null"],
         "description": "Those whose cost is too low, since a span with a model and tokens has no price; null where no "
         "cost is asked for",
     },
-    "without_root": {**_COUNT, "description": "Those whose root has not arrived"},
-    "without_key": {**_COUNT, "description": "Traces that no comparison pairs, since they have no key of an item"},
+    "without_root": {**_TOTAL, "description": "Those whose root has not arrived"},
+    "without_key": {**_TOTAL, "description": "Traces that no comparison pairs, since they have no key of an item"},
+}
+PREPARING: Json = {
+    "type": ["object", "null"],
+    "description": "With `skip_preparing`: minutes with traces whose sums and whose columns are to be computed again, "
+    "if they are many; figures and totals are left out while sums are",
+    "properties": {"sum_minutes": _COUNT, "column_minutes": _COUNT},
+    "required": ["sum_minutes", "column_minutes"],
 }
 EXPERIMENT: Json = {
     "type": "object",
@@ -93,6 +105,7 @@ FIGURE_OPTIONS: Json = {
     "missing": {"type": ["string", "null"], "enum": ["exclude", "zero", "", None]},
     "intervals": {"type": ["boolean", "null"]},
 }
+SKIP_PREPARING: Json = {"skip_preparing": {"type": ["boolean", "null"]}}
 
 
 def request_schema(options: Mapping[str, Any], example: Any) -> Json:

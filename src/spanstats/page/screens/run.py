@@ -22,19 +22,21 @@ router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 async def run(request: Request) -> Response:
     """`id` names the run; `f`, `op`, `v` filter its traces; `by` groups them; `list` chooses the traces below."""
     choices, key = choices_of(request), key_of(request) or ""
-    whole_call = Call(run_path(choices.run_id))
+    whole_call = Call(run_path(choices.run_id), {"skip_preparing": "true"})
     if not choices.run_id:
         raise Refused(whole_call, 404, "No run was named")
     whole = await ask(request, key, whole_call)
+    if whole["traces"] is None:
+        return page(request, "run_preparing.html", calls=(whole_call,), whole=whole, **_heading(whole))
     if not whole["traces"]:
-        return page(request, "run_empty.html", calls=(whole_call,), as_of=whole["as_of"], **_heading(whole))
+        return page(request, "run_empty.html", calls=(whole_call,), **_heading(whole))
     parts = Parts(request, key, parts_of(choices, whole), before=(whole_call,))
     return await page_of_parts(
         request,
         "run.html",
         parts,
-        as_of=whole["as_of"],
         **_heading(whole),
+        preparing=whole["preparing"],
         choices=choices,
         conditions=choices.conditions,
         scores=[name for name in whole["measures"] if name.startswith("scores.")],
@@ -53,4 +55,4 @@ async def run(request: Request) -> Response:
 
 def _heading(whole: dict[str, Any]) -> dict[str, Any]:
     run = whole["experiment"]
-    return {"run": run, "name": run.get("run_name") or run.get("name") or run["id"]}
+    return {"as_of": whole["as_of"], "run": run, "name": run.get("run_name") or run.get("name") or run["id"]}

@@ -1,5 +1,6 @@
 """All runs with their figures: searched, sorted, ticked to compare; quality against cost, and quality over runs."""
 
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,7 +28,7 @@ async def runs(request: Request) -> Response:
     call = Call("/api/stats/v1/experiments", _query(request, number))
     answer = await ask(request, key_of(request) or "", call)
     found = [_run(run) for run in answer["experiments"]]
-    scores = list(dict.fromkeys(name for run in found for name in run["measures"] if name.startswith("scores.")))
+    scores = _scores(found)
     wanted = request.query_params.get("score")
     chosen = wanted if wanted in scores else next(iter(scores), None)
     searched = {name: request.query_params.get(name, "") for name in (*_SEARCHED, "metadata")}
@@ -39,6 +40,7 @@ async def runs(request: Request) -> Response:
         screen="runs",
         runs=found,
         count=answer["count"],
+        preparing=any(run["traces"] is None for run in found),
         number=number,
         more=number * _PER_PAGE < answer["count"],
         scores=scores,
@@ -57,6 +59,12 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     return {**run, "link": run_link(run["id"]), "shown": run["run_name"] or run["name"] or run["id"]}
 
 
+def _scores(found: list[dict[str, Any]]) -> list[str]:
+    """All scores of these runs, the most frequent first."""
+    having = Counter(name for run in found for name in run["measures"] if name.startswith("scores."))
+    return [name for name, _ in having.most_common()]
+
+
 def _query(request: Request, number: int) -> dict[str, str | int]:
     query = request.query_params
     asked: dict[str, str | int] = {name: query[name] for name in _SEARCHED if query.get(name)}
@@ -65,7 +73,7 @@ def _query(request: Request, number: int) -> dict[str, str | int]:
         asked[f"metadata.{key.strip()}"] = value.strip()
     if query.get("sort"):
         asked["sort_by"] = query["sort"]
-    return asked | {"page": number, "page_size": _PER_PAGE, "intervals": "true"}
+    return asked | {"page": number, "page_size": _PER_PAGE, "intervals": "true", "skip_preparing": "true"}
 
 
 def _number(text: str | None) -> int:
