@@ -1,4 +1,4 @@
-"""What the README says and the program knows, in one form."""
+"""What the documents say and the program knows, in one form."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def settings_table() -> str:
-    """The table of all settings as the README shows it."""
+    """The table of all settings as docs/settings.md shows it."""
     rows = [
         f"| `{PREFIX}{n.upper()}` | {_shown(f.default)} | {f.description} |" for n, f in Settings.model_fields.items()
     ]
@@ -27,7 +27,7 @@ def _shown(default: Any) -> str:
 
 
 def snippet(path: Path) -> str:
-    """A client's snippet as the README shows it: without the list of its packages."""
+    """A client's snippet as documents show it: without the list of its packages."""
     return path.read_text().split("# ///\n")[-1].strip()
 
 

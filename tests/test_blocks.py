@@ -59,6 +59,8 @@ HOW = {
     ("README.md", "json", ""): How.ANSWER,
     ("README.md", "sh", 'curl -H "Authorization: Bearer $KEY" "$URL/api/stats/'): How.INSIGHTS,
     ("README.md", "json", '{\n  "unit"'): How.INSIGHTS_ANSWER,
+    ("docs/clients.md", "sh", "export "): How.CLIENT,
+    ("docs/clients.md", "python", ""): How.SNIPPET,
     ("docs/insights.md", "sh", "curl "): How.INSIGHTS,
     ("docs/architecture.md", "text", ""): How.DRAWING,
     ("docs/comparison.md", "sh", ""): How.GATE,
@@ -279,7 +281,7 @@ def test_settings_and_commands_of_a_line_exist(text: str, environment: dict[str,
         assert command in known_commands()
         code = "from spanstats.settings import load; load()"
         subprocess.run([sys.executable, "-c", code], env=environment | variables, check=True)
-        assert {*variables} <= {*re.findall(r"`(SPANSTATS_[A-Z_]+)`", (ROOT / "README.md").read_text())}
+        assert {*variables} <= {*re.findall(r"`(SPANSTATS_[A-Z_]+)`", (ROOT / "docs/settings.md").read_text())}
 
 
 @pytest.mark.parametrize("text", checked(How.ENVIRONMENT))
@@ -287,7 +289,7 @@ def test_files_of_settings_are_taken(text: str, environment: dict[str, str]) -> 
     variables = dict(line.split("=", 1) for line in text.splitlines())
     code = "from spanstats.settings import load; load()"
     subprocess.run([sys.executable, "-c", code], env=environment | variables, check=True)
-    assert {*variables} <= {*re.findall(r"`(SPANSTATS_[A-Z_]+)`", (ROOT / "README.md").read_text())}
+    assert {*variables} <= {*re.findall(r"`(SPANSTATS_[A-Z_]+)`", (ROOT / "docs/settings.md").read_text())}
 
 
 @pytest.mark.parametrize("text", checked(How.STATEMENT))
