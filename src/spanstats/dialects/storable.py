@@ -66,6 +66,21 @@ def _is_storable(values: dict[str, Any]) -> bool:
 
 def storable(span: Span) -> Span:
     """The span with all text but its ids and documents made storable: it changes the span itself."""
+    return span if _is_plain(span) else _with_storable_text(span)
+
+
+def _is_plain(span: Span) -> bool:
+    """Whether no text needs to be changed, as in nearly every span: one look at all of it is the fastest."""
+    try:
+        return b"\\u0000" not in _encode(span)
+    except UnicodeEncodeError:
+        return False
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _with_storable_text(span: Span) -> Span:
     for name in _TEXTS:
         text = getattr(span, name)
         if text is not None:

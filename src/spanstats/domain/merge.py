@@ -117,7 +117,8 @@ def settle(span: Span, price: Price) -> Span:
     priced, also one of 0 that Parea's SDKs send for tokens of a model that has a price.
     The keys of a root follow from its content, which must be complete.
     """
-    _empty_filled(span)
+    if span.filled:
+        _empty_filled(span)
     filled = span.filled
     if span.latency_us is None and span.start_us is not None and span.end_us is not None:
         span.latency_us = max(0, span.end_us - span.start_us - span.borrow)

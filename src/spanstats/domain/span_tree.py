@@ -1,25 +1,25 @@
 """The spans of a trace as a tree."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from .reports import parent_of
 from .span import Span
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct, eq=False):
     """A span in the tree of its trace. Its own `Reports` bits, and in `reports_below` those of its descendants."""
 
     span: Span
     reports: int
     repeats: bool
     parent: "Node | None" = None
-    children: "list[Node]" = field(default_factory=list)
+    children: "list[Node]" = []
     reports_below: int = 0
     is_cut: bool = False
     """Its parents form a circle, which begins here."""
-    inner_ids: set[str | None] = field(default_factory=set)
+    inner_ids: set[str | None] = set()
     """The response ids of the inner calls that are the same call."""
     is_sum: bool = False
     """It is no call, and descendants report its tokens."""

@@ -5,7 +5,7 @@ spans can be added to a stored fold without reading the trace again, where `grow
 that changes needs the fold of all spans.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -148,10 +148,10 @@ class TraceFold(msgspec.Struct):
             self.named = _earlier(self.named, span, span.experiment_key)
         if span.ttft_us is not None:
             self.ttft = _earlier(self.ttft, span, span.ttft_us)
-        for key, label in span.labels.items():
-            self.labels[key] = _earlier(self.labels.get(key), span, label)
-        for key, value in (span.metadata or {}).items():
-            self.metadata[key] = _earlier(self.metadata.get(key), span, value)
+        if span.labels:
+            _add_earlier(self.labels, span, span.labels)
+        if span.metadata:
+            _add_earlier(self.metadata, span, span.metadata)
 
 
 def is_unpriced(span: Span) -> bool:
@@ -171,6 +171,11 @@ def _earlier(current: First | None, span: Span, value: object) -> First:
     if current is not None and (current.start_us, current.span_id) < (start_us, span_id):
         return current
     return First(start_us, span_id, value)
+
+
+def _add_earlier(firsts: dict[str, First], span: Span, values: Mapping[str, object]) -> None:
+    for key, value in values.items():
+        firsts[key] = _earlier(firsts.get(key), span, value)
 
 
 def _root(span: Span) -> Root:

@@ -79,9 +79,9 @@ class Batch:
     @property
     def named(self) -> set[NamedExperiment]:
         """The experiments that spans name."""
-        return {
-            NamedExperiment(key[0], s.experiment_id) for key, s in self.spans.items() if s.experiment_id is not None
-        }
+        # Of a few experiments there are many spans.
+        distinct = {(key[0], s.experiment_id) for key, s in self.spans.items() if s.experiment_id is not None}
+        return {NamedExperiment(*named) for named in distinct}
 
 
 def collect(writes: Iterable[Write]) -> Batch:

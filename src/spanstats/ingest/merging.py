@@ -37,7 +37,7 @@ async def merge_batch(driver: Driver, stored: Stored, batch: Batch, incoming: li
     """Merge repeats into the stored spans, and keep `stored` up to date."""
     merged = Merged(overrides=await _overrides(driver, stored, batch))
     incoming = incoming + _overridden_alone(merged, incoming)
-    befores = {each.stored_key: span for each in incoming if (span := _stored_span(stored, each)) is not None}
+    befores = _befores(stored, incoming)
     await add_content(driver, befores, befores.keys())
     others = [key for key, before in befores.items() if not before.by_span_id and key not in merged.overrides]
     overrides = await reading.read_overrides(driver, others) | merged.overrides
@@ -68,8 +68,12 @@ def _overridden_alone(merged: Merged, incoming: Iterable[Incoming]) -> list[Inco
     ]
 
 
-def _stored_span(stored: Stored, incoming: Incoming) -> Span | None:
-    return stored.spans.get(incoming.stored_key.trace, {}).get(incoming.stored_key.span_id)
+def _befores(stored: Stored, incoming: Iterable[Incoming]) -> dict[SpanKey, Span]:
+    """The stored spans that are sent again."""
+    if not stored.spans:
+        return {}
+    keys = (each.stored_key for each in incoming)
+    return {key: span for key in keys if (span := stored.spans.get(key.trace, {}).get(key.span_id)) is not None}
 
 
 def _add_repeat(merged: Merged, stored: Stored, incoming: Incoming, before: Span, after: Span) -> None:

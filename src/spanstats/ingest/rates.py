@@ -22,7 +22,7 @@ The tier that the input reaches is the price of all its tokens.
 
 
 class Kinds(NamedTuple):
-    """The tokens of one call by what they cost. `written_1h` are among `written`, the audio ones beside all others."""
+    """The tokens of one call by what they cost: each is in one kind."""
 
     prompt: int
     read: int
@@ -36,39 +36,24 @@ class Kinds(NamedTuple):
     @property
     def all_input(self) -> int:
         """What a tier is reached by: all input, cached or not."""
-        return self.prompt + self.read + self.written + self.audio_in
+        return self.prompt + self.read + self.written + self.written_1h + self.audio_in
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Prices of a model at one time. Tokens of a kind without a price of its own cost what other input or output does;
-    tokens that were written to a cache for an hour, what others written to it do."""
+    """Prices of a model at one time. `tiers` are in the order of `Kinds`."""
 
-    prompt: Tiers
-    completion: Tiers
-    cache_read: Tiers
-    cache_write: Tiers
-    cache_write_1h: Tiers
-    audio_in: Tiers
-    audio_out: Tiers
-    reasoning: Tiers
+    tiers: tuple[Tiers, ...]
     request_pd: int
 
     def cost_pd(self, span: Span) -> int:
         """Picodollars, half-even."""
         kinds = kinds_of(span)
         total = kinds.all_input
-        written_1h = kinds.written_1h
-        millionths = (
-            kinds.prompt * _rate(self.prompt, total)
-            + kinds.read * _rate(self.cache_read or self.prompt, total)
-            + (kinds.written - written_1h) * _rate(self.cache_write or self.prompt, total)
-            + written_1h * _rate(self.cache_write_1h or self.cache_write or self.prompt, total)
-            + kinds.audio_in * _rate(self.audio_in or self.prompt, total)
-            + kinds.completion * _rate(self.completion, total)
-            + kinds.audio_out * _rate(self.audio_out or self.completion, total)
-            + kinds.reasoning * _rate(self.reasoning or self.completion, total)
-        )
+        millionths = 0
+        for count, tiers in zip(kinds, self.tiers, strict=True):
+            if count:
+                millionths += count * _rate(tiers, total)
         return divide_half_even(millionths, MILLION) + self.request_pd
 
 
@@ -94,7 +79,7 @@ def kinds_of(span: Span) -> Kinds:
     reasoning = min(reasoning, completion - audio_out)
     written_1h = min(_count(details, "cache_write_1h_tokens"), written)
     output = completion - audio_out - reasoning
-    return Kinds(prompt - audio_in, read, written, written_1h, audio_in, output, audio_out, reasoning)
+    return Kinds(prompt - audio_in, read, written - written_1h, written_1h, audio_in, output, audio_out, reasoning)
 
 
 def _count(details: dict[str, Any], name: str) -> int:
@@ -113,23 +98,27 @@ def _rate(tiers: Tiers, prompt_tokens: int) -> int:
 def read_rates(listed: ModelPrice) -> Rates | None:
     """The whole-number form of a price list; `None` where it has no price for text tokens or requests.
 
-    Prices of seconds, pixels, pages and the like are left out: a span does not say how many.
+    Tokens of a kind without a price of its own cost what other input or output does; tokens that were written to a
+    cache for an hour, what others written to it do. Prices of seconds, pixels, pages and the like are left out: a span
+    does not say how many.
     """
     get: Callable[[str], Decimal | TieredPrices | None] = listed.__dict__.get
     prompt, completion, request = get("input_mtok"), get("output_mtok"), get("requests_kcount")
     if prompt is None and completion is None and request is None:
         return None
-    return Rates(
-        prompt=_tiers(prompt),
-        completion=_tiers(completion),
-        cache_read=_tiers(get("cache_read_mtok")),
-        cache_write=_tiers(get("cache_write_mtok")),
-        cache_write_1h=_tiers(get("cache_write_1h_mtok")),
-        audio_in=_tiers(get("input_audio_mtok")),
-        audio_out=_tiers(get("output_audio_mtok")),
-        reasoning=_tiers(get("output_reasoning_mtok")),
-        request_pd=_whole(request / _THOUSAND) if isinstance(request, Decimal) else 0,
+    input_, output = _tiers(prompt), _tiers(completion)
+    written = _tiers(get("cache_write_mtok")) or input_
+    tiers = (
+        input_,
+        _tiers(get("cache_read_mtok")) or input_,
+        written,
+        _tiers(get("cache_write_1h_mtok")) or written,
+        _tiers(get("input_audio_mtok")) or input_,
+        output,
+        _tiers(get("output_audio_mtok")) or output,
+        _tiers(get("output_reasoning_mtok")) or output,
     )
+    return Rates(tiers, _whole(request / _THOUSAND) if isinstance(request, Decimal) else 0)
 
 
 def _tiers(price: Decimal | TieredPrices | None) -> Tiers:

@@ -53,8 +53,9 @@ class Usage(NamedTuple):
 def own_numbers(keys: Mapping[str, Any]) -> Found:
     """What stands under the tables' names among the keys of an object, for each field under the first that is known."""
     found: Found = {}
-    for name, value in keys.items():
-        if name in NUMBERS and (value.__class__ is int or not is_unknown(value)):
+    for name in NUMBERS.keys() & keys.keys():
+        value = keys[name]
+        if value.__class__ is int or not is_unknown(value):
             field, rank = _RANKS[name]
             if field not in found or rank < _RANKS[found[field][1].name][1]:
                 found[field] = value, NUMBERS[name]
