@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from ..dialects.respan import flat
 from ..dialects.respan.filter_names import LOG_FIELD_NAMES
@@ -15,6 +15,7 @@ from ..insights.questions import Question
 from ..insights.summary_percentiles import read_percents, summarize_with_percentiles
 from ..stats.summary import summarize
 from ..stats.sums import Window
+from .answers import json_answer
 from .decoding import beside
 from .failures import within
 from .observation import note_batch
@@ -44,15 +45,15 @@ _INGEST: dict[str, Any] = {
         "read costs no other: it is named under `rejected`; where none can be read, the answer is 400."
     ),
     "openapi_extra": body(_SPANS),
-    "responses": errors(400, 401, 403, 413, 503),
+    "responses": {200: {"model": IngestAnswer}, **errors(400, 401, 403, 413, 503)},
 }
 
 
-@write.post("/api/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
-@write.post("/api/traces/ingest/", response_model=IngestAnswer, **_INGEST)
-@write.post("/api/openai/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
-@write.post("/api/integrations/v1/traces/ingest", response_model=IngestAnswer, **_INGEST)
-async def ingest_spans(request: Request) -> IngestAnswer:
+@write.post("/api/v1/traces/ingest", **_INGEST)
+@write.post("/api/traces/ingest/", **_INGEST)
+@write.post("/api/openai/v1/traces/ingest", **_INGEST)
+@write.post("/api/integrations/v1/traces/ingest", **_INGEST)
+async def ingest_spans(request: Request) -> Response:
     tools, sent = resources(request), await request.body()
     with within("body"):
         batch = await beside(request, flat.read_batch, sent, max_spans=tools.limits.spans)
@@ -60,7 +61,7 @@ async def ingest_spans(request: Request) -> IngestAnswer:
             raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(sent))
     note_batch("respan", batch)
-    return ingest_answer(batch)
+    return json_answer(ingest_answer(batch).model_dump())
 
 
 _PATH = "/api/v2/experiments/{experiment_id}/logs/summary/"

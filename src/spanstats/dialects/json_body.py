@@ -162,6 +162,8 @@ def with_escapes(body: bytes) -> bytes:
 
 def check_depth(body: bytes, max_depth: int) -> None:
     """Refuse brackets nested deeper than the limit, outside of strings."""
+    if body.count(b"[") + body.count(b"{") <= max_depth:
+        return
     if has_escapes(body):
         body = _without_escaped_quotes(body)
     # Text without brackets leaves two quotes in a row; without them, quotes still open and close in turn.

@@ -183,10 +183,11 @@ def _add_plain_content(span: Span, by: Sorted) -> None:
 
 def _note_texts(span: Span, by: Sorted) -> None:
     """Text that is JSON is kept as that; lists of spans answer it as the text that it was sent as."""
+    documents = ("input", span.input), ("output", span.output)
     texts = [
         field
-        for field in ("input", "output")
-        if isinstance(by.span.get(field, (None, ""))[0], str) and (getattr(span, field) or "").startswith(("{", "["))
+        for field, document in documents
+        if document is not None and document[0] in "{[" and isinstance(by.span[field][0], str)
     ]
     if texts:
         span.attributes[SENT_AS_TEXT] = texts
@@ -220,7 +221,7 @@ def _metadata(by: Sorted) -> dict[str, Any] | None:
 
 def _add_attributes(span: Span, by: Sorted) -> None:
     attributes = span.attributes
-    for name in ("prompt", "properties"):
+    for name in ("prompt", "properties") if by.object else ():
         if name in by.object:
             value = by.object[name][0]
             attributes[name] = value if (found := as_object_or_none(value)) is None else found

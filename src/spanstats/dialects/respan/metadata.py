@@ -18,14 +18,14 @@ def add_from_metadata(span: Span, experiment_id: Any) -> None:
     Raises `InvalidInput` for an experiment id that cannot be one.
     """
     metadata, labels = span.metadata or _NOTHING, span.labels
-    for value, field in (
-        (metadata.get("experiment_id"), "metadata.experiment_id"),
-        (experiment_id, "experiment_id"),
-        (labels.get("evaluation_identifier"), "evaluation_identifier"),
-    ):
-        if (text := text_of(value)) is not None:
-            span.experiment_id = identifier(text, field)
-            break
+    if (text := text_of(metadata.get("experiment_id"))) is not None:
+        span.experiment_id = identifier(text, "metadata.experiment_id")
+    elif (text := text_of(experiment_id)) is not None:
+        span.experiment_id = identifier(text, "experiment_id")
+    elif (text := text_of(labels.get("evaluation_identifier"))) is not None:
+        span.experiment_id = identifier(text, "evaluation_identifier")
+    if not metadata:
+        return
     for label in _LABELS:
         if label in metadata and label not in labels and (text := text_of(metadata[label])) is not None:
             labels[label] = text
