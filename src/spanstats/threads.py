@@ -1,13 +1,24 @@
-"""A thread beside the event loop for work that would hold up everything else, and how much may wait for it."""
+"""Threads beside the event loop for work that would hold up everything else, and how much may wait for one."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from .errors import Unavailable
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+MANY = 1_000
+"""Spans or rows from which on work on each of them is done beside the loop: on fewer it takes some milliseconds."""
+
+
+async def beside_if_many(count: int, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """What the work on `count` spans or rows returns: in a thread where they are many."""
+    if count <= MANY:
+        return work(*args, **options)
+    return await asyncio.to_thread(work, *args, **options)
 
 
 class BoundedThread:

@@ -8,10 +8,12 @@ from ..domain.span import Span
 from ..domain.trace_fold import fold
 from ..store.erase import erase_traces
 from ..store.session import Driver
+from ..threads import beside_if_many
 from . import changes
 from .batch import Batch
 from .pending import PendingScore, lock_pending
 from .resolve import Incoming, Resolved
+from .rows import TraceRow
 from .tools import Tools
 from .trace_rows import row_of_fold
 
@@ -55,10 +57,14 @@ def _by_trace(incoming: list[Incoming], others: Collection[TraceKey]) -> dict[Tr
 _ANY_SPAN = Span(trace_id="", span_id="", start_us=0, end_us=0, status="success")
 
 
+def _rows_of_new(spans: dict[TraceKey, list[Span]], tools: Tools) -> list[TraceRow]:
+    any_span = next((of_trace[0] for of_trace in spans.values() if of_trace), _ANY_SPAN)
+    return [row_of_fold(key, fold(of_trace or [any_span]), tools) for key, of_trace in spans.items()]
+
+
 async def _lock_traces(driver: Driver, spans: dict[TraceKey, list[Span]], tools: Tools) -> tuple[set[TraceKey], bool]:
     """The keys of the inserted traces, and whether any standalone score of any trace is pending."""
-    any_span = next((of_trace[0] for of_trace in spans.values() if of_trace), _ANY_SPAN)
-    as_new = [row_of_fold(key, fold(of_trace or [any_span]), tools) for key, of_trace in spans.items()]
+    as_new = await beside_if_many(sum(map(len, spans.values())), _rows_of_new, spans, tools)
     inserted, any_pending = await changes.lock_or_insert_traces(driver, as_new)
     # A span was about to leave a trace that has been deleted since.
     await erase_traces(driver, [key for key in inserted if not spans[key]])

@@ -10,6 +10,7 @@ from ..domain.span import Span
 from ..domain.usage import count_usage
 from ..store.session import Driver
 from ..store.spans import add_content
+from ..threads import beside_if_many
 from . import reading
 from .batch import Batch, join_overrides, overridden
 from .changes import Changed
@@ -50,7 +51,7 @@ async def merge_batch(driver: Driver, stored: Stored, batch: Batch, incoming: li
             after = settle(overridden(merge(before, each.span), override), price)
             _add_repeat(merged, stored, each, before, after)
     _apply(stored, merged.changed, merged.moved)
-    merged.recounted = _recount(stored, merged.changed)
+    merged.recounted = await beside_if_many(stored.n_spans_to_fold, _recount, stored, merged.changed)
     return merged
 
 

@@ -99,11 +99,13 @@ class Prices:
 
     def _match(self, provider: str | None, model: str) -> _Match | None:
         key = provider, model
-        if key in self._matches:
-            self._matches.move_to_end(key)
-            return self._matches[key]
-        found = self._find(provider, model)
-        self._matches[key] = match = None if found is None else _Match(found)
+        # Two threads may price at once: each of these steps is one for both.
+        try:
+            match = self._matches.pop(key)
+        except KeyError:
+            found = self._find(provider, model)
+            match = None if found is None else _Match(found)
+        self._matches[key] = match
         if len(self._matches) > self._remembered:
             self._matches.popitem(last=False)
         return match

@@ -3,7 +3,7 @@
 Statements that every write runs are planned once, maybe while the tables are small: see `by_key.py`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from ..domain.trace_fold import SpanScores
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
 from ..store.spans import SCORE_COLUMNS, SPAN_LIST, columns, span_of
+from ..threads import beside_if_many
 from .batch import lock_number
 from .rows import unpack_scores
 
@@ -147,10 +148,17 @@ async def read_traces(
     driver: Driver, keys: Collection[TraceKey]
 ) -> tuple[dict[TraceKey, TraceBefore], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
     """The locked traces; of traces that keep no fold also their spans, without content, and the scores of these."""
+    rows = await driver.fetch(TRACES_STATEMENT, *columns(keys))
+    return await beside_if_many(len(rows), _traces_of, rows)
+
+
+def _traces_of(
+    rows: Iterable[Any],
+) -> tuple[dict[TraceKey, TraceBefore], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
     traces: dict[TraceKey, TraceBefore] = {}
     spans: dict[SpanKey, Span] = {}
     scores: dict[SpanKey, list[Score]] = {}
-    for row in await driver.fetch(TRACES_STATEMENT, *columns(keys)):
+    for row in rows:
         tenant_id, trace_id, *trace, span_scores, values = row[:_OF_TRACE]
         traces[TraceKey(tenant_id, trace_id)] = TraceBefore(*trace)
         if row["span_id"] is not None:

@@ -7,6 +7,7 @@ from ..domain.keys import ExperimentKey, GlobalSpanKey, LogKey, NamedExperiment,
 from ..domain.merge import Price, settle
 from ..domain.span import Filled, Span
 from ..store.session import Driver
+from ..threads import beside_if_many
 from .batch import Batch, SpanIdentity, join_overrides, overridden
 from .experiments import lock_or_insert_experiments
 from .pending import find_logs
@@ -61,7 +62,7 @@ async def resolve(driver: Driver, batch: Batch, price: Price, now_us: int) -> Re
     if experiments:
         _name_experiments(spans, experiments)
     return Resolved(
-        _settled(spans, stored, price, now_us),
+        await beside_if_many(len(spans), _settled, spans, stored, price, now_us),
         await find_logs(driver, batch.logs),
         set(experiments.values()),
         {SpanKey(tenant_id, "", span_id): fields for (tenant_id, span_id), fields in overrides.items()},

@@ -33,6 +33,11 @@ class Stored:
     to_fold: set[TraceKey] = field(default_factory=set)
     """Traces whose row changes."""
 
+    @property
+    def n_spans_to_fold(self) -> int:
+        """The spans of these traces, as far as they are loaded."""
+        return sum(len(self.spans.get(key, ())) for key in self.to_fold)
+
 
 async def load(
     driver: Driver,

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from ..domain.keys import ExperimentKey, TenantId, TraceKey
 from ..domain.span import Score
-from ..domain.trace import finish
+from ..domain.trace import Trace, finish
 from ..domain.trace_fold import TraceFold
 from ..store.erase import erase_spans, erase_traces
 from ..store.session import Driver
+from ..threads import beside_if_many
 from . import changes, reading, standalone
 from .batch import Batch
 from .experiments import lock_experiments
@@ -116,11 +117,19 @@ async def _fold_traces(
         for key, fold in stored.folds.items()
         if key in stored.to_fold and not fold.has_all_scores
     }
-    folds = {key: fold_trace(stored, key) for key in sorted(stored.to_fold)}
+    folds = await beside_if_many(stored.n_spans_to_fold, _folded, stored)
     rescored = [key for key, trace in before.items() if folds[key].scores or _root_of(folds[key]) != trace.root_span_id]
     for key, scores in (await reading.read_fold_scores(driver, rescored)).items():
         folds[key].scores = scores + folds[key].scores
-    return folds, {key: row_of_fold(key, f, tools, before.get(key)) for key, f in folds.items() if f.n_spans}
+    return folds, await beside_if_many(len(folds), _rows, folds, before, tools)
+
+
+def _rows(folds: dict[TraceKey, TraceFold], before: dict[TraceKey, Trace], tools: Tools) -> dict[TraceKey, TraceRow]:
+    return {key: row_of_fold(key, fold, tools, before.get(key)) for key, fold in folds.items() if fold.n_spans}
+
+
+def _folded(stored: Stored) -> dict[TraceKey, TraceFold]:
+    return {key: fold_trace(stored, key) for key in sorted(stored.to_fold)}
 
 
 def _root_of(fold: TraceFold) -> str | None:

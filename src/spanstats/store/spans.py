@@ -7,6 +7,7 @@ from sqlalchemy import LargeBinary
 
 from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Score, Span
+from ..threads import beside_if_many
 from .by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from .session import Driver
 from .tables import spans as spans_table
@@ -59,12 +60,16 @@ def columns(keys: Collection[tuple[Any, ...]]) -> list[list[Any]]:
 async def spans_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[SpanKey, Span]:
     """All spans of these traces, without their content and scores."""
     rows = await driver.fetch(SPANS_OF_TRACES, *columns(keys)) if keys else []
-    return {SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
+    return await beside_if_many(len(rows), _spans_by_key, rows)
 
 
 async def spans_by_key(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, Span]:
     """Those of these spans that are stored, without their content and scores."""
     rows = await driver.fetch(_SPANS_BY_KEY, *columns(keys)) if keys else []
+    return await beside_if_many(len(rows), _spans_by_key, rows)
+
+
+def _spans_by_key(rows: Iterable[Any]) -> dict[SpanKey, Span]:
     return {SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]): span_of(r.items()) for r in rows}
 
 
@@ -85,7 +90,8 @@ async def add_content(driver: Driver, stored: dict[SpanKey, Span], keys: Collect
 
 async def scores_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[SpanKey, list[Score]]:
     """All scores of these traces by span, in their order within the span."""
-    return _by_span(await driver.fetch(SCORES_OF_TRACES, *columns(keys)) if keys else [])
+    rows = await driver.fetch(SCORES_OF_TRACES, *columns(keys)) if keys else []
+    return await beside_if_many(len(rows), _by_span, rows)
 
 
 async def scores_of_spans(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, list[Score]]:
