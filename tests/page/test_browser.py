@@ -252,6 +252,11 @@ def test_the_script_adds_and_removes_conditions_at_once(service: Service, chromi
     assert tab.locator("#f1").count() == 1
     tab.click("button[name=drop] >> nth=1")
     assert tab.locator("fieldset.condition").count() == 1
+    tab.fill("#f0", "model")
+    tab.fill("#v0", "gpt-4o")
+    tab.press("#v0", "Enter")
+    tab.wait_for_url("**f=model**")
+    assert tab.input_value("#v0") == "gpt-4o"
     assert visit.complaints == []
     visit.context.close()
 

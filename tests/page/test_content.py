@@ -1,6 +1,11 @@
+from itertools import pairwise
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanstats.page import edits
 from spanstats.page.content import as_text, first_line, word_changes
 
 texts = st.text(alphabet="ab \n", max_size=60)
@@ -26,6 +31,40 @@ def test_one_changed_word_is_the_only_change() -> None:
 def test_long_texts_are_shown_whole_and_not_compared() -> None:
     before, after = "a " * 3_000, "b " * 3_000
     assert word_changes(before, after) == [("gone", before), ("new", after)]
+
+
+class Counting(list[str]):
+    """Counts how often a word is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        Counting.looks += 1
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(("a", "b"), [("a", "a b"), ("a b", "b a"), ("a b c", "a"), ("x", "y")])
+def test_words_that_repeat_cost_no_more_than_others(a: str, b: str) -> None:
+    Counting.looks = 0
+    edits.shortest_edit(Counting((a + " ").split() * 700), Counting(b.split() * 700), 250)
+    assert Counting.looks < 2 * 250 * 4_000
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8))
+def test_a_path_has_as_many_edits_as_are_needed(a: list[str], b: list[str]) -> None:
+    path = edits.shortest_edit(a, b, 16)
+    assert path is not None
+    steps = [(x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in pairwise(path)]
+    assert sum(abs(dx - dy) for dx, dy in steps) == len(a) + len(b) - 2 * _common(a, b)
+
+
+def _common(a: list[str], b: list[str]) -> int:
+    """The length of the longest common subsequence, by the textbook."""
+    if not a or not b:
+        return 0
+    if a[-1] == b[-1]:
+        return 1 + _common(a[:-1], b[:-1])
+    return max(_common(a[:-1], b), _common(a, b[:-1]))
 
 
 def test_content_as_text() -> None:

@@ -15,6 +15,9 @@ from spanstats.page import figures
         (0.5, "0.500"),
         (2, "2"),
         (-3.14159, "\u22123.14"),
+        (0.0000123, "0.0000123"),
+        (6.6e-9, "6.60\u00d710⁻⁹"),
+        (-1.5e18, "\u22121.50\u00d710¹⁸"),
     ],
 )
 def test_three_digits_that_say_something(value: float | None, shown: str) -> None:
@@ -49,7 +52,31 @@ def test_every_number_has_a_short_text(value: float, unit: str | None) -> None:
     for text in (figures.measured(value, unit), figures.change(value, unit)):
         assert text
         assert len(text) < 40
-        assert "-" not in text or "e-" in text
+        assert "-" not in text
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "shown"),
+    [
+        ([0.63, -0.02, None], None, ["0.630", "\u22120.020", figures.NONE]),
+        ([1, 0, 1], None, ["1", "0", "1"]),
+        ([1, 0.5], None, ["1.00", "0.50"]),
+        ([0.0000246, 0.000898], "USD", ["$0.000025", "$0.000898"]),
+        ([-1234.5, 0.001], "USD", ["\u2212$1\u202f234.50", "$0.00"]),
+        ([1.5, 0.002], "s", ["1.50\u202fs", "2\u202fms"]),
+        ([], None, []),
+    ],
+)
+def test_a_column_has_the_same_decimals(values: list[float | None], unit: str | None, shown: list[str]) -> None:
+    assert figures.column(values, unit) == shown
+
+
+some_numbers = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), max_size=9)
+
+
+@given(some_numbers, st.sampled_from([None, "USD"]))
+def test_a_column_has_a_short_text_for_each_value(values: list[float | None], unit: str | None) -> None:
+    assert all(0 < len(text) < 40 for text in figures.column(values, unit))
 
 
 @given(st.floats(min_value=1e-5, max_value=1e9))

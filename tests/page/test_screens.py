@@ -195,7 +195,7 @@ async def test_a_comparison_opens_on_the_first_measure_that_got_worse_and_on_ite
     heading = html.find(".//h2[@id='items']")
     assert "".join(heading.itertext()).split()[-1] == measure
     chosen = [link for link in html.iter("a") if link.get("aria-current") == "true"]
-    assert [link.text for link in chosen] == [shown]
+    assert [(link.text or "").strip() for link in chosen] == [shown]
 
 
 async def test_while_figures_are_prepared_the_page_says_how_much_is_left(
@@ -220,3 +220,25 @@ async def test_while_figures_are_prepared_the_page_says_how_much_is_left(
     run = parsed((await filled.browser.get("/ui/run?id=base")).text)
     assert "50\u202f000 minutes" in "".join(run.itertext())
     assert run.find(".//dl") is not None
+
+
+async def test_of_several_candidates_an_overview_shows_all_and_the_chosen_one_is_shown_whole(filled: Filled) -> None:
+    both = f"base=base&candidate=candidate&{urlencode({'candidate': world.HOSTILE})}"
+    for of, name in ((0, "candidate"), (1, world.HOSTILE)):
+        html = parsed((await filled.browser.get(f"/ui/compare?{both}&of={of}")).text)
+        overview = html.find(".//div[@aria-label='All candidates']")
+        assert ["".join(head.itertext()) for head in overview.iter("th")][1:3] == ["candidate", world.HOSTILE]
+        assert [section.get("aria-label") for section in html.iter("section")] == [name]
+
+
+async def test_the_measures_of_a_comparison_can_be_named(filled: Filled) -> None:
+    html = parsed((await filled.browser.get("/ui/compare?base=base&candidate=candidate&measures=cost,+latency")).text)
+    rows = html.find(".//div[@aria-label='Measures of candidate']").findall(".//tbody/tr/th//bdi")
+    assert [row.text for row in rows] == ["cost", "latency"]
+
+
+async def test_a_score_that_is_chosen_comes_first_and_says_which_traces_are_worst(filled: Filled) -> None:
+    html = parsed((await filled.browser.get("/ui/run?id=base&score=scores.relevance&list=worst")).text)
+    assert next(html.find(".//div[@class='grid']").iter("bdi")).text == "relevance"
+    heads = ["".join(head.itertext()) for head in html.find(".//div[@aria-label='Traces']").iter("th")]
+    assert heads[2] == "relevance"

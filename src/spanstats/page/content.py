@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from difflib import SequenceMatcher
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
 
+from .edits import Point, shortest_edit
+
 _WORDS = re.compile(r"\s+|[^\s]+")
-_MOST_WORDS = 2_000
-"""A longer text is shown beside the other one, not compared: the time to compare grows with the square."""
+_MOST_WORDS, _MOST_EDITS = 4_000, 250
+"""Longer texts, and such as have less in common, are shown beside each other: the work grows with both."""
 
 Piece = tuple[Literal["same", "gone", "new"], str]
 
@@ -37,17 +40,23 @@ def word_changes(before: str, after: str) -> list[Piece]:
     if before == after:
         return [("same", before)] if before else []
     a, b = _WORDS.findall(before), _WORDS.findall(after)
-    if len(a) > _MOST_WORDS or len(b) > _MOST_WORDS:
-        return [("gone", before), ("new", after)]
-    return list(_pieces(a, b))
+    path = shortest_edit(a, b, _MOST_EDITS) if len(a) + len(b) <= _MOST_WORDS else None
+    if path is None:
+        return [piece for piece in (("gone", before), ("new", after)) if piece[1]]
+    return list(_pieces(a, b, path))
 
 
-def _pieces(a: list[str], b: list[str]) -> Iterator[Piece]:
-    for kind, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if kind == "equal":
-            yield "same", "".join(a[a0:a1])
-            continue
-        if a1 > a0:
-            yield "gone", "".join(a[a0:a1])
-        if b1 > b0:
-            yield "new", "".join(b[b0:b1])
+def _pieces(a: list[str], b: list[str], path: list[Point]) -> Iterator[Piece]:
+    """Along the path: steps of both are the same word, steps of one a word that only this one has."""
+    for kind, found in groupby(_words(a, b, path), key=itemgetter(0)):
+        yield kind, "".join(words for _, words in found)
+
+
+def _words(a: list[str], b: list[str], path: list[Point]) -> Iterator[Piece]:
+    for (x0, y0), (x1, y1) in pairwise(path):
+        if x1 > x0 and y1 > y0:
+            yield "same", "".join(a[x0:x1])
+        elif x1 > x0:
+            yield "gone", "".join(a[x0:x1])
+        elif y1 > y0:
+            yield "new", "".join(b[y0:y1])

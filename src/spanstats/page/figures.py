@@ -5,12 +5,15 @@
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 THIN = "\u202f"
 MINUS = "\u2212"
 NONE = "\u2013"
+TIMES = "\u00d7"
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SECONDS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
@@ -27,18 +30,44 @@ def compact(value: float) -> str:
 
 
 def digits(value: float | None, significant: int = 3) -> str:
-    """Three significant digits, no exponent between a billionth and a trillion; whole numbers stay whole."""
+    """Three significant digits, as a power of ten below a millionth and from 10^15; whole numbers stay whole."""
     if value is None:
         return NONE
     if value == 0:
         return "0"
-    if not 1e-9 <= abs(value) < 1e15:
-        return _signed(f"{value:.{significant - 1}e}")
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    if not 1e-6 <= abs(value) < 1e15:
+        return _signed(_power(value, significant))
     decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
     if decimals > 0 and float(value).is_integer():
         text = f"{value:,.0f}"
     return _signed(text.replace(",", THIN))
+
+
+def _power(value: float, significant: int) -> str:
+    """A number and a power of ten."""
+    number, _, exponent = f"{value:.{significant - 1}e}".partition("e")
+    return f"{number}{TIMES}10{str(int(exponent)).translate(_RAISED)}"
+
+
+def column(values: Sequence[float | None], unit: str | None = None) -> list[str]:
+    """The values of one column with the same number of decimals: as many as its largest needs for three digits, and
+    more where another would show as 0. In their unit; seconds have a unit each."""
+    known = sorted(abs(v) for v in values if v and not isinstance(v, bool))
+    if unit not in (None, "USD") or not known or known[0] < 1e-6 or known[-1] >= 1e6:
+        return [measured(v, unit) for v in values]
+    if all(float(v).is_integer() for v in known):
+        decimals = 0
+    else:
+        decimals = max(2 - _magnitude(known[-1]), min(-_magnitude(known[0]), 5 - _magnitude(known[-1])), 0)
+    sign = "$" if unit == "USD" else ""
+    return [NONE if v is None else _signed(f"{v:,.{decimals}f}".replace(",", THIN), sign) for v in values]
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(value))
 
 
 def dollars(value: float | None) -> str:
@@ -55,8 +84,13 @@ def seconds(value: float | None) -> str:
         return NONE
     if value == 0:
         return f"0{THIN}s"
-    size, unit = next(((s, u) for s, u in _SECONDS if abs(value) >= s), _SECONDS[-1])
+    size, unit = unit_of_seconds(value)
     return f"{digits(value / size)}{THIN}{unit}"
+
+
+def unit_of_seconds(value: float) -> tuple[float, str]:
+    """The length of the unit in seconds, and its name."""
+    return next(((s, u) for s, u in _SECONDS if abs(value) >= s), _SECONDS[-1])
 
 
 def percent(value: float | None) -> str:
@@ -119,8 +153,8 @@ def moment(value: str | None) -> str:
     return (at if at.tzinfo is None else at.astimezone(UTC)).strftime("%Y-%m-%d %H:%M")
 
 
-def _signed(text: str) -> str:
-    return text.replace("-", MINUS, 1) if text.startswith("-") else text
+def _signed(text: str, sign: str = "") -> str:
+    return MINUS + sign + text[1:] if text.startswith("-") else sign + text
 
 
 _NAMES = {

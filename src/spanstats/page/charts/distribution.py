@@ -1,5 +1,6 @@
 """How the values of one or two arms are spread: bins side by side on shared edges, or one bar for each value."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -12,6 +13,8 @@ _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 180.0, 44.0, 8.0, 22.0, 10.0
 _TICKS = 3
 _WIDEST = 90.0
 """Of a bar of one value."""
+_LETTER = 6.5
+"""The width of a letter, about."""
 
 
 def distribution(edges: Sequence[float], arms: Sequence[Sequence[int]], unit: str | None, sentence: str) -> Markup:
@@ -32,7 +35,8 @@ def value_counts(values: Sequence[str], arms: Sequence[Sequence[int]], sentence:
 
     def draw(width: int, class_: str) -> Markup:
         x = Scale(0, max(1, len(values)), _LEFT, min(width - _RIGHT, _LEFT + _WIDEST * max(1, len(values))))
-        step = max(1, round(len(values) / (12 if width > 400 else 5)))
+        each = max((len(v) for v in values), default=1) * _LETTER + 8
+        step = max(1, math.ceil(each * len(values) / (x.end - x.start)))
         labels = [(x(i + 0.5), v) for i, v in enumerate(values) if i % step == 0]
         return _drawn(width, class_, x, arms, values, labels, sentence)
 
@@ -62,7 +66,7 @@ def _drawn(
 ) -> Markup:
     floor = _HEIGHT - _BOTTOM
     y = Scale(0, max((n for counts in arms for n in counts), default=0) or 1, floor, _TOP).widened(_TICKS)
-    parts = _counts(y, width)
+    parts = _counts(y, x.end)
     for arm, counts in enumerate(arms):
         share = 1 / len(arms)
         for i, n in enumerate(counts):
@@ -75,17 +79,18 @@ def _drawn(
     return picture(width, _HEIGHT, sentence, *parts, class_=class_)
 
 
-def _counts(y: Scale, width: float) -> list[Markup]:
+def _counts(y: Scale, end: float) -> list[Markup]:
     """The axis, with lines at a few whole counts."""
-    parts = [line(_LEFT, y.start, width - _RIGHT, y.start, "axis")]
+    parts = [line(_LEFT, y.start, end, y.start, "axis")]
     for count in (t for t in y.ticks(_TICKS) if t > 0 and float(t).is_integer()):
-        parts += [line(_LEFT, y(count), width - _RIGHT, y(count), "grid")]
+        parts += [line(_LEFT, y(count), end, y(count), "grid")]
         parts.append(text(_LEFT - 6, y(count) + 4, compact(count), anchor="end"))
     return parts
 
 
 def _label(at: float, label: str, width: float) -> Markup:
-    anchor = "start" if at <= _LEFT else "end" if at > width - 30 else "middle"
+    half = len(label) * _LETTER / 2
+    anchor = "start" if at <= _LEFT else "end" if at + half > width else "middle"
     return text(at, _HEIGHT - 6, label, anchor=anchor)
 
 

@@ -1,10 +1,11 @@
 """The median, the 95th and the 99th percentile as three points on a line, a line for each row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
-from ..figures import measured, tick
+from ..figures import measured, tick, unit_of_seconds
 from .svg import Scale, both_widths, element, line, picture, scale_over, text, title
 
 Row = tuple[str, Sequence[float | None]]
@@ -20,12 +21,18 @@ def dumbbell(rows: Sequence[Row], unit: str | None, sentence: str) -> Markup:
     def draw(width: int, class_: str) -> Markup:
         x = scale_over(known, 12, width - 12, zero=True)
         height = _ROW * len(rows) + 30
-        parts = [_tick(x(t), height, tick(t, unit), width) for t in x.ticks(5 if width > 400 else 3)]
+        parts = [_tick(x(t), height, tick(t, unit), width) for t in _ticks(x, unit, 5 if width > 400 else 3)]
         for i, (label, values) in enumerate(rows):
             parts += _row(x, i, label, values, unit)
         return picture(width, height, sentence, *parts, class_=class_)
 
     return both_widths(draw)
+
+
+def _ticks(x: Scale, unit: str | None, most: int) -> list[float]:
+    """Round values in the unit that they are shown in: hours are no round number of seconds."""
+    size = unit_of_seconds(x.high)[0] if unit == "s" else 1.0
+    return [t * size for t in replace(x, low=x.low / size, high=x.high / size).ticks(most)]
 
 
 def _tick(at: float, height: float, label: str, width: float) -> Markup:

@@ -11,7 +11,7 @@ from ..links import compare_link
 
 SHOWN = ("worsened", "improved", "equal", "missing", "only_base", "only_candidate", "all")
 PAIRINGS = ("auto", "input", "comparison_key", "custom_identifier", "name", "none")
-_OPTIONS = ("measure", "show", "of", "pair_by", "margin")
+_OPTIONS = ("measure", "show", "of", "pair_by", "margin", "measures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Choices:
         body: dict[str, Any] = {"base": base, "candidates": candidates}
         if (pair_by := self.options.get("pair_by")) and pair_by != "auto":
             body["pair_by"] = pair_by
+        if measures := [name.strip() for name in self.options.get("measures", "").split(",") if name.strip()]:
+            body["measures"] = measures
         if (margin := self.options.get("margin")) and (measure := self.options.get("measure")):
             body["margins"] = {measure: _number(margin)}
         return body

@@ -42,6 +42,13 @@ def arm_of(arm: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def overview_of(arms: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any] | None]]]:
+    """Each measure that is a number by its label, with what every candidate says of it."""
+    labels = {m["name"]: m["label"] for arm in arms for m in arm["measures"] if m["kind"] != "text"}
+    by_arm = [{m["name"]: m for m in arm["measures"]} for arm in arms]
+    return [(label, [found.get(name) for found in by_arm]) for name, label in labels.items()]
+
+
 _ABSENT = {
     **dict.fromkeys(("base_mean", "candidate_mean", "relative", "improved", "difference", "low", "high", "margin")),
     **dict.fromkeys(("p_adjusted", "smallest_detectable", "items", "equal", "worsened")),

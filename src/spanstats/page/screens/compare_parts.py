@@ -7,7 +7,7 @@ from ..content import first_line
 from ..links import item_link
 from ..parts import Part, part
 from .compare_choices import Choices
-from .compare_measures import arm_of, chosen_measure, shown_items
+from .compare_measures import arm_of, chosen_measure, overview_of, shown_items
 from .spread import spread
 
 _COMPARE, _ROWS, _HISTOGRAM = (f"/api/stats/v1/{path}" for path in ("compare", "compare/rows", "histogram"))
@@ -27,7 +27,7 @@ def parts_of(choices: Choices) -> dict[str, Part]:
         ),
         "spread": Part(
             lambda compared: _spread_calls(choices, compared["measure"]),
-            lambda answer=None: answer and spread(answer, choices.names),
+            lambda answer=None: answer and spread(answer, names),
             after="answer",
         ),
     }
@@ -37,7 +37,24 @@ def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:
     arms = [arm_of(arm) for arm in answer["candidates"]]
     measure = chosen_measure(arms, choices.of, choices.options.get("measure"))
     show = choices.show or shown_items(arms[choices.of], measure)
-    return {**answer, "arms": arms, "measure": measure, "show": show}
+    chosen = next((m for m in arms[choices.of]["measures"] if m["name"] == measure), None)
+    return {
+        **answer,
+        "arms": arms,
+        "overview": overview_of(arms) if len(arms) > 1 else (),
+        "measure": measure,
+        "unit": chosen["unit"] if chosen else None,
+        "show": show,
+        "counts": _counts(arms[choices.of], chosen),
+    }
+
+
+def _counts(arm: dict[str, Any], chosen: dict[str, Any] | None) -> dict[str, int]:
+    """How many items each choice of `show` has, as far as the comparison says."""
+    of_pairs, of_measure = arm["pairing"], chosen["paired"] if chosen else {}
+    found = {name: of_measure.get(name) for name in ("worsened", "improved", "equal")}
+    found |= {name: of_pairs.get(name) for name in ("only_base", "only_candidate")}
+    return {name: count for name, count in found.items() if count is not None}
 
 
 def _item_calls(choices: Choices, compared: dict[str, Any]) -> list[Call]:
@@ -51,15 +68,21 @@ def _item_calls(choices: Choices, compared: dict[str, Any]) -> list[Call]:
 
 
 def _spread_calls(choices: Choices, measure: str | None) -> list[Call]:
-    """How the measure is spread in all arms."""
+    """How the measure is spread in the base and in the candidate that is chosen."""
     if measure is None:
         return []
     body = choices.body
-    return [Call(_HISTOGRAM, body={"arms": [body["base"], *body["candidates"]], "measure": measure, "bins": 20})]
+    arms = [body["base"], body["candidates"][choices.of]]
+    return [Call(_HISTOGRAM, body={"arms": arms, "measure": measure, "bins": 20})]
 
 
 def _items(answer: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    return {"rows": [_item(row, names) for row in answer["rows"]], "cursor": answer.get("next_cursor")}
+    return {
+        "rows": [_item(row, names) for row in answer["rows"]],
+        # Of each row what both arms have, and the difference.
+        "numbers": [n for row in answer["rows"] for n in (*_values(row), row["difference"])],
+        "cursor": answer.get("next_cursor"),
+    }
 
 
 def _item(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -69,5 +92,8 @@ def _item(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
         "shown_input": first_line(row.get("input")),
         "shown_target": first_line(row.get("target")),
         "outputs": [first_line((arm or {}).get("output")) for arm in row["arms"]],
-        "values": [(arm or {}).get("value") for arm in row["arms"]],
     }
+
+
+def _values(row: dict[str, Any]) -> list[float | None]:
+    return [(arm or {}).get("value") for arm in row["arms"]]

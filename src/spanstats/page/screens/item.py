@@ -1,5 +1,6 @@
 """One item in several runs, side by side: all its trials, and what changed between their outputs."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +15,8 @@ from ..session import key_of
 
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
+_COMPARED = 24
+"""Trials whose words are compared, of all runs together."""
 _PREVIEW = 20_000
 """Characters of each output that are shown and compared; the trace has all."""
 
@@ -27,7 +30,6 @@ async def item(request: Request) -> Response:
     if not key or not runs:
         raise Refused(call, 404, "No item was named")
     found = await ask(request, key_of(request) or "", call)
-    before = next((t["output"] for run in found["experiments"] for t in run["trials"]), None)
     return page(
         request,
         "item.html",
@@ -37,17 +39,22 @@ async def item(request: Request) -> Response:
         compare_link=compare_link(runs[0], runs[1:]),
         input=as_text(found["input"]),
         target=as_text(found["target"]),
-        experiments=[_run(run, as_text(before), is_first=i == 0) for i, run in enumerate(found["experiments"])],
+        experiments=await asyncio.to_thread(_runs, found["experiments"]),
     )
 
 
-def _run(run: dict[str, Any], before: str, *, is_first: bool) -> dict[str, Any]:
+def _runs(experiments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each run with its trials; the first ones of all but the first run are compared with what that says first."""
+    before = as_text(next((t["output"] for run in experiments for t in run["trials"]), None))
+    compared = max(1, _COMPARED // len(experiments))
+    return [_run(run, None if i == 0 else before, compared) for i, run in enumerate(experiments)]
+
+
+def _run(run: dict[str, Any], before: str | None, compared: int) -> dict[str, Any]:
     experiment_id = run["experiment_id"]
-    return {
-        **run,
-        "link": run_link(experiment_id),
-        "trials": [_trial(t, experiment_id, None if is_first else before) for t in run["trials"]],
-    }
+    trials = enumerate(run["trials"])
+    shown = [_trial(t, experiment_id, before if number < compared else None) for number, t in trials]
+    return {**run, "link": run_link(experiment_id), "trials": shown}
 
 
 def _trial(trial: dict[str, Any], experiment_id: str, before: str | None) -> dict[str, Any]:

@@ -16,12 +16,13 @@ GROUPS = ("model", "status", "name", "environment", "span_name", "customer_ident
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """`by` and `listed` are as the address has them, empty where it says nothing."""
+    """`by`, `listed` and `score`, which comes first, are as the address has them, empty where it says nothing."""
 
     run_id: str
     conditions: Sequence[Condition] = ()
     by: str = ""
     listed: str = ""
+    score: str = ""
 
     @property
     def filtered(self) -> dict[str, Any]:
@@ -31,7 +32,7 @@ class Choices:
     @property
     def kept(self) -> list[tuple[str, str]]:
         """What a form keeps of the address besides the conditions."""
-        pairs = (("id", self.run_id), ("by", self.by), ("list", self.listed))
+        pairs = (("id", self.run_id), ("by", self.by), ("list", self.listed), ("score", self.score))
         return [(name, value) for name, value in pairs if value]
 
     def without(self, index: int) -> "Choices":
@@ -39,7 +40,7 @@ class Choices:
         return replace(self, conditions=[*self.conditions[:index], *self.conditions[index + 1 :]])
 
     def link(self, **changed: str) -> str:
-        """This screen with other choices: `by` and `list`."""
+        """This screen with other choices: `by`, `list` and `score`."""
         chosen = dict(self.kept[1:]) | changed
         return run_link(self.run_id, self.conditions, list(chosen.items()))
 
@@ -47,7 +48,14 @@ class Choices:
 def choices_of(request: Request) -> Choices:
     """The choices of a request's address."""
     query = request.query_params
-    return Choices(query.get("id", ""), conditions_of(request), query.get("by", ""), query.get("list", ""))
+    by, listed, score = (query.get(name, "") for name in ("by", "list", "score"))
+    return Choices(query.get("id", ""), conditions_of(request), by, listed, score)
+
+
+def scores_of(whole: dict[str, Any], choices: Choices) -> list[str]:
+    """The scores of the run that have numbers, first the one that is chosen."""
+    found = [name for name, figures in whole["measures"].items() if name.startswith("scores.") and figures["count"]]
+    return sorted(found, key=lambda name: name != choices.score)
 
 
 def run_path(run_id: str) -> str:

@@ -8,7 +8,7 @@ from ..charts.dumbbell import dumbbell
 from ..figures import measure_name, measured, moment
 from ..parts import Part, part
 from .no_match import no_match_part
-from .run_choices import Choices, run_path
+from .run_choices import Choices, run_path, scores_of
 from .run_groups import groups_part
 from .run_traces import traces_part
 from .spread import spread
@@ -27,7 +27,7 @@ def parts_of(choices: Choices, whole: dict[str, Any]) -> dict[str, Part]:
     return {
         "figures": of_match if choices.conditions else Part(lambda _: (), lambda: whole),
         "no_match": no_match_part(choices),
-        **{name: _spread_part(choices, name) for name in spread_names(whole)},
+        **{name: _spread_part(choices, name) for name in spread_names(whole, choices)},
         "percentiles": part(Call(path, body={**filtered, "measures": measures}), _percentiles),
         "series": part(Call(f"{path}/series", body={**filtered, "measures": ["cost.sum", "latency.mean"]}), _series),
         "keys": part(Call(f"{path}/keys"), lambda answer: answer),
@@ -36,11 +36,9 @@ def parts_of(choices: Choices, whole: dict[str, Any]) -> dict[str, Part]:
     }
 
 
-def spread_names(whole: dict[str, Any]) -> list[str]:
+def spread_names(whole: dict[str, Any], choices: Choices) -> list[str]:
     """The measures whose spread is drawn: scores that have numbers, and latency."""
-    measures = whole["measures"]
-    scores = [name for name, figures in measures.items() if name.startswith("scores.") and figures["count"]]
-    return [*scores[:_MAX_SCORES], "latency"]
+    return [*scores_of(whole, choices)[:_MAX_SCORES], "latency"]
 
 
 def _spread_part(choices: Choices, measure: str) -> Part:

@@ -9,7 +9,7 @@ from ..conditions import Condition, filters_of
 from ..content import first_line
 from ..links import trace_link
 from ..parts import Part, part
-from .run_choices import Choices, run_path
+from .run_choices import Choices, run_path, scores_of
 
 _LIMIT = 8
 _PREVIEW = 300
@@ -31,17 +31,17 @@ _LISTS = {
 }
 
 
-def lists_of(whole: dict[str, Any]) -> dict[str, TraceList]:
+def lists_of(whole: dict[str, Any], choices: Choices) -> dict[str, TraceList]:
     """The lists that a run has: one has a worst trace by its first score only if it has scores that are numbers."""
-    scores = _scores(whole)
+    scores = scores_of(whole, choices)
     return _LISTS | ({"worst": TraceList(scores[0])} if scores else {})
 
 
 def traces_part(choices: Choices, whole: dict[str, Any]) -> Part:
     """The first traces of the list that is chosen."""
-    lists = lists_of(whole)
+    lists = lists_of(whole, choices)
     name = choices.listed if choices.listed in lists else "slowest"
-    chosen, scores = lists[name], _scores(whole)[:1]
+    chosen, scores = lists[name], scores_of(whole, choices)[:1]
     body: dict[str, Any] = {"sort_by": chosen.sort_by, "limit": _LIMIT, "preview_length": _PREVIEW}
     if conditions := [*choices.conditions, *chosen.conditions]:
         body["filters"] = filters_of(conditions)
@@ -53,10 +53,6 @@ def traces_part(choices: Choices, whole: dict[str, Any]) -> Part:
             "rows": [_row(trace, choices.run_id, scores) for trace in answer["traces"]],
         },
     )
-
-
-def _scores(whole: dict[str, Any]) -> list[str]:
-    return [name for name, figures in whole["measures"].items() if name.startswith("scores.") and figures["count"]]
 
 
 def _row(trace: dict[str, Any], run_id: str, scores: Sequence[str]) -> dict[str, Any]:

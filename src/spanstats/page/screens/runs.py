@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from ..calls import Call, ask
+from ..figures import column
 from ..links import run_link
 from ..render import page
 from ..routing import ScreenRoute
 from ..session import key_of, root_of
-from .runs_charts import over_runs, trade_off_of
+from .runs_charts import mean_of, over_runs, trade_off_of
 
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
@@ -45,6 +46,7 @@ async def runs(request: Request) -> Response:
         more=number * _PER_PAGE < answer["count"],
         scores=scores,
         columns=scores[:_MAX_SCORES],
+        means={name: column([mean_of(run, name) for run in found]) for name in scores[:_MAX_SCORES]},
         score=chosen,
         chart=trade_off_of(found, chosen) if chosen else None,
         over_runs=over_runs(found, chosen) if chosen else None,

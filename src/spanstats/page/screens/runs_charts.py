@@ -36,20 +36,21 @@ def trade_off_of(runs: Sequence[Run], score: str) -> TradeOff | None:
 def over_runs(runs: Sequence[Run], score: str) -> Markup | None:
     """The mean score of each run in order of time; `None` of fewer than two."""
     ordered = sorted(runs, key=lambda run: str(run["created_at"]))
-    values = [(run["created_at"][:10], mean) for run in ordered if (mean := _mean(run, score)) is not None]
+    values = [(run["created_at"][:10], mean) for run in ordered if (mean := mean_of(run, score)) is not None]
     if len(values) < 2:
         return None
     return trend(values, None, f"Mean {measure_name(score)} of {len(values)} runs in order of time")
 
 
 def _point(run: Run, score: str) -> Point | None:
-    cost, quality = _mean(run, "cost"), _mean(run, score)
+    cost, quality = mean_of(run, "cost"), mean_of(run, score)
     if cost is None or quality is None:
         return None
     around = (run["measures"][score].get("intervals") or {}).get("mean") or {}
     return Point(run["shown"], cost, quality, around.get("low"), around.get("high"))
 
 
-def _mean(run: Run, measure: str) -> float | None:
+def mean_of(run: Run, measure: str) -> float | None:
+    """Of one measure, where the run has it."""
     mean: float | None = (run["measures"].get(measure) or {}).get("mean")
     return mean

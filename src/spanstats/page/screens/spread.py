@@ -8,8 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from ..charts.distribution import distribution, value_counts
-from ..figures import measure_name, measured, whole
+from ..figures import compact, measure_name, measured, whole
 
+_LARGE = 1e4
 _FEW = 11
 """Different values that have a bar each; more of them are put into bins."""
 
@@ -35,12 +36,17 @@ def spread(answer: dict[str, Any], names: Sequence[str]) -> Spread | None:
     )
     values = answer.get("values")
     if values is not None and len(values) <= _FEW:
-        names_of_values = [measured(v["value"], unit) for v in values]
+        names_of_values = [_short(v["value"], unit) for v in values]
         per_arm = [[v["counts"][arm] for v in values] for arm in range(len(arms))]
         return Spread(value_counts(names_of_values, per_arm, sentence), _rows(names_of_values, per_arm), missing)
     edges, counts = answer["edges"], [arm["counts"] for arm in arms]
     labels = [f"{measured(a, unit)} to {measured(b, unit)}" for a, b in pairwise(edges)]
     return Spread(distribution(edges, counts, unit, sentence), _rows(labels, counts), missing)
+
+
+def _short(value: float, unit: str | None) -> str:
+    """A value below its bar."""
+    return compact(value) if unit is None and abs(value) >= _LARGE else measured(value, unit)
 
 
 def _rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list[tuple[str, list[int]]]:
