@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from spanstats.comparison import one_item
+
 from .test_stats_compare import ingest, root, score, two_runs
 
 pytestmark = pytest.mark.anyio
@@ -163,6 +165,32 @@ async def test_an_item_shows_all_its_trials(client: httpx.AsyncClient) -> None:
     assert (len(b["trials"]), b["passes"]) == (2, {})
 
 
+async def test_of_more_trials_than_are_shown_nothing_is_said(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest(client, *(root("a", i, input={"q": 1}) for i in range(3)))
+    for i in range(3):
+        await score(client, f"a-{i}", evaluator_slug="right", boolean_value=True)
+    key = (await client.post("/api/v2/experiments/a/logs/list/", json={})).json()["results"][0]["comparison_key"]
+    for most, shown, is_cut in ((3, 3, False), (2, 2, True)):
+        monkeypatch.setattr(one_item, "MOST_SHOWN", most)
+        answer = await client.get(f"/api/stats/v1/items/{key}", params={"experiment": ["a"]})
+        [run] = answer.json()["experiments"]
+        assert (len(run["trials"]), run["truncated"], run["passes"] == {}) == (shown, is_cut, is_cut)
+
+
+async def test_the_first_trial_is_shown_whatever_part_of_a_filter_finds_it(client: httpx.AsyncClient) -> None:
+    times = [f"2026-05-01T00:00:0{second}Z" for second in range(4)]
+    sent = {"input": {"q": 1}, "model": "m"}
+    await ingest(client, *(root("a", i, **sent, start_time=times[i], latency=i, output=i) for i in (1, 2, 3)))
+    other = {**root("a", 1, model="n", start_time=times[1]), "span_unique_id": "x", "span_parent_id": "a-1"}
+    await ingest(client, other, root("b", 1, input={"q": 1}, latency=9))
+    found = await rows(client, base={"experiment_id": "a", "filters": {"model": "m"}})
+    [row] = found["rows"]
+    assert row["arms"][0]["trace_ids"] == ["a-1", "a-2", "a-3"]
+    assert row["arms"][0]["output"] == 1
+
+
 @pytest.mark.parametrize(
     ("path", "status"), [("xyz?experiment=a", 404), ("0" * 32 + "?experiment=a", 404), ("0" * 32, 400)]
 )
@@ -195,6 +223,32 @@ async def test_without_a_base_the_baseline_is_taken_and_never_guessed(client: ht
     assert (await client.get(COMPARE_B)).status_code == 400
     assert (await client.put(BASELINE_B, json={"baseline": "a", "project": True})).status_code == 400
     assert (await client.put("/api/stats/v1/experiments/zz/baseline", json={"baseline": "a"})).status_code == 404
+    unknown = await client.put(BASELINE_B, json={"baseline": "zz"})
+    assert (unknown.status_code, unknown.json()["error"]) == (404, "baseline: experiment zz not found")
+
+
+async def test_an_experiment_shows_its_baseline(client: httpx.AsyncClient) -> None:
+    await two_runs(client, 1)
+    for baseline in ("a", None):
+        await client.put(BASELINE_B, json={"baseline": baseline})
+        found = await client.get("/api/stats/v1/experiments/b")
+        assert found.json()["experiment"]["baseline"] == baseline
+
+
+async def test_null_says_no_more_than_an_absent_key(client: httpx.AsyncClient) -> None:
+    await two_runs(client, 3)
+    rows = {"show": None, "order_by": None, "limit": None, "cursor": None, "candidate": None, "preview_length": None}
+    options = ("pair_by", "measures", "better", "margins", "cluster_by", "missing", "confidence", "correction")
+    arm = {"experiment_id": "a", "filters": None, "operator": None, "start_time": None, "end_time": None}
+    sent = {"base": arm, "candidates": [{**arm, "experiment_id": "b"}], **dict.fromkeys(options)}
+    plain = {"base": "a", "candidates": ["b"]}
+    for path, more, plain_more in (("", {}, {}), ("/rows", {"measure": "latency"} | rows, {"measure": "latency"})):
+        answers = [
+            (await client.post(f"/api/stats/v1/compare{path}", json=body)).json()
+            for body in (sent | more, plain | plain_more)
+        ]
+        assert answers[0] | {"as_of": None} == answers[1] | {"as_of": None}
+        assert "error" not in answers[0]
 
 
 async def test_a_baseline_may_be_that_of_a_project(client: httpx.AsyncClient) -> None:

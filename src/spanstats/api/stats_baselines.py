@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ..catalog import baselines
-from ..dialects.insights.compare_request import refuse_others
+from ..dialects.insights.compare_request import members
 from ..domain.values import identifier
 from ..errors import invalid
 from .answers import json_answer
@@ -42,12 +42,12 @@ _SCHEMA: dict[str, Any] = {
     responses=READ_ERRORS,
 )
 async def set_baseline(request: Request, experiment_id: str) -> Response:
-    body = await sent_object(request, required=True)
+    sent = await sent_object(request, required=True)
     with within("body"):
-        refuse_others(body, _KEYS)
-        if "baseline" not in body:
+        body = members(sent, _KEYS)
+        if "baseline" not in sent:
             raise invalid("must be there", "baseline", kind="missing")
-        baseline, project = identifier(body["baseline"], "baseline"), body.get("project", False)
+        baseline, project = identifier(body.get("baseline"), "baseline"), body.get("project", False)
         if not isinstance(project, bool):
             raise invalid("must be true or false", "project", kind="bool_type")
     await baselines.set_baseline(

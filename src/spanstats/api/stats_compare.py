@@ -1,5 +1,6 @@
 """Whether runs differ: `/api/stats/v1/compare`, its rows, and the trials of one item."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Annotated, Any
@@ -14,14 +15,15 @@ from ..comparison.one_item import item_in_runs
 from ..comparison.request import Request as Comparing
 from ..comparison.rows import MOST_ROWS, Rows, Wanted, pages_of_rows
 from ..dialects.insights.compare_answer import COMPARISON_COLUMNS, comparison_answer, comparison_table
-from ..dialects.insights.compare_request import BODY_KEYS, SentArm, read_arms, read_options, refuse_others
+from ..dialects.insights.compare_request import BODY_KEYS, SentArm, members, read_arms, read_options
 from ..dialects.insights.compare_schema import COMPARE_SCHEMA, ROWS_SCHEMA
 from ..dialects.insights.rows_answer import COLUMNS, item_answer, rows_answer, rows_table
 from ..dialects.insights.rows_request import ROWS_KEYS, read_item_key, read_rows
 from ..errors import NotFound, invalid
 from .answers import json_answer
-from .csv_answer import CSV, csv_answer, csv_headers, csv_pieces, wants_csv
+from .csv_answer import CSV, csv_headers, csv_pieces, wants_csv
 from .failures import within
+from .insights_shared import answered
 from .openapi import body as body_of
 from .resources import caller, resources, tenant_database
 from .routing import StatsRead
@@ -43,9 +45,9 @@ _COMPARE: dict[str, Any] = {
 
 @read.post(f"{PREFIX}/compare", **_COMPARE)
 async def compare_arms(request: Request) -> Response:
-    body = await sent_object(request, required=True)
+    sent = await sent_object(request, required=True)
     with within("body"):
-        refuse_others(body, BODY_KEYS)
+        body = members(sent, BODY_KEYS)
         arms, options = read_arms(body), read_options(body)
     return await _answer(request, await _request_of(request, arms, options))
 
@@ -95,9 +97,12 @@ async def _answer(request: Request, asked: Comparing) -> Response:
     tools, keys = resources(request), await _evaluators(request, asked)
     tenant_id = caller(request).tenant_id
     found = await comparison.compare(tools.columns, tenant_database(request), tenant_id, asked, keys)
-    if wants_csv(request):
-        return csv_answer(COMPARISON_COLUMNS, comparison_table(found), f"compare {asked.base.experiment_id}")
-    return json_answer(comparison_answer(found))
+    return await answered(
+        request,
+        lambda: comparison_answer(found),
+        lambda: (COMPARISON_COLUMNS, comparison_table(found)),
+        f"compare {asked.base.experiment_id}",
+    )
 
 
 _ROWS: dict[str, Any] = {
@@ -113,22 +118,23 @@ _ROWS: dict[str, Any] = {
 
 @read.post(f"{PREFIX}/compare/rows", **_ROWS)
 async def list_compared_items(request: Request) -> Response:
-    body = await sent_object(request, required=True)
+    sent = await sent_object(request, required=True)
     with within("body"):
-        refuse_others(body, ROWS_KEYS)
+        body = members(sent, ROWS_KEYS)
         base, *candidates = read_arms(body)
-        sent, options = read_rows(body, len(candidates)), read_options(body)
-    options |= {"measures": (sent.measure,)}
-    asked = await _request_of(request, [base, candidates[sent.candidate]], options)
+        of_rows, options = read_rows(body, len(candidates)), read_options(body)
+    options |= {"measures": (of_rows.measure,)}
+    asked = await _request_of(request, [base, candidates[of_rows.candidate]], options)
     is_table = wants_csv(request)
-    wanted = Wanted(asked, sent.show, sent.order, MOST_ROWS if is_table else sent.limit, sent.after)
+    wanted = Wanted(asked, of_rows.show, of_rows.order, MOST_ROWS if is_table else of_rows.limit, of_rows.after)
     tools, keys = resources(request), await _evaluators(request, asked)
     pages = pages_of_rows(tools.columns, tenant_database(request), caller(request).tenant_id, wanted, keys)
     if is_table:
-        pieces = csv_pieces(COLUMNS, _tables(pages, sent.preview))
+        pieces = csv_pieces(COLUMNS, _tables(pages, of_rows.preview))
         return await tools.streams.begin(pieces, tools.limits.stream_s, CSV, csv_headers("compared items"))
     async with aclosing(pages):
-        return json_answer(rows_answer(await anext(pages), sent.preview))
+        found = await anext(pages)
+    return await asyncio.to_thread(lambda: json_answer(rows_answer(found, of_rows.preview)))
 
 
 async def _tables(pages: AsyncGenerator[Rows, None], preview: int) -> AsyncIterator[Iterator[list[Any]]]:
@@ -160,4 +166,4 @@ async def read_item(
     found = await item_in_runs(tenant_database(request), caller(request).tenant_id, key, experiment)
     if not any(run.trials for run in found.runs):
         raise NotFound("No trace of these experiments is of this item")
-    return json_answer(item_answer(found, preview_length))
+    return await asyncio.to_thread(lambda: json_answer(item_answer(found, preview_length)))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from ..columnar.reader import Columns
@@ -11,7 +11,7 @@ from ..domain.keys import TenantId
 from ..errors import Unavailable, invalid
 from ..stats.evaluators import evaluators_of
 from ..store.session import Database, Kind, Transaction
-from .arm_sums import sums_of_arm
+from .arm_sums import BySum, sums_of_arm
 from .arm_traces import ArmTraces, Plan
 from .arms import find_arms
 from .chosen import Chosen, EvaluatorKeys, choose
@@ -106,6 +106,9 @@ class _Reader:
     tx: Transaction
     request: Request
     chosen: Chosen
+    _sums: dict[int, BySum] = field(default_factory=dict)
+    _repeats: dict[int, bool] = field(default_factory=dict)
+    """Of each side that was compared as a whole, by its identity: the base is compared with many."""
 
     @property
     def plan(self) -> Plan | None:
@@ -135,8 +138,17 @@ class _Reader:
         return await self.columns.run(work), paired
 
     async def _unpaired(self, base: Side, candidate: Side, paired: Paired | None) -> CandidateResult:
-        sums = [await sums_of_arm(self.columns, self.tx, side, self.chosen.measures) for side in (base, candidate)]
-        repeats = [await has_repeats(self.tx, side.found) for side in (base, candidate)] if paired is None else []
-        arms, confidence = ((base, sums[0]), (candidate, sums[1])), self.request.confidence
-        work = partial(unpaired_result, *arms, self.chosen, confidence, paired, repeats=any(repeats))
+        arms = (base, await self._sums_of(base)), (candidate, await self._sums_of(candidate))
+        repeats = [await self._has_repeats(side) for side in (base, candidate)] if paired is None else []
+        work = partial(unpaired_result, *arms, self.chosen, self.request.confidence, paired, repeats=any(repeats))
         return await self.columns.run(work)
+
+    async def _sums_of(self, side: Side) -> BySum:
+        if id(side) not in self._sums:
+            self._sums[id(side)] = await sums_of_arm(self.columns, self.tx, side, self.chosen.measures)
+        return self._sums[id(side)]
+
+    async def _has_repeats(self, side: Side) -> bool:
+        if id(side) not in self._repeats:
+            self._repeats[id(side)] = await has_repeats(self.tx, side.found)
+        return self._repeats[id(side)]

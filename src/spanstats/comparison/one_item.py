@@ -11,7 +11,7 @@ from ..store.session import Database, Kind
 from .arms import Arm, find_arms
 from .pairing import AUTO, PairBy
 from .passes import Passes, passes
-from .trials import MOST_SHOWN, Trial, trials_of
+from .trials import MOST_SHOWN, Trial, all_trials
 
 MOST_CONTENTS = 20
 """Trials of one run whose content is read."""
@@ -19,11 +19,15 @@ MOST_CONTENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class InRun:
-    """The item's trials in one run, and pass@k and pass^k by evaluator whose scores are all 0 or 1."""
+    """The item's trials in one run, and pass@k and pass^k by evaluator whose scores are all 0 or 1.
+
+    Where it `is_cut` there are more trials, and nothing is said of how many are right.
+    """
 
     experiment_id: str
     trials: list[Trial]
     passes: Mapping[str, Passes]
+    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,10 @@ async def item_in_runs(database: Database, tenant_id: TenantId, key: bytes, expe
         named = [Arm(experiment_id, at=f"experiment {i}") for i, experiment_id in enumerate(experiment_ids)]
         runs = []
         for found in await find_arms(tx, tenant_id, named):
-            by_key = await trials_of(tx, found, PairBy(AUTO), [key], most=MOST_SHOWN, contents=MOST_CONTENTS)
-            trials = by_key.get(key, [])
-            runs.append(InRun(found.arm.experiment_id, trials, _passes(trials)))
+            trials = await all_trials(tx, found, PairBy(AUTO), key, most=MOST_SHOWN + 1, contents=MOST_CONTENTS)
+            is_cut = len(trials) > MOST_SHOWN
+            shown = trials[:MOST_SHOWN]
+            runs.append(InRun(found.arm.experiment_id, shown, {} if is_cut else _passes(shown), is_cut))
         keys = {k for run in runs for trial in run.trials for k in trial.row.score_keys or ()}
         known = await evaluators_of(tx, tenant_id, sorted(keys))
     return OneItem(key, runs, known, as_of_us)

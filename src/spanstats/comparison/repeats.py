@@ -1,6 +1,6 @@
 """Whether items of an arm have several traces, without a look at all of them."""
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import ARRAY, LargeBinary, any_, func, select, union_all
 
 from ..domain.window import Window
 from ..store.session import Transaction
@@ -31,8 +31,9 @@ async def has_repeats(tx: Transaction, found: Found) -> bool:
 async def _in_part(tx: Transaction, found: Found) -> bool:
     """Traces of the same items that the arm does not have are left out before they are counted."""
     key, of_this = traces.c.item_key, of_experiment(found.key)
-    first = select(key).where(of_this, func.length(key) > 0).order_by(key).limit(_LOOKED_AT).subquery("first_ones")
-    is_one = key.in_(select(first.c.item_key))
+    first = select(key).where(of_this, func.length(key) > 0).order_by(key).limit(_LOOKED_AT)
+    # As an array they are read once, whatever the planner expects.
+    is_one = key == any_(func.array(first.scalar_subquery(), type_=ARRAY(LargeBinary())))
     of_parts = [select(key).where(part, of_this, is_one).limit(_LOOKED_AT) for part in found.parts]
     of_arm = union_all(*(select(part.subquery()) for part in of_parts)).subquery("of_arm")
     counted = select(func.count().label("n")).select_from(of_arm).group_by(of_arm.c.item_key).subquery("counted")

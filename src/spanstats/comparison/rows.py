@@ -21,7 +21,7 @@ from .pairing import PairBy
 from .pairs import changes, size_of
 from .reading import read_traces
 from .request import Request
-from .trials import MOST_TRIALS, Trial, trials_of
+from .trials import FirstTrial, first_trials
 
 MOST_ROWS = 200
 
@@ -39,11 +39,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class RowArm:
-    """One arm of a row: the mean over its traces in the measure's unit, how many traces, and some of them."""
+    """One arm of a row: the mean over its traces in the measure's unit, how many traces, and the first of them."""
 
     value: Fraction | None
     traces: int
-    trials: list[Trial]
+    first: FirstTrial | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ async def pages_of_rows(
 
 
 def _score_keys(rows: Sequence[Row]) -> set[str]:
-    trials = [trial for row in rows for arm in (row.base, row.candidate) for trial in arm.trials]
-    return {key for trial in trials for key in trial.row.score_keys or ()}
+    firsts = [arm.first for row in rows for arm in (row.base, row.candidate) if arm.first is not None]
+    return {key for first in firsts for key in first.trial.row.score_keys or ()}
 
 
 def _items(base: ArmTraces, candidate: ArmTraces) -> tuple[Items, PairedValues]:
@@ -135,15 +135,15 @@ async def _rows(
     page: PageOfItems,
 ) -> list[Row]:
     keys = [key_of(items, item) for item in page.items]
-    trials = [await trials_of(tx, arm, pair_by, keys, most=MOST_TRIALS, contents=1) for arm in arms]
+    firsts = [await first_trials(tx, arm, pair_by, keys) for arm in arms]
     change = changes(values, measure, margin)
     index = {item: i for i, item in enumerate(values.there.nonzero()[0].tolist())}
     found = []
     for item, key in zip(page.items, keys, strict=True):
         of_arms = [
-            RowArm(_value(sums[item], counts[item], measure), int(arm.traces[item]), of_arm.get(key, []))
+            RowArm(_value(sums[item], counts[item], measure), int(arm.traces[item]), of_arm.get(key))
             for sums, counts, arm, of_arm in zip(
-                values.sums, values.counts, (items.base, items.candidate), trials, strict=True
+                values.sums, values.counts, (items.base, items.candidate), firsts, strict=True
             )
         ]
         at = index.get(item)

@@ -1,10 +1,10 @@
 """The traces of items, with what was asked and answered in them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Subquery, func, select
 
 from ..domain.keys import TraceKey
 from ..domain.span import Span
@@ -14,11 +14,14 @@ from ..store.tables import traces
 from .arms import Found
 from .pairing import PairBy
 
-MOST_TRIALS = 20
-"""Traces of one item and arm that are shown."""
+MOST_NAMED = 20
+"""Traces of one item and arm that are named in a row."""
 
-MOST_SHOWN = 200
+MOST_SHOWN = 1_000
 """Of one item, where all its traces are asked for."""
+
+_AT_ONCE = 100
+"""Rows that are made at a time: others wait for that."""
 
 _SHOWN = (
     *("tenant_id", "trace_id", "status", "name", "start_time", "latency_us", "ttft_us", "tps", "cost_pd", "model"),
@@ -35,30 +38,56 @@ class Trial:
     first: Span | None
 
 
-async def trials_of(
-    tx: Transaction, found: Found, pair_by: PairBy, keys: Collection[bytes], *, most: int, contents: int
-) -> dict[bytes, list[Trial]]:
-    """By key the traces of these items, the earliest first, `most` of each, the first `contents` with their content.
+@dataclass(frozen=True, slots=True)
+class FirstTrial:
+    """The earliest trace of an item with its content, and the ids of the first `MOST_NAMED`."""
+
+    trial: Trial
+    trace_ids: Sequence[str]
+
+
+async def first_trials(
+    tx: Transaction, found: Found, pair_by: PairBy, keys: Collection[bytes]
+) -> dict[bytes, FirstTrial]:
+    """By key the first trial of each of these items. Raises `TooLarge` where the content is more than is held."""
+    if not keys:
+        return {}
+    each = _numbered(found, pair_by, keys)
+    rows = (await tx.connection.execute(select(each).where(each.c.number == 1))).all()
+    return {
+        bytes(trial.row.key): FirstTrial(trial, trial.row.trace_ids)
+        for trial in await _with_content(tx, rows, len(rows))
+    }
+
+
+async def all_trials(
+    tx: Transaction, found: Found, pair_by: PairBy, key: bytes, *, most: int, contents: int
+) -> list[Trial]:
+    """The traces of the item, the earliest first, `most` of them, the first `contents` with their content.
 
     Raises `TooLarge` where the content is more than is held at once.
     """
-    if not keys:
-        return {}
-    key = pair_by.digest()
-    number = func.row_number().over(partition_by=key, order_by=(traces.c.start_time, traces.c.trace_id))
-    of_keys = [
-        select(key.label("key"), number.label("number"), *(traces.c[n] for n in _SHOWN)).where(
-            part, pair_by.among(found.key, keys)
-        )
-        for part in found.parts
-    ]
-    each = of_keys[0] if len(of_keys) == 1 else of_keys[0].union_all(*of_keys[1:])
-    numbered = each.subquery("numbered")
-    statement = select(numbered).where(numbered.c.number <= most).order_by(numbered.c.key, numbered.c.number)
-    rows = (await tx.connection.execute(statement)).all()
-    read = [TraceKey(row.tenant_id, row.trace_id) for row in rows if row.number <= contents]
-    firsts = await first_spans(tx.driver, read)
-    by_key: dict[bytes, list[Trial]] = {}
-    for row in rows:
-        by_key.setdefault(bytes(row.key), []).append(Trial(row, firsts.get(TraceKey(row.tenant_id, row.trace_id))))
-    return by_key
+    each = _numbered(found, pair_by, [key])
+    wanted = select(each).where(each.c.number <= most).order_by(each.c.number)
+    rows: list[Any] = []
+    async for some in (await tx.connection.stream(wanted)).partitions(_AT_ONCE):
+        rows += some
+    return await _with_content(tx, rows, contents)
+
+
+def _numbered(found: Found, pair_by: PairBy, keys: Collection[bytes]) -> Subquery:
+    """Traces with the `key` of their item and their `number` among those of the item; `trace_ids` are those of the
+    next `MOST_NAMED` from this one on."""
+    shown = [pair_by.digest().label("key"), *(traces.c[name] for name in _SHOWN)]
+    of_parts = [select(*shown).where(part, pair_by.among(found.key, keys)) for part in found.parts]
+    each = (of_parts[0] if len(of_parts) == 1 else of_parts[0].union_all(*of_parts[1:])).subquery("of_items")
+    in_order = each.c.start_time, each.c.trace_id
+    number = func.row_number().over(partition_by=each.c.key, order_by=in_order)
+    ids = func.array_agg(each.c.trace_id).over(partition_by=each.c.key, order_by=in_order, rows=(0, MOST_NAMED - 1))
+    return select(each, number.label("number"), ids.label("trace_ids")).subquery("numbered")
+
+
+async def _with_content(tx: Transaction, rows: Sequence[Any], contents: int) -> list[Trial]:
+    keys = [TraceKey(row.tenant_id, row.trace_id) for row in rows]
+    firsts = await first_spans(tx.driver, keys[:contents])
+    return [Trial(row, firsts.get(key)) for row, key in zip(rows, keys, strict=True)]

@@ -1,8 +1,8 @@
 """The fields of experiments."""
 
-from sqlalchemy import case, func
+from sqlalchemy import case, func, select
 
-from ..store.tables import experiments
+from ..store.tables import experiments, projects
 from .fields import Column, FieldTable, Plain, RowField
 from .json_sql import constant, json_member
 from .kinds import Kind
@@ -15,6 +15,16 @@ NAME: Column = func.coalesce(_COLUMNS.name, _COLUMNS.id)
 STATUS: Column = func.coalesce(
     _COLUMNS.status, case((_COLUMNS.created, constant("pending")), else_=constant("running")), type_=_COLUMNS.name.type
 )
+_OF_PROJECT = (
+    select(projects.c.baseline)
+    .where(projects.c.tenant_id == _COLUMNS.tenant_id, projects.c.id == _COLUMNS.project_id)
+    .correlate(experiments)
+    .scalar_subquery()
+)
+BASELINE: Column = func.coalesce(
+    func.nullif(_COLUMNS.baseline, _COLUMNS.id), func.nullif(_OF_PROJECT, _COLUMNS.id), type_=_COLUMNS.id.type
+)
+"""What a comparison is with that names no base: its own baseline, else that of its project; no run is its own."""
 
 
 def _field(kind: Kind, value: Column) -> RowField:

@@ -127,7 +127,7 @@ def _completed(
     groups: Groups, asked: Asked, found: list[Figures], numbers: Sequence[int], *, intervals: bool
 ) -> list[Figures]:
     column = column_measure(asked.measure)
-    if "std_dev" in asked.aggregates:
+    if "std_dev" in asked.aggregates or (intervals and "mean" in asked.aggregates):
         squares = group_squares(groups, column)
         found = [replace(f, squares=squares[number]) for f, number in zip(found, numbers, strict=True)]
     if {"min", "max"} & {*asked.aggregates}:

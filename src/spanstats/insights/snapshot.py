@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
-from ..filters.experiment_fields import NAME, STATUS
+from ..filters.experiment_fields import BASELINE, NAME, STATUS
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import experiments, projects
 
@@ -32,6 +32,7 @@ class Experiment:
     created_at: int
     started_at: int | None
     finished_at: int | None
+    baseline: str | None
 
 
 _c = experiments.c
@@ -41,7 +42,7 @@ _PROJECT = (
     .correlate(experiments)
     .scalar_subquery()
 )
-_COMPUTED: dict[str, ColumnElement[Any]] = {"project": _PROJECT, "name": NAME, "status": STATUS}
+_COMPUTED: dict[str, ColumnElement[Any]] = {"project": _PROJECT, "name": NAME, "status": STATUS, "baseline": BASELINE}
 _NAMES = [field.name for field in fields(Experiment)]
 COLUMNS: list[ColumnElement[Any]] = [_COMPUTED[name] if name in _COMPUTED else _c[name] for name in _NAMES]
 """Of `experiments`, as `Experiment` has them."""

@@ -34,6 +34,7 @@ def experiment_object(experiment: Experiment) -> Json:
         "created_at": iso(experiment.created_at),
         "started_at": _time(experiment.started_at),
         "finished_at": _time(experiment.finished_at),
+        "baseline": experiment.baseline,
     }
 
 

@@ -39,7 +39,7 @@ def read_arm(sent: object, *at: str | int) -> SentArm:
         sent = {"experiment_id": sent}
     if not isinstance(sent, dict):
         raise invalid("must be an object with an experiment_id", *at, kind="dict_type")
-    refuse_others(sent, _ARM_KEYS, *at)
+    sent = members(sent, _ARM_KEYS, *at)
     experiment_id = _at(at, lambda: identifier(sent.get("experiment_id"), "experiment_id"))
     if experiment_id is None:
         raise invalid("must be there", *at, "experiment_id", kind="missing")
@@ -56,7 +56,7 @@ def read_arms(body: Mapping[str, Any]) -> list[SentArm]:
         raise invalid("must be a list of one candidate or more", "candidates", kind="list_type")
     if len(candidates) > MOST_CANDIDATES:
         raise invalid(f"must be at most {MOST_CANDIDATES}", "candidates", kind="too_long")
-    if "base" not in body or body["base"] is None:
+    if "base" not in body:
         raise invalid("must be there", "base", kind="missing")
     arms = [read_arm(body["base"], "base"), *(read_arm(c, "candidates", i) for i, c in enumerate(candidates))]
     for arm in arms[1:]:
@@ -73,11 +73,11 @@ def _meaning(arm: SentArm) -> tuple[object, ...]:
 def read_options(body: Mapping[str, Any]) -> dict[str, Any]:
     """What a body says beside the arms, by the names of `Request`. Raises `InvalidInput`."""
     return {
-        "pair_by": read_pair_by("auto" if body.get("pair_by") is None else body["pair_by"]),
+        "pair_by": read_pair_by(body.get("pair_by", "auto")),
         "measures": _measures(body.get("measures")),
         "better": {k: _one_of(v, _BETTER, "better", k) for k, v in _by_name(body, "better").items()},
         "margins": {k: read_margin(v, "margins", k) for k, v in _by_name(body, "margins").items()},
-        "cluster_by": None if body.get("cluster_by") is None else checked(body["cluster_by"], "cluster_by"),
+        "cluster_by": checked(body["cluster_by"], "cluster_by") if "cluster_by" in body else None,
         "zero_for_missing": _one_of(body.get("missing", "exclude"), _MISSING, "missing"),
         "confidence": read_confidence(body.get("confidence", 0.95)),
         "correction": _one_of(body.get("correction", "holm"), {name: name for name in CORRECTIONS}, "correction"),
@@ -95,9 +95,7 @@ def _measures(sent: object) -> tuple[str, ...] | None:
 
 
 def _by_name(body: Mapping[str, Any], field: str) -> dict[str, Any]:
-    sent = body.get(field)
-    if sent is None:
-        return {}
+    sent = body.get(field, {})
     if not isinstance(sent, dict):
         raise invalid("must be an object by name of measure", field, kind="dict_type")
     if len(sent) > MOST_MEASURES:
@@ -130,11 +128,15 @@ def read_confidence(sent: object) -> float:
     return found
 
 
-def refuse_others(sent: Mapping[str, Any], allowed: frozenset[str], *at: str | int) -> None:
-    """A misspelt key must not change what a comparison means. Raises `InvalidInput`."""
+def members(sent: Mapping[str, Any], allowed: frozenset[str], *at: str | int) -> dict[str, Any]:
+    """What an object has; null says no more than an absent key.
+
+    A misspelt key must not change what a comparison means. Raises `InvalidInput`.
+    """
     for key in sent:
         if key not in allowed:
             raise invalid(f"is not one of {', '.join(sorted(allowed))}", *at, key, kind="extra_forbidden")
+    return {key: value for key, value in sent.items() if value is not None}
 
 
 def _at(at: Location, read: Callable[[], Any]) -> Any:

@@ -107,6 +107,7 @@ _EXPERIMENT: Json = {
     "created_at": "2026-11-28T09:00:00+00:00",
     "started_at": None,
     "finished_at": None,
+    "baseline": None,
 }
 _EXAMPLE: Json = {
     "traces": 150,

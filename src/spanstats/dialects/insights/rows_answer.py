@@ -51,16 +51,16 @@ def _row(row: Row, evaluators: Mapping[str, Evaluator], preview: int) -> Answer:
 
 
 def _content(arm: RowArm, preview: int) -> Answer | None:
-    first = arm.trials[0].first if arm.trials else None
+    first = None if arm.first is None else arm.first.trial.first
     return None if first is None else content(first, preview)
 
 
 def _arm(arm: RowArm, evaluators: Mapping[str, Evaluator], preview: int) -> Answer:
-    first = arm.trials[0].row if arm.trials else None
+    first = None if arm.first is None else arm.first.trial.row
     return {
         "value": _number(arm.value),
         "traces": arm.traces,
-        "trace_ids": [trial.row.trace_id for trial in arm.trials],
+        "trace_ids": [] if arm.first is None else arm.first.trace_ids,
         "output": (_content(arm, preview) or {}).get("output"),
         "status": None if first is None else first.status,
         "scores": {} if first is None else scores_of(first, evaluators),
@@ -82,7 +82,7 @@ def rows_table(found: Rows, preview: int) -> Iterator[list[Any]]:
     for row in found.rows:
         asked = _content(row.base, preview) or _content(row.candidate, preview) or {}
         arms = row.base, row.candidate
-        firsts = [arm.trials[0].row if arm.trials else None for arm in arms]
+        firsts = [None if arm.first is None else arm.first.trial.row for arm in arms]
         yield [
             row.key.hex(),
             None if row.change is None else _CHANGES[row.change],
@@ -150,5 +150,6 @@ def _run(run: InRun, evaluators: Mapping[str, Evaluator], preview: int) -> Answe
     return {
         "experiment_id": run.experiment_id,
         "trials": [trial_answer(trial, evaluators, preview) for trial in run.trials],
+        "truncated": run.is_cut,
         "passes": {f"scores.{key}": passes_answer(found) for key, found in run.passes.items()},
     }

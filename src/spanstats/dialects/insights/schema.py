@@ -61,6 +61,7 @@ EXPERIMENT: Json = {
         "created_at": {"type": "string", "format": "date-time"},
         "started_at": _TIME,
         "finished_at": _TIME,
+        "baseline": {**_TEXT, "description": "What a comparison is with that names no base"},
     },
     "required": ["id", "name", "status", "created_at"],
 }
