@@ -25,6 +25,31 @@ async def test_every_page_forbids_what_it_does_not_serve(visitor: httpx.AsyncCli
     assert headers["cross-origin-opener-policy"] == "same-origin"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/ui/run", 405),
+        ("DELETE", "/ui/", 405),
+        ("OPTIONS", "/ui/sign-in", 405),
+        ("POST", "/ui/no/such/page", 405),
+        ("GET", "/ui/static/nothing.js", 404),
+        ("GET", "/ui/static/%2e%2e/%2e%2e/secret", 404),
+        ("POST", "/ui/static/style.css", 405),
+        ("GET", "/docs/static/nothing.js", 404),
+        ("POST", "/ui/sign-in", 401),
+        ("POST", "/ui/sign-out", 303),
+        ("GET", "/ui/run?id=%00", 303),
+    ],
+)
+async def test_what_is_refused_has_the_same_policy(
+    visitor: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await visitor.request(method, path)
+    assert answer.status_code == status
+    assert all(part in answer.headers["content-security-policy"] for part in _POLICY)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_the_root_leads_browsers_to_the_page_and_is_nothing_to_others(client: httpx.AsyncClient) -> None:
     leads = await client.get("/", headers={"accept": "text/html,application/xhtml+xml"})
     assert (leads.status_code, leads.headers["location"]) == (303, "/ui/")

@@ -4,11 +4,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from .headers import REFERENCE_HEADERS
+from .headers import PAGE_HEADERS, REFERENCE_HEADERS
 from .session import root_of
 
 _VENDORED = Path(str(files("fastapi_offline"))) / "static"
@@ -42,6 +44,12 @@ async def reference(request: Request) -> Response:
 
 class _Kept(StaticFiles):
     """Files that browsers keep for a day; their addresses change with their content, or with the release."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            return await super().get_response(path, scope)
+        except HTTPException as error:
+            return PlainTextResponse(error.detail, error.status_code, PAGE_HEADERS)
 
     def file_response(self, *args: object, **options: object) -> Response:
         response = super().file_response(*args, **options)  # type: ignore[arg-type]

@@ -40,6 +40,22 @@ async def no_such_screen(request: Request, path: str) -> Response:
     )
 
 
+@_rest.api_route("/ui/{path:path}", methods=["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
+async def wrong_method(request: Request, path: str) -> Response:
+    """A 405 that people can read: pages are asked for, and only the sign-in takes a form."""
+    response = page(
+        request,
+        "problem.html",
+        405,
+        heading="Not possible here",
+        message=f"This page does not take {request.method}.",
+        problems=(),
+        advice="Look for the run in the list.",
+    )
+    response.headers["Allow"] = "GET"
+    return response
+
+
 def routes(ui: bool) -> Iterator[BaseRoute]:
     """The reference's routes, and the page's where it is turned on."""
     yield from reference.router.routes
