@@ -67,6 +67,8 @@ async def _compare(database: Database, console: Console, tenant_id: TenantId, ru
     console.print(f"\n[bold]spanstats compare {base} {candidate}[/bold]")
     outcome = decide(found, (), fail_on_inconclusive=False)
     console.print(text_report(found, outcome), markup=False, highlight=False, soft_wrap=True, end="")
+    address = f"/ui/compare?base={base}&candidate={candidate}"
+    console.print(f"\nThe same on the page of the service: {address}", highlight=False, soft_wrap=True)
 
 
 def _parea(experiment_id: str, run_id: str, began: datetime) -> Iterator[list[Span]]:

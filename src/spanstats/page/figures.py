@@ -61,13 +61,11 @@ def column(values: Sequence[float | None], unit: str | None = None) -> list[str]
     if all(float(v).is_integer() for v in known):
         decimals = 0
     else:
-        decimals = max(2 - _magnitude(known[-1]), min(-_magnitude(known[0]), 5 - _magnitude(known[-1])), 0)
+        # A score of exactly 1 leaves the others three digits.
+        largest, smallest = math.ceil(math.log10(known[-1])) - 1, math.floor(math.log10(known[0]))
+        decimals = max(2 - largest, min(-smallest, 5 - largest), 0)
     sign = "$" if unit == "USD" else ""
     return [NONE if v is None else _signed(f"{v:,.{decimals}f}".replace(",", THIN), sign) for v in values]
-
-
-def _magnitude(value: float) -> int:
-    return math.floor(math.log10(value))
 
 
 def dollars(value: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ..charts.points import Point, pareto, trade_off, trend
-from ..figures import measure_name
+from ..figures import measure_name, moment
 
 Run = dict[str, Any]
 
@@ -36,7 +36,7 @@ def trade_off_of(runs: Sequence[Run], score: str) -> TradeOff | None:
 def over_runs(runs: Sequence[Run], score: str) -> Markup | None:
     """The mean score of each run in order of time; `None` of fewer than two."""
     ordered = sorted(runs, key=lambda run: str(run["created_at"]))
-    values = [(run["created_at"][:10], mean) for run in ordered if (mean := mean_of(run, score)) is not None]
+    values = [(moment(run["created_at"]), mean) for run in ordered if (mean := mean_of(run, score)) is not None]
     if len(values) < 2:
         return None
     return trend(values, None, f"Mean {measure_name(score)} of {len(values)} runs in order of time")
