@@ -32,10 +32,15 @@ def parent_of(span: Span) -> str | None:
 def reports_of(span: Span) -> int:
     """Which usage the span reports: `Reports` bits."""
     found = Reports.TOKENS if span.prompt_tokens or span.completion_tokens or span.total_tokens else 0
+    is_call = span.is_llm_call
     # Neither tokens nor a cost: nothing was bought.
-    if span.cost_pd is not None and (span.cost_pd or found) and not has_own_cost(span):
-        found |= Reports.COST | Reports.SENT_COST if cost_rank(span) == _SENT else Reports.COST
-    return found | Reports.CALL if span.is_llm_call else found
+    if span.cost_pd is not None and (span.cost_pd or found):
+        if cost_rank(span) != _SENT:
+            found |= Reports.COST
+        elif is_call:
+            # Else its cost is its own (`has_own_cost`).
+            found |= Reports.COST | Reports.SENT_COST
+    return found | Reports.CALL if is_call else found
 
 
 def has_own_cost(span: Span) -> bool:

@@ -100,10 +100,12 @@ class TraceFold(msgspec.Struct):
     def add(self, span: Span) -> None:
         """Add one settled span that is not in the fold yet."""
         self.n_spans += 1
-        self.n_errors += span.status == "error"
+        if span.status == "error":
+            self.n_errors += 1
         self._add_usage(span)
         self._add_times(span)
-        self._add_model(span.model)
+        if span.model is not None and not self.many_models:
+            self._add_model(span.model)
         self._add_firsts(span)
         if span.is_root and (self.root is None or _order(span) < (self.root.start_us, self.root.span_id)):
             self.root = _root(span)
@@ -113,31 +115,37 @@ class TraceFold(msgspec.Struct):
 
     def _add_usage(self, span: Span) -> None:
         """What counts of it (`uncounted`)."""
-        self.n_llm_calls += span.is_llm_call and not span.uncounted & Uncounted.CALL
-        if not span.uncounted & Uncounted.TOKENS:
+        uncounted = span.uncounted
+        if span.is_llm_call and not uncounted & Uncounted.CALL:
+            self.n_llm_calls += 1
+        if span.total_tokens is not None and not uncounted & Uncounted.TOKENS:
             self.prompt_tokens += span.prompt_tokens or 0
             self.completion_tokens += span.completion_tokens or 0
-            self.total_tokens += span.total_tokens or 0
-        if span.cost_pd is not None and not span.uncounted & Uncounted.COST:
+            self.total_tokens += span.total_tokens
+        if span.cost_pd is None:
+            self.n_unpriced += is_unpriced(span)
+        elif not uncounted & Uncounted.COST:
             self.n_cost += 1
             self.cost_pd += span.cost_pd
-        self.n_unpriced += is_unpriced(span)
 
     def _add_times(self, span: Span) -> None:
-        assert span.start_us is not None
-        assert span.end_us is not None
-        self.start_us = span.start_us if self.start_us is None else min(self.start_us, span.start_us)
-        self.end_us = span.end_us if self.end_us is None else max(self.end_us, span.end_us)
-        if span.filled & _NO_TIMES == _NO_TIMES:
+        start_us, end_us, filled = span.start_us, span.end_us, span.filled
+        assert start_us is not None
+        assert end_us is not None
+        if self.start_us is None or start_us < self.start_us:
+            self.start_us = start_us
+        if self.end_us is None or end_us > self.end_us:
+            self.end_us = end_us
+        if filled & _NO_TIMES == _NO_TIMES:
             return
-        is_end_known = not span.filled & Filled.END or span.latency_us is not None
-        end_us = span.end_us if is_end_known else span.start_us
-        self.timed_start_us = span.start_us if self.timed_start_us is None else min(self.timed_start_us, span.start_us)
-        self.timed_end_us = end_us if self.timed_end_us is None else max(self.timed_end_us, end_us)
+        if filled & Filled.END and span.latency_us is None:
+            end_us = start_us
+        if self.timed_start_us is None or start_us < self.timed_start_us:
+            self.timed_start_us = start_us
+        if self.timed_end_us is None or end_us > self.timed_end_us:
+            self.timed_end_us = end_us
 
-    def _add_model(self, model: str | None) -> None:
-        if model is None or self.many_models:
-            return
+    def _add_model(self, model: str) -> None:
         if self.model is None:
             self.model = model
         elif self.model != model:
@@ -174,8 +182,11 @@ def _earlier(current: First | None, span: Span, value: object) -> First:
 
 
 def _add_earlier(firsts: dict[str, First], span: Span, values: Mapping[str, object]) -> None:
+    order = _order(span)
     for key, value in values.items():
-        firsts[key] = _earlier(firsts.get(key), span, value)
+        known = firsts.get(key)
+        if known is None or order <= (known.start_us, known.span_id):
+            firsts[key] = First(*order, value)
 
 
 def _root(span: Span) -> Root:

@@ -41,9 +41,10 @@ def count_usage(spans: Sequence[Span], *, keeps_tree: bool = True) -> list[Node]
         return None
     nodes = tree(map(Node, spans, reports, repeats))
     for node in reversed(nodes):
+        if node.reports_below:
+            _find_sum(node)
         if node.parent is not None:
             node.parent.reports_below |= node.reports | node.reports_below
-    _find_sums(nodes)
     calls = [node for node in nodes if node.reports & Reports.CALL]
     if len(calls) > 1:
         if any(node.reports_below & Reports.CALL for node in calls):
@@ -59,11 +60,10 @@ _TWO = 2
 """The usage that one span alone reports counts."""
 
 
-def _find_sums(nodes: list[Node]) -> None:
-    for node in nodes:
-        if node.repeats and not node.reports & Reports.CALL:
-            node.span.uncounted |= sum_of(node.reports, node.reports_below)
-            node.is_sum = bool(node.span.uncounted & Uncounted.TOKENS)
+def _find_sum(node: Node) -> None:
+    if node.repeats and not node.reports & Reports.CALL:
+        node.span.uncounted |= sum_of(node.reports, node.reports_below)
+        node.is_sum = bool(node.span.uncounted & Uncounted.TOKENS)
 
 
 def sum_of(own: int, descendants: int) -> int:
