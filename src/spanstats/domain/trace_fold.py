@@ -118,10 +118,10 @@ class TraceFold(msgspec.Struct):
         uncounted = span.uncounted
         if span.is_llm_call and not uncounted & Uncounted.CALL:
             self.n_llm_calls += 1
-        if span.total_tokens is not None and not uncounted & Uncounted.TOKENS:
+        if not uncounted & Uncounted.TOKENS:
             self.prompt_tokens += span.prompt_tokens or 0
             self.completion_tokens += span.completion_tokens or 0
-            self.total_tokens += span.total_tokens
+            self.total_tokens += span.total_tokens or 0
         if span.cost_pd is None:
             self.n_unpriced += is_unpriced(span)
         elif not uncounted & Uncounted.COST:
