@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from ..catalog import baselines
 from ..dialects.insights.compare_request import members
+from ..dialects.insights.rows_answer_schema import BASELINE_ANSWER
 from ..domain.values import identifier
 from ..errors import invalid
 from .answers import json_answer
@@ -39,7 +40,7 @@ _SCHEMA: dict[str, Any] = {
     summary="Set the baseline of a run",
     description="What the run, or every run of its project, is compared with where a comparison names no base.",
     openapi_extra=body_of(_SCHEMA),
-    responses=READ_ERRORS,
+    responses={**READ_ERRORS, **BASELINE_ANSWER},
 )
 async def set_baseline(request: Request, experiment_id: str) -> Response:
     sent = await sent_object(request, required=True)

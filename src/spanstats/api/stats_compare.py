@@ -15,9 +15,11 @@ from ..comparison.one_item import item_in_runs
 from ..comparison.request import Request as Comparing
 from ..comparison.rows import MOST_ROWS, Rows, Wanted, pages_of_rows
 from ..dialects.insights.compare_answer import COMPARISON_COLUMNS, comparison_answer, comparison_table
+from ..dialects.insights.compare_answer_schema import COMPARISON_ANSWER
 from ..dialects.insights.compare_request import BODY_KEYS, SentArm, members, read_arms, read_options
 from ..dialects.insights.compare_schema import COMPARE_SCHEMA, ROWS_SCHEMA
 from ..dialects.insights.rows_answer import COLUMNS, item_answer, rows_answer, rows_table
+from ..dialects.insights.rows_answer_schema import ITEM_ANSWER, ROWS_ANSWER
 from ..dialects.insights.rows_request import ROWS_KEYS, read_item_key, read_rows
 from ..errors import NotFound, invalid
 from .answers import json_answer
@@ -31,6 +33,14 @@ from .stats_shared import PREFIX, READ_ERRORS, ROUTER, filter_of, sent_object
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
 
+Base = Annotated[
+    str | None,
+    Query(description="The id of the experiment to compare with", max_length=256, examples=["run-a"]),
+]
+Experiments = Annotated[
+    list[str] | None, Query(description="Ids of experiments, 1 to 9", examples=[["run-a", "run-b"]])
+]
+
 _TABLE = "With `Accept: text/csv` the answer is a table."
 _COMPARE: dict[str, Any] = {
     "summary": "Compare runs item by item",
@@ -39,7 +49,7 @@ _COMPARE: dict[str, Any] = {
         f"of the means over the items that both have, how sure it is, and a verdict. {_TABLE}"
     ),
     "openapi_extra": body_of(COMPARE_SCHEMA),
-    "responses": READ_ERRORS,
+    "responses": {**READ_ERRORS, **COMPARISON_ANSWER},
 }
 
 
@@ -58,7 +68,7 @@ _GET: dict[str, Any] = {
         "As by POST, of the whole experiment against `base`; without one against the baseline that was set for it or "
         f"for its project, never against one that is guessed. {_TABLE}"
     ),
-    "responses": READ_ERRORS,
+    "responses": {**READ_ERRORS, **COMPARISON_ANSWER},
 }
 
 
@@ -66,7 +76,7 @@ _GET: dict[str, Any] = {
 async def compare_with_baseline(
     request: Request,
     experiment_id: str,
-    base: Annotated[str | None, Query(description="The id of the experiment to compare with", max_length=256)] = None,
+    base: Base = None,
 ) -> Response:
     if not base:
         base = await baselines.of_experiment(tenant_database(request), caller(request).tenant_id, experiment_id)
@@ -112,7 +122,7 @@ _ROWS: dict[str, Any] = {
         "With `Accept: text/csv` all of them from the cursor on, as a table."
     ),
     "openapi_extra": body_of(ROWS_SCHEMA),
-    "responses": READ_ERRORS,
+    "responses": {**READ_ERRORS, **ROWS_ANSWER},
 }
 
 
@@ -149,7 +159,7 @@ _ITEM: dict[str, Any] = {
         "All trials of an item in each experiment that is named, and for scores of 0 and 1 pass@k (any of k trials is "
         "right) and pass^k (all are)."
     ),
-    "responses": READ_ERRORS,
+    "responses": {**READ_ERRORS, **ITEM_ANSWER},
 }
 
 
@@ -157,7 +167,7 @@ _ITEM: dict[str, Any] = {
 async def read_item(
     request: Request,
     item_key: str,
-    experiment: Annotated[list[str] | None, Query(description="Ids of experiments, 1 to 9")] = None,
+    experiment: Experiments = None,
     preview_length: Annotated[int, Query(ge=0, le=100_000, description="Characters of content")] = 2_000,
 ) -> Response:
     key = read_item_key(item_key)

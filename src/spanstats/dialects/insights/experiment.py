@@ -122,7 +122,6 @@ _SNAPSHOT: Json = {
     "window": {"start_time": None, "end_time": None},
     "method": "linear",
 }
-_PAGE: Json = {"count": 1, "page": 1, "page_size": 20, "next_cursor": None}
 _MEASURED = {**TOTALS, "measures": MEASURES}
 
 EXPERIMENT_ANSWER = described(
@@ -165,10 +164,10 @@ LIST_ANSWER = described(
     ),
     {
         **_SNAPSHOT,
-        "count": 1,
+        "count": 21,
         "page": 1,
         "page_size": 20,
-        "next_cursor": None,
+        "next_cursor": "WyItY3JlYXRlZF9hdCIsMTc2NDMyMDQwMDAwMDAwMCw0Ml0=",
         "experiments": [{**_EXPERIMENT, **_EXAMPLE}],
     },
     table="id,name,run_name,project,status,created_at,finished_at,traces\r\nrun-42,run-42,,,running,2026-11-28T09:00:00+00:00,,150\r\n",

@@ -119,15 +119,15 @@ def histogram_table(found: Distribution) -> Table:
 
 
 _COUNT: Json = {"type": "integer", "minimum": 0}
-_ARM_EXAMPLE: Json = {"counts": [10, 82, 40, 6], "below": 0, "above": 0, "count": 138, "missing": 2}
+_ARM_EXAMPLE: Json = {"counts": [47, 91], "below": 0, "above": 0, "count": 138, "missing": 12}
 _EXAMPLE: Json = {
     "as_of": "2026-11-28T10:15:02.000123+00:00",
     "window": {"start_time": None, "end_time": None},
-    "measure": "latency",
-    "unit": "s",
-    "edges": [0.2, 1.15, 2.1, 3.05, 4],
+    "measure": "span_count",
+    "unit": "spans",
+    "edges": [1, 1.5, 2],
     "arms": [_ARM_EXAMPLE],
-    "values": None,
+    "values": [{"value": 1, "count": 47, "counts": [47]}, {"value": 2, "count": 91, "counts": [91]}],
 }
 HISTOGRAM_ANSWER = described(
     answer_schema(
@@ -159,7 +159,7 @@ HISTOGRAM_ANSWER = described(
         ["measure", "edges", "arms", "values"],
     ),
     _EXAMPLE,
-    table="from,to,count 1 run-42\r\n,0.2,0\r\n0.2,1.15,10\r\n",
+    table="from,to,count 1 run-a\r\n,1,0\r\n1,1.5,47\r\n",
 )
 _BINNING_OPTIONS: Json = {
     "measure": {"type": "string", "minLength": 1},
@@ -201,7 +201,7 @@ ARMS_REQUEST: Json = {
         {
             "measure": "latency",
             "bins": 20,
-            "arms": [{"experiment_id": "run-42"}, {"experiment_id": "run-43", "start_time": "2026-01-01"}],
+            "arms": [{"experiment_id": "run-a"}, {"experiment_id": "run-b", "start_time": "2026-01-01"}],
         }
     ],
 }

@@ -1,0 +1,92 @@
+"""Every example in the description of the statistics works as it stands, and every answer is as it is described."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from spanstats.main import create_app
+from spanstats.settings import Settings
+
+from .test_stats_compare import ingest, root, score
+
+pytestmark = pytest.mark.anyio
+
+PREFIX = "/api/stats/v1"
+DESCRIPTION = create_app(Settings(database_url="postgresql://nowhere/at-all")).openapi()
+OPERATIONS = [
+    (method, path)
+    for path, operations in DESCRIPTION["paths"].items()
+    if path.startswith(PREFIX)
+    for method in operations
+]
+ITEMS = 4
+
+
+async def two_runs(client: httpx.AsyncClient) -> None:
+    """The runs that examples name, with what they measure, filter and group by."""
+    for name in ("run-a", "run-b"):
+        given = {"metadata": {"topic": "billing"}, "cost": 0.01}
+        await ingest(client, *(root(name, i, latency=1 + i, **given) for i in range(ITEMS)))
+        for i in range(ITEMS):
+            await score(client, f"{name}-{i}", evaluator_slug="exact", numerical_value=i / 4)
+
+
+async def item_key(client: httpx.AsyncClient) -> str:
+    listed = await client.post("/api/v2/experiments/run-a/logs/list/", json={})
+    found: str = listed.json()["results"][0]["comparison_key"]
+    return found
+
+
+def queries(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Without options that may be left out, and with all that have an example."""
+    shown = {
+        parameter["name"]: example
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query"
+        for example in (parameter.get("examples") or parameter["schema"].get("examples") or [])[:1]
+    }
+    needed = ("base", "experiment", "measure", "group_by")
+    yield {name: example for name, example in shown.items() if name in needed}
+    yield {name: example for name, example in shown.items() if name != "end_time"}
+
+
+def bodies(operation: dict[str, Any]) -> list[Any]:
+    """The examples of the body; there is at least one."""
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    found: list[Any] = schema["examples"]
+    return found
+
+
+def check_answer(operation: dict[str, Any], answer: Any) -> None:
+    described = operation["responses"]["200"]["content"]["application/json"]
+    components = {"components": DESCRIPTION["components"]}
+    for found in (answer, described["example"]):
+        jsonschema_rs.validate({**components, **described["schema"]}, found)
+    # What the example shows is really there.
+    assert set(described["example"]) <= set(answer) | {"method"}
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_examples_work_as_they_stand(client: httpx.AsyncClient, method: str, path: str) -> None:
+    await two_runs(client)
+    operation = DESCRIPTION["paths"][path][method]
+    url = path.format(experiment_id="run-b", item_key=await item_key(client))
+    requests = (
+        [{"params": query} for query in queries(operation)]
+        if method == "get"
+        else [{"json": body} for body in bodies(operation)]
+    )
+    for request in requests:
+        answer = await client.request(method, url, **request)
+        is_without_project = request.get("json", {}).get("project") is True
+        assert answer.status_code == (400 if is_without_project else 200), (request, answer.text)
+        if answer.status_code == 200:
+            check_answer(operation, answer.json())
+    if "text/csv" in operation["responses"]["200"]["content"]:
+        table = await client.request(method, url, **requests[0], headers={"accept": "text/csv"})
+        header = operation["responses"]["200"]["content"]["text/csv"]["example"].partition("\r\n")[0]
+        assert (table.status_code, table.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+        assert table.text.partition("\r\n")[0].split(",")[0] == header.split(",")[0]
