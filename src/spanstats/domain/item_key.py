@@ -4,6 +4,7 @@ Two runs over the same inputs so pair by themselves. Digests are 16 bytes, writt
 """
 
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -17,7 +18,8 @@ _EMPTY: tuple[Any, ...] = (None, "", {}, [], {"args": [], "kwargs": {}})
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder().decode
 _DIGEST = re.compile("(?:[0-9a-f]{32}){1,2}")
-_OPENING = ("{", "[")
+_BEFORE_JSON = frozenset("{[ \t\r\n")
+"""How a text begins that may be a JSON object or array."""
 _LARGEST = 2.0**63
 
 
@@ -54,26 +56,34 @@ def _canonical(document: str | None) -> bytes | None:
 
 
 def _plain(value: Any, *, parse: bool) -> Any:
+    """Containers are changed in place: they were decoded for this."""
     kind = value.__class__
     if kind is str:
-        return _parsed(value) if parse and _may_be_json(value) else value
+        return _parsed(value) if parse and value[:1] in _BEFORE_JSON else value
     if kind is dict:
-        return {key: _plain(member, parse=parse) for key, member in value.items()}
-    if kind is list:
-        return [_plain(member, parse=parse) for member in value]
-    if kind is float and value.is_integer() and abs(value) < _LARGEST:
+        _plain_members(value, value.items(), parse=parse)
+    elif kind is list:
+        _plain_members(value, enumerate(value), parse=parse)
+    elif kind is float and value.is_integer() and abs(value) < _LARGEST:
         return int(value)
     return value
 
 
-def _may_be_json(text: str) -> bool:
-    first = text[:1]
-    return first in _OPENING or (first.isspace() and text.lstrip()[:1] in _OPENING)
+def _plain_members(container: Any, members: Iterable[tuple[Any, Any]], *, parse: bool) -> None:
+    """Most members stay as they are, and cost no call."""
+    for key, member in members:
+        kind = member.__class__
+        if kind is str:
+            if parse and member[:1] in _BEFORE_JSON:
+                container[key] = _parsed(member)
+        elif kind is dict or kind is list or kind is float:
+            container[key] = _plain(member, parse=parse)
 
 
 def _parsed(text: str) -> Any:
     """The object or array that the text is; text inside of that is not looked into again."""
     try:
-        return _plain(_decode(text), parse=False)
+        value = _decode(text)
+        return _plain(value, parse=False) if value.__class__ in (dict, list) else text
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return text

@@ -16,7 +16,7 @@ AS_OF: Json = {"as_of": SNAPSHOT["as_of"]}
 
 
 def object_of(properties: Json, **more: Any) -> Json:
-    """All of its members are always there; those that may be null are left out of what is required, since the
+    """All of its members are always there; members that may be null are not required, since the
     description shows no null in examples."""
     required = [name for name, schema in properties.items() if "null" not in schema.get("type", ["null"])]
     return {"type": "object", "properties": properties, "required": required, **more}
