@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .aggregate import sum_of
 from .format import Array
 from .groups import Counted, GroupedColumn, Groups
-from .measures import Measure
+from .measures import Measure, NumberOf
 
 # What a double holds exactly, and what is added up in 64 bits.
 _EXACT_IN_DOUBLE = 2**53
@@ -65,11 +65,19 @@ class _Adder:
 def group_sums(groups: Groups, measure: Measure) -> GroupSums:
     """The sums of the measure by group."""
     counts, totals = np.zeros(len(groups), np.int64), _Adder(len(groups))
+    is_in_every_row = _is_in_every_row(groups, measure)
     for column in groups.each(measure):
         found = column.counts()
-        np.add.at(counts, column.by.groups, found)
+        if not is_in_every_row:
+            np.add.at(counts, column.by.groups, found)
         totals.add(column.by.groups, *_totals(column, found))
-    return GroupSums(counts, totals.totals())
+    return GroupSums(groups.counts if is_in_every_row else counts, totals.totals())
+
+
+def _is_in_every_row(groups: Groups, measure: Measure) -> bool:
+    """Whether each trace has one value."""
+    parts = (by.part for by in groups.parts)
+    return isinstance(measure, NumberOf) and all(p.chunk.numbers(measure.column).valid is None for p in parts)
 
 
 def group_extremes(groups: Groups, measure: Measure) -> list[tuple[int, int] | None]:
