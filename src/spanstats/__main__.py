@@ -22,16 +22,18 @@ def _leave(number: int, _frame: FrameType | None) -> None:
     sys.exit(_code(number))
 
 
-# The kernel keeps from the first process of a container every signal that it has no handler for, and the imports below
-# take a second.
+# The kernel keeps from the first process of a container every signal that it has no handler for, and the imports of the
+# service take a second.
 for name in SIGNALS:
     signal.signal(name, _end)
 
 from .cli import main  # noqa: E402
 
-# A command that is ended leaves through its `finally` blocks, so that its database is stopped.
-for name in SIGNALS:
-    signal.signal(name, _leave)
+# A command that is ended leaves through its `finally` blocks, so that its database is stopped. So does `serve`, once it
+# has imported the service (`stopping.py`).
+if sys.argv[1:2] != ["serve"]:
+    for name in SIGNALS:
+        signal.signal(name, _leave)
 
 __all__ = ["main"]
 

@@ -1,4 +1,7 @@
-"""The command line."""
+"""The command line.
+
+A command imports what it alone needs when it runs: most need neither the application nor numpy.
+"""
 
 import sys
 from datetime import UTC, datetime
@@ -7,15 +10,13 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from . import data_commands, database, demo, serve
+from . import data_commands, database
 from .catalog import keys
-from .columnar.keep import refresh_waiting
 from .errors import SpanstatsError, StartError
 from .gate import command as gate
 from .migrating import migrate as migrate_to_newest
 from .settings import SettingsError, load
 from .sharding import Databases, migrate_shards, on_databases
-from .stats import maintenance
 from .store.session import Database
 
 app = typer.Typer(
@@ -51,7 +52,11 @@ def serve_command(
 ) -> None:
     """Migrate the database and serve until stopped."""
     given = {"host": host, "port": port, "workers": workers}
-    serve.run(load(**{name: value for name, value in given.items() if value is not None}))
+    settings = load(**{name: value for name, value in given.items() if value is not None})
+    # The service takes longer to import than a wrong setting to find.
+    from . import serve
+
+    serve.run(settings)
 
 
 @app.command()
@@ -71,6 +76,8 @@ def demo_command() -> None:
 
 
 async def _demo(databases: Databases) -> None:
+    from . import demo
+
     await keys.tenant_id(databases.first, keys.DEFAULT_TENANT, databases.placing())
     await demo.run(*await databases.of_tenant(keys.DEFAULT_TENANT))
 
@@ -116,6 +123,9 @@ async def _rebuild_all(databases: Databases) -> None:
 
 
 async def _rebuild(database: Database) -> None:
+    from .columnar.keep import refresh_waiting
+    from .stats import maintenance
+
     minutes = await maintenance.invalidate_everything(database)
     with Progress() as progress:
         task = progress.add_task("Rebuilding", total=minutes)
@@ -137,6 +147,8 @@ def check_rollups() -> None:
 
 
 async def _mismatches(databases: Databases) -> list[tuple[int, int, int]]:
+    from .stats import maintenance
+
     return [found for each in (await databases.all()).values() for found in await maintenance.mismatches(each)]
 
 

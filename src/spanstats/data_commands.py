@@ -1,4 +1,7 @@
-"""Commands for the life of the data: pruning, export and import, deletion of traces and tenants."""
+"""Commands for the life of the data: pruning, export and import, deletion of traces and tenants.
+
+A command imports what it alone needs when it runs.
+"""
 
 import re
 import shlex
@@ -13,15 +16,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from . import archive
 from .catalog import moving, retention, tenants
 from .catalog.keys import DEFAULT_TENANT
 from .catalog.keys import tenant_id as made_tenant
-from .dialects.parea.stats import stats_entry
 from .errors import StartError
-from .ingest.evaluators import Evaluators
-from .ingest.recount import recount
-from .ingest.tools import Tools
 from .sharding import Databases, on_databases
 
 traces_app = typer.Typer(help="Single traces.", no_args_is_help=True)
@@ -91,6 +89,11 @@ def recount_traces(
     after: Annotated[str, typer.Option(help="Go on after this trace id, which a stopped run printed.")] = "",
 ) -> None:
     """Count what stored traces bought by today's rules, in small steps, beside running work; twice changes nothing."""
+    from .dialects.parea.stats import stats_entry
+    from .ingest.evaluators import Evaluators
+    from .ingest.recount import recount
+    from .ingest.tools import Tools
+
     last = after
 
     async def work(databases: Databases) -> tuple[int, int]:
@@ -120,6 +123,7 @@ def export_experiment(
     output: Annotated[Path | None, typer.Option(help="The file to write; else standard output.")] = None,
 ) -> None:
     """Write an experiment with all its traces as JSON Lines."""
+    from . import archive
 
     async def work(databases: Databases) -> int:
         database, tenant_id = await databases.of_tenant(tenant)
@@ -152,6 +156,7 @@ def import_experiment(
     tenant: Annotated[str, typer.Option(help="Whose it will be; made if there is none.")] = DEFAULT_TENANT,
 ) -> None:
     """Restore an exported experiment exactly; traces that are there already stay as they are."""
+    from . import archive
 
     async def work(databases: Databases) -> tuple[str, int, int]:
         with _opened(file) as sent, _progress() as progress:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_hostile import routes
+from tests.conftest import fresh_database
 from tests.dialects.recorded import as_protobuf
 from tests.services import Service, environment_in, starting
 
@@ -31,12 +32,19 @@ OFFER = OFFERS["as Java's HttpClient"]
 START = 1_767_225_600_000_000_000
 
 
-@pytest.fixture
-def service(tmp_path: Any, database_url: str) -> Iterator[Service]:
-    with starting(tmp_path, environment_in(tmp_path)) as start:
-        started = start(SPANSTATS_DATABASE_URL=database_url, SPANSTATS_API_KEY=KEY, SPANSTATS_BODY_WAIT_S="2")
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, server_url: str, template: str) -> Iterator[Service]:
+    """One for all tests here: each writes into an experiment of its own."""
+    folder = tmp_path_factory.mktemp("service")
+    with fresh_database(server_url, template) as url, starting(folder, environment_in(folder)) as start:
+        started = start(SPANSTATS_DATABASE_URL=url, SPANSTATS_API_KEY=KEY, SPANSTATS_BODY_WAIT_S="2")
         started.wait_for("/readyz", 200)
         yield started
+
+
+@pytest.fixture
+def experiment() -> str:
+    return f"experiment-{next(_numbers)}"
 
 
 def talk(service: Service, *pieces: bytes, answers: int = 1) -> list[tuple[int, bytes]]:
@@ -136,25 +144,25 @@ def test_a_write_with_an_offer_is_stored_however_it_comes(service: Service) -> N
         assert count(service, f"e{number}") == 4, (offer, how)
 
 
-def test_a_filter_with_an_offer_is_applied(service: Service) -> None:
-    for path, content_type, body in writes("e"):
+def test_a_filter_with_an_offer_is_applied(service: Service, experiment: str) -> None:
+    for path, content_type, body in writes(experiment):
         talk(service, sized("POST", path, body, f"Content-Type: {content_type}"))
     filters = json.dumps({"filters": {"cost": {"operator": "gt", "value": [5]}}}).encode()
     for offer, how in itertools.product(OFFERS.values(), DELIVERIES):
-        pieces = delivered(how, "POST", "/api/v2/experiments/e/logs/summary/", filters, offer)
+        pieces = delivered(how, "POST", f"/api/v2/experiments/{experiment}/logs/summary/", filters, offer)
         [(status, answer)] = talk(service, *pieces)
         assert (status, json.loads(answer)["total_count"]) == (200, 0), (offer, how)
     for offer in OFFERS.values():
-        assert count(service, "e", offer) == 4
+        assert count(service, experiment, offer) == 4
 
 
-def test_a_connection_goes_on_after_an_offer(service: Service) -> None:
-    [first, second, third] = writes("e")[:3]
+def test_a_connection_goes_on_after_an_offer(service: Service, experiment: str) -> None:
+    [first, second, third] = writes(experiment)[:3]
     requests = [
         sized("POST", path, body, line, f"Content-Type: {content_type}")
         for (path, content_type, body), line in ((first, OFFER), (second, "X: y"), (third, OFFER))
     ]
-    summary = sized("GET", "/api/v2/experiments/e/logs/summary/", b"", OFFER)
+    summary = sized("GET", f"/api/v2/experiments/{experiment}/logs/summary/", b"", OFFER)
     for pieces in ([*requests, summary], [b"".join([*requests, summary])]):
         answers = talk(service, *pieces, answers=4)
         assert [status for status, _ in answers] == [200] * 4
@@ -169,12 +177,12 @@ def test_every_route_answers_an_offer_as_it_answers_without(service: Service) ->
         assert [status for status, _ in plain] == [status for status, _ in offered], (method, path, body)
 
 
-def test_a_client_that_waits_to_be_asked_for_the_body_is_asked(service: Service) -> None:
+def test_a_client_that_waits_to_be_asked_for_the_body_is_asked(service: Service, experiment: str) -> None:
     for offer in ("X: y", *OFFERS.values()):
-        path, _, body = writes("e")[0]
+        path, _, body = writes(experiment)[0]
         pieces = delivered("head, then body", "POST", path, body, offer, "Expect: 100-continue")
         assert [status for status, _ in talk(service, *pieces, *pieces, answers=2)] == [200, 200], offer
-    assert count(service, "e") == 1 + len(OFFERS)
+    assert count(service, experiment) == 1 + len(OFFERS)
 
 
 def test_a_client_that_is_refused_before_it_sends_the_body_is_cut_off(service: Service) -> None:
@@ -204,8 +212,8 @@ def test_a_body_that_ends_early_stores_nothing(service: Service) -> None:
     assert status == 404
 
 
-def test_what_is_no_request_never_takes_the_place_of_an_answer(service: Service) -> None:
-    path, content_type, body = writes("e")[0]
+def test_what_is_no_request_never_takes_the_place_of_an_answer(service: Service, experiment: str) -> None:
+    path, content_type, body = writes(experiment)[0]
     answers = talk(service, sized("POST", path, body, f"Content-Type: {content_type}") + b"\0\0\r\n", answers=2)
     assert [status for status, _ in answers] == [200]
-    assert count(service, "e") == 1
+    assert count(service, experiment) == 1
