@@ -64,7 +64,7 @@ REQUESTS = st.one_of(
 
 
 @given(st.lists(REQUESTS, min_size=1, max_size=3))
-@settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_no_question_is_a_fault(client: httpx.AsyncClient, requests: list[tuple[str, Any]]) -> None:
     for path, body in [*requests, ("experiment/e/trace_logs", None), ("experiments", None)]:
         content = b"" if body is None else json.dumps(body).encode()

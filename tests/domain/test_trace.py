@@ -168,7 +168,7 @@ def test_what_the_root_says_goes_before_what_earlier_spans_say() -> None:
     assert finish("t", fold(settled)).experiment_key == 2
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(100))
 @given(traces())
 def test_every_number_of_a_trace_is_what_it_is_defined_to_be(spans: list[Span]) -> None:
     assert as_dict(finish("t", fold(spans))) == defined(spans)

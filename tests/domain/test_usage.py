@@ -88,7 +88,7 @@ def line(s: Span) -> str:
     )
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(trees())
 def test_what_counts_is_what_the_rules_say(spans: list[Span]) -> None:
     expected = counted(spans)
@@ -99,7 +99,7 @@ def test_what_counts_is_what_the_rules_say(spans: list[Span]) -> None:
     assert {name: getattr(trace, name) for name in totals(spans)} == totals(spans)
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(trees() | trees(circles=True), st.data())
 def test_a_span_that_is_added_to_a_trace_leaves_what_all_spans_together_make(spans: list[Span], data: Any) -> None:
     cut = data.draw(st.integers(1, len(spans)))
