@@ -51,6 +51,10 @@ OWN = "GRANT ALL ON SCHEMA public TO guest"
         (["ALTER ROLE guest SET search_path = nowhere"], "does not exist, or may not be used"),
         ([OWN, "CREATE TABLE projects (id int)"], "another program"),
         ([OWN, "CREATE VIEW experiments AS SELECT 1 AS id"], "another program"),
+        ([OWN, "CREATE MATERIALIZED VIEW traces AS SELECT 1 AS id"], "another program"),
+        ([OWN, "CREATE TYPE spans AS (id int)"], "another program"),
+        ([OWN, "CREATE SEQUENCE scores"], "another program"),
+        ([OWN, "CREATE DOMAIN projects AS int"], "another program"),
         ([OWN, "CREATE FUNCTION lower_unicode(text) RETURNS text LANGUAGE sql AS 'SELECT $1'"], "another program"),
         (
             [
@@ -109,8 +113,42 @@ def test_another_encoding_is_refused(found: Found) -> None:
             "ALTER ROLE guest SET lock_timeout = 1",
         ],
         [OWN, "ALTER ROLE guest SET default_transaction_isolation = 'serializable'"],
+        [
+            OWN,
+            *(
+                f"ALTER ROLE guest SET {name} = 500"
+                for name in ("idle_in_transaction_session_timeout", "idle_session_timeout")
+            ),
+            "DO $$BEGIN IF current_setting('server_version_num')::int >= 170000 THEN "
+            "ALTER ROLE guest SET transaction_timeout = 1000; END IF; END$$",
+        ],
+        [
+            OWN,
+            *(
+                f"ALTER ROLE guest SET {setting}"
+                for setting in (
+                    "standard_conforming_strings = off",
+                    "bytea_output = 'escape'",
+                    "datestyle = 'SQL, DMY'",
+                    "intervalstyle = 'sql_standard'",
+                    "timezone = 'Asia/Kathmandu'",
+                    "extra_float_digits = -15",
+                    "client_min_messages = 'debug1'",
+                    "default_transaction_deferrable = on",
+                    "xmloption = 'document'",
+                    "array_nulls = off",
+                )
+            ),
+        ],
     ],
-    ids=["own schema", "own schema before public", "limits of the role", "serializable role"],
+    ids=[
+        "own schema",
+        "own schema before public",
+        "limits of the role",
+        "serializable role",
+        "further limits of the role",
+        "how the role writes values",
+    ],
 )
 def test_what_is_not_in_the_way_is_left_alone(found: Found, statements: list[str]) -> None:
     url = found(*statements)

@@ -26,6 +26,8 @@ AT = "me:secret@db:6543/spans"
         f'"postgresql://{AT}"',
         f"'postgresql://{AT}'\n",
         f"psql 'postgresql://{AT}'",
+        f"DATABASE_URL=postgresql://{AT}",
+        f'export SPANSTATS_DATABASE_URL="postgres://{AT}"\n',
         "jdbc:postgresql://db:6543/spans?user=me&password=secret",
         "postgresql://db:6543/spans?user=me&password=secret",
         "postgresql://me:secret@db:6543/?dbname=spans",
@@ -89,6 +91,9 @@ def test_hosts_are_names_addresses_and_sockets(text: str, hosts: list[Host]) -> 
         ("options=endpoint%3Dx", {"options": "endpoint=x"}),
         ("options=-c+search_path%3Da", {"options": "-c search_path=a"}),
         ("keepalives=1&keepalives_idle=30", {"keepalives": "1", "keepalives_idle": "30"}),
+        ("ssl_min_protocol_version=tlsv1.3", {"ssl_min_protocol_version": "TLSv1.3"}),
+        ("ssl_min_protocol_version=TLSv1", {"ssl_min_protocol_version": "TLSv1.2"}),
+        ("min_protocol_version=3.0&max_protocol_version=latest", {}),
     ],
 )
 def test_options_go_by_the_names_of_libpq(options: str, taken: dict[str, str]) -> None:
@@ -117,6 +122,8 @@ def test_options_go_by_the_names_of_libpq(options: str, taken: dict[str, str]) -
         ("postgresql://u:hunter2@h/d?gssencmode=require", "gssencmode"),
         ("postgresql://u:hunter2@h/d?client_encoding=latin1", "client_encoding"),
         ("postgresql://u:hunter2@h/d?nonsense=hunter2", "nonsense"),
+        ("postgresql://u:hunter2@h/d?ssl_max_protocol_version=TLSv1.1", "ssl_max_protocol_version.*TLSv1.2"),
+        ("postgresql://u:hunter2@h/d?min_protocol_version=3.2", "min_protocol_version.*3.0"),
         *((f"postgresql://u:hunter2@h/d?{name}=hunter2", name) for name in REFUSED),
     ],
 )
@@ -152,6 +159,13 @@ def test_variables_of_libpq_stand_in_for_what_an_address_does_not_say(tmp_path: 
     assert parse("postgresql://u:q@h:8/d?sslmode=disable", said).get("password") == "q"
     # An address of this program for itself is whole.
     assert parse("postgresql+asyncpg://u@h/d", said).parameters == {"host": "h", "user": "u", "dbname": "d"}
+
+
+def test_variables_made_of_files_end_where_their_line_ends() -> None:
+    said = {"PGPASSWORD": "p w \r\n", "PGHOST": "h\n", "PGPORT": "7\n", "PGUSER": "u\n", "PGSSLMODE": "\n"}
+    address = parse("postgresql:///d", said)
+    assert (address.hosts, address.user, address.get("password")) == ((Host("h", 7),), "u", "p w ")
+    assert address.get("sslmode") is None
 
 
 def test_every_option_stands_in_the_documentation() -> None:

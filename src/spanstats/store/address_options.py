@@ -51,6 +51,7 @@ PASSED_OVER = frozenset(
         *("prepareThreshold", "reWriteBatchedInserts"),
         # It always does what these ask for, or they ask for something else (`_ONLY`).
         *("client_encoding", "gssencmode", "sslcompression", "sslsni", "sslcertmode", "krbsrvname", "gsslib"),
+        *("min_protocol_version", "max_protocol_version"),
         # Notes of providers to other programs.
         *("uselibpqcompat", "supa", "workaround"),
     }
@@ -68,6 +69,10 @@ REFUSED = {
     "scram_client_key": "use a password",
     "scram_server_key": "use a password",
     "gssdelegation": "GSSAPI is not supported",
+    "sslkeylogfile": "keys of connections are not written to a file",
+    **dict.fromkeys(
+        ("oauth_issuer", "oauth_client_id", "oauth_client_secret", "oauth_scope"), "use a password or a certificate"
+    ),
 }
 """What libpq or another driver takes and the service cannot do, with what to do instead."""
 
@@ -75,6 +80,8 @@ _MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _SSL = {"true": "require", "1": "require", "false": "disable", "0": "disable", "no-verify": "require"}
 _ON = {"true": "1", "on": "1", "1": "1", "false": "0", "off": "0", "0": "0"}
 _PRIMARY = {"any": "any", "primary": "primary", "master": "primary", "read-write": "read-write"}
+
+_TLS = {name: name for name in ("TLSv1.2", "TLSv1.3")} | {"tlsv1.2": "TLSv1.2", "tlsv1.3": "TLSv1.3"}
 
 _ONLY: dict[str, Mapping[str, str]] = {
     "sslmode": {mode: mode for mode in _MODES} | {"no-verify": "require", "verify_ca": "verify-ca"},
@@ -89,13 +96,18 @@ _ONLY: dict[str, Mapping[str, str]] = {
     "sslcompression": {"0": ""},
     "sslsni": {"1": ""},
     "sslcertmode": {"allow": ""},
-    "ssl_min_protocol_version": {name: name for name in ("TLSv1.2", "TLSv1.3")},
-    "ssl_max_protocol_version": {name: name for name in ("TLSv1.2", "TLSv1.3")},
+    "min_protocol_version": {"3.0": ""},
+    "max_protocol_version": {"3.0": "", "3.2": "", "latest": ""},
+    # An older one is the least that is asked for; the service asks for more.
+    "ssl_min_protocol_version": {"tlsv1": "TLSv1.2", "tlsv1.1": "TLSv1.2", **_TLS},
+    "ssl_max_protocol_version": _TLS,
 }
 _WHY = {
     "target_session_attrs": "the service writes, so it must reach a primary: any, primary or read-write",
     "client_encoding": "the service speaks UTF8",
     "gssencmode": "GSSAPI is not supported: disable or prefer",
+    "ssl_max_protocol_version": "TLSv1.2 or TLSv1.3",
+    "min_protocol_version": "the driver speaks version 3.0 of PostgreSQL's protocol",
 }
 _NUMBERS = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
 

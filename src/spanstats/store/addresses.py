@@ -142,7 +142,9 @@ def parse(text: str, environment: Mapping[str, str] | None = None) -> Address:
 
 
 def _defaults(environment: Mapping[str, str]) -> dict[str, str]:
-    found = {name: environment[variable] for variable, name in _VARIABLES.items() if environment.get(variable)}
+    # Secrets of Kubernetes are often made of files, with the end of their last line.
+    given = {name: environment.get(variable, "").rstrip("\r\n") for variable, name in _VARIABLES.items()}
+    found = {name: value for name, value in given.items() if value}
     home = Path(environment.get("HOME") or "/nonexistent") / ".postgresql"
     return {name: str(home / file) for name, file in _HOME.items() if (home / file).is_file()} | found
 
@@ -169,9 +171,9 @@ def _own_name() -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """Without what comes along when an address is pasted: ends of lines, quotes, the command before it."""
+    """Without what comes along when an address is pasted: ends of lines, quotes, the command or variable before it."""
     text = text.strip().lstrip("\ufeff")
-    text = re.sub(r"^psql\s+", "", text).strip()
+    text = re.sub(r"^(?:psql\s+|(?:export\s+)?\w+=(?=[\"'`]?(?:jdbc:)?postgres))", "", text).strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
         text = text[1:-1].strip()
     return text
