@@ -72,7 +72,7 @@ def document() -> str:
         "The first of these events, less the start of its span, is the time to the first token where none was sent:",
         _table(("event", "sent by"), [(f"`{name}`", source) for name, source in usage.FIRST_TOKEN_EVENTS.items()]),
         "## Blocks of usage",
-        "An object that tells what a call used: `usage` of a flat span, a part of LangChain's outputs in Parea's "
+        "An object that reports what a call used: `usage` of a flat span, a part of LangChain's outputs in Parea's "
         "dialect, or an attribute that holds it, as an object or as JSON text. It fills what no name of its own says.",
         _table(("attribute", "path inside", "sent by"), _holders()),
         *_tables(blocks.USAGE),

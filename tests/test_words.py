@@ -28,6 +28,9 @@ def test_every_kind_of_text_is_checked() -> None:
         "A name stands for it",
         "which lies over it",
         "one stretch of time",
+        "The root tells it.",
+        "its place in the list",
+        "a loose span",
     ],
 )
 def test_a_banned_word_is_found_with_its_line_and_what_to_write(text: str) -> None:

@@ -16,7 +16,7 @@ _NONE: tuple[Match, Scope] = (Match.NONE, {})
 class FoundByShape(BaseRoute):
     """The same routes, of which only those are compared with a path that have its shape, in their order.
 
-    Goes before them. What is not found here is left to them: they tell also which methods a path has.
+    Goes before them. What is not found here is left to them: they also answer which methods a path has.
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:

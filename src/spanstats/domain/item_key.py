@@ -56,7 +56,7 @@ def _canonical(document: str | None) -> bytes | None:
 
 
 def _plain(value: Any, *, parse: bool) -> Any:
-    """Containers are changed in place: they were decoded for this."""
+    """Changes the containers themselves: they were decoded for this."""
     kind = value.__class__
     if kind is str:
         return _parsed(value) if parse and value[:1] in _BEFORE_JSON else value
