@@ -1,13 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help serve test check types lint layers words format clients bench bench-versions soak fuzz clean
+.PHONY: help serve test on-embedded on-another check types lint layers words format clients bench bench-versions soak fuzz clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 
 # Processes, each with a server of its own: one more than cores here, as many tests wait for something; one that has
-# nothing left takes tests of another.
+# nothing left takes tests of another. Those of the other PostgreSQL compute meanwhile.
 SIDE_BY_SIDE := --numprocesses=3 --dist=worksteal
+ON_ANOTHER   := --numprocesses=2 --dist=worksteal
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,9 +16,14 @@ help: ## Show this list
 serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with an embedded PostgreSQL
 	@exec $(BIN)/spanstats serve
 
-test: check ## Run everything that CI runs: checks, then the tests, then those of SQL on another PostgreSQL
+test: check ## Run everything that CI runs: checks, then the tests, with those of SQL on another PostgreSQL as well
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line on-embedded on-another
+
+on-embedded: $(VENV)/.installed-dev
 	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)
-	$(BIN)/python -m tests.installed $(SIDE_BY_SIDE)
+
+on-another: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.installed $(ON_ANOTHER)
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, layers, words
 	@$(MAKE) --no-print-directory --jobs=2 types lint layers words

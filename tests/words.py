@@ -13,7 +13,7 @@ BANNED: dict[str, str] = {
     r"so many": "this many; at most `limit`",
     r"those (that|who|which)": "name them: spans that ...",
     r"whoever": "name who: the caller, a process that ...",
-    r"what is said|(is|are|was|were|be|being) told": "the text; is reported, is read from",
+    r"what is said": "the text",
     r"stand(s|ing)? (for|beside)": "means; is next to",
     r"(lie|lies|laid|lying) over": "override",
     r"stretch(es)?": "segment, range",
