@@ -85,6 +85,8 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
     """The item updated by the objects that wrap some of its keys; nulls in them update nothing."""
+    if item.keys().isdisjoint(WRAPPERS):
+        return item
     flat = item
     for name in WRAPPERS:
         if isinstance(wrapped := item.get(name), dict):
@@ -102,8 +104,9 @@ def _ids(flat: dict[str, Any]) -> tuple[str, str]:
 def _times(flat: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
     """(start, end, latency) as sent; `timestamp` is the end. What is missing is concluded once the span is merged: a
     start made here would pass for one that was sent."""
-    sent = (known_seconds(flat[name], name) for name in ("latency", "generation_time") if name in flat)
-    latency_us = next((us for us in sent if us is not None), None)
+    latency_us = known_seconds(flat.get("latency"), "latency")
+    if latency_us is None:
+        latency_us = known_seconds(flat.get("generation_time"), "generation_time")
     end_us = instant(flat.get("timestamp"), "timestamp")
     start_us = instant(flat.get("start_time"), "start_time")
     return start_us, end_us, latency_us
@@ -129,9 +132,9 @@ def _add_usage(span: Span, flat: dict[str, Any]) -> None:
 
 def _unit_price(flat: dict[str, Any], field: str) -> int | None:
     """Dollars per million tokens as picodollars per million tokens."""
-    if is_unknown(flat.get(field)):
+    if field not in flat or is_unknown(flat[field]):
         return None
-    return scaled(flat.get(field), field, PICO, MAX_COST_PD, "0 to 100,000 dollars per million tokens")
+    return scaled(flat[field], field, PICO, MAX_COST_PD, "0 to 100,000 dollars per million tokens")
 
 
 def _content(flat: dict[str, Any], names: tuple[str, ...]) -> str | None:
