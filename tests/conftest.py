@@ -120,6 +120,28 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     await made.dispose()
 
 
+@pytest.fixture(scope="module")
+def filled_template(server_url: str, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a database that the module's own `fill` has filled."""
+    with filled_database(server_url, template, request.module.fill) as name:
+        yield name
+
+
+@pytest.fixture
+def filled_url(server_url: str, filled_template: str) -> Iterator[str]:
+    """A copy of that database, of this test alone."""
+    with fresh_database(server_url, filled_template) as url:
+        yield url
+
+
+@pytest.fixture
+async def filled(filled_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on that copy."""
+    made = patient_engine(filled_url)
+    yield made
+    await made.dispose()
+
+
 @pytest.fixture
 def database(engine: AsyncEngine) -> Database:
     """The test's own migrated database."""

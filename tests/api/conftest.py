@@ -19,6 +19,21 @@ from spanstats.settings import Settings
 from spanstats.store.session import Database, create_engine
 from tests.conftest import PATIENCE_S, fresh_database, patient_engine
 
+__all__ = [
+    "client",
+    "directory",
+    "directory_url",
+    "make_client",
+    "own_client",
+    "own_strangers_key",
+    "shared",
+    "shared_client",
+    "shared_strangers_key",
+    "shared_url",
+    "stranger",
+]
+"""The fixtures of an application, for other packages of tests."""
+
 MakeClient = Callable[..., Awaitable[httpx.AsyncClient]]
 
 _tenants = itertools.count()

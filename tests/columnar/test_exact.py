@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -30,7 +29,6 @@ from spanstats.stats.summary import directly
 from spanstats.stats.sums import Sums, Window
 from spanstats.store.cache_tables import LOCK
 from spanstats.store.session import Database, Kind, Transaction
-from tests.conftest import filled_database, fresh_database, patient_engine
 from tests.ingest.worlds import START, TENANT, committer, rows
 from tests.stats.test_rollups import (
     EXPERIMENTS,
@@ -231,26 +229,6 @@ async def fill(engine: AsyncEngine) -> None:
         await writer.submit(TENANT, [span_with_model(rng) for _ in range(400)])
     await warm(engine)
     assert await rows(engine, "SELECT 1 FROM column_invalidations UNION ALL SELECT 1 FROM rollup_marks") == []
-
-
-@pytest.fixture(scope="module")
-def filled_template(server_url: str, template: str) -> Iterator[str]:
-    with filled_database(server_url, template, fill) as name:
-        yield name
-
-
-@pytest.fixture
-def filled_url(server_url: str, filled_template: str) -> Iterator[str]:
-    with fresh_database(server_url, filled_template) as url:
-        yield url
-
-
-@pytest.fixture
-async def filled(filled_url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine on a database of the test alone, with traces and all their columns."""
-    made = patient_engine(filled_url)
-    yield made
-    await made.dispose()
 
 
 @pytest.mark.parametrize("filters", FILTERS)

@@ -10,10 +10,10 @@ from spanstats.insights import series
 from spanstats.stats import rolled_up, rolled_up_many
 from spanstats.stats.rollups import DAY
 from spanstats.store.session import Database, Kind
-from tests.stats.test_plans import filled, filled_template, filled_url, nodes, pytestmark, rows_read
+from tests.stats.test_plans import fill, nodes, pytestmark, rows_read
 from tests.stats.warming import refresh_columns
 
-__all__ = ["filled", "filled_template", "filled_url", "pytestmark"]
+__all__ = ["fill", "pytestmark"]
 
 FIRST_DAY = 20_574 * DAY.length_us
 """Of May 2026."""

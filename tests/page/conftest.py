@@ -16,34 +16,8 @@ from spanstats.settings import Settings
 from spanstats.store.session import Database, create_engine
 from tests.conftest import fresh_database
 
-from ..api.conftest import (
-    client,
-    directory,
-    directory_url,
-    make_client,
-    own_client,
-    own_strangers_key,
-    shared,
-    shared_client,
-    shared_strangers_key,
-    shared_url,
-    stranger,
-)
+from ..api.conftest import *  # noqa: F403
 from . import world
-
-__all__ = [
-    "client",
-    "directory",
-    "directory_url",
-    "make_client",
-    "own_client",
-    "own_strangers_key",
-    "shared",
-    "shared_client",
-    "shared_strangers_key",
-    "shared_url",
-    "stranger",
-]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -29,7 +29,6 @@ from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, spans
 from spanstats.store.session import Database, Driver, Kind, Transaction
-from tests.conftest import filled_database, fresh_database, patient_engine
 
 from .warming import refresh_columns
 
@@ -60,26 +59,6 @@ async def fill(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         for table in ("traces", "spans", "rollups", "rollup_marks"):
             await connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
-
-
-@pytest.fixture(scope="module")
-def filled_template(server_url: str, template: str) -> Iterator[str]:
-    with filled_database(server_url, template, fill) as name:
-        yield name
-
-
-@pytest.fixture
-def filled_url(server_url: str, filled_template: str) -> Iterator[str]:
-    with fresh_database(server_url, filled_template) as url:
-        yield url
-
-
-@pytest.fixture
-async def filled(filled_url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine on a database of the test alone, full and analysed."""
-    made = patient_engine(filled_url)
-    yield made
-    await made.dispose()
 
 
 async def nodes(driver: Driver, sql: str, *values: Any, analyze: bool = True) -> list[dict[str, Any]]:
