@@ -235,6 +235,26 @@ async def test_an_experiment_shows_its_baseline(client: httpx.AsyncClient) -> No
         assert found.json()["experiment"]["baseline"] == baseline
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", "compare?pair_by=name", "pair_by"),
+        ("POST", "compare/rows?limit=3", "limit"),
+        ("GET", "experiments/b/compare?base=a&pair_by=name", "pair_by"),
+        ("GET", "experiments/b/compare?base=a&base=c", "base"),
+        ("GET", "items/00000000000000000000000000000000?experiment=a&experiment=b&limit=3", "limit"),
+        ("PUT", "experiments/b/baseline?project=true", "project"),
+    ],
+)
+async def test_a_name_that_means_nothing_is_refused_in_the_query_too(
+    client: httpx.AsyncClient, method: str, path: str, name: str
+) -> None:
+    await two_runs(client, 1)
+    bodies: dict[str, Any] = {"GET": None, "PUT": {"baseline": "a"}, "POST": {**ARMS, "measure": "latency"}}
+    answer = await client.request(method, f"/api/stats/v1/{path}", json=bodies[method])
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["query", name])
+
+
 async def test_null_says_no_more_than_an_absent_key(client: httpx.AsyncClient) -> None:
     await two_runs(client, 3)
     rows = {"show": None, "order_by": None, "limit": None, "cursor": None, "candidate": None, "preview_length": None}

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from ..catalog import baselines
 from ..dialects.insights.compare_request import members
 from ..dialects.insights.rows_answer_schema import BASELINE_ANSWER
+from ..dialects.insights.said import check_query
 from ..domain.values import identifier
 from ..errors import invalid
 from .answers import json_answer
@@ -43,6 +44,7 @@ _SCHEMA: dict[str, Any] = {
     responses={**READ_ERRORS, **BASELINE_ANSWER},
 )
 async def set_baseline(request: Request, experiment_id: str) -> Response:
+    check_query(request.query_params.multi_items())
     sent = await sent_object(request, required=True)
     with within("body"):
         body = members(sent, _KEYS)

@@ -21,6 +21,7 @@ from ..dialects.insights.compare_schema import COMPARE_SCHEMA, ROWS_SCHEMA
 from ..dialects.insights.rows_answer import COLUMNS, item_answer, rows_answer, rows_table
 from ..dialects.insights.rows_answer_schema import ITEM_ANSWER, ROWS_ANSWER
 from ..dialects.insights.rows_request import ROWS_KEYS, read_item_key, read_rows
+from ..dialects.insights.said import check_query
 from ..errors import NotFound, invalid
 from .answers import json_answer
 from .csv_answer import CSV, csv_headers, csv_pieces, wants_csv
@@ -55,6 +56,7 @@ _COMPARE: dict[str, Any] = {
 
 @read.post(f"{PREFIX}/compare", **_COMPARE)
 async def compare_arms(request: Request) -> Response:
+    check_query(request.query_params.multi_items())
     sent = await sent_object(request, required=True)
     with within("body"):
         body = members(sent, BODY_KEYS)
@@ -78,6 +80,7 @@ async def compare_with_baseline(
     experiment_id: str,
     base: Base = None,
 ) -> Response:
+    check_query(request.query_params.multi_items(), ["base"])
     if not base:
         base = await baselines.of_experiment(tenant_database(request), caller(request).tenant_id, experiment_id)
     if not base:
@@ -128,6 +131,7 @@ _ROWS: dict[str, Any] = {
 
 @read.post(f"{PREFIX}/compare/rows", **_ROWS)
 async def list_compared_items(request: Request) -> Response:
+    check_query(request.query_params.multi_items())
     sent = await sent_object(request, required=True)
     with within("body"):
         body = members(sent, ROWS_KEYS)
@@ -170,6 +174,7 @@ async def read_item(
     experiment: Experiments = None,
     preview_length: Annotated[int, Query(ge=0, le=100_000, description="Characters of content")] = 2_000,
 ) -> Response:
+    check_query(request.query_params.multi_items(), ["preview_length"], several=["experiment"])
     key = read_item_key(item_key)
     if not experiment or len(experiment) > 9:
         raise invalid("must be named 1 to 9 times", "query", "experiment", kind="missing")

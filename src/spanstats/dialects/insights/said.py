@@ -133,12 +133,21 @@ def read_said(query: Sequence[tuple[str, str]], body: object, allowed: Collectio
     )
 
 
+def check_query(query: Sequence[tuple[str, str]], allowed: Collection[str] = (), several: Collection[str] = ()) -> None:
+    """Raises `InvalidInput` for names of a query that are not allowed, or are named twice and not among `several`."""
+    names = [name for name, _ in query]
+    once = [name for name in names if name not in several]
+    problems = [*_unknown("query", names, {*allowed, *several}), *_repeated(once, {})]
+    if problems:
+        raise InvalidInput(problems)
+
+
 def _default(body: object) -> str:
     return "query" if body is None else "body"
 
 
 def _unknown(at: str, given: Iterable[str], allowed: set[str]) -> list[Problem]:
-    hint = f"is not one of {', '.join(sorted(allowed))}"
+    hint = f"is not one of {', '.join(sorted(allowed))}" if allowed else "means nothing here"
     return [Problem((at, name), hint, "extra_forbidden") for name in given if name not in allowed][:_MAX_PROBLEMS]
 
 
