@@ -1,5 +1,6 @@
 """Two runs of the same cases, of which the second answers better and costs more, and a third with everything odd."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -93,9 +94,15 @@ def long_names() -> list[dict[str, Any]]:
 async def load(client: httpx.AsyncClient) -> None:
     """Everything above, through the interface."""
     for name, quality, cost in (("base", 0.5, 0.001), ("candidate", 0.95, 0.002)):
-        answer = await client.post("/api/v1/traces/ingest", json=list(traces(name, quality, cost)))
-        assert answer.status_code == 200, answer.text
-        for trace_id, score in scores(name, quality):
-            assert (await client.post(f"/api/logs/{trace_id}/scores/", json=score)).status_code < 300
-    answer = await client.post("/api/v1/traces/ingest", json=odd_spans())
-    assert answer.status_code == 200, answer.text
+        await ingest(client, list(traces(name, quality, cost)))
+        await asyncio.gather(*(post(client, f"/api/logs/{t}/scores/", score) for t, score in scores(name, quality)))
+    await ingest(client, odd_spans())
+
+
+async def ingest(client: httpx.AsyncClient, spans: list[dict[str, Any]]) -> None:
+    await post(client, "/api/v1/traces/ingest", spans)
+
+
+async def post(client: httpx.AsyncClient, path: str, body: Any) -> None:
+    answer = await client.post(path, json=body)
+    assert answer.status_code < 300, answer.text

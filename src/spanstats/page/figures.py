@@ -30,14 +30,14 @@ def compact(value: float) -> str:
 
 
 def digits(value: float | None, significant: int = 3) -> str:
-    """Three significant digits, as a power of ten below a millionth and from 10^15; whole numbers stay whole."""
+    """Three significant digits, as a power of ten below a millionth and from 10^12; whole numbers stay whole."""
     if value is None:
         return NONE
     if value == 0:
         return "0"
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    if not 1e-6 <= abs(value) < 1e15:
+    if not 1e-6 <= abs(value) < 1e12:
         return _signed(_power(value, significant))
     decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
