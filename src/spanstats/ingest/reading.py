@@ -81,10 +81,16 @@ WITH RECURSIVE ancestors AS (
 SELECT s.tenant_id, {", ".join(f"s.{name}" for name in _RELATED)} FROM ancestors k CROSS JOIN {row_of_span("spans")} s
 """
 
-# All spans of these traces are looked at: only long traces ask, and these rarely share an id.
+# By the index of digests, the only one in whose order they are asked for (`by_key.py`): a response id may be of any
+# length.
+_DIGEST = "hashtextextended({}, 0)".format
 SAME_IDS_STATEMENT = f"""
-SELECT s.tenant_id, s.trace_id, s.span_id, s.response_id FROM {TRACE_KEYS}
-CROSS JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id", "*", "AND response_id = ANY ($3::text[])")} s
+SELECT s.tenant_id, s.trace_id, s.span_id, s.response_id
+FROM unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, response_id) CROSS JOIN LATERAL (
+    SELECT * FROM spans WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND response_id = k.response_id
+    AND {_DIGEST("response_id")} BETWEEN {_DIGEST("k.response_id")} AND {_DIGEST("k.response_id")}
+    ORDER BY {_DIGEST("response_id")} OFFSET 0
+) s
 """
 
 
@@ -180,12 +186,10 @@ async def read_relatives(
     for row in await driver.fetch(ANCESTORS_STATEMENT, *columns(keys)) if keys else []:
         span = span_of(row.items())
         relatives[TraceKey(row["tenant_id"], span.trace_id)].spans[span.span_id] = span
-    asking = {key: [s.response_id for s in spans if s.response_id] for key, (_, spans) in growing.items()}
-    asked = sorted({name for names in asking.values() for name in names})
-    if asked:
-        traces_ = columns([key for key, names in asking.items() if names])
-        for tenant_id, trace_id, span_id, response_id in await driver.fetch(SAME_IDS_STATEMENT, *traces_, asked):
-            relatives[TraceKey(tenant_id, trace_id)].ids.setdefault(response_id, set()).add(span_id)
+    asked = {(*key, s.response_id) for key, (_, spans) in growing.items() for s in spans if s.response_id}
+    rows = await driver.fetch(SAME_IDS_STATEMENT, *columns(sorted(asked))) if asked else []
+    for tenant_id, trace_id, span_id, response_id in rows:
+        relatives[TraceKey(tenant_id, trace_id)].ids.setdefault(response_id, set()).add(span_id)
     return relatives
 
 

@@ -64,6 +64,14 @@ spans = Table(
     PrimaryKeyConstraint("tenant_id", "trace_id", "span_id"),
     Index(None, "tenant_id", "span_id"),
     Index(None, "tenant_id", "start_time"),
+    # A digest: an entry of an index has a limit, and these ids have none.
+    Index(
+        "ix_spans_response",
+        "tenant_id",
+        "trace_id",
+        text("hashtextextended(response_id, 0)"),
+        postgresql_where=text("response_id IS NOT NULL"),
+    ),
 )
 
 span_payloads = Table(
