@@ -17,7 +17,7 @@ serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with 
 	@exec $(BIN)/spanstats serve
 
 test: check ## Run everything that CI runs: checks, then the tests, with those of SQL on another PostgreSQL as well
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line on-embedded on-another
+	@$(MAKE) --no-print-directory --jobs=2 on-embedded on-another
 
 on-embedded: $(VENV)/.installed-dev
 	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)

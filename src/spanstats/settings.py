@@ -3,13 +3,13 @@
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from .domain.shards import FIRST, is_name
+from .domain.shards import FIRST
+from .setting_values import NamedUrl, collector_url, named_url
 from .store import addresses
 
 PREFIX = "SPANSTATS_"
@@ -17,13 +17,6 @@ MEBIBYTE = 1024 * 1024
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-
-
-class NamedUrl(NamedTuple):
-    """The address of a shard, or of a standby of it."""
-
-    name: str
-    url: SecretStr
 
 
 class SettingsError(Exception):
@@ -155,7 +148,7 @@ class Settings(BaseSettings):
     @field_validator("shards", "read_urls", mode="before")
     @classmethod
     def _each_as_libpq_reads_it(cls, value: object) -> object:
-        return tuple(_named_url(text) for text in value.split()) if isinstance(value, str) else value
+        return tuple(named_url(text) for text in value.split()) if isinstance(value, str) else value
 
     @field_validator("shards")
     @classmethod
@@ -197,7 +190,7 @@ class Settings(BaseSettings):
     @field_validator("tracing_endpoint")
     @classmethod
     def _takes_spans(cls, value: str | None) -> str | None:
-        return None if value is None else _collector_url(value)
+        return None if value is None else collector_url(value)
 
 
 def load(**given: Any) -> Settings:
@@ -225,31 +218,5 @@ def misspelt() -> list[str]:
     return [f"{name} is no setting and changes nothing: {near[0]} is one" for name, near in meant if near]
 
 
-def _named_url(text: str) -> NamedUrl:
-    """`NAME=postgresql://...`; without a name it is of the first shard. Raises `ValueError`."""
-    before, separator, after = text.partition("=")
-    is_named = separator and "/" not in before
-    if is_named and before != FIRST and not is_name(before):
-        raise ValueError("a shard's name is made of a-z, 0-9, - and _")
-    address = addresses.parse(after if is_named else text, os.environ)
-    if address.is_pooled:
-        raise ValueError("must not lead through a pooler that lends a server for one transaction")
-    return NamedUrl(before if is_named else FIRST, SecretStr(address.url()))
-
-
 def _variable(location: tuple[int | str, ...]) -> str:
     return PREFIX + str(location[0]).upper()
-
-
-def _collector_url(text: str) -> str:
-    """The address, with OTLP's usual path where it has none. Raises `ValueError`; its text holds no part of it."""
-    try:
-        url = urlsplit(text)
-        reachable = bool(url.hostname) and url.port != 0
-    except ValueError:
-        reachable = False
-    if not reachable or url.scheme not in ("http", "https") or not all("!" <= c <= "~" for c in text):
-        raise ValueError("is not an address like http://collector:4318/v1/traces")
-    if url.username is not None or url.query or url.fragment:
-        raise ValueError("must hold no user, ? or #: put credentials into OTEL_EXPORTER_OTLP_HEADERS")
-    return url._replace(path="/v1/traces").geturl() if url.path in ("", "/") else text

@@ -62,7 +62,7 @@ async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[S
         first = await open_shard(FIRST, settings.database_url, direct, None)
         others = [await open_shard(shard.name, shard.url, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
-        await opened.enter_async_context(meanwhile(_tell_pools([shard.database.engine for shard in shards])))
+        await opened.enter_async_context(meanwhile(_report_pools([shard.database.engine for shard in shards])))
         if others:
             await opened.enter_async_context(meanwhile(_finish_moves(shards)))
         yield Shards({shard.name: shard for shard in shards})
@@ -203,7 +203,7 @@ async def meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
             await asyncio.wait([task], timeout=1)
 
 
-async def _tell_pools(engines: Sequence[Engine], every_s: float = 1.0) -> None:
+async def _report_pools(engines: Sequence[Engine], every_s: float = 1.0) -> None:
     while True:
         pools = [cast(QueuePool, engine.pool) for engine in engines]
         POOL_SIZE.set(sum(pool.size() for pool in pools))

@@ -16,7 +16,7 @@ from ..dialects.insights.experiment import (
     listed_object,
     listed_table,
 )
-from ..dialects.insights.said import Said
+from ..dialects.insights.options import Options
 from ..insights.described import describe
 from ..insights.listing import MAX_PAGE, SORTS, Page, Search, list_experiments
 from .insights_shared import (
@@ -29,8 +29,8 @@ from .insights_shared import (
     Missing,
     SkipPreparing,
     answered,
+    options_of,
     question_of,
-    said_of,
 )
 from .openapi import body
 from .resources import caller, resources, tenant_database
@@ -70,8 +70,8 @@ async def measure_experiment(
     intervals: Intervals = None,
     skip_preparing: SkipPreparing = None,
 ) -> Response:
-    tools, said = resources(request), await said_of(request, _EXPERIMENT_NAMES)
-    question = await question_of(request, said)
+    tools, options = resources(request), await options_of(request, _EXPERIMENT_NAMES)
+    question = await question_of(request, options)
     found = await describe(tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question)
     return await answered(
         request,
@@ -125,10 +125,10 @@ async def list_experiments_figures(
     skip_preparing: SkipPreparing = None,
 ) -> Response:
     keys = [name for name in request.query_params if name.startswith(_METADATA)]
-    tools, said = resources(request), await said_of(request, (*_LIST_NAMES, *WINDOW, *FIGURES, SKIP, *keys))
-    wanted, question = _page(said), await question_of(request, said)
+    tools, options = resources(request), await options_of(request, (*_LIST_NAMES, *WINDOW, *FIGURES, SKIP, *keys))
+    wanted, question = _page(options), await question_of(request, options)
     found = await list_experiments(
-        tenant_database(request), tools.columns, caller(request).tenant_id, _search(said), wanted, question
+        tenant_database(request), tools.columns, caller(request).tenant_id, _search(options), wanted, question
     )
     return await answered(
         request,
@@ -138,17 +138,19 @@ async def list_experiments_figures(
     )
 
 
-def _search(said: Said) -> Search:
-    metadata = dict(said.mapping("metadata"))
-    metadata |= {name.removeprefix(_METADATA): said.values[name] for name in said.values if name.startswith(_METADATA)}
-    return Search(said.text("search"), said.text("project"), said.text("status"), metadata)
+def _search(options: Options) -> Search:
+    metadata = dict(options.mapping("metadata"))
+    metadata |= {
+        name.removeprefix(_METADATA): options.values[name] for name in options.values if name.startswith(_METADATA)
+    }
+    return Search(options.text("search"), options.text("project"), options.text("status"), metadata)
 
 
-def _page(said: Said) -> Page:
-    sort_by = said.one_of("sort_by", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
-    number, size = said.whole("page", 1, 1, 1_000_000), said.whole("page_size", 20, 1, MAX_PAGE)
+def _page(options: Options) -> Page:
+    sort_by = options.one_of("sort_by", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
+    number, size = options.whole("page", 1, 1, 1_000_000), options.whole("page_size", 20, 1, MAX_PAGE)
     name = sort_by.removeprefix("-")
-    behind = read_cursor(said, sort_by, str if name in ("name", "status") else CursorTime, int)
-    if behind is not None and "page" in said.values:
-        raise said.wrong("page", "stands alone, without a cursor", "extra_forbidden")
+    behind = read_cursor(options, sort_by, str if name in ("name", "status") else CursorTime, int)
+    if behind is not None and "page" in options.values:
+        raise options.wrong("page", "stands alone, without a cursor", "extra_forbidden")
     return Page(name, sort_by.startswith("-"), size, (number - 1) * size, behind)

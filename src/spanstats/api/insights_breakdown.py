@@ -15,11 +15,11 @@ from ..dialects.insights.breakdown import (
     read_dimensions,
     read_wanted,
 )
-from ..dialects.insights.said import Said
+from ..dialects.insights.options import Options
 from ..insights.breakdown import break_down
 from ..insights.dimensions import SPAN, UNITS, Dimension, check_measures, evaluator_of
 from ..insights.rolled import default_measures
-from .insights_shared import FIGURES, WINDOW, Measures, Missing, answered, question_of, said_of
+from .insights_shared import FIGURES, WINDOW, Measures, Missing, answered, options_of, question_of
 from .openapi import body
 from .resources import caller, resources, tenant_database
 from .routing import StatsRead
@@ -80,12 +80,12 @@ async def break_experiment_down(
     end_time: Time = None,
     missing: Missing = None,
 ) -> Response:
-    tools, said = resources(request), await said_of(request, _NAMES)
-    dimensions = await _dimensions(request, said)
-    question = await question_of(request, said)
-    wanted = read_wanted(said, dimensions, question.measures)
+    tools, options = resources(request), await options_of(request, _NAMES)
+    dimensions = await _dimensions(request, options)
+    question = await question_of(request, options)
+    wanted = read_wanted(options, dimensions, question.measures)
     if wanted.unit == SPAN:
-        said.located("measures", check_measures, question.measures or ())
+        options.located("measures", check_measures, question.measures or ())
         question = replace(question, measures=question.measures or default_measures(()))
     found = await break_down(
         tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, wanted
@@ -98,9 +98,9 @@ async def break_experiment_down(
     )
 
 
-async def _dimensions(request: Request, said: Said) -> list[Dimension]:
-    names = said.names("group_by")
+async def _dimensions(request: Request, options: Options) -> list[Dimension]:
+    names = options.names("group_by")
     scores = [s for name in names if (s := evaluator_of(name)) is not None]
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    found: list[Dimension] = said.located("group_by", read_dimensions, names, keys)
+    found: list[Dimension] = options.located("group_by", read_dimensions, names, keys)
     return found

@@ -19,13 +19,13 @@ from ..dialects.insights.histogram import (
     read_binning,
     read_measure,
 )
-from ..dialects.insights.said import Said
+from ..dialects.insights.options import Options
 from ..errors import InvalidInput, Problem
 from ..insights.distribution import Arm, distribution
 from ..insights.edges import SCALES, Binning
 from ..insights.measures import Asked
 from ..insights.questions import Question
-from .insights_shared import WINDOW, answered, matching_of, measure_of, said_of
+from .insights_shared import WINDOW, answered, matching_of, measure_of, options_of
 from .openapi import body
 from .resources import caller, resources, tenant_database
 from .routing import StatsRead
@@ -85,9 +85,9 @@ async def measure_distribution(
     start_time: Time = None,
     end_time: Time = None,
 ) -> Response:
-    said = await said_of(request, _NAMES)
-    asked, binning = await _asked(request, said), read_binning(said)
-    return await _answer(request, [Arm(experiment_id, await _question(request, said))], asked, binning)
+    options = await options_of(request, _NAMES)
+    asked, binning = await _asked(request, options), read_binning(options)
+    return await _answer(request, [Arm(experiment_id, await _question(request, options))], asked, binning)
 
 
 @read.post(
@@ -97,10 +97,10 @@ async def measure_distribution(
     **_HISTOGRAM,
 )
 async def compare_distributions(request: Request) -> Response:
-    said = await said_of(request, ("measure", *BINNING, "edges", "arms"), filters=False)
-    asked, binning = await _asked(request, said), read_binning(said)
+    options = await options_of(request, ("measure", *BINNING, "edges", "arms"), filters=False)
+    asked, binning = await _asked(request, options), read_binning(options)
     arms = []
-    for number, sent in enumerate(read_arms(said)):
+    for number, sent in enumerate(read_arms(options)):
         with _in_arm(number):
             arm = read_arm(sent)
             arms.append(Arm(arm.values["experiment_id"], await _question(request, arm)))
@@ -117,13 +117,13 @@ def _in_arm(number: int) -> Iterator[None]:
         raise InvalidInput(problems) from error
 
 
-async def _asked(request: Request, said: Said) -> Asked:
-    found: Asked = await measure_of(request, said, read_measure(said))
+async def _asked(request: Request, options: Options) -> Asked:
+    found: Asked = await measure_of(request, options, read_measure(options))
     return found
 
 
-async def _question(request: Request, said: Said) -> Question:
-    return Question(said.window(), await matching_of(request, said))
+async def _question(request: Request, options: Options) -> Question:
+    return Question(options.window(), await matching_of(request, options))
 
 
 async def _answer(request: Request, arms: Sequence[Arm], asked: Asked, binning: Binning) -> Response:

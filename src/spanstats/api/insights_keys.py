@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from ..dialects.insights.known_keys import KEYS_ANSWER, known_keys_object, known_keys_table
 from ..insights.known_keys import NEWEST_TRACES, find_known_keys
-from .insights_shared import answered, said_of
+from .insights_shared import answered, options_of
 from .resources import caller, tenant_database
 from .routing import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER
@@ -24,7 +24,7 @@ _KEYS: dict[str, Any] = {
 
 @read.get(f"{PREFIX}/experiments/{{experiment_id}}/keys", summary="List metadata keys of an experiment", **_KEYS)
 async def get_known_keys(request: Request, experiment_id: str) -> Response:
-    await said_of(request, ())
+    await options_of(request, ())
     found = await find_known_keys(tenant_database(request), caller(request).tenant_id, experiment_id)
     return await answered(
         request, lambda: known_keys_object(found), lambda: known_keys_table(found), f"{experiment_id} keys"

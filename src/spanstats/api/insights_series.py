@@ -9,7 +9,7 @@ from ..insights.granularity import AUTO, GRANULARITIES
 from ..insights.granularity import time_zone as read_zone
 from ..insights.series import Axis, series
 from .failures import within
-from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, question_of, said_of
+from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, options_of, question_of
 from .openapi import body
 from .resources import caller, resources, tenant_database
 from .routing import StatsRead
@@ -64,12 +64,12 @@ async def measure_over_time(
     missing: Missing = None,
     intervals: Intervals = None,
 ) -> Response:
-    tools, said = resources(request), await said_of(request, _NAMES)
-    fill = said.one_of("fill", FILLS, "null")
-    zone = said.located("time_zone", read_zone, said.text("time_zone"))
-    axis = Axis(said.one_of("granularity", (AUTO, *GRANULARITIES), AUTO), zone)
-    question = await question_of(request, said)
-    with within(said.where.get("granularity", "query")):
+    tools, options = resources(request), await options_of(request, _NAMES)
+    fill = options.one_of("fill", FILLS, "null")
+    zone = options.located("time_zone", read_zone, options.text("time_zone"))
+    axis = Axis(options.one_of("granularity", (AUTO, *GRANULARITIES), AUTO), zone)
+    question = await question_of(request, options)
+    with within(options.where.get("granularity", "query")):
         found = await series(
             tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, axis
         )

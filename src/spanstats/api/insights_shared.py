@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 
 from ..catalog import evaluators
-from ..dialects.insights.said import Said, read_said
+from ..dialects.insights.options import Options, read_options
 from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..filters.predicate import Bound
 from ..filters.trace_fields import TRACES
@@ -53,46 +53,46 @@ FIGURES = ("measures", "missing", "intervals")
 SKIP = "skip_preparing"
 
 
-async def said_of(request: Request, allowed: Sequence[str], *, filters: bool = True) -> Said:
+async def options_of(request: Request, allowed: Sequence[str], *, filters: bool = True) -> Options:
     """What the query and, by POST, the body say. Raises `InvalidInput`, also for names that mean nothing here."""
     body = await filter_body(request)
-    return read_said(request.query_params.multi_items(), body, allowed, filters=filters and request.method == "POST")
+    return read_options(request.query_params.multi_items(), body, allowed, filters=filters and request.method == "POST")
 
 
-async def question_of(request: Request, said: Said) -> Question:
+async def question_of(request: Request, options: Options) -> Question:
     """The traces and measures that are asked for. Raises `InvalidInput`."""
     return Question(
-        said.window(),
-        await matching_of(request, said),
-        await measures_of(request, said),
-        said.one_of("missing", ("exclude", "zero"), "exclude") == "zero",
-        said.flag("intervals"),
-        said.flag(SKIP),
+        options.window(),
+        await matching_of(request, options),
+        await measures_of(request, options),
+        options.one_of("missing", ("exclude", "zero"), "exclude") == "zero",
+        options.flag("intervals"),
+        options.flag(SKIP),
     )
 
 
-async def matching_of(request: Request, said: Said) -> Bound | None:
+async def matching_of(request: Request, options: Options) -> Bound | None:
     """The filters of the body, `None` where it has none. Raises `InvalidInput`."""
-    return await predicate_of(request, said.filters or None, TRACES, LOG_FIELD_NAMES)
+    return await predicate_of(request, options.filters or None, TRACES, LOG_FIELD_NAMES)
 
 
-async def measures_of(request: Request, said: Said, name: str = "measures") -> list[Asked] | None:
+async def measures_of(request: Request, options: Options, name: str = "measures") -> list[Asked] | None:
     """The measures that are named, `None` where none is. Raises `InvalidInput`."""
-    names = [named(text) for text in said.names(name)]
+    names = [named(text) for text in options.names(name)]
     if not names:
         return None
     scores = {one.score for one in names if one.score is not None}
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    found: list[Asked] = said.located(name, asked, names, keys, name)
+    found: list[Asked] = options.located(name, asked, names, keys, name)
     return found
 
 
-async def measure_of(request: Request, said: Said, name: str) -> Asked:
+async def measure_of(request: Request, options: Options, name: str) -> Asked:
     """The measure of this name, which has no aggregate. Raises `InvalidInput` located at `measure`."""
     one = Named(name, name.removeprefix(SCORES) if name.startswith(SCORES) else None, None)
     scores = [] if one.score is None else [one.score]
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    (found,) = said.located("measure", asked, [one], keys, "measure")
+    (found,) = options.located("measure", asked, [one], keys, "measure")
     return Asked(found.measure, ("count",))
 
 

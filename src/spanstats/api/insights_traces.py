@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ..catalog import evaluators
 from ..dialects.insights.cursor import Time as CursorTime
 from ..dialects.insights.cursor import read_cursor
-from ..dialects.insights.said import Said
+from ..dialects.insights.options import Options
 from ..dialects.insights.trace_list import (
     MAX_PREVIEW,
     SORT_NAMES,
@@ -24,7 +24,7 @@ from ..insights.questions import Question
 from ..insights.trace_list import MAX_LIMIT, MAX_OFFSET, Wanted, each_page, list_traces
 from .answers import json_answer
 from .csv_answer import CSV, csv_headers, csv_text, wants_csv
-from .insights_shared import WINDOW, Cursor, matching_of, said_of
+from .insights_shared import WINDOW, Cursor, matching_of, options_of
 from .openapi import body
 from .resources import caller, resources, tenant_database
 from .routing import StatsRead
@@ -84,11 +84,11 @@ async def list_trace_rows(
     start_time: Time = None,
     end_time: Time = None,
 ) -> Response:
-    tools, said = resources(request), await said_of(request, _NAMES)
-    wanted = await _wanted(request, said)
-    question = Question(said.window(), await matching_of(request, said))
+    tools, options = resources(request), await options_of(request, _NAMES)
+    wanted = await _wanted(request, options)
+    question = Question(options.window(), await matching_of(request, options))
     tenant_id, as_csv = caller(request).tenant_id, wants_csv(request)
-    if as_csv and not {"limit", "offset", "cursor"} & {*said.values}:
+    if as_csv and not {"limit", "offset", "cursor"} & {*options.values}:
         pages = each_page(tenant_database(request), tenant_id, experiment_id, question, wanted)
         headers = csv_headers(f"{experiment_id} traces")
         return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
@@ -97,8 +97,8 @@ async def list_trace_rows(
         keys = sorted({key for row in found.rows for key in row.score_keys or ()})
         table = csv_text(table_columns(keys), *(table_row(row, keys) for row in found.rows))
         return Response(table, headers=csv_headers(f"{experiment_id} traces"), media_type=CSV)
-    preview = said.whole("preview_length", 0, 0, MAX_PREVIEW)
-    return json_answer(trace_list_object(found, question, _order(said), preview), headers={"Vary": "Accept"})
+    preview = options.whole("preview_length", 0, 0, MAX_PREVIEW)
+    return json_answer(trace_list_object(found, question, _order(options), preview), headers={"Vary": "Accept"})
 
 
 async def _lines(pages: AsyncGenerator[tuple[Any, Any], None]) -> AsyncGenerator[bytes, None]:
@@ -111,25 +111,25 @@ async def _lines(pages: AsyncGenerator[tuple[Any, Any], None]) -> AsyncGenerator
             is_first = False
 
 
-def _order(said: Said) -> str:
-    return said.text("sort_by") or "-start_time"
+def _order(options: Options) -> str:
+    return options.text("sort_by") or "-start_time"
 
 
-async def _wanted(request: Request, said: Said) -> Wanted:
-    order = _order(said)
+async def _wanted(request: Request, options: Options) -> Wanted:
+    order = _order(options)
     name, descending = order.removeprefix("-"), order.startswith("-")
-    limit, offset = said.whole("limit", 50, 1, MAX_LIMIT), said.whole("offset", 0, 0, MAX_OFFSET)
-    has_content = said.whole("preview_length", 0, 0, MAX_PREVIEW) > 0
+    limit, offset = options.whole("limit", 50, 1, MAX_LIMIT), options.whole("offset", 0, 0, MAX_OFFSET)
+    has_content = options.whole("preview_length", 0, 0, MAX_PREVIEW) > 0
     key_types = (str,) if name == "start_time" else (CursorTime, str)
-    behind = read_cursor(said, order, SORT_NAMES.get(name, int), *key_types)
+    behind = read_cursor(options, order, SORT_NAMES.get(name, int), *key_types)
     if behind is not None and offset:
-        raise said.wrong("offset", "stands alone, without a cursor", "extra_forbidden")
+        raise options.wrong("offset", "stands alone, without a cursor", "extra_forbidden")
     if name in SORT_NAMES:
         return Wanted(name, None, descending, limit, offset, has_content, behind)
     score = name.removeprefix(SCORES)
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, [score])
     if not name.startswith(SCORES) or len(keys.get(score, ())) != 1:
         message = f"must be one of {', '.join(SORT_NAMES)} or scores.<evaluator>, with or without - before it"
-        raise said.wrong("sort_by", message, "unknown_field")
+        raise options.wrong("sort_by", message, "unknown_field")
     (key,) = keys[score]
     return Wanted(name, key, descending, limit, offset, has_content, behind)

@@ -12,7 +12,7 @@ from ...insights.ordering import COUNT, KEY, Order
 from ...insights.questions import Question
 from ...insights.rolled import Measured
 from .answers import Json, cells, describe_measure, experiment_object, figure_columns, figures_of, of_snapshot
-from .said import Said
+from .options import Options
 from .schema import EXPERIMENT, FIGURE_OPTIONS, FIGURES, TOTALS, answer_schema, described, request_schema
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
@@ -31,18 +31,18 @@ def read_dimensions(names: Sequence[str], keys: Mapping[str, frozenset[str]]) ->
     return found
 
 
-def read_wanted(said: Said, dimensions: Sequence[Dimension], measures: Sequence[Asked] | None) -> Wanted:
+def read_wanted(options: Options, dimensions: Sequence[Dimension], measures: Sequence[Asked] | None) -> Wanted:
     """How the groups are wanted. Raises `InvalidInput`."""
     of_spans = any(one.is_of_spans for one in dimensions)
-    unit = said.one_of("unit", UNITS, SPAN if of_spans else TRACE)
+    unit = options.one_of("unit", UNITS, SPAN if of_spans else TRACE)
     only_spans = [one.name for one in dimensions if one.is_of_spans and one.name != MODEL]
     if unit == TRACE and only_spans:
-        raise said.wrong("unit", f"{', '.join(only_spans)}: only spans have it, so the unit is span", "unit")
+        raise options.wrong("unit", f"{', '.join(only_spans)}: only spans have it, so the unit is span", "unit")
     scores = [one.name for one in dimensions if one.score is not None]
     if unit == SPAN and scores:
-        raise said.wrong("unit", f"{', '.join(scores)}: only traces have it, so the unit is trace", "unit")
-    order = said.located("order_by", _order, said.text("order_by"), measures)
-    return Wanted(dimensions, unit, order, said.whole("limit", 50, 1, MAX_GROUPS))
+        raise options.wrong("unit", f"{', '.join(scores)}: only traces have it, so the unit is trace", "unit")
+    order = options.located("order_by", _order, options.text("order_by"), measures)
+    return Wanted(dimensions, unit, order, options.whole("limit", 50, 1, MAX_GROUPS))
 
 
 def _order(text: str | None, measures: Sequence[Asked] | None) -> Order:

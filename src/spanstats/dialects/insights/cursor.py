@@ -7,7 +7,7 @@ import msgspec
 
 from ...domain.values import MAX_TIME_US, is_clean
 from ...insights.keyset import Behind
-from .said import Said
+from .options import Options
 
 _LARGEST = 2**63
 _LONGEST = 4_000
@@ -23,9 +23,9 @@ def write_cursor(sort_by: str, row: Behind) -> str:
     return urlsafe_b64encode(msgspec.json.encode([sort_by, row.value, *row.keys])).decode()
 
 
-def read_cursor(said: Said, sort_by: str, value_type: type[Any], *key_types: type[Any]) -> Behind | None:
+def read_cursor(options: Options, sort_by: str, value_type: type[Any], *key_types: type[Any]) -> Behind | None:
     """The cursor that an answer of the same order named. Raises `InvalidInput` for anything else."""
-    text = said.text("cursor")
+    text = options.text("cursor")
     if text is None:
         return None
     try:
@@ -33,10 +33,10 @@ def read_cursor(said: Said, sort_by: str, value_type: type[Any], *key_types: typ
             raise ValueError
         order, value, *keys = msgspec.json.decode(urlsafe_b64decode(text), type=list[_Value])
     except (ValueError, msgspec.MsgspecError):
-        raise said.wrong("cursor", "must be the `next_cursor` of an answer", "cursor") from None
+        raise options.wrong("cursor", "must be the `next_cursor` of an answer", "cursor") from None
     is_of_order = order == sort_by and (value is None or _is(value, value_type))
     if not is_of_order or len(keys) != len(key_types) or not all(map(_is, keys, key_types)):
-        raise said.wrong("cursor", "is of another order than `sort_by`", "cursor")
+        raise options.wrong("cursor", "is of another order than `sort_by`", "cursor")
     return Behind(value, tuple(keys))
 
 

@@ -12,7 +12,7 @@ from ...insights.edges import LINEAR, MAX_BINS, SCALES, Binning, check
 from ...insights.measures import Asked
 from ...insights.questions import Question
 from .answers import Json, describe_measure, experiment_object, of_snapshot
-from .said import Said, bounded, read_said
+from .options import Options, bounded, read_options
 from .schema import EXPERIMENT, answer_schema, described, request_schema
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
@@ -21,45 +21,45 @@ BINNING = ("bins", "scale", "low", "high")
 OF_ARM = ("experiment_id", "start_time", "end_time")
 
 
-def read_measure(said: Said) -> str:
+def read_measure(options: Options) -> str:
     """The one measure, without an aggregate. Raises `InvalidInput`."""
-    text = said.text("measure")
+    text = options.text("measure")
     if not text:
-        raise said.wrong("measure", "must name a measure", "missing")
+        raise options.wrong("measure", "must name a measure", "missing")
     return text
 
 
-def read_binning(said: Said) -> Binning:
+def read_binning(options: Options) -> Binning:
     """The bins that are wanted. Raises `InvalidInput`."""
-    edges = _edges(said)
-    if edges is not None and any(name in said.values for name in BINNING):
-        raise said.wrong("edges", f"stand alone, without {', '.join(BINNING)}", "extra_forbidden")
+    edges = _edges(options)
+    if edges is not None and any(name in options.values for name in BINNING):
+        raise options.wrong("edges", f"stand alone, without {', '.join(BINNING)}", "extra_forbidden")
     binning = Binning(
-        said.whole("bins", 20, 1, MAX_BINS),
-        said.one_of("scale", SCALES, LINEAR),
-        said.decimal("low"),
-        said.decimal("high"),
+        options.whole("bins", 20, 1, MAX_BINS),
+        options.one_of("scale", SCALES, LINEAR),
+        options.decimal("low"),
+        options.decimal("high"),
         edges,
     )
-    return binning if edges is not None else _checked(said, binning)
+    return binning if edges is not None else _checked(options, binning)
 
 
-def _checked(said: Said, binning: Binning) -> Binning:
+def _checked(options: Options, binning: Binning) -> Binning:
     try:
         return check(binning)
     except InvalidInput as error:
-        raise InvalidInput([p.under(said.where[str(p.location[0])]) for p in error.problems]) from error
+        raise InvalidInput([p.under(options.where[str(p.location[0])]) for p in error.problems]) from error
 
 
-def _edges(said: Said) -> tuple[Decimal, ...] | None:
-    sent = said.values.get("edges")
+def _edges(options: Options) -> tuple[Decimal, ...] | None:
+    sent = options.values.get("edges")
     if sent is None:
         return None
     if not isinstance(sent, list) or not 2 <= len(sent) <= MAX_BINS + 1:
-        raise said.wrong("edges", f"must be a list of 2 to {MAX_BINS + 1} numbers", "list_type")
-    edges = tuple(bounded(said.located("edges", _number, edge), said, "edges") for edge in sent)
+        raise options.wrong("edges", f"must be a list of 2 to {MAX_BINS + 1} numbers", "list_type")
+    edges = tuple(bounded(options.located("edges", _number, edge), options, "edges") for edge in sent)
     if any(a >= b for a, b in itertools.pairwise(edges)):
-        raise said.wrong("edges", "must ascend", "out_of_range")
+        raise options.wrong("edges", "must ascend", "out_of_range")
     return edges
 
 
@@ -67,17 +67,17 @@ def _number(value: object) -> Decimal:
     return number(value, "edges")
 
 
-def read_arms(said: Said) -> list[Json]:
+def read_arms(options: Options) -> list[Json]:
     """The arms as they were sent. Raises `InvalidInput`."""
-    sent = said.values.get("arms")
+    sent = options.values.get("arms")
     if not isinstance(sent, list) or not 1 <= len(sent) <= MAX_ARMS or not all(isinstance(arm, dict) for arm in sent):
-        raise said.wrong("arms", f"must be a list of 1 to {MAX_ARMS} objects", "list_type")
+        raise options.wrong("arms", f"must be a list of 1 to {MAX_ARMS} objects", "list_type")
     return sent
 
 
-def read_arm(sent: Json) -> Said:
+def read_arm(sent: Json) -> Options:
     """What an arm says of itself. Raises `InvalidInput`."""
-    arm = read_said([], sent, OF_ARM, filters=True)
+    arm = read_options([], sent, OF_ARM, filters=True)
     if not arm.text("experiment_id"):
         raise arm.wrong("experiment_id", "must name an experiment", "missing")
     return arm

@@ -1,4 +1,4 @@
-"""What a request asks for, read from its query and its body alike. Names that it may not use are refused."""
+"""The options of a request, read from its query and its body alike. Names that it may not use are refused."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _MAX_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The values by name, and where each was said: `query` or `body`. Null and empty values are not said at all."""
+class Options:
+    """The values by name, and where each was sent: `query` or `body`. Null and empty values are left out."""
 
     values: Mapping[str, Any]
     where: Mapping[str, str]
     default: str = "query"
-    """Where what is missing would be said."""
+    """Where a missing option would be sent."""
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class Said:
         return value
 
     def names(self, name: str) -> list[str]:
-        """A list, or text with commas between the names; empty where nothing is said. Raises `InvalidInput`."""
+        """A list, or text with commas between the names; empty where it is not sent. Raises `InvalidInput`."""
         value = self.values.get(name)
         found = value.split(",") if isinstance(value, str) else [] if value is None else value
         if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
@@ -78,7 +78,7 @@ class Said:
         return None if value is None else bounded(self.located(name, number, value, name), self, name)
 
     def flag(self, name: str) -> bool:
-        """`true` or `false`, also as text or 1 and 0; false where nothing is said. Raises `InvalidInput`."""
+        """`true` or `false`, also as text or 1 and 0; false where it is not sent. Raises `InvalidInput`."""
         value = self.values.get(name, False)
         found = value if isinstance(value, bool) else _FLAGS.get(value.lower()) if isinstance(value, str) else None
         if found is None:
@@ -98,7 +98,7 @@ class Said:
         return Window(*ends)
 
     def located(self, name: str, read: Any, *values: Any) -> Any:
-        """What the function makes of the values; its problems stand where this name was said."""
+        """What the function makes of the values; its problems are located where this name was sent."""
         try:
             return read(*values)
         except InvalidInput as error:
@@ -109,15 +109,15 @@ class Said:
         return invalid(message, self.where.get(name, self.default), name, kind=kind)
 
 
-def bounded(value: Decimal, said: Said, name: str) -> Decimal:
+def bounded(value: Decimal, options: Options, name: str) -> Decimal:
     """The number, if it is one that a measure may come near. Raises `InvalidInput`."""
     if abs(value) > _LARGEST or (value and value.adjusted() < _SMALLEST):
-        raise said.wrong(name, f"must be 0 or between 1e{_SMALLEST} and {_LARGEST:.0e}", "out_of_range")
+        raise options.wrong(name, f"must be 0 or between 1e{_SMALLEST} and {_LARGEST:.0e}", "out_of_range")
     return value
 
 
-def read_said(query: Sequence[tuple[str, str]], body: object, allowed: Collection[str], *, filters: bool) -> Said:
-    """What the query and the body say. Raises `InvalidInput` for names that are not allowed or are said twice."""
+def read_options(query: Sequence[tuple[str, str]], body: object, allowed: Collection[str], *, filters: bool) -> Options:
+    """The options of the query and the body. Raises `InvalidInput` for names that are not allowed or are sent twice."""
     if body is not None and not isinstance(body, dict):
         raise invalid("must be an object", "body", kind="dict_type")
     sent: dict[str, Any] = body or {}
@@ -126,10 +126,12 @@ def read_said(query: Sequence[tuple[str, str]], body: object, allowed: Collectio
     problems = [*_unknown("query", names, set(allowed)), *_unknown("body", sent, in_body), *_repeated(names, sent)]
     if problems:
         raise InvalidInput(problems)
-    said = {name: ("query", value) for name, value in query if value != ""}
-    said |= {name: ("body", value) for name, value in sent.items() if value is not None and value != ""}
-    return Said(
-        {name: value for name, (_, value) in said.items()}, {name: at for name, (at, _) in said.items()}, _default(body)
+    located = {name: ("query", value) for name, value in query if value != ""}
+    located |= {name: ("body", value) for name, value in sent.items() if value is not None and value != ""}
+    return Options(
+        {name: value for name, (_, value) in located.items()},
+        {name: at for name, (at, _) in located.items()},
+        _default(body),
     )
 
 
@@ -153,4 +155,4 @@ def _unknown(at: str, given: Iterable[str], allowed: set[str]) -> list[Problem]:
 
 def _repeated(names: Sequence[str], sent: Mapping[str, Any]) -> list[Problem]:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1 or name in sent]
-    return [Problem(("query", name), "is said more than once", "repeated") for name in twice[:_MAX_PROBLEMS]]
+    return [Problem(("query", name), "is given more than once", "repeated") for name in twice[:_MAX_PROBLEMS]]
