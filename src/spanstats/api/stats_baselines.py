@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request, Response
 
 from ..catalog import baselines
 from ..dialects.insights.compare_request import members
+from ..dialects.insights.options import check_query
 from ..dialects.insights.rows_answer_schema import BASELINE_ANSWER
-from ..dialects.insights.said import check_query
 from ..domain.values import identifier
 from ..errors import invalid
 from .answers import json_answer

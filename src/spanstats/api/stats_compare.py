@@ -18,10 +18,10 @@ from ..dialects.insights.compare_answer import COMPARISON_COLUMNS, comparison_an
 from ..dialects.insights.compare_answer_schema import COMPARISON_ANSWER
 from ..dialects.insights.compare_request import BODY_KEYS, SentArm, members, read_arms, read_options
 from ..dialects.insights.compare_schema import COMPARE_SCHEMA, ROWS_SCHEMA
+from ..dialects.insights.options import check_query
 from ..dialects.insights.rows_answer import COLUMNS, item_answer, rows_answer, rows_table
 from ..dialects.insights.rows_answer_schema import ITEM_ANSWER, ROWS_ANSWER
 from ..dialects.insights.rows_request import ROWS_KEYS, read_item_key, read_rows
-from ..dialects.insights.said import check_query
 from ..errors import NotFound, invalid
 from .answers import json_answer
 from .csv_answer import CSV, csv_headers, csv_pieces, wants_csv
