@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.domain import merge
 from spanstats.domain.span import Span
 from spanstats.domain.trace import Trace
 from spanstats.domain.trace_fold import TraceFold, fold
@@ -99,3 +100,24 @@ async def test_a_long_trace_is_read_and_folded_again_in_another_thread(
     assert len(threads - {threading.current_thread()}) > 0
     assert (await stored_traces(engine))["a"]["name"] == "renamed"
     await assert_traces_equal_their_spans(engine)
+
+
+@pytest.mark.parametrize("how", ["new", "again"])
+async def test_the_key_of_a_large_document_is_derived_in_another_thread(
+    writer: Committer, threads: set[threading.Thread], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    derived: list[threading.Thread] = []
+
+    def deriving(_document: str | None) -> str:
+        derived.append(threading.current_thread())
+        return ""
+
+    monkeypatch.setattr(merge, "input_key", deriving)
+    [root] = spans_of("a", range(1))
+    root.input = "[" + "[]," * 100_000 + "[]]"
+    await writer.submit(TENANT, [root])
+    if how == "again":
+        derived.clear()
+        await writer.submit(TENANT, spans_of("a", range(1)))
+    assert derived
+    assert threading.current_thread() not in derived[-1:]

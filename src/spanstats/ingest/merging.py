@@ -14,7 +14,7 @@ from ..threads import beside_if_many
 from . import reading
 from .batch import Batch, join_overrides, overridden
 from .changes import Changed
-from .resolve import Incoming
+from .resolve import Incoming, work_on
 from .stored import Stored
 
 
@@ -42,6 +42,21 @@ async def merge_batch(driver: Driver, stored: Stored, batch: Batch, incoming: li
     await add_content(driver, befores, befores.keys())
     others = [key for key, before in befores.items() if not before.by_span_id and key not in merged.overrides]
     overrides = await reading.read_overrides(driver, others) | merged.overrides
+    work = work_on([*befores.values(), *(each.span for each in incoming)]) if befores else 0
+    await beside_if_many(work, _merge_each, merged, stored, incoming, befores, overrides, price)
+    _apply(stored, merged.changed, merged.moved)
+    merged.recounted = await beside_if_many(stored.n_spans_to_fold, _recount, stored, merged.changed)
+    return merged
+
+
+def _merge_each(
+    merged: Merged,
+    stored: Stored,
+    incoming: Iterable[Incoming],
+    befores: dict[SpanKey, Span],
+    overrides: dict[SpanKey, dict[str, Any]],
+    price: Price,
+) -> None:
     for each in incoming:
         before = befores.get(each.stored_key)
         if before is None:
@@ -50,9 +65,6 @@ async def merge_batch(driver: Driver, stored: Stored, batch: Batch, incoming: li
             override = each.override or overrides.get(each.stored_key)
             after = settle(overridden(merge(before, each.span), override), price)
             _add_repeat(merged, stored, each, before, after)
-    _apply(stored, merged.changed, merged.moved)
-    merged.recounted = await beside_if_many(stored.n_spans_to_fold, _recount, stored, merged.changed)
-    return merged
 
 
 async def _overrides(driver: Driver, stored: Stored, batch: Batch) -> dict[SpanKey, dict[str, Any]]:

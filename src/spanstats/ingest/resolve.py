@@ -1,5 +1,6 @@
 """The first step of a write: under which key each span is stored, which override it has, which experiment it is in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,7 @@ async def resolve(driver: Driver, batch: Batch, price: Price, now_us: int) -> Re
     if experiments:
         _name_experiments(spans, experiments)
     return Resolved(
-        await beside_if_many(len(spans), _settled, spans, stored, price, now_us),
+        await beside_if_many(work_on(spans.values()), _settled, spans, stored, price, now_us),
         await find_logs(driver, batch.logs),
         set(experiments.values()),
         {SpanKey(tenant_id, "", span_id): fields for (tenant_id, span_id), fields in overrides.items()},
@@ -87,6 +88,16 @@ def _name_experiments(spans: dict[SpanIdentity, Span], keys: dict[NamedExperimen
         if span.experiment_id is not None:
             named = NamedExperiment(identity[0], span.experiment_id)
             span.experiment_key, span.experiment_id = keys[named], None
+
+
+_CONTENT = 256
+"""Characters of content that are as much work as a span."""
+
+
+def work_on(spans: Collection[Span]) -> int:
+    """How many spans these are as good as, where keys are derived from the content of roots (`domain/item_key.py`)."""
+    content = sum(len(s.input or "") + len(s.target or "") for s in spans if s.is_root)
+    return len(spans) + content // _CONTENT
 
 
 def _settled(spans: dict[SpanIdentity, Span], stored: Identified, price: Price, now_us: int) -> list[Incoming]:
