@@ -18,7 +18,7 @@ router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
 _PER_PAGE = 25
 _SEARCHED = ("search", "project", "status")
-_MAX_SCORES = 4
+_MAX_SCORES = 3
 """Columns of scores that fit a screen; the choice of the chart has all."""
 
 
