@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstats.page import figures
+from spanstats.page.columns import column
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_every_number_has_a_short_text(value: float, unit: str | None) -> None:
     ],
 )
 def test_a_column_has_the_same_decimals(values: list[float | None], unit: str | None, shown: list[str]) -> None:
-    assert figures.column(values, unit) == shown
+    assert column(values, unit) == shown
 
 
 some_numbers = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), max_size=9)
@@ -76,7 +77,7 @@ some_numbers = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=Fa
 
 @given(some_numbers, st.sampled_from([None, "USD"]))
 def test_a_column_has_a_short_text_for_each_value(values: list[float | None], unit: str | None) -> None:
-    assert all(0 < len(text) < 40 for text in figures.column(values, unit))
+    assert all(0 < len(text) < 40 for text in column(values, unit))
 
 
 @given(st.floats(min_value=1e-5, max_value=1e9))

@@ -5,7 +5,6 @@
 
 import math
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 THIN = "\u202f"
@@ -19,7 +18,7 @@ _SECONDS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "
 
 def whole(value: float | None) -> str:
     """1 234 567."""
-    return NONE if value is None else _signed(f"{value:,.0f}".replace(",", THIN))
+    return NONE if value is None else signed(f"{value:,.0f}".replace(",", THIN))
 
 
 def compact(value: float) -> str:
@@ -38,34 +37,18 @@ def digits(value: float | None, significant: int = 3) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     if not 1e-6 <= abs(value) < 1e12:
-        return _signed(_power(value, significant))
+        return signed(_power(value, significant))
     decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
     if decimals > 0 and float(value).is_integer():
         text = f"{value:,.0f}"
-    return _signed(text.replace(",", THIN))
+    return signed(text.replace(",", THIN))
 
 
 def _power(value: float, significant: int) -> str:
     """A number and a power of ten."""
     number, _, exponent = f"{value:.{significant - 1}e}".partition("e")
     return f"{number}{TIMES}10{str(int(exponent)).translate(_RAISED)}"
-
-
-def column(values: Sequence[float | None], unit: str | None = None) -> list[str]:
-    """The values of one column with the same number of decimals: as many as its largest needs for three digits, and
-    more where another would show as 0. In their unit; seconds have a unit each."""
-    known = sorted(abs(v) for v in values if v and not isinstance(v, bool))
-    if unit not in (None, "USD") or not known or known[0] < 1e-6 or known[-1] >= 1e6:
-        return [measured(v, unit) for v in values]
-    if all(float(v).is_integer() for v in known):
-        decimals = 0
-    else:
-        # A score of exactly 1 leaves the others three digits.
-        largest, smallest = math.ceil(math.log10(known[-1])) - 1, math.floor(math.log10(known[0]))
-        decimals = max(2 - largest, min(-smallest, 5 - largest), 0)
-    sign = "$" if unit == "USD" else ""
-    return [NONE if v is None else _signed(f"{v:,.{decimals}f}".replace(",", THIN), sign) for v in values]
 
 
 def dollars(value: float | None) -> str:
@@ -151,7 +134,8 @@ def moment(value: str | None) -> str:
     return (at if at.tzinfo is None else at.astimezone(UTC)).strftime("%Y-%m-%d %H:%M")
 
 
-def _signed(text: str, sign: str = "") -> str:
+def signed(text: str, sign: str = "") -> str:
+    """The number with a typographic minus, and the sign of its unit behind that."""
     return MINUS + sign + text[1:] if text.startswith("-") else sign + text
 
 

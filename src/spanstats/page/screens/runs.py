@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from ..calls import Call, ask
-from ..figures import column
+from ..columns import column
 from ..links import run_link
 from ..render import page
 from ..routing import ScreenRoute
