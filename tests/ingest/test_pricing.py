@@ -134,6 +134,26 @@ def test_names_that_other_tools_write_stand_for_the_same_model(model: str, provi
 
 
 @pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("text-embedding-3-small", "openai"),
+        ("text-embedding-ada-002", "openai"),
+        ("text-embedding-3-large", "openai"),
+        ("ft:gpt-4o-mini-2024-07-18:acme::abc", "openai"),
+        ("chatgpt-4o-latest", "openai"),
+        ("codex-mini", "openai"),
+        ("embed-v4.0", "cohere"),
+        ("sonar", "perplexity"),
+        ("sonar-pro", "perplexity"),
+    ],
+)
+def test_models_of_one_vendor_alone_need_no_provider(model: str, provider: str) -> None:
+    expected = calc_price(Usage(input_tokens=10_000, output_tokens=100), model, provider_id=provider).total_price
+    assert cost(model=model, prompt_tokens=10_000, completion_tokens=100) == rounded(expected) > 0
+    assert cost(model=model, provider="Langchain", prompt_tokens=10_000, completion_tokens=100) == rounded(expected)
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"model": "nobody-knows-this", "prompt_tokens": 5},

@@ -43,6 +43,15 @@ PROVIDERS = {
     "amazon": "aws",
 }
 
+# Models that one vendor alone has, where the table's patterns of that vendor's names do not know them: instrumentations
+# of embeddings, for instance, name no provider.
+_VENDORS = (
+    (re.compile(r"(?:text-(?:embedding|davinci|moderation)|chatgpt|codex|computer-use)-"), "openai"),
+    (re.compile(r"ft:(?:gpt-|o\d|davinci|babbage)"), "openai"),
+    (re.compile(r"embed-v\d"), "cohere"),
+    (re.compile(r"sonar(?:-|$)|pplx-"), "perplexity"),
+)
+
 # Bedrock's names: perhaps a region, the vendor, a dot, the model.
 _BEDROCK = re.compile(
     r"(?:^|[./:])(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshotai?|nvidia|openai|qwen"
@@ -137,7 +146,10 @@ class Prices:
             yield self._suggested(name), name
 
     def _suggested(self, name: str) -> Provider | None:
-        return next((p for p in self._providers if p.model_match is not None and p.model_match.is_match(name)), None)
+        found = next((p for p in self._providers if p.model_match is not None and p.model_match.is_match(name)), None)
+        if found is None and (vendor := next((v for pattern, v in _VENDORS if pattern.match(name)), None)):
+            return find_provider_by_id(self._providers, vendor)
+        return found
 
 
 def _spellings(provider: str | None) -> list[str]:

@@ -62,7 +62,8 @@ def kinds_of(span: Span) -> Kinds:
 
     Cached tokens are part of the input where its spelling says so (`cached_beside_input` does not stand) and where they
     do not exceed it; else they come on top. Reasoning tokens are part of the output, or come on top of it with
-    `reasoning_beside_output`. Audio tokens are cut to what is left of the input, or of the output.
+    `reasoning_beside_output`. Audio tokens are part of the input or output, and cut to what is left of it; with
+    `audio_beside` they come on top of it.
     """
     prompt, completion = span.prompt_tokens or 0, span.completion_tokens or 0
     read, written = span.cache_read_tokens or 0, span.cache_write_tokens or 0
@@ -71,8 +72,10 @@ def kinds_of(span: Span) -> Kinds:
         prompt -= read + written
     if not details:
         return Kinds(prompt, read, written, 0, 0, completion, 0, 0)
-    audio_in = min(_count(details, "input_audio_tokens"), prompt)
-    audio_out = min(_count(details, "output_audio_tokens"), completion)
+    audio_in, audio_out = _count(details, "input_audio_tokens"), _count(details, "output_audio_tokens")
+    if details.get("audio_beside") is True:
+        prompt, completion = prompt + audio_in, completion + audio_out
+    audio_in, audio_out = min(audio_in, prompt), min(audio_out, completion)
     reasoning = _count(details, "reasoning_tokens")
     if details.get("reasoning_beside_output") is True:
         completion += reasoning

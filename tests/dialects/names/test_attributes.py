@@ -11,6 +11,7 @@ from spanstats.dialects.names.kinds import KIND, KINDS, SPAN_NAMES, UNKNOWN_KIND
 from spanstats.dialects.names.row import Cached, Name
 from spanstats.dialects.names.usage import COSTS, DETAILS, FIRST_TOKEN, FIRST_TOKEN_EVENTS, TOKENS
 from spanstats.domain.span import LLM_KINDS
+from spanstats.ingest.rates import Kinds, kinds_of
 
 from ..otlp.test_mapping import START_NS, pairs, read, read_both, rejection, request, wire
 
@@ -116,6 +117,61 @@ def test_a_block_only_fills_what_no_attribute_of_its_own_says() -> None:
     span = read({"gen_ai.usage.input_tokens": 50, "ai.response.providerMetadata": anthropic})
     assert (span.prompt_tokens, span.cache_write_tokens) == (50, 300)
     assert span.attributes["cached_beside_input"] is True
+
+
+@pytest.mark.parametrize(
+    ("block", "tokens", "kinds"),
+    [
+        # LangChain's {"cache_read": 1500} and {"reasoning": 530} of 2,000 and 550, each taken out of its sum.
+        (
+            {"input": 500, "output": 20, "total": 2550, "input_cache_read": 1500, "output_reasoning": 530},
+            (500, 20),
+            {"prompt": 500, "read": 1500, "completion": 20, "reasoning": 530},
+        ),
+        (
+            {"input": 500, "output": 20, "total": 1070, "input_audio": 300, "output_audio": 250},
+            (500, 20),
+            {"prompt": 500, "audio_in": 300, "completion": 20, "audio_out": 250},
+        ),
+        # Gemini's modalities make up all of its input and output.
+        (
+            {"input": 0, "output": 0, "total": 120, "input_modality_1": 100, "output_modality_1": 20},
+            (100, 20),
+            {"prompt": 100, "completion": 20},
+        ),
+        (
+            {
+                "input": 0,
+                "output": 20,
+                "total": 120,
+                "input_modality_TEXT": 30,
+                "cached_modality_TEXT": 70,
+                "cached_content_token_count": 70,
+            },
+            (100, 20),
+            {"prompt": 30, "read": 70, "completion": 20},
+        ),
+    ],
+)
+def test_what_langfuse_takes_out_of_the_input_and_output_is_still_paid(
+    block: dict[str, int], tokens: tuple[int, int], kinds: dict[str, int]
+) -> None:
+    span = read({"langfuse.observation.type": "generation", "langfuse.observation.usage_details": json.dumps(block)})
+    assert (span.prompt_tokens, span.completion_tokens) == tokens
+    assert kinds_of(span) == Kinds(**dict.fromkeys(Kinds._fields, 0) | kinds)
+
+
+def test_thoughts_of_googles_agents_are_paid_on_top_of_their_output() -> None:
+    sent = {"gen_ai.usage.output_tokens": 50, "gen_ai.usage.experimental.reasoning_tokens": 10}
+    kinds = kinds_of(read({"gen_ai.system": "gcp.vertex.agent", **sent}))
+    assert (kinds.completion, kinds.reasoning) == (50, 10)
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_texts_of_mlflow_are_the_same_with_the_quotes_of_json_as_without(quote: str) -> None:
+    sent = {"mlflow.spanType": "CHAT_MODEL", "mlflow.llm.model": "gpt-4o-mini", "mlflow.llm.provider": "openai"}
+    span = read({name: f"{quote}{text}{quote}" for name, text in sent.items()})
+    assert (span.kind, span.model, span.provider) == ("chat", "gpt-4o-mini", "openai")
 
 
 def test_costs_of_langfuse_come_as_one_object() -> None:

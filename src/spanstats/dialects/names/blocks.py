@@ -21,6 +21,7 @@ _LANGCHAIN_JS = "LangChain.js"
 _VERCEL = "Vercel AI SDK"
 _GEMINI = "Gemini, Vertex AI"
 _LANGFUSE = "Langfuse"
+_LANGFUSE_LANGCHAIN = "Langfuse (LangChain's callbacks)"
 _RESPAN = "Respan, DeepSeek"
 
 USAGE: Table = {
@@ -102,12 +103,14 @@ USAGE: Table = {
         Name("input_tokens_details.audio_tokens", _RESPONSES),
         Name("input_token_details.audio_tokens", "OpenAI Realtime"),
         Name("input_token_details.audio", _LANGCHAIN),
+        Name("input_audio", _LANGFUSE_LANGCHAIN, is_beside=True),
     ),
     "output_audio_tokens": (
         Name("completion_tokens_details.audio_tokens", _OPENAI),
         Name("output_tokens_details.audio_tokens", _RESPONSES),
         Name("output_token_details.audio_tokens", "OpenAI Realtime"),
         Name("output_token_details.audio", _LANGCHAIN),
+        Name("output_audio", _LANGFUSE_LANGCHAIN, is_beside=True),
     ),
     "reasoning_tokens": (
         Name("completion_tokens_details.reasoning_tokens", _OPENAI),
@@ -115,9 +118,10 @@ USAGE: Table = {
         Name("output_token_details.reasoning", _LANGCHAIN),
         Name("outputTokenDetails.reasoningTokens", "Vercel AI SDK 6 and 7"),
         Name("reasoningTokens", "Vercel AI SDK 5"),
-        Name("thoughts_token_count", _GEMINI, beside_output=True),
-        Name("thoughtsTokenCount", _GEMINI, beside_output=True),
+        Name("thoughts_token_count", _GEMINI, is_beside=True),
+        Name("thoughtsTokenCount", _GEMINI, is_beside=True),
         Name("output_tokens_details.thinking_tokens", _ANTHROPIC),
+        Name("output_reasoning", _LANGFUSE_LANGCHAIN, is_beside=True),
     ),
     "service_tier": (Name("service_tier", "OpenAI, Anthropic", "text"),),
     "cost_pd": (Name("cost", "OpenRouter", "USD"), Name("response_cost", "litellm", "USD")),
@@ -194,4 +198,13 @@ def _flattened(block: Mapping[str, Any]) -> dict[str, Any]:
             flat.update((f"{key}.{inner}", v) for inner, v in value.items())
         else:
             flat[key] = value
+    for whole, prefixes in _TAKEN_OUT.items():
+        parts = [count for key, count in flat.items() if key.startswith(prefixes) and count.__class__ is int]
+        if parts and flat.get(whole, 0).__class__ is int:
+            flat[whole] = flat.get(whole, 0) + sum(parts)
     return flat
+
+
+_TAKEN_OUT = {"input": ("input_modality_", "cached_modality_"), "output": ("output_modality_",)}
+"""What Langfuse takes out of the input and the output of Gemini, where these are told apart as text, images and audio
+(`langfuse/langchain/CallbackHandler.py`, `_parse_usage_model`): all of it."""

@@ -80,6 +80,8 @@ def read_usage(found: Found, model: str | None, provider: str | None) -> Usage:
         details["cached_beside_input"] = True
     if _is_reasoning_beside(found, counts):
         details["reasoning_beside_output"] = True
+    if any(counts.get(field) and found[field][1].is_beside for field in ("input_audio_tokens", "output_audio_tokens")):
+        details["audio_beside"] = True
     if (cost := _cost(found)) is not None:
         fields["cost_pd"] = cost
     return Usage(fields, details)
@@ -106,7 +108,7 @@ def _is_reasoning_beside(found: Found, counts: dict[str, int]) -> bool:
     if not reasoning:
         return False
     adds_up = counts.get("total_tokens") == counts.get("prompt_tokens", 0) + output + reasoning
-    return found["reasoning_tokens"][1].beside_output or reasoning > output or adds_up
+    return found["reasoning_tokens"][1].is_beside or reasoning > output or adds_up
 
 
 def counts_beside(model: str | None, provider: str | None) -> bool:

@@ -24,8 +24,8 @@ class Name(NamedTuple):
     source: str
     unit: str = ""
     cached: Cached = Cached.INSIDE
-    beside_output: bool = False
-    """Of reasoning tokens: whether the output that comes with them excludes them."""
+    is_beside: bool = False
+    """Of reasoning and audio tokens: whether the input or output that comes with them excludes them."""
 
 
 Table = dict[str, tuple[Name, ...]]

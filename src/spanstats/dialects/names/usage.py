@@ -131,6 +131,7 @@ DETAILS: Table = {
         Name("ai.usage.reasoningTokens", "Vercel AI SDK 5"),
         Name("gen_ai.usage.details.reasoning_tokens", _PYDANTIC),
         Name("gen_ai.usage.output_tokens.reasoning", _SENTRY),
+        Name("gen_ai.usage.experimental.reasoning_tokens", "Google ADK", is_beside=True),
         Name("gen_ai.usage.completion_tokens_details.reasoning_tokens", _OPENLIT),
         Name("reasoning_tokens", _RESPAN),
     ),

@@ -27,7 +27,10 @@ _STATUS = {1: "success", _ERROR: "error"}
 _PROMPT_FIELDS = ("prompt_id", "prompt_name", "prompt_version_number")
 
 
-def _text(value: Any, _name: str) -> str | None:
+def _text(value: Any, name: str) -> str | None:
+    """MLflow sends every attribute as JSON text, so a text of its own is in quotes."""
+    if name.startswith("mlflow.") and isinstance(value, str) and value.startswith('"'):
+        value = value.strip('"')
     return text_of(value)
 
 
