@@ -220,3 +220,28 @@ async def test_one_dialects_experiment_is_read_through_the_other(client: httpx.A
     await ingest(client, flat("a", latency=2, cost=0.1))
     (entry,) = (await client.get("/api/parea/v1/experiment/e/stats")).json()["parent_trace_stats"]
     assert (entry["trace_id"], entry["latency"], entry["cost"]) == ("a", 2.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        SUMMARY,
+        "/api/evaluations/experiments/e/logs/summary/",
+        "/api/v2/experiments/e/logs/list/",
+        "/api/v2/experiments/list/",
+        "/api/v2/experiments/summary/",
+        "/api/request-logs/list/",
+        "/api/request-logs/summary/",
+        "/api/scores/list/",
+        "/api/stats/v1/experiments",
+        "/api/stats/v1/experiments/e",
+        "/api/stats/v1/experiments/e/traces",
+        "/api/stats/v1/experiments/e/series",
+    ],
+)
+async def test_filters_in_the_body_of_a_get_are_never_left_out_in_silence(client: httpx.AsyncClient, path: str) -> None:
+    await ingest(client, flat("a"), flat("b", status="error"))
+    answer = await client.request("GET", path, json={"filters": [DONE]})
+    assert (answer.status_code, answer.json()["error"]) == (400, "body: is not read by GET: send it by POST")
+    assert (await client.request("GET", path, json={})).status_code == 200
+    assert (await client.get(path)).status_code == 200

@@ -103,7 +103,8 @@ async def get_experiment_summary(
     end_time: Time = None,
     percentiles: Percents = None,
 ) -> SummaryAnswer:
-    return await _summary(request, experiment_id, window_of(start_time, end_time), percentiles, None)
+    window = window_of(start_time, end_time)
+    return await _summary(request, experiment_id, window, percentiles, await filter_body(request))
 
 
 _FILTER: dict[str, Any] = {

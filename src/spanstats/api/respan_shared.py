@@ -13,6 +13,7 @@ from ..dialects.respan.paging import Paging, envelope, read_paging
 from ..dialects.respan.schema import ErrorAnswer
 from ..domain.span import Span
 from ..domain.values import moment
+from ..errors import invalid
 from ..filters.compile import Condition, compile_predicate
 from ..filters.fields import FieldTable
 from ..filters.predicate import Bound
@@ -108,12 +109,18 @@ def _decode_stored(sent: bytes) -> json_repair.Decoded[object]:
 
 
 async def filter_body(request: Request) -> Any:
-    """The body of a list or summary; GET has none, and what it carries all the same is not read."""
+    """The body of a list or summary, `None` where it is empty.
+
+    Raises `InvalidInput`, also for a GET that has one: its filters would be left out, and the sums pass for filtered.
+    """
     sent = await request.body()
-    if request.method == "GET" or not sent.strip():
+    if not sent.strip():
         return None
     with within("body"):
-        return await beside(request, json_body.decode, sent)
+        body = await beside(request, json_body.decode, sent)
+        if request.method == "GET" and body:
+            raise invalid("is not read by GET: send it by POST", kind="unexpected_body")
+    return body
 
 
 async def condition_of(

@@ -167,6 +167,14 @@ def test_thoughts_of_googles_agents_are_paid_on_top_of_their_output() -> None:
     assert (kinds.completion, kinds.reasoning) == (50, 10)
 
 
+def test_claude_codes_cached_tokens_are_paid_beside_its_input() -> None:
+    sent = {"model": "claude-opus-4-5", "gen_ai.system": "anthropic", "input_tokens": 2, "output_tokens": 1200}
+    span = read({**sent, "cache_read_tokens": 1, "cache_creation_tokens": 1, "ttft_ms": 900})
+    kinds = kinds_of(span)
+    assert (kinds.prompt, kinds.read, kinds.written, kinds.completion) == (2, 1, 1, 1200)
+    assert (span.ttft_us, span.is_llm_call) == (900_000, True)
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_texts_of_mlflow_are_the_same_with_the_quotes_of_json_as_without(quote: str) -> None:
     sent = {"mlflow.spanType": "CHAT_MODEL", "mlflow.llm.model": "gpt-4o-mini", "mlflow.llm.provider": "openai"}
@@ -209,6 +217,9 @@ def test_the_name_of_an_agents_run_is_its_kind_where_no_attribute_says_one(name:
         ("ai.embed", False),
         ("ai.embed.doEmbed", True),
         ("ai.toolCall", False),
+        ("chat.completions", True),
+        ("chat.streaming_completions", True),
+        ("text.completions", True),
     ],
 )
 def test_what_gathers_calls_is_no_call_itself(operation: str, is_call: bool) -> None:

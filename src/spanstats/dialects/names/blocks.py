@@ -206,5 +206,5 @@ def _flattened(block: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _TAKEN_OUT = {"input": ("input_modality_", "cached_modality_"), "output": ("output_modality_",)}
-"""What Langfuse takes out of the input and the output of Gemini, where these are told apart as text, images and audio
+"""What Langfuse takes out of the input and the output of Gemini, where it lists text, images and audio apart
 (`langfuse/langchain/CallbackHandler.py`, `_parse_usage_model`): all of it."""

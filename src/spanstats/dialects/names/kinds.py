@@ -37,6 +37,11 @@ KINDS: dict[str, str] = {
     "agent_step": "task",
     "retrieval": "retriever",
     "evaluate": "evaluator",
+    # Semantic Kernel before 1.38
+    "chat.completions": "chat",
+    "chat.streaming_completions": "chat",
+    "text.completions": "completion",
+    "text.streaming_completions": "completion",
     # litellm (the type of a call)
     "acompletion": "chat",
     "atext_completion": "completion",

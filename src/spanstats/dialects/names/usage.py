@@ -83,6 +83,7 @@ TOKENS: Table = {
         Name("gen_ai.usage.input_tokens_details.cached_tokens", _OPENLIT),
         Name("gen_ai.usage.cached_input_tokens", _OPENLIT),
         Name("cache_read_input_tokens", _ANTHROPIC, cached=Cached.AS_INPUT),
+        Name("cache_read_tokens", "Claude Code", cached=Cached.AS_INPUT),
     ),
     "cache_write_tokens": (
         Name("prompt_cache_creation_tokens", _RESPAN, cached=Cached.AS_VENDOR),
@@ -100,6 +101,7 @@ TOKENS: Table = {
         Name("gen_ai.usage.input_tokens.cache_write", _SENTRY),
         Name("gen_ai.usage.prompt_tokens_details.cache_creation_tokens", _OPENLIT),
         Name("cache_creation_input_tokens", _ANTHROPIC, cached=Cached.AS_INPUT),
+        Name("cache_creation_tokens", "Claude Code", cached=Cached.AS_INPUT),
     ),
 }
 
@@ -177,6 +179,7 @@ FIRST_TOKEN: Table = {
         Name("llm.time_to_first_token", _INFERENCE, "s"),
         Name("ai.response.msToFirstChunk", "Vercel AI SDK 4 to 7", "ms"),
         Name("ai.stream.msToFirstChunk", "Vercel AI SDK 4 to 7", "ms"),
+        Name("ttft_ms", "Claude Code", "ms"),
         Name("langfuse.observation.completion_start_time", "Langfuse", "time"),
     )
 }
