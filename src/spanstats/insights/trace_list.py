@@ -22,7 +22,8 @@ from .snapshot import Experiment, Snapshot, snapshot
 
 MAX_LIMIT, MAX_OFFSET = 200, 100_000
 
-_AT_ONCE = 1_000
+_AT_ONCE = 250
+"""Rows that are made at a time: others wait for that."""
 
 _c = traces.c
 SORTS: Mapping[str, ColumnElement[Any]] = {
