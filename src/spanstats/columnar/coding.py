@@ -37,6 +37,8 @@ class Keys:
 
     def decoded(self, numbers: Sequence[int]) -> list[Key]:
         """The keys of these numbers, as JSON values or as the dimension has them."""
+        if 0 not in numbers:
+            return [*self.decode([self.stored[number - 1] for number in numbers])]
         values = iter(self.decode([self.stored[number - 1] for number in numbers if number]))
         return [next(values) if number else None for number in numbers]
 

@@ -1,6 +1,5 @@
 """Exact sums and extremes of groups of traces."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,9 +27,8 @@ class GroupSums:
     counts: Counted
     totals: Totals
 
-    def together(self, groups: Sequence[int]) -> tuple[int, int]:
+    def together(self, wanted: NDArray[np.intp]) -> tuple[int, int]:
         """The count and the sum of these groups."""
-        wanted = np.array(groups, np.intp)
         return int(self.counts[wanted].sum()), total_of(self.totals[wanted])
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..columnar.dimensions import ByNumber
 from ..columnar.dimensions import Dimension as ColumnDimension
 from ..columnar.format import MANY_MODELS
@@ -130,7 +132,7 @@ def groups_of(grouping: Grouping, question: Question, wanted: Wanted) -> Groups:
         for key, one in zip(keys, completed(found, listed), strict=True)
     ]
     needs_all = grouping.kept is None and (any(map(needs_rows, measures)) or not len(found.groups))
-    total = measured_whole(selection, measures, question) if needs_all else found.together(range(len(found.groups)))
+    total = measured_whole(selection, measures, question) if needs_all else found.together(np.arange(len(found.groups)))
     return Groups(groups, len(others), found.together(others), total)
 
 

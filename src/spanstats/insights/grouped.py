@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..columnar.format import FAILED
 from ..columnar.group_order import group_order_statistics
@@ -45,12 +46,12 @@ class MeasureSums:
             int(self.traces[number]), int(self.sums.counts[number]), int(self.sums.totals[number]), of_scores
         )
 
-    def together(self, numbers: Sequence[int]) -> Figures:
+    def together(self, wanted: NDArray[np.intp]) -> Figures:
         """Those of these groups together."""
-        wanted, of_scores = np.array(numbers, np.intp), None
+        of_scores = None
         if self.scores is not None:
             of_scores = OfScores(*(int(counts[wanted].sum()) for counts in self.scores.each()))
-        return self._figures(int(self.traces[wanted].sum()), *self.sums.together(numbers), of_scores)
+        return self._figures(int(self.traces[wanted].sum()), *self.sums.together(wanted), of_scores)
 
     def filled(self) -> Counted:
         """How many traces without a score count as a score of 0, by group."""
@@ -76,14 +77,13 @@ class GroupedFigures:
     def totals(self, number: int) -> Measured:
         """The counts and sums of one group."""
         figures = [(m.asked, m.figures(number)) for m in self.measures]
-        return self._measured([number], figures)
+        return self._measured(np.array([number]), figures)
 
-    def together(self, numbers: Sequence[int]) -> Measured:
+    def together(self, wanted: NDArray[np.intp]) -> Measured:
         """The counts and sums of these groups together."""
-        return self._measured(numbers, [(m.asked, m.together(numbers)) for m in self.measures])
+        return self._measured(wanted, [(m.asked, m.together(wanted)) for m in self.measures])
 
-    def _measured(self, numbers: Sequence[int], figures: Sequence[tuple[Asked, Figures]]) -> Measured:
-        wanted = np.array(numbers, np.intp)
+    def _measured(self, wanted: NDArray[np.intp], figures: Sequence[tuple[Asked, Figures]]) -> Measured:
         traces, failed = (int(counts[wanted].sum()) for counts in (self.groups.counts, self.failed))
         partial = None if self.cost_partial is None else int(self.cost_partial[wanted].sum())
         return Measured(traces, failed, partial, figures)

@@ -26,7 +26,7 @@ class Order:
     asked: Asked | None = None
 
 
-def in_order(found: GroupedFigures, order: Order, most: int) -> tuple[list[int], list[int]]:
+def in_order(found: GroupedFigures, order: Order, most: int) -> tuple[list[int], NDArray[np.intp]]:
     """The numbers of the first `most` groups in this order, and those of the others, in any order.
 
     Groups without a value come last; ties are by key, ascending.
@@ -37,7 +37,7 @@ def in_order(found: GroupedFigures, order: Order, most: int) -> tuple[list[int],
     else:
         first = _by_value(groups, _values(found, order), most, descending=order.descending)
     is_other[first] = False
-    return first, np.flatnonzero(is_other).tolist()
+    return first, np.flatnonzero(is_other)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ def _by_key(groups: Groups, wanted: NDArray[np.intp], most: int, *, descending: 
 def _orders(groups: Groups, wanted: NDArray[np.intp]) -> list[Any]:
     """What the keys of these groups are compared by: no two of them are equal."""
     by_dimension = groups.keys_of(wanted)
-    if len(by_dimension) == 1 and all(isinstance(key, str) for key in by_dimension[0]):
+    if len(by_dimension) == 1 and set(map(type, by_dimension[0])) <= {str}:
         return by_dimension[0]
     return [tuple(map(key_order, key)) for key in zip(*by_dimension, strict=True)]
 
