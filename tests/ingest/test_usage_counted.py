@@ -118,13 +118,13 @@ async def test_a_long_trace_of_agents_is_not_read_for_each_span(
 ) -> None:
     """Children come first, as instrumentations send them; the agents repeat usage, some calls are told twice."""
     read: list[int] = []
-    original = stored.read_whole
+    original = stored.load_whole
 
-    async def read_whole(driver: object, state: object, keys: set[object]) -> None:
+    async def load_whole(driver: object, state: object, keys: set[object]) -> None:
         read.append(len(keys))
         await original(driver, state, keys)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stored, "read_whole", read_whole)
+    monkeypatch.setattr(stored, "load_whole", load_whole)
     async with committer(engine) as writer:
         for turn in range(60):
             tokens = 100 + turn

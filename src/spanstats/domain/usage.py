@@ -42,15 +42,15 @@ def count_usage(spans: Sequence[Span], *, keeps_tree: bool = True) -> list[Node]
     nodes = tree(map(Node, spans, reports, repeats))
     for node in reversed(nodes):
         if node.reports_below:
-            _find_sum(node)
+            _exclude_sum(node)
         if node.parent is not None:
             node.parent.reports_below |= node.reports | node.reports_below
     calls = [node for node in nodes if node.reports & Reports.CALL]
     if len(calls) > 1:
         if any(node.reports_below & Reports.CALL for node in calls):
-            _find_inner_calls(nodes)
-        _find_sibling_duplicates(calls)
-    _find_shared_ids(nodes)
+            _exclude_outer_calls(nodes)
+        _exclude_sibling_duplicates(calls)
+    _exclude_shared_ids(nodes)
     if any(node.is_outer for node in calls):
         _count_costs(nodes)
     return nodes
@@ -60,7 +60,7 @@ _TWO = 2
 """The usage that one span alone reports counts."""
 
 
-def _find_sum(node: Node) -> None:
+def _exclude_sum(node: Node) -> None:
     if node.repeats and not node.reports & Reports.CALL:
         node.span.uncounted |= sum_of(node.reports, node.reports_below)
         node.is_sum = bool(node.span.uncounted & Uncounted.TOKENS)
@@ -72,7 +72,7 @@ def sum_of(own: int, descendants: int) -> int:
     return found | (Uncounted.COST if own & Reports.COST and descendants & (Reports.TOKENS | Reports.COST) else 0)
 
 
-def _find_inner_calls(nodes: list[Node]) -> None:
+def _exclude_outer_calls(nodes: list[Node]) -> None:
     """A call is compared with its nearest ancestor whose usage may be equal."""
     nearest: _Nearest = {}
     pending: list[tuple[Node, _Nearest | None]] = [(node, None) for node in reversed(nodes) if node.parent is None]
@@ -101,7 +101,7 @@ _Nearest = dict[tuple[int, int], tuple[int, Node | None]]
 _NO_ANCESTOR: tuple[int, Node | None] = (0, None)
 
 
-def _find_sibling_duplicates(calls: list[Node]) -> None:
+def _exclude_sibling_duplicates(calls: list[Node]) -> None:
     """A call without a response id is compared with its siblings that have one."""
     if len({not node.span.response_id for node in calls if node.reports & Reports.TOKENS}) < _TWO:
         return
@@ -124,7 +124,7 @@ def exclude_repeated(span: Span) -> None:
     span.uncounted |= Uncounted.TOKENS if reports_of(span) & Reports.TOKENS else 0
 
 
-def _find_shared_ids(nodes: list[Node]) -> None:
+def _exclude_shared_ids(nodes: list[Node]) -> None:
     """Of the spans with one response id one counts, or none where an inner call without an id reports it."""
     by_id: dict[str, list[Node]] = {}
     for node in nodes:

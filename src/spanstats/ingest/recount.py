@@ -14,7 +14,7 @@ from . import changes
 from .merging import count_again
 from .reading import TraceBefore
 from .rows import TraceRow
-from .stored import Stored, fold_trace, read_whole
+from .stored import Stored, fold_trace, load_whole
 from .tools import Tools
 from .trace_rows import row_of_fold
 
@@ -102,7 +102,7 @@ async def recount_traces(driver: Driver, tenant_id: TenantId, ids: list[str], to
     stored = Stored(
         {key: TraceBefore(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in before.items()}
     )
-    await read_whole(driver, stored, before.keys())
+    await load_whole(driver, stored, before.keys())
     stored.to_fold |= before.keys()
     await changes.update_uncounted(driver, count_again(stored))
     changed: dict[TraceKey, TraceRow] = {}

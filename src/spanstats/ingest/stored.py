@@ -64,7 +64,7 @@ async def load(
     folds = {k: f for k in growing if (f := unpack_fold(stored.before[k].fold)) is not None}
     relatives = await reading.read_relatives(driver, {k: (f.usage, spans[k]) for k, f in folds.items()})
     stored.folds = {k: f for k, f in folds.items() if _grow(f, spans[k], relatives[k])}
-    await read_whole(driver, stored, folded - stored.folds.keys() - stored.deleted)
+    await load_whole(driver, stored, folded - stored.folds.keys() - stored.deleted)
     return stored
 
 
@@ -89,14 +89,14 @@ async def _lock_experiments(driver: Driver, stored: Stored, locked: set[Experime
     return {key for key, trace in stored.before.items() if trace.experiment_key in deleted}
 
 
-async def read_whole(driver: Driver, stored: Stored, keys: Collection[TraceKey]) -> None:
+async def load_whole(driver: Driver, stored: Stored, keys: Collection[TraceKey]) -> None:
     """Read all spans and scores of these traces into `stored`."""
     spans = await spans_of_traces(driver, keys)
     scored = [k for k in keys if k not in stored.before or stored.before[k].scored]
     _put_whole(stored, keys, spans, await scores_of_traces(driver, scored))
 
 
-async def read_scores(driver: Driver, stored: Stored, keys: Collection[TraceKey]) -> None:
+async def load_scores(driver: Driver, stored: Stored, keys: Collection[TraceKey]) -> None:
     """Read all scores of these traces into `stored`."""
     if keys:
         stored.scores = {key: scores for key, scores in stored.scores.items() if key.trace not in keys}

@@ -22,7 +22,7 @@ from .merging import Merged, merge_batch
 from .moves import report_moved
 from .resolve import resolve
 from .rows import TraceRow
-from .stored import Stored, fold_trace, load, read_scores, read_whole
+from .stored import Stored, fold_trace, load, load_scores, load_whole
 from .tools import Tools
 from .trace_rows import row_of_fold
 
@@ -72,7 +72,7 @@ async def _write(
         # Their spans are stored before they are.
         await changes.write(driver, changed)
         scores = await standalone.write_scores(driver, locked.pending, batch.scores, stored.spans)
-        await read_scores(driver, stored, {score.trace for score in locked.pending})
+        await load_scores(driver, stored, {score.trace for score in locked.pending})
         stored.to_fold |= scores.traces
         scored, changed, outcomes = scored + standalone.as_spans(locked.pending), [], scores.outcomes
     await _write_traces(driver, stored, changed, experiments, tools)
@@ -150,7 +150,7 @@ async def _without(
     driver: Driver, stored: Stored, fallen: dict[TraceKey, set[ExperimentKey]], tools: Tools
 ) -> dict[TraceKey, TraceRow]:
     """The rows of these traces, folded again as if no span had named the deleted experiments."""
-    await read_whole(driver, stored, fallen.keys())
+    await load_whole(driver, stored, fallen.keys())
     for key, deleted in fallen.items():
         for span in stored.spans[key].values():
             span.experiment_key = None if span.experiment_key in deleted else span.experiment_key
