@@ -61,13 +61,12 @@ def coded(selection: Selection, dimension: Dimension) -> tuple[Keys, list[Coded]
 
 
 def _by_text(selection: Selection, column: str) -> tuple[Keys, list[Coded]]:
-    numbering = selection.numbering
-    texts_by_number, found = numbering.begin(), []
+    numbering, found = selection.numbering, []
     for part in selection.parts:
         selection.check()
         texts = part.chunk.texts(column)
         found.append(_no_texts(part.chunk.n) if texts is None else Coded(texts.codes, numbering.of(texts)))
-    return Keys(texts_by_number, _decoded), found
+    return Keys(numbering.texts, _decoded), found
 
 
 def _no_texts(n: int) -> Coded:

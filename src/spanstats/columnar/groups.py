@@ -79,6 +79,7 @@ class Groups:
 def group(selection: Selection, dimensions: Sequence[Dimension]) -> Groups:
     """The selected traces by these dimensions (none: one group, if there are traces)."""
     each = [coded(selection, dimension) for dimension in dimensions]
+    selection.numbering.end()
     sizes = [len(keys) for keys, _ in each]
     joined = [_joined(part.chunk.n, [found[i] for _, found in each], sizes) for i, part in enumerate(selection.parts)]
     counts = []

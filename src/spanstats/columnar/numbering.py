@@ -25,11 +25,15 @@ class Numbering:
         self._texts: list[bytes] = []
         self._known: WeakKeyDictionary[Texts, NDArray[np.int64]] = WeakKeyDictionary()
 
-    def begin(self) -> Sequence[bytes]:
-        """The texts by number, less 1. It grows with each column of this question, and no other question changes it."""
+    @property
+    def texts(self) -> Sequence[bytes]:
+        """The texts by number, less 1. It grows with each new column; what is in it never changes."""
+        return self._texts
+
+    def end(self) -> None:
+        """The question has all its numbers: of too many texts nothing is kept for the next one."""
         if len(self._texts) > self._most:
             self._numbers, self._texts, self._known = {}, [], WeakKeyDictionary()
-        return self._texts
 
     def of(self, column: Texts) -> NDArray[np.int64]:
         """The number of each code of the column; that of 0, no value, is 0."""
