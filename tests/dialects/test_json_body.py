@@ -151,3 +151,19 @@ def test_any_bytes_are_a_value_or_refused(body: bytes) -> None:
 def test_a_number_that_json_does_not_have_is_named(constant: str) -> None:
     with pytest.raises(InvalidInput, match=f"{constant} is no JSON"):
         json_body.decode(f'{{"a": "NaN", "b": [1, {constant}]}}'.encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "is empty, where JSON is expected"),
+        (b" \r\n", "is empty, where JSON is expected"),
+        (b'[{"a": 1}', "JSON is cut short"),
+        (b"\xef\xbb\xbf{}", "must not begin with a byte order mark"),
+        ("{}".encode("utf-16"), "must be UTF-8"),
+    ],
+)
+def test_a_body_that_is_no_json_at_all_is_called_what_it_is(body: bytes, reason: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        json_body.decode(body)
+    assert [problem.message for problem in refused.value.problems] == [reason]

@@ -5,6 +5,7 @@ escapes, come out as NUL, so that an identifier can refuse it and content can re
 """
 
 import re
+from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 import msgspec
@@ -124,7 +125,11 @@ def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_ma
 
 
 def _named(message: str, body: bytes) -> str:
-    """What is malformed, with the name of a number that JSON does not have."""
+    """What is malformed, with the name of a number that JSON does not have, or of the mark before the JSON."""
+    if body.startswith(BOM_UTF8):
+        return "must not begin with a byte order mark"
+    if message == "Input data was truncated":
+        return "JSON is cut short" if body.strip() else "is empty, where JSON is expected"
     found = _AT_BYTE.search(message)
     # The byte is that behind a sign.
     constant = _CONSTANT.search(body, max(0, int(found[1]) - 1), int(found[1]) + 8) if found else None
