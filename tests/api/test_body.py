@@ -3,7 +3,10 @@
 import asyncio
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import zstandard
@@ -13,10 +16,19 @@ from hypothesis import strategies as st
 
 from spanstats.api.body import read_body
 from spanstats.errors import InvalidInput, TooLarge
+from spanstats.threads import BoundedThread
 
 pytestmark = pytest.mark.anyio
 
 LIMIT = 100_000
+TOOLS: Any = SimpleNamespace(decoding=None)
+
+
+@pytest.fixture(autouse=True)
+def decoding() -> Iterator[None]:
+    """The thread in which long compressed bodies are read."""
+    with closing(BoundedThread("decoding")) as TOOLS.decoding:
+        yield
 
 
 def sent(*chunks: bytes, encoding: str | None = None, length: int | None = None) -> Request:
@@ -32,7 +44,8 @@ def sent(*chunks: bytes, encoding: str | None = None, length: int | None = None)
     async def receive() -> dict:
         return next(messages)
 
-    return Request({"type": "http", "headers": headers, "method": "POST", "path": "/"}, receive)
+    state = {"resources": TOOLS}
+    return Request({"type": "http", "headers": headers, "method": "POST", "path": "/", "state": state}, receive)
 
 
 def bare_deflate(content: bytes) -> bytes:
