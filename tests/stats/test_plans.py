@@ -113,7 +113,9 @@ async def test_only_invalid_minutes_are_read_from_the_traces_and_by_the_index(fi
         await connection.exec_driver_sql(f"INSERT INTO column_invalidations {minutes}")
     plans = await _from_columns(filled)
     assert 0 < rows_read(plans, "traces") <= 6
-    assert {n["Index Name"] for n in plans if n.get("Relation Name") == "traces"} == {"ix_traces_measured"}
+    # A scan of a bitmap names the index below the table.
+    assert {n["Index Name"] for n in plans if n.get("Index Name", "").startswith("ix_traces")} == {"ix_traces_measured"}
+    assert "Seq Scan" not in {n["Node Type"] for n in plans if n.get("Relation Name") == "traces"}
 
 
 async def test_metadata_of_invalid_minutes_is_not_looked_up_again_for_each_of_them(filled: AsyncEngine) -> None:
@@ -124,7 +126,6 @@ async def test_metadata_of_invalid_minutes_is_not_looked_up_again_for_each_of_th
         )
         await connection.exec_driver_sql(f"INSERT INTO column_invalidations {minutes}")
     plans = await _from_columns(filled, "metadata__user", 8)
-    # A scan of a bitmap names the index below the table.
     indexes = {n["Index Name"] for n in plans if n.get("Index Name", "").startswith("ix_traces")}
     assert indexes == {"ix_traces_measured"}
     assert "Seq Scan" not in {n["Node Type"] for n in plans if n.get("Relation Name") == "traces"}
