@@ -118,7 +118,7 @@ async def test_the_test_finds_a_comparison_that_reads_several_states(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Wrong:
-        SNAPSHOT = Kind.READ
+        FIXED = Kind.READ
 
     monkeypatch.setattr(comparing, "Kind", Wrong)
     monkeypatch.setattr(planning, "FEW_TRACES", 0)
