@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from .catalog import moving, retention, tenants
+from .catalog import moving, packing, retention, tenants
 from .catalog.keys import DEFAULT_TENANT
 from .catalog.keys import tenant_id as made_tenant
 from .errors import StartError
@@ -34,6 +34,7 @@ def install(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command("prune")(prune)
     app.command("recount")(recount_traces)
+    app.command("unpack")(unpack)
     app.command("export")(export_experiment)
     app.command("import")(import_experiment)
     app.add_typer(traces_app, name="traces")
@@ -59,6 +60,16 @@ def prune(
         return erased
 
     print(f"{on_databases(work)} traces were erased.")
+
+
+def unpack() -> None:
+    """Store all payloads as the version before reads them, to go back to it; nothing is packed for a day afterwards."""
+
+    async def work(databases: Databases) -> int:
+        each = (await databases.all()).values()
+        return sum([await _shown("Unpacking", None, packing.unpack_all(database)) for database in each])
+
+    print(f"{on_databases(work)} traces were unpacked.")
 
 
 def _age_us(text: str) -> int:

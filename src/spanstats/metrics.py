@@ -70,6 +70,7 @@ STANDBY_LAG = Gauge(
 CAUGHT_UP = Gauge(
     "spanstats_rollup_caught_up_timestamp_seconds", "When no rollup was left to refresh.", multiprocess_mode="max"
 )
+PACKED = Counter("spanstats_packed_traces", "Old traces whose payloads were packed.")
 PRUNED = Counter("spanstats_pruned_traces", "Traces erased for their age by the service itself.")
 
 

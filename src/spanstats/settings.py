@@ -116,6 +116,10 @@ class Settings(BaseSettings):
         None, gt=0, le=36_500, description="Traces that began longer ago are erased for good. Unset: all are kept."
     )
 
+    pack_after_hours: float | None = Field(
+        24, gt=0, le=876_000, description="Payloads of traces that began longer ago are compressed. Empty: none are."
+    )
+
     max_body_bytes: Count = Field(20 * MEBIBYTE, description="Largest body, compressed and decompressed (413).")
     body_wait_s: Seconds = Field(30, description="Seconds that each part of a body may be in coming, then 408.")
     max_spans_per_request: Count = Field(10_000, description="Most spans in one request (413).")

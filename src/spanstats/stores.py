@@ -15,6 +15,7 @@ from .api.shards import Shard, Shards
 from .catalog import placement
 from .catalog.erasure import erase_deleted
 from .catalog.moves import let_writes_go_on
+from .catalog.packing import HOUR_US, keep_packed
 from .catalog.retention import DAY_US, keep_pruned
 from .columnar.keep import keep_fresh
 from .dialects.parea.stats import stats_entry
@@ -40,8 +41,8 @@ log = logging.getLogger(__name__)
 _LATE_S = 2
 # Background work has no bound of its own; this one ends the wait for a server that will never answer.
 _BACKGROUND_S = 600
-# Rollups and erasure with a connection each, retention with two: a busy pool holds none of them up.
-_TASKS = 5
+# Rollups, columns, erasure and keys with a connection each, packing and retention with two: a busy pool holds none up.
+_TASKS = 8
 
 
 class NotReady(StartError):
@@ -96,6 +97,8 @@ async def _opened(
         erase_deleted,
         keep_keyed,
     ]
+    if settings.pack_after_hours is not None:
+        works.append(partial(keep_packed, age_us=int(settings.pack_after_hours * HOUR_US)))
     if settings.retention_days is not None:
         works.append(partial(keep_pruned, age_us=int(settings.retention_days * DAY_US)))
     if directory is None:

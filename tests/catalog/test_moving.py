@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import msgspec
 import pytest
 from tests.conftest import run_sql
 
@@ -14,8 +15,9 @@ from spanstats.catalog import copying, datasets, keys, moves, placement, project
 from spanstats.catalog.datasets import Row
 from spanstats.catalog.keys import Placing
 from spanstats.catalog.moving import move
+from spanstats.catalog.packing import pack_some
 from spanstats.dialects.parea.stats import stats_entry
-from spanstats.domain.keys import TenantId
+from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import Conflict, NotFound
@@ -33,7 +35,16 @@ pytestmark = pytest.mark.anyio
 
 START = 1_780_000_000_000_000
 BOTH = Placing(("first", "two"), "first")
-OF_NO_TENANT = {"tenants", "api_keys", "shards", "primary_lives", "tenant_fences", "tenant_moves", "move_log"}
+OF_NO_TENANT = {
+    "packing",
+    "tenants",
+    "api_keys",
+    "shards",
+    "primary_lives",
+    "tenant_fences",
+    "tenant_moves",
+    "move_log",
+}
 CACHES = {"rollup_marks", "rollups", "rollup_lock", "column_chunks", "column_data", "column_invalidations"}
 
 Shards = dict[str, Database]
@@ -89,6 +100,16 @@ class World:
         await committer.override(self.tenant_id, f"{trace}.s", {"name": f"name of {trace}"})
         await committer.override(self.tenant_id, f"{trace}.early", {"name": "n"})
 
+    async def pack(self) -> None:
+        """A trace whose payloads are packed."""
+        root = Span(trace_id="packed", span_id="packed.s", start_us=START, end_us=START, status="success", cost_pd=1)
+        children = [msgspec.structs.replace(root, span_id=n, parent_id="packed.s", cost_pd=None) for n in ("c", "d")]
+        home = await self.home()
+        await self.committers[home].submit(self.tenant_id, [root, *children])
+        self.costs["packed"] = 1
+        async with self.shards[home].transaction(Kind.WRITE) as tx:
+            assert await pack_some(tx.driver, [TraceKey(self.tenant_id, "packed")], START * 2) == 1
+
     async def check(self) -> None:
         """What is read where the tenant lives is what was acknowledged."""
         async with self.shards[await self.home()].of_tenant(self.tenant_id).transaction(Kind.SNAPSHOT) as tx:
@@ -109,6 +130,7 @@ async def world(shards: Shards) -> AsyncIterator[World]:
         for n in range(30):
             await one.write(f"t{n}", n)
         await one.decorate("t1")
+        await one.pack()
         first = shards["first"]
         await projects.get_or_create(first, one.tenant_id, "p")
         await datasets.create(first, one.tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])

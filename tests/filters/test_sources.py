@@ -6,9 +6,9 @@ from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
-from spanstats.filters.sources import spans_source
+from spanstats.filters.sources import spans_matching
 from spanstats.filters.span_fields import SPANS
-from spanstats.store.tables import span_payloads, spans
+from spanstats.store.tables import packed_payloads, span_payloads, spans
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ from spanstats.store.tables import span_payloads, spans
 )
 def test_payloads_are_joined_only_for_fields_that_stand_there(field: str, joined: bool) -> None:
     tree = read_filters({"filters": {field: {"operator": "", "value": ["1"]}}}, SPAN_FIELD_NAMES)
-    source = spans_source([compile_predicate(bind(tree, SPANS), 1), spans.c.tenant_id == 1])
-    assert source.is_derived_from(spans)
-    assert source.is_derived_from(span_payloads) is joined
+    first, *packed = spans_matching([compile_predicate(bind(tree, SPANS), 1), spans.c.tenant_id == 1])
+    assert first.source.is_derived_from(spans)
+    assert first.source.is_derived_from(span_payloads) is joined
+    assert [rows.source.is_derived_from(packed_payloads) for rows in packed] == [True] * joined

@@ -16,6 +16,7 @@ from ..store.tables import (
     early_scores,
     evaluators,
     experiments,
+    packed_payloads,
     patches,
     projects,
     scores,
@@ -25,7 +26,7 @@ from ..store.tables import (
     traces,
 )
 
-BY_TRACE = (spans, span_payloads, scores, traces)
+BY_TRACE = (spans, span_payloads, packed_payloads, scores, traces)
 """Tables whose rows are copied trace by trace."""
 
 LOGGED = (*BY_TRACE, patches)

@@ -1,23 +1,54 @@
-"""What must be joined for a condition over spans: their payloads only where something looks at them."""
+"""What rows are read for conditions over spans: those of payloads only where a condition looks at them."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_
+from sqlalchemy import Column, ColumnElement, FromClause, Table, and_, cast, exists, literal_column, null
 from sqlalchemy.sql import visitors
 
-from ..store.tables import span_payloads, spans
+from ..store.tables import packed_payloads, span_payloads, spans
 
-_JOINED = spans.join(
-    span_payloads,
-    and_(
-        spans.c.tenant_id == span_payloads.c.tenant_id,
-        spans.c.trace_id == span_payloads.c.trace_id,
-        spans.c.span_id == span_payloads.c.span_id,
-    ),
-)
+Condition = ColumnElement[bool]
 
 
-def spans_source(where: Iterable[ColumnElement[bool]]) -> FromClause:
-    """`spans`, joined to `span_payloads` where a condition needs that."""
-    looked_at = (getattr(element, "table", None) for condition in where for element in visitors.iterate(condition))
-    return _JOINED if any(table is span_payloads for table in looked_at) else spans
+@dataclass(frozen=True, slots=True)
+class SpanRows:
+    """Some of the spans for which conditions hold: all rows of `source` that meet `where`."""
+
+    source: FromClause
+    where: list[Condition]
+
+
+def _same(table: Table, *names: str) -> Condition:
+    return and_(*(spans.c[name] == table.c[name] for name in names))
+
+
+_SAME_SPAN = _same(span_payloads, "tenant_id", "trace_id", "span_id")
+_WITH_PAYLOADS = spans.join(span_payloads, _SAME_SPAN)
+_PACKED = spans.join(packed_payloads, _same(packed_payloads, "tenant_id", "trace_id"))
+_IS_PACKED = ~exists(literal_column("1")).where(_SAME_SPAN).correlate(spans)
+# Of packed payloads what can be asked is the same for all spans of a trace, or null.
+_OF_PACKED = {
+    column: packed_payloads.c[column.name] if column.name in packed_payloads.c else cast(null(), column.type)
+    for column in span_payloads.c
+    if column.name not in spans.c
+}
+
+
+def spans_matching(where: Sequence[Condition]) -> list[SpanRows]:
+    """The spans for which conditions over `spans` and `span_payloads` hold; none is in two of the parts."""
+    asked = (e for condition in where for e in visitors.iterate(condition) if isinstance(e, Column))
+    if not any(column.table is span_payloads for column in asked):
+        return [SpanRows(spans, list(where))]
+    of_packed = [adapted(condition, _OF_PACKED) for condition in where]
+    return [SpanRows(_WITH_PAYLOADS, list(where)), SpanRows(_PACKED, [_IS_PACKED, *of_packed])]
+
+
+def adapted(expression: Any, columns: Mapping[Any, ColumnElement[Any]]) -> Any:
+    """The expression with other columns for these."""
+
+    def replaced(element: Any, **_: Any) -> ColumnElement[Any] | None:
+        return columns.get(element) if isinstance(element, Column) else None
+
+    return visitors.replacement_traverse(expression, {}, replaced)

@@ -6,6 +6,7 @@ from typing import Any
 from ..domain.keys import SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..store.by_key import SPAN_KEYS, row_of_span
+from ..store.packed_payloads import unpack_traces
 from ..store.session import Driver
 from ..store.spans import columns
 from . import rows
@@ -74,6 +75,7 @@ async def move_spans(driver: Driver, moved: Sequence[tuple[SpanKey, str]]) -> No
     """Delete spans from the trace that they leave, and move their scores to the trace with the id next to the key."""
     if not moved:
         return
+    await unpack_traces(driver, {key.trace for key, _ in moved})
     keys = columns([key for key, _ in moved])
     await driver.execute(MOVE_SCORES, *keys, [target for _, target in moved])
     for statement in DELETE_SPANS:

@@ -17,7 +17,7 @@ from ..domain.span import Score, Span
 from ..domain.trace_fold import SpanScores
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
 from ..store.session import Driver
-from ..store.spans import SCORE_COLUMNS, SPAN_LIST, columns, span_of
+from ..store.spans import LABELS_AND_METADATA, PAYLOAD_OF_SPAN, SCORE_COLUMNS, SPAN_LIST, columns, span_of
 from ..threads import beside_if_many
 from .batch import lock_number
 from .rows import unpack_scores
@@ -44,20 +44,20 @@ SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {SPAN_KEYS} CROSS JOIN 
 """
 
 # Values travel as they are: JSON has no negative zero.
-_SCORE = ", ".join(f"'{name}', {column}" for name, column in SCORE_COLUMNS.items() if name != "value")
-_IN_ORDER = "s.ordinal, s.evaluator_key"
+_SCORE = ", ".join(f"'{name}', x{column[1:]}" for name, column in SCORE_COLUMNS.items() if name != "value")
+_IN_ORDER = "x.ordinal, x.evaluator_key"
 # A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does.
 TRACES_STATEMENT = f"""
 SELECT t.tenant_id AS at_tenant, t.trace_id AS at_trace, t.experiment_key AS at_experiment, t.start_time AS at_start,
-    t.score_keys IS NOT NULL AS scored, t.fold, c.scores, c.values, {SPAN_LIST}, p.labels, p.metadata
+    t.score_keys IS NOT NULL AS scored, t.fold, own.scores, own.values, {SPAN_LIST}, {LABELS_AND_METADATA}
 FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id")} t
-LEFT JOIN {rows_of_tenant("span_payloads", "trace_id", "k.trace_id", "*", "AND t.fold IS NULL")} p ON true
-LEFT JOIN {row_of_span("spans", key="p")} s ON true
+LEFT JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id", "*", "AND t.fold IS NULL")} s ON true
+{PAYLOAD_OF_SPAN}
 LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object({_SCORE}) ORDER BY {_IN_ORDER}) AS scores,
-        array_agg(s.value ORDER BY {_IN_ORDER}) AS values
-    FROM scores s WHERE s.tenant_id = p.tenant_id AND s.trace_id = p.trace_id AND s.span_id = p.span_id
-) c ON t.score_keys IS NOT NULL
+        array_agg(x.value ORDER BY {_IN_ORDER}) AS values
+    FROM scores x WHERE x.tenant_id = s.tenant_id AND x.trace_id = s.trace_id AND x.span_id = s.span_id
+) own ON t.score_keys IS NOT NULL
 """
 _OF_TRACE = 8
 

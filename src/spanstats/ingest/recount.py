@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..domain.keys import TenantId, TraceKey
 from ..errors import NotFound
+from ..store.packed_payloads import unpack_traces
 from ..store.session import Database, Driver, Kind, Timeouts
 from . import changes
 from .merging import count_again
@@ -42,6 +43,10 @@ FROM span_payloads p
 WHERE s.tenant_id = $1 AND s.trace_id = ANY ($2::text[]) AND s.usage_once IS NULL AND NOT s.by_span_id
     AND s.trace_id ~ '^[0-9a-f]{32}$' AND s.span_id ~ '^[0-9a-f]{16}$'
     AND p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
+"""
+_HAVE_UNKNOWN = """
+SELECT DISTINCT trace_id FROM spans
+WHERE tenant_id = $1 AND trace_id = ANY ($2::text[]) AND usage_once IS NULL AND NOT by_span_id
 """
 _EXPERIMENT = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
 
@@ -97,7 +102,10 @@ def _first(found: list[tuple[str, int]]) -> list[str]:
 async def recount_traces(driver: Driver, tenant_id: TenantId, ids: list[str], tools: Tools) -> int:
     """Count these traces, within the open transaction; how many of them have other numbers than before."""
     rows = await driver.fetch(_NEXT, tenant_id, ids)
-    await driver.execute(_KNOW, tenant_id, ids)
+    unknown = [row["trace_id"] for row in await driver.fetch(_HAVE_UNKNOWN, tenant_id, ids)]
+    if unknown:
+        await unpack_traces(driver, [TraceKey(tenant_id, trace_id) for trace_id in unknown])
+        await driver.execute(_KNOW, tenant_id, unknown)
     before = {TraceKey(tenant_id, row["trace_id"]): row for row in rows}
     stored = Stored(
         {key: TraceBefore(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in before.items()}

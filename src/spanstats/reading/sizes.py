@@ -11,18 +11,26 @@ MEBIBYTE = 2**20
 MAX_CONTENT_BYTES = 64 * MEBIBYTE
 
 _LENGTHS = ("input::text", "output::text", "target::text", "error", "attributes::text")
-_TOTAL = "SELECT coalesce(sum(" + " + ".join(f"coalesce(octet_length(p.{c}), 0)" for c in _LENGTHS) + "), 0)::bigint"
+_LENGTH = " + ".join(f"coalesce(octet_length(p.{c}), 0)" for c in _LENGTHS)
+# Of a packed payload the mean of its trace.
 _OF_SPANS = f"""
-{_TOTAL} FROM unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)
-CROSS JOIN LATERAL (
+SELECT coalesce(sum(CASE WHEN p.span_id IS NULL THEN c.mean ELSE {_LENGTH} END), 0)::bigint
+FROM unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)
+LEFT JOIN LATERAL (
     SELECT * FROM span_payloads
     WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id OFFSET 0
-) p
+) p ON true
+LEFT JOIN LATERAL (
+    SELECT content_bytes / n_spans AS mean FROM packed_payloads
+    WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND p.span_id IS NULL OFFSET 0
+) c ON true
 """
 _OF_TRACES = f"""
-{_TOTAL} FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+SELECT coalesce(sum(p.length), 0)::bigint FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
 CROSS JOIN LATERAL (
-    SELECT * FROM span_payloads WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id OFFSET 0
+    SELECT {_LENGTH} AS length FROM span_payloads p WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id
+    UNION ALL SELECT content_bytes FROM packed_payloads WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id
+    OFFSET 0
 ) p
 """
 

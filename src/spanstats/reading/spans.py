@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, func, select
+from sqlalchemy import Column, ColumnElement, Select, UnaryExpression, func, select, union_all
+from sqlalchemy.sql import visitors
 
 from ..domain.keys import SpanKey, TenantId
 from ..domain.merge import with_all_scores
 from ..domain.span import Span
 from ..domain.values import is_clean
-from ..filters.sources import spans_source
+from ..filters.sources import adapted, spans_matching
 from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
 from ..store.tables import spans
@@ -93,19 +95,25 @@ async def page_of_spans(
 
 
 async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition]) -> int:
-    statement = select(func.count()).select_from(spans_source(where)).where(spans.c.tenant_id == tenant_id, *where)
-    return int((await tx.connection.execute(statement)).scalar_one())
+    counts = [
+        select(func.count()).select_from(rows.source).where(*rows.where).scalar_subquery()
+        for rows in spans_matching([spans.c.tenant_id == tenant_id, *where])
+    ]
+    return sum((await tx.connection.execute(select(*counts))).one())
 
 
 async def _keys(
     tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
 ) -> list[SpanKey]:
-    statement = (
-        select(spans.c.tenant_id, spans.c.trace_id, spans.c.span_id)
-        .select_from(spans_source(where))
-        .where(spans.c.tenant_id == tenant_id, *where)
-        .order_by(*order)
-        .limit(limit)
-        .offset(offset)
-    )
+    asked = {e.name for each in order for e in visitors.iterate(each) if isinstance(e, Column)}
+    columns = [spans.c[name] for name in ["tenant_id", *sorted(asked | {"trace_id", "span_id"})]]
+    first, *others = [
+        select(*columns).select_from(rows.source).where(*rows.where).order_by(*order).limit(limit + offset)
+        for rows in spans_matching([spans.c.tenant_id == tenant_id, *where])
+    ]
+    statement: Select[Any] = first.limit(limit).offset(offset)
+    if others:
+        found = union_all(first, *others).subquery()
+        ordered = [adapted(each, {spans.c[name]: column for name, column in found.c.items()}) for each in order]
+        statement = select(found).order_by(*ordered).limit(limit).offset(offset)
     return [SpanKey(r.tenant_id, r.trace_id, r.span_id) for r in (await tx.connection.execute(statement)).all()]

@@ -1,16 +1,28 @@
 """Totals over single spans, as exact as those over traces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Numeric, SmallInteger, Text, and_, case, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Numeric,
+    SmallInteger,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    select,
+    union_all,
+)
 from sqlalchemy.sql.expression import literal_column
 
 from ..domain.keys import TenantId
 from ..domain.span import ScoreKind, Uncounted
 from ..domain.values import MAX_SCORE, NANO
 from ..filters import scores_sql
-from ..filters.sources import spans_source
+from ..filters.sources import SpanRows, spans_matching
 from ..filters.span_fields import SPAN_VALUES
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import scores, spans
@@ -49,7 +61,7 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
 
     Raises `Unavailable`.
     """
-    where = [_s.tenant_id == tenant_id, *where]
+    parts = spans_matching([_s.tenant_id == tenant_id, *where])
     columns: list[ColumnElement[Any]] = [
         func.count().label("n"),
         func.count().filter(_s.status == "error").label("n_errors"),
@@ -59,14 +71,19 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
             value = _AGGREGATED[aggregate.how](_MEASURED[aggregate.measure])
             columns.append(value.label(aggregate.name))
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        row = (await tx.connection.execute(select(*columns).select_from(spans_source(where)).where(*where))).one()
-        sums = {name: None if value is None else int(value) for name, value in row._mapping.items()}
-        by_key = await _scores(tx, where)
+        statements = [select(*columns).select_from(rows.source).where(*rows.where) for rows in parts]
+        each = [(await tx.connection.execute(statement)).one()._mapping for statement in statements]
+        by_key = await _scores(tx, parts)
         evaluators: dict[str, Evaluator] = await evaluators_of(tx, tenant_id, list(by_key))
-    return Summary(sums, by_key, evaluators)
+    return Summary({name: _sum([sums[name] for sums in each]) for name in each[0]}, by_key, evaluators)
 
 
-async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str, ScoreSums]:
+def _sum(values: Sequence[Any]) -> int | None:
+    numbers = [int(value) for value in values if value is not None]
+    return sum(numbers) if numbers else None
+
+
+async def _scores(tx: Transaction, parts: Sequence[SpanRows]) -> dict[str, ScoreSums]:
     """By evaluator key."""
     c = scores.c
     same_span = and_(c.tenant_id == _s.tenant_id, c.trace_id == _s.trace_id, c.span_id == _s.span_id)
@@ -79,17 +96,11 @@ async def _scores(tx: Transaction, where: list[ColumnElement[bool]]) -> dict[str
     )
     of_span = c.tenant_id, c.trace_id, c.span_id, c.evaluator_key, value.is_(None)
     is_first = and_(value.is_not(None), func.row_number().over(partition_by=of_span) == literal_column("1"))
-    flat = (
-        select(
-            c.evaluator_key.label("name"),
-            value.label("v"),
-            cast(kind, SmallInteger).label("k"),
-            is_first.label("is_first"),
-        )
-        .select_from(spans_source(where).join(scores, same_span))
-        .where(*where, scores_sql.COUNTS)
-        .subquery()
-    )
+    names = c.evaluator_key.label("name")
+    of_part = select(names, value.label("v"), cast(kind, SmallInteger).label("k"), is_first.label("is_first"))
+    flat = union_all(
+        *(of_part.select_from(p.source.join(scores, same_span)).where(*p.where, scores_sql.COUNTS) for p in parts)
+    ).subquery()
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in ROLLED_UP_SCORES]
     statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
     found = (await tx.connection.execute(statement)).all()

@@ -21,3 +21,9 @@ def row_of_span(table: str, columns: str = "*", key: str = "k", rest: str = "") 
     columns_of_key, values = "(trace_id, span_id)", f"({key}.trace_id, {key}.span_id)"
     condition = f"tenant_id = {key}.tenant_id AND {columns_of_key} >= {values} AND {columns_of_key} <= {values} {rest}"
     return f"LATERAL (SELECT {columns} FROM {table} WHERE {condition} ORDER BY trace_id, span_id OFFSET 0)"
+
+
+def packed_with(span: str = "s", payload: str = "p") -> str:
+    """The packed payloads that that of a span is among, looked for only where it has no row in `span_payloads`."""
+    condition = f"tenant_id = {span}.tenant_id AND trace_id = {span}.trace_id AND {payload}.span_id IS NULL"
+    return f"LATERAL (SELECT metadata, labels FROM packed_payloads WHERE {condition} OFFSET 0)"

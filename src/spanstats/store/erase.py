@@ -28,7 +28,8 @@ def _erasing(table: str) -> str:
     return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {found} x))"
 
 
-ERASE = {table: _erasing(table) for table in ("spans", "span_payloads", "scores", "patches", "traces")}
+_OF_SPANS = ("spans", "span_payloads", "packed_payloads", "scores", "patches")
+ERASE = {table: _erasing(table) for table in (*_OF_SPANS, "traces")}
 
 OverrideVersion = tuple[int, str, int]
 """(tenant id, span id, when it was changed) of the override of a global span id."""
@@ -53,7 +54,7 @@ async def delete_overrides(driver: Driver, overrides: Collection[OverrideVersion
 
 async def erase_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
     """Delete the spans, payloads, scores and overrides of these traces; those of global span ids stay (see above)."""
-    await _erase(driver, traces, ("spans", "span_payloads", "scores", "patches"))
+    await _erase(driver, traces, _OF_SPANS)
 
 
 async def erase_traces(driver: Driver, traces: Collection[TraceKey]) -> None:

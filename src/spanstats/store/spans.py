@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import msgspec
 from sqlalchemy import LargeBinary
 
 from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Score, Span
 from ..threads import beside_if_many
-from .by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
+from .by_key import SPAN_KEYS, TRACE_KEYS, packed_with, row_of_span, rows_of_tenant
+from .packed_payloads import payloads_of
 from .session import Driver
 from .tables import spans as spans_table
 
@@ -19,19 +21,24 @@ SPAN_LIST = ", ".join(
     f"encode(s.{c.name}, 'hex') AS {c.name}" if isinstance(c.type, LargeBinary) else f"s.{c.name}"
     for c in spans_table.columns
 )
+LABELS_AND_METADATA = "coalesce(p.labels, c.labels) AS labels, coalesce(p.metadata, c.metadata) AS metadata"
+PAYLOAD_OF_SPAN = f"""
+LEFT JOIN {row_of_span("span_payloads", key="s")} p ON true LEFT JOIN {packed_with()} c ON true
+"""
 SPANS_OF_TRACES = f"""
-SELECT {SPAN_LIST}, p.labels, p.metadata FROM {TRACE_KEYS}
-CROSS JOIN {rows_of_tenant("span_payloads", "trace_id", "k.trace_id")} p CROSS JOIN {row_of_span("spans", key="p")} s
+SELECT {SPAN_LIST}, {LABELS_AND_METADATA} FROM {TRACE_KEYS}
+CROSS JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id")} s {PAYLOAD_OF_SPAN}
 """
 
 _SPANS_BY_KEY = f"""
-SELECT {SPAN_LIST}, p.labels, p.metadata FROM {SPAN_KEYS}
-CROSS JOIN {row_of_span("spans")} s CROSS JOIN {row_of_span("span_payloads")} p
+SELECT {SPAN_LIST}, {LABELS_AND_METADATA} FROM {SPAN_KEYS}
+CROSS JOIN {row_of_span("spans")} s {PAYLOAD_OF_SPAN}
 """
 
 CONTENT = f"""
-SELECT p.tenant_id, p.trace_id, p.span_id, p.input::text, p.output::text, p.target::text, p.error, p.attributes
-FROM {SPAN_KEYS} CROSS JOIN {row_of_span("span_payloads")} p
+SELECT k.tenant_id, k.trace_id, k.span_id, p.span_id IS NULL AS is_packed, p.input::text, p.output::text,
+    p.target::text, p.error, p.attributes::text
+FROM {SPAN_KEYS} LEFT JOIN {row_of_span("span_payloads")} p ON true
 """
 
 SCORE_COLUMNS = {name: "s.evaluator_key" if name == "key" else f"s.{name}" for name in Score.__struct_fields__}
@@ -80,12 +87,24 @@ def span_of(row: Iterable[tuple[str, Any]]) -> Span:
 
 async def add_content(driver: Driver, stored: dict[SpanKey, Span], keys: Collection[SpanKey]) -> None:
     """Add their content to these stored spans."""
-    for row in await driver.fetch(CONTENT, *columns(keys)) if keys else []:
-        span = stored[SpanKey(row["tenant_id"], row["trace_id"], row["span_id"])]
-        for name in ("input", "output", "target", "error"):
-            setattr(span, name, row[name])
-        if row["attributes"] is not None:
-            span.attributes = row["attributes"]
+    packed = []
+    rows = await driver.fetch(CONTENT, *columns(keys)) if keys else []
+    for tenant_id, trace_id, span_id, is_packed, *content in rows:
+        key = SpanKey(tenant_id, trace_id, span_id)
+        if is_packed:
+            packed.append(key)
+        else:
+            _put_content(stored[key], *content)
+    for key, payload in (await payloads_of(driver, packed)).items() if packed else ():
+        _put_content(stored[key], payload.input, payload.output, payload.target, None, payload.attributes)
+
+
+def _put_content(
+    span: Span, input_: str | None, output: str | None, target: str | None, error: str | None, attributes: str | None
+) -> None:
+    span.input, span.output, span.target, span.error = input_, output, target, error
+    if attributes is not None:
+        span.attributes = msgspec.json.decode(attributes)
 
 
 async def scores_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[SpanKey, list[Score]]:

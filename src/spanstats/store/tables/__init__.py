@@ -6,8 +6,8 @@ is found by (tenant_id, trace_id).
 
 from .catalog_tables import api_keys, datasets, evaluators, experiments, projects, tenants, test_cases
 from .columns import ByBytes, Time, metadata, optional, required, written_at
-from .shard_tables import move_log, primary_lives, shards, tenant_fences, tenant_moves
-from .span_tables import early_scores, patches, scores, span_payloads, spans
+from .shard_tables import move_log, packing, primary_lives, shards, tenant_fences, tenant_moves
+from .span_tables import early_scores, packed_payloads, patches, scores, span_payloads, spans
 from .trace_table import MEASURED, traces
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "metadata",
     "move_log",
     "optional",
+    "packed_payloads",
+    "packing",
     "patches",
     "primary_lives",
     "projects",

@@ -20,6 +20,14 @@ primary_lives = Table(
     PrimaryKeyConstraint("began_at"),
 )
 
+# One row: how far the background has got with packing payloads (packing.py).
+packing = Table(
+    "packing",
+    metadata,
+    Column("allowed_from", Time, nullable=False, comment="before this a version may run that reads no packed payloads"),
+    Column("block", BigInteger, nullable=False, comment="of `traces`: what it holds is to be looked at next"),
+)
+
 # What keeps a tenant's requests out of this database (fences.py).
 tenant_fences = Table(
     "tenant_fences",

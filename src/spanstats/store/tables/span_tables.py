@@ -90,6 +90,20 @@ span_payloads = Table(
     PrimaryKeyConstraint("tenant_id", "trace_id", "span_id"),
 )
 
+# Payloads of spans that have no row in `span_payloads`: of one trace together (packed_payloads.py).
+packed_payloads = Table(
+    "packed_payloads",
+    metadata,
+    required("tenant_id", Integer),
+    required("trace_id", ByBytes),
+    required("n_spans", Integer),
+    Column("content_bytes", Integer, nullable=False, comment="of all spans together, not compressed"),
+    Column("packed", LargeBinary, nullable=False, comment="the payloads, compressed (packed_format.py)"),
+    Column("metadata", JSONB, nullable=True, comment="of each of the spans"),
+    Column("labels", JSONB, nullable=True, comment="of each of the spans"),
+    PrimaryKeyConstraint("tenant_id", "trace_id"),
+)
+
 scores = Table(
     "scores",
     metadata,

@@ -1,0 +1,337 @@
+"""Packed payloads answer as rows do, whatever comes before, between and after."""
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+from tests.examples import examples
+from tests.ingest.worlds import START, TENANT, committer, rows
+
+from spanstats.catalog import packing, retention
+from spanstats.catalog.packing import pack_some, pack_traces, unpack_all
+from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
+from spanstats.dialects.respan.filters import read_filters
+from spanstats.domain.keys import SpanKey, TenantId, TraceKey
+from spanstats.domain.span import Score, Span
+from spanstats.domain.standalone import StandaloneScore
+from spanstats.filters.bind import bind
+from spanstats.filters.compile import compile_predicate
+from spanstats.filters.span_fields import SPANS
+from spanstats.ingest.commits import Committer
+from spanstats.reading import archive, sizes
+from spanstats.reading.spans import find_span, order_by, page_of_spans
+from spanstats.reading.traces import spans_with_content
+from spanstats.stats.spans import summarize_spans
+from spanstats.store.packed_format import Payload, pack, unpack
+from spanstats.store.session import Database, Driver, Kind
+
+pytestmark = pytest.mark.anyio
+
+PACKED, IN_ROWS = TENANT, TenantId(TENANT + 1)
+LATER = START * 2
+TEXTS = ["a", 'ä\u2028 "quoted" \\u0041', "x" * 3_000, "0", ""]
+FILTERS: list[dict[str, Any]] = [
+    {"metadata__env": {"operator": "", "value": ["prod"]}},
+    {"metadata__n": {"operator": "gt", "value": [1]}},
+    {"metadata__env": {"operator": "not", "value": ["prod"]}},
+    {"environment": {"operator": "isnull", "value": [True]}},
+    {"environment": {"operator": "contains", "value": ["a"]}},
+    {"error_message": {"operator": "contains", "value": ["A"]}},
+    {"error_message": {"operator": "not", "value": ["a"]}},
+    {"note": {"operator": "", "value": ["a", "0"]}},
+    {"behaviors": {"operator": "", "value": ["b"]}},
+    {"stream": {"operator": "", "value": [True]}},
+]
+
+
+def span_of(rng: random.Random, number: int | None = None) -> Span:
+    trace = rng.randrange(6)
+    place = rng.randrange(7) if number is None else number
+    text = rng.choice(TEXTS)
+    attributes = {"note": text, "behaviors": ["b"], "stream": True, "other": {"n": 0.1}, "prompt_id": "p"}
+    chosen = rng.sample(sorted(attributes), rng.randrange(4))
+    moves = rng.random() < 0.15
+    usual = {"env": "prod", "n": 2} if trace % 3 else None
+    return Span(
+        trace_id=f"t{trace}",
+        # A span with a global id moves to the trace that it names last.
+        span_id=f"g{place % 3}" if moves else f"t{trace}-{place}",
+        by_span_id=moves,
+        parent_id=None if place == 0 else f"t{trace}-{rng.randrange(place)}",
+        start_us=START + trace * 1_000 + place,
+        end_us=START + trace * 1_000 + place + rng.randrange(900),
+        status=rng.choice(["success", "error"]),
+        error=text if rng.random() < 0.2 else None,
+        input=rng.choice([None, msgspec.json.encode({"q": text, "n": 1e300}).decode(), "[ 1,2.50 ]"]),
+        output=rng.choice([None, msgspec.json.encode(text).decode()]),
+        target=rng.choice([None, '"t"']),
+        metadata=rng.choice([usual, usual, usual, None, {"env": "test", "n": rng.randrange(4)}]),
+        labels={"environment": "a"} if trace % 2 or rng.random() < 0.1 else {},
+        attributes={name: attributes[name] for name in chosen} if rng.random() < 0.4 else {"other": {"n": 0.1}},
+        scores=[Score("q", rng.randrange(5) / 4)] if rng.random() < 0.2 else None,
+        prompt_tokens=rng.randrange(9),
+    )
+
+
+def without_times(span: Span) -> Span:
+    return msgspec.structs.replace(span, received_us=0, experiment_key=None)
+
+
+async def answers(engine: AsyncEngine, tenant: TenantId) -> dict[str, Any]:
+    """What can be read of all that is the tenant's."""
+    database = Database(engine)
+    found: dict[str, Any] = {}
+    ids = [r["trace_id"] for r in await rows(engine, "SELECT trace_id FROM traces WHERE tenant_id = $1", tenant)]
+    async with database.transaction(Kind.SNAPSHOT) as tx:
+        whole = await spans_with_content(tx.driver, [TraceKey(tenant, i) for i in sorted(ids)])
+        found["whole"] = {
+            key.trace_id: [without_times(s) for s in sorted(s, key=lambda s: s.span_id)] for key, s in whole.items()
+        }
+    for number, filter_ in enumerate([{}, *FILTERS]):
+        tree = read_filters({"filters": filter_}, SPAN_FIELD_NAMES) if filter_ else None
+        where = [] if tree is None else [compile_predicate(bind(tree, SPANS), tenant)]
+        page = await page_of_spans(database, tenant, where, order_by("start_time", descending=True), 15, 2)
+        found[f"page {number}"] = page.count, [without_times(span) for span in page.spans]
+        found[f"sums {number}"] = (await summarize_spans(database, tenant, where)).sums
+    found["one"] = [without_times(s) for n in range(7) if (s := await find_span(database, tenant, f"t1-{n}"))]
+    found["traces"] = [
+        {k: v for k, v in row.items() if k not in ("tenant_id", "experiment_key")}
+        for row in await rows(engine, "SELECT * FROM traces WHERE tenant_id = $1 ORDER BY trace_id", tenant)
+    ]
+    found["archive"] = [line async for line in _archived(engine, tenant)]
+    return found
+
+
+async def _archived(engine: AsyncEngine, tenant: TenantId) -> Any:
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
+        ids = [r["trace_id"] for r in await rows(engine, "SELECT trace_id FROM traces WHERE tenant_id = $1", tenant)]
+        for trace in await archive._traces(tx.driver, [TraceKey(tenant, i) for i in sorted(ids)]):
+            yield trace.trace_id, [without_times(span) for span in trace.spans], trace.patches
+
+
+async def pack_a_few(engine: AsyncEngine, rng: random.Random) -> int:
+    keys = [TraceKey(PACKED, f"t{n}") for n in range(6) if rng.random() < 0.7]
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        return await pack_some(tx.driver, keys, LATER)
+
+
+async def change(engine: AsyncEngine, writer: Committer, rng: random.Random) -> None:
+    """One thing that may happen, to both tenants alike."""
+    kind, seed = rng.randrange(6), rng.random()
+    for tenant in (PACKED, IN_ROWS):
+        again = random.Random(seed)
+        span = span_of(again)
+        if kind <= 2:
+            await writer.submit(tenant, [span_of(again) for _ in range(again.choice([1, 1, 6]))])
+        elif kind == 3:
+            output = again.choice([None, '"late"'])
+            fields = {"output": output, "attributes": {"note": "late"}, "metadata": {"env": "x"}}
+            await writer.override_stored(tenant, span.trace_id, span.span_id, fields)
+        elif kind == 4:
+            await retention.erase(Database(engine), [TraceKey(tenant, span.trace_id)], LATER)
+        else:
+            score = Score("human", 1.0, source="api")
+            await writer.score(tenant, StandaloneScore(id=f"s{seed}", log_id=span.span_id, score=score))
+
+
+@pytest.mark.parametrize("seed", range(examples(4)))
+async def test_every_read_answers_the_same_before_during_and_after(engine: AsyncEngine, seed: int) -> None:
+    rng = random.Random(seed)
+    packed = 0
+    async with committer(engine) as writer:
+        await fill(writer, rng)
+        for turn in range(9):
+            packed += await pack_a_few(engine, rng)
+            await change(engine, writer, rng)
+            await change(engine, writer, rng)
+            await assert_alike(engine)
+            if turn % 4 == 3:
+                await unpacked(engine)
+    assert packed > 4
+    await unpacked(engine)
+    await assert_alike(engine)
+    assert await payload_rows(engine, PACKED) == await payload_rows(engine, IN_ROWS)
+
+
+async def unpacked(engine: AsyncEngine) -> int:
+    return sum([n async for n in unpack_all(Database(engine))])
+
+
+async def fill(writer: Committer, rng: random.Random) -> None:
+    """The same spans for both tenants."""
+    spans = [span_of(rng, place) for place in range(7) for _ in range(8)]
+    for tenant in (PACKED, IN_ROWS):
+        await writer.submit(tenant, [msgspec.structs.replace(span) for span in spans])
+
+
+async def assert_alike(engine: AsyncEngine) -> None:
+    expected = await answers(engine, IN_ROWS)
+    for name, answer in (await answers(engine, PACKED)).items():
+        assert answer == expected[name], name
+
+
+async def payload_rows(engine: AsyncEngine, tenant: TenantId) -> list[dict[str, Any]]:
+    statement = """
+        SELECT trace_id, span_id, input::text, output::text, target::text, error, metadata::text, labels::text,
+            attributes::text FROM span_payloads WHERE tenant_id = $1 ORDER BY trace_id, span_id
+    """
+    return await rows(engine, statement, tenant)
+
+
+async def allow(engine: AsyncEngine) -> None:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        await tx.driver.execute("UPDATE packing SET allowed_from = now()")
+
+
+async def packed_traces(engine: AsyncEngine) -> list[str]:
+    return [row["trace_id"] for row in await rows(engine, "SELECT trace_id FROM packed_payloads ORDER BY trace_id")]
+
+
+async def test_nothing_is_packed_for_a_day_after_all_was_unpacked(engine: AsyncEngine) -> None:
+    await allow(engine)
+    async with committer(engine) as writer:
+        await fill(writer, random.Random(1))
+    assert sum([n async for n in pack_traces(Database(engine), LATER)]) > 0
+    assert await unpacked(engine) > 0
+    assert [n async for n in pack_traces(Database(engine), LATER)] == []
+    statement = "SELECT allowed_from - now() BETWEEN interval '23 hours' AND interval '24 hours' AS is_day FROM packing"
+    assert await rows(engine, statement) == [{"is_day": True}]
+
+
+async def test_nothing_is_packed_while_the_version_before_may_run(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        await fill(writer, random.Random(1))
+    assert [n async for n in pack_traces(Database(engine), LATER)] == []
+    assert await packed_traces(engine) == []
+
+
+async def test_a_run_that_was_stopped_goes_on_where_it_was(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "TRACES_AT_A_TIME", 3)
+    monkeypatch.setattr(packing, "BLOCKS_AT_A_TIME", 1)
+    await allow(engine)
+    spans = [
+        Span(
+            trace_id=f"t{trace:02}", span_id=f"{place}", parent_id="0" if place else None, start_us=START, end_us=START
+        )
+        for trace in range(60)
+        for place in range(3)
+    ]
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, spans)
+    steps = 0
+    while len(await packed_traces(engine)) < 60:
+        # As a process that dies: what is committed stays, what it was about to do is undone.
+        running = pack_traces(Database(engine), LATER)
+        for _ in range(2):
+            steps += await anext(running, 0)
+        await running.aclose()
+    assert steps == 60
+    roots = await rows(engine, "SELECT trace_id, span_id FROM span_payloads")
+    assert {row["span_id"] for row in roots} == {"0"}
+    assert len(roots) == 60
+
+
+async def test_a_process_that_dies_while_it_packs_leaves_all_as_it_was(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with committer(engine) as writer:
+        await fill(writer, random.Random(2))
+    before = await payload_rows(engine, PACKED)
+    monkeypatch.setattr(packing, "_DELETE", f"{packing._DELETE} AND 1 / 0 = 1")
+    with pytest.raises(Exception, match="division by zero"):
+        await pack_a_few(engine, random.Random(3))
+    assert await packed_traces(engine) == []
+    assert await payload_rows(engine, PACKED) == before
+
+
+async def test_a_trace_that_has_got_a_span_lately_is_left(engine: AsyncEngine) -> None:
+    await allow(engine)
+    async with committer(engine) as writer:
+        await fill(writer, random.Random(1))
+    [now] = await rows(engine, "SELECT min(received_at) AS us FROM spans")
+    assert sum([n async for n in pack_traces(Database(engine), now["us"])]) == 0
+    assert sum([n async for n in pack_traces(Database(engine), LATER)]) > 0
+
+
+async def test_writers_and_packing_at_once_lose_nothing(engine: AsyncEngine) -> None:
+    await allow(engine)
+    rng = random.Random(7)
+    batches = [[span_of(rng) for _ in range(10)] for _ in range(20)]
+    for span in (span for batch in batches for span in batch):
+        # Batches of one trace may be committed in either order: what a span says must not depend on it.
+        span.parent_id = None if span.span_id.endswith("-0") else "p"
+    done = asyncio.Event()
+
+    async def pack_on() -> None:
+        while not done.is_set():
+            async for _ in pack_traces(Database(engine), LATER):
+                pass
+
+    async with committer(engine) as writer:
+        task = asyncio.create_task(pack_on())
+        for batch in batches:
+            for tenant in (PACKED, IN_ROWS):
+                await writer.submit(tenant, [msgspec.structs.replace(span) for span in batch])
+        done.set()
+        await task
+    assert await packed_traces(engine)
+    await assert_alike(engine)
+    assert await unpacked(engine) > 0
+    assert await payload_rows(engine, PACKED) == await payload_rows(engine, IN_ROWS)
+
+
+async def test_what_is_erased_leaves_no_packed_payload(engine: AsyncEngine) -> None:
+    await allow(engine)
+    async with committer(engine) as writer:
+        await fill(writer, random.Random(1))
+    assert sum([n async for n in pack_traces(Database(engine), LATER)])
+    async for _ in retention.prune(Database(engine), LATER):
+        pass
+    assert await packed_traces(engine) == []
+
+
+async def test_large_traces_stay_in_rows(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_MOST_BYTES", 2_000)
+    async with committer(engine) as writer:
+        for trace_id, text in {"small": "x" * 100, "large": "x" * 3_000}.items():
+            root = Span(trace_id=trace_id, span_id="r", start_us=START, end_us=START)
+            children = [
+                msgspec.structs.replace(root, span_id=name, parent_id="r", input=f'"{text}"') for name in ("c", "d")
+            ]
+            await writer.submit(TENANT, [root, *children])
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        assert await pack_some(tx.driver, [TraceKey(TENANT, "large"), TraceKey(TENANT, "small")], LATER) == 1
+    assert await packed_traces(engine) == ["small"]
+
+
+async def test_the_content_of_a_page_is_measured_before_it_is_read(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def size(driver: Driver) -> tuple[int, int]:
+        spans = [SpanKey(TENANT, "t", f"{n}") for n in range(3)]
+        of_spans = await driver.fetchval(sizes._OF_SPANS, *map(list, zip(*spans, strict=True)))
+        return of_spans, await driver.fetchval(sizes._OF_TRACES, [TENANT], ["t"])
+
+    async with committer(engine) as writer:
+        for n in range(3):
+            span = Span(trace_id="t", span_id=f"{n}", parent_id="0" if n else None, input='"abc"', start_us=START)
+            await writer.submit(TENANT, [span])
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        before = await size(tx.driver)
+        assert before == (15, 15)
+        assert await pack_some(tx.driver, [TraceKey(TENANT, "t")], LATER) == 1
+        assert await size(tx.driver) == before
+
+
+def test_payloads_are_packed_as_they_are() -> None:
+    payloads = [
+        Payload("s", '{"a":1.0}', None, "[]", '{"l": "ä"}'),
+        Payload("other", "\u2028" * 10_000),
+    ]
+    assert unpack(pack(payloads)) == payloads
+    assert unpack(pack([])) == []
