@@ -132,6 +132,21 @@ def sums(*spans: Span) -> tuple[int, int, int | None, int]:
     return trace.prompt_tokens, trace.completion_tokens, trace.cost_pd, trace.n_llm_calls
 
 
+def test_a_call_that_comes_after_the_calls_below_it_is_compared_with_each_of_them() -> None:
+    inner = {"a": 10, "b": 20}
+    for order in (["a", "b"], ["b", "a"]):
+        for used in inner.values():
+            call: dict[str, Any] = {"kind": "chat", "model": "m", "completion_tokens": 5}
+            spans = [span(name, "outer", prompt_tokens=inner[name], **call) for name in order]
+            usage, relatives = usage_in(count_usage(spans)), Relatives()
+            outer = span("outer", "away", prompt_tokens=used, **call)
+            spans.append(outer)
+            if grow(usage, outer, relatives):
+                assert outer.uncounted & Uncounted.TOKENS
+            count_usage(spans)
+            assert [bool(s.uncounted & Uncounted.TOKENS) for s in spans] == [False, False, True]
+
+
 def test_an_aggregating_span_alone_counts() -> None:
     assert sums(span("a", kind="agent", model="m", **USAGE)) == (100, 20, 100_000, 0)
     assert sums(span("a", kind="workflow", **USAGE), span("b", "a", kind="tool")) == (100, 20, None, 0)
