@@ -11,10 +11,12 @@ from tests.stats.warming import warm
 
 from spanstats.catalog import datasets, keys, projects, tenants
 from spanstats.catalog.datasets import Row
+from spanstats.catalog.packing import pack_some
 from spanstats.catalog.placement import home_of
 from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
+from spanstats.domain.values import MAX_TIME_US
 from spanstats.errors import NotFound
 from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store.erase import delete_overrides, read_overrides
@@ -32,7 +34,7 @@ OWNERS = {
     ),
     "dataset_id": "SELECT id FROM datasets WHERE tenant_id = $1",
 }
-OF_NOBODY = {"rollup_lock", "primary_lives", "shards", "tenant_fences", "tenant_moves", "move_log"}
+OF_NOBODY = {"rollup_lock", "packing", "primary_lives", "shards", "tenant_fences", "tenant_moves", "move_log"}
 
 
 def span(number: int, **fields: Any) -> Span:
@@ -54,6 +56,14 @@ async def fill(engine: AsyncEngine, tenant_id: TenantId) -> None:
         await writer.submit(tenant_id, [span(0, cost_pd=6)])
     await projects.get_or_create(Database(engine), tenant_id, "p")
     await datasets.create(Database(engine), tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])
+
+
+async def pack_one(engine: AsyncEngine, tenant_id: TenantId) -> None:
+    """Have payloads of one of those traces packed."""
+    async with committer(engine) as writer:
+        await writer.submit(tenant_id, [span(2), *(Span(trace_id="t2", span_id=i, parent_id="s2") for i in "ab")])
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        assert await pack_some(tx.driver, [TraceKey(tenant_id, "t2")], MAX_TIME_US) == 1
 
 
 def owner(table: Table) -> str:
@@ -86,9 +96,11 @@ async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
     plain = {name: await keys.create(Database(engine), "k", name) for name in ("kept", "gone")}
     kept, gone = [(await home_of(Database(engine), name)).tenant_id for name in plain]
     await fill(engine, kept)
+    await pack_one(engine, kept)
     await warm(engine)
     before, alone = await held(engine, kept), await counts(engine)
     await fill(engine, gone)
+    await pack_one(engine, gone)
     # A table that nobody filled would prove nothing.
     assert [name for name, found in (await held(engine, gone)).items() if not found] == []
     assert [count async for count in tenants.delete(Database(engine), Database(engine), gone)] == [2, 1]

@@ -14,7 +14,14 @@ DEGREES = st.one_of(st.integers(1, 300_000), st.floats(1, 1e6), st.floats(1e6, 1
 
 @given(st.floats(-60, 60), DEGREES)
 def test_tails_of_t(t: float, df: float) -> None:
-    assert t_two_sided(t, df) == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-12, abs=1e-290)
+    assert t_two_sided(t, df) == pytest.approx(_two_sided(abs(t), df), rel=1e-12, abs=1e-290)
+
+
+def _two_sided(t: float, df: float) -> float:
+    """By scipy; near 0, where scipy loses t next to 1, by the series of the density."""
+    if t > 1e-4:
+        return float(2 * stats.t.sf(t, df))
+    return float(1 - 2 * t * stats.t.pdf(0, df) * (1 - t * t * (df + 1) / (6 * df)))
 
 
 @given(st.floats(0.001, 0.999), DEGREES)
