@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import Response
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from ..errors import Unavailable
@@ -20,6 +21,11 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """JSON of plain data, without blanks; floats in their shortest exact form."""
     return Response(_encoder.encode(content), status, dict(headers or {}), JSON)
+
+
+def model_answer(content: BaseModel) -> Response:
+    """The JSON of an answer that is made as its model says: FastAPI would check it, and encode it by way of a dict."""
+    return Response(content.model_dump_json(), media_type=JSON)
 
 
 def null_answer() -> Response:

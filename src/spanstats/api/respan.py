@@ -15,7 +15,7 @@ from ..insights.questions import Question
 from ..insights.summary_percentiles import read_percents, summarize_with_percentiles
 from ..stats.summary import summarize
 from ..stats.sums import Window
-from .answers import json_answer
+from .answers import json_answer, model_answer
 from .decoding import beside
 from .failures import within
 from .observation import note_batch
@@ -102,7 +102,7 @@ async def get_experiment_summary(
     start_time: Time = None,
     end_time: Time = None,
     percentiles: Percents = None,
-) -> SummaryAnswer:
+) -> Response:
     window = window_of(start_time, end_time)
     return await _summary(request, experiment_id, window, percentiles, await filter_body(request))
 
@@ -123,23 +123,24 @@ async def filter_experiment_summary(
     start_time: Time = None,
     end_time: Time = None,
     percentiles: Percents = None,
-) -> SummaryAnswer:
+) -> Response:
     window = window_of(start_time, end_time)
     return await _summary(request, experiment_id, window, percentiles, await filter_body(request))
 
 
 async def _summary(
     request: Request, experiment_id: str, window: Window, percentiles: str | None, sent: Any
-) -> SummaryAnswer:
+) -> Response:
     columns, tenant_id = resources(request).columns, caller(request).tenant_id
     database = tenant_database(request)
     bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
     if not percentiles:
         matching = None if bound is None else compile_filter(bound, tenant_id)
-        return summary_answer(await summarize(columns, database, tenant_id, experiment_id, window, matching))
+        summary = await summarize(columns, database, tenant_id, experiment_id, window, matching)
+        return model_answer(summary_answer(summary))
     with within("query"):
         percents = read_percents([name.strip() for name in percentiles.split(",")])
     found = await summarize_with_percentiles(
         columns, database, tenant_id, experiment_id, Question(window, bound), percents
     )
-    return summary_answer(*found)
+    return model_answer(summary_answer(*found))

@@ -1,10 +1,13 @@
 """Decoded columns that a process keeps: immutable, of chunks that are stored, of a bounded size.
 
-What a chunk holds never changes under its id, so nothing here is ever out of date; what is used least goes first.
+What a chunk holds never changes under its id, so nothing here is ever out of date. What was used least lately goes
+first, but nothing goes for another column of the same question: a question about more columns than there is room for
+would find none of them when it is asked again.
 """
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .format import Column, Info
@@ -16,13 +19,27 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
+@dataclass(slots=True)
+class _Kept(Generic[V]):
+    """`question` is the number of the last question that used it."""
+
+    value: V
+    size: int
+    question: int
+
+
 class Bounded(Generic[K, V]):
     """Values by key; the least used ones go where all are more than `most` together. Not for several threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._kept: OrderedDict[K, _Kept[V]] = OrderedDict()
+        self._question = 0
         self.size = 0
+
+    def begin(self) -> None:
+        """A question begins: what is used from here on does not go for what is put from here on."""
+        self._question += 1
 
     def get(self, key: K) -> V | None:
         """The value, now the one used last."""
@@ -30,17 +47,21 @@ class Bounded(Generic[K, V]):
         if found is None:
             return None
         self._kept.move_to_end(key)
-        return found[0]
+        found.question = self._question
+        return found.value
 
     def put(self, key: K, value: V, size: int) -> None:
-        """Keep the value, which has this size in bytes."""
+        """Keep the value, which has this size in bytes, if there is room."""
         if key in self._kept:
-            self.size -= self._kept.pop(key)[1]
-        self._kept[key] = value, size
-        self.size += size
-        while self.size > self._most:
-            _, (_, size_gone) = self._kept.popitem(last=False)
-            self.size -= size_gone
+            self.size -= self._kept.pop(key).size
+        while self._kept and self.size + size > self._most:
+            least = next(iter(self._kept))
+            if self._question and self._kept[least].question == self._question:
+                return
+            self.size -= self._kept.pop(least).size
+        if self.size + size <= self._most:
+            self._kept[key] = _Kept(value, size, self._question)
+            self.size += size
 
 
 class ColumnCache:
@@ -54,6 +75,10 @@ class ColumnCache:
     def size(self) -> int:
         """Bytes, about."""
         return self._columns.size
+
+    def begin(self) -> None:
+        """A question begins."""
+        self._columns.begin()
 
     def get(self, chunk_id: int, name: str) -> Column | Info | None:
         """The column, `None` where it is not kept."""

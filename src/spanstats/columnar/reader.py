@@ -87,6 +87,7 @@ class Columns:
             async for chunk in chunks_of_traces(tx, rows_of(arm), needs):
                 yield Selection([Part(chunk)], check)
             return
+        self.cache.begin()
         not_served: list[Segment] = []
         of_several_models = False
         for chunks in _in_batches(plan.stored.chunks):
