@@ -33,9 +33,9 @@ class PairBy:
     def key(self) -> Key:
         """The key of a trace, null where it has none."""
         if self.name == AUTO:
-            return func.nullif(traces.c.item_key, _NO_DIGEST)
+            return func.nullif(traces.c.item_key, NO_DIGEST)
         if self.name == "input":
-            return func.nullif(_input_key(), _NO_DIGEST)
+            return func.nullif(_input_key(), NO_DIGEST)
         return func.nullif(text_of(self.name), constant(""))
 
     def among(self, experiment_key: ExperimentKey, keys: Collection[bytes]) -> ColumnElement[bool]:
@@ -58,7 +58,7 @@ def of_experiment(key: ExperimentKey) -> ColumnElement[bool]:
     return (traces.c.experiment_key + literal_column("0")) == key
 
 
-_NO_DIGEST: ColumnElement[Any] = literal_column("'\\x'::bytea", LargeBinary())
+NO_DIGEST: ColumnElement[Any] = literal_column("'\\x'::bytea", LargeBinary())
 
 
 def read_pair_by(name: object) -> PairBy | None:

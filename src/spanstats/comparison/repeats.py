@@ -1,12 +1,13 @@
 """Whether items of an arm have several traces, without a look at all of them."""
 
-from sqlalchemy import ARRAY, LargeBinary, any_, func, select, union_all
+from sqlalchemy import ARRAY, LargeBinary, Select, any_, func, select, union_all
 
+from ..domain.keys import ExperimentKey
 from ..domain.window import Window
 from ..store.session import Transaction
 from ..store.tables import traces
 from .arms import Found
-from .pairing import of_experiment
+from .pairing import NO_DIGEST, of_experiment
 
 _LOOKED_AT = 500
 """Traces. Keys are digests, so the first ones in their order are items at random, with all of their traces."""
@@ -28,10 +29,15 @@ async def has_repeats(tx: Transaction, found: Found) -> bool:
     return await _in_part(tx, found)
 
 
+def first_keys(experiment_key: ExperimentKey) -> Select[tuple[bytes | None]]:
+    """The keys of its first traces in the order of keys. Traces without a key, which may be millions, are not read."""
+    key = traces.c.item_key
+    return select(key).where(of_experiment(experiment_key), key > NO_DIGEST).order_by(key).limit(_LOOKED_AT)
+
+
 async def _in_part(tx: Transaction, found: Found) -> bool:
     """Traces of the same items that the arm does not have are left out before they are counted."""
-    key, of_this = traces.c.item_key, of_experiment(found.key)
-    first = select(key).where(of_this, func.length(key) > 0).order_by(key).limit(_LOOKED_AT)
+    key, of_this, first = traces.c.item_key, of_experiment(found.key), first_keys(found.key)
     # As an array they are read once, whatever the planner expects.
     is_one = key == any_(func.array(first.scalar_subquery(), type_=ARRAY(LargeBinary())))
     of_parts = [select(key).where(part, of_this, is_one).limit(_LOOKED_AT) for part in found.parts]
