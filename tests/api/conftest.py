@@ -70,7 +70,7 @@ async def directory(
     Tests that are marked `one_database` mean the first, and are skipped.
     """
     if directory_url is not None and request.node.get_closest_marker("one_database"):
-        pytest.skip("of the first database alone")
+        pytest.skip("it is about the first database, and SPANSTATS_TEST_SHARDS puts all tenants in a shard")
     if directory_url is None:
         yield None
         return

@@ -48,10 +48,8 @@ async def test_a_long_body_is_read_in_another_thread_and_a_short_one_at_once() -
         assert await beside(a_request(decoding), read, bytes(LONG + 1)) is not here
 
 
-async def test_long_bodies_that_find_no_room_are_refused(
-    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = await make_client(queue_bytes=1, queue_wait_s=0.01)
+def reading_waits(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Have the reading of OTLP's JSON set the first event, and wait for the second."""
     begun, answered = threading.Event(), threading.Event()
     read_json = json_encoding.read_json
 
@@ -61,6 +59,14 @@ async def test_long_bodies_that_find_no_room_are_refused(
         return read_json(body, max_spans=max_spans)
 
     monkeypatch.setattr(json_encoding, "read_json", slow)
+    return begun, answered
+
+
+async def test_long_bodies_that_find_no_room_are_refused(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await make_client(queue_bytes=1, queue_wait_s=0.01)
+    begun, answered = reading_waits(monkeypatch)
     body = b'{"resourceSpans":[]}' + b" " * LONG
     first = asyncio.create_task(client.post("/v1/traces", content=body))
     await asyncio.to_thread(begun.wait, 60)
@@ -77,15 +83,7 @@ async def test_long_bodies_that_find_no_room_are_refused(
 async def test_others_are_answered_while_a_long_body_is_read(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    begun, answered = threading.Event(), threading.Event()
-    read_json = json_encoding.read_json
-
-    def slow(body: bytes, *, max_spans: int) -> object:
-        begun.set()
-        assert answered.wait(60)
-        return read_json(body, max_spans=max_spans)
-
-    monkeypatch.setattr(json_encoding, "read_json", slow)
+    begun, answered = reading_waits(monkeypatch)
     body = b'{"resourceSpans":[]}' + b" " * LONG
     coding = {"Content-Encoding": "gzip"} if how == "compressed" else {}
     sent = gzip.compress(body) if coding else body
