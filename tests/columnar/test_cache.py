@@ -39,6 +39,14 @@ def test_without_questions_the_least_used_goes() -> None:
     assert [key for key in range(4) if cache.get(key) is not None] == [0, 3]
 
 
+def test_what_is_larger_than_the_cache_displaces_nothing() -> None:
+    cache = Bounded[int, str](30)
+    cache.put(1, "", 10)
+    cache.begin()
+    cache.put(2, "", 31)
+    assert [cache.get(key) is not None for key in (1, 2)] == [True, False]
+
+
 def test_there_is_never_more_than_there_is_room_for() -> None:
     rng, cache = random.Random(1), Bounded[int, int](1_000)
     sizes: dict[int, int] = {}

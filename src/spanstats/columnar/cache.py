@@ -29,7 +29,7 @@ class _Kept(Generic[V]):
 
 
 class Bounded(Generic[K, V]):
-    """Values by key; the least used ones go where all are more than `most` together. Not for several threads."""
+    """Values by key, at most `most` bytes: the least used of earlier questions go first. Not for several threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -54,14 +54,15 @@ class Bounded(Generic[K, V]):
         """Keep the value, which has this size in bytes, if there is room."""
         if key in self._kept:
             self.size -= self._kept.pop(key).size
-        while self._kept and self.size + size > self._most:
+        if size > self._most:
+            return
+        while self.size + size > self._most:
             least = next(iter(self._kept))
             if self._question and self._kept[least].question == self._question:
                 return
             self.size -= self._kept.pop(least).size
-        if self.size + size <= self._most:
-            self._kept[key] = _Kept(value, size, self._question)
-            self.size += size
+        self._kept[key] = _Kept(value, size, self._question)
+        self.size += size
 
 
 class ColumnCache:
