@@ -1,6 +1,7 @@
 """Decoded columns that a process keeps: immutable, of chunks that are stored, of a bounded size.
 
-What a chunk holds never changes under its id, so nothing here is ever out of date. What was used least lately goes
+What a chunk holds never changes under its id, which no other chunk ever has, on no server (`refresh.py`): so nothing
+here is ever out of date. What was used least lately goes
 first, but nothing goes for another column of the same question: a question about more columns than there is room for
 would find none of them when it is asked again.
 """

@@ -5,6 +5,7 @@ hold just the traces that start there. A refresh takes invalidations, sees in it
 and leaves invalidations for what it drops and does not write.
 """
 
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -65,8 +66,8 @@ WHERE NOT EXISTS (
 )
 """
 _PUT_CHUNK = """
-INSERT INTO column_chunks (experiment_key, start_time, end_time, number, n, format)
-VALUES ($1, $2, $3, $4, $5, $6) RETURNING id
+INSERT INTO column_chunks (id, experiment_key, start_time, end_time, number, n, format) OVERRIDING SYSTEM VALUE
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 _PUT_COLUMNS = "INSERT INTO column_data (chunk_id, name, data) SELECT $1, * FROM unnest($2::text[], $3::bytea[])"
 
@@ -120,6 +121,15 @@ def _with_span_sums(chunk: Chunk, sums: SpanSums) -> Chunk:
 
 
 async def _put(driver: Driver, key: tuple[int, int, int, int], chunk: Chunk) -> None:
-    columns = packed(chunk)
-    chunk_id = await driver.fetchval(_PUT_CHUNK, *key, chunk.n, FORMAT)
+    columns, chunk_id = packed(chunk), _new_chunk_id()
+    await driver.execute(_PUT_CHUNK, chunk_id, *key, chunk.n, FORMAT)
     await driver.execute(_PUT_COLUMNS, chunk_id, list(columns), list(columns.values()))
+
+
+def _new_chunk_id() -> int:
+    """An id that no chunk ever had, and that the table's own sequence does not reach: 62 random bits above 2**62.
+
+    Processes keep columns by this id. A server that lost its last commits, or was restored from a backup, would take
+    numbers of a sequence a second time, for other traces.
+    """
+    return 2**62 + secrets.randbits(62)

@@ -1,6 +1,7 @@
 """Which ids, slugs and names an evaluator goes by: a small table, written only when something is new."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ..domain.keys import TenantId
 from ..domain.span import Score, Span
@@ -19,29 +20,50 @@ ON CONFLICT (tenant_id, key) DO UPDATE SET id = coalesce(excluded.id, e.id), slu
 _MAX_KNOWN = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenEvaluators:
+    """Evaluators that a transaction has written, and the generation of connections that it used."""
+
+    scores: Mapping[tuple[TenantId, str], Score]
+    generation: int
+
+
 class Evaluators:
-    """The evaluators that this process has written, so that one that is stored costs nothing."""
+    """The evaluators that this process has written, so that one that is stored costs nothing.
+
+    They are forgotten when connections lead to another server, or to the same one after it failed
+    (`Source.generation`): its last commits may be lost.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[TenantId, str], Score] = {}
+        self._generation = 0
 
-    async def upsert(self, driver: Driver, spans: Iterable[tuple[TenantId, Span]]) -> dict[tuple[TenantId, str], Score]:
+    async def upsert(self, driver: Driver, spans: Iterable[tuple[TenantId, Span]]) -> WrittenEvaluators:
         """Write evaluators of these spans' scores that are new or have new names; pass them to `keep` after the commit.
 
         The last rows that a write locks: no other lock is waited for while they are held.
         """
+        self._forget_before(driver.generation)
         named = {(tenant, score.key): score for tenant, span in spans for score in span.scores or ()}
         new = {k: s for k, s in sorted(named.items()) if not _is_known(self._known.get(k), s)}
         if new:
             rows = [(*k, s.evaluator_id, s.slug, s.name, s.value_type) for k, s in new.items()]
             await driver.execute(_UPSERT, *columns(rows))
-        return new
+        return WrittenEvaluators(new, driver.generation)
 
-    def keep(self, new: dict[tuple[TenantId, str], Score]) -> None:
+    def keep(self, written: WrittenEvaluators) -> None:
         """These are stored now."""
-        if len(self._known) + len(new) > _MAX_KNOWN:
+        if written.generation != self._generation:
+            return
+        if len(self._known) + len(written.scores) > _MAX_KNOWN:
             self._known.clear()
-        self._known |= new
+        self._known |= written.scores
+
+    def _forget_before(self, generation: int) -> None:
+        if generation > self._generation:
+            self._known.clear()
+            self._generation = generation
 
 
 def _is_known(known: Score | None, score: Score) -> bool:

@@ -7,8 +7,7 @@ changes is folded from its spans.
 
 from dataclasses import dataclass
 
-from ..domain.keys import ExperimentKey, TenantId, TraceKey
-from ..domain.span import Score
+from ..domain.keys import ExperimentKey, TraceKey
 from ..domain.trace import Trace, finish
 from ..domain.trace_fold import TraceFold
 from ..store.erase import erase_spans, erase_traces
@@ -16,6 +15,7 @@ from ..store.session import Driver
 from ..threads import beside_if_many
 from . import changes, reading, standalone
 from .batch import Batch
+from .evaluators import WrittenEvaluators
 from .experiments import lock_experiments
 from .lock import Locked, lock
 from .merging import Merged, merge_batch
@@ -36,7 +36,7 @@ def first_lock(batch: Batch) -> str | None:
 class Written:
     """The result of a transaction, which holds once it is committed."""
 
-    evaluators: dict[tuple[TenantId, str], Score]
+    evaluators: WrittenEvaluators
     """What `Evaluators.keep` takes."""
     outcomes: standalone.Outcomes
 

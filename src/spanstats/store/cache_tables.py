@@ -66,7 +66,7 @@ rollups = Table(
 rollup_lock = Table("rollup_lock", metadata, optional("never_filled", Boolean))
 
 # Traces of an experiment that start in a range of whole minutes, as columns (`columnar/`). Never changed: what is
-# written again gets a new id.
+# written again gets a new id, which is random (`columnar/refresh.py`); those of earlier versions are of the sequence.
 column_chunks = Table(
     "column_chunks",
     metadata,
