@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .format import Column, Info
-from .stored import size_of
+from .sizes import size_of
 
 DEFAULT_BYTES = 192 * 2**20
 

@@ -4,13 +4,10 @@ import weakref
 from collections.abc import Iterable
 
 from ..errors import Unavailable
-from .format import Array, Chunk, Column, Digests, Numbers, Scores, SpanSums, Texts
 from .selection import Part
+from .sizes import size_of, size_of_array
 
 DEFAULT_BYTES = 256 * 2**20
-
-_BYTES_OF_TEXT = 48
-"""Of a short text of a dictionary, about."""
 
 
 class Memory:
@@ -60,27 +57,5 @@ def _give_back(memory: Memory, sizes: list[int]) -> None:
 
 
 def _size_of_part(part: Part) -> int:
-    return _of_chunk(part.chunk) + _size(part.rows) + _size(part.row_numbers)
-
-
-def _of_chunk(chunk: Chunk) -> int:
-    return sum(map(_of_column, chunk.columns.values()))
-
-
-def _of_column(column: Column) -> int:
-    """About how many bytes its arrays and its dictionary take."""
-    match column:
-        case Numbers(_, _, codes, valid):
-            return _size(codes) + _size(valid)
-        case Texts(codes, different):
-            return _size(codes) + _BYTES_OF_TEXT * len(different)
-        case Scores(values, kinds, rows):
-            return _of_column(values) + _of_column(kinds) + _size(rows)
-        case SpanSums():
-            return 0
-        case Digests(codes, digests):
-            return _size(codes) + digests.nbytes
-
-
-def _size(array: Array | None) -> int:
-    return 0 if array is None or array.strides == (0,) else array.nbytes
+    columns = sum(map(size_of, part.chunk.columns.values()))
+    return columns + size_of_array(part.rows) + size_of_array(part.row_numbers)

@@ -39,10 +39,10 @@ class Numbering:
         """The number of each code of the column; that of 0, no value, is 0."""
         known = self._known.get(column)
         if known is None:
-            known = self._known[column] = self._number(column.values)
+            known = self._known[column] = self._number(list(column.values))
         return known
 
-    def _number(self, values: Sequence[bytes]) -> NDArray[np.int64]:
+    def _number(self, values: list[bytes]) -> NDArray[np.int64]:
         # Most are there already: to look them up outside of Python's own loop takes half the time.
         found = np.fromiter(map(self._numbers.get, values, repeat(0)), np.int64, len(values))
         for index in np.flatnonzero(found == 0).tolist():

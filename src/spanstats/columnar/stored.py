@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from .encoded_texts import EncodedTexts, encoded_texts
 from .format import INFO, Array, Chunk, Column, Digests, Info, Mask, Numbers, Scores, SpanSums, Texts
 
 Data = Mapping[str, bytes]
@@ -29,7 +30,7 @@ class _Numbers(msgspec.Struct, array_like=True, tag="numbers"):
 
 class _Texts(msgspec.Struct, array_like=True, tag="texts"):
     codes: _Codes
-    values: list[bytes]
+    values: msgspec.Raw
 
 
 class _Scores(msgspec.Struct, array_like=True, tag="scores"):
@@ -74,7 +75,7 @@ def unpacked(data: bytes) -> Column | Info:
         case _Info(n, names, omitted):
             return Info(n, names, omitted)
         case _Texts(codes, values):
-            return Texts(_array(codes), values)
+            return Texts(_array(codes), EncodedTexts(bytes(values)))
         case _Scores(values, kinds, rows):
             return Scores(_numbers(values), _numbers(kinds), None if rows is None else _array(rows))
         case _SpanSums(rows):
@@ -86,32 +87,12 @@ def unpacked(data: bytes) -> Column | Info:
             return _numbers(numbers)
 
 
-def size_of(column: Column | Info) -> int:
-    """About how many bytes of memory it takes."""
-    match column:
-        case Info():
-            return _OVERHEAD + 100 * (len(column.names) + len(column.omitted))
-        case Texts(codes, values):
-            return _OVERHEAD + _size(codes) + sum(map(len, values)) + 48 * len(values)
-        case Scores(values, kinds, rows):
-            return size_of(values) + size_of(kinds) + _size(rows)
-        case SpanSums(rows):
-            return _OVERHEAD + 1_000 * len(rows)
-        case Digests(codes, halves):
-            return _OVERHEAD + _size(codes) + halves.nbytes
-        case Numbers(_, _, codes, valid):
-            return _OVERHEAD + _size(codes) + _size(valid)
-
-
-_OVERHEAD = 500
-
-
 def _packed(column: Column) -> Any:
     if isinstance(column, Numbers):
         valid = None if column.valid is None else np.packbits(column.valid).tobytes()
         return _Numbers(column.low, column.step, _codes(column.codes), valid)
     if isinstance(column, Texts):
-        return _Texts(_codes(column.codes), list(column.values))
+        return _Texts(_codes(column.codes), encoded_texts(column.values))
     if isinstance(column, SpanSums):
         return _SpanSums([(model, " ".join(map(str, numbers))) for model, numbers in column.rows])
     if isinstance(column, Digests):
@@ -142,7 +123,3 @@ def _bits(valid: bytes | None, n: int) -> Mask | None:
     if valid is None:
         return None
     return np.unpackbits(np.frombuffer(valid, np.uint8), count=n).view(np.bool_)
-
-
-def _size(array: Array | None) -> int:
-    return 0 if array is None or array.strides == (0,) else array.nbytes
