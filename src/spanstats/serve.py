@@ -20,6 +20,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from . import database, logs, stopping
+from .allocator import keep_freed_memory
 from .catalog import keys
 from .catalog.keys import Placing
 from .domain.shards import FIRST
@@ -96,6 +97,7 @@ def application() -> FastAPI:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    keep_freed_memory()
     app = create_app(settings)
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY)
