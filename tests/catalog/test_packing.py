@@ -255,7 +255,48 @@ async def test_a_trace_that_has_got_a_span_lately_is_left(engine: AsyncEngine) -
         await fill(writer, random.Random(1))
     [now] = await rows(engine, "SELECT min(received_at) AS us FROM spans")
     assert sum([n async for n in pack_traces(Database(engine), now["us"])]) == 0
-    assert sum([n async for n in pack_traces(Database(engine), LATER)]) > 0
+    assert sum([n async for n in pack_traces(Database(engine), LATER, all_every_s=0)]) > 0
+
+
+async def test_a_run_looks_only_at_traces_that_have_become_old_enough_since_the_last_one(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once in a while at all of them."""
+    await allow(engine)
+    looked_at: set[str] = set()
+    original = pack_some
+
+    async def look(driver: Driver, keys: Any, before_us: int) -> int:
+        looked_at.update(key.trace_id for key in keys)
+        return await original(driver, keys, before_us)
+
+    monkeypatch.setattr(packing, "pack_some", look)
+    hour_us = packing.HOUR_US
+
+    async def looked_at_in_run(before_us: int, **options: float) -> set[str]:
+        looked_at.clear()
+        async for _ in pack_traces(Database(engine), before_us, **options):
+            pass
+        return set(looked_at)
+
+    async def submit(writer: Committer, hour: int) -> None:
+        spans = [
+            Span(trace_id=f"t{hour}", span_id=f"{n}", parent_id="0" if n else None, start_us=LATER + hour * hour_us)
+            for n in range(3)
+        ]
+        await writer.submit(TENANT, spans)
+
+    async with committer(engine) as writer:
+        for hour in (0, 10, 20, 30):
+            await submit(writer, hour)
+        assert await looked_at_in_run(LATER + 15 * hour_us) == {"t0", "t10"}
+        assert await looked_at_in_run(LATER + 15 * hour_us) == set()
+        assert await looked_at_in_run(LATER + 25 * hour_us) == {"t20"}
+        await submit(writer, 1)
+        assert await looked_at_in_run(LATER + 25 * hour_us) == set()
+        assert await looked_at_in_run(LATER + 25 * hour_us, all_every_s=0) == {"t1"}
+        assert await looked_at_in_run(LATER + 35 * hour_us) == {"t30"}
+    assert await packed_traces(engine) == ["t0", "t1", "t10", "t20", "t30"]
 
 
 async def test_writers_and_packing_at_once_lose_nothing(engine: AsyncEngine) -> None:
@@ -269,7 +310,7 @@ async def test_writers_and_packing_at_once_lose_nothing(engine: AsyncEngine) -> 
 
     async def pack_on() -> None:
         while not done.is_set():
-            async for _ in pack_traces(Database(engine), LATER):
+            async for _ in pack_traces(Database(engine), LATER, all_every_s=0):
                 pass
 
     async with committer(engine) as writer:

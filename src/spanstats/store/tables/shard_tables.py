@@ -26,6 +26,8 @@ packing = Table(
     metadata,
     Column("allowed_from", Time, nullable=False, comment="before this a version may run that reads no packed payloads"),
     Column("block", BigInteger, nullable=False, comment="of `traces`: what it holds is to be looked at next"),
+    Column("looked_until", Time, nullable=True, comment="traces that started before this were looked at"),
+    Column("looked_at_all", Time, nullable=True, comment="when all traces were looked at last"),
 )
 
 # What keeps a tenant's requests out of this database (fences.py).
