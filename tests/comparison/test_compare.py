@@ -313,3 +313,18 @@ async def test_arms_as_a_whole_have_their_sums_and_squares(engine: AsyncEngine) 
             having = len([span for span in runs[arm] if values(span)])
             expected = (len(every), sum(every), sum(v * v for v in every), having, len(runs[arm]) - having)
             assert (sums.n, sums.total, sums.squares, sums.traces, sums.missing) == expected, name
+
+
+async def test_items_whose_ids_are_equal_numbers_are_paired(engine: AsyncEngine) -> None:
+    ids = {"a": [1, 2.0, "3", 4.5, True], "b": [1.0, 2, 3, 4.5, 1]}
+    async with committer(engine) as writer:
+        for name, of_run in ids.items():
+            spans = [_root(random.Random(n), name, f"{name}-{n}", None) for n in range(len(of_run))]
+            for span, value in zip(spans, of_run, strict=True):
+                span.metadata = {"item": value}
+            await writer.submit(TENANT, spans)
+    found = await run(engine, Request(Arm("a"), (Arm("b"),), PairBy("metadata.item")))
+    pairing = found.candidates[0].pairing
+    assert pairing is not None
+    # As with every other id, the text "3" is the number 3: SDKs differ in what they make of an id.
+    assert (pairing.both, pairing.only_base, pairing.only_candidate) == (4, 1, 0)

@@ -66,9 +66,10 @@ TRACE_DIMENSIONS: dict[str, KeyOf] = {
 }
 
 
-def text(key: Any) -> str:
-    """Keys that JSON tells apart."""
-    return json.dumps(key, sort_keys=True)
+def text(key: list[Any]) -> str:
+    """The same for equal JSON values: 1 and 1.0 are equal, 1 and true are not."""
+    whole = [int(part) if isinstance(part, float) and part.is_integer() else part for part in key]
+    return json.dumps(whole, sort_keys=True)
 
 
 def groups_by(rows: list[Row], *keys: KeyOf) -> dict[str, list[Row]]:

@@ -15,7 +15,7 @@ RUN, OTHER_RUN = "run", "other"
 MINUTE = 60_000_000
 HOURS = 24 * 40
 MODELS = ("gpt-4o", "gpt-4o-mini", "priced", "unknown-model")
-TOPICS = ("billing", "", "Zürich", "=1+1", 1, 1.5, True, ["a"], None)
+TOPICS = ("billing", "", "Zürich", "=1+1", 1, 1.0, 1.5, True, ["a"], None)
 
 Row = dict[str, Any]
 

@@ -1,5 +1,6 @@
 """Numbers of texts that are the same for all chunks, so that groups of several chunks are put together by number."""
 
+import re
 from collections.abc import Sequence
 from itertools import repeat
 from weakref import WeakKeyDictionary
@@ -13,8 +14,12 @@ _MOST = 200_000
 """Different texts that are remembered from one question to the next: some 30 MB."""
 
 
+_NUMBER_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"|([0-9]+)(\.[0-9]*[1-9])?(?:\.?0+)?')
+"""In the JSON text of a `jsonb`, which has no exponents and keeps the zeros after a point."""
+
+
 class Numbering:
-    """Each different text has a number from 1, in the order in which they first came.
+    """Each different JSON value has a number from 1, in the order in which they first came. 1 and 1.0 are one value.
 
     What a chunk's texts are numbered is remembered as long as the column is. Not for several threads.
     """
@@ -32,7 +37,7 @@ class Numbering:
 
     def end(self) -> None:
         """The question has all its numbers: of too many texts nothing is kept for the next one."""
-        if len(self._texts) > self._most:
+        if len(self._numbers) > self._most:
             self._numbers, self._texts, self._known = {}, [], WeakKeyDictionary()
 
     def of(self, column: Texts) -> NDArray[np.int64]:
@@ -47,9 +52,25 @@ class Numbering:
         found = np.fromiter(map(self._numbers.get, values, repeat(0)), np.int64, len(values))
         for index in np.flatnonzero(found == 0).tolist():
             text = values[index]
-            number = self._numbers.get(text)
-            if number is None:
-                self._texts.append(text)
-                number = self._numbers[text] = len(self._texts)
-            found[index] = number
+            found[index] = self._numbers.get(text) or self._number_new(text)
         return np.insert(found, 0, 0)
+
+    def _number_new(self, text: bytes) -> int:
+        shortest = without_zeros(text)
+        number = self._numbers.get(shortest)
+        if number is None:
+            self._texts.append(shortest)
+            number = self._numbers[shortest] = len(self._texts)
+        self._numbers[text] = number
+        return number
+
+
+def without_zeros(text: bytes) -> bytes:
+    """The JSON text with each number in its shortest form."""
+    if b"." not in text or text.startswith(b'"'):
+        return text
+    return _NUMBER_OR_STRING.sub(_shortened, text)
+
+
+def _shortened(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[1] is None else found[1] + (found[2] or b"")

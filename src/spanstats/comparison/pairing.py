@@ -4,12 +4,25 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, and_, any_, case, func, literal, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    LargeBinary,
+    Text,
+    and_,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from ..domain.keys import ExperimentKey
 from ..domain.values import is_clean
 from ..errors import invalid
-from ..filters.json_sql import constant, json_member, parameter
+from ..filters.json_sql import constant, json_member, jsonb_number, parameter
 from ..store.tables import spans, traces
 
 NONE = "none"
@@ -84,7 +97,13 @@ def text_of(name: str) -> Key:
         return traces.c.name
     if name in _LABELS:
         return json_member(traces.c.labels, constant(name))
-    return json_member(traces.c.metadata, parameter(name.removeprefix(_METADATA)))
+    return _member(traces.c.metadata, parameter(name.removeprefix(_METADATA)))
+
+
+def _member(column: Key, key: Key) -> Key:
+    """As text, where numbers of equal values are equal."""
+    shortest = cast(func.trim_scale(jsonb_number(column, key)), Text())
+    return func.coalesce(shortest, json_member(column, key))
 
 
 def _input_key() -> Key:
