@@ -316,7 +316,7 @@ async def test_arms_as_a_whole_have_their_sums_and_squares(engine: AsyncEngine) 
 
 
 async def test_items_whose_ids_are_equal_numbers_are_paired(engine: AsyncEngine) -> None:
-    ids = {"a": [1, 2.0, "3", 4.5, True], "b": [1.0, 2, 3, 4.5, 1]}
+    ids: dict[str, list[Any]] = {"a": [1, 2.0, "3", 4.5, True], "b": [1.0, 2, 3, 4.5, 1]}
     async with committer(engine) as writer:
         for name, of_run in ids.items():
             spans = [_root(random.Random(n), name, f"{name}-{n}", None) for n in range(len(of_run))]
