@@ -102,29 +102,27 @@ def recount_traces(
     """Count what stored traces bought by today's rules, in small steps, beside running work; twice changes nothing."""
     from .dialects.parea.stats import stats_entry
     from .ingest.evaluators import Evaluators
-    from .ingest.recount import recount
+    from .ingest.recount import Recounted, recount
     from .ingest.tools import Tools
 
-    last = after
+    steps = [Recounted(0, 0, after)]
 
-    async def work(databases: Databases) -> tuple[int, int]:
-        nonlocal last
+    async def work(databases: Databases) -> None:
         database, tenant_id = await databases.of_tenant(tenant)
         tools = Tools(lambda _span: None, stats_entry, Evaluators())
-        traces = changed = 0
         with _progress() as progress:
             task = progress.add_task("Counting", total=None)
-            async for done in recount(database, tenant_id, tools, experiment, after):
-                traces, changed, last = traces + done.traces, changed + done.changed, done.last
-                progress.advance(task, done.traces)
-        return traces, changed
+            async for step in recount(database, tenant_id, tools, experiment, after):
+                steps.append(step)
+                progress.advance(task, step.traces)
 
     try:
-        traces, changed = on_databases(work)
+        on_databases(work)
     except BaseException:
-        if last != after:
+        if (last := steps[-1].last) != after:
             print(f"Stopped; go on with --after {shlex.quote(last)}", file=sys.stderr)
         raise
+    traces, changed = sum(step.traces for step in steps), sum(step.changed for step in steps)
     print(f"{traces} traces were counted, {changed} of them have other numbers now.")
 
 

@@ -161,18 +161,27 @@ async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
     except TlsError as error:
         return str(error), True
     except ssl.SSLError as error:
-        why = getattr(error, "verify_message", None) or (error.reason or "no TLS").replace("_", " ").lower()
-        asked = " (channel_binding=require)" if parse(url).get("channel_binding") == "require" else ""
-        return f"its certificate or TLS does not fit{asked}: {why}: name the authority by sslrootcert", True
+        return _tls_refusal(url, error), True
     except (OSError, TimeoutError) as error:
         if "rejected SSL" in str(error):
             return "it has no TLS, which sslmode asks for", True
         return getattr(error, "strerror", None) or "no answer", False
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        code, text = sqlstate(error) or "", str(getattr(error, "orig", None) or error).splitlines()[0]
-        if "startup parameter" in text:
-            return f"{text}: it is a pooler, whose address must do without `options`", True
-        # Wrong password or user (28), no such database (3D), wrong options (no code at all).
-        return text, not code.startswith(("08", "53", "57"))
+        return _answered_refusal(error)
     finally:
         await engine.dispose()
+
+
+def _tls_refusal(url: str, error: ssl.SSLError) -> str:
+    why = getattr(error, "verify_message", None) or (error.reason or "no TLS").replace("_", " ").lower()
+    asked = " (channel_binding=require)" if parse(url).get("channel_binding") == "require" else ""
+    return f"its certificate or TLS does not fit{asked}: {why}: name the authority by sslrootcert"
+
+
+def _answered_refusal(error: BaseException) -> tuple[str, bool]:
+    """What the server answered, and whether waiting is in vain."""
+    code, text = sqlstate(error) or "", str(getattr(error, "orig", None) or error).splitlines()[0]
+    if "startup parameter" in text:
+        return f"{text}: it is a pooler, whose address must do without `options`", True
+    # Wrong password or user (28), no such database (3D), wrong options (no code at all).
+    return text, not code.startswith(("08", "53", "57"))

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import cast
+from typing import TypeAlias, cast
 
 from pydantic import SecretStr
 from sqlalchemy import QueuePool
@@ -49,6 +49,10 @@ class NotReady(StartError):
     """The database cannot be served from; the text is one line that says why and what to do."""
 
 
+Work: TypeAlias = Callable[[Database], Coroutine[None, None, None]]
+"""Endless work in the background on one database."""
+
+
 @asynccontextmanager
 async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[Shards]:
     """All shards of the settings; what is queued is written before they are closed.
@@ -59,9 +63,9 @@ async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[S
         raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
     async with AsyncExitStack() as opened:
         direct = settings.database_direct_url or settings.database_url
-        open_shard = partial(_opened, settings, tracing, opened)
-        first = await open_shard(FIRST, settings.database_url, direct, None)
-        others = [await open_shard(shard.name, shard.url, shard.url, first.database) for shard in settings.shards]
+        opening = _Opening(settings, tracing, opened)
+        first = await opening.first(settings.database_url, direct)
+        others = [await opening.other(shard.name, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
         await opened.enter_async_context(meanwhile(_report_pools([shard.database.engine for shard in shards])))
         if others:
@@ -69,47 +73,77 @@ async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[S
         yield Shards({shard.name: shard for shard in shards})
 
 
-async def _opened(
-    settings: Settings,
-    tracing: Tracing,
-    opened: AsyncExitStack,
-    name: str,
-    url: SecretStr,
-    direct: SecretStr,
-    directory: Database | None,
-) -> Shard:
-    """The shard with its background work, which begins once it is fit; the first shard has no `directory`."""
-    timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
-    patience_s = max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
-    database = Database(_engine(settings, url, settings.pool_size, patience_s), timeouts)
-    opened.push_async_callback(database.dispose)
-    background = Database(_engine(settings, direct, _TASKS, _BACKGROUND_S), timeouts)
-    opened.push_async_callback(background.dispose)
-    if directory is None and not await schema.is_current(database):
-        raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
-    reading = replace(database, standbys=await _standbys(settings, name, database, patience_s, opened))
-    committer = _committer(database, settings, tracing)
-    opened.push_async_callback(committer.stop)
-    shard = Shard(name, database, reading, committer)
-    works: list[Callable[[Database], Coroutine[None, None, None]]] = [
-        keep_rollups_fresh,
-        keep_fresh,
-        erase_deleted,
-        keep_keyed,
-    ]
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Opens shards; `opened` closes what belongs to them, in reverse order."""
+
+    settings: Settings
+    tracing: Tracing
+    opened: AsyncExitStack
+
+    async def first(self, url: SecretStr, direct: SecretStr) -> Shard:
+        """The first shard, with its background work. Raises `NotReady` where its schema is another version's."""
+        database, background = self._databases(url, direct)
+        if not await schema.is_current(database):
+            raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
+        shard = await self._shard(FIRST, database)
+        for work in _background_work(self.settings):
+            await self.opened.enter_async_context(meanwhile(work(background)))
+        return shard
+
+    async def other(self, name: str, url: SecretStr, directory: Database) -> Shard:
+        """A further shard, whose background work begins once it is fit to serve."""
+        database, background = self._databases(url, url)
+        shard = await self._shard(name, database)
+        shard.not_ready = await _why_not(shard, directory)
+        works = [partial(work, background) for work in _background_work(self.settings)]
+        await self.opened.enter_async_context(meanwhile(_admitted(shard, directory, works)))
+        return shard
+
+    def _databases(self, url: SecretStr, direct: SecretStr) -> tuple[Database, Database]:
+        """For requests, and for work in the background."""
+        settings = self.settings
+        timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
+        database = Database(_engine(settings, url, settings.pool_size, _patience_s(settings)), timeouts)
+        self.opened.push_async_callback(database.dispose)
+        background = Database(_engine(settings, direct, _TASKS, _BACKGROUND_S), timeouts)
+        self.opened.push_async_callback(background.dispose)
+        return database, background
+
+    async def _shard(self, name: str, database: Database) -> Shard:
+        reading = replace(database, standbys=await self._standbys(name, database))
+        committer = _committer(database, self.settings, self.tracing)
+        self.opened.push_async_callback(committer.stop)
+        return Shard(name, database, reading, committer)
+
+    async def _standbys(self, name: str, primary: Database) -> HotStandbys | None:
+        settings = self.settings
+        urls = {number: named.url for number, named in enumerate(settings.read_urls, 1) if named.name == name}
+        if not urls:
+            return None
+        engines = {
+            number: _engine(settings, url, settings.pool_size, _patience_s(settings), to_standby=True)
+            for number, url in urls.items()
+        }
+        standbys = HotStandbys(primary, engines, settings.read_wait_s)
+        self.opened.push_async_callback(standbys.dispose)
+        await self.opened.enter_async_context(meanwhile(standbys.watch()))
+        return standbys
+
+
+def _patience_s(settings: Settings) -> float:
+    """How long an answer to a request's statement is waited for."""
+    return max(settings.read_timeout_s, settings.write_timeout_s) + _LATE_S
+
+
+def _background_work(settings: Settings) -> list[Work]:
+    """All that is done in the background on each shard; a worker does what it gets the lock for."""
+    works: list[Work] = [keep_rollups_fresh, keep_fresh, erase_deleted, keep_keyed]
     if settings.pack_after_hours is not None:
         works.append(partial(keep_packed, age_us=int(settings.pack_after_hours * HOUR_US)))
     if settings.retention_days is not None:
         works.append(partial(keep_pruned, age_us=int(settings.retention_days * DAY_US)))
-    if directory is None:
-        for work in works:
-            await opened.enter_async_context(meanwhile(work(background)))
-    else:
-        shard.not_ready = await _why_not(shard, directory)
-        await opened.enter_async_context(
-            meanwhile(_admitted(shard, directory, [partial(w, background) for w in works]))
-        )
-    return shard
+    return works
 
 
 async def _finish_moves(shards: Sequence[Shard], every_s: float = 2.0) -> None:
@@ -171,20 +205,6 @@ def _engine(
         settings.connection_life_s,
         to_standby=to_standby,
     )
-
-
-async def _standbys(
-    settings: Settings, name: str, primary: Database, answer_timeout_s: float, opened: AsyncExitStack
-) -> HotStandbys | None:
-    urls = [named.url for named in settings.read_urls if named.name == name]
-    if not urls:
-        return None
-    engines = [_engine(settings, url, settings.pool_size, answer_timeout_s, to_standby=True) for url in urls]
-    numbers = [number for number, named in enumerate(settings.read_urls, 1) if named.name == name]
-    standbys = HotStandbys(primary, dict(zip(numbers, engines, strict=True)), settings.read_wait_s)
-    opened.push_async_callback(standbys.dispose)
-    await opened.enter_async_context(meanwhile(standbys.watch()))
-    return standbys
 
 
 def _committer(database: Database, settings: Settings, tracing: Tracing) -> Committer:

@@ -1,5 +1,6 @@
 """The figures of one experiment, and the experiments with their figures."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -124,18 +125,18 @@ async def list_experiments_figures(
     intervals: Intervals = None,
     skip_preparing: SkipPreparing = None,
 ) -> Response:
+    options = await options_of(request, _list_names(request))
+    searched, wanted, question = _search(options), _page(options), await question_of(request, options)
+    database, columns = tenant_database(request), resources(request).columns
+    found = await list_experiments(database, columns, caller(request).tenant_id, searched, wanted, question)
+    table = partial(listed_table, found, question)
+    return await answered(request, partial(listed_object, found, question, wanted), table, "experiments")
+
+
+def _list_names(request: Request) -> list[str]:
+    """What may be asked for; of metadata, in the query, each key is a name."""
     keys = [name for name in request.query_params if name.startswith(_METADATA)]
-    tools, options = resources(request), await options_of(request, (*_LIST_NAMES, *WINDOW, *FIGURES, SKIP, *keys))
-    wanted, question = _page(options), await question_of(request, options)
-    found = await list_experiments(
-        tenant_database(request), tools.columns, caller(request).tenant_id, _search(options), wanted, question
-    )
-    return await answered(
-        request,
-        lambda: listed_object(found, question, wanted),
-        lambda: listed_table(found, question),
-        "experiments",
-    )
+    return [*_LIST_NAMES, *WINDOW, *FIGURES, SKIP, *keys]
 
 
 def _search(options: Options) -> Search:

@@ -16,8 +16,9 @@ from ..dialects.insights.breakdown import (
     read_wanted,
 )
 from ..dialects.insights.options import Options
-from ..insights.breakdown import break_down
+from ..insights.breakdown import Wanted, break_down
 from ..insights.dimensions import SPAN, UNITS, Dimension, check_measures, evaluator_of
+from ..insights.questions import Question
 from ..insights.rolled import default_measures
 from .insights_shared import FIGURES, WINDOW, Measures, Missing, answered, options_of, question_of
 from .openapi import body
@@ -80,22 +81,27 @@ async def break_experiment_down(
     end_time: Time = None,
     missing: Missing = None,
 ) -> Response:
-    tools, options = resources(request), await options_of(request, _NAMES)
-    dimensions = await _dimensions(request, options)
-    question = await question_of(request, options)
-    wanted = read_wanted(options, dimensions, question.measures)
-    if wanted.unit == SPAN:
-        options.located("measures", check_measures, question.measures or ())
-        question = replace(question, measures=question.measures or default_measures(()))
-    found = await break_down(
-        tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, wanted
-    )
+    question, wanted = await _read(request)
+    database, columns = tenant_database(request), resources(request).columns
+    found = await break_down(database, columns, caller(request).tenant_id, experiment_id, question, wanted)
     return await answered(
         request,
         lambda: breakdown_object(found, question, wanted),
         lambda: breakdown_table(found, question, wanted),
         f"{experiment_id} breakdown",
     )
+
+
+async def _read(request: Request) -> tuple[Question, Wanted]:
+    """The traces and measures that are asked for, and how they are grouped. Raises `InvalidInput`."""
+    options = await options_of(request, _NAMES)
+    dimensions = await _dimensions(request, options)
+    question = await question_of(request, options)
+    wanted = read_wanted(options, dimensions, question.measures)
+    if wanted.unit == SPAN:
+        options.located("measures", check_measures, question.measures or ())
+        question = replace(question, measures=question.measures or default_measures(()))
+    return question, wanted
 
 
 async def _dimensions(request: Request, options: Options) -> list[Dimension]:

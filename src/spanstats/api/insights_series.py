@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ..dialects.insights.options import Options
 from ..dialects.insights.series import FILLS, SERIES_ANSWER, SERIES_REQUEST, series_object, series_table
 from ..insights.granularity import AUTO, GRANULARITIES
 from ..insights.granularity import time_zone as read_zone
@@ -64,18 +65,19 @@ async def measure_over_time(
     missing: Missing = None,
     intervals: Intervals = None,
 ) -> Response:
-    tools, options = resources(request), await options_of(request, _NAMES)
-    fill = options.one_of("fill", FILLS, "null")
-    zone = options.located("time_zone", read_zone, options.text("time_zone"))
-    axis = Axis(options.one_of("granularity", (AUTO, *GRANULARITIES), AUTO), zone)
-    question = await question_of(request, options)
+    options = await options_of(request, _NAMES)
+    fill, axis, question = options.one_of("fill", FILLS, "null"), _axis(options), await question_of(request, options)
+    database, columns = tenant_database(request), resources(request).columns
     with within(options.where.get("granularity", "query")):
-        found = await series(
-            tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question, axis
-        )
+        found = await series(database, columns, caller(request).tenant_id, experiment_id, question, axis)
     return await answered(
         request,
         lambda: series_object(found, question, fill),
         lambda: series_table(found, question, fill),
         f"{experiment_id} series",
     )
+
+
+def _axis(options: Options) -> Axis:
+    zone = options.located("time_zone", read_zone, options.text("time_zone"))
+    return Axis(options.one_of("granularity", (AUTO, *GRANULARITIES), AUTO), zone)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,32 +63,35 @@ class Paired:
     measures: list[PairedMeasure]
 
 
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """The items of two arms; `clusters` is the cluster of each, `both` how many items both arms have."""
+
+    items: Items
+    clusters: NDArray[np.int64] | None
+    both: int
+
+
 def pair(base: ArmTraces, candidate: ArmTraces, plan: Plan, margins: Sequence[Margin | None]) -> Paired:
     """Match the arms' traces by item and add them up."""
     items = match(base, candidate)
     clusters = None if plan.cluster_by is None else clusters_of(items)
-    both = int(np.count_nonzero(items.both))
+    matched = _Matched(items, clusters, int(np.count_nonzero(items.both)))
     measures = [
-        _measure(items, base.values[i], candidate.values[i], measure, margin, clusters, both)
+        _measure(matched, (base.values[i], candidate.values[i]), measure, margin)
         for i, (measure, margin) in enumerate(zip(plan.measures, margins, strict=True))
     ]
-    return Paired(_pairing(items, plan, both), _counts(items.base), _counts(items.candidate), measures)
+    return Paired(_pairing(items, plan, matched.both), _counts(items.base), _counts(items.candidate), measures)
 
 
 def _measure(
-    items: Items,
-    of_base: Values,
-    of_candidate: Values,
-    measure: Measure,
-    margin: Margin | None,
-    clusters: NDArray[np.int64] | None,
-    both: int,
+    matched: _Matched, of_arms: tuple[Values, Values], measure: Measure, margin: Margin | None
 ) -> PairedMeasure:
-    values = values_of(items, of_base, of_candidate)
+    values = values_of(matched.items, *of_arms)
     size = size_of(margin, values, measure)
-    sums = _sums(items, values, measure, size, clusters, both)
-    with_value = int(np.count_nonzero(of_base.has)), int(np.count_nonzero(of_candidate.has))
-    return PairedMeasure(sums, size, _passes(items, of_base, of_candidate, measure), with_value)
+    with_value = int(np.count_nonzero(of_arms[0].has)), int(np.count_nonzero(of_arms[1].has))
+    passes_of_arms = _passes(matched.items, *of_arms, measure)
+    return PairedMeasure(_sums(matched, values, measure, size), size, passes_of_arms, with_value)
 
 
 def size_of(margin: Margin | None, values: PairedValues, measure: Measure) -> Fraction | None:
@@ -108,38 +110,46 @@ def changes(values: PairedValues, measure: Measure, margin: Fraction | None) -> 
     return (d > edge).astype(np.int8) - (d < -edge).astype(np.int8)
 
 
-def _sums(
-    items: Items,
-    values: PairedValues,
-    measure: Measure,
-    margin: Fraction | None,
-    clusters: NDArray[np.int64] | None,
-    both: int,
-) -> PairedSums:
-    unit = measure.one * values.scale
-    signs, beyond = changes(values, measure, None), changes(values, measure, margin)
-    without = [int(np.count_nonzero(items.both & (counts == 0))) for counts in values.counts]
-    single = values.scale == 1 and not any((counts[values.there] > 1).any() for counts in values.counts)
-    may_be_binary = not isinstance(measure, Number) or measure.boolean
+def _sums(matched: _Matched, values: PairedValues, measure: Measure, margin: Fraction | None) -> PairedSums:
+    unit, clusters = measure.one * values.scale, matched.clusters
+    up, down = _rises_and_falls(changes(values, measure, None))
+    over, under = _rises_and_falls(changes(values, measure, margin))
+    missing = [int(np.count_nonzero(matched.items.both & (counts == 0))) for counts in values.counts]
     return PairedSums(
         unit=unit,
         n=len(values.d),
-        missing_base=without[0],
-        missing_candidate=without[1],
+        missing_base=missing[0],
+        missing_candidate=missing[1],
         a=total(values.a),
         b=total(values.b),
         aa=dot(values.a, values.a),
         bb=dot(values.b, values.b),
         dd=dot(values.d, values.d),
-        up=int(np.count_nonzero(signs > 0)),
-        down=int(np.count_nonzero(signs < 0)),
-        over=int(np.count_nonzero(beyond > 0)),
-        under=int(np.count_nonzero(beyond < 0)),
-        both=both,
-        single=single,
-        binary=may_be_binary and all(_is_binary(arm, unit) for arm in (values.a, values.b)),
+        up=up,
+        down=down,
+        over=over,
+        under=under,
+        both=matched.both,
+        single=_are_single(values),
+        binary=_are_binary(values, measure),
         clusters=None if clusters is None else _clustered(values, clusters[values.there]),
     )
+
+
+def _rises_and_falls(signs: NDArray[np.int8]) -> tuple[int, int]:
+    return int(np.count_nonzero(signs > 0)), int(np.count_nonzero(signs < 0))
+
+
+def _are_single(values: PairedValues) -> bool:
+    """Whether each value is of one trace."""
+    return values.scale == 1 and not any((counts[values.there] > 1).any() for counts in values.counts)
+
+
+def _are_binary(values: PairedValues, measure: Measure) -> bool:
+    """Whether all values are 0 or 1; only scores and booleans are."""
+    may_be = not isinstance(measure, Number) or measure.boolean
+    one = measure.one * values.scale
+    return may_be and all(bool(((arm == 0) | (arm == one)).all()) for arm in (values.a, values.b))
 
 
 def _passes(items: Items, of_base: Values, of_candidate: Values, measure: Measure) -> PassesOfArms | None:
@@ -150,10 +160,6 @@ def _passes(items: Items, of_base: Values, of_candidate: Values, measure: Measur
         trials_of(arm, values, measure.one) for arm, values in ((items.base, of_base), (items.candidate, of_candidate))
     )
     return None if base is None or candidate is None else PassesOfArms(passes(base), passes(candidate))
-
-
-def _is_binary(values: Any, one: int) -> bool:
-    return bool(((values == 0) | (values == one)).all())
 
 
 def _clustered(values: PairedValues, clusters: NDArray[np.int64]) -> Clustered:

@@ -70,40 +70,54 @@ class Rows:
     as_of_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """The items of two arms with the values of one measure, in whose unit `margin` is."""
+
+    arms: Sequence[Found]
+    pair_by: PairBy
+    items: Items
+    values: PairedValues
+    measure: Measure
+    margin: Fraction | None
+
+
 async def pages_of_rows(
-    columns: Columns,
-    database: Database,
-    tenant_id: TenantId,
-    wanted: Wanted,
-    evaluators: EvaluatorKeys,
+    columns: Columns, database: Database, tenant_id: TenantId, wanted: Wanted, evaluators: EvaluatorKeys
 ) -> AsyncGenerator[Rows, None]:
     """Pages of rows of one snapshot, the first one behind `wanted.after`; there is at least one.
 
     Raises `NotFound`, `InvalidInput`, `TooLarge`, `Unavailable`.
     """
-    request = wanted.request
-    if request.pair_by is None:
-        raise invalid("must not be none: rows are items", "body", "pair_by", kind="pairing")
     async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us = await tx.as_of()
-        sides = await read_sides(columns, tx, tenant_id, request)
-        arms = [side.found for side in sides]
-        chosen = choose(request, [side.totals for side in sides], evaluators)
-        if not chosen.measures:
-            raise invalid("has text alone: only numbers have rows", "body", "measure", kind="unknown_measure")
-        measure, margin = chosen.measures[0], chosen.margins[0]
-        plan = Plan([measure], request.pair_by, None, request.zero_for_missing)
-        base, candidate = [await read_traces(columns, tx, arm, plan) for arm in arms]
-        items, values = await asyncio.to_thread(_items, base, candidate)
-        size = size_of(margin, values, measure)
+        matched = await _read_matched(columns, tx, tenant_id, wanted.request, evaluators)
         after, more = wanted.after, True
         while more:
-            page = await asyncio.to_thread(_page, wanted, items, values, measure, size, after)
-            rows = await _rows(tx, request.pair_by, arms, items, values, measure, size, page)
+            page = await asyncio.to_thread(_page, wanted, matched, after)
+            rows = await _rows(tx, matched, page)
             known = await evaluators_of(tx, tenant_id, sorted(_score_keys(rows)))
             more = page.more
             after = After(rows[-1].difference, rows[-1].key) if more else None
-            yield Rows(measure, size, rows, page.count, after, known, as_of_us)
+            yield Rows(matched.measure, matched.margin, rows, page.count, after, known, as_of_us)
+
+
+async def _read_matched(
+    columns: Columns, tx: Transaction, tenant_id: TenantId, request: Request, evaluators: EvaluatorKeys
+) -> _Matched:
+    """Raises `NotFound`, `InvalidInput`, `TooLarge`, `Unavailable`."""
+    if request.pair_by is None:
+        raise invalid("must not be none: rows are items", "body", "pair_by", kind="pairing")
+    sides = await read_sides(columns, tx, tenant_id, request)
+    chosen = choose(request, [side.totals for side in sides], evaluators)
+    if not chosen.measures:
+        raise invalid("has text alone: only numbers have rows", "body", "measure", kind="unknown_measure")
+    measure, arms = chosen.measures[0], [side.found for side in sides]
+    plan = Plan([measure], request.pair_by, None, request.zero_for_missing)
+    base, candidate = [await read_traces(columns, tx, arm, plan) for arm in arms]
+    items, values = await asyncio.to_thread(_items, base, candidate)
+    margin = size_of(chosen.margins[0], values, measure)
+    return _Matched(arms, request.pair_by, items, values, measure, margin)
 
 
 def _score_keys(rows: Sequence[Row]) -> set[str]:
@@ -116,41 +130,41 @@ def _items(base: ArmTraces, candidate: ArmTraces) -> tuple[Items, PairedValues]:
     return items, values_of(items, base.values[0], candidate.values[0])
 
 
-def _page(
-    wanted: Wanted, items: Items, values: PairedValues, measure: Measure, margin: Fraction | None, after: After | None
-) -> PageOfItems:
+def _page(wanted: Wanted, matched: _Matched, after: After | None) -> PageOfItems:
     return page_of(
-        items, values, measure, margin, show=wanted.show, order=wanted.order, after=after, limit=wanted.limit
+        matched.items,
+        matched.values,
+        matched.measure,
+        matched.margin,
+        show=wanted.show,
+        order=wanted.order,
+        after=after,
+        limit=wanted.limit,
     )
 
 
-async def _rows(
-    tx: Transaction,
-    pair_by: PairBy,
-    arms: Sequence[Found],
-    items: Items,
-    values: PairedValues,
-    measure: Measure,
-    margin: Fraction | None,
-    page: PageOfItems,
-) -> list[Row]:
-    keys = [key_of(items, item) for item in page.items]
-    firsts = [await first_trials(tx, arm, pair_by, keys) for arm in arms]
-    change = changes(values, measure, margin)
+async def _rows(tx: Transaction, matched: _Matched, page: PageOfItems) -> list[Row]:
+    values, measure = matched.values, matched.measure
+    keys = [key_of(matched.items, item) for item in page.items]
+    firsts = [await first_trials(tx, arm, matched.pair_by, keys) for arm in matched.arms]
+    change = changes(values, measure, matched.margin)
     index = {item: i for i, item in enumerate(values.there.nonzero()[0].tolist())}
-    found = []
+    rows = []
     for item, key in zip(page.items, keys, strict=True):
-        of_arms = [
-            RowArm(_value(sums[item], counts[item], measure), int(arm.traces[item]), of_arm.get(key))
-            for sums, counts, arm, of_arm in zip(
-                values.sums, values.counts, (items.base, items.candidate), firsts, strict=True
-            )
-        ]
+        base, candidate = _arms_of_row(matched, item, [of_arm.get(key) for of_arm in firsts])
         at = index.get(item)
         difference = None if at is None else Fraction(int(values.d[at]), measure.one * values.scale)
         sign = None if at is None else int(change[at]) * (1 if measure.higher_is_better else -1)
-        found.append(Row(key, of_arms[0], of_arms[1], difference, sign))
-    return found
+        rows.append(Row(key, base, candidate, difference, sign))
+    return rows
+
+
+def _arms_of_row(matched: _Matched, item: int, firsts: Sequence[FirstTrial | None]) -> list[RowArm]:
+    values, arms = matched.values, (matched.items.base, matched.items.candidate)
+    return [
+        RowArm(_value(sums[item], counts[item], matched.measure), int(arm.traces[item]), first)
+        for sums, counts, arm, first in zip(values.sums, values.counts, arms, firsts, strict=True)
+    ]
 
 
 def _value(total: int, count: int, measure: Measure) -> Fraction | None:

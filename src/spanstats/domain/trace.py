@@ -44,6 +44,14 @@ class Trace(msgspec.Struct, kw_only=True):
     target_key: int | None = None
 
 
+_AS_FOLDED = (
+    *("prompt_tokens", "completion_tokens", "total_tokens"),
+    *("n_spans", "n_errors", "n_llm_calls", "n_unpriced"),
+    *("model", "many_models"),
+)
+"""What a trace has as its fold has it."""
+
+
 def finish(trace_id: str, state: TraceFold) -> Trace:
     """The trace of a fold, which has at least one span."""
     root = state.root
@@ -61,21 +69,13 @@ def finish(trace_id: str, state: TraceFold) -> Trace:
         latency_us=latency_us,
         ttft_us=state.ttft.value if state.ttft else None,
         tps=tps_thousandths(state.completion_tokens, latency_us),
-        prompt_tokens=state.prompt_tokens,
-        completion_tokens=state.completion_tokens,
-        total_tokens=state.total_tokens,
         cost_pd=state.cost_pd if state.n_cost else None,
-        n_spans=state.n_spans,
-        n_errors=state.n_errors,
-        n_llm_calls=state.n_llm_calls,
-        n_unpriced=state.n_unpriced,
-        model=state.model,
-        many_models=state.many_models,
         labels=labels,
         metadata={k: v.value for k, v in state.metadata.items()} | (root.metadata if root else {}),
         scores=_scores(state),
         item_key=_item_key(labels, root),
         target_key=root.target_key if root else None,
+        **{name: getattr(state, name) for name in _AS_FOLDED},
     )
 
 

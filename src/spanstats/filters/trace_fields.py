@@ -46,7 +46,7 @@ def _metadata(key: str) -> MemberField:
     )
 
 
-_TRACE_LABELS = (
+TRACE_LABELS = (
     "comparison_key",
     "environment",
     "customer_identifier",
@@ -59,6 +59,7 @@ _TRACE_LABELS = (
     "evaluation_identifier",
     "dataset_id",
 )
+"""Labels of a trace that are fields of their own."""
 
 _OF_ANY_SPAN = (
     "span_unique_id",
@@ -99,7 +100,7 @@ TRACES = FieldTable(
         "span_count": _column(Kind.INTEGER, "n_spans"),
         "llm_call_count": _column(Kind.INTEGER, "n_llm_calls"),
         "error_count": _column(Kind.INTEGER, "n_errors"),
-        **{name: _label(name) for name in _TRACE_LABELS},
+        **{name: _label(name) for name in TRACE_LABELS},
         **{name: _any_span(name) for name in _OF_ANY_SPAN},
     },
     keyed={"metadata": _metadata},

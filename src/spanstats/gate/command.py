@@ -65,41 +65,43 @@ def compare(
     format_: Annotated[Format, typer.Option("--format", help="What is printed.")] = Format.TEXT,
 ) -> None:
     """Compare two runs on a server: exit code 0 none worse, 1 worse, 2 inconclusive (if asked for), 3 no answer."""
+    options = {
+        "pair_by": pair_by,
+        "measures": measure or None,
+        "cluster_by": cluster_by,
+        "missing": missing,
+        "confidence": confidence,
+        "correction": correction,
+    }
     try:
         margins, directions = _pairs(margin, "--margin"), _pairs(better, "--better")
-        body = {
-            "base": {"experiment_id": base},
-            "candidates": [{"experiment_id": candidate}],
-            "pair_by": pair_by,
-            "measures": measure or None,
-            "better": directions,
-            "margins": margins,
-            "cluster_by": cluster_by,
-            "missing": missing,
-            "confidence": confidence,
-            "correction": correction,
-        }
-        answer = ask(url, key, body)
+        answer = ask(url, key, _request(base, candidate, options | {"better": directions, "margins": margins}))
     except NoAnswer as error:
         typer.echo(f"spanstats: {error}", err=True)
         raise typer.Exit(Exit.NO_ANSWER) from None
     named = {*(measure or ()), *margins}
     outcome = decide(answer, named, fail_on_inconclusive=fail_on is FailOn.INCONCLUSIVE)
-    typer.echo(_printed(answer, outcome, format_), nl=False)
+    typer.echo(_report(answer, outcome, format_), nl=False)
     raise typer.Exit(outcome)
 
 
+def _request(base: str, candidate: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The body of the comparison of two whole runs."""
+    return {"base": {"experiment_id": base}, "candidates": [{"experiment_id": candidate}], **options}
+
+
 def _pairs(options: Sequence[str] | None, name: str) -> dict[str, str]:
-    found = {}
+    """The values of a repeated option by measure. Raises `NoAnswer` for one that is not `MEASURE=VALUE`."""
+    values = {}
     for option in options or ():
         measure, equals, value = option.rpartition("=")
         if not measure or not equals or not value:
             raise NoAnswer(f"{name} {option}: must be MEASURE=VALUE")
-        found[measure] = value
-    return found
+        values[measure] = value
+    return values
 
 
-def _printed(answer: Answer, outcome: Exit, format_: Format) -> str:
+def _report(answer: Answer, outcome: Exit, format_: Format) -> str:
     if format_ is Format.JSON:
         return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
     return text_report(answer, outcome) if format_ is Format.TEXT else markdown_report(answer, outcome)

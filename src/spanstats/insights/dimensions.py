@@ -11,6 +11,7 @@ from ..columnar.format import member_column
 from ..columnar.predicate import START as START_TIME
 from ..domain.values import MICRO, NANO, PICO, iso, since_epoch
 from ..errors import invalid
+from ..filters.trace_fields import TRACE_LABELS
 from .measures import MILLI, SCORES, Asked
 
 MAX_DIMENSIONS = 2
@@ -36,22 +37,7 @@ TEXTS = {
 }
 """Dimensions that are texts of the trace, by column."""
 
-LABELS = {
-    name: name
-    for name in (
-        "environment",
-        "customer_identifier",
-        "customer_email",
-        "customer_name",
-        "thread_identifier",
-        "session_identifier",
-        "trace_group_identifier",
-        "custom_identifier",
-        "evaluation_identifier",
-        "comparison_key",
-        "dataset_id",
-    )
-} | {"group_identifier": "trace_group_identifier"}
+LABELS = {name: name for name in TRACE_LABELS} | {"group_identifier": "trace_group_identifier"}
 """Dimensions that are labels of the trace."""
 
 NUMBERS = {

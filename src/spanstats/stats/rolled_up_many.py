@@ -30,35 +30,42 @@ def _by_experiment() -> str:
     return f"SELECT e.key AS experiment_key, r.* FROM {each} CROSS JOIN LATERAL ({sums}) r"
 
 
-def _by_bucket(coarsest: Level) -> str:
-    """A row for each bucket that has traces: `point` counts from 1. $5 the experiment, $6 the edges of the buckets."""
-    point = "width_bucket({}, $6::timestamptz[]) AS point"
-    in_range = "experiment_key = $5 AND start_time >= l.lo AND start_time < l.hi"
-    traces_summed = ", ".join(f"{a.sql} AS {a.name}" for a in AGGREGATES)
-    return f"""
-WITH {ranges("$5", coarsest)}, rolled AS MATERIALIZED (
-    SELECT r.* FROM of_rollups c CROSS JOIN LATERAL (
-        SELECT {point.format("bucket")}, {NAMES}, scores FROM rollups
-        WHERE experiment_key = $5 AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
-    ) r
-), sums AS (
+_BUCKET = "width_bucket({}, $6::timestamptz[]) AS point"
+_IN_RANGE = "experiment_key = $5 AND start_time >= l.lo AND start_time < l.hi"
+
+_SUMS_BY_BUCKET = f"""
+sums AS (
     SELECT point, {JOINED} FROM (
         SELECT point, {NAMES} FROM rolled
         UNION ALL
         SELECT r.* FROM of_traces l CROSS JOIN LATERAL (
-            SELECT {point.format("start_time")}, {traces_summed} FROM traces WHERE {in_range} GROUP BY 1 OFFSET 0
+            SELECT {_BUCKET.format("start_time")}, {", ".join(f"{a.sql} AS {a.name}" for a in AGGREGATES)}
+            FROM traces WHERE {_IN_RANGE} GROUP BY 1 OFFSET 0
         ) r
     ) parts GROUP BY point
-), by_name AS (
+)"""
+_SCORES_BY_BUCKET = f"""
+by_name AS (
     SELECT point, name, {SCORES_JOINED} FROM (
         SELECT point, j.name, {SCORES_READ} FROM rolled, jsonb_each(scores) AS j(name, v)
         UNION ALL
         SELECT r.* FROM of_traces l CROSS JOIN LATERAL (
-            SELECT point, name, {OF_SCORES} FROM ({each_score(in_range, point.format("start_time"))}) flat
+            SELECT point, name, {OF_SCORES} FROM ({each_score(_IN_RANGE, _BUCKET.format("start_time"))}) flat
             GROUP BY 1, 2 OFFSET 0
         ) r
     ) parts GROUP BY point, name
-)
+)"""
+
+
+def _by_bucket(coarsest: Level) -> str:
+    """A row for each bucket that has traces: `point` counts from 1. $5 the experiment, $6 the edges of the buckets."""
+    return f"""
+WITH {ranges("$5", coarsest)}, rolled AS MATERIALIZED (
+    SELECT r.* FROM of_rollups c CROSS JOIN LATERAL (
+        SELECT {_BUCKET.format("bucket")}, {NAMES}, scores FROM rollups
+        WHERE experiment_key = $5 AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
+    ) r
+), {_SUMS_BY_BUCKET}, {_SCORES_BY_BUCKET}
 SELECT sums.*, kept.scores {_LACKS_NEWEST} FROM sums LEFT JOIN (
     SELECT point, {SCORES_KEPT} AS scores FROM by_name GROUP BY point
 ) kept USING (point)

@@ -15,6 +15,7 @@ from ..json_repair import decode_stored
 from ..labels import metadata_of, shorten, text_of, without_empty
 from ..storable import storable
 from .langchain_usage import add_usage, as_object, call_output, first_token_time, response_models
+from .logs import required
 
 MAX_RUNS = 10_000
 
@@ -58,9 +59,7 @@ def _nested(run: dict[str, Any], top: dict[str, Any], parent: Any, path: tuple[s
 
 
 def _span(run: dict[str, Any], top: dict[str, Any], above: Any) -> Span:
-    span_id = identifier(run.get("id"), "id")
-    if span_id is None:
-        raise invalid("field required", "id", kind="missing")
+    span_id = required(identifier(run.get("id"), "id"), "id")
     parent = run.get("parent_run_id") or above or run.get("_parea_parent_trace_id")
     trace_id = _named_trace(run, top)
     span = Span(

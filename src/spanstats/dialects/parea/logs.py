@@ -77,7 +77,7 @@ def _span(log: TraceLog) -> Span:
     parent_id = identifier(log.parent_trace_id, "parent_trace_id")
     root_id = identifier(log.root_trace_id, "root_trace_id")
     configuration = carried_configuration(log.configuration) or {}
-    return Span(
+    span = Span(
         trace_id=root_id or parent_id or span_id,
         span_id=span_id,
         by_span_id=True,
@@ -88,14 +88,6 @@ def _span(log: TraceLog) -> Span:
         error=_text(log.error),
         model=_text(configuration.get("model")),
         provider=_text(configuration.get("provider")),
-        start_us=instant(log.start_timestamp, "start_timestamp"),
-        end_us=instant(log.end_timestamp, "end_timestamp"),
-        latency_us=known_seconds(log.latency, "latency"),
-        ttft_us=first_token_seconds(log.time_to_first_token, "time_to_first_token"),
-        prompt_tokens=known_tokens(log.input_tokens, "input_tokens"),
-        completion_tokens=known_tokens(log.output_tokens, "output_tokens"),
-        total_tokens=known_tokens(log.total_tokens, "total_tokens"),
-        cost_pd=known_dollars(log.cost, "cost"),
         input=content(log.inputs, "inputs"),
         output=content(log.output, "output"),
         target=content(log.target, "target"),
@@ -105,6 +97,19 @@ def _span(log: TraceLog) -> Span:
         scores=read_scores(log.scores) if log.scores else None,
         filled=0 if root_id else Filled.TRACE,
     )
+    _add_numbers(span, log)
+    return span
+
+
+def _add_numbers(span: Span, log: TraceLog) -> None:
+    span.start_us = instant(log.start_timestamp, "start_timestamp")
+    span.end_us = instant(log.end_timestamp, "end_timestamp")
+    span.latency_us = known_seconds(log.latency, "latency")
+    span.ttft_us = first_token_seconds(log.time_to_first_token, "time_to_first_token")
+    span.prompt_tokens = known_tokens(log.input_tokens, "input_tokens")
+    span.completion_tokens = known_tokens(log.output_tokens, "output_tokens")
+    span.total_tokens = known_tokens(log.total_tokens, "total_tokens")
+    span.cost_pd = known_dollars(log.cost, "cost")
 
 
 def required(value: Any, field: str) -> Any:

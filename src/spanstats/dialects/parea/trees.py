@@ -5,6 +5,7 @@ value is brought into the shape that they read. All numbers are the span's own.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ from ...domain.span import Score, Span
 from ...domain.values import MICRO, PICO, iso
 from ...reading.tree import Node, by_start, tree
 from .coerce import annotations, comments, configuration, images, number, text, texts, whole
+from .fields import LABELS
 from .log_shape import Log, LogScore
 
 _ENCODER = msgspec.json.Encoder()
@@ -66,50 +68,22 @@ class _Tree:
         return span.trace_id if is_renamed else span.span_id
 
     def log(self, node: Node, depth: int, above: Span) -> Log:
+        """The log of the node with those below it; `above` is the span of the node above, of a top its own."""
         span, children = node.span, [self.log(child, depth + 1, node.span) for child in node.children]
-        carried, labels = span.attributes, span.labels
+        attributes = span.attributes
         return Log(
-            configuration=configuration(span),
-            inputs=_inputs(span),
-            output=_text_of(span.output),
-            target=_text_of(span.target) or text(carried.get("feedback_target")),
-            latency=None if span.latency_us is None else span.latency_us / MICRO,
-            time_to_first_token=None if span.ttft_us is None else span.ttft_us / MICRO,
-            input_tokens=span.prompt_tokens,
-            output_tokens=span.completion_tokens,
-            total_tokens=span.total_tokens,
-            cost=None if span.cost_pd is None else span.cost_pd / PICO,
-            usage_counted=span.is_usage_counted,
-            scores=list(_scores(span.scores or [])),
             trace_id=self._id(span),
             parent_trace_id=self._parent_id(span, above),
             root_trace_id=span.trace_id,
-            start_timestamp=iso(span.start_us or 0),
-            end_timestamp=None if span.end_us is None else iso(span.end_us),
-            project_uuid=labels.get("project_id"),
-            project_name=labels.get("project_name"),
             experiment_uuid=self._experiments.get(span.experiment_key) if span.experiment_key is not None else None,
-            trace_name=text(carried.get("full_name")) or span.name,
-            error=span.error,
-            status=span.status,
-            deployment_id=labels.get("deployment_id"),
-            end_user_identifier=labels.get("customer_identifier"),
-            session_id=labels.get("session_identifier"),
-            metadata=span.metadata,
-            cache_hit=carried.get("cache_hit") is True,
-            output_for_eval_metrics=text(carried.get("output_for_eval_metrics")),
-            evaluation_metric_names=texts(carried.get("evaluation_metric_names")),
-            apply_eval_frac=_or_one(number(carried.get("apply_eval_frac"))),
-            log_sample_rate=_or_one(number(carried.get("log_sample_rate"))),
-            feedback_score=number(carried.get("feedback_score")),
-            tags=texts(carried.get("tags")),
-            images=images(carried.get("images")),
-            comments=comments(carried),
-            annotations=annotations(carried.get("annotations")),
-            depth=_or(whole(carried.get("depth")), depth),
-            execution_order=_or(whole(carried.get("execution_order")), 0),
-            children=texts(carried.get("children")) or [child.trace_id for child in children],
+            depth=_or(whole(attributes.get("depth")), depth),
+            execution_order=_or(whole(attributes.get("execution_order")), 0),
+            children=texts(attributes.get("children")) or [child.trace_id for child in children],
             children_logs=children,
+            **_content(span),
+            **_numbers(span),
+            **_labels(span.labels),
+            **_annotated(attributes),
         )
 
     def _parent_id(self, span: Span, above: Span) -> str:
@@ -127,6 +101,56 @@ def _or(value: int | None, otherwise: int) -> int:
 
 def _or_one(value: float | None) -> float:
     return 1.0 if value is None else value
+
+
+def _content(span: Span) -> dict[str, Any]:
+    """What the span did, and how it ended."""
+    return {
+        "trace_name": text(span.attributes.get("full_name")) or span.name,
+        "configuration": configuration(span),
+        "inputs": _inputs(span),
+        "output": _text_of(span.output),
+        "target": _text_of(span.target) or text(span.attributes.get("feedback_target")),
+        "metadata": span.metadata,
+        "status": span.status,
+        "error": span.error,
+    }
+
+
+def _numbers(span: Span) -> dict[str, Any]:
+    """Durations in seconds, cost in dollars, times as ISO 8601."""
+    return {
+        "start_timestamp": iso(span.start_us or 0),
+        "end_timestamp": None if span.end_us is None else iso(span.end_us),
+        "latency": None if span.latency_us is None else span.latency_us / MICRO,
+        "time_to_first_token": None if span.ttft_us is None else span.ttft_us / MICRO,
+        "input_tokens": span.prompt_tokens,
+        "output_tokens": span.completion_tokens,
+        "total_tokens": span.total_tokens,
+        "cost": None if span.cost_pd is None else span.cost_pd / PICO,
+        "usage_counted": span.is_usage_counted,
+        "scores": list(_scores(span.scores or [])),
+    }
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, Any]:
+    return {field: labels.get(label) for field, label in LABELS.items()}
+
+
+def _annotated(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What the SDK sends of a log beside its content, and what people add to it later."""
+    return {
+        "cache_hit": attributes.get("cache_hit") is True,
+        "output_for_eval_metrics": text(attributes.get("output_for_eval_metrics")),
+        "evaluation_metric_names": texts(attributes.get("evaluation_metric_names")),
+        "apply_eval_frac": _or_one(number(attributes.get("apply_eval_frac"))),
+        "log_sample_rate": _or_one(number(attributes.get("log_sample_rate"))),
+        "feedback_score": number(attributes.get("feedback_score")),
+        "tags": texts(attributes.get("tags")),
+        "images": images(attributes.get("images")),
+        "comments": comments(attributes),
+        "annotations": annotations(attributes.get("annotations")),
+    }
 
 
 def _inputs(span: Span) -> msgspec.Raw:

@@ -1,5 +1,7 @@
 """What Respan's clients may call operators and fields in a filter, as data: every alias is mapped here."""
 
+from collections.abc import Mapping
+
 from ...filters.operators import Operator
 from ...filters.predicate import SCORES
 
@@ -58,6 +60,12 @@ SPAN_FIELD_NAMES: dict[str, str] = {
     "total_tokens": "total_request_tokens",
 }
 """Other names of the fields of spans (`/api/request-logs/`)."""
+
+
+def with_other_names(columns: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """What is sorted by, with the other names of these fields: columns by name."""
+    return {**columns, **{name: columns[field] for name, field in names.items() if field in columns}}
+
 
 KEYED_PREFIXES = {"metadata__": "metadata", "metadata.": "metadata", "scores__": SCORES}
 """What comes before the key in the name of a field that needs one."""

@@ -16,7 +16,7 @@ from ..names.reading import merged, own_numbers, read_first_token, read_usage
 from ..numbers import is_unknown, known_seconds
 from ..storable import storable
 from .evaluator import add_evaluator_scores
-from .flat_fields import ATTRIBUTES, CUSTOMER, INPUT, LABELS, OUTPUT, WRAPPERS
+from .flat_fields import ATTRIBUTES, CUSTOMER, INPUT, LABELS, OUTPUT, TEXTS, WRAPPERS
 from .metadata import add_from_metadata
 from .outcome import http_status
 
@@ -48,36 +48,27 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
         raise invalid(reason_of(item) or "must be an object", kind="dict_type")
     flat = _unwrapped(item)
     trace_id, span_id = _ids(flat)
-    customer = _object(flat.get("customer_params"))
-    start_us, end_us, latency_us = _times(flat)
-    silent = flat.get("disable_log") is True
     kind = (text_of(flat.get("log_type")) or "").lower() or None
     span = Span(
         trace_id=trace_id,
         span_id=span_id,
         usage_once=ingested and kind is not None,
         parent_id=identifier(flat.get("span_parent_id"), "span_parent_id"),
-        name=text_of(flat.get("span_name")),
         kind=kind,
-        workflow_name=text_of(flat.get("span_workflow_name")),
         status=normal_status(text_of(flat.get("status"))),
         status_code=http_status(flat.get("status_code")),
-        error=text_of(flat.get("error_message")),
-        model=text_of(flat.get("model")),
         provider=text_of(flat.get("provider_id")) or text_of(flat.get("provider")),
-        start_us=start_us,
-        end_us=end_us,
-        latency_us=latency_us,
         prompt_price_pd=_unit_price(flat, "prompt_unit_price"),
         completion_price_pd=_unit_price(flat, "completion_unit_price"),
-        input=None if silent else _content(flat, INPUT),
-        output=None if silent else _content(flat, OUTPUT),
-        target=None if silent else from_value(flat.get("expected_output")),
         metadata=metadata_of(flat.get("metadata"), "metadata"),
-        labels=_labels(flat, customer),
+        labels=_labels(flat, _object(flat.get("customer_params"))),
         attributes=_attributes(flat),
+        **_texts(flat),
     )
+    _add_times(span, flat)
     _add_usage(span, flat)
+    if flat.get("disable_log") is not True:
+        _add_content(span, flat)
     add_from_metadata(span, flat.get("experiment_id"))
     add_evaluator_scores(span)
     return shorten(span) if clean else storable(shorten(span))
@@ -101,15 +92,14 @@ def _ids(flat: dict[str, Any]) -> tuple[str, str]:
     return trace_id or span_id or uuid4().hex, span_id or uuid4().hex
 
 
-def _times(flat: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
-    """(start, end, latency) as sent; `timestamp` is the end. What is missing is concluded once the span is merged: a
-    start made here would pass for one that was sent."""
-    latency_us = known_seconds(flat.get("latency"), "latency")
-    if latency_us is None:
-        latency_us = known_seconds(flat.get("generation_time"), "generation_time")
-    end_us = instant(flat.get("timestamp"), "timestamp")
-    start_us = instant(flat.get("start_time"), "start_time")
-    return start_us, end_us, latency_us
+def _add_times(span: Span, flat: dict[str, Any]) -> None:
+    """Start, end and latency as sent; `timestamp` is the end. What is missing is derived once the span is merged: a
+    start that is derived here would pass for one that was sent."""
+    span.latency_us = known_seconds(flat.get("latency"), "latency")
+    if span.latency_us is None:
+        span.latency_us = known_seconds(flat.get("generation_time"), "generation_time")
+    span.end_us = instant(flat.get("timestamp"), "timestamp")
+    span.start_us = instant(flat.get("start_time"), "start_time")
 
 
 def _add_usage(span: Span, flat: dict[str, Any]) -> None:
@@ -137,7 +127,13 @@ def _unit_price(flat: dict[str, Any], field: str) -> int | None:
     return scaled(flat[field], field, PICO, MAX_COST_PD, "0 to 100,000 dollars per million tokens")
 
 
-def _content(flat: dict[str, Any], names: tuple[str, ...]) -> str | None:
+def _add_content(span: Span, flat: dict[str, Any]) -> None:
+    span.input = _document(flat, INPUT)
+    span.output = _document(flat, OUTPUT)
+    span.target = from_value(flat.get("expected_output"))
+
+
+def _document(flat: dict[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
         if (text := from_value(flat.get(name))) is not None:
             return text
@@ -146,6 +142,10 @@ def _content(flat: dict[str, Any], names: tuple[str, ...]) -> str | None:
 
 def _attributes(flat: dict[str, Any]) -> dict[str, Any]:
     return {} if ATTRIBUTES.isdisjoint(flat) else without_empty({k: v for k, v in flat.items() if k in ATTRIBUTES})
+
+
+def _texts(flat: dict[str, Any]) -> dict[str, Any]:
+    return {field: text_of(flat.get(key)) for field, key in TEXTS.items()}
 
 
 def _labels(flat: dict[str, Any], customer: dict[str, Any]) -> dict[str, str]:

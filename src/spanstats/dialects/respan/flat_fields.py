@@ -5,6 +5,14 @@ Tokens, costs and the first token have the names of `dialects/names`, as attribu
 
 WRAPPERS = ("keywordsai_params", "respan_params")
 
+TEXTS = {
+    "name": "span_name",
+    "workflow_name": "span_workflow_name",
+    "error": "error_message",
+    "model": "model",
+}
+"""Fields of a span that are texts, each with its key."""
+
 INPUT = ("input", "messages", "prompt_messages")
 OUTPUT = ("output", "completion_message", "completion_messages")
 

@@ -11,23 +11,28 @@ from ..document import from_value, parsed
 from ..json_body import encode
 from ..labels import metadata_of, text_of
 from ..storable import scrub
+from .filter_names import LOG_FIELD_NAMES, with_other_names
 from .intake import seconds
 
-SORTS = {
-    **dict.fromkeys(("start_time", "timestamp"), "start_time"),
-    "end_time": "end_time",
-    **dict.fromkeys(("duration", "latency"), "latency_us"),
-    **dict.fromkeys(("total_cost", "cost"), "cost_pd"),
-    **dict.fromkeys(("total_tokens", "total_request_tokens"), "total_tokens"),
-    **dict.fromkeys(("total_prompt_tokens", "prompt_tokens"), "prompt_tokens"),
-    **dict.fromkeys(("total_completion_tokens", "completion_tokens"), "completion_tokens"),
-    **dict.fromkeys(("id", "trace_unique_id"), "trace_id"),
-    "name": "name",
-    "status": "status",
-    "span_count": "n_spans",
-    "llm_call_count": "n_llm_calls",
-    "error_count": "n_errors",
-}
+SORTS = with_other_names(
+    {
+        "start_time": "start_time",
+        "end_time": "end_time",
+        "duration": "latency_us",
+        "total_cost": "cost_pd",
+        "total_tokens": "total_tokens",
+        "total_prompt_tokens": "prompt_tokens",
+        "total_completion_tokens": "completion_tokens",
+        "trace_unique_id": "trace_id",
+        "name": "name",
+        "status": "status",
+        "span_count": "n_spans",
+        "llm_call_count": "n_llm_calls",
+        "error_count": "n_errors",
+    },
+    LOG_FIELD_NAMES,
+)
+"""The columns of `traces` that logs are sorted by, by every name of their fields."""
 
 _METRICS = {
     "cost": ("cost_pd", picodollars),
@@ -56,6 +61,18 @@ def log_object(log: Log, preview: int | None = None) -> dict[str, Any]:
         "environment": labels.get("environment"),
         "customer_identifier": labels.get("customer_identifier"),
         "comparison_key": labels.get("comparison_key") or (row.item_key.hex() if row.item_key else None),
+        **_sums(row),
+        "scores": scores_object(log.scores),
+        "metadata": row.metadata or {},
+        **content(first, None if log.spans is not None else preview),
+    }
+    if log.spans is not None:
+        shown["span_tree"] = [node_object(node) for node in tree(log.spans)]
+    return shown
+
+
+def _sums(row: Any) -> dict[str, Any]:
+    return {
         "start_time": iso(row.start_time),
         "end_time": iso(row.end_time),
         "duration": seconds(row.latency_us),
@@ -66,13 +83,7 @@ def log_object(log: Log, preview: int | None = None) -> dict[str, Any]:
         "total_tokens": row.total_tokens,
         "total_prompt_tokens": row.prompt_tokens,
         "total_completion_tokens": row.completion_tokens,
-        "scores": scores_object(log.scores),
-        "metadata": row.metadata or {},
-        **content(first, None if log.spans is not None else preview),
     }
-    if log.spans is not None:
-        shown["span_tree"] = [node_object(node) for node in tree(log.spans)]
-    return shown
 
 
 def trace_object(log: Log) -> dict[str, Any]:
@@ -115,6 +126,16 @@ def node_object(node: Node) -> dict[str, Any]:
         "error_message": span.error,
         "environment": span.labels.get("environment"),
         "customer_identifier": span.labels.get("customer_identifier"),
+        **_numbers(span),
+        "scores": scores_object(span.scores or []),
+        "metadata": span.metadata or {},
+        **content(span),
+        "children": [node_object(child) for child in node.children],
+    }
+
+
+def _numbers(span: Span) -> dict[str, Any]:
+    return {
         "start_time": iso(span.start_us or 0),
         "end_time": iso(span.end_us or 0),
         "duration": seconds(span.latency_us),
@@ -126,10 +147,6 @@ def node_object(node: Node) -> dict[str, Any]:
         "total_completion_tokens": span.completion_tokens or 0,
         "usage_counted": span.is_usage_counted,
         "cost_counted": span.is_cost_counted,
-        "scores": scores_object(span.scores or []),
-        "metadata": span.metadata or {},
-        **content(span),
-        "children": [node_object(child) for child in node.children],
     }
 
 

@@ -11,27 +11,31 @@ from ...filters.span_fields import SPANS
 from ...stats.summary import Summary
 from ..document import SENT_AS_TEXT, parsed
 from ..storable import scrub
-from .filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES
+from .filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES, with_other_names
 from .intake import figures
 from .logs import read_change, scores_object
 from .span_schema import FLAGS, TEXTS, SpanSummary
 from .summary import summary_answer
 
-SORTS = {
-    "start_time": "start_time",
-    **dict.fromkeys(("timestamp", "end_time"), "end_time"),
-    **dict.fromkeys(("id", "unique_id", "span_unique_id"), "span_id"),
-    "trace_unique_id": "trace_id",
-    **dict.fromkeys(("cost", "total_cost"), "cost_pd"),
-    "latency": "latency_us",
-    "time_to_first_token": "ttft_us",
-    **dict.fromkeys(("prompt_tokens", "input_tokens"), "prompt_tokens"),
-    **dict.fromkeys(("completion_tokens", "output_tokens"), "completion_tokens"),
-    **dict.fromkeys(("total_request_tokens", "total_tokens"), "total_tokens"),
-    "model": "model",
-    "status": "status",
-    "span_name": "name",
-}
+SORTS = with_other_names(
+    {
+        "start_time": "start_time",
+        **dict.fromkeys(("timestamp", "end_time"), "end_time"),
+        **dict.fromkeys(("id", "span_unique_id"), "span_id"),
+        "trace_unique_id": "trace_id",
+        "cost": "cost_pd",
+        "latency": "latency_us",
+        "time_to_first_token": "ttft_us",
+        "prompt_tokens": "prompt_tokens",
+        "completion_tokens": "completion_tokens",
+        "total_request_tokens": "total_tokens",
+        "model": "model",
+        "status": "status",
+        "span_name": "name",
+    },
+    SPAN_FIELD_NAMES,
+)
+"""The columns of `spans` that spans are sorted by, by every name of their fields."""
 
 # Attributes that are shown, each only where it has the type that clients parse.
 _ATTRIBUTES: dict[type | tuple[type, ...], tuple[str, ...]] = {

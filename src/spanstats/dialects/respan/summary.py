@@ -19,6 +19,8 @@ from ...stats.summary import Summary
 from ...stats.sums import ScoreSums
 
 _MILLI = 1000
+_COUNTED = {"cost": "cost_pd", "latency": "latency_us", "tps": "tps", "ttft": "ttft_us"}
+"""Measures that a trace may lack: their name here, and that of their sum."""
 
 SCORE_EXAMPLE: dict[str, Any] = {
     "evaluator_id": "eval_1",
@@ -132,6 +134,7 @@ def summary_answer(
 ) -> SummaryAnswer:
     """The answer for exact sums, which become floats here. Percentiles are in units of the answer."""
     count = summary.total("n")
+    counts = {name: summary.total(f"n_{column}") for name, column in _COUNTED.items()}
     return SummaryAnswer(
         total_count=count,
         number_of_requests=count,
@@ -142,22 +145,14 @@ def summary_answer(
         avg_latency=_mean(summary, "latency_us", MICRO),
         avg_tps=_mean(summary, "tps", _MILLI),
         avg_ttft=_mean(summary, "ttft_us", MICRO),
-        scores={
-            key: _score(sums, summary.evaluators.get(key) or Evaluator(name=key), count)
-            for key, sums in summary.scores.items()
-        },
+        scores=_scores(summary),
         error_count=summary.total("n_errors"),
-        cost_count=summary.total("n_cost_pd"),
-        latency_count=summary.total("n_latency_us"),
-        tps_count=summary.total("n_tps"),
-        ttft_count=summary.total("n_ttft_us"),
+        cost_count=counts["cost"],
+        latency_count=counts["latency"],
+        tps_count=counts["tps"],
+        ttft_count=counts["ttft"],
         cost_partial_count=summary.sums.get(COST_PARTIAL) or 0,
-        missing=Missing(
-            cost=count - summary.total("n_cost_pd"),
-            latency=count - summary.total("n_latency_us"),
-            tps=count - summary.total("n_tps"),
-            ttft=count - summary.total("n_ttft_us"),
-        ),
+        missing=Missing(**{name: count - with_value for name, with_value in counts.items()}),
         percentiles=None if percentiles is None else {name: dict(found) for name, found in percentiles.items()},
         method=None if percentiles is None else METHOD,
     )
@@ -166,6 +161,14 @@ def summary_answer(
 def _mean(summary: Summary, name: str, unit: int) -> float:
     mean = summary.mean(name)
     return 0.0 if mean is None else float(mean / unit)
+
+
+def _scores(summary: Summary) -> dict[str, ScoreSummary]:
+    count = summary.total("n")
+    return {
+        key: _score(sums, summary.evaluators.get(key) or Evaluator(name=key), count)
+        for key, sums in summary.scores.items()
+    }
 
 
 def _score(sums: ScoreSums, evaluator: Evaluator, traces: int) -> ScoreSummary:

@@ -57,16 +57,26 @@ def create_engine(
     `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
     network has gone silent. No connection is used for longer than `connection_life_s`.
     """
-    address = parse(url)
     settings = _SETTINGS | {"statement_timeout": str(int(statement_timeout_s * 1000))}
-    source = Source(address, settings, connect_timeout_s, answer_timeout_s, to_standby)
-    engine = create_async_engine(
+    source = Source(parse(url), settings, connect_timeout_s, answer_timeout_s, to_standby)
+    engine = _pool(source, pool_size, pool_timeout_s, connection_life_s)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.run_async(_use_microseconds)
+
+    return engine
+
+
+def _pool(source: Source, size: int, timeout_s: float, connection_life_s: float) -> AsyncEngine:
+    address = source.address
+    return create_async_engine(
         # All that the connections need is in their source; this is what the engine is called by.
         URL.create(DRIVER, address.user, host=address.servers, database=address.database),
         isolation_level="AUTOCOMMIT",
-        pool_size=pool_size,
+        pool_size=size,
         max_overflow=0,
-        pool_timeout=pool_timeout_s,
+        pool_timeout=timeout_s,
         pool_reset_on_return=None,
         pool_recycle=max(1, int(connection_life_s)),
         # The connection used last has the statements prepared.
@@ -76,12 +86,6 @@ def create_engine(
         json_deserializer=msgspec.json.decode,
         connect_args=creator(source),
     )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.run_async(_use_microseconds)
-
-    return engine
 
 
 async def _use_microseconds(driver: Driver) -> None:
