@@ -64,14 +64,15 @@ def parea_logs(experiment_uuid: str, run: str, began: datetime) -> Iterator[byte
             configuration = {"model": question.model, "provider": "openai"} if step.tokens else {}
             log = {**common, "trace_id": f"{root}-{index}", "trace_name": step.name, "configuration": configuration}
             usage = {"input_tokens": prompt, "output_tokens": completion}
-            yield json.dumps({**log, **_times(start, step.begins_s, step.takes_s), **usage}).encode()
+            yield json.dumps({**log, **times(start, step.begins_s, step.takes_s), **usage}).encode()
         scores = [{"name": name, "score": score} for name, score in question.scores.items()]
         outcome = {"status": "error", "error": "the answer was cut off"} if question.failed else {"status": "success"}
         log = {**common, "trace_id": root, "trace_name": "question", "inputs": {"number": question.number}}
-        yield json.dumps({**log, **_times(start, 0, question.takes_s), **outcome, "scores": scores}).encode()
+        yield json.dumps({**log, **times(start, 0, question.takes_s), **outcome, "scores": scores}).encode()
 
 
-def _times(start: datetime, begins_s: float, takes_s: float) -> dict[str, Any]:
+def times(start: datetime, begins_s: float, takes_s: float) -> dict[str, Any]:
+    """The times of a log of Parea's, in seconds from the start."""
     begin = start + timedelta(seconds=begins_s)
     end = begin + timedelta(seconds=takes_s)
     return {"start_timestamp": begin.isoformat(), "end_timestamp": end.isoformat(), "latency": takes_s}
