@@ -87,6 +87,36 @@ async def test_a_comparison_says_what_is_better_worse_and_not_known(client: http
     assert found["as_of"].endswith("+00:00")
 
 
+async def test_measures_are_counted_by_what_is_concluded_of_them(client: httpx.AsyncClient) -> None:
+    await two_runs(client)
+    for i in range(40):
+        # Up for one half of the items and down for the other one: nothing is decided.
+        await score(client, f"a-{i}", evaluator_slug="tone", numerical_value=0.5)
+        await score(client, f"b-{i}", evaluator_slug="tone", numerical_value=0.4 + 0.2 * (i % 2))
+    chosen = ["latency", "cost", "ttft", "scores.right", "scores.tone"]
+    [candidate] = (await compared(client, measures=chosen))["candidates"]
+    assert candidate["verdicts"] == {
+        "better": {"count": 1, "measures": ["scores.right"]},
+        "worse": {"count": 1, "measures": ["latency"]},
+        "equivalent": {"count": 0, "measures": []},
+        "unchanged": {"count": 1, "measures": ["cost"]},
+        "undecided": {"count": 1, "measures": ["scores.tone"]},
+        "unknown": {"count": 1, "measures": ["ttft"]},
+    }
+    margins = {"cost": "1%", "scores.tone": 0.5}
+    [candidate] = (await compared(client, measures=chosen, margins=margins))["candidates"]
+    assert candidate["verdicts"]["equivalent"] == {"count": 2, "measures": ["cost", "scores.tone"]}
+    assert candidate["verdicts"]["unchanged"] == candidate["verdicts"]["undecided"] == {"count": 0, "measures": []}
+
+
+async def test_items_that_differ_within_a_margin_are_not_unchanged(client: httpx.AsyncClient) -> None:
+    await ingest(client, *(root("a", i, latency=1) for i in range(3)))
+    await ingest(client, *(root("b", i, latency=1 + (i - 1) * 0.5) for i in range(3)))
+    [candidate] = (await compared(client, measures=["latency"], margins={"latency": 0.5}))["candidates"]
+    assert candidate["measures"]["latency"]["paired"]["equal"] == 3
+    assert candidate["verdicts"]["undecided"]["measures"] == ["latency"]
+
+
 async def test_arms_agree_with_their_summaries(client: httpx.AsyncClient) -> None:
     await two_runs(client)
     found = await compared(client)
@@ -253,3 +283,9 @@ async def test_trials_of_scores_of_0_and_1_say_whether_any_or_all_are_right(clie
     assert 1 - measures["scores.right"]["passes"]["candidate"][0]["pass_at"] == third
     assert "passes" not in measures["scores.grade"]
     assert "passes" not in measures["error"]
+
+
+async def test_warnings_count_one_and_many_as_people_do(client: httpx.AsyncClient) -> None:
+    await ingest(client, *(root("a", i, latency=1) for i in range(3)), *(root("b", i, latency=2) for i in range(2, 5)))
+    messages = [w["message"] for w in (await compared(client, measures=["latency"]))["warnings"]]
+    assert messages == ["Only 1 item is in both arms; 30 are the least", "Only 1 of 5 items is in both arms"]

@@ -12,8 +12,9 @@ from spanstats.page.charts.bars import share_bar, time_bar
 from spanstats.page.charts.distribution import distribution, value_counts
 from spanstats.page.charts.dumbbell import dumbbell
 from spanstats.page.charts.intervals import interval
-from spanstats.page.charts.points import Point, pareto, trade_off, trend
+from spanstats.page.charts.points import Point, trade_off
 from spanstats.page.charts.svg import Scale, scale_over
+from spanstats.page.charts.trend import trend
 
 HOSTILE = "</svg><script>alert(1)</script>\"'&"
 numbers = st.floats(min_value=-1e12, max_value=1e12, allow_nan=False)
@@ -64,7 +65,8 @@ def test_bars(value: float | None, most: float, whole: float) -> None:
     check(time_bar(value or 0, most, whole, "time"))
 
 
-points = st.builds(Point, st.just(HOSTILE), positive, numbers, st.none() | numbers, st.none() | numbers)
+maybe = st.none() | numbers
+points = st.builds(Point, st.just(HOSTILE), positive, numbers, maybe, maybe, st.none() | st.booleans())
 
 
 @given(st.lists(points, max_size=30))
@@ -73,12 +75,19 @@ def test_points(runs: list[Point]) -> None:
     check(trend([(HOSTILE, p.low) for p in runs], None, "score over runs"))
 
 
-@given(st.lists(points, max_size=30))
-def test_no_run_beats_one_on_the_front_and_each_other_is_beaten(runs: list[Point]) -> None:
-    best = pareto(runs)
-    for run in runs:
-        beaten = any(o.x <= run.x and o.y >= run.y and (o.x, o.y) != (run.x, run.y) for o in runs)
-        assert (any((b.x, b.y) == (run.x, run.y) for b in best)) is not beaten
+def test_the_best_runs_are_joined_from_the_cheapest_to_the_dearest() -> None:
+    runs = [Point("dear", 3, 9, is_best=True), Point("beaten", 2, 1), Point("cheap", 1, 5, is_best=True)]
+    front = ElementTree.fromstring(f"<all>{trade_off(runs, 'USD', None, 'front')}</all>")[0].find("path")  # noqa: S314
+    assert front is not None
+    steps = [tuple(map(float, step.split(","))) for step in re.split("[ML]", front.get("d", ""))[1:]]
+    (x0, y0), (x1, y1) = steps
+    assert x0 < x1
+    assert y0 > y1
+
+
+def test_a_trend_runs_from_the_earliest_to_the_latest() -> None:
+    (wide, _) = ElementTree.fromstring(f"<all>{trend([('2026-02', 2), ('2026-01', 1)], None, 'trend')}</all>")  # noqa: S314
+    assert [dot[0].text for dot in wide.iter("circle")] == ["2026-01: 1", "2026-02: 2"]
 
 
 @given(numbers, numbers, st.booleans())

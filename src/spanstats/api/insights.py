@@ -89,7 +89,7 @@ _LIST: dict[str, Any] = {
         "each key: `metadata.<key>=<text>`."
     ),
 }
-_LIST_NAMES = ("search", "project", "status", "metadata", "sort_by", "page", "page_size", "cursor")
+_LIST_NAMES = ("search", "project", "status", "metadata", "sort_by", "page", "page_size", "cursor", "pareto")
 _METADATA = "metadata."
 
 Text = Annotated[str | None, Query(description="A part of the name, run name or id, in any case")]
@@ -99,6 +99,13 @@ SortBy = Annotated[str | None, sorting(dict.fromkeys(SORTS, ""))]
 PageNumber = Annotated[str | None, Query(description="From 1", json_schema_extra={"pattern": "^([1-9][0-9]{0,5})?$"})]
 PageSize = Annotated[
     str | None, Query(description="1 to 100, 20 by default", json_schema_extra={"pattern": "^([1-9][0-9]?|100)?$"})
+]
+Pareto = Annotated[
+    str | None,
+    Query(
+        description="`true`: each score says in `pareto` whether no other experiment of this page is better in it or "
+        "in `cost` and at least as good in the other one; null where one of both means is not known or not asked for"
+    ),
 ]
 
 
@@ -118,6 +125,7 @@ async def list_experiments_figures(
     page: PageNumber = None,
     page_size: PageSize = None,
     cursor: Cursor = None,
+    pareto: Pareto = None,
     measures: Measures = None,
     start_time: Time = None,
     end_time: Time = None,
@@ -129,8 +137,8 @@ async def list_experiments_figures(
     searched, wanted, question = _search(options), _page(options), await question_of(request, options)
     database, columns = tenant_database(request), resources(request).columns
     found = await list_experiments(database, columns, caller(request).tenant_id, searched, wanted, question)
-    table = partial(listed_table, found, question)
-    return await answered(request, partial(listed_object, found, question, wanted), table, "experiments")
+    content = partial(listed_object, found, question, wanted, with_pareto=options.flag("pareto"))
+    return await answered(request, content, partial(listed_table, found, question), "experiments")
 
 
 def _list_names(request: Request) -> list[str]:

@@ -24,6 +24,6 @@ def conclude_all(request: Request, candidates: Sequence[CandidateResult]) -> int
             higher_is_better=result.measure.higher_is_better,
             margin=result.margin,
             confidence=request.confidence,
-            identical=result.paired is not None and result.paired.dd == 0,
+            identical=result.is_unchanged,
         )
     return len(tested)

@@ -44,6 +44,11 @@ class MeasureResult:
         return self.paired.n if self.paired is not None else min(self.base.n, self.candidate.n)
 
     @property
+    def is_unchanged(self) -> bool:
+        """Whether there are items, and none differs at all."""
+        return self.paired is not None and self.paired.n > 0 and self.paired.dd == 0
+
+    @property
     def difference(self) -> Fraction | None:
         if self.paired is not None:
             return self.paired.mean(self.paired.b - self.paired.a)

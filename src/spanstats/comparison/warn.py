@@ -19,7 +19,8 @@ def warnings_of(
     base, *others = arms
     warnings = [_unfinished(base, None)] if base.running else []
     if left_out:
-        warnings.append(Warned("measures_left_out", f"{left_out} scores were left out: name them in `measures`"))
+        message = f"{_counted(left_out, 'score was', 'scores were')} left out: name them in `measures`"
+        warnings.append(Warned("measures_left_out", message))
     for number, (found, candidate) in enumerate(zip(others, candidates, strict=True)):
         if found.running:
             warnings.append(_unfinished(found, number))
@@ -50,14 +51,23 @@ def _of_candidate(request: Request, number: int, candidate: CandidateResult) -> 
 def _of_pairing(number: int, pairing: Pairing) -> Iterator[Warned]:
     every = pairing.both + pairing.only_base + pairing.only_candidate
     if pairing.both < FEW_ITEMS:
-        yield Warned("few_items", f"Only {pairing.both} items are in both arms; {FEW_ITEMS} are the least", number)
+        yield Warned(
+            "few_items",
+            f"Only {_counted(pairing.both, 'item is', 'items are')} in both arms; {FEW_ITEMS} are the least",
+            number,
+        )
     if every and pairing.both < LOW_OVERLAP * every:
-        yield Warned("low_overlap", f"Only {pairing.both} of {every} items are in both arms", number)
+        yield Warned(
+            "low_overlap",
+            f"Only {pairing.both:,} of {_counted(every, 'item')} {_is(pairing.both)} in both arms",
+            number,
+        )
     if pairing.targets_differ:
-        message = f"The targets of {pairing.targets_differ} items differ: their scores may not be comparable"
+        message = f"The targets of {_counted(pairing.targets_differ, 'item')} differ: scores may not be comparable"
         yield Warned("targets_differ", message, number)
     if pairing.unequal_repeats:
-        message = f"{pairing.unequal_repeats} items have more traces in one arm than in the other"
+        found = _counted(pairing.unequal_repeats, "item has", "items have")
+        message = f"{found} more traces in one arm than in the other"
         yield Warned("unequal_repeats", message, number)
 
 
@@ -66,8 +76,7 @@ def _of_measure(number: int, result: MeasureResult, *, is_warned: bool) -> Itera
     if result.base.n == 0 and result.candidate.n == 0:
         return
     if result.n < FEW_ITEMS and not is_warned:
-        what = "items have it in both arms" if result.paired is not None else "values are in the smaller arm"
-        yield Warned("few_items", f"{name}: only {result.n} {what}", number, name)
+        yield Warned("few_items", f"{name}: only {_few(result)}", number, name)
     if result.paired is not None:
         missing = result.paired.missing_base + result.paired.missing_candidate
         every = result.paired.both
@@ -75,5 +84,21 @@ def _of_measure(number: int, result: MeasureResult, *, is_warned: bool) -> Itera
         missing = result.base.missing + result.candidate.missing
         every = result.base.traces + result.candidate.traces + missing
     if every and missing > MANY_MISSING * every:
-        kind = "items" if result.paired is not None else "traces"
-        yield Warned("many_missing", f"{name}: {missing} of {every} {kind} have no value in some arm", number, name)
+        of = _counted(every, "item" if result.paired is not None else "trace")
+        has = "has" if missing == 1 else "have"
+        yield Warned("many_missing", f"{name}: {missing:,} of {of} {has} no value in some arm", number, name)
+
+
+def _few(result: MeasureResult) -> str:
+    if result.paired is None:
+        return f"{_counted(result.n, 'value is', 'values are')} in the smaller arm"
+    return f"{_counted(result.n, 'item has', 'items have')} it in both arms"
+
+
+def _counted(number: int, one: str, several: str | None = None) -> str:
+    """1 item, 2 items."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -1,6 +1,7 @@
 """A comparison as text for a terminal, or as Markdown for a pull request."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from .decision import Answer, Exit, Line, lines
 
@@ -37,8 +38,13 @@ def _head(answer: Answer) -> tuple[str, ...]:
 def _title(answer: Answer) -> str:
     candidate = answer["candidates"][0]
     pairing = candidate["pairing"]
-    of = f"{pairing['both']:,} items in both" if "both" in pairing else "arms as a whole"
-    return f"{candidate['experiment_id']} against {answer['base']['experiment_id']}: {of}"
+    return f"{candidate['experiment_id']} against {answer['base']['experiment_id']}: {_paired(pairing)}"
+
+
+def _paired(pairing: dict[str, Any]) -> str:
+    if "both" not in pairing:
+        return "arms as a whole"
+    return f"{pairing['both']:,} {'item' if pairing['both'] == 1 else 'items'} in both"
 
 
 def _cells(line: Line) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from ...comparison.grouping import grouped
 from ...comparison.measures import Measure, Scores
 from ...comparison.results import ArmResult, CandidateResult, Comparison, MeasureResult, TextResult
 from ...comparison.sums import ArmSums
@@ -73,7 +74,13 @@ def _candidate(candidate: CandidateResult, evaluators: Mapping[str, Evaluator]) 
         }
     measures = {result.measure.name: _measure(result, evaluators) for result in candidate.measures}
     measures |= {result.measure.name: _text(result, evaluators) for result in candidate.texts}
-    return {**_arm(candidate.arm), "pairing": pairing, "measures": measures}
+    return {**_arm(candidate.arm), "pairing": pairing, "verdicts": _verdicts(candidate), "measures": measures}
+
+
+def _verdicts(candidate: CandidateResult) -> Answer:
+    """How many measures are in each group, and which."""
+    groups = grouped(candidate.measures)
+    return {group.value: {"count": len(names), "measures": names} for group, names in groups.items()}
 
 
 def _measure(result: MeasureResult, evaluators: Mapping[str, Evaluator]) -> Answer:

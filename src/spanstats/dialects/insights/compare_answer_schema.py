@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...comparison.grouping import Group
 from ...comparison.verdicts import Verdict
 from .compare_examples import COMPARISON
 from .schema import SNAPSHOT, described
@@ -83,7 +84,22 @@ _PAIRING = {
     },
     "required": ["by"],
 }
-_CANDIDATE = {**_ARM, "pairing": _PAIRING, "measures": {"type": "object", "additionalProperties": _MEASURE}}
+_VERDICTS = {
+    **object_of(
+        {
+            group.value: object_of({"count": COUNT, "measures": {"type": "array", "items": {"type": "string"}}})
+            for group in Group
+        }
+    ),
+    "description": "The measures by what is concluded of them: `unchanged` where no item differs, `undecided` where "
+    "the verdict is inconclusive or insufficient, `unknown` where no values are in both arms",
+}
+_CANDIDATE = {
+    **_ARM,
+    "pairing": _PAIRING,
+    "verdicts": _VERDICTS,
+    "measures": {"type": "object", "additionalProperties": _MEASURE},
+}
 _WARNING = {
     "code": {"type": "string"},
     "message": {"type": "string"},

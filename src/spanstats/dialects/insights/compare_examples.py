@@ -49,6 +49,12 @@ _PAIRING_EXAMPLE: Json = {
     "targets_differ": 0,
     "unequal_repeats": 0,
 }
+_NONE: Json = {"count": 0, "measures": []}
+_VERDICTS_EXAMPLE: Json = {
+    **dict.fromkeys(("better", "worse", "equivalent", "unchanged"), _NONE),
+    "undecided": {"count": 1, "measures": ["scores.exact"]},
+    "unknown": _NONE,
+}
 COMPARISON: Json = {
     "base": {"experiment_id": "run-a", **_ARM_EXAMPLE},
     "candidates": [
@@ -56,6 +62,7 @@ COMPARISON: Json = {
             "experiment_id": "run-b",
             **_ARM_EXAMPLE,
             "pairing": _PAIRING_EXAMPLE,
+            "verdicts": _VERDICTS_EXAMPLE,
             "measures": {"scores.exact": _MEASURE_EXAMPLE},
         }
     ],

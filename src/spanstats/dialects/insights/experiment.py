@@ -1,6 +1,6 @@
 """The figures of one experiment, and of a list of experiments, as answered and as described."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...insights.described import Described
@@ -9,6 +9,7 @@ from ...insights.measures import DEFAULT, Asked
 from ...insights.questions import Question
 from ...insights.rolled import Measured
 from ...insights.snapshot import Experiment
+from ...insights.trade_off import experiments_by_score, unbeaten_by_score
 from .answers import (
     Json,
     cells,
@@ -59,19 +60,29 @@ def described_table(found: Described, question: Question) -> Table:
     return columns, ([name, *(figures.get(column) for column in columns[1:])] for name, figures in objects.items())
 
 
-def listed_object(found: Listed, question: Question, page: Page) -> Json:
-    """A page of experiments with their figures."""
+def listed_object(found: Listed, question: Question, page: Page, *, with_pareto: bool = False) -> Json:
+    """A page of experiments with their figures; `with_pareto` with which of them no other one of the page beats."""
+    of_page = [measured for _, measured in found.page]
+    unbeaten = unbeaten_by_score(of_page) if with_pareto else [{}] * len(of_page)
     return {
         **of_snapshot(found.as_of, question, question.measures or ()),
         "count": found.count,
         "page": page.offset // page.size + 1,
         "page_size": page.size,
         "next_cursor": None if found.next is None else write_cursor(_order(page), found.next),
+        "scores": [{"measure": name, "experiments": count} for name, count in experiments_by_score(of_page)],
         "experiments": [
-            experiment_object(experiment) | measured_object(measured, question, found.evaluators)
-            for experiment, measured in found.page
+            experiment_object(experiment) | _with_pareto(measured_object(measured, question, found.evaluators), best)
+            for (experiment, measured), best in zip(found.page, unbeaten, strict=True)
         ],
     }
+
+
+def _with_pareto(measured: Json, unbeaten: Mapping[str, bool | None]) -> Json:
+    for name, figures in measured["measures"].items():
+        if name in unbeaten:
+            figures["pareto"] = unbeaten[name]
+    return measured
 
 
 def _order(page: Page) -> str:
@@ -145,6 +156,16 @@ EXPERIMENT_REQUEST = request_schema(
         "start_time": "2026-01-01T00:00:00Z",
     },
 )
+_SCORED: Json = {"unit": None, "count": 150, "missing": 0, "trace_count": 150, "mean": 0.61, "pareto": True}
+_SCORES_OF_PAGE: Json = {
+    "type": "array",
+    "description": "Scores that have numbers, and how many experiments of this page have some, the most frequent first",
+    "items": {
+        "type": "object",
+        "properties": {"measure": {"type": "string"}, "experiments": {"type": "integer", "minimum": 1}},
+        "required": ["measure", "experiments"],
+    },
+}
 LIST_ANSWER = described(
     answer_schema(
         {
@@ -152,6 +173,7 @@ LIST_ANSWER = described(
             "page": {"type": "integer"},
             "page_size": {"type": "integer"},
             "next_cursor": NEXT_CURSOR,
+            "scores": _SCORES_OF_PAGE,
             "experiments": {
                 "type": "array",
                 "items": {
@@ -160,7 +182,7 @@ LIST_ANSWER = described(
                 },
             },
         },
-        ["count", "page", "page_size", "next_cursor", "experiments"],
+        ["count", "page", "page_size", "next_cursor", "scores", "experiments"],
     ),
     {
         **_SNAPSHOT,
@@ -168,7 +190,8 @@ LIST_ANSWER = described(
         "page": 1,
         "page_size": 20,
         "next_cursor": "WyItY3JlYXRlZF9hdCIsMTc2NDMyMDQwMDAwMDAwMCw0Ml0=",
-        "experiments": [{**_EXPERIMENT, **_EXAMPLE}],
+        "scores": [{"measure": "scores.exact", "experiments": 1}],
+        "experiments": [{**_EXPERIMENT, **_EXAMPLE, "measures": {"latency": _FIGURES, "scores.exact": _SCORED}}],
     },
     table="id,name,run_name,project,status,created_at,finished_at,traces\r\nrun-42,run-42,,,running,2026-11-28T09:00:00+00:00,,150\r\n",
 )
@@ -178,6 +201,7 @@ _LIST_OPTIONS = {
     "status": {"type": ["string", "null"]},
     "metadata": {"type": ["object", "null"], "description": "Members with the text that they must have"},
     "sort_by": {"type": ["string", "null"]},
+    "pareto": {"type": ["boolean", "null"]},
     "page": {"type": ["integer", "null"], "minimum": 1},
     "page_size": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
     "cursor": CURSOR,

@@ -43,8 +43,8 @@ def _tick(at: float, height: float, label: str, width: float) -> Markup:
 def _row(x: Scale, index: int, label: str, values: Sequence[float | None], unit: str | None) -> list[Markup]:
     y = _ROW * index + 30
     points = [(name, v) for name, v in zip(_NAMES, values, strict=False) if v is not None]
-    said = ", ".join(f"{name} {measured(value, unit)}" for name, value in points)
-    parts = [text(12, y - 11, f"{label}: {said}" if said else label)]
+    shown = ", ".join(f"{name} {measured(value, unit)}" for name, value in points)
+    parts = [text(12, y - 11, f"{label}: {shown}" if shown else label)]
     if points:
         parts.append(line(x(points[0][1]), y, x(points[-1][1]), y, "thread"))
     for size, (name, value) in zip((6, 5, 4), points, strict=False):

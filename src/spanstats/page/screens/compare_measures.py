@@ -27,19 +27,20 @@ def shown_items(arm: dict[str, Any], measure: str | None) -> str:
 
 def arm_of(arm: dict[str, Any]) -> dict[str, Any]:
     """A candidate with its measures: scores first, those without values in both runs apart."""
-    measures = [_measure(name, m) for name, m in arm["measures"].items()]
-    measures.sort(key=lambda m: not m["is_score"])
-    known = [m for m in measures if m["paired"].get("difference") is not None or m["kind"] == "text"]
-    by_verdict = {v: [m for m in known if m["verdict"] == v] for v in ("better", "worse", "equivalent")}
-    rest = [m for m in known if m["verdict"] in ("inconclusive", "insufficient")]
+    unchanged = arm["verdicts"]["unchanged"]["measures"]
+    every = {name: _measure(name, m, is_same=name in unchanged) for name, m in arm["measures"].items()}
+    unknown = arm["verdicts"]["unknown"]["measures"]
+    known = [m for name, m in every.items() if name not in unknown]
     return {
         **arm,
-        "measures": known,
-        **by_verdict,
-        "same": [m for m in rest if m["is_same"]],
-        "undecided": [m for m in rest if not m["is_same"]],
-        "unknown": [m["label"] for m in measures if m not in known],
+        "measures": [m for m in known if m["is_score"]] + [m for m in known if not m["is_score"]],
+        "groups": {group: _group(found, every) for group, found in arm["verdicts"].items()},
     }
+
+
+def _group(found: dict[str, Any], every: dict[str, Any]) -> dict[str, Any]:
+    """How many measures the group has, and which."""
+    return {"count": found["count"], "measures": [every[name] for name in found["measures"]]}
 
 
 def overview_of(arms: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any] | None]]]:
@@ -57,7 +58,8 @@ _ABSENT = {
 """What an unpaired measure, or one without values, does not have."""
 
 
-def _measure(name: str, m: dict[str, Any]) -> dict[str, Any]:
+def _measure(name: str, m: dict[str, Any], *, is_same: bool) -> dict[str, Any]:
+    """A measure as the template shows it; `is_same`: no item differs, though more of them might."""
     paired = _ABSENT | (m.get("paired") or m.get("unpaired") or {})
     unit, verdict = m.get("unit"), paired["verdict"]
     difference, low, high, margin = (paired[part] for part in ("difference", "low", "high", "margin"))
@@ -71,8 +73,7 @@ def _measure(name: str, m: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "label": label,
         "is_score": name.startswith("scores."),
-        # No item differs: more of them might, but these do not.
-        "is_same": bool(paired["items"]) and paired["equal"] == paired["items"],
+        "is_same": is_same,
         "paired": paired,
         "verdict": verdict,
         "sentence": sentence,

@@ -1,6 +1,5 @@
 """All runs with their figures: searched, sorted, ticked to compare; quality against cost, and quality over runs."""
 
-from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ from .runs_charts import mean_of, over_runs, trade_off_of
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
 _PER_PAGE = 25
+_ALWAYS = {"intervals": "true", "pareto": "true", "skip_preparing": "true"}
 _SEARCHED = ("search", "project", "status")
 _MAX_SCORES = 3
 """Columns of scores that fit a screen; the choice of the chart has all."""
@@ -29,7 +29,7 @@ async def runs(request: Request) -> Response:
     call = Call("/api/stats/v1/experiments", _query(request, number))
     answer = await ask(request, key_of(request) or "", call)
     found = [_run(run) for run in answer["experiments"]]
-    scores = _scores(found)
+    scores = [score["measure"] for score in answer["scores"]]
     wanted = request.query_params.get("score")
     chosen = wanted if wanted in scores else next(iter(scores), None)
     searched = {name: request.query_params.get(name, "") for name in (*_SEARCHED, "metadata")}
@@ -43,7 +43,7 @@ async def runs(request: Request) -> Response:
         count=answer["count"],
         preparing=any(run["traces"] is None for run in found),
         number=number,
-        more=number * _PER_PAGE < answer["count"],
+        more=answer["next_cursor"] is not None,
         scores=scores,
         columns=scores[:_MAX_SCORES],
         means={name: column([mean_of(run, name) for run in found]) for name in scores[:_MAX_SCORES]},
@@ -61,12 +61,6 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     return {**run, "link": run_link(run["id"]), "shown": run["run_name"] or run["name"] or run["id"]}
 
 
-def _scores(found: list[dict[str, Any]]) -> list[str]:
-    """All scores of these runs, the most frequent first."""
-    having = Counter(name for run in found for name in run["measures"] if name.startswith("scores."))
-    return [name for name, _ in having.most_common()]
-
-
 def _query(request: Request, number: int) -> dict[str, str | int]:
     query = request.query_params
     asked: dict[str, str | int] = {name: query[name] for name in _SEARCHED if query.get(name)}
@@ -75,7 +69,7 @@ def _query(request: Request, number: int) -> dict[str, str | int]:
         asked[f"metadata.{key.strip()}"] = value.strip()
     if query.get("sort"):
         asked["sort_by"] = query["sort"]
-    return asked | {"page": number, "page_size": _PER_PAGE, "intervals": "true", "skip_preparing": "true"}
+    return asked | {"page": number, "page_size": _PER_PAGE, **_ALWAYS}
 
 
 def _number(text: str | None) -> int:

@@ -6,8 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..charts.points import Point, pareto, trade_off, trend
-from ..figures import measure_name, moment
+from ..charts.points import Point, trade_off
+from ..charts.trend import trend
+from ..figures import measure_name
 
 Run = dict[str, Any]
 
@@ -22,32 +23,29 @@ class TradeOff:
 
 def trade_off_of(runs: Sequence[Run], score: str) -> TradeOff | None:
     """Each run that has both as a point at its mean cost and mean score; `None` of fewer than two."""
-    found = [point for run in runs if (point := _point(run, score)) is not None]
-    if len(found) < 2:
+    points = [point for run in runs if (point := _point(run, score)) is not None]
+    if len(points) < 2:
         return None
-    best = ", ".join(p.name for p in pareto(found))
-    sentence = (
-        f"{measure_name(score)} against mean cost of {len(found)} runs. "
-        f"No other run is both cheaper and better than: {best}"
-    )
-    return TradeOff(trade_off(found, "USD", None, sentence), found)
+    best = ", ".join(point.name for point in points if point.is_best)
+    sentence = f"{measure_name(score)} against mean cost. No other run is both cheaper and better than: {best}"
+    return TradeOff(trade_off(points, "USD", None, sentence), points)
 
 
 def over_runs(runs: Sequence[Run], score: str) -> Markup | None:
     """The mean score of each run in order of time; `None` of fewer than two."""
-    ordered = sorted(runs, key=lambda run: str(run["created_at"]))
-    values = [(moment(run["created_at"]), mean) for run in ordered if (mean := mean_of(run, score)) is not None]
+    values = [(run["created_at"], mean) for run in runs if (mean := mean_of(run, score)) is not None]
     if len(values) < 2:
         return None
-    return trend(values, None, f"Mean {measure_name(score)} of {len(values)} runs in order of time")
+    return trend(values, None, f"Mean {measure_name(score)} of the runs of this page in order of time")
 
 
 def _point(run: Run, score: str) -> Point | None:
     cost, quality = mean_of(run, "cost"), mean_of(run, score)
     if cost is None or quality is None:
         return None
-    around = (run["measures"][score].get("intervals") or {}).get("mean") or {}
-    return Point(run["shown"], cost, quality, around.get("low"), around.get("high"))
+    figures = run["measures"][score]
+    around = (figures.get("intervals") or {}).get("mean") or {}
+    return Point(run["shown"], cost, quality, around.get("low"), around.get("high"), is_best=figures["pareto"])
 
 
 def mean_of(run: Run, measure: str) -> float | None:

@@ -1,0 +1,51 @@
+"""Which experiments of a list no other one beats in both quality and cost, as Vilfredo Pareto compared."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import TypeAlias
+
+from .figures import Figures
+from .measures import SCORES, Asked
+from .rolled import Measured
+
+Mean: TypeAlias = Fraction | None
+Point: TypeAlias = tuple[Mean, Mean]
+"""Mean cost, of which less is better, and mean score, of which more is better."""
+
+_COST = "cost"
+
+
+def unbeaten_by_score(measured: Iterable[Measured]) -> list[dict[str, bool | None]]:
+    """Of each experiment by the name of each score whether no other one beats it; `None` without both means."""
+    means = [{asked.measure.name: _mean(asked, figures) for asked, figures in one.figures} for one in measured]
+    names = dict.fromkeys(name for one in means for name in one if name.startswith(SCORES))
+    by_name = {name: unbeaten([(one.get(_COST), one.get(name)) for one in means]) for name in names}
+    return [{name: found[i] for name, found in by_name.items()} for i in range(len(means))]
+
+
+def unbeaten(points: Sequence[Point]) -> list[bool | None]:
+    """Whether no other point costs at most as much and scores at least as well, one of both being better.
+
+    Equal points do not beat each other. `None` for a point of which not both is known.
+    """
+    known = sorted({(cost, -score) for cost, score in points if cost is not None and score is not None})
+    best, highest = set[Point](), None
+    for cost, lost in known:
+        if highest is None or -lost > highest:
+            highest = -lost
+            best.add((cost, highest))
+    return [None if None in point else point in best for point in points]
+
+
+def experiments_by_score(measured: Iterable[Measured]) -> list[tuple[str, int]]:
+    """The scores that have numbers, and how many experiments have some: the most frequent first, then by name."""
+    scored = (asked.measure.name for one in measured for asked, f in one.figures if asked.measure.is_score and f.count)
+    return sorted(Counter(scored).items(), key=lambda found: (-found[1], found[0]))
+
+
+def _mean(asked: Asked, figures: Figures) -> Mean:
+    """The exact mean, where it is asked for: sums may not be known otherwise."""
+    if "mean" not in asked.aggregates or not figures.count:
+        return None
+    return Fraction(figures.total, figures.count * asked.measure.per_unit)
