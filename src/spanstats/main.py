@@ -19,6 +19,7 @@ from .api import (
     insights_histogram,
     insights_keys,
     insights_series,
+    insights_trace,
     insights_traces,
     otlp,
     parea,
@@ -64,7 +65,8 @@ _ROUTERS = (
     *(parea_experiments.read, respan.read, respan_spans.read, respan_scores.read, health.router),
     *(respan_logs.read, respan_experiments.read, respan_traces.read),
     *(insights.read, insights_series.read, insights_breakdown.read, insights_histogram.read),
-    *(insights_traces.read, insights_keys.read, stats_compare.read, stats_baselines.write),
+    *(insights_traces.read, insights_trace.read, insights_keys.read),
+    *(stats_compare.read, stats_baselines.write),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 

@@ -73,7 +73,7 @@ def check_answer(operation: dict[str, Any], answer: Any) -> None:
 async def test_examples_work_as_they_stand(client: httpx.AsyncClient, method: str, path: str) -> None:
     await two_runs(client)
     operation = DESCRIPTION["paths"][path][method]
-    url = path.format(experiment_id="run-b", item_key=await item_key(client))
+    url = path.format(experiment_id="run-b", trace_id="run-b-0", item_key=await item_key(client))
     requests = (
         [{"params": query} for query in queries(operation)]
         if method == "get"

@@ -65,7 +65,11 @@ async def test_a_list_says_which_experiments_no_other_one_beats(client: httpx.As
     experiments = {e["id"]: e["measures"] for e in (await listed(client, pareto="true"))["experiments"]}
     found = {name: measures["scores.right"]["pareto"] for name, measures in experiments.items() if name != "unscored"}
     assert found == {"good": True, "cheap": True, "bad": False, "free": None}
-    assert {name for name, m in experiments["good"].items() if "pareto" in m} == {"scores.right", "scores.tone"}
+    assert {name for name, m in experiments["good"].items() if "pareto" in m} == {
+        "scores.right",
+        "scores.tone",
+        "scores.an-opinion",
+    }
     plain = (await listed(client))["experiments"]
     assert not any("pareto" in figures for e in plain for figures in e["measures"].values())
 

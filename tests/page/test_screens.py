@@ -249,3 +249,19 @@ async def test_a_score_that_is_chosen_comes_first_and_says_which_traces_are_wors
     assert next(html.find(".//div[@class='grid']").iter("bdi")).text == "relevance"
     heads = ["".join(head.itertext()) for head in html.find(".//div[@aria-label='Traces']").iter("th")]
     assert heads[2] == "relevance"
+
+
+async def test_a_trace_says_what_it_does_not_show_and_where_all_of_it_is(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, most in (("_SPANS", 1), ("_FEW_CHARACTERS", 5)):
+        monkeypatch.setattr(f"spanstats.page.screens.trace.{name}", most)
+    html = parsed((await filled.browser.get("/ui/trace?run=base&id=base-9")).text)
+    text = " ".join("".join(html.itertext()).split())
+    assert "1 further span is not shown" in text
+    assert "/api/v2/experiments/base/logs/base-9/" in text
+    assert "Only the beginning is shown" in text
+    more = next(link.get("href") for link in html.iter("a") if link.text == "Show more")
+    whole = " ".join("".join(parsed((await filled.browser.get(more)).text).itertext()).split())
+    assert "not shown" not in whole
+    assert "Only the beginning" not in whole

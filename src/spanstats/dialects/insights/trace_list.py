@@ -104,7 +104,7 @@ def _in(whole: int | None, per_unit: int) -> float | None:
     return None if whole is None else float(Fraction(whole, per_unit))
 
 
-_TRACE: Json = {
+TRACE: Json = {
     "trace_id": "0af7651916cd43dd8448eb211c80319c",
     "name": "question",
     "status": "success",
@@ -128,11 +128,11 @@ _TRACE: Json = {
     "labels": {},
     "scores": {"relevance": [0.82]},
 }
-_FIXED = tuple(name for name in _TRACE if name not in (*_OBJECTS, "scores"))
+_FIXED = tuple(name for name in TRACE if name not in (*_OBJECTS, "scores"))
 _EXAMPLE: Json = {
     "as_of": "2026-11-28T10:15:02.000123+00:00",
     "window": {"start_time": None, "end_time": None},
-    "traces": [_TRACE],
+    "traces": [TRACE],
     "has_more": True,
     "next_cursor": "WyItbGF0ZW5jeSIsMjUwMDAwMCwiMGFmNzY1Il0=",
 }
@@ -151,7 +151,7 @@ TRACE_LIST_ANSWER = described(
                         },
                         "scores": {"type": "object", "additionalProperties": {"type": "array"}},
                     },
-                    "required": list(_TRACE),
+                    "required": list(TRACE),
                     "additionalProperties": True,
                 },
             },

@@ -15,18 +15,22 @@ from .trace_tree import rows_of
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
 _SPANS, _MOST_SPANS = 300, 3_000
-"""Spans that are shown, and where all are asked for: browsers stand still with more."""
+"""Spans that are shown, and where more are asked for: browsers stand still with more."""
+_FEW_CHARACTERS, _MANY_CHARACTERS = 4_000, 100_000
+"""Of each text, likewise."""
 
 
 @router.get("/ui/trace")
 async def trace(request: Request) -> Response:
-    """`run` and `id` name the trace; with `all` more of its spans are shown."""
+    """`run` and `id` name the trace; with `all` more of its spans and of their content is shown."""
     run, trace_id = (request.query_params.get(name, "") for name in ("run", "id"))
-    call = Call(path_of("api", "v2", "experiments", run, "logs", trace_id) + "/")
+    shows_all = "all" in request.query_params
+    spans, characters = (_MOST_SPANS, _MANY_CHARACTERS) if shows_all else (_SPANS, _FEW_CHARACTERS)
+    path = path_of("api", "stats", "v1", "experiments", run, "traces", trace_id)
+    call = Call(path, {"max_spans": spans, "preview_length": characters})
     if not run or not trace_id:
         raise Refused(call, 404, "No trace was named")
-    most = _MOST_SPANS if "all" in request.query_params else _SPANS
-    parts = Parts(request, key_of(request) or "", {"log": part(call, lambda log: _shown(log, most))})
+    parts = Parts(request, key_of(request) or "", {"answer": part(call, _shown)})
     return await page_of_parts(
         request,
         "trace.html",
@@ -34,10 +38,10 @@ async def trace(request: Request) -> Response:
         run=run,
         trace_id=trace_id,
         run_link=run_link(run),
-        all_link=None if most == _MOST_SPANS else f"{root_of(request)}{trace_link(run, trace_id)}&all=1",
+        whole_path=path_of("api", "v2", "experiments", run, "logs", trace_id) + "/",
+        all_link=None if shows_all else f"{root_of(request)}{trace_link(run, trace_id)}&all=1",
     )
 
 
-def _shown(log: dict[str, Any], most: int) -> dict[str, Any]:
-    tree = log.get("span_tree") or []
-    return {**log, "rows": rows_of(tree, most), "left": max(0, log["span_count"] - most)}
+def _shown(answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "rows": rows_of(answer["spans"], answer["takes"])}
