@@ -24,6 +24,7 @@ from spanstats.store.embedded import EmbeddedServer
 from spanstats.store.schema import migrate
 from spanstats.store.session import Database, create_engine
 
+from . import second_shard
 from .examples import examples
 from .order import in_order
 
@@ -46,6 +47,12 @@ PATIENCE_S = 120
 
 _numbers = itertools.count()
 
+_with_two_shards: set[str] = set()
+"""Names of databases that have a second shard."""
+
+if second_shard.IS_ON:
+    second_shard.keep_keys_in_directory()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: asks for a database; given to each test that does")
@@ -56,6 +63,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     for item in items:
         if "server_url" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
+        if second_shard.IS_ON and (marker := item.get_closest_marker("one_database")) is not None:
+            item.add_marker(pytest.mark.skip(reason=f"with one shard alone: {marker.args[0]}"))
     # Here `-m` and `-k` take their choice.
     yield
     items[:] = in_order(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -95,7 +104,11 @@ def template(server_url: str) -> Iterator[str]:
     """The name of a database with the newest schema and no rows."""
     with fresh_database(server_url) as url:
         migrate(url)
-        yield str(make_url(url).database)
+        name = str(make_url(url).database)
+        if second_shard.IS_ON:
+            second_shard.add_second_shard(url, run_sql)
+            _with_two_shards.add(name)
+        yield name
 
 
 @pytest.fixture
@@ -165,17 +178,21 @@ def filled_database(
 
     with fresh_database(server_url, template) as url:
         asyncio.run(run(url))
-        yield str(make_url(url).database)
+        name = str(make_url(url).database)
+        if template in _with_two_shards:
+            _with_two_shards.add(name)
+        yield name
 
 
 @contextmanager
 def fresh_database(server_url: str, template: str = "template0", options: str = "ENCODING 'UTF8'") -> Iterator[str]:
-    """A new database, dropped at the end; yields its address."""
+    """A new database, dropped at the end; yields its address, or that of its second shard where it has one."""
     name = f"spanstats_test_{os.getpid()}_{next(_numbers)}"
     # Copying files is five times faster than logging every page, and nothing here outlives a crash.
     run_sql(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY {options}')
     try:
-        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        yield second_shard.in_second(url) if template in _with_two_shards else url
     finally:
         run_sql(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -184,7 +201,7 @@ def run_sql(url: str, statement: str) -> list[asyncpg.Record]:
     """Run one statement outside any engine or transaction."""
 
     async def run() -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(url.replace("postgresql+asyncpg:", "postgresql:", 1))
+        connection = await connect(url)
         try:
             rows: list[asyncpg.Record] = await connection.fetch(statement)
             return rows
@@ -192,3 +209,11 @@ def run_sql(url: str, statement: str) -> list[asyncpg.Record]:
             await connection.close()
 
     return asyncio.run(run())
+
+
+async def connect(url: str) -> Any:
+    """The driver's own connection to this address, outside any engine."""
+    parsed = make_url(url).set(drivername="postgresql")
+    schema = {"search_path": str(name)} if (name := parsed.query.get("schema")) else {}
+    plain = parsed.difference_update_query(["schema"]).render_as_string(hide_password=False)
+    return await asyncpg.connect(plain, server_settings=schema)

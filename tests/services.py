@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from .second_shard import variables_for
+
 SPANSTATS = (sys.executable, "-m", "spanstats")
 PATIENCE_S = 180
 SHOWN = 20_000
@@ -96,7 +98,10 @@ def starting(place: Path, environment: dict[str, str]) -> Iterator[Start]:
         port = port or free_port()
         with (own / "out").open("wb") as out, (own / "err").open("wb") as err:
             process = subprocess.Popen(
-                [*SPANSTATS, "serve", "--port", str(port)], env=environment | variables, stdout=out, stderr=err
+                [*SPANSTATS, "serve", "--port", str(port)],
+                env=variables_for(environment | variables),
+                stdout=out,
+                stderr=err,
             )
         running.append(Service(process, port, own))
         return running[-1]
@@ -124,7 +129,12 @@ def free_port() -> int:
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*SPANSTATS, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        [*SPANSTATS, *arguments],
+        env=variables_for(environment),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
 
 

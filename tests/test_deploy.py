@@ -11,10 +11,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from spanstats.store import cluster
-from tests.api.conftest import MakeClient, directory, directory_url, make_client
+from tests.api.conftest import MakeClient, make_client
 from tests.documentation import ROOT
 
-__all__ = ["directory", "directory_url", "make_client"]
+__all__ = ["make_client"]
 
 pytestmark = pytest.mark.anyio
 DEPLOY = ROOT / "deploy"

@@ -1,28 +1,24 @@
 """The whole application on a real database, driven through ASGI with its lifespan."""
 
 import itertools
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from inspect import signature
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from asgi_lifespan import LifespanManager
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.catalog import keys, placement
-from spanstats.catalog.keys import Placing, Scope
+from spanstats.catalog import keys
+from spanstats.catalog.keys import Scope
 from spanstats.main import create_app
 from spanstats.settings import Settings
-from spanstats.store.session import Database, create_engine
+from spanstats.store.session import Database
 from tests.conftest import PATIENCE_S, fresh_database, patient_engine
+from tests.second_shard import settings_for
 
 __all__ = [
     "client",
-    "directory",
-    "directory_url",
     "make_client",
     "own_client",
     "own_strangers_key",
@@ -38,75 +34,17 @@ MakeClient = Callable[..., Awaitable[httpx.AsyncClient]]
 
 _tenants = itertools.count()
 
-_IN_SHARDS = bool(os.environ.get("SPANSTATS_TEST_SHARDS"))
-
-
-class Directory(NamedTuple):
-    """Another database that holds the keys, where the test's own one is the shard of all its tenants."""
-
-    url: str
-    database: Database
-
-    def settings(self, shard_url: str) -> dict[str, str]:
-        return {"database_url": self.url, "shards": f"two={shard_url}"}
-
 
 @pytest.fixture
-def directory_url(server_url: str, template: str) -> Iterator[str | None]:
-    """A database for keys alone, where SPANSTATS_TEST_SHARDS is set."""
-    if not _IN_SHARDS:
-        yield None
-        return
-    with fresh_database(server_url, template) as url:
-        yield url
-
-
-@pytest.fixture
-async def directory(
-    directory_url: str | None, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> AsyncIterator[Directory | None]:
-    """Where SPANSTATS_TEST_SHARDS is set: every tenant of a test lives in a shard beside the first.
-
-    Tests that are marked `one_database` mean the first, and are skipped.
-    """
-    if directory_url is not None and request.node.get_closest_marker("one_database"):
-        pytest.skip("it is about the first database, and SPANSTATS_TEST_SHARDS puts all tenants in a shard")
-    if directory_url is None:
-        yield None
-        return
-    made = Directory(directory_url, Database(create_engine(directory_url)))
-    await placement.register(made.database, Database(engine), "two")
-    for name in ("create", "ensure", "list_keys", "revoke", "find", "tenant_id"):
-        monkeypatch.setattr(keys, name, _in_directory(made.database, engine, getattr(keys, name)))
-    monkeypatch.setattr(placement, "home_of", _in_directory(made.database, engine, placement.home_of))
-    yield made
-    await made.database.dispose()
-
-
-def _in_directory(directory: Database, engine: AsyncEngine, work: Callable[..., Any]) -> Callable[..., Any]:
-    """The same of keys, which tests make and look up in their own database, done in the directory."""
-
-    def moved(database: Database, *args: Any, **kwargs: Any) -> Any:
-        if database.engine is engine:
-            database = directory
-            if "placing" in signature(work).parameters:
-                kwargs.setdefault("placing", Placing(("first", "two"), "two"))
-        return work(database, *args, **kwargs)
-
-    return moved
-
-
-@pytest.fixture
-async def make_client(database_url: str, engine: AsyncEngine, directory: Directory | None) -> AsyncIterator[MakeClient]:
+async def make_client(database_url: str, engine: AsyncEngine) -> AsyncIterator[MakeClient]:
     """Starts applications: `make_client(tenant="a", scope="all", **settings)` is a client with a key of its own.
 
     What the application does not handle is raised in the test, with its traceback; `over_a_socket` answers 500.
     """
     running: list[LifespanManager] = []
-    databases = {"database_url": database_url} if directory is None else directory.settings(database_url)
 
     async def start(tenant: str = "default", scope: Scope = "all", **settings: Any) -> httpx.AsyncClient:
-        app = create_app(Settings(**{**databases, **settings}))
+        app = create_app(Settings(**{**settings_for(database_url), **settings}))
         manager = LifespanManager(app)
         await manager.__aenter__()
         running.append(manager)
@@ -141,7 +79,7 @@ def stranger(request: pytest.FixtureRequest, client: httpx.AsyncClient) -> httpx
 
 
 def _is_apart(request: pytest.FixtureRequest) -> bool:
-    return _IN_SHARDS or not {"database_url", "monkeypatch"}.isdisjoint(request.fixturenames)
+    return not {"database_url", "monkeypatch"}.isdisjoint(request.fixturenames)
 
 
 @pytest.fixture
@@ -174,7 +112,7 @@ def shared_url(server_url: str, template: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 async def shared(shared_url: str) -> AsyncIterator[Shared]:
     engine = patient_engine(shared_url)
-    settings = Settings(database_url=SecretStr(shared_url), pool_timeout_s=PATIENCE_S, connect_timeout_s=PATIENCE_S)
+    settings = Settings(**settings_for(shared_url), pool_timeout_s=PATIENCE_S, connect_timeout_s=PATIENCE_S)
     async with LifespanManager(create_app(settings)) as manager:
         yield Shared(httpx.ASGITransport(manager.app), Database(engine))
     await engine.dispose()

@@ -17,13 +17,13 @@ __all__ = ["environment", "start"]
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.one_database
+@pytest.mark.one_database("it is about the first shard")
 async def test_a_served_database_is_ready(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.get("/healthz")).json() == {"status": "ok"}
     assert (await anonymous.get("/readyz")).json() == {"status": "ready"}
 
 
-@pytest.mark.one_database
+@pytest.mark.one_database("it is about the first shard")
 async def test_another_schema_is_not_ready(anonymous: httpx.AsyncClient, engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'another'")
@@ -65,7 +65,7 @@ def test_head_answers_like_get_without_a_body(start: Start, database_url: str) -
     assert service.stop() == 0
 
 
-@pytest.mark.one_database
+@pytest.mark.one_database("it is about the first shard")
 async def test_head_of_what_is_not_ready_says_so(anonymous: httpx.AsyncClient, engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'another'")

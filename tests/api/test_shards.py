@@ -18,7 +18,7 @@ from spanstats.store.schema import migrate
 from spanstats.store.session import Database, Kind, create_engine
 from tests.conftest import run_sql
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_database("it makes shards of its own")]
 
 TWO = Placing(("first", "two"), "two")
 LOG: dict[str, Any] = {

@@ -32,6 +32,7 @@ async def test_keys_have_256_random_bits_and_never_repeat() -> None:
     assert all(key.startswith("sps_") and len(key) == 4 + 43 for key in made)
 
 
+@pytest.mark.one_database("keys are in the first shard")
 async def test_the_key_itself_is_stored_nowhere(database: Database) -> None:
     plain = await keys.create(database, "ci")
     async with database.engine.connect() as connection:

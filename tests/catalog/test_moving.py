@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from tests.conftest import run_sql
 
 from spanstats.catalog import copying, datasets, keys, moves, placement, projects
 from spanstats.catalog.datasets import Row
+from spanstats.catalog.erasure import erase_some
 from spanstats.catalog.keys import Placing
 from spanstats.catalog.moving import move
 from spanstats.catalog.packing import pack_some
@@ -31,7 +32,7 @@ from spanstats.store.session import Database, Kind, create_engine
 from spanstats.store.session.transaction import transaction_on
 from spanstats.store.tables import metadata
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_database("it makes shards of its own")]
 
 START = 1_780_000_000_000_000
 BOTH = Placing(("first", "two"), "first")
@@ -46,6 +47,10 @@ OF_NO_TENANT = {
     "move_log",
 }
 CACHES = {"rollup_marks", "rollups", "rollup_lock", "column_chunks", "column_data", "column_invalidations"}
+
+# An id is free as soon as the experiment that has it is deleted.
+TAKE_OVER = "UPDATE experiments SET deleted_at = now() WHERE tenant_id = $1 AND id = 'x' AND deleted_at IS NULL"
+NEW_EXPERIMENT = "INSERT INTO experiments (tenant_id, id) VALUES ($1, 'x')"
 
 Shards = dict[str, Database]
 
@@ -100,15 +105,25 @@ class World:
         await committer.override(self.tenant_id, f"{trace}.s", {"name": f"name of {trace}"})
         await committer.override(self.tenant_id, f"{trace}.early", {"name": "n"})
 
-    async def pack(self) -> None:
+    async def pack(self, trace: str = "packed") -> None:
         """A trace whose payloads are packed."""
-        root = Span(trace_id="packed", span_id="packed.s", start_us=START, end_us=START, status="success", cost_pd=1)
-        children = [msgspec.structs.replace(root, span_id=n, parent_id="packed.s", cost_pd=None) for n in ("c", "d")]
+        root = Span(trace_id=trace, span_id="p.s", start_us=START, end_us=START, status="success", cost_pd=1)
+        children = [msgspec.structs.replace(root, span_id=n, parent_id="p.s", cost_pd=None) for n in ("c", "d")]
         home = await self.home()
         await self.committers[home].submit(self.tenant_id, [root, *children])
-        self.costs["packed"] = 1
+        self.costs[trace] = 1
         async with self.shards[home].transaction(Kind.WRITE) as tx:
-            assert await pack_some(tx.driver, [TraceKey(self.tenant_id, "packed")], START * 2) == 1
+            assert await pack_some(tx.driver, [TraceKey(self.tenant_id, trace)], START * 2) == 1
+
+    async def catalog(self, n: int) -> None:
+        """A dataset, which grows afterwards, and an experiment that takes the id of the one before it."""
+        database = self.shards[await self.home()].of_tenant(self.tenant_id)
+        await projects.get_or_create(database, self.tenant_id, f"p{n % 3}")
+        await datasets.create(database, self.tenant_id, f"d{n}", ["k"], [Row({"k": "1"}, None, [])])
+        await datasets.add(database, self.tenant_id, f"d{n // 2}", [Row({"k": f"more {n}"}, None, [])])
+        async with database.transaction(Kind.WRITE) as tx:
+            await tx.driver.execute(TAKE_OVER, self.tenant_id)
+            await tx.driver.execute(NEW_EXPERIMENT, self.tenant_id)
 
     async def check(self) -> None:
         """What is read where the tenant lives is what was acknowledged."""
@@ -145,7 +160,7 @@ async def everything(shard: Database, tenant_id: TenantId) -> dict[str, list[str
     """All rows of the tenant, as text."""
     found = {}
     async with shard.transaction(Kind.SNAPSHOT) as tx:
-        for table in (*copying.LOGGED, *copying.WHOLE):
+        for table in copying.LOGGED:
             whose = "dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)"
             where = whose if "tenant_id" not in table.columns else "tenant_id = $1"
             rows = await tx.driver.fetch(f"SELECT x::text FROM {table.name} x WHERE {where} ORDER BY 1", tenant_id)
@@ -158,7 +173,7 @@ async def moved(world: World, target: str) -> int:
 
 
 def test_every_table_is_moved_or_known_to_hold_nothing_that_moves() -> None:
-    names = [table.name for table in (*copying.LOGGED, *copying.WHOLE)]
+    names = [table.name for table in copying.LOGGED]
     assert {*names} | OF_NO_TENANT | CACHES == {*metadata.tables}
 
 
@@ -262,6 +277,7 @@ async def test_a_mover_killed_at_any_moment_loses_nothing_and_the_next_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copying, "TRACES_AT_A_TIME", 20)
+    monkeypatch.setattr(copying, "LOGGED_AT_A_TIME", 40)
     random_ = random.Random(7)
     before = await everything(world.shards["first"], world.tenant_id)
     steps = 0
@@ -274,6 +290,8 @@ async def test_a_mover_killed_at_any_moment_loses_nothing_and_the_next_goes_on(
         for trace in (f"t{random_.randrange(30)}", f"k{steps}"):
             assert await world.write(trace, random_.randrange(1000))
         await world.decorate(f"k{steps}")
+        await world.pack(f"packed{steps}")
+        await world.catalog(steps)
         await world.check()
         before = await everything(world.shards[await world.home()], world.tenant_id)
         steps += 1
@@ -324,3 +342,92 @@ async def test_a_tenant_is_moved_there_and_back_while_it_writes(world: World) ->
     await world.check()
     for shard in world.shards.values():
         assert await mismatches(shard) == []
+
+
+class Refused(NamedTuple):
+    """What the new shard had when the tenant arrived: all its rows, and those copied while writes were refused."""
+
+    rows: int
+    copied: int
+
+
+@pytest.fixture
+def refused(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Refused]:
+    """One for each move."""
+    found: list[Refused] = []
+    began: list[int] = []
+    fence, arrive = moves.set_fence, moves.Mover.arrive
+
+    async def fencing(database: Database, tenant_id: TenantId, to: moves.Fence | None) -> None:
+        await fence(database, tenant_id, to)
+        if to == "closed":
+            async with world.shards["two"].transaction(Kind.READ) as tx:
+                began.append(await tx.driver.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"))
+
+    async def arriving(self: moves.Mover, under_way: moves.Move) -> None:
+        # The last but one closing was that of the old shard; the new one is closed too before the tenant arrives.
+        found.append(await copied_since(world.shards["two"], world.tenant_id, began[-2]))
+        await arrive(self, under_way)
+
+    monkeypatch.setattr("spanstats.catalog.moving.set_fence", fencing)
+    monkeypatch.setattr(moves.Mover, "arrive", arriving)
+    return found
+
+
+async def copied_since(shard: Database, tenant_id: TenantId, transaction: int) -> Refused:
+    all_rows = copied = 0
+    async with shard.transaction(Kind.SNAPSHOT) as tx:
+        for table in copying.LOGGED:
+            whose = "dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)"
+            where = whose if "tenant_id" not in table.columns else "tenant_id = $1"
+            xmins = await tx.driver.fetch(f"SELECT xmin::text::bigint FROM {table.name} WHERE {where}", tenant_id)
+            all_rows += len(xmins)
+            copied += len([row for row in xmins if row["xmin"] >= transaction])
+    return Refused(all_rows, copied)
+
+
+async def test_few_rows_are_copied_while_writes_are_refused_however_many_there_are(
+    world: World, refused: list[Refused], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spanstats.catalog.moving._MOST_LEFT", copying.Left(changes=60, spans=60))
+    monkeypatch.setattr("spanstats.catalog.moving._FEW", 30)
+    cases = [Row({"k": str(n)}, None, []) for n in range(2_000)]
+    await datasets.create(world.shards["first"], world.tenant_id, "large", ["k"], cases)
+    ended = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for lane in range(2):
+            group.create_task(write_until(world, ended, lane))
+        while len(world.costs) < 60:
+            await asyncio.sleep(0.01)
+        await moved(world, "two")
+        ended.set()
+    [last] = refused
+    assert last.rows > 2_000
+    # A changed trace is copied whole: its span with its payload, its patch and itself.
+    assert last.copied <= 4 * 60
+    await world.check()
+
+
+async def test_a_tenant_that_writes_too_fast_stays_and_is_written_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spanstats.catalog.moving._MOST_LEFT", copying.Left(changes=-1, spans=-1))
+    with pytest.raises(Conflict, match="faster than it is copied"):
+        await moved(world, "two")
+    assert await world.home() == "first"
+    assert await world.write("after", 3)
+    await world.check()
+    monkeypatch.undo()
+    await moved(world, "two")
+    await world.check()
+
+
+async def test_a_copy_of_a_deleted_experiment_is_not_erased_before_it_is_whole(world: World) -> None:
+    async with world.shards["first"].transaction(Kind.WRITE) as tx:
+        await tx.driver.execute("UPDATE experiments SET deleted_at = now() WHERE tenant_id = $1", world.tenant_id)
+    await moves.set_fence(world.shards["first"], world.tenant_id, "gone")
+    while await erase_some(world.shards["first"]):
+        pass
+    assert len((await everything(world.shards["first"], world.tenant_id))["experiments"]) == 1
+    await moves.set_fence(world.shards["first"], world.tenant_id, None)
+    assert await erase_some(world.shards["first"])

@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import asyncpg
 import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.conftest import fresh_database, run_sql
+from tests.conftest import connect, fresh_database, run_sql
 from tests.services import Service, Start, environment_in, free_port, run, starting
 
 from .leaks import KEY, PASSWORD, assert_nothing_leaked
@@ -183,7 +182,7 @@ def test_a_read_only_database_is_a_503_for_writes_until_it_is_not(world: World, 
 def _locked(database_url: str, table: str = "traces") -> Iterator[None]:
     """Another session holds the table, as a migration or a careless console would."""
     loop = asyncio.new_event_loop()
-    connection = loop.run_until_complete(asyncpg.connect(database_url.replace("+asyncpg", "")))
+    connection = loop.run_until_complete(connect(database_url))
     loop.run_until_complete(connection.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
     try:
         yield

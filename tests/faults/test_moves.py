@@ -13,6 +13,8 @@ from tests.services import SPANSTATS, Start, run
 from .test_database_away import QUICK
 from .writer import Client
 
+pytestmark = pytest.mark.one_database("it makes shards of its own")
+
 
 @pytest.fixture(scope="module")
 def second() -> Iterator[Server]:

@@ -13,6 +13,8 @@ from tests.services import PATIENCE_S, Service, Start, run
 from .proxy import proxy_to
 from .test_database_away import LOG, QUICK
 
+pytestmark = pytest.mark.one_database("it makes shards of its own")
+
 STATS = "/api/parea/v1/experiment/e/stats"
 
 

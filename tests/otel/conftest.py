@@ -3,11 +3,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.conftest import directory, directory_url, make_client
+from tests.api.conftest import make_client
 
 from .collector import Collector, collecting
 
-__all__ = ["directory", "directory_url", "make_client"]
+__all__ = ["make_client"]
 
 
 @pytest.fixture(autouse=True)

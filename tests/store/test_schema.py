@@ -20,7 +20,7 @@ def test_migrated_database_has_the_tables_of_the_program(database_url: str) -> N
 
 def test_migrating_down_leaves_nothing_behind(database_url: str) -> None:
     command.downgrade(schema.configuration(database_url), "base")
-    left = run_sql(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    left = run_sql(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     assert [row["tablename"] for row in left] == ["alembic_version"]
     schema.migrate(database_url)
     command.check(schema.configuration(database_url))

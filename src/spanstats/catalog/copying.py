@@ -5,9 +5,10 @@ the new shard has of it: whatever is logged is copied once more, as often as it 
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Table
+from sqlalchemy import JSON, Column, Table, Text
 
 from ..domain.keys import TenantId
 from ..store.session import Driver
@@ -29,15 +30,16 @@ from ..store.tables import (
 BY_TRACE = (spans, span_payloads, packed_payloads, scores, traces)
 """Tables whose rows are copied trace by trace."""
 
-LOGGED = (*BY_TRACE, patches)
-"""Tables whose changes are logged."""
+CATALOGS = (projects, evaluators, test_cases, datasets, experiments, early_scores)
+"""Tables that are copied whole once, and then row by row as they change. Test cases are found by their datasets."""
 
-WHOLE = (projects, evaluators, datasets, test_cases, experiments, early_scores)
-"""Tables that are copied whole, at the end."""
+LOGGED = (*BY_TRACE, patches, *CATALOGS)
+"""Tables whose changes are logged: all that a tenant has in its shard, but for caches."""
 
 TRACES_AT_A_TIME = 500
 PATCHES_AT_A_TIME = 5_000
 LOGGED_AT_A_TIME = 5_000
+_ROWS_AT_A_TIME = 1_000
 
 _OF_TENANT = "tenant_id = $1"
 _OF_DATASETS = "dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)"
@@ -57,8 +59,27 @@ WHERE {_OF_TRACES} AND experiment_key IS NOT NULL
 _LOGGED = "SELECT id, relation, trace_id, span_id FROM move_log WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"
 _FORGET_LOGGED = "DELETE FROM move_log WHERE id = ANY ($1::bigint[])"
 FORGET_LOG = "DELETE FROM move_log WHERE tenant_id = $1"
+_LEFT = f"""
+SELECT (SELECT count(*) FROM move_log WHERE tenant_id = $1) AS changes,
+    (SELECT coalesce(sum(n_spans), 0)::bigint FROM traces WHERE tenant_id = $1 AND trace_id IN (
+        SELECT l.trace_id FROM move_log l WHERE tenant_id = $1 AND relation IN ({", ".join(f"'{t}'" for t in BY_TRACE)})
+    )) AS spans
+"""
+# Out of the way of rows that have taken their id or run name since. The row itself stays: with it would go what is
+# cached of the experiment.
+_RETIRE = "UPDATE experiments SET deleted_at = '-infinity' WHERE {} AND deleted_at IS NULL"
+
+T = TypeVar("T")
 
 PatchKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is logged and not copied: how many changes of rows, and how many spans the changed traces have."""
+
+    changes: int
+    spans: int
 
 
 def start_logging(tenant_id: TenantId) -> list[str]:
@@ -66,7 +87,7 @@ def start_logging(tenant_id: TenantId) -> list[str]:
     name = _trigger(tenant_id)
     return [
         f"CREATE OR REPLACE TRIGGER {name} AFTER INSERT OR UPDATE OR DELETE ON {table.name} "
-        f"FOR EACH ROW EXECUTE FUNCTION log_move('{int(tenant_id)}')"
+        f"FOR EACH ROW EXECUTE FUNCTION {_function(table, tenant_id)}"
         for table in LOGGED
     ]
 
@@ -78,6 +99,12 @@ def stop_logging(tenant_id: TenantId) -> list[str]:
 
 def _trigger(tenant_id: TenantId) -> str:
     return f"log_move_{int(tenant_id)}"
+
+
+def _function(table: Table, tenant_id: TenantId) -> str:
+    if table in CATALOGS:
+        return f"log_catalog_move('{int(tenant_id)}', '{_key(table).name}')"
+    return f"log_move('{int(tenant_id)}')"
 
 
 async def next_traces(source: Driver, tenant_id: TenantId, after: str) -> list[str]:
@@ -109,12 +136,18 @@ async def copy_patches(source: Driver, target: Driver, tenant_id: TenantId, keys
 async def copy_logged(tenant_id: TenantId, after: int, source: Driver, target: Driver) -> list[int]:
     """Copy some of what is logged behind this number, in its order; the numbers of what was copied."""
     logged = await source.fetch(_LOGGED, tenant_id, after, LOGGED_AT_A_TIME)
-    changed = {row["trace_id"] for row in logged if row["relation"] != patches.name}
+    of_traces = {table.name for table in BY_TRACE}
+    changed = {row["trace_id"] for row in logged if row["relation"] in of_traces}
     patched = {(row["trace_id"], row["span_id"]) for row in logged if row["relation"] == patches.name}
     for ids in _in_parts(sorted(changed), TRACES_AT_A_TIME):
         await copy_traces(source, target, tenant_id, ids)
     if patched:
         await copy_patches(source, target, tenant_id, sorted(patched))
+    for table in CATALOGS:
+        keys = sorted({row["trace_id"] for row in logged if row["relation"] == table.name})
+        if keys:
+            where, values = _by_key(table, tenant_id, keys)
+            await _copy_catalog(source, target, table, where, *values)
     return [row["id"] for row in logged]
 
 
@@ -123,49 +156,69 @@ async def forget_logged(source: Driver, numbers: list[int]) -> None:
     await source.execute(_FORGET_LOGGED, numbers)
 
 
-def _in_parts(ids: Sequence[str], size: int) -> list[Sequence[str]]:
+async def left_to_copy(source: Driver, tenant_id: TenantId) -> Left:
+    """How much is logged and not copied."""
+    return Left(**await source.fetchrow(_LEFT, tenant_id))
+
+
+async def copy_catalogs(source: Driver, target: Driver, tenant_id: TenantId) -> None:
+    """Have the target hold just what the source does of the catalogs."""
+    for table in CATALOGS:
+        where = _OF_DATASETS if table is test_cases else _OF_TENANT
+        await _copy_catalog(source, target, table, where, tenant_id)
+
+
+async def _copy_catalog(source: Driver, target: Driver, table: Table, where: str, *values: Any) -> None:
+    copy = _update if table is experiments else _replace
+    await copy(source, target, table, where, *values)
+
+
+def _by_key(table: Table, tenant_id: TenantId, keys: list[str]) -> tuple[str, list[Any]]:
+    """The condition of rows with these keys, as the log has them, and its values."""
+    key = _key(table)
+    texts = isinstance(key.type, Text)
+    condition = f"{key.name} = ANY (${{}}::{'text' if texts else 'bigint'}[])"
+    listed = keys if texts else [int(number) for number in keys]
+    if table is test_cases:
+        return condition.format(1), [listed]
+    return f"{_OF_TENANT} AND {condition.format(2)}", [tenant_id, listed]
+
+
+def _key(table: Table) -> Column[Any]:
+    """What a row of a catalog is found by in its tenant."""
+    *_, key = table.primary_key.columns
+    return key
+
+
+def _in_parts(ids: Sequence[T], size: int) -> list[Sequence[T]]:
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
-def _read(table: Table) -> str:
+def _select(table: Table, where: str) -> str:
     """All columns, as they are written again: JSON as the text that it is."""
-    return ", ".join(f"{c.name}::text AS {c.name}" if isinstance(c.type, JSON) else c.name for c in table.columns)
+    read = [f"{c.name}::text AS {c.name}" if isinstance(c.type, JSON) else c.name for c in table.columns]
+    return f"SELECT {', '.join(read)} FROM {table.name} WHERE {where}"
 
 
 async def _replace(source: Driver, target: Driver, table: Table, where: str, *values: Any) -> None:
     names = [column.name for column in table.columns]
-    rows = await source.fetch(f"SELECT {_read(table)} FROM {table.name} WHERE {where}", *values)
+    rows = source.cursor(_select(table, where), *values, prefetch=_ROWS_AT_A_TIME)
     await target.execute(f"DELETE FROM {table.name} WHERE {where}", *values)
-    if rows:
-        await target.copy_records_to_table(table.name, records=[tuple(row) for row in rows], columns=names)
+    await target.copy_records_to_table(table.name, records=(tuple(row) async for row in rows), columns=names)
 
 
-async def copy_whole(source: Driver, target: Driver, tenant_id: TenantId) -> None:
-    """Have the target hold just what the source does of the tables that are copied whole.
-
-    Rows that are there already are changed, not replaced: what is cached of an experiment goes with its row.
-    """
-    for table in WHOLE:
-        where = _OF_DATASETS if table is test_cases else _OF_TENANT
-        names = [column.name for column in table.columns]
-        keys = [column.name for column in table.primary_key.columns]
-        rows = await source.fetch(f"SELECT {_read(table)} FROM {table.name} WHERE {where}", tenant_id)
-        await _delete_others(target, table, keys, where, tenant_id, [tuple(row[key] for key in keys) for row in rows])
-        changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
-        put = (
-            f"INSERT INTO {table.name} ({', '.join(names)}) OVERRIDING SYSTEM VALUE "
-            f"VALUES ({', '.join(f'${n}' for n in range(1, len(names) + 1))}) "
-            f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
-        )
-        if rows:
-            await target.executemany(put, [tuple(row) for row in rows])
-
-
-async def _delete_others(
-    target: Driver, table: Table, keys: list[str], where: str, tenant_id: TenantId, kept: list[tuple[Any, ...]]
-) -> None:
-    found = await target.fetch(f"SELECT {', '.join(keys)} FROM {table.name} WHERE {where}", tenant_id)
-    gone = {tuple(row) for row in found} - set(kept)
-    if gone:
-        condition = " AND ".join(f"{key} = ${n}" for n, key in enumerate(keys, 1))
-        await target.executemany(f"DELETE FROM {table.name} WHERE {condition}", sorted(gone))
+async def _update(source: Driver, target: Driver, table: Table, where: str, *values: Any) -> None:
+    """As `_replace`, but rows that are there already are changed."""
+    names, key = [column.name for column in table.columns], _key(table).name
+    kept = [row[0] for row in await source.fetch(f"SELECT {key} FROM {table.name} WHERE {where}", *values)]
+    gone = f"DELETE FROM {table.name} WHERE {where} AND NOT {key} = ANY (${len(values) + 1}::bigint[])"
+    await target.execute(gone, *values, kept)
+    await target.execute(_RETIRE.format(where), *values)
+    put = (
+        f"INSERT INTO {table.name} ({', '.join(names)}) OVERRIDING SYSTEM VALUE "
+        f"VALUES ({', '.join(f'${n}' for n in range(1, len(names) + 1))}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names if name != key)}"
+    )
+    for part in _in_parts(kept, _ROWS_AT_A_TIME):
+        rows = await source.fetch(_select(table, f"{key} = ANY ($1::bigint[])"), part)
+        await target.executemany(put, [tuple(row) for row in rows])

@@ -17,8 +17,11 @@ log = logging.getLogger(__name__)
 
 TRACES_AT_A_TIME = 500
 
+# Not of a tenant that is being moved: a copy that is not whole yet would grow while it is erased.
 _NEXT = """
-SELECT key FROM experiments WHERE deleted_at IS NOT NULL ORDER BY deleted_at, key LIMIT 1 FOR UPDATE SKIP LOCKED
+SELECT key FROM experiments e WHERE deleted_at IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM tenant_fences f WHERE f.tenant_id = e.tenant_id)
+ORDER BY deleted_at, key LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 # In key order, as every writer locks them; a trace that left the experiment meanwhile is not there any more.
 _TRACES = """

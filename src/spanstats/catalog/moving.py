@@ -1,7 +1,9 @@
 """Moving a tenant to another shard: exact at every moment, and resumed wherever it was stopped.
 
-1. The old shard logs what changes; traces are copied in the order of their ids, then what was logged, until little is.
-2. The tenant's writes are refused. The rest of the log is copied, with what is copied whole, in one snapshot.
+1. The old shard logs what changes; traces are copied in the order of their ids, then patches and catalogs, then what
+   was logged, until little is.
+2. The tenant's writes are refused, and the rest of the log is copied in one snapshot. Where it is more than a few
+   changes, writes go on, and so does the first step.
 3. The directory says that the tenant lives in the new shard. The old one refuses reads, the new one takes writes.
 4. What is left in the old shard is erased.
 
@@ -25,9 +27,12 @@ from .placement import home_of
 T = TypeVar("T")
 
 _TIMEOUTS = Timeouts(600, 600)
-# So few logged changes are copied while writes are refused.
+# So little is copied while writes are refused: some hundred milliseconds. The spans are those of one longest trace.
+_MOST_LEFT = copying.Left(changes=5_000, spans=100_000)
+# Writes are refused when so few changes are left; some more come until they are.
 _FEW = 500
 _ROUNDS = 50
+_TRIES_TO_CLOSE = 20
 # To begin logging takes a lock that every writer would wait behind.
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 _LOCK_TRIES = 60
@@ -85,8 +90,8 @@ class _Moving:
             await self._change_triggers(copying.start_logging(self._tenant_id))
             async for copied in self._copy_all():
                 yield copied
-            await self._catch_up()
-            await set_fence(self._source, self._tenant_id, "closed")
+            await self._from_source(self._catalogs)
+            await self._close()
             try:
                 await self._copy_the_rest()
                 await self._mover.arrive(self._move)
@@ -140,7 +145,27 @@ class _Moving:
             await copying.copy_patches(old, new, self._tenant_id, keys)
         return keys
 
+    async def _catalogs(self, old: Driver, new: Driver) -> None:
+        await copying.copy_catalogs(old, new, self._tenant_id)
+
+    async def _close(self) -> None:
+        """Refuse the tenant's writes, at a moment when little is left to copy."""
+        for _ in range(_TRIES_TO_CLOSE):
+            await self._catch_up()
+            await set_fence(self._source, self._tenant_id, "closed")
+            try:
+                async with self._source.transaction(Kind.READ) as tx:
+                    left = await copying.left_to_copy(tx.driver, self._tenant_id)
+            except BaseException:
+                await asyncio.shield(self._reopen())
+                raise
+            if left.changes <= _MOST_LEFT.changes and left.spans <= _MOST_LEFT.spans:
+                return
+            await self._reopen()
+        raise Conflict("the tenant writes faster than it is copied: call again when it writes less")
+
     async def _catch_up(self) -> None:
+        """Copy what is logged, until that is little or has been done often."""
         for _ in range(_ROUNDS):
             copied = await self._from_source(partial(copying.copy_logged, self._tenant_id, 0))
             if copied:
@@ -150,7 +175,7 @@ class _Moving:
                 return
 
     async def _copy_the_rest(self) -> None:
-        """All that is logged still, and what is copied whole, in one snapshot: nothing of the tenant is written now."""
+        """All that is logged still, in one snapshot: nothing of the tenant is written now."""
         await self._from_source(self._rest)
         await set_fence(self._target, self._tenant_id, "closed")
 
@@ -158,7 +183,6 @@ class _Moving:
         after = 0
         while copied := await copying.copy_logged(self._tenant_id, after, old, new):
             after = copied[-1]
-        await copying.copy_whole(old, new, self._tenant_id)
 
     async def _from_source(self, copy: Callable[[Driver, Driver], Awaitable[T]]) -> T:
         """Copy from one snapshot of the old shard, in one transaction of the new one, where background work goes on."""
