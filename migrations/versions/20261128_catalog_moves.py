@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261128_catalog_moves"
-down_revision = "20261128_packed"
+down_revision = "20261128_packing_cursor"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,18 @@
 """A tenant is moved to a shard on another server and back while it is written to and read; movers are killed."""
 
+import asyncio
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import pytest
 
+from tests.conftest import connect, run_sql
 from tests.servers import Server, initialise, servers
-from tests.services import SPANSTATS, Start, run
+from tests.services import PATIENCE_S, SPANSTATS, Start, run
 
 from .test_database_away import QUICK
 from .writer import Client
@@ -24,29 +28,75 @@ def second() -> Iterator[Server]:
         yield server
 
 
-def test_a_tenant_moves_under_load_and_every_mover_but_the_last_is_killed(
+class Phase(NamedTuple):
+    """A moment of a move to the second shard: what holds the mover up there, in which shard, and what shows it."""
+
+    name: str
+    shard: str
+    hold: str
+    shows: str
+
+
+WAITS = """
+SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND strpos(query, '{}') > 0
+"""
+PHASES = (
+    Phase("begins", "first", "LOCK TABLE tenant_moves IN SHARE MODE", WAITS.format("INTO tenant_moves")),
+    Phase("copies", "two", "LOCK TABLE tenant_moves IN SHARE MODE", WAITS.format("INTO tenant_moves")),
+    Phase("refuses writes", "first", "LOCK TABLE tenant_fences IN SHARE MODE", WAITS.format("INTO tenant_fences")),
+    Phase("arrives", "first", "SELECT 1 FROM tenants FOR UPDATE", WAITS.format("UPDATE tenants")),
+    Phase("erases", "first", "SELECT 1", "SELECT 1 FROM tenant_fences WHERE fence = 'gone'"),
+)
+
+
+@contextmanager
+def held(url: str, statement: str) -> Iterator[None]:
+    """A transaction that has run this statement, and stays open."""
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(connect(url))
+    loop.run_until_complete(connection.execute(f"BEGIN; {statement}"))
+    try:
+        yield
+    finally:
+        loop.run_until_complete(connection.close())
+        loop.close()
+
+
+def wait_until(url: str, shows: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not run_sql(url, shows):
+        assert time.monotonic() < deadline, shows
+        time.sleep(0.05)
+
+
+def test_a_tenant_moves_under_load_and_a_mover_is_killed_in_every_phase(
     start: Start, environment: dict[str, str], database_url: str, second: Server
 ) -> None:
     variables = {"SPANSTATS_DATABASE_URL": database_url, "SPANSTATS_SHARDS": f"two={second.url}"}
     services = [start(**variables, **QUICK), start(**variables, **QUICK)]
     for service in services:
         service.wait_for("/readyz", 200)
+    urls = {"first": database_url, "two": second.url}
     move = [*SPANSTATS, "tenants", "move", "default"]
     # One service writes, the other reads: what the one learns of the move, the other must know as well.
     with Client(*services) as client:
         for _ in range(20):
             client.goes_on()
-        for shard in ("two", "first"):
-            for tenths in (12, 16, 20):
-                mover = subprocess.Popen([*move, shard], env=environment | variables, stderr=subprocess.DEVNULL)
-                time.sleep(tenths / 10)
+        for phase in PHASES:
+            with held(urls[phase.shard], phase.hold):
+                mover = subprocess.Popen([*move, "two"], env=environment | variables, stderr=subprocess.DEVNULL)
+                wait_until(urls[phase.shard], phase.shows)
                 mover.send_signal(signal.SIGKILL)
-                mover.wait()
-                client.goes_on(10)
+                assert mover.wait() == -signal.SIGKILL, phase.name
+            client.goes_on(20)
+        for shard in ("two", "first"):
             moved = run(environment | variables, "tenants", "move", "default", shard)
             assert moved.returncode == 0, moved.stderr
             assert f"lives in shard {shard}" in moved.stdout
-            client.goes_on(10)
+            client.goes_on(20)
         assert client.statuses <= {("write", 200), ("write", 503), ("read", 200), ("ready", 200)}
+    for table in ("traces", "experiments"):
+        assert run_sql(second.url, f"SELECT 1 FROM {table}") == []
     for service in services:
         assert service.stop() == 0
