@@ -4,6 +4,7 @@ import pytest
 
 from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
 from spanstats.dialects.respan.filters import read_filters
+from spanstats.domain.keys import TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.sources import spans_matching
@@ -24,7 +25,7 @@ from spanstats.store.tables import packed_payloads, span_payloads, spans
 )
 def test_payloads_are_joined_only_for_fields_that_stand_there(field: str, joined: bool) -> None:
     tree = read_filters({"filters": {field: {"operator": "", "value": ["1"]}}}, SPAN_FIELD_NAMES)
-    first, *packed = spans_matching([compile_predicate(bind(tree, SPANS), 1), spans.c.tenant_id == 1])
+    first, *packed = spans_matching([compile_predicate(bind(tree, SPANS), TenantId(1)), spans.c.tenant_id == 1])
     assert first.source.is_derived_from(spans)
     assert first.source.is_derived_from(span_payloads) is joined
     assert [rows.source.is_derived_from(packed_payloads) for rows in packed] == [True] * joined

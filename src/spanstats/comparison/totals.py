@@ -96,7 +96,7 @@ async def rolled_up_squares(tx: Transaction, arms: Sequence[Found]) -> list[Sums
     whole = [found for found in arms if found.is_whole]
     by_window = {}
     for window in {found.arm.window for found in whole}:
-        keys: list[int] = sorted({found.key for found in whole if found.arm.window == window})
+        keys = sorted({found.key for found in whole if found.arm.window == window})
         by_window[window] = await rolled_up_by_experiment(tx.driver, keys, window) or {}
     return [by_window[found.arm.window].get(found.key) if found.is_whole else None for found in arms]
 

@@ -47,6 +47,20 @@ class LogKey(NamedTuple):
     log_id: str
 
 
+class ScoreKey(NamedTuple):
+    """A standalone score, by the id that it came with."""
+
+    tenant_id: TenantId
+    score_id: str
+
+
+class EvaluatorKey(NamedTuple):
+    """A row of `evaluators`. `key` is the evaluator's id, else its slug, else its name."""
+
+    tenant_id: TenantId
+    key: str
+
+
 class NamedExperiment(NamedTuple):
     """An experiment by the id that its owner gave it."""
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     true,
 )
 
+from ..domain.keys import TenantId
 from ..store.tables import scores, span_payloads, spans, traces
 from . import scores_sql
 from .containment import contains_equal
@@ -61,7 +62,9 @@ class _Rows:
     by_index: bool
 
 
-def compile_predicate(predicate: Bound, tenant_id: int, *, uniform: bool = False, by_index: bool = True) -> Condition:
+def compile_predicate(
+    predicate: Bound, tenant_id: TenantId, *, uniform: bool = False, by_index: bool = True
+) -> Condition:
     """The condition over a row of the table that the predicate was bound to: `traces`, or `spans` joined to
     `span_payloads`. True, or else false or null.
 

@@ -1,6 +1,6 @@
 """What a field is: what it compares, over which rows, and what a negation does where there is no value.
 
-A field is one of five frozen classes. Back ends `match` them and end with `assert_never`, so that a new class breaks
+A field is one of six frozen classes. Back ends `match` them and end with `assert_never`, so that a new class breaks
 every back end until it is handled. Nothing here decides how a field is read: that is the back ends' part.
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, and_, or_, true
 
@@ -134,6 +134,8 @@ def _column(test: Test) -> ColumnElement[Any] | None:
             return test.field.of_trace
         case SpanField() | TraceScores() | SpanScores():
             return None
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _not_looked_up(condition: Condition) -> Condition:

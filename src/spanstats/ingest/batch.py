@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NewType
 
 from ..domain.keys import GlobalSpanKey, LogKey, NamedExperiment, SpanKey, TenantId
 from ..domain.merge import merge, override
 from ..domain.span import Span
 from ..domain.standalone import StandaloneScore
 
-SpanIdentity = tuple[TenantId, str, str]
+SpanIdentity = NewType("SpanIdentity", tuple[TenantId, str, str])
 """(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
 Touched = tuple[TenantId, str, str]
 """The key of a span, or that of a trace: the span id is empty."""
@@ -35,7 +35,7 @@ class Write:
 
 def span_key(tenant_id: TenantId, span: Span) -> SpanIdentity:
     """The identity of a span within the store."""
-    return tenant_id, "" if span.by_span_id else span.trace_id, span.span_id
+    return SpanIdentity((tenant_id, "" if span.by_span_id else span.trace_id, span.span_id))
 
 
 def touched(write: Write) -> frozenset[Touched]:

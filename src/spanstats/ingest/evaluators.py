@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..domain.keys import TenantId
+from ..domain.keys import EvaluatorKey, TenantId
 from ..domain.span import Score, Span
 from ..store.session import Driver
 from ..store.spans import columns
@@ -24,7 +24,7 @@ _MAX_KNOWN = 10_000
 class WrittenEvaluators:
     """Evaluators that a transaction has written, and the generation of connections that it used."""
 
-    scores: Mapping[tuple[TenantId, str], Score]
+    scores: Mapping[EvaluatorKey, Score]
     generation: int
 
 
@@ -36,7 +36,7 @@ class Evaluators:
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[TenantId, str], Score] = {}
+        self._known: dict[EvaluatorKey, Score] = {}
         self._generation = 0
 
     async def upsert(self, driver: Driver, spans: Iterable[tuple[TenantId, Span]]) -> WrittenEvaluators:
@@ -45,7 +45,7 @@ class Evaluators:
         The last rows that a write locks: no other lock is waited for while they are held.
         """
         self._forget_before(driver.generation)
-        named = {(tenant, score.key): score for tenant, span in spans for score in span.scores or ()}
+        named = {EvaluatorKey(tenant, score.key): score for tenant, span in spans for score in span.scores or ()}
         new = {k: s for k, s in sorted(named.items()) if not _is_known(self._known.get(k), s)}
         if new:
             rows = [(*k, s.evaluator_id, s.slug, s.name, s.value_type) for k, s in new.items()]

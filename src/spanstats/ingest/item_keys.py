@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..domain.item_key import NO_KEY, input_key, key_of_text, target_key
+from ..domain.keys import SpanKey, TraceKey
 from ..errors import Unavailable
 from ..store.by_key import SPAN_KEYS, row_of_span
 from ..store.session import Database, Driver, Kind
@@ -70,24 +71,24 @@ async def derive_some(database: Database, limit: int = TRACES_AT_A_TIME) -> int:
 
 
 async def _derive(driver: Driver, found: list[Any]) -> None:
-    roots = [(r["tenant_id"], r["trace_id"], r["root_span_id"]) for r in found if r["root_span_id"] is not None]
+    roots = [SpanKey(r["tenant_id"], r["trace_id"], r["root_span_id"]) for r in found if r["root_span_id"] is not None]
     rows = await driver.fetch(_CONTENT, *columns(roots)) if roots else []
     # Some are large, and requests are served meanwhile.
     of_roots = await asyncio.to_thread(_keys_of, rows)
-    with_keys = [(*root, *of_roots[root[:2]]) for root in roots if root[:2] in of_roots]
+    with_keys = [(*root, *of_roots[root.trace]) for root in roots if root.trace in of_roots]
     if with_keys:
         await driver.execute(_PUT_SPANS, *columns(with_keys))
     traces = []
     for row in found:
-        key = row["tenant_id"], row["trace_id"]
+        key = TraceKey(row["tenant_id"], row["trace_id"])
         own, target = of_roots.get(key, (NO_KEY, None))
         traces.append((*key, key_of_text(row["sent"]) if row["sent"] else own, target))
     put = await driver.fetch(_PUT_TRACES, *columns(traces))
     await driver.execute(_INVALIDATE_FINISHED, [row["experiment_key"] for row in put], _FEW_LEFT)
 
 
-def _keys_of(rows: Iterable[Any]) -> dict[tuple[int, str], tuple[str, int | None]]:
-    return {(r["tenant_id"], r["trace_id"]): (input_key(r["input"]), target_key(r["target"])) for r in rows}
+def _keys_of(rows: Iterable[Any]) -> dict[TraceKey, tuple[str, int | None]]:
+    return {TraceKey(r["tenant_id"], r["trace_id"]): (input_key(r["input"]), target_key(r["target"])) for r in rows}
 
 
 async def keep_keyed(database: Database, every_s: float = 5.0) -> None:

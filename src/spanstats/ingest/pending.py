@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..domain.keys import LogKey, TenantId, TraceKey
+from ..domain.keys import LogKey, ScoreKey, TenantId, TraceKey
 from ..domain.standalone import StandaloneScore
 from ..errors import InvalidInput, invalid
 from ..store.by_key import rows_of_tenant
@@ -57,9 +57,6 @@ DELETE FROM early_scores WHERE ctid = ANY (ARRAY(
 ))
 """
 
-ScoreId = tuple[TenantId, str]
-"""A tenant, and the id that a standalone score came with."""
-
 
 @dataclass(frozen=True, slots=True)
 class PendingScore:
@@ -91,10 +88,10 @@ async def lock_pending(
     return [PendingScore(traces[LogKey(tenant, score.log_id)], score) for tenant, score in pending]
 
 
-async def delete_pending(driver: Driver, ids: Collection[ScoreId]) -> None:
+async def delete_pending(driver: Driver, keys: Collection[ScoreKey]) -> None:
     """These are stored with their spans now, or deleted."""
-    if ids:
-        await driver.execute(DELETE_PENDING, *columns(sorted(ids)))
+    if keys:
+        await driver.execute(DELETE_PENDING, *columns(sorted(keys)))
 
 
 async def check_pending(driver: Driver, logs: Collection[LogKey]) -> None:

@@ -75,7 +75,7 @@ def _with_overridden(batch: Batch, stored: Identified) -> dict[SpanIdentity, Spa
     spans = batch.spans
     for key in batch.overrides:
         trace_id = stored.traces.get(key)
-        identity = (key.tenant_id, "", key.span_id)
+        identity = SpanIdentity((key.tenant_id, "", key.span_id))
         if trace_id is not None and identity not in spans:
             nothing = Span(trace_id=trace_id, span_id=key.span_id, by_span_id=True, filled=Filled.TRACE)
             spans = {**spans, identity: nothing}

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..domain.keys import LogKey, SpanKey, TenantId, TraceKey
+from ..domain.keys import LogKey, ScoreKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..domain.standalone import Outcome, StandaloneScore
 from ..store.session import Driver
 from ..store.spans import columns
 from . import rows
-from .pending import MAX_OF_SPAN, PendingScore, ScoreId, check_pending, crowded, delete_pending
+from .pending import MAX_OF_SPAN, PendingScore, check_pending, crowded, delete_pending
 
 _STORED = """
 SELECT s.tenant_id, s.trace_id, s.span_id, s.evaluator_key, s.ordinal, s.id, s.log_id, s.scorer
@@ -33,7 +33,7 @@ ON CONFLICT (tenant_id, trace_id, span_id, source, evaluator_key, ordinal) DO UP
     name = coalesce(excluded.name, scores.name), details = excluded.details
 """
 
-Outcomes = dict[ScoreId, Outcome]
+Outcomes = dict[ScoreKey, Outcome]
 
 
 class _Row(NamedTuple):
@@ -70,16 +70,18 @@ async def write_scores(
     `new` are the batch's own, which are among the pending ones; `spans` the stored spans of the pending scores' traces.
     Raises `InvalidInput` where the batch brings a span, or a log that scores are pending of, more than the limit.
     """
-    own = {(tenant_id, score.id) for tenant_id, score in new}
+    own = {ScoreKey(tenant_id, score.id) for tenant_id, score in new}
     with_span = [(each, span_id) for each in pending if (span_id := _span_of(spans, each)) is not None]
     scores = await _read(driver, {each.trace for each, _ in with_span})
-    ids: dict[ScoreId, str] = {}
+    ids: dict[ScoreKey, str] = {}
     for each, span_id in with_span:
-        key = each.trace.tenant_id, each.score.id
+        key = ScoreKey(each.trace.tenant_id, each.score.id)
         ids[key] = await _write(driver, scores, each.score, SpanKey(*each.trace, span_id), key in own)
-    outcomes = {key: Outcome(ids.get(key, key[1]), key not in ids) for key in own}
-    await delete_pending(driver, ids.keys() | {(tenant_id, score.id) for tenant_id, score in new if score.deleted})
-    await check_pending(driver, {LogKey(t, score.log_id) for t, score in new if outcomes[t, score.id].is_pending})
+    outcomes = {key: Outcome(ids.get(key, key.score_id), key not in ids) for key in own}
+    deleted = {ScoreKey(tenant_id, score.id) for tenant_id, score in new if score.deleted}
+    await delete_pending(driver, ids.keys() | deleted)
+    still_pending = {LogKey(t, score.log_id) for t, score in new if outcomes[ScoreKey(t, score.id)].is_pending}
+    await check_pending(driver, still_pending)
     return Written(outcomes, {each.trace for each, _ in with_span})
 
 

@@ -76,7 +76,9 @@ BY_EXPERIMENT_STATEMENT = _by_experiment()
 BY_BUCKET_STATEMENT = {level: _by_bucket(level) for level in (MINUTE, HOUR, DAY)}
 
 
-async def rolled_up_by_experiment(driver: Driver, experiment_keys: list[int], window: Window) -> dict[int, Sums] | None:
+async def rolled_up_by_experiment(
+    driver: Driver, experiment_keys: list[ExperimentKey], window: Window
+) -> dict[int, Sums] | None:
     """All `AGGREGATES` and the scores of the traces of many experiments in the window, by experiment key.
 
     `None` where rollups do not hold all of it yet.

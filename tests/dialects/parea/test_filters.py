@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstats.dialects.parea.filters import FIELD_NAMES, KEYED_FIELDS, OPERATOR_NAMES, UNFILTERED_FIELDS, read_filter
+from spanstats.domain.keys import TenantId
 from spanstats.errors import InvalidInput, Problem
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
@@ -106,7 +107,7 @@ FIELDS = TEXTS | st.sampled_from([*FIELD_NAMES, "score:a", "annotation:b"])
 def problems(written: dict[str, Any]) -> Sequence[Problem]:
     """What is wrong with a filter; one that is bound must compile."""
     try:
-        compile_predicate(bind(read_filter(written), ROOTS), 1)
+        compile_predicate(bind(read_filter(written), ROOTS), TenantId(1))
     except InvalidInput as error:
         return error.problems
     return ()

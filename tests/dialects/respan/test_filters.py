@@ -15,6 +15,7 @@ from spanstats.dialects.respan.filter_names import (
     UNSUPPORTED_OPERATORS,
 )
 from spanstats.dialects.respan.filters import read_filters
+from spanstats.domain.keys import TenantId
 from spanstats.errors import InvalidInput, Problem
 from spanstats.filters.bind import Limits, bind
 from spanstats.filters.compile import compile_predicate
@@ -272,7 +273,7 @@ ANY_JSON = st.recursive(
 def problems(body: Any, names: Mapping[str, str], table: FieldTable) -> Sequence[Problem]:
     """What is wrong with a filter; one that is bound must compile."""
     try:
-        compile_predicate(bind(read_filters(body, names), table), 1)
+        compile_predicate(bind(read_filters(body, names), table), TenantId(1))
     except InvalidInput as error:
         return error.problems
     return ()
