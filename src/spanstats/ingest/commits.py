@@ -13,7 +13,7 @@ import time
 from itertools import chain
 from typing import Any, cast
 
-from ..domain.keys import TenantId
+from ..domain.keys import ScoreKey, TenantId
 from ..domain.span import Span
 from ..domain.standalone import Outcome, StandaloneScore
 from ..errors import Unavailable
@@ -206,7 +206,7 @@ class Committer:
 
 
 def _outcome(write: Write, outcomes: Outcomes) -> Outcome | None:
-    return None if write.score is None else outcomes[write.tenant_id, write.score.id]
+    return None if write.score is None else outcomes[ScoreKey(write.tenant_id, write.score.id)]
 
 
 def _is_outage(error: Exception) -> bool:
