@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 
+# Tests start some hundred processes: compiled modules are kept, as they are where the service runs.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Processes, each with a server of its own: one more than cores here, as many tests wait for something; one that has
 # nothing left takes tests of another. Those of the other PostgreSQL compute meanwhile.
 SIDE_BY_SIDE := --numprocesses=3 --dist=worksteal

@@ -9,11 +9,11 @@ from starlette.types import Scope
 
 from spanstats.api.finding import FoundByShape
 from spanstats.api.paths import ReachingOverSlashes, TolerantRoute
-from spanstats.main import create_app
 from spanstats.page.routing import PageRoute
-from spanstats.settings import Settings
 
-FIRST, *ROUTES = create_app(Settings()).routes
+from .served import application
+
+FIRST, *ROUTES = application().routes
 TOLERANT = [route for route in ROUTES if isinstance(route, TolerantRoute) and not isinstance(route, PageRoute)]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 PATHS = sorted({re.sub(r"{[^}]*}", word, route.path) for route in TOLERANT for word in ("a", "list", "v1", "%2F")})

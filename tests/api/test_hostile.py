@@ -15,12 +15,11 @@ from starlette.routing import Route
 
 from spanstats.api.failures import Dialect
 from spanstats.api.respan_unsupported import UNSUPPORTED
-from spanstats.main import create_app
 from spanstats.reading import sizes
-from spanstats.settings import Settings
 from tests.faults.leaks import assert_nothing_leaked
 
 from .conftest import MakeClient
+from .served import application
 
 pytestmark = pytest.mark.anyio
 
@@ -119,7 +118,7 @@ def routes() -> list[tuple[str, str]]:
     """
     refused = {path for path in UNSUPPORTED if not path.startswith("/api/pulses/")}
     refused = {path.removesuffix("*") + end for path in refused for end in ("", "{below}")}
-    served = [r for r in create_app(Settings()).routes if isinstance(r, Route) and (r.path not in refused)]
+    served = [r for r in application().routes if isinstance(r, Route) and (r.path not in refused)]
     found = [(m, r.path) for r in served for m in sorted(r.methods or ()) if m != "HEAD"]
     return [(m, p) for m, p in found if p != "/" and not p.startswith(("/docs", "/redoc", "/openapi.json", "/ui"))]
 

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
 
 from spanstats.comparison.significance import paired_test, relative, welch_test
 
@@ -41,7 +41,7 @@ def test_the_paired_t_is_scipys(items: Drawn, confidence: float) -> None:
     assume(len(a) >= 2 and np.std(b - a) > 1e-6 * np.max(np.abs(np.concatenate([a, b]))))
     sums = paired_sums(base, candidate)
     assume(not (sums.single and sums.binary))
-    found, expected = paired_test(sums, confidence), stats.ttest_rel(b, a)
+    found, expected = paired_test(sums, confidence), scipy.stats.ttest_rel(b, a)
     interval = expected.confidence_interval(confidence)
     assert found.method == "paired_t"
     assert found.p_value == pytest.approx(expected.pvalue, rel=1e-6)
@@ -91,11 +91,11 @@ def test_ones_and_zeros_get_mcnemars_mid_p_and_bonett_and_prices_interval(
     n, up = len(pairs), sum(b and not a for a, b in pairs)
     down = sum(a and not b for a, b in pairs)
     assert found.method == "mcnemar_mid_p"
-    pmf = stats.binom.pmf(min(up, down), up + down, 0.5)
-    assert found.p_value == pytest.approx(stats.binomtest(up, up + down).pvalue - pmf if up != down else 1)
+    pmf = scipy.stats.binom.pmf(min(up, down), up + down, 0.5)
+    assert found.p_value == pytest.approx(scipy.stats.binomtest(up, up + down).pvalue - pmf if up != down else 1)
     # Bonett and Price 2012, equation 10: Wald's interval of the table with a pair added to both changes.
     p12, p21 = (down + 1) / (n + 2), (up + 1) / (n + 2)
-    half = stats.norm.ppf(0.5 + confidence / 2) * math.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
+    half = scipy.stats.norm.ppf(0.5 + confidence / 2) * math.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
     assert found.low == pytest.approx(max(-1, p21 - p12 - half))
     assert found.high == pytest.approx(min(1, p21 - p12 + half))
 
@@ -151,7 +151,7 @@ def test_the_relative_difference_is_the_delta_methods(items: Drawn, confidence: 
     r, n = np.mean(b) / np.mean(a), len(a)
     cov = np.cov(a, b)
     variance = (cov[1, 1] - 2 * r * cov[0, 1] + r * r * cov[0, 0]) / n / np.mean(a) ** 2
-    half = stats.t.ppf(0.5 + confidence / 2, n - 1) * math.sqrt(max(variance, 0))
+    half = scipy.stats.t.ppf(0.5 + confidence / 2, n - 1) * math.sqrt(max(variance, 0))
     assert found.difference == pytest.approx(r - 1, abs=1e-9 * max(1, abs(r)))
     assert found.high - found.low == pytest.approx(2 * half, rel=1e-4, abs=1e-6 * max(1, abs(r)))
 
@@ -163,7 +163,7 @@ VALUES = st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=60)
 def test_welchs_t_is_scipys(base: list[int], candidate: list[int], confidence: float) -> None:
     assume(all(np.std(arm) > 1e-6 * np.max(np.abs(arm)) for arm in (base, candidate)))
     found = welch_test(arm_sums(base), arm_sums(candidate), confidence)
-    expected = stats.ttest_ind(np.array(candidate, float), np.array(base, float), equal_var=False)
+    expected = scipy.stats.ttest_ind(np.array(candidate, float), np.array(base, float), equal_var=False)
     interval = expected.confidence_interval(confidence)
     assert (found.p_value, found.df) == pytest.approx((expected.pvalue, expected.df), rel=1e-6)
     assert (found.low, found.high) == pytest.approx(tuple(interval), abs=1e-6 * (interval.high - interval.low))
@@ -174,4 +174,6 @@ def test_the_smallest_detectable_difference_has_a_power_of_80_percent() -> None:
     base = {f"i{n}": [rng.randrange(100)] for n in range(50)}
     found = paired_test(paired_sums(base, {k: [v + rng.randrange(30)] for k, (v,) in base.items()}), 0.95)
     assert found.std_error is not None
-    assert found.smallest == pytest.approx((stats.t.ppf(0.975, 49) + stats.t.ppf(0.8, 49)) * found.std_error)
+    assert found.smallest == pytest.approx(
+        (scipy.stats.t.ppf(0.975, 49) + scipy.stats.t.ppf(0.8, 49)) * found.std_error
+    )

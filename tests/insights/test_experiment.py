@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.values import iso
@@ -125,7 +125,7 @@ async def test_an_interval_around_a_mean_is_that_of_students_t(client: httpx.Asy
     rows = await stored_run(engine, 9, 200)
     for filters, keep in FILTERS[:2]:
         latencies = [v / 10**6 for row in rows if keep(row) for v in values_of(row, "latency")]
-        low, high = stats.t.interval(0.95, len(latencies) - 1, np.mean(latencies), stats.sem(latencies))
+        low, high = scipy.stats.t.interval(0.95, len(latencies) - 1, np.mean(latencies), scipy.stats.sem(latencies))
         for measures in (["latency.mean"], ["latency.mean", "latency.p50"]):
             found = await ask(client, PATH, measures=measures, intervals=True, filters=filters)
             interval = found["measures"]["latency"]["intervals"]["mean"]

@@ -10,9 +10,9 @@ import httpx
 import msgspec
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binned_statistic
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.insights.edges import LINEAR, LOG, Binning, edges_of
@@ -56,7 +56,7 @@ async def test_counts_are_those_of_scipy(client: httpx.AsyncClient, engine: Asyn
     for filters, keep in FILTERS[:5]:
         found = await ask(client, PATH, measure="latency", bins=30, filters=filters)
         values = [v / 10**6 for row in rows if keep(row) for v in values_of(row, "latency")]
-        wanted = binned_statistic(values, values, "count", bins=found["edges"])
+        wanted = scipy.stats.binned_statistic(values, values, "count", bins=found["edges"])
         assert found["arms"][0]["counts"] == wanted.statistic.tolist()
 
 

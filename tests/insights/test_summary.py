@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from scipy.stats.mstats import mquantiles
+import scipy
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.values import iso
@@ -118,7 +118,7 @@ async def test_percentiles_beside_a_summary_are_those_of_scipy(
                 assert set(of_measure.values()) == {None}
                 continue
             # Hyndman and Fan's seventh definition.
-            wanted = mquantiles(values, [float(p) / 100 for p in percents], alphap=1, betap=1)
+            wanted = scipy.stats.mstats.mquantiles(values, [float(p) / 100 for p in percents], alphap=1, betap=1)
             assert list(of_measure.values()) == pytest.approx(np.asarray(wanted).tolist(), rel=1e-12)
 
 
