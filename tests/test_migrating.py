@@ -55,6 +55,7 @@ OWN = "GRANT ALL ON SCHEMA public TO guest"
         ([OWN, "CREATE TYPE spans AS (id int)"], "another program"),
         ([OWN, "CREATE SEQUENCE scores"], "another program"),
         ([OWN, "CREATE DOMAIN projects AS int"], "another program"),
+        ([OWN, "CREATE TABLE theirs (id int)", "CREATE INDEX ix_traces_measured ON theirs (id)"], "another user"),
         ([OWN, "CREATE FUNCTION lower_unicode(text) RETURNS text LANGUAGE sql AS 'SELECT $1'"], "another program"),
         (
             [

@@ -29,6 +29,10 @@ _WHAT_TO_DO = {
 }
 """By SQLSTATE: what is wrong, and what to do."""
 
+_OF_ANOTHER_USER = (
+    "a table, index or function that is called as one of ours belongs to another user of the database: have that user "
+    "run `spanstats migrate`, or give spanstats a schema (`?schema=NAME` in its address) of its own"
+)
 _MAY_NOT_USE = (
     "this user of the database may not use the tables: grant it SELECT, INSERT, UPDATE and DELETE on all tables of the "
     "schema, and USAGE on its sequences"
@@ -44,11 +48,18 @@ def migrate(url: str) -> None:
     except (Unavailable, TlsError) as error:
         raise StartError(f"cannot migrate: {error}") from error
     except (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        if (advice := _WHAT_TO_DO.get(sqlstate(error) or "")) is not None:
+        if (advice := _what_to_do(error)) is not None:
             raise StartError(advice) from error
         if (reason := unavailable_because(error)) is None:
             raise
         raise StartError(f"cannot migrate: {reason}") from error
+
+
+def _what_to_do(error: Exception) -> str | None:
+    # PostgreSQL has one code for a right that is lacking and for what belongs to another user.
+    if sqlstate(error) == "42501" and "must be owner" in str(error):
+        return _OF_ANOTHER_USER
+    return _WHAT_TO_DO.get(sqlstate(error) or "")
 
 
 def _about_revisions(text: str) -> str:
