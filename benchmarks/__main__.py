@@ -8,7 +8,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from . import answers, comparison, ingest, insights, versions
+from . import answers, comparison, ingest, insights, pages, versions
 from .report import Report
 from .server import serving
 
@@ -23,7 +23,7 @@ def main(
     roots: Sizes = "1000,10000,100000",
     traces: Sizes = "10000,100000,1000000",
     short: Annotated[bool, typer.Option(help="A tenth of everything, in a minute or two.")] = False,
-    only: Annotated[str, typer.Option(help="ingest, answers, insights or comparison")] = "",
+    only: Annotated[str, typer.Option(help="ingest, answers, insights, comparison or pages")] = "",
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path(__file__).parent / "results.md",
 ) -> None:
     """Measure the service against floors in the same run."""
@@ -44,6 +44,9 @@ def main(
     if only in ("", "comparison"):
         with serving() as service:
             uvloop.run(comparison.measure(service, report, console, sizes[1][-1]))
+    if only in ("", "pages"):
+        with serving() as service:
+            uvloop.run(pages.measure(service, report, console, sizes[1][-1]))
     if only in ("", "ingest"):
         with serving(workers=2) as service:
             uvloop.run(ingest.measure_workers(service, report, scale, 2))

@@ -25,7 +25,8 @@ _TIMES = 7
 _TARGET_MS = {10_000: "under 150", 200_000: "under 3,000"}
 _SCORES = ("exact", "judge", "right")
 _HASH = "(hashint8($2::bigint * 1000003 + n) & 1048575)"
-_COLUMNS = seed.COLUMNS | {
+EVALUATOR = "INSERT INTO evaluators (tenant_id, key, value_type) VALUES ($1, 'right', 'boolean')"
+COLUMNS = seed.COLUMNS | {
     "latency_us": f"latency + {_HASH}",
     "item_key": "decode(md5('item ' || CASE WHEN n % 11 = 0 THEN $2::bigint || '-' || n ELSE n::text END), 'hex')",
     "target_key": "n % 100",
@@ -44,14 +45,13 @@ async def measure(service: Service, report: Report, console: Console, largest: i
     """Pairs of runs of `PAIRED` items, and two of `largest` traces as a whole."""
     connection = await asyncpg.connect(service.database_url.replace("+asyncpg", ""))
     tenant = await connection.fetchval("SELECT id FROM tenants WHERE name = 'default'")
-    evaluator = "INSERT INTO evaluators (tenant_id, key, value_type) VALUES ($1, 'right', 'boolean')"
-    await connection.execute(evaluator, tenant)
+    await connection.execute(EVALUATOR, tenant)
     sizes = sorted({*PAIRED, largest})
     keys = {}
     with Progress(console=console) as progress:
         for size in sizes:
             arms = [(f"{arm}-{size}", size) for arm in ("base", "candidate")]
-            made = [await seed.experiment(connection, progress, tenant, n, name, _COLUMNS) for name, n in arms]
+            made = [await seed.experiment(connection, progress, tenant, n, name, COLUMNS) for name, n in arms]
             keys[size] = [key for _, key in made]
     await refresh_caches(service, connection)
     for size in PAIRED:
