@@ -100,7 +100,9 @@ def _spans(tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [span for top in tree for span in (top, *_spans(top["children"]))]
 
 
-@pytest.mark.parametrize("query", [{"max_spans": 0}, {"max_spans": 3001}, {"preview_length": "x"}, {"most": 1}])
+@pytest.mark.parametrize(
+    "query", [{"max_spans": 0}, {"max_spans": 3001}, {"max_depth": 101}, {"preview_length": "x"}, {"most": 1}]
+)
 async def test_wrong_options_are_refused(client: httpx.AsyncClient, query: dict[str, Any]) -> None:
     assert (await client.get(PATH, params=query)).status_code == 400
 
@@ -134,3 +136,6 @@ async def test_however_deep_spans_lie_none_is_lost(client: httpx.AsyncClient) ->
     found = await read(client, max_spans=350)
     assert len(_spans(found["spans"])) == found["shown"] == 350
     assert found["not_shown"] == 50
+    flatter = await read(client, max_spans=350, max_depth=3)
+    assert [s["span_id"] for s in _spans(flatter["spans"])] == [f"s{i:04}" for i in range(350)]
+    assert all(not s["children"] for top in flatter["spans"] for child in top["children"] for s in child["children"])

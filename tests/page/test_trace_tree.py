@@ -20,15 +20,6 @@ def test_rows_lie_as_the_spans_do() -> None:
     assert shown(rows_of(tree, 100)) == [("a", [("b", [("c", [])]), ("d", [])]), ("e", [])]
 
 
-def test_however_deep_spans_lie_none_is_lost() -> None:
-    deepest = span("99")
-    for level in range(98, -1, -1):
-        deepest = span(str(level), deepest)
-    rows = rows_of([deepest], 100)
-    assert [int(name) for name, _ in _below(rows)] == list(range(100))
-    assert max(level for _, level in _below(rows)) < 30
-
-
 def test_a_bar_says_when_its_span_begins_and_how_long_it_takes() -> None:
     (first, second) = rows_of([span("a"), span("b", start=1, takes=0.5)], 2)
     assert "begins after 0\u202fs, takes 1\u202fs" in first["bar"]
@@ -38,7 +29,3 @@ def test_a_bar_says_when_its_span_begins_and_how_long_it_takes() -> None:
 def test_content_that_is_cut_says_so() -> None:
     (row,) = rows_of([span("a", input="question", output={"n": 1}, cut=["input"])], 1)
     assert [(s["label"], s["is_cut"]) for s in row["shown"]] == [("Input", True), ("Output", False)]
-
-
-def _below(rows: list[dict[str, Any]], level: int = 1) -> list[tuple[str, int]]:
-    return [found for row in rows for found in ((row["name"], level), *_below(row["below"], level + 1))]

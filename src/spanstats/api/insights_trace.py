@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ..dialects.insights.trace_tree import trace_tree_object
 from ..dialects.insights.trace_tree_schema import MAX_CONTENT, TRACE_TREE_ANSWER
-from ..insights.trace_tree import MAX_SPANS, find_trace_tree
+from ..insights.trace_tree import MAX_SPANS, Size, find_trace_tree
+from ..reading.tree import MAX_DEPTH
 from .answers import json_answer
 from .insights_shared import options_of
 from .resources import caller, tenant_database
@@ -32,6 +33,13 @@ Spans = Annotated[
         json_schema_extra={"pattern": "^([1-9][0-9]{0,2}|[12][0-9]{3}|3000)?$"},
     ),
 ]
+Depth = Annotated[
+    str | None,
+    Query(
+        description=f"At most as many levels: 1 to {MAX_DEPTH}. A deeper span becomes a sibling of its parent",
+        json_schema_extra={"pattern": f"^([1-9][0-9]?|{MAX_DEPTH})?$"},
+    ),
+]
 Preview = Annotated[
     str | None,
     Query(
@@ -43,11 +51,16 @@ Preview = Annotated[
 
 @read.get(f"{PREFIX}/experiments/{{experiment_id}}/traces/{{trace_id}}", **_TREE)
 async def read_trace(
-    request: Request, experiment_id: str, trace_id: str, max_spans: Spans = None, preview_length: Preview = None
+    request: Request,
+    experiment_id: str,
+    trace_id: str,
+    max_spans: Spans = None,
+    max_depth: Depth = None,
+    preview_length: Preview = None,
 ) -> Response:
-    options = await options_of(request, ("max_spans", "preview_length"))
-    most = options.whole("max_spans", 300, 1, MAX_SPANS)
+    options = await options_of(request, ("max_spans", "max_depth", "preview_length"))
+    size = Size(options.whole("max_spans", 300, 1, MAX_SPANS), options.whole("max_depth", MAX_DEPTH, 1, MAX_DEPTH))
     preview = options.whole("preview_length", 0, 1, MAX_CONTENT) or None
     tenant_id = caller(request).tenant_id
-    found = await find_trace_tree(tenant_database(request), tenant_id, experiment_id, trace_id, most)
+    found = await find_trace_tree(tenant_database(request), tenant_id, experiment_id, trace_id, size)
     return await asyncio.to_thread(lambda: json_answer(trace_tree_object(found, preview)))

@@ -11,13 +11,21 @@ from ..domain.span import Span
 from ..domain.values import is_clean
 from ..errors import NotFound
 from ..reading.logs import Log, complete, find_row
-from ..reading.tree import Node, tree, walk
+from ..reading.tree import MAX_DEPTH, Node, tree, walk
 from ..store.session import Database, Driver
 from ..store.spans import add_content, scores_of_traces, spans_of_traces
 from ..threads import beside_if_many
 from .snapshot import Experiment, snapshot
 
 MAX_SPANS = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """At most as many spans, and as many levels; a deeper span becomes a sibling of its parent."""
+
+    spans: int
+    depth: int = MAX_DEPTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +50,9 @@ class TraceTree:
 
 
 async def find_trace_tree(
-    database: Database, tenant_id: TenantId, experiment_id: str, trace_id: str, most: int
+    database: Database, tenant_id: TenantId, experiment_id: str, trace_id: str, size: Size
 ) -> TraceTree:
-    """The experiment's trace with its first `most` spans. Raises `NotFound`, `Unavailable`."""
+    """The experiment's trace with its first spans. Raises `NotFound`, `Unavailable`."""
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
         key = TraceKey(tenant_id, trace_id)
@@ -53,7 +61,7 @@ async def find_trace_tree(
         if not logs:
             raise NotFound(f"Trace {trace_id[:100]!r} not found")
         stored = await spans_of_traces(state.tx.driver, [key])
-        tops = await beside_if_many(len(stored), _first, tree(stored.values()), most)
+        tops = await beside_if_many(len(stored), _first, stored.values(), size)
         shown = await _complete(state.tx.driver, key, tops, stored)
     return TraceTree(experiment, state.as_of, logs[0], tops, shown, len(stored), extent_of(stored))
 
@@ -84,9 +92,10 @@ def _nodes(tops: Iterable[Node]) -> Iterator[Node]:
         pending.extend(node.children)
 
 
-def _first(tops: Sequence[Node], most: int) -> list[Node]:
-    """The tree of the first `most` spans, a parent before its children."""
-    kept = {id(span) for span in islice(walk(tops), most)}
+def _first(spans: Iterable[Span], size: Size) -> list[Node]:
+    """The tree of the first spans, a parent before its children."""
+    tops = tree(spans, max_depth=size.depth)
+    kept = {id(span) for span in islice(walk(tops), size.spans)}
     first = [node for node in tops if id(node.span) in kept]
     for node in _nodes(first):
         # The nodes below are looked at after this.

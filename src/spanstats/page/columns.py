@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from .figures import NONE, THIN, measured, signed
 
 
+def layout(columns: Sequence[object]) -> str:
+    """The class of a table whose width the stylesheet knows by its columns."""
+    return f"with-{len(columns)}"
+
+
 def column(values: Sequence[float | None], unit: str | None = None) -> list[str]:
     """The values of one column with the same number of decimals: as many as its largest needs for three digits, and
     more where another would show as 0. In their unit; seconds have a unit each."""

@@ -97,6 +97,11 @@ def measured(value: float | None, unit: str | None = None) -> str:
     return f"{digits(value)}{THIN}tok/s" if unit == "tokens/s" else digits(value)
 
 
+def short(value: float, unit: str | None = None) -> str:
+    """The value in its unit; large ones without a unit as `compact` has them."""
+    return compact(value) if unit is None and abs(value) >= 1e4 else measured(value, unit)
+
+
 def tick(value: float, unit: str | None = None) -> str:
     """The label of a round value on an axis: no zeros at its end."""
     return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found[1].rstrip("."), measured(value, unit))

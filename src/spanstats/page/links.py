@@ -28,5 +28,10 @@ def item_link(item_key: str, experiments: Iterable[str]) -> str:
     return _link("/ui/item", [("key", item_key), *(("run", e) for e in experiments)])
 
 
+def neighbours(number: int) -> tuple[int, int]:
+    """The numbers of the pages before and behind a page of a list."""
+    return number - 1, number + 1
+
+
 def _link(path: str, pairs: Iterable[Pair]) -> str:
     return f"{path}?{urlencode(list(pairs))}"

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import figures
 from .calls import Call
-from .columns import column
+from .columns import column, layout
 from .content import as_text
 from .headers import PAGE_HEADERS
 from .session import key_of, root_of
@@ -50,7 +50,7 @@ def _environment() -> Environment:
         "measure_name",
     ):
         environment.filters[name] = getattr(figures, name)
-    environment.filters |= {"as_text": as_text, "column": column}
+    environment.filters |= {"as_text": as_text, "column": column, "layout": layout}
     environment.globals["version"] = _version()
     return environment
 

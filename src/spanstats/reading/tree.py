@@ -26,8 +26,8 @@ def by_start(span: Span) -> tuple[int, str]:
     return span.start_us or 0, span.span_id
 
 
-def tree(spans: Iterable[Span], sort: Sort = by_start) -> list[Node]:
-    """The tops of the trace's tree, each list in the order of `sort`.
+def tree(spans: Iterable[Span], sort: Sort = by_start, max_depth: int = MAX_DEPTH) -> list[Node]:
+    """The tops of the trace's tree, each list in the order of `sort`, no deeper than `max_depth`.
 
     With a root (of several the earliest) it is the only top, and spans without a parent in the trace are its children.
     Without a root every span that has no parent in the trace is a top.
@@ -46,18 +46,18 @@ def tree(spans: Iterable[Span], sort: Sort = by_start) -> list[Node]:
             children.setdefault(span.parent_id or "", []).append(span)
     if root is not None:
         children[root.span_id] = sorted(children.get(root.span_id, []) + orphans, key=sort)
-    return _grow([root] if root else orphans, ordered, children)
+    return _grow([root] if root else orphans, ordered, children, max_depth)
 
 
-def _grow(tops: list[Span], ordered: list[Span], children: dict[str, list[Span]]) -> list[Node]:
+def _grow(tops: list[Span], ordered: list[Span], children: dict[str, list[Span]], max_depth: int) -> list[Node]:
     """The trees of the tops; then the spans of circles, each circle cut at its first span."""
     attached: set[str] = set()
-    nodes = [_attach(span, children, attached) for span in tops]
-    cut = [_attach(span, children, attached) for span in ordered if span.span_id not in attached]
+    nodes = [_attach(span, children, attached, max_depth) for span in tops]
+    cut = [_attach(span, children, attached, max_depth) for span in ordered if span.span_id not in attached]
     return nodes + cut if not nodes or len(nodes) > 1 else [Node(nodes[0].span, nodes[0].children + cut)]
 
 
-def _attach(top: Span, children: dict[str, list[Span]], attached: set[str]) -> Node:
+def _attach(top: Span, children: dict[str, list[Span]], attached: set[str], max_depth: int) -> Node:
     node = Node(top)
     attached.add(top.span_id)
     pending = deque([(node, node, 1)])
@@ -67,9 +67,9 @@ def _attach(top: Span, children: dict[str, list[Span]], attached: set[str]) -> N
             if span.span_id not in attached:
                 attached.add(span.span_id)
                 child = Node(span)
-                host = current if depth < MAX_DEPTH else parent
+                host = current if depth < max_depth else parent
                 host.children.append(child)
-                pending.append((child, host, min(depth + 1, MAX_DEPTH)))
+                pending.append((child, host, min(depth + 1, max_depth)))
     return node
 
 

@@ -1,10 +1,18 @@
 """Bars that stand in a row of a table: a share of the widest, or a span's time within its trace."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from .svg import element, picture
 
 _WIDTH = 1000.0
+
+
+def share_bars(values: Sequence[float | None], sentences: Sequence[str]) -> list[Markup]:
+    """Bars of a column of a table, the longest for its largest value."""
+    most = max((value for value in values if value is not None), default=0.0)
+    return [share_bar(value, most, sentence) for value, sentence in zip(values, sentences, strict=True)]
 
 
 def share_bar(value: float | None, most: float, sentence: str) -> Markup:

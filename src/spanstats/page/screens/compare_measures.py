@@ -33,7 +33,7 @@ def arm_of(arm: dict[str, Any]) -> dict[str, Any]:
     known = [m for name, m in every.items() if name not in unknown]
     return {
         **arm,
-        "measures": [m for m in known if m["is_score"]] + [m for m in known if not m["is_score"]],
+        "measures": [*(m for m in known if m["is_score"]), *(m for m in known if not m["is_score"])],
         "groups": {group: _group(found, every) for group, found in arm["verdicts"].items()},
     }
 
@@ -64,9 +64,9 @@ def _measure(name: str, m: dict[str, Any], *, is_same: bool) -> dict[str, Any]:
     unit, verdict = m.get("unit"), paired["verdict"]
     difference, low, high, margin = (paired[part] for part in ("difference", "low", "high", "margin"))
     label = measure_name(name)
-    sentence = f"{label}: {change(difference, unit)}"
-    if low is not None and high is not None:
-        sentence += f", between {change(low, unit)} and {change(high, unit)}"
+    known = low is not None and high is not None
+    between = f", between {change(low, unit)} and {change(high, unit)}" if known else ""
+    sentence = f"{label}: {change(difference, unit)}{between}"
     band = margin if isinstance(margin, float) else None
     return {
         **m,

@@ -15,8 +15,8 @@ from ..session import key_of
 
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
-_COMPARED = 24
-"""Trials whose words are compared, of all runs together."""
+_COMPARED = 8
+"""Trials of each run whose words are compared."""
 _PREVIEW = 20_000
 """Characters of each output that are shown and compared; the trace has all."""
 
@@ -46,14 +46,13 @@ async def item(request: Request) -> Response:
 def _runs(experiments: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each run with its trials; the first ones of all but the first run are compared with what that says first."""
     before = as_text(next((t["output"] for run in experiments for t in run["trials"]), None))
-    compared = max(1, _COMPARED // len(experiments))
-    return [_run(run, None if i == 0 else before, compared) for i, run in enumerate(experiments)]
+    return [_run(run, None if i == 0 else before) for i, run in enumerate(experiments)]
 
 
-def _run(run: dict[str, Any], before: str | None, compared: int) -> dict[str, Any]:
+def _run(run: dict[str, Any], before: str | None) -> dict[str, Any]:
     experiment_id = run["experiment_id"]
     trials = enumerate(run["trials"])
-    shown = [_trial(t, experiment_id, before if number < compared else None) for number, t in trials]
+    shown = [_trial(t, experiment_id, before if number < _COMPARED else None) for number, t in trials]
     return {**run, "link": run_link(experiment_id), "trials": shown}
 
 

@@ -28,13 +28,11 @@ def no_match_part(choices: Choices) -> Part:
         if figures["traces"] or len(choices.conditions) > _MAX_CONDITIONS:
             return []
         path = run_path(choices.run_id)
-        each = [replace(choices, conditions=[condition]) for condition in choices.conditions]
-        rest = [choices.without(i) for i in range(len(choices.conditions))]
-        return [Call(path, body={**some.filtered, "measures": ["error.count"]}) for some in (*each, *rest)]
+        pairs = [(replace(choices, conditions=[c]), choices.without(i)) for i, c in enumerate(choices.conditions)]
+        return [Call(path, body={**some.filtered, "measures": ["error.count"]}) for pair in pairs for some in pair]
 
     def show(*answers: dict[str, Any]) -> list[Blame]:
         counts = [answer["traces"] for answer in answers]
-        half = len(counts) // 2
-        return [Blame(*found) for found in zip(choices.conditions, counts[:half], counts[half:], strict=False)]
+        return [Blame(*found) for found in zip(choices.conditions, counts[::2], counts[1::2], strict=False)]
 
     return Part(calls, show, after="figures")

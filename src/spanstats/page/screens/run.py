@@ -48,8 +48,8 @@ async def run(request: Request) -> Response:
         operators=OPERATORS,
         kept=choices.kept,
         action=f"{root_of(request)}/ui/run",
-        link=lambda **changed: root_of(request) + choices.link(**changed),
-        without=lambda i: root_of(request) + choices.without(i).link(),
+        link=lambda **changed: f"{root_of(request)}{choices.link(**changed)}",
+        without=lambda i: f"{root_of(request)}{choices.without(i).link()}",
     )
 
 

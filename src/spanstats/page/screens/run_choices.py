@@ -37,7 +37,7 @@ class Choices:
 
     def without(self, index: int) -> "Choices":
         """Without the condition at this index."""
-        return replace(self, conditions=[*self.conditions[:index], *self.conditions[index + 1 :]])
+        return replace(self, conditions=[c for i, c in enumerate(self.conditions) if i != index])
 
     def link(self, **changed: str) -> str:
         """This screen with other choices: `by`, `list` and `score`."""
@@ -55,7 +55,7 @@ def choices_of(request: Request) -> Choices:
 def scores_of(whole: dict[str, Any], choices: Choices) -> list[str]:
     """The scores of the run that have numbers, first the one that is chosen."""
     found = [name for name, figures in whole["measures"].items() if name.startswith("scores.") and figures["count"]]
-    return sorted(found, key=lambda name: name != choices.score)
+    return [*(name for name in found if name == choices.score), *(name for name in found if name != choices.score)]
 
 
 def run_path(run_id: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..calls import Call
-from ..charts.bars import share_bar
+from ..charts.bars import share_bars
 from ..figures import measured
 from ..parts import Part, part
 from .run_choices import Choices, run_path
@@ -24,15 +24,8 @@ def groups_part(choices: Choices, traces: int) -> Part:
 
 
 def _groups(answer: dict[str, Any], by: str) -> dict[str, Any]:
-    most = max((_cost(row) or 0 for row in answer["groups"]), default=0)
-    return {**answer, "by": by, "rows": [_row(row, by, most) for row in answer["groups"]]}
-
-
-def _row(row: dict[str, Any], by: str, most: float) -> dict[str, Any]:
-    label = "several" if row["key"].get("several") else row["key"].get(by)
-    bar = share_bar(_cost(row), most, f"{label}: {measured(_cost(row), 'USD')}")
-    return {**row, "label": label, "bar": bar}
-
-
-def _cost(row: dict[str, Any]) -> float | None:
-    return (row.get("cost") or {}).get("sum")
+    labels = ["several" if row["key"].get("several") else row["key"].get(by) for row in answer["groups"]]
+    costs = [(row.get("cost") or {}).get("sum") for row in answer["groups"]]
+    bars = share_bars(costs, [f"{label}: {measured(cost, 'USD')}" for label, cost in zip(labels, costs, strict=True)])
+    rows = zip(answer["groups"], labels, bars, strict=True)
+    return {**answer, "by": by, "rows": [{**row, "label": label, "bar": bar} for row, label, bar in rows]}

@@ -1,5 +1,6 @@
 """The parts of a run's screen: which calls they make, and what they show of the answers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..calls import Call
@@ -57,11 +58,12 @@ def _percentiles(answer: dict[str, Any]) -> Any:
     ]
     if not rows:
         return None
-    sentence = "; ".join(
-        f"{name}: " + ", ".join(f"{p} {measured(v, 's')}" for p, v in zip(_PERCENTILES, values, strict=True))
-        for name, values in rows
-    )
+    sentence = "; ".join(f"{name}: {_named(values)}" for name, values in rows)
     return {"svg": dumbbell(rows, "s", sentence), "rows": rows, "names": _PERCENTILES}
+
+
+def _named(values: Sequence[float | None]) -> str:
+    return ", ".join(f"{name} {measured(value, 's')}" for name, value in zip(_PERCENTILES, values, strict=True))
 
 
 def _series(answer: dict[str, Any]) -> Any:
@@ -69,5 +71,5 @@ def _series(answer: dict[str, Any]) -> Any:
     if len(points) < 2:
         return None
     counts = [(moment(p["start"]), p["count"]) for p in points]
-    sentence = f"Traces by {answer['granularity']}, {len(points)} of them from {counts[0][0]} to {counts[-1][0]}"
+    sentence = f"Traces by {answer['granularity']} from {counts[0][0]} to {counts[-1][0]}"
     return {"svg": counts_over_time(counts, sentence), "granularity": answer["granularity"], "points": points}

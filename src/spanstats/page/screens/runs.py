@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from ..calls import Call, ask
 from ..columns import column
-from ..links import run_link
+from ..links import neighbours, run_link
 from ..render import page
 from ..routing import ScreenRoute
 from ..session import key_of, root_of
@@ -43,6 +43,7 @@ async def runs(request: Request) -> Response:
         count=answer["count"],
         preparing=any(run["traces"] is None for run in found),
         number=number,
+        neighbours=neighbours(number),
         more=answer["next_cursor"] is not None,
         scores=scores,
         columns=scores[:_MAX_SCORES],
@@ -73,11 +74,11 @@ def _query(request: Request, number: int) -> dict[str, str | int]:
 
 
 def _number(text: str | None) -> int:
-    return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
+    return int(text) or 1 if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
 def _same(request: Request, changed: dict[str, Any]) -> str:
     """This list with other choices; another search or order begins at the first page."""
     choices = {name: value for name, value in request.query_params.items() if name not in ("page", "run")}
     choices = {name: str(value) for name, value in (choices | changed).items() if value}
-    return f"{root_of(request)}/ui/" + (f"?{urlencode(choices)}" if choices else "")
+    return f"{root_of(request)}/ui/{'?' if choices else ''}{urlencode(choices)}"

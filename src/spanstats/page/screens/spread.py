@@ -8,9 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from ..charts.distribution import distribution, value_counts
-from ..figures import compact, measure_name, measured, whole
+from ..figures import counted, measure_name, measured, short
 
-_LARGE = 1e4
 _FEW = 11
 """Different values that have a bar each; more of them are put into bins."""
 
@@ -31,23 +30,17 @@ def spread(answer: dict[str, Any], names: Sequence[str]) -> Spread | None:
         return None
     unit, missing = answer.get("unit"), [arm["missing"] for arm in arms]
     label = measure_name(answer["measure"])
-    sentence = f"How {label} is spread: " + ", ".join(
-        f"{name}, {whole(arm['count'])} values" for name, arm in zip(names, arms, strict=False)
-    )
+    of_arms = [f"{name}, {counted(arm['count'], 'value')}" for name, arm in zip(names, arms, strict=False)]
+    sentence = f"How {label} is spread: {', '.join(of_arms)}"
     values = answer.get("values")
     if values is not None and len(values) <= _FEW:
-        names_of_values = [_short(v["value"], unit) for v in values]
-        per_arm = [[v["counts"][arm] for v in values] for arm in range(len(arms))]
+        names_of_values = [short(v["value"], unit) for v in values]
+        per_arm = list(zip(*(v["counts"] for v in values), strict=True))
         return Spread(value_counts(names_of_values, per_arm, sentence), _rows(names_of_values, per_arm), missing)
     edges, counts = answer["edges"], [arm["counts"] for arm in arms]
     labels = [f"{measured(a, unit)} to {measured(b, unit)}" for a, b in pairwise(edges)]
     return Spread(distribution(edges, counts, unit, sentence), _rows(labels, counts), missing)
 
 
-def _short(value: float, unit: str | None) -> str:
-    """A value below its bar."""
-    return compact(value) if unit is None and abs(value) >= _LARGE else measured(value, unit)
-
-
 def _rows(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list[tuple[str, list[int]]]:
-    return [(label, [c[i] for c in counts]) for i, label in enumerate(labels)]
+    return [(label, list(of_label)) for label, *of_label in zip(labels, *counts, strict=True)]

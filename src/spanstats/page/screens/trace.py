@@ -16,6 +16,8 @@ router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
 _SPANS, _MOST_SPANS = 300, 3_000
 """Spans that are shown, and where more are asked for: browsers stand still with more."""
+_LEVELS = 24
+"""Each further level would be narrower than a word."""
 _FEW_CHARACTERS, _MANY_CHARACTERS = 4_000, 100_000
 """Of each text, likewise."""
 
@@ -27,7 +29,7 @@ async def trace(request: Request) -> Response:
     shows_all = "all" in request.query_params
     spans, characters = (_MOST_SPANS, _MANY_CHARACTERS) if shows_all else (_SPANS, _FEW_CHARACTERS)
     path = path_of("api", "stats", "v1", "experiments", run, "traces", trace_id)
-    call = Call(path, {"max_spans": spans, "preview_length": characters})
+    call = Call(path, {"max_spans": spans, "max_depth": _LEVELS, "preview_length": characters})
     if not run or not trace_id:
         raise Refused(call, 404, "No trace was named")
     parts = Parts(request, key_of(request) or "", {"answer": part(call, _shown)})
@@ -38,7 +40,7 @@ async def trace(request: Request) -> Response:
         run=run,
         trace_id=trace_id,
         run_link=run_link(run),
-        whole_path=path_of("api", "v2", "experiments", run, "logs", trace_id) + "/",
+        whole_path=f"{path_of('api', 'v2', 'experiments', run, 'logs', trace_id)}/",
         all_link=None if shows_all else f"{root_of(request)}{trace_link(run, trace_id)}&all=1",
     )
 
