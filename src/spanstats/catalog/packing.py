@@ -120,8 +120,8 @@ async def pack_traces(
     database: Database, before_us: int, all_every_s: float = _ALL_EVERY_S
 ) -> AsyncGenerator[int, None]:
     """Pack the traces that began, and whose spans came, before this time (microseconds since 1970); yields how many
-    after each transaction. It looks at all traces where it did not within `all_every_s`, else at those that have become
-    old enough since the last run. Raises `Unavailable`."""
+    after each transaction. Once in `all_every_s` it looks at all traces, else at traces that have become old enough
+    since the last run. Raises `Unavailable`."""
     database = database.with_timeouts(_TIMEOUTS)
     async with database.transaction(Kind.READ) as tx:
         state = await tx.driver.fetchrow(_STATE, all_every_s)
