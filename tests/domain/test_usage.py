@@ -100,6 +100,15 @@ def test_what_counts_is_what_the_rules_say(spans: list[Span]) -> None:
 
 
 @settings(max_examples=examples(100), deadline=None)
+@given(trees() | trees(circles=True))
+def test_what_counts_is_the_same_where_no_tree_is_kept(spans: list[Span]) -> None:
+    with_tree = [copy(span) for span in spans]
+    count_usage(with_tree)
+    count_usage(spans, keeps_tree=False)
+    assert spans == with_tree, "\n".join(map(line, spans))
+
+
+@settings(max_examples=examples(100), deadline=None)
 @given(trees() | trees(circles=True), st.data())
 def test_a_span_that_is_added_to_a_trace_leaves_what_all_spans_together_make(spans: list[Span], data: Any) -> None:
     cut = data.draw(st.integers(1, len(spans)))

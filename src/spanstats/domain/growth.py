@@ -11,7 +11,8 @@ from .calls import is_same_call, used
 from .reported_usage import MAX_MISSING, NOTHING, Call, Descendants, Usage, call_of, with_span
 from .reports import Reports, has_own_cost, is_better_known, may_repeat, parent_of, reports_of
 from .span import Span, Uncounted
-from .usage import exclude_repeated, sum_of
+from .usage import exclude_repeated
+from .usage_sums import sum_of
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from .calls import WITH_ID, is_same_call, is_sibling_duplicate, sibling_class, u
 from .reports import Reports, cost_rank, has_own_cost, is_better_known, may_repeat, parent_of, reports_of
 from .span import Span, Uncounted
 from .span_tree import Node, ancestors, tree
+from .usage_sums import exclude_sums, sum_of
 
 
 def count_usage(spans: Sequence[Span], *, keeps_tree: bool = True) -> list[Node] | None:
@@ -37,7 +38,7 @@ def count_usage(spans: Sequence[Span], *, keeps_tree: bool = True) -> list[Node]
     if True not in repeats:
         return []
     reports = [reports_of(span) for span in spans]
-    if not keeps_tree and len(spans) - reports.count(0) < _TWO:
+    if not keeps_tree and (len(spans) - reports.count(0) < _TWO or exclude_sums(spans, reports)):
         return None
     nodes = tree(map(Node, spans, reports, repeats))
     for node in reversed(nodes):
@@ -64,12 +65,6 @@ def _exclude_sum(node: Node) -> None:
     if node.repeats and not node.reports & Reports.CALL:
         node.span.uncounted |= sum_of(node.reports, node.reports_below)
         node.is_sum = bool(node.span.uncounted & Uncounted.TOKENS)
-
-
-def sum_of(own: int, descendants: int) -> int:
-    """What does not count of a span that is no call: `own` is what it reports, `descendants` what those report."""
-    found = Uncounted.TOKENS if own & descendants & Reports.TOKENS else 0
-    return found | (Uncounted.COST if own & Reports.COST and descendants & (Reports.TOKENS | Reports.COST) else 0)
 
 
 def _exclude_outer_calls(nodes: list[Node]) -> None:
