@@ -70,7 +70,7 @@ def kinds_of(span: Span) -> Kinds:
     details = span.attributes
     if read + written <= prompt and not details.get("cached_beside_input"):
         prompt -= read + written
-    if not details:
+    if not details or _DETAILS.isdisjoint(details):
         return Kinds(prompt, read, written, 0, 0, completion, 0, 0)
     audio_in, audio_out = _count(details, "input_audio_tokens"), _count(details, "output_audio_tokens")
     if details.get("audio_beside") is True:
@@ -83,6 +83,12 @@ def kinds_of(span: Span) -> Kinds:
     written_1h = min(_count(details, "cache_write_1h_tokens"), written)
     output = completion - audio_out - reasoning
     return Kinds(prompt - audio_in, read, written - written_1h, written_1h, audio_in, output, audio_out, reasoning)
+
+
+_DETAILS = frozenset(
+    ("audio_beside", "cache_write_1h_tokens", "input_audio_tokens", "output_audio_tokens")
+    + ("reasoning_beside_output", "reasoning_tokens")
+)
 
 
 def _count(details: dict[str, Any], name: str) -> int:

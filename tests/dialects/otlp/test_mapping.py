@@ -344,6 +344,33 @@ def test_text_that_cannot_be_stored_is_replaced() -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "a\x00"},
+        {"status": {"code": 2, "message": "\x00"}},
+        {"attributes": {"gen_ai.unheard": "\x00"}},
+        {"attributes": {"k\x00": 1}},
+        {"attributes": {"k": ["\x00"]}},
+        {"attributes": {"respan.properties": '{"k": "\\u0000"}'}},
+        {
+            "attributes": {"gen_ai.unheard": "plain"},
+            "events": [{"name": "exception", "attributes": pairs({"exception.message": "\x00"})}],
+        },
+    ],
+)
+def test_text_that_cannot_be_stored_is_replaced_wherever_one_span_has_it(fields: Any) -> None:
+    bad, good = read_both(request(wire(**fields), wire(spanId="1" * 16))).spans
+    assert "\\u0000" not in msgspec.json.encode(bad).decode()
+    assert "\ufffd" in msgspec.json.encode(bad).decode()
+    assert "\ufffd" not in msgspec.json.encode(good).decode()
+
+
+def test_the_name_of_a_sender_that_cannot_be_stored_is_replaced() -> None:
+    [span] = read_both(request(wire(), resource={"service.name": "\x00", "process.command_args": ["a"]})).spans
+    assert span.attributes["service_name"] == "\ufffd"
+
+
+@pytest.mark.parametrize(
     "escape", ["\\\\u0000", "\\u005cu0000", "\\u005Cud800", "\\\\ud800", "\\u0000", "\\\\\\u00750000"]
 )
 def test_text_inside_json_text_is_replaced_too_however_it_is_escaped(escape: str) -> None:

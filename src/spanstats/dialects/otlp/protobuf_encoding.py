@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from ...domain.span import Span
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import LONG, MAX_DEPTH
+from ..json_body import LONG, MAX_DEPTH, encode, has_escapes
 from ..storable import storable
 from .loose_protobuf import read_message
 from .mapping import to_span
@@ -34,14 +34,46 @@ def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = M
         return _read_parts(body, max_spans, max_depth)
     if not all(resource.scope_spans for resource in request.resource_spans):
         return _read_parts(body, max_spans, max_depth)
+    resources = [(_attributes(resource.resource.attributes), resource) for resource in request.resource_spans]
     items = [
-        (_attributes(resource.resource.attributes), span)
-        for resource in request.resource_spans
+        (attributes, span)
+        for attributes, resource in resources
         for scope in resource.scope_spans
         for span in scope.spans
     ]
     check_count(len(items), max_spans)
-    return read_each(items, _read)
+    has_plain_text = _has_plain_text(body, [attributes for attributes, _ in resources])
+
+    def read(item: tuple[dict[str, Any], Any]) -> Span:
+        wire = _wire(item[1], item[0])
+        span = to_span(wire)
+        return span if has_plain_text and _has_no_nul(wire) else storable(span)
+
+    return read_each(items, read)
+
+
+def _has_plain_text(body: bytes, resources: list[dict[str, Any]]) -> bool:
+    """Whether only a NUL in a span can be what PostgreSQL does not hold, as all text was decoded from UTF-8.
+
+    Else it may be an escape in a text that is JSON, or a NUL in what is sent of the sender.
+    """
+    return not (has_escapes(body) and b"\\u" in body) and "\\u0000" not in encode(resources)
+
+
+def _has_no_nul(wire: WireSpan) -> bool:
+    """`False` where that is not clear."""
+    if wire.events or "\0" in wire.name or "\0" in wire.status_message:
+        return False
+    for value in wire.attributes.values():
+        if value.__class__ is str:
+            if "\0" in value:
+                return False
+        elif value.__class__ not in _NUMBERS:
+            return False
+    return "\0" not in "".join(wire.attributes)
+
+
+_NUMBERS = frozenset((bool, int, float))
 
 
 def _read(item: tuple[dict[str, Any], Any]) -> Span:

@@ -82,13 +82,18 @@ class Sorted:
             section, field, rank, name = _target(sent)
             if field == "":
                 getattr(self, section)[name] = value
+                continue
+            if section == "number":
+                if value.__class__ is not int and is_unknown(value):
+                    continue
+            elif section == "kind":
+                if isinstance(value, str) and value.strip('"').lower() in UNKNOWN_KINDS:
+                    self.rest[name] = value
+                    continue
             elif section == "messages":
                 self.messages.setdefault(field, Messages()).add(name, value)
-            elif section == "number" and is_unknown(value):
                 continue
-            elif section == "kind" and isinstance(value, str) and value.strip('"').lower() in UNKNOWN_KINDS:
-                self.rest[name] = value
-            elif field in ranks:
+            if field in ranks:
                 self._choose(getattr(self, section), field, (value, name), is_better=rank <= ranks[field])
                 ranks[field] = min(rank, ranks[field])
             else:
