@@ -175,7 +175,8 @@ def _order(span: Span) -> Order:
 
 
 def _earlier(current: First | None, span: Span, value: object) -> First:
-    start_us, span_id = _order(span)
+    start_us, span_id = span.start_us, span.span_id
+    assert start_us is not None
     if current is not None and (current.start_us, current.span_id) < (start_us, span_id):
         return current
     return First(start_us, span_id, value)
@@ -185,7 +186,7 @@ def _add_earlier(firsts: dict[str, First], span: Span, values: Mapping[str, obje
     order = _order(span)
     for key, value in values.items():
         known = firsts.get(key)
-        if known is None or order <= (known.start_us, known.span_id):
+        if known is None or (known.start_us >= order[0] and order <= (known.start_us, known.span_id)):
             firsts[key] = First(*order, value)
 
 

@@ -47,9 +47,10 @@ def _by_trace(incoming: list[Incoming], others: Collection[TraceKey]) -> dict[Tr
     found: dict[TraceKey, list[Span]] = {key: [] for key in others}
     for each in incoming:
         before, trace_id = each.stored_key.trace, each.span.trace_id
-        found.setdefault(before, [])
-        key = before if trace_id == before.trace_id else TraceKey(each.tenant_id, trace_id)
-        found.setdefault(key, []).append(each.span)
+        spans = found.setdefault(before, [])
+        if trace_id != before.trace_id:
+            spans = found.setdefault(TraceKey(each.tenant_id, trace_id), [])
+        spans.append(each.span)
     return dict(sorted(found.items()))
 
 

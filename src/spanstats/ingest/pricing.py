@@ -101,10 +101,10 @@ class Prices:
 
     def _rates(self, span: Span) -> Rates | None:
         """Of the model that answered, else of the one that was asked for: the answer may name an alias."""
-        for model in (span.model, span.attributes.get("request_model")):
-            if model and (match := self._match(span.provider, str(model))) is not None:
-                return match.at(span.start_us or span.received_us)
-        return None
+        match = self._match(span.provider, span.model) if span.model else None
+        if match is None and (asked_for := span.attributes.get("request_model")):
+            match = self._match(span.provider, str(asked_for))
+        return None if match is None else match.at(span.start_us or span.received_us)
 
     def _match(self, provider: str | None, model: str) -> _Match | None:
         key = provider, model

@@ -39,6 +39,16 @@ class Kinds(NamedTuple):
         return self.prompt + self.read + self.written + self.written_1h + self.audio_in
 
 
+_PROMPT, _COMPLETION = Kinds._fields.index("prompt"), Kinds._fields.index("completion")
+_DETAILS = frozenset(
+    (
+        *("audio_beside", "cache_write_1h_tokens", "input_audio_tokens", "output_audio_tokens"),
+        *("reasoning_beside_output", "reasoning_tokens"),
+    )
+)
+"""Attributes that say that tokens are of other kinds than these two."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Prices of a model at one time. `tiers` are in the order of `Kinds`."""
@@ -48,6 +58,11 @@ class Rates:
 
     def cost_pd(self, span: Span) -> int:
         """Picodollars, half-even."""
+        if not (span.cache_read_tokens or span.cache_write_tokens) and _DETAILS.isdisjoint(span.attributes):
+            prompt = span.prompt_tokens or 0
+            millionths = prompt * _rate(self.tiers[_PROMPT], prompt)
+            millionths += (span.completion_tokens or 0) * _rate(self.tiers[_COMPLETION], prompt)
+            return divide_half_even(millionths, MILLION) + self.request_pd
         kinds = kinds_of(span)
         total = kinds.all_input
         millionths = 0
@@ -70,8 +85,6 @@ def kinds_of(span: Span) -> Kinds:
     details = span.attributes
     if read + written <= prompt and not details.get("cached_beside_input"):
         prompt -= read + written
-    if not details or _DETAILS.isdisjoint(details):
-        return Kinds(prompt, read, written, 0, 0, completion, 0, 0)
     audio_in, audio_out = _count(details, "input_audio_tokens"), _count(details, "output_audio_tokens")
     if details.get("audio_beside") is True:
         prompt, completion = prompt + audio_in, completion + audio_out
@@ -83,12 +96,6 @@ def kinds_of(span: Span) -> Kinds:
     written_1h = min(_count(details, "cache_write_1h_tokens"), written)
     output = completion - audio_out - reasoning
     return Kinds(prompt - audio_in, read, written - written_1h, written_1h, audio_in, output, audio_out, reasoning)
-
-
-_DETAILS = frozenset(
-    ("audio_beside", "cache_write_1h_tokens", "input_audio_tokens", "output_audio_tokens")
-    + ("reasoning_beside_output", "reasoning_tokens")
-)
 
 
 def _count(details: dict[str, Any], name: str) -> int:

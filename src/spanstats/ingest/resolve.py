@@ -84,10 +84,10 @@ def _with_overridden(batch: Batch, stored: Identified) -> dict[SpanIdentity, Spa
 
 def _name_experiments(spans: dict[SpanIdentity, Span], keys: dict[NamedExperiment, ExperimentKey]) -> None:
     """Replace the ids of experiments by their keys."""
-    for identity, span in spans.items():
+    by_name = {(tenant_id, name): key for (tenant_id, name), key in keys.items()}
+    for (tenant_id, _, _), span in spans.items():
         if span.experiment_id is not None:
-            named = NamedExperiment(identity[0], span.experiment_id)
-            span.experiment_key, span.experiment_id = keys[named], None
+            span.experiment_key, span.experiment_id = by_name[tenant_id, span.experiment_id], None
 
 
 _CONTENT = 256
@@ -110,7 +110,7 @@ def _settled(spans: dict[SpanIdentity, Span], stored: Identified, price: Price, 
         if stored_in is not None and span.filled & Filled.TRACE:
             span.trace_id = stored_in
         span.received_us = now_us
-        settled = settle(overridden(span, override), price)
+        settled = settle(overridden(span, override) if override else span, price)
         stored_key = SpanKey(tenant_id, stored_in or settled.trace_id, span_id)
         incoming.append(Incoming(tenant_id, settled, stored_key, override))
     return incoming
