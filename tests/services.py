@@ -1,20 +1,26 @@
-"""Real `spanstats serve` processes for tests: started on a free port, watched, stopped."""
+"""Real `spanstats serve` processes for tests: started on a free port, watched, stopped.
+
+They are forked (`tests/forks.py`), but for `start_command` and `run_command`, which start them as a shell does.
+"""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol
 
 import pytest
 
+from .forks import Forked
 from .second_shard import variables_for
 
 SPANSTATS = (sys.executable, "-m", "spanstats")
@@ -22,11 +28,23 @@ PATIENCE_S = 180
 SHOWN = 20_000
 
 
+class Process(Protocol):
+    """What `Forked` and `subprocess.Popen` have in common."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+
 @dataclass
 class Service:
     """A running `spanstats serve`; its output is in the files `out` and `err` of `place`."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     port: int
     place: Path
 
@@ -71,6 +89,8 @@ class Service:
 
 
 Start = Callable[..., Service]
+Launch = Callable[[Sequence[str], Mapping[str, str], IO[bytes], IO[bytes]], Process]
+"""Starts `spanstats` with arguments and variables, its output in two open files."""
 
 
 @pytest.fixture
@@ -85,7 +105,7 @@ def environment_in(place: Path) -> dict[str, str]:
 
 
 @contextmanager
-def starting(place: Path, environment: dict[str, str]) -> Iterator[Start]:
+def starting(place: Path, environment: dict[str, str], launch: Launch = Forked) -> Iterator[Start]:
     """Starts services whose output goes below `place`, and stops those that are left.
 
     Their logs are printed in the end: pytest shows them where the test failed.
@@ -97,12 +117,7 @@ def starting(place: Path, environment: dict[str, str]) -> Iterator[Start]:
         own.mkdir()
         port = port or free_port()
         with (own / "out").open("wb") as out, (own / "err").open("wb") as err:
-            process = subprocess.Popen(
-                [*SPANSTATS, "serve", "--port", str(port)],
-                env=variables_for(environment | variables),
-                stdout=out,
-                stderr=err,
-            )
+            process = launch(["serve", "--port", str(port)], variables_for(environment | variables), out, err)
         running.append(Service(process, port, own))
         return running[-1]
 
@@ -121,21 +136,45 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
         yield begin
 
 
+@pytest.fixture
+def start_command(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """As `start`, with a new interpreter, which imports the program."""
+    with starting(tmp_path, environment, _launch_command) as begin:
+        yield begin
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SPANSTATS, *arguments],
-        env=variables_for(environment),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+def run(environment: dict[str, str], *arguments: str, launch: Launch = Forked) -> subprocess.CompletedProcess[str]:
+    """The command once it has ended. Raises `subprocess.TimeoutExpired`."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = launch(arguments, variables_for(environment), out, err)
+        try:
+            code = process.wait(PATIENCE_S)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        return subprocess.CompletedProcess(arguments, code, _text(out), _text(err))
+
+
+def run_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As `run`, with a new interpreter, which imports the program."""
+    return run(environment, *arguments, launch=_launch_command)
+
+
+def _launch_command(
+    arguments: Sequence[str], environment: Mapping[str, str], out: IO[bytes], err: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*SPANSTATS, *arguments], env=environment, stdout=out, stderr=err)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def data(environment: dict[str, str]) -> Path:

@@ -14,9 +14,20 @@ import pytest
 
 from tests.conftest import run_sql
 
-from .services import PATIENCE_S, SPANSTATS, Start, data, environment, free_port, run, start
+from .services import (
+    PATIENCE_S,
+    SPANSTATS,
+    Start,
+    data,
+    environment,
+    free_port,
+    run,
+    run_command,
+    start,
+    start_command,
+)
 
-__all__ = ["environment", "start"]
+__all__ = ["environment", "start", "start_command"]
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -28,8 +39,10 @@ def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_serve_starts_answers_and_stops_cleanly(start: Start, environment: dict[str, str], workers: str) -> None:
-    service = start(SPANSTATS_WORKERS=workers)
+def test_serve_starts_answers_and_stops_cleanly(
+    start_command: Start, environment: dict[str, str], workers: str
+) -> None:
+    service = start_command(SPANSTATS_WORKERS=workers)
     service.wait_for("/readyz", 200)
     [key] = re.findall(r"API key\s+(sps_\S+)", service.out)
     file = data(environment) / "api_key"
@@ -106,7 +119,7 @@ def test_a_killed_service_starts_again_on_the_same_port(
 def test_keys_are_made_listed_and_revoked_beside_a_running_service(start: Start, environment: dict[str, str]) -> None:
     service = start()
     service.wait_for("/readyz", 200)
-    key = run(environment, "keys", "create", "ci", "--tenant", "acme", "--scope", "read").stdout.strip()
+    key = run_command(environment, "keys", "create", "ci", "--tenant", "acme", "--scope", "read").stdout.strip()
     assert service.status("/api/parea/v1/experiment/none/stats", key) == 404
     [line] = [line for line in run(environment, "keys", "list").stdout.splitlines() if "\tacme\tci\tread\t" in line]
     assert run(environment, "keys", "revoke", line.split("\t")[0]).returncode == 0

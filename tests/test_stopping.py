@@ -12,14 +12,14 @@ import pytest
 
 from .conftest import fresh_database
 from .faults.proxy import proxy_to
-from .services import PATIENCE_S, Start, data, environment, free_port, start
+from .services import PATIENCE_S, Process, Start, data, environment, free_port, start
 
 __all__ = ["environment", "start"]
 
 PARTS = 5
 
 
-def handles_sigterm(process: subprocess.Popen[bytes]) -> bool:
+def handles_sigterm(process: Process) -> bool:
     """Until the interpreter has come to the program, the kernel ends it."""
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
@@ -109,18 +109,21 @@ runpy.run_module("spanstats", run_name="__main__")
     assert time.monotonic() - began < 30
 
 
-def test_a_stop_signal_while_the_program_is_imported_ends_a_service_well(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("module", ["spanstats.cli", "spanstats.serve", "spanstats.api.health"])
+def test_a_stop_signal_while_the_program_is_imported_ends_a_service_well(
+    environment: dict[str, str], module: str
+) -> None:
     at_import = """
 import os, runpy, signal, sys
 class Stop:
     def find_spec(self, name, *_):
-        if name == "spanstats.cli":
+        if name == "{module}":
             os.kill(os.getpid(), signal.{name})
 sys.meta_path.insert(0, Stop())
 sys.argv = ["spanstats", "serve"]
 runpy.run_module("spanstats", run_name="__main__")
 """
     for name in ("SIGTERM", "SIGINT"):
-        code = at_import.replace("{name}", name)
+        code = at_import.replace("{name}", name).replace("{module}", module)
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
