@@ -289,3 +289,14 @@ async def test_warnings_count_one_and_many_as_people_do(client: httpx.AsyncClien
     await ingest(client, *(root("a", i, latency=1) for i in range(3)), *(root("b", i, latency=2) for i in range(2, 5)))
     messages = [w["message"] for w in (await compared(client, measures=["latency"]))["warnings"]]
     assert messages == ["Only 1 item is in both arms; 30 are the least", "Only 1 of 5 items is in both arms"]
+
+
+async def test_an_item_without_a_value_in_both_arms_is_missing_once(client: httpx.AsyncClient) -> None:
+    """Four items: one is scored in both arms, one in the base alone, two in none."""
+    await ingest(client, *(root(arm, i, latency=1) for arm in "ab" for i in range(4)))
+    for log_id in ("a-0", "b-0", "a-1"):
+        await score(client, log_id, evaluator_slug="right", numerical_value=1)
+    found = (await compared(client, measures=["scores.right"]))["warnings"]
+    assert [w["message"] for w in found if w["code"] == "many_missing"] == [
+        "scores.right: 3 of 4 items have no value in some arm"
+    ]

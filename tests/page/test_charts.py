@@ -1,6 +1,7 @@
 """Charts stay inside of their box, escape what they are given, and say what they show."""
 
 import re
+from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
@@ -12,6 +13,7 @@ from spanstats.page.charts.bars import share_bar, time_bar
 from spanstats.page.charts.distribution import distribution, value_counts
 from spanstats.page.charts.dumbbell import dumbbell
 from spanstats.page.charts.intervals import interval
+from spanstats.page.charts.names import names_beside
 from spanstats.page.charts.points import Point, trade_off
 from spanstats.page.charts.svg import Scale, scale_over
 from spanstats.page.charts.trend import trend
@@ -83,6 +85,27 @@ def test_the_best_runs_are_joined_from_the_cheapest_to_the_dearest() -> None:
     (x0, y0), (x1, y1) = steps
     assert x0 < x1
     assert y0 > y1
+
+
+within = st.floats(min_value=0, max_value=300)
+
+
+@given(st.lists(st.tuples(st.text("wide", min_size=1, max_size=30), within, within), max_size=30))
+def test_no_name_lies_over_another_one_or_outside(points: list[tuple[str, float, float]]) -> None:
+    boxes = []
+    for name in names_beside(points, 300):
+        text = ElementTree.fromstring(name)  # noqa: S314 (our own)
+        at, y, long = float(text.get("x", 0)), float(text.get("y", 0)), 6.5 * len(text.text or "")
+        boxes.append((at, at + long, y) if text.get("text-anchor") == "start" else (at - long, at, y))
+    assert all(left > -1 and right < 301 for left, right, _ in boxes)
+    for one, other in combinations(boxes, 2):
+        assert abs(one[2] - other[2]) >= 12 or one[1] <= other[0] or other[1] <= one[0]
+
+
+def test_the_best_run_keeps_its_name_where_there_is_room_for_one() -> None:
+    runs = [Point("beaten", 2, 1), Point("best", 2, 1, is_best=True)]
+    wide = ElementTree.fromstring(f"<all>{trade_off(runs, 'USD', None, 'front')}</all>")[0]  # noqa: S314 (our own)
+    assert next(text.text for text in wide.iter("text") if text.text in ("beaten", "best")) == "best"
 
 
 def test_a_trend_runs_from_the_earliest_to_the_latest() -> None:

@@ -126,9 +126,17 @@ async def test_a_new_service_says_how_to_begin(browser: httpx.AsyncClient) -> No
 
 
 async def test_a_wrong_filter_names_the_condition(filled: Filled) -> None:
-    answer = await filled.browser.get("/ui/run?id=base&f=no_such_field&op=%3D&v=1")
+    answer = await filled.browser.get("/ui/run?id=base&f=model&op=%3D&v=x&f=no_such_field&op=%3D&v=1")
     assert answer.status_code == 400
-    assert "no_such_field" in answer.text
+    html = parsed(answer.text)
+    assert "no_such_field is 1: unknown field" in " ".join(
+        "".join(html.find(".//div[@role='alert']").itertext()).split()
+    )
+    # The form keeps what was asked for.
+    assert [box.get("value") for box in html.iter("input") if box.get("name") == "f"] == ["model", "no_such_field"]
+    compared = await filled.browser.get("/ui/compare?base=base&candidate=candidate&f=no_such_field&op=%3D&v=1")
+    (alert,) = parsed(compared.text).findall(".//div[@role='alert']")
+    assert "".join(alert.itertext()).count("unknown field") == 1
 
 
 async def test_a_filter_that_matches_nothing_says_which_condition_did_it(filled: Filled) -> None:

@@ -78,7 +78,7 @@ def _of_measure(number: int, result: MeasureResult, *, is_warned: bool) -> Itera
     if result.n < FEW_ITEMS and not is_warned:
         yield Warned("few_items", f"{name}: only {_few(result)}", number, name)
     if result.paired is not None:
-        missing = result.paired.missing_base + result.paired.missing_candidate
+        missing = result.paired.both - result.paired.n
         every = result.paired.both
     else:
         missing = result.base.missing + result.candidate.missing

@@ -7,9 +7,8 @@ from markupsafe import Markup
 
 from ..figures import measured
 from .axes import HEIGHT, grid, labels_below, x_scale, y_scale
-from .svg import Scale, both_widths, element, line, picture, text, title
-
-_MOST_NAMES, _MOST_LETTERS = 12, 18
+from .names import names_beside
+from .svg import Scale, both_widths, element, line, picture, title
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def trade_off(points: Sequence[Point], x_unit: str | None, y_unit: str | None, s
         axes = _Axes(x_scale([p.x for p in points], width), y_scale(heights), x_unit, y_unit, width)
         lines = [*grid(axes.y, y_unit, width), *labels_below(axes.x, x_unit, width)]
         marks = [_front(points, axes), *(_mark(point, axes) for point in points)]
-        names = [_name(point, axes) for point in points] if len(points) <= _MOST_NAMES else []
+        names = names_beside([(p.name, axes.x(p.x), axes.y(p.y)) for p in _best_first(points)], width)
         return picture(width, HEIGHT, sentence, *lines, *marks, *names, class_=class_)
 
     return both_widths(draw)
@@ -56,13 +55,9 @@ def _front(points: Sequence[Point], axes: _Axes) -> Markup:
     return element("path", d=steps, class_="front") if len(best) > 1 else Markup("")
 
 
-def _name(point: Point, axes: _Axes) -> Markup:
-    """The run's name beside its point, on the side that has room."""
-    name = point.name if len(point.name) <= _MOST_LETTERS else point.name[: _MOST_LETTERS - 1] + "…"
-    x, y = axes.x(point.x), axes.y(point.y) + 4
-    if x < axes.width * 0.6:
-        return text(x + 9, y, name, anchor="start")
-    return text(x - 9, y, name, anchor="end")
+def _best_first(points: Sequence[Point]) -> list[Point]:
+    """Where there is no room for all names, the best runs keep theirs."""
+    return [*(p for p in points if p.is_best), *(p for p in points if not p.is_best)]
 
 
 def _mark(point: Point, axes: _Axes) -> Markup:

@@ -14,6 +14,7 @@ from ..session import key_of, root_of
 from ..streaming import page_of_parts
 from .compare_choices import PAIRINGS, SHOWN, Choices, choices_of
 from .compare_parts import parts_of
+from .refused import problems_of
 
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
@@ -31,7 +32,14 @@ async def compare(request: Request) -> Response:
     except Refused as refused:
         if refused.status != 400:
             raise
-        return page(request, "compare_refused.html", 400, calls=(refused.call,), refused=refused, **known)
+        return page(
+            request,
+            "compare_refused.html",
+            400,
+            calls=(refused.call,),
+            problems=problems_of(refused, choices.conditions),
+            **known,
+        )
 
 
 def _context(request: Request, choices: Choices) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from ..render import page
 from ..routing import ScreenRoute
 from ..session import key_of, root_of
 from ..streaming import page_of_parts
-from .run_choices import GROUPS, choices_of, run_path
+from .refused import problems_of
+from .run_choices import GROUPS, Choices, choices_of, run_path
 from .run_parts import parts_of, spread_names
 from .run_traces import lists_of
 
@@ -31,26 +32,33 @@ async def run(request: Request) -> Response:
     if not whole["traces"]:
         return page(request, "run_empty.html", calls=(whole_call,), **_heading(whole))
     parts = Parts(request, key, parts_of(choices, whole), before=(whole_call,))
-    return await page_of_parts(
-        request,
-        "run.html",
-        parts,
-        **_heading(whole),
-        preparing=whole["preparing"],
-        choices=choices,
-        conditions=choices.conditions,
-        scores=[name for name in whole["measures"] if name.startswith("scores.")],
-        spread_names=spread_names(whole, choices),
-        group_names=GROUPS,
-        lists=lists_of(whole, choices),
-        filter_rows=rows_of(request, choices.conditions),
-        fields=FIELDS,
-        operators=OPERATORS,
-        kept=choices.kept,
-        action=f"{root_of(request)}/ui/run",
-        link=lambda **changed: f"{root_of(request)}{choices.link(**changed)}",
-        without=lambda i: f"{root_of(request)}{choices.without(i).link()}",
-    )
+    known = _heading(whole) | _context(request, choices, whole)
+    try:
+        return await page_of_parts(request, "run.html", parts, **known)
+    except Refused as refused:
+        if refused.status != 400:
+            raise
+        problems = problems_of(refused, choices.conditions)
+        return page(request, "run_refused.html", 400, calls=(refused.call,), problems=problems, **known)
+
+
+def _context(request: Request, choices: Choices, whole: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "preparing": whole["preparing"],
+        "choices": choices,
+        "conditions": choices.conditions,
+        "scores": [name for name in whole["measures"] if name.startswith("scores.")],
+        "spread_names": spread_names(whole, choices),
+        "group_names": GROUPS,
+        "lists": lists_of(whole, choices),
+        "filter_rows": rows_of(request, choices.conditions),
+        "fields": FIELDS,
+        "operators": OPERATORS,
+        "kept": choices.kept,
+        "action": f"{root_of(request)}/ui/run",
+        "link": lambda **changed: f"{root_of(request)}{choices.link(**changed)}",
+        "without": lambda i: f"{root_of(request)}{choices.without(i).link()}",
+    }
 
 
 def _heading(whole: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _SPANS, _MOST_SPANS = 300, 3_000
 """Spans that are shown, and where more are asked for: browsers stand still with more."""
 _LEVELS = 24
 """Each further level would be narrower than a word."""
-_FEW_CHARACTERS, _MANY_CHARACTERS = 4_000, 100_000
+_FEW_CHARACTERS, _MANY_CHARACTERS = 2_000, 100_000
 """Of each text, likewise."""
 
 

@@ -23,6 +23,7 @@ def _row(span: Span, extent: float) -> Span:
         **span,
         "failed": failed,
         "bar": time_bar(start, length, extent, sentence, "error" if failed else "own"),
+        "is_long": bool(span["cut"]),
         "shown": [_shown(label, name, span) for label, name in _CONTENT if span[name] is not None],
         "below": rows_of(span["children"], extent),
     }
