@@ -19,6 +19,7 @@ from spanstats.catalog.moving import move
 from spanstats.catalog.packing import pack_some
 from spanstats.dialects.parea.stats import stats_entry
 from spanstats.domain.keys import TenantId, TraceKey
+from spanstats.domain.score_blocks import BLOCKS_FROM
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import Conflict, NotFound
@@ -115,6 +116,19 @@ class World:
         async with self.shards[home].transaction(Kind.WRITE) as tx:
             assert await pack_some(tx.driver, [TraceKey(self.tenant_id, trace)], START * 2) == 1
 
+    async def score_much(self, trace: str = "scored") -> None:
+        """A trace whose scores are in blocks."""
+        root = Span(trace_id=trace, span_id="r", start_us=START, end_us=START, status="success", cost_pd=1)
+        scores = [Score("q", 1.0)]
+        children = [
+            msgspec.structs.replace(root, span_id=f"{n}", parent_id="r", cost_pd=None, scores=scores)
+            for n in range(BLOCKS_FROM + 1)
+        ]
+        home = await self.home()
+        await self.committers[home].submit(self.tenant_id, [root, *children[1:]])
+        await self.committers[home].submit(self.tenant_id, children[:1])
+        self.costs[trace] = 1
+
     async def catalog(self, n: int) -> None:
         """A dataset, which grows afterwards, and an experiment that takes the id of the one before it."""
         database = self.shards[await self.home()].of_tenant(self.tenant_id)
@@ -146,6 +160,7 @@ async def world(shards: Shards) -> AsyncIterator[World]:
             await one.write(f"t{n}", n)
         await one.decorate("t1")
         await one.pack()
+        await one.score_much()
         first = shards["first"]
         await projects.get_or_create(first, one.tenant_id, "p")
         await datasets.create(first, one.tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])

@@ -202,6 +202,8 @@ async def test_nothing_is_packed_for_a_day_after_all_was_unpacked(engine: AsyncE
 
 
 async def test_nothing_is_packed_while_the_version_before_may_run(engine: AsyncEngine) -> None:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        await tx.driver.execute("UPDATE packing SET allowed_from = now() + interval '1 hour'")
     async with committer(engine) as writer:
         await fill(writer, random.Random(1))
     assert [n async for n in pack_traces(Database(engine), LATER)] == []

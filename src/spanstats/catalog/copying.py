@@ -20,6 +20,7 @@ from ..store.tables import (
     packed_payloads,
     patches,
     projects,
+    score_blocks,
     scores,
     span_payloads,
     spans,
@@ -27,7 +28,7 @@ from ..store.tables import (
     traces,
 )
 
-BY_TRACE = (spans, span_payloads, packed_payloads, scores, traces)
+BY_TRACE = (spans, span_payloads, packed_payloads, scores, score_blocks, traces)
 """Tables whose rows are copied trace by trace."""
 
 CATALOGS = (projects, evaluators, test_cases, datasets, experiments, early_scores)

@@ -23,9 +23,11 @@ from ..errors import Unavailable
 from ..filters.span_fields import SPAN_VALUES
 from ..metrics import PACKED
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
+from ..store.erase import ERASE
 from ..store.outages import translated
 from ..store.packed_format import Payload, pack
 from ..store.packed_payloads import unpack_traces
+from ..store.score_blocks import ENTRY, HAS_BLOCKS
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import columns
 from ..store.tables import span_payloads
@@ -104,7 +106,16 @@ DELETE FROM span_payloads WHERE ctid = ANY (ARRAY(
     SELECT x.ctid FROM {SPAN_KEYS} CROSS JOIN {row_of_span("span_payloads", "ctid")} x
 ))
 """
-_PACKED = "SELECT tenant_id, trace_id FROM packed_payloads ORDER BY tenant_id, trace_id LIMIT $1"
+_PACKED = """
+(SELECT tenant_id, trace_id FROM packed_payloads ORDER BY tenant_id, trace_id LIMIT $1)
+UNION (SELECT tenant_id, trace_id FROM score_blocks ORDER BY tenant_id, trace_id LIMIT $1)
+ORDER BY tenant_id, trace_id LIMIT $1
+"""
+# A trace without a fold is read whole by its next span.
+_STORE_ENTRIES = f"""
+UPDATE traces t SET entry = {ENTRY}, fold = NULL FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
+WHERE t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id AND {HAS_BLOCKS}
+"""
 _LOCK_PACKED = """
 SELECT 1 FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
 JOIN traces t ON t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
@@ -208,8 +219,9 @@ def _bytes(rows: Iterable[Any]) -> int:
 
 
 async def unpack_all(database: Database) -> AsyncGenerator[int, None]:
-    """Give all spans their payloads in rows again, as the version before reads them; yields how many traces after each
-    transaction. Nothing is packed meanwhile, and for a day afterwards. Raises `Unavailable`."""
+    """Give all spans their payloads in rows again, and long traces their scores without blocks, as the version before
+    reads them; yields how many traces after each transaction. Nothing is packed or kept in blocks meanwhile, and for a
+    day afterwards. Raises `Unavailable`."""
     database = database.with_timeouts(_TIMEOUTS)
     async with database.transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_ALLOW_FROM.format("'infinity'"))
@@ -219,6 +231,8 @@ async def unpack_all(database: Database) -> AsyncGenerator[int, None]:
             if keys:
                 await tx.driver.execute(_LOCK_PACKED, *columns(keys))
                 await unpack_traces(tx.driver, keys)
+                await tx.driver.execute(_STORE_ENTRIES, *columns(keys))
+                await tx.driver.execute(ERASE["score_blocks"], *columns(keys))
             else:
                 await tx.driver.execute(_ALLOW_FROM.format("now() + interval '1 day', looked_until = NULL"))
         if not keys:

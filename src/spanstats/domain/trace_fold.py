@@ -92,6 +92,10 @@ class TraceFold(msgspec.Struct):
     n_scored: int = 0
     """Spans that have scores. `scores` holds these, or only those of spans that were added to a stored fold."""
     scores: list[SpanScores] = []
+    in_blocks: bool = False
+    """The scores of all spans but the root are in blocks (`score_blocks.py`). `scores` has the root's besides."""
+    block_bytes: int = 0
+    """How long the blocks are."""
 
     @property
     def has_all_scores(self) -> bool:

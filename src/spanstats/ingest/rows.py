@@ -19,6 +19,7 @@ from ..domain.trace import Trace
 from ..domain.trace_fold import SpanScores, TraceFold
 from ..domain.values import billionths
 from ..store import tables
+from ..store.score_blocks import IN_BLOCKS
 from ..store.spans import RENAMED
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -29,7 +30,7 @@ _unpack_scores = msgspec.msgpack.Decoder(list[SpanScores]).decode
 
 _KEY = ("tenant_id", "trace_id", "span_id")
 # A fold of another shape is not read: its trace is folded from its spans. So it is where entries have another shape.
-_FOLD_VERSION = b"\x03"
+_WITHOUT_BLOCKS = b"\x03"
 
 
 def to_json(value: object) -> str:
@@ -125,20 +126,36 @@ WITH inserted AS ({_INSERT_TRACES} RETURNING tenant_id, trace_id, experiment_key
 invalidated AS ({_INVALIDATE} inserted {_WHERE_SUMMED})
 SELECT EXISTS (SELECT FROM early_scores), array_agg(tenant_id), array_agg(trace_id) FROM inserted
 """
-_OF_SCORES = ("score_keys", "score_values", "score_kinds", "fold_scores")
 _UPDATED = {c: _taken(tables.traces, c) for c in _columns(tables.traces) if c not in _KEY}
+_ZEROS = "array_fill(0::smallint, ARRAY[cardinality({}.score_keys)])".format
+_KINDS = f"coalesce(traces.score_kinds, {_ZEROS('traces')})", f"coalesce(u.score_kinds, {_ZEROS('u')})"
+
+
+def _inserting(whole: str, new: str) -> str:
+    return f"({whole})[:u.scores_at] || {new} || ({whole})[u.scores_at + 1:]"
+
+
+_INSERTED = {c: _inserting(f"traces.{c}", f"u.{c}") for c in ("score_keys", "score_values")}
+_INSERTED["score_kinds"] = f"""
+    CASE WHEN coalesce(traces.score_kinds, u.score_kinds) IS NOT NULL THEN {_inserting(*_KINDS)} END
+"""
+_INSERTED["fold_scores"] = "NULL"
 # A value that is kept is not read: the row goes on pointing to it.
-_UPDATED |= {c: f"CASE WHEN u.keeps_scores THEN traces.{c} ELSE {_UPDATED[c]} END" for c in _OF_SCORES}
+_UPDATED |= {
+    c: f"CASE WHEN u.keeps_scores THEN traces.{c} WHEN u.scores_at IS NOT NULL THEN {inserted} ELSE {_UPDATED[c]} END"
+    for c, inserted in _INSERTED.items()
+}
 _UPDATED["entry"] = """CASE WHEN u.entry_from > 0 THEN u.entry || substr(traces.entry, u.entry_from)
-    WHEN u.keeps_scores THEN traces.entry ELSE u.entry END"""
+    WHEN u.keeps_entry THEN traces.entry ELSE u.entry END"""
 _UPDATES = ", ".join(f"{column} = {value}" for column, value in _UPDATED.items())
+_NOT_STORED = "keeps_scores boolean, scores_at integer, keeps_entry boolean, entry_from integer"
 # $1, $2: the spans and their tenants. $3: the traces, as a JSON array. $4, $5: the experiments and starts that the
 # traces had. Old and new minutes are invalidated.
 WRITE_SPANS_AND_TRACES = f"""
 WITH {_SPANS_SENT}, put_spans AS ({_PUT_SPANS}), put_payloads AS ({_PUT_PAYLOADS}), put_scores AS ({_PUT_SCORES}),
 updated AS (
     UPDATE traces SET {_UPDATES}
-    FROM json_to_recordset($3) AS u({_TRACE_COLUMNS}, keeps_scores boolean, entry_from integer)
+    FROM json_to_recordset($3) AS u({_TRACE_COLUMNS}, {_NOT_STORED})
     WHERE traces.tenant_id = u.tenant_id AND traces.trace_id = u.trace_id
     RETURNING traces.experiment_key, traces.start_time
 )
@@ -183,7 +200,10 @@ class TraceRow(msgspec.Struct, omit_defaults=True, kw_only=True):
     fold: str | None = None
     fold_scores: str | None = None
     keeps_scores: bool = False
-    """All that follows from the scores stays as it is stored: `score_keys` and so on, and their part of the entry."""
+    """`score_keys` and so on stay as they are stored."""
+    scores_at: int | None = None
+    """The scores of the row come behind this number of the stored ones."""
+    keeps_entry: bool = False
     entry_from: int = 0
     """Where not 0, the entry is the one here and what is stored from this character on, counted from 1."""
     item_key: str | None = None
@@ -198,15 +218,19 @@ def trace_row(tenant_id: TenantId, trace: Trace, entry: str | None, state: Trace
     """The row of this trace, with its part of a stats answer and the fold that it keeps."""
     row = TraceRow(tenant_id=tenant_id, entry=entry, **dict(zip(_FROM_TRACE, _from_trace(trace), strict=True)))
     row.labels, row.metadata = trace.labels or None, trace.metadata or None
-    if trace.scores:
-        row.score_keys = [s.key for s in trace.scores]
-        row.score_values = [billionths(s.value) for s in trace.scores]
-        kinds = [_score_kind(s) for s in trace.scores]
-        row.score_kinds = kinds if any(kinds) else None
+    set_scores(row, trace.scores)
     if state is not None:
         row.fold = pack_fold(state).hex()
-        row.fold_scores = _pack(state.scores).hex() if state.scores else None
+        row.fold_scores = pack_scores(state.scores).hex() if state.scores and not state.in_blocks else None
     return row
+
+
+def set_scores(row: TraceRow, scores: Sequence[Score]) -> None:
+    """Let the row have these scores alone."""
+    kinds = [_score_kind(s) for s in scores]
+    row.score_keys = [s.key for s in scores] or None
+    row.score_values = [billionths(s.value) for s in scores] or None
+    row.score_kinds = kinds if any(kinds) else None
 
 
 def row_bytes(row: TraceRow) -> int:
@@ -225,17 +249,24 @@ def _score_kind(score: Score) -> int:
 
 
 def pack_fold(state: TraceFold) -> bytes:
-    """Without the scores, which `unpack_scores` reads from a column of their own."""
-    return _FOLD_VERSION + _pack(msgspec.structs.replace(state, scores=[]))
+    """With the root's scores where the others are in blocks, else without scores, which have a column of their own."""
+    if state.in_blocks:
+        return IN_BLOCKS + _pack(state)
+    return _WITHOUT_BLOCKS + _pack(msgspec.structs.replace(state, scores=[]))
+
+
+def pack_scores(scores: Sequence[SpanScores]) -> bytes:
+    """Scores of a fold, as `unpack_scores` reads them."""
+    return _pack(scores)
 
 
 def unpack_scores(packed: bytes) -> list[SpanScores]:
-    """The scores of a stored fold."""
+    """The scores that were packed."""
     return _unpack_scores(packed)
 
 
 def unpack_fold(packed: bytes | None) -> TraceFold | None:
     """The stored fold, or `None` where there is none that this code can go on with."""
-    if packed is None or not packed.startswith(_FOLD_VERSION):
+    if packed is None or packed[:1] not in (_WITHOUT_BLOCKS, IN_BLOCKS):
         return None
-    return _unpack(packed[len(_FOLD_VERSION) :])
+    return _unpack(packed[1:])

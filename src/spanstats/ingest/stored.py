@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from ..domain.growth import Relatives, grow
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.merge import with_standalone
+from ..domain.score_blocks import Insertion, added_scores
 from ..domain.span import Score, Span
 from ..domain.trace_fold import TraceFold, fold
 from ..store.session import Driver
 from ..store.spans import scores_of_traces, spans_of_traces
-from . import reading
+from . import reading, score_blocks
 from .experiments import lock_experiments
 from .reading import TraceBefore
 from .rows import unpack_fold
@@ -28,6 +29,8 @@ class Stored:
     spans: dict[TraceKey, dict[str, Span]] = field(default_factory=dict)
     scores: dict[SpanKey, list[Score]] = field(default_factory=dict)
     folds: dict[TraceKey, TraceFold] = field(default_factory=dict)
+    insertions: dict[TraceKey, Insertion] = field(default_factory=dict)
+    """Where the scores of new spans go, in traces of `folds` whose scores are in blocks."""
     deleted: set[TraceKey] = field(default_factory=set)
     """Traces of deleted experiments. Their rows are to be erased: what comes after the deletion is a new trace."""
     to_fold: set[TraceKey] = field(default_factory=set)
@@ -64,6 +67,7 @@ async def load(
     folds = {k: f for k in growing if (f := unpack_fold(stored.before[k].fold)) is not None}
     relatives = await reading.read_relatives(driver, {k: (f.usage, spans[k]) for k, f in folds.items()})
     stored.folds = {k: f for k, f in folds.items() if _grow(f, spans[k], relatives[k])}
+    await _load_insertions(driver, stored, spans)
     await load_whole(driver, stored, folded - stored.folds.keys() - stored.deleted)
     return stored
 
@@ -80,6 +84,15 @@ def _grow(state: TraceFold, spans: Sequence[Span], relatives: Relatives) -> bool
             return False
         relatives.add(span)
     return True
+
+
+async def _load_insertions(driver: Driver, stored: Stored, spans: dict[TraceKey, list[Span]]) -> None:
+    """Leave out of `stored.folds` traces with blocks that the new scores are not inserted into."""
+    added = {k: added_scores(f, spans[k]) for k, f in stored.folds.items() if f.in_blocks}
+    found = await score_blocks.find_insertions(driver, {k: scores for k, scores in added.items() if scores})
+    stored.insertions = {k: insertion for k, insertion in found.items() if insertion is not None}
+    for key in [k for k, scores in added.items() if scores is None or (scores and k not in stored.insertions)]:
+        del stored.folds[key]
 
 
 async def _lock_experiments(driver: Driver, stored: Stored, locked: set[ExperimentKey]) -> set[TraceKey]:
@@ -111,6 +124,7 @@ def _put_whole(
     for key in keys:
         stored.spans[key] = {}
         stored.folds.pop(key, None)
+        stored.insertions.pop(key, None)
     for span_key, span in spans.items():
         span.scores = [s for s in scores.get(span_key, ()) if s.source != "api"] or None
         stored.spans[span_key.trace][span.span_id] = span

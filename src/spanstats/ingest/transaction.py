@@ -8,12 +8,13 @@ changes is folded from its spans.
 from dataclasses import dataclass
 
 from ..domain.keys import ExperimentKey, TraceKey
+from ..domain.score_blocks import Insertion
 from ..domain.trace import Trace, finish
 from ..domain.trace_fold import TraceFold
 from ..store.erase import erase_spans, erase_traces
 from ..store.session import Driver
 from ..threads import beside_if_many
-from . import changes, reading, standalone
+from . import changes, reading, score_blocks, standalone
 from .batch import Batch
 from .evaluators import WrittenEvaluators
 from .experiments import lock_experiments
@@ -21,10 +22,9 @@ from .lock import Locked, lock
 from .merging import Merged, merge_batch
 from .moves import report_moved
 from .resolve import resolve
-from .rows import TraceRow
 from .stored import Stored, fold_trace, load, load_scores, load_whole
 from .tools import Tools
-from .trace_rows import row_of_fold
+from .trace_rows import TraceRows, may_use_blocks, row_of_fold, rows_with_blocks, rows_with_new_blocks
 
 
 def first_lock(batch: Batch) -> str | None:
@@ -92,22 +92,25 @@ async def _write_traces(
     driver: Driver, stored: Stored, changed: changes.Changed, experiments: set[ExperimentKey], tools: Tools
 ) -> None:
     """Write the spans, fold the changed traces again, and invalidate their minutes, before and now."""
-    folds, rows = await _fold_traces(driver, stored, tools)
-    fallen = await _fallen(driver, stored, rows, experiments)
+    folds, traces = await _fold_traces(driver, stored, tools)
+    fallen = await _fallen(driver, stored, traces, experiments)
     if fallen:
         # Their other spans are read again, from the store.
         await changes.write(driver, changed)
         changed = []
-        rows |= await _without(driver, stored, fallen, tools)
+        traces |= await _without(driver, stored, fallen, tools)
     before = [(trace.experiment_key, trace.start_us) for key, trace in stored.before.items() if key in folds]
+    rows = {key: trace.row for key, trace in traces.items()}
     await changes.write(driver, changed, list(rows.values()), before)
+    blocks = {key: trace.blocks for key, trace in traces.items() if trace.blocks}
+    await score_blocks.write(driver, blocks, {key for key, trace in traces.items() if trace.has_new_blocks})
     await report_moved(driver, stored.before, rows)
     await erase_traces(driver, folds.keys() - rows.keys())
 
 
 async def _fold_traces(
     driver: Driver, stored: Stored, tools: Tools
-) -> tuple[dict[TraceKey, TraceFold], dict[TraceKey, TraceRow]]:
+) -> tuple[dict[TraceKey, TraceFold], dict[TraceKey, TraceRows]]:
     """The traces that the batch changes: their folds, in key order, and the rows of traces that have spans left.
 
     The scores of a long trace are read only where a new span has some, or another order of theirs.
@@ -115,17 +118,32 @@ async def _fold_traces(
     before = {
         key: finish(key.trace_id, fold)
         for key, fold in stored.folds.items()
-        if key in stored.to_fold and not fold.has_all_scores
+        if key in stored.to_fold and not (fold.has_all_scores or fold.in_blocks)
     }
     folds = await beside_if_many(stored.n_spans_to_fold, _folded, stored)
     rescored = [key for key, trace in before.items() if folds[key].scores or _root_of(folds[key]) != trace.root_span_id]
     for key, scores in (await reading.read_fold_scores(driver, rescored)).items():
         folds[key].scores = scores + folds[key].scores
-    return folds, await beside_if_many(len(folds), _rows, folds, before, tools)
+    blocks = any(map(may_use_blocks, folds.values())) and await score_blocks.may_be_written(driver)
+    return folds, await beside_if_many(len(folds), _rows, folds, before, stored.insertions, tools, blocks)
 
 
-def _rows(folds: dict[TraceKey, TraceFold], before: dict[TraceKey, Trace], tools: Tools) -> dict[TraceKey, TraceRow]:
-    return {key: row_of_fold(key, fold, tools, before.get(key)) for key, fold in folds.items() if fold.n_spans}
+def _rows(
+    folds: dict[TraceKey, TraceFold],
+    before: dict[TraceKey, Trace],
+    insertions: dict[TraceKey, Insertion],
+    tools: Tools,
+    blocks: bool,
+) -> dict[TraceKey, TraceRows]:
+    rows = {}
+    for key, fold in folds.items():
+        if fold.in_blocks:
+            rows[key] = rows_with_blocks(key, fold, tools, insertions.get(key))
+        elif blocks and may_use_blocks(fold):
+            rows[key] = rows_with_new_blocks(key, fold, tools)
+        elif fold.n_spans:
+            rows[key] = TraceRows(row_of_fold(key, fold, tools, before.get(key)))
+    return rows
 
 
 def _folded(stored: Stored) -> dict[TraceKey, TraceFold]:
@@ -137,21 +155,21 @@ def _root_of(fold: TraceFold) -> str | None:
 
 
 async def _fallen(
-    driver: Driver, stored: Stored, rows: dict[TraceKey, TraceRow], experiments: set[ExperimentKey]
+    driver: Driver, stored: Stored, traces: dict[TraceKey, TraceRows], experiments: set[ExperimentKey]
 ) -> dict[TraceKey, set[ExperimentKey]]:
     """Lock the experiments that traces come to; the traces that would come to deleted ones, each with these."""
     locked = experiments | {trace.experiment_key for trace in stored.before.values()}
-    unlocked = {key for row in rows.values() if (key := row.experiment_key) is not None} - locked
+    unlocked = {key for trace in traces.values() if (key := trace.row.experiment_key) is not None} - locked
     deleted = unlocked - await lock_experiments(driver, unlocked)
-    return {key: deleted for key, row in rows.items() if row.experiment_key in deleted}
+    return {key: deleted for key, trace in traces.items() if trace.row.experiment_key in deleted}
 
 
 async def _without(
     driver: Driver, stored: Stored, fallen: dict[TraceKey, set[ExperimentKey]], tools: Tools
-) -> dict[TraceKey, TraceRow]:
+) -> dict[TraceKey, TraceRows]:
     """The rows of these traces, folded again as if no span had named the deleted experiments."""
     await load_whole(driver, stored, fallen.keys())
     for key, deleted in fallen.items():
         for span in stored.spans[key].values():
             span.experiment_key = None if span.experiment_key in deleted else span.experiment_key
-    return {key: row_of_fold(key, fold_trace(stored, key), tools) for key in fallen}
+    return {key: TraceRows(row_of_fold(key, fold_trace(stored, key), tools)) for key in fallen}

@@ -202,13 +202,19 @@ ROLLED_UP_SCORES = (
 """Those and how many traces have a number of the evaluator."""
 
 
+# Which scores of a long trace are the first numbers of their evaluator, found for all of them at once.
+FIRSTS_OF_LONG = """
+CASE WHEN cardinality(score_keys) > 64 THEN ARRAY(
+    SELECT row_number() OVER (PARTITION BY e.key, e.value IS NULL ORDER BY e.n) = 1
+    FROM unnest(score_keys, score_values) WITH ORDINALITY AS e(key, value, n) ORDER BY e.n
+) END"""
 # Hardly any trace has several scores of one evaluator: the second condition is seldom looked at.
 IS_FIRST = """
-v IS NOT NULL AND CASE WHEN array_position(score_keys, name) = at THEN true ELSE NOT EXISTS (
+v IS NOT NULL AND coalesce(is_first_of_long, CASE WHEN array_position(score_keys, name) = at THEN true ELSE NOT EXISTS (
     SELECT FROM unnest(score_keys[1:(at - 1)], score_values[1:(at - 1)]) AS earlier(key, value)
     WHERE earlier.key = name AND earlier.value IS NOT NULL
-) END"""
-"""Over rows of (name, v, at: from 1) beside the arrays that they come from."""
+) END)"""
+"""Over rows of (name, v, at: from 1, is_first_of_long: of `FIRSTS_OF_LONG`) beside the arrays that they come from."""
 
 
 def each_score(where: str, beside: str = "") -> str:
@@ -218,10 +224,15 @@ def each_score(where: str, beside: str = "") -> str:
     `beside` is a named expression (`... AS name`) over the trace that stands in the row of each of its scores.
 
     Set-returning functions of a select list run in step (null where an array ends early), at half the cost of a join.
+    What else such a list has is computed for each of their rows: so what is computed once is in a query below.
     """
+    name = beside.rpartition(" AS ")[2]
+    kept = f"{name}, " if beside else ""
+    once = f"{beside}, " if beside else ""
+    once += f"score_keys, score_values, score_kinds, {FIRSTS_OF_LONG} AS firsts"
+    traces = f"SELECT {once} FROM traces WHERE score_keys IS NOT NULL AND {where} OFFSET 0"
     arrays = "unnest(score_keys) AS name, unnest(score_values) AS v, unnest(score_kinds) AS kind"
-    arrays += ", generate_subscripts(score_keys, 1) AS at, score_keys, score_values"
-    columns = f"{beside}, {arrays}" if beside else arrays
-    each = f"SELECT {columns} FROM traces WHERE score_keys IS NOT NULL AND {where}"
-    kept = beside.rpartition(" AS ")[2] + ", " if beside else ""
-    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k, {IS_FIRST} AS is_first FROM ({each}) each"
+    arrays += ", generate_subscripts(score_keys, 1) AS at, score_keys, score_values, firsts"
+    each = f"SELECT {kept}{arrays} FROM ({traces}) traces"
+    is_first = IS_FIRST.replace("is_first_of_long", "firsts[at]")
+    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k, {is_first} AS is_first FROM ({each}) each"

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import traces
 from .matching import Parts, rows_of
-from .measures import ANSWERED, IS_FIRST, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
+from .measures import ANSWERED, FIRSTS_OF_LONG, IS_FIRST, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
 from .rollups import JOINED_ANSWERED, SCORES_KEPT
 
 MOST_SCORES = 16
@@ -84,7 +84,8 @@ def scores_read() -> list[ColumnElement[Any]]:
     arrays = {"name": traces.c.score_keys, "v": traces.c.score_values, "kind": traces.c.score_kinds}
     at = func.generate_subscripts(traces.c.score_keys, literal_column("1")).label("at")
     each = [func.unnest(array).label(name) for name, array in arrays.items()]
-    return [*each, at, traces.c.score_keys, traces.c.score_values]
+    is_first_of_long: ColumnElement[Any] = literal_column(f"unnest({FIRSTS_OF_LONG})").label("is_first_of_long")
+    return [*each, at, is_first_of_long, traces.c.score_keys, traces.c.score_values]
 
 
 def by_evaluator(each: GenerativeSelect) -> CTE:

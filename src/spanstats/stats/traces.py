@@ -7,6 +7,7 @@ from contextlib import aclosing
 from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound, Unavailable
+from ..store.score_blocks import ENTRY
 from ..store.session import Database, Kind, Transaction
 from ..tracing import REQUEST
 
@@ -19,7 +20,7 @@ _FIND = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND delete
 # One walk along the index (experiment_key, start_time), read as far as the client has; rows of one start are sorted.
 # The entries were rendered when they were written. $1 the tenant, $2 the experiment's id.
 ENTRIES_STATEMENT = f"""
-SELECT entry FROM traces WHERE experiment_key = ({_FIND}) AND has_root ORDER BY start_time, trace_id
+SELECT {ENTRY} FROM traces t WHERE experiment_key = ({_FIND}) AND has_root ORDER BY start_time, trace_id
 """
 
 

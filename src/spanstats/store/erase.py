@@ -28,7 +28,7 @@ def _erasing(table: str) -> str:
     return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {found} x))"
 
 
-_OF_SPANS = ("spans", "span_payloads", "packed_payloads", "scores", "patches")
+_OF_SPANS = ("spans", "span_payloads", "packed_payloads", "scores", "score_blocks", "patches")
 ERASE = {table: _erasing(table) for table in (*_OF_SPANS, "traces")}
 
 OverrideVersion = tuple[int, str, int]
@@ -58,8 +58,8 @@ async def erase_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
 
 
 async def erase_traces(driver: Driver, traces: Collection[TraceKey]) -> None:
-    """Delete the rows of the traces themselves; the caller invalidates their minutes."""
-    await _erase(driver, traces, ("traces",))
+    """Delete the rows of the traces themselves, and what continues them; the caller invalidates their minutes."""
+    await _erase(driver, traces, ("score_blocks", "traces"))
 
 
 async def _erase(driver: Driver, traces: Collection[TraceKey], table_names: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ is found by (tenant_id, trace_id).
 from .catalog_tables import api_keys, datasets, evaluators, experiments, projects, tenants, test_cases
 from .columns import ByBytes, Time, metadata, optional, required, written_at
 from .shard_tables import move_log, packing, primary_lives, shards, tenant_fences, tenant_moves
-from .span_tables import early_scores, packed_payloads, patches, scores, span_payloads, spans
+from .span_tables import early_scores, packed_payloads, patches, score_blocks, scores, span_payloads, spans
 from .trace_table import MEASURED, traces
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "primary_lives",
     "projects",
     "required",
+    "score_blocks",
     "scores",
     "shards",
     "span_payloads",

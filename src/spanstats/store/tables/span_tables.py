@@ -130,6 +130,20 @@ scores = Table(
     Index(None, "tenant_id", "id", postgresql_where=text("id IS NOT NULL")),
 )
 
+# Scores of long traces once more, some spans in a row, as a write of such a trace needs them (score_blocks.py).
+score_blocks = Table(
+    "score_blocks",
+    metadata,
+    required("tenant_id", Integer),
+    required("trace_id", ByBytes),
+    Column("start_us", BigInteger, nullable=False, comment="of the first span, in microseconds since 1970"),
+    Column("span_id", ByBytes, nullable=False, comment="of the first span"),
+    required("n_scores", Integer),
+    Column("scores", LargeBinary, nullable=False, comment="the scores of the spans, as in a fold"),
+    Column("entry", Text, nullable=False, comment="their part of a stats answer"),
+    PrimaryKeyConstraint("tenant_id", "trace_id", "start_us", "span_id"),
+)
+
 # Scores posted on their own before their span or trace came.
 early_scores = Table(
     "early_scores",
