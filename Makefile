@@ -9,9 +9,8 @@ PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/d
 unexport PYTHONDONTWRITEBYTECODE
 
 # Processes, each with a server of its own: one more than cores here, as many tests wait for something; one that has
-# nothing left takes tests of another. Those of the other PostgreSQL compute meanwhile.
+# nothing left takes tests of another. One more computes the tests of the other PostgreSQL meanwhile.
 SIDE_BY_SIDE := --numprocesses=3 --dist=worksteal
-ON_ANOTHER   := --numprocesses=2 --dist=worksteal
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,14 +18,14 @@ help: ## Show this list
 serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with an embedded PostgreSQL
 	@exec $(BIN)/spanstats serve
 
-test: check ## Run everything that CI runs: checks, then the tests, with those of SQL on another PostgreSQL as well
-	@$(MAKE) --no-print-directory --jobs=2 on-embedded on-another
+test: lint layers words ## Run everything that CI runs: checks and tests, with those of SQL on another PostgreSQL as well
+	@$(MAKE) --no-print-directory --jobs=3 on-embedded types on-another
 
 on-embedded: $(VENV)/.installed-dev
 	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)
 
 on-another: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.installed $(ON_ANOTHER)
+	$(BIN)/python -m tests.installed
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, layers, words
 	@$(MAKE) --no-print-directory --jobs=2 types lint layers words

@@ -287,6 +287,7 @@ async def killed_after(world: World, steps: int) -> bool:
     return await asyncio.create_task(doomed())
 
 
+@pytest.mark.one_version("what is killed is our mover")
 @pytest.mark.usefixtures("deadly")
 async def test_a_mover_killed_at_any_moment_loses_nothing_and_the_next_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
@@ -401,6 +402,7 @@ async def copied_since(shard: Database, tenant_id: TenantId, transaction: int) -
     return Refused(all_rows, copied)
 
 
+@pytest.mark.one_version("how much is copied when is our choice")
 async def test_few_rows_are_copied_while_writes_are_refused_however_many_there_are(
     world: World, refused: list[Refused], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ async def three_reads(engine: AsyncEngine, columns: Columns, rng: random.Random)
         return all([await equal(tx, columns, rng, random_window(rng)) for _ in range(3)]), stored
 
 
+@pytest.mark.one_version("our locks and invalidations keep the answers equal")
 async def test_no_answer_differs_while_writers_and_refreshes_run(engine: AsyncEngine) -> None:
     ended = asyncio.Event()
 
@@ -202,6 +203,7 @@ async def refresh_and_take_invalidations_late(engine: AsyncEngine) -> None:
             )
 
 
+@pytest.mark.one_version("our locks and invalidations keep the answers equal")
 async def test_the_comparison_finds_a_refresh_that_takes_invalidations_late(engine: AsyncEngine) -> None:
     rng, ended, found = random.Random(9), asyncio.Event(), False
 

@@ -25,7 +25,7 @@ from tests.ingest.worlds import TENANT
 from tests.insights.world import stored_run
 from tests.stats.warming import warm
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("the memory is that of the process")]
 
 
 def parts(n: int) -> list[Part]:

@@ -20,7 +20,7 @@ from spanstats.threads import MANY
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, price_of_known_models, stored_traces
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("the threads are those of the process")]
 
 
 def spans_of(trace_id: str, numbers: range) -> list[Span]:

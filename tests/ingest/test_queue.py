@@ -15,7 +15,7 @@ from tests.examples import examples
 from .test_commits import spans, trace_locked
 from .worlds import START, TENANT, committer, rows, stored_traces
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("the queue is that of the process")]
 
 
 def loose(span_id: str, trace: str) -> Span:

@@ -15,7 +15,7 @@ from tests.stats.warming import warm
 from .test_experiment import ask
 from .world import RUN, stored_run
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("the loop is that of the process")]
 
 MOST_S = 0.05
 TRACES = 20_000
