@@ -43,7 +43,7 @@ def add_second_shard(directory_url: str, run_sql: Callable[[str, str], object]) 
 async def _register(directory_url: str) -> None:
     first, second = (Database(create_engine(url)) for url in (directory_url, in_second(directory_url)))
     await placement.register(first, second, _NAME)
-    await keys.tenant_id(first, DEFAULT_TENANT, _PLACING)
+    await keys.ensure_tenant(first, DEFAULT_TENANT, _PLACING)
     for database in (first, second):
         await database.dispose()
 

@@ -146,7 +146,7 @@ async def named(engine: AsyncEngine, tenant: str, traces: set[str]) -> list[dict
     SELECT s.trace_id, s.span_id, e.id FROM spans s LEFT JOIN experiments e ON e.key = s.experiment_key
     WHERE s.tenant_id = $1 AND s.trace_id = ANY($2::text[]) ORDER BY 1, 2
     """
-    return await rows(engine, sql, await keys.tenant_id(Database(engine), tenant), sorted(traces))
+    return await rows(engine, sql, await keys.ensure_tenant(Database(engine), tenant), sorted(traces))
 
 
 @settings(
@@ -159,7 +159,7 @@ async def test_any_experiment_survives_its_export_and_import(
     engine: AsyncEngine, steps: list[tuple[str, Any]], definition: dict[str, Any] | None
 ) -> None:
     here, there = f"here {(number := next(_numbers))}", f"there {number}"
-    tenant_id, _ = [await keys.tenant_id(Database(engine), name) for name in (here, there)]
+    tenant_id, _ = [await keys.ensure_tenant(Database(engine), name) for name in (here, there)]
     await live(engine, tenant_id, steps)
     if definition is not None:
         await definitions.create(Database(engine), tenant_id, "e", definition)

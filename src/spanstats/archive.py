@@ -25,15 +25,15 @@ _encode = msgspec.json.Encoder().encode
 async def write(database: Database, tenant_id: TenantId, experiment_id: str, out: BinaryIO) -> int:
     """Write the experiment as it is at this moment; how many traces it has. Raises `NotFound`, `Unavailable`."""
     count = 0
-    async with aclosing(lines(database, tenant_id, experiment_id)) as found:
-        async for line in found:
+    async with aclosing(lines(database, tenant_id, experiment_id)) as exported:
+        async for line in exported:
             out.write(_encode(line) + b"\n")
             count += isinstance(line, Trace)
     return count
 
 
 async def read(
-    database: Database, tenant_id: TenantId, sent: Iterable[bytes], advance: Callable[[int], None]
+    database: Database, tenant_id: TenantId, lines: Iterable[bytes], advance: Callable[[int], None]
 ) -> tuple[str, int, int]:
     """Restore an experiment; its id, how many traces were written, and how many were there before.
 
@@ -41,7 +41,7 @@ async def read(
     again. Raises `InvalidInput` where a line is not one of an archive or the last one is missing, `Conflict` where what
     is stored is in the way, `Unavailable`.
     """
-    numbered = _lines(sent)
+    numbered = _lines(lines)
     header = next(numbered, None)
     if not isinstance(header, Header) or header.format != FORMAT or header.version != VERSION:
         raise invalid(f"is not an archive of an experiment, version {VERSION}", "line 1")
@@ -55,20 +55,20 @@ async def read(
     return header.experiment.id, written, seen - written
 
 
-def _lines(sent: Iterable[bytes]) -> Iterator[Line]:
-    for number, line in enumerate(sent, 1):
+def _lines(lines: Iterable[bytes]) -> Iterator[Line]:
+    for number, line in enumerate(lines, 1):
         try:
             yield _decode(line)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise invalid(str(error), f"line {number}") from None
 
 
-def _groups(found: Iterator[Line]) -> Iterator[list[Trace]]:
+def _groups(lines: Iterator[Line]) -> Iterator[list[Trace]]:
     """The traces, some at a time; the last line must follow them and hold their number."""
     group: list[Trace] = []
     count = spans = 0
-    for line in found:
-        if isinstance(line, End) and line.traces == count and next(found, None) is None:
+    for line in lines:
+        if isinstance(line, End) and line.traces == count and next(lines, None) is None:
             yield group
             return
         if not isinstance(line, Trace):

@@ -51,8 +51,8 @@ def serve_command(
     workers: Annotated[int | None, typer.Option(help="Processes that answer requests.")] = None,
 ) -> None:
     """Migrate the database and serve until stopped."""
-    given = {"host": host, "port": port, "workers": workers}
-    settings = load(**{name: value for name, value in given.items() if value is not None})
+    options = {"host": host, "port": port, "workers": workers}
+    settings = load(**{name: value for name, value in options.items() if value is not None})
     # The service takes longer to import than a wrong setting to find.
     from . import serve
 
@@ -78,7 +78,7 @@ def demo_command() -> None:
 async def _demo(databases: Databases) -> None:
     from . import demo
 
-    await keys.tenant_id(databases.first, keys.DEFAULT_TENANT, databases.placing())
+    await keys.ensure_tenant(databases.first, keys.DEFAULT_TENANT, databases.placing())
     await demo.run(*await databases.of_tenant(keys.DEFAULT_TENANT))
 
 
@@ -140,16 +140,18 @@ async def _rebuild(database: Database) -> None:
 @rollups_app.command("check")
 def check_rollups() -> None:
     """Compare the rollups and columns with the traces; exit code 1 where they differ."""
-    found = on_databases(_mismatches)
-    if found:
-        raise StartError(f"{len(found)} rollups or columns differ from their traces: run `spanstats rollups rebuild`")
+    different = on_databases(_mismatches)
+    if different:
+        raise StartError(
+            f"{len(different)} rollups or columns differ from their traces: run `spanstats rollups rebuild`"
+        )
     print("The rollups and columns equal the traces.")
 
 
 async def _mismatches(databases: Databases) -> list[tuple[int, int, int]]:
     from .stats import maintenance
 
-    return [found for each in (await databases.all()).values() for found in await maintenance.mismatches(each)]
+    return [mismatch for each in (await databases.all()).values() for mismatch in await maintenance.mismatches(each)]
 
 
 data_commands.install(app)

@@ -17,8 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .catalog import moving, packing, retention, tenants
-from .catalog.keys import DEFAULT_TENANT
-from .catalog.keys import tenant_id as made_tenant
+from .catalog.keys import DEFAULT_TENANT, ensure_tenant
 from .errors import StartError
 from .sharding import Databases, on_databases
 
@@ -168,11 +167,11 @@ def import_experiment(
     from . import archive
 
     async def work(databases: Databases) -> tuple[str, int, int]:
-        with _opened(file) as sent, _progress() as progress:
+        with _opened(file) as lines, _progress() as progress:
             task = progress.add_task("Importing", total=None)
-            await made_tenant(databases.first, tenant, databases.placing())
+            await ensure_tenant(databases.first, tenant, databases.placing())
             database, tenant_id = await databases.of_tenant(tenant)
-            return await archive.read(database, tenant_id, sent, lambda count: progress.advance(task, count))
+            return await archive.read(database, tenant_id, lines, lambda count: progress.advance(task, count))
 
     experiment_id, written, there = on_databases(work)
     print(f"Experiment {experiment_id}: {written} traces were imported, {there} were there before.")
@@ -184,11 +183,11 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        sent = file.open("rb")
+        opened = file.open("rb")
     except OSError as error:
         raise StartError(f"{file}: {error.strerror}") from error
-    with sent:
-        yield sent
+    with opened:
+        yield opened
 
 
 @traces_app.command("delete")

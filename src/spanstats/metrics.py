@@ -102,8 +102,8 @@ Sample: TypeAlias = tuple[str, str, Mapping[str, str], float]
 class Sampled:
     """Such gauges, as a collector."""
 
-    def __init__(self, found: Iterable[Sample]) -> None:
-        self._found = tuple(found)
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._found = tuple(samples)
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, GaugeMetricFamily] = {}

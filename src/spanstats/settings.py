@@ -216,9 +216,9 @@ _ALIKE = 0.9
 
 def misspelt() -> list[str]:
     """A line for each variable of the environment that is no setting, but almost."""
-    known = [_variable((name,)) for name in Settings.model_fields]
-    others = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    meant = [(name, get_close_matches(name, known, 1, _ALIKE)) for name in others]
+    variables = [_variable((name,)) for name in Settings.model_fields]
+    others = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in variables)
+    meant = [(name, get_close_matches(name, variables, 1, _ALIKE)) for name in others]
     return [f"{name} is no setting and changes nothing: {near[0]} is one" for name, near in meant if near]
 
 

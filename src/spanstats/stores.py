@@ -13,11 +13,11 @@ from sqlalchemy import QueuePool
 
 from .api.shards import Shard, Shards
 from .catalog import placement
-from .catalog.erasure import erase_deleted
+from .catalog.erasure import keep_erased
 from .catalog.moves import let_writes_go_on
 from .catalog.packing import HOUR_US, keep_packed
 from .catalog.retention import DAY_US, keep_pruned
-from .columnar.keep import keep_fresh
+from .columnar.keep import keep_columns_fresh
 from .dialects.parea.stats import stats_entry
 from .domain.shards import FIRST
 from .errors import StartError, Unavailable
@@ -138,7 +138,7 @@ def _patience_s(settings: Settings) -> float:
 
 def _background_work(settings: Settings) -> list[Work]:
     """All that is done in the background on each shard; a worker does what it gets the lock for."""
-    works: list[Work] = [keep_rollups_fresh, keep_fresh, erase_deleted, keep_keyed]
+    works: list[Work] = [keep_rollups_fresh, keep_columns_fresh, keep_erased, keep_keyed]
     if settings.pack_after_hours is not None:
         works.append(partial(keep_packed, age_us=int(settings.pack_after_hours * HOUR_US)))
     if settings.retention_days is not None:

@@ -172,7 +172,7 @@ async def test_a_score_cannot_change_whose_it_is(client: httpx.AsyncClient) -> N
         assert (await client.patch(f"/api/scores/{made['id']}/", json=change)).status_code == 400
 
 
-async def test_a_posted_score_hides_that_of_the_evaluators_span(client: httpx.AsyncClient) -> None:
+async def test_a_standalone_score_hides_that_of_the_evaluators_span(client: httpx.AsyncClient) -> None:
     output = {"quality": {"primary_score": 1, "evaluator_id": "eval_1", "evaluator_name": "Quality"}}
     span = flat("t", "judge", "root", log_type="score", span_name="evaluator.quality", output=output)
     await ingest(client, flat("t", "root"), span)

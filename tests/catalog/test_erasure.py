@@ -9,7 +9,7 @@ from tests.ingest.worlds import START, TENANT, assert_traces_equal_their_spans, 
 from tests.stats.warming import warm
 
 from spanstats.catalog import definitions
-from spanstats.catalog.erasure import erase_deleted, erase_some
+from spanstats.catalog.erasure import erase_some, keep_erased
 from spanstats.domain.span import Score, Span
 from spanstats.errors import NotFound
 from spanstats.stats.maintenance import mismatches
@@ -69,7 +69,7 @@ async def test_several_at_once_erase_everything_once(engine: AsyncEngine) -> Non
     for name in ("e", "f", "g"):
         await fill(engine, name, 12)
         await definitions.delete(Database(engine), TENANT, name)
-    tasks = [asyncio.create_task(erase_deleted(Database(engine), every_s=0.01)) for _ in range(3)]
+    tasks = [asyncio.create_task(keep_erased(Database(engine), every_s=0.01)) for _ in range(3)]
     async with asyncio.timeout(60):
         while await rows(engine, "SELECT 1 FROM experiments"):
             await asyncio.sleep(0.02)

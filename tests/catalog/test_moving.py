@@ -152,8 +152,8 @@ class World:
 
 @pytest.fixture
 async def world(shards: Shards) -> AsyncIterator[World]:
-    tenant_id = await keys.tenant_id(shards["first"], "t", BOTH)
-    other = await keys.tenant_id(shards["first"], "other", BOTH)
+    tenant_id = await keys.ensure_tenant(shards["first"], "t", BOTH)
+    other = await keys.ensure_tenant(shards["first"], "other", BOTH)
     made, stays = World(shards, tenant_id), World(shards, other)
     for one in (made, stays):
         for n in range(30):

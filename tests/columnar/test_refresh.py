@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar import keep, plan, refresh
 from spanstats.columnar.arms import Arm
-from spanstats.columnar.keep import keep_fresh, refresh_day, waiting_days
+from spanstats.columnar.keep import keep_columns_fresh, refresh_day, waiting_days
 from spanstats.columnar.needs import Needs
 from spanstats.columnar.reader import Columns
 from spanstats.columnar.refresh import refresh_some
@@ -258,7 +258,7 @@ async def test_the_background_task_stores_what_rests(engine: AsyncEngine, monkey
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE column_invalidations SET created_at = now() - interval '1 hour'")
     monkeypatch.setattr(keep, "_IDLE_SHARE", 0.1)
-    task = asyncio.create_task(keep_fresh(Database(engine), every_s=0.01))
+    task = asyncio.create_task(keep_columns_fresh(Database(engine), every_s=0.01))
     try:
         async with asyncio.timeout(5):
             while await rows(engine, "SELECT 1 FROM column_invalidations"):

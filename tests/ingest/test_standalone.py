@@ -160,7 +160,7 @@ async def test_a_patch_of_a_placed_span_lies_over_its_repeats_and_makes_no_span(
     await assert_traces_equal_their_spans(engine)
 
 
-async def test_a_log_takes_a_hundred_posted_scores_whether_it_is_there_or_not(engine: AsyncEngine) -> None:
+async def test_a_log_takes_a_hundred_standalone_scores_whether_it_is_there_or_not(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         for n in range(MAX_OF_SPAN):
             await writer.score(TENANT, posted("s", n, f"e{n}"))

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from ..domain.shards import FIRST
 from ..errors import NotFound, Unavailable
 from ..metrics import MEDIA_TYPE, Sample, exposition
-from ..stats.maintenance import count_invalid_minutes
+from ..stats.maintenance import InvalidMinutes, count_invalid_minutes
 from ..store import schema
 from .answers import json_answer
 from .paths import TolerantRoute
@@ -95,27 +95,31 @@ async def metrics(request: Request) -> Response:
 
 async def _sampled(tools: Resources) -> list[Sample]:
     shards = list(tools.shards)
-    counted = dict(zip((shard.name for shard in shards), await asyncio.gather(*map(_marks, shards)), strict=True))
-    first = counted.get(FIRST)
-    found: list[Sample] = []
-    found.append((*_UP, {}, 0.0 if first is None else 1.0))
+    waiting = dict(zip((shard.name for shard in shards), await asyncio.gather(*map(_waiting, shards)), strict=True))
+    samples: list[Sample] = [(*_UP, {}, 0.0 if waiting.get(FIRST) is None else 1.0)]
     if len(shards) > 1:
-        found += [(*_SHARD_UP, {"shard": name}, 0.0 if marks is None else 1.0) for name, marks in counted.items()]
-    known = [marks for marks in counted.values() if marks is not None]
-    if known:
-        found.append((*_MARKS, {}, float(sum(rollups for rollups, _ in known))))
-        found.append((*_INVALID, {}, float(sum(columns for _, columns in known))))
-    return found
+        samples += [(*_SHARD_UP, {"shard": name}, 0.0 if of is None else 1.0) for name, of in waiting.items()]
+    of_shards = [of for of in waiting.values() if of is not None]
+    if of_shards:
+        samples.append((*_OF_ROLLUPS, {}, float(sum(of.rollups for of in of_shards))))
+        samples.append((*_OF_COLUMNS, {}, float(sum(of.columns for of in of_shards))))
+    return samples
 
 
 _UP = "spanstats_database_up", "Whether the database answered just now."
 _SHARD_UP = "spanstats_shard_up", "Whether the shard's database answered just now."
-_MARKS = "spanstats_rollup_marks", "Marks that wait to be rebuilt, 100,000 of a shard at most."
-_INVALID = "spanstats_column_invalidations", "Minutes that wait for their columns, 100,000 of a shard at most."
+_OF_ROLLUPS = (
+    "spanstats_rollup_marks",
+    "Invalid minutes that wait for rollups, 100,000 of a shard at most.",
+)
+_OF_COLUMNS = (
+    "spanstats_column_invalidations",
+    "Invalid minutes that wait for columns, 100,000 of a shard at most.",
+)
 
 
-async def _marks(shard: Shard) -> tuple[int, int] | None:
-    """What waits in the shard's caches; `None` where it is away."""
+async def _waiting(shard: Shard) -> InvalidMinutes | None:
+    """How many minutes of the shard's caches wait for a refresh; `None` where the shard is away."""
     try:
         return None if shard.not_ready is not None else await count_invalid_minutes(shard.database)
     except Unavailable:

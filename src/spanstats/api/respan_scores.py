@@ -103,7 +103,7 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
 
 @read.get(
     _OF_LOG,
-    summary="List the posted scores of a log",
+    summary="List the standalone scores of a log",
     description="Those of a span, or of all spans of a trace; `count` is that of this page.",
     response_model=ScoreList,
     responses=errors(400, 401, 403, 404, 503),
@@ -118,9 +118,9 @@ async def list_scores_of_log(request: Request, log_id: str, page: Page = None, p
     return json_answer({**answer, "count": len(shown)})
 
 
-@read.get(_ALL, summary="List posted scores", **_PAGE)
-@read.get(_LIST, summary="List posted scores, at the path of filters", **_PAGE)
-@read.post(_LIST, summary="Filter posted scores", openapi_extra=body(FILTERS_SCHEMA, required=False), **_PAGE)
+@read.get(_ALL, summary="List standalone scores", **_PAGE)
+@read.get(_LIST, summary="List standalone scores, at the path of filters", **_PAGE)
+@read.post(_LIST, summary="Filter standalone scores", openapi_extra=body(FILTERS_SCHEMA, required=False), **_PAGE)
 async def list_scores(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:

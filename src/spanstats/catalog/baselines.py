@@ -47,8 +47,8 @@ async def _find(tx: Transaction, tenant_id: TenantId, experiment_id: str, at: st
     e = experiments.c
     if is_clean(experiment_id):
         the_one = e.tenant_id == tenant_id, e.id == experiment_id, e.deleted_at.is_(None)
-        found = select(e.key, e.project_id, BASELINE.label("baseline")).where(*the_one)
-        row = (await tx.connection.execute(found)).one_or_none()
+        baselines = select(e.key, e.project_id, BASELINE.label("baseline")).where(*the_one)
+        row = (await tx.connection.execute(baselines)).one_or_none()
         if row is not None:
             return row
     raise NotFound(f"{at}experiment {experiment_id} not found")

@@ -52,7 +52,7 @@ _NEXT_PATCHES = """
 SELECT trace_id, span_id FROM patches WHERE tenant_id = $1 AND (trace_id, span_id) > ($2, $3)
 ORDER BY trace_id, span_id LIMIT $4
 """
-_MARK = f"""
+_INVALIDATE = f"""
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces
 WHERE {_OF_TRACES} AND experiment_key IS NOT NULL
@@ -122,10 +122,10 @@ async def next_patches(source: Driver, tenant_id: TenantId, after: PatchKey) -> 
 async def copy_traces(source: Driver, target: Driver, tenant_id: TenantId, trace_ids: Collection[str]) -> None:
     """Have the target hold of these traces just what the source does; caches follow as after every write."""
     ids = sorted(trace_ids)
-    await target.execute(_MARK, tenant_id, ids)
+    await target.execute(_INVALIDATE, tenant_id, ids)
     for table in BY_TRACE:
         await _replace(source, target, table, _OF_TRACES, tenant_id, ids)
-    await target.execute(_MARK, tenant_id, ids)
+    await target.execute(_INVALIDATE, tenant_id, ids)
 
 
 async def copy_patches(source: Driver, target: Driver, tenant_id: TenantId, keys: Collection[PatchKey]) -> None:

@@ -64,9 +64,9 @@ async def create(
     wanted = upsert(datasets).values(tenant_id=tenant_id, name=name, column_names=column_names, request=digest)
     async with database.transaction(Kind.WRITE) as tx:
         # An insert that meets another's waits for its commit, so that the statement after it sees the row.
-        made = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(_d.id))).scalar_one_or_none()
-        if made is not None:
-            await _insert(tx, made, rows, digest)
+        new_id = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(_d.id))).scalar_one_or_none()
+        if new_id is not None:
+            await _insert(tx, new_id, rows, digest)
             return
         first = select(_d.request).where(_d.tenant_id == tenant_id, _d.name == name)
         if (await tx.connection.execute(first)).scalar_one() != digest:
@@ -81,14 +81,14 @@ async def add(database: Database, tenant_id: TenantId, dataset: int | str, rows:
     """
     digest = _digest(rows)
     async with database.transaction(Kind.WRITE) as tx:
-        found = await _locked(tx, _is_the_one(tenant_id, dataset))
+        locked = await _locked(tx, _is_the_one(tenant_id, dataset))
         recently = _t.created_at > func.now() - cast(literal(f"{RETRY_WINDOW_S} s"), Interval)
-        repeated = select(exists().where(_t.dataset_id == found.id, _t.request == digest, recently))
+        repeated = select(exists().where(_t.dataset_id == locked.id, _t.request == digest, recently))
         if (await tx.connection.execute(repeated)).scalar_one():
             return
-        await _insert(tx, found.id, rows, digest)
-        names = dict.fromkeys([*found.column_names, *(name for row in rows for name in row.inputs)])
-        await _touch(tx, found.id, column_names=list(names))
+        await _insert(tx, locked.id, rows, digest)
+        names = dict.fromkeys([*locked.column_names, *(name for row in rows for name in row.inputs)])
+        await _touch(tx, locked.id, column_names=list(names))
 
 
 async def find(database: Database, tenant_id: TenantId, id_or_name: str) -> Dataset | None:
@@ -108,14 +108,14 @@ async def find(database: Database, tenant_id: TenantId, id_or_name: str) -> Data
 async def change(database: Database, tenant_id: TenantId, dataset_id: int, row_id: int, values: dict[str, Any]) -> None:
     """Set these columns of a row. Raises `NotFound`, `Unavailable`."""
     async with database.transaction(Kind.WRITE) as tx:
-        found = await _locked(tx, _is_the_one(tenant_id, dataset_id))
-        of_row = _t.id == row_id, _t.dataset_id == found.id
-        known = (await tx.connection.execute(select(exists().where(*of_row)))).scalar_one()
-        if not known:
+        locked = await _locked(tx, _is_the_one(tenant_id, dataset_id))
+        of_row = _t.id == row_id, _t.dataset_id == locked.id
+        is_stored = (await tx.connection.execute(select(exists().where(*of_row)))).scalar_one()
+        if not is_stored:
             raise NotFound("Test case not found")
         if values:
             await tx.connection.execute(update(test_cases).where(*of_row).values(**values))
-            await _touch(tx, found.id)
+            await _touch(tx, locked.id)
 
 
 def number_of(text: str) -> int | None:

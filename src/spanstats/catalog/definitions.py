@@ -66,10 +66,10 @@ async def create(database: Database, tenant_id: TenantId, experiment_id: str, va
         .returning(*_COLUMNS)
     )
     async with database.transaction(Kind.WRITE) as tx:
-        made = (await tx.connection.execute(statement)).one_or_none()
-    if made is None:
+        new_row = (await tx.connection.execute(statement)).one_or_none()
+    if new_row is None:
         raise Conflict(f"Experiment {experiment_id} was created before")
-    return Defined(*made)
+    return Defined(*new_row)
 
 
 async def get(database: Database, tenant_id: TenantId, experiment_id: str) -> Defined:

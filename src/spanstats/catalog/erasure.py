@@ -28,7 +28,7 @@ _TRACES = """
 SELECT tenant_id, trace_id, start_time FROM traces WHERE experiment_key = $1
 ORDER BY tenant_id, trace_id LIMIT $2 FOR UPDATE
 """
-_MARK = """
+_INVALIDATE = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT DISTINCT $1::bigint, date_trunc('minute', t, 'UTC') FROM unnest($2::timestamptz[]) AS t
 """
@@ -59,17 +59,17 @@ async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
 
 
 async def _erase_traces(driver: Driver, key: ExperimentKey, limit: int) -> tuple[int, list[OverrideVersion]]:
-    found = await driver.fetch(_TRACES, key, limit)
-    keys = [TraceKey(row["tenant_id"], row["trace_id"]) for row in found]
+    rows = await driver.fetch(_TRACES, key, limit)
+    keys = [TraceKey(row["tenant_id"], row["trace_id"]) for row in rows]
     patches = await read_overrides(driver, keys)
     await erase_spans(driver, keys)
     await erase_traces(driver, keys)
-    if found:
-        await driver.execute(_MARK, key, [row["start_time"] for row in found])
-    return len(found), patches
+    if rows:
+        await driver.execute(_INVALIDATE, key, [row["start_time"] for row in rows])
+    return len(rows), patches
 
 
-async def erase_deleted(database: Database, every_s: float = 1.0) -> None:
+async def keep_erased(database: Database, every_s: float = 1.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
         try:

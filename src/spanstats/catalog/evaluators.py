@@ -27,8 +27,8 @@ async def find_keys(database: Database, tenant_id: TenantId, names: Collection[s
     )
     async with database.transaction(Kind.READ) as tx:
         rows = (await tx.connection.execute(statement)).all()
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    by_name: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         for name in {*row} & set(wanted):
-            found[name].add(row.key)
-    return {name: frozenset(keys) for name, keys in found.items()}
+            by_name[name].add(row.key)
+    return {name: frozenset(keys) for name, keys in by_name.items()}

@@ -45,11 +45,11 @@ async def pages(
     statement = newest_first
     while True:
         async with database.transaction(Kind.READ) as tx:
-            found = [Experiment(*row) for row in await tx.connection.execute(statement)]
-        yield found
-        if len(found) < size:
+            page = [Experiment(*row) for row in await tx.connection.execute(statement)]
+        yield page
+        if len(page) < size:
             return
-        last = literal(found[-1].created_at, _c.created_at.type), literal(found[-1].key)
+        last = literal(page[-1].created_at, _c.created_at.type), literal(page[-1].key)
         statement = newest_first.where(tuple_(_c.created_at, _c.key) < tuple_(*last))
 
 

@@ -71,10 +71,10 @@ async def find(database: Database, tenant_id: TenantId, experiment_id: str) -> E
 
 async def get(database: Database, tenant_id: TenantId, experiment_id: str) -> Experiment:
     """As `find`. Raises `NotFound`, the same for another tenant's experiment as for one that never was."""
-    found = await find(database, tenant_id, experiment_id)
-    if found is None:
+    experiment = await find(database, tenant_id, experiment_id)
+    if experiment is None:
         raise NotFound("Experiment not found")
-    return found
+    return experiment
 
 
 @repeated

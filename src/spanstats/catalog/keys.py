@@ -97,18 +97,18 @@ async def ensure(
             raise invalid(f"must be 1 to {_MAX_NAME} printable characters", what)
     async with database.transaction(Kind.WRITE) as tx:
         row = insert(api_keys).values(
-            tenant_id=await _tenant_id(tx, tenant, placing), name=name, hash=digest(plain), scope=scope
+            tenant_id=await _ensure_tenant(tx, tenant, placing), name=name, hash=digest(plain), scope=scope
         )
         await tx.connection.execute(row.on_conflict_do_nothing())
 
 
-async def _tenant_id(tx: Transaction, name: str, placing: Placing) -> TenantId:
+async def _ensure_tenant(tx: Transaction, name: str, placing: Placing) -> TenantId:
     tenant = tenants.c
-    found = select(tenant.id, tenant.shard).where(tenant.name == name)
-    if (row := (await tx.connection.execute(found)).one_or_none()) is None:
+    by_name = select(tenant.id, tenant.shard).where(tenant.name == name)
+    if (row := (await tx.connection.execute(by_name)).one_or_none()) is None:
         shard = placing.wanted or await _least_full(tx, placing.shards)
         await tx.connection.execute(insert(tenants).values(name=name, shard=shard).on_conflict_do_nothing())
-        row = (await tx.connection.execute(found)).one()
+        row = (await tx.connection.execute(by_name)).one()
     if placing.wanted not in (None, row.shard):
         raise Conflict(f"Tenant {name} lives in shard {row.shard}")
     return TenantId(row.id)
@@ -121,10 +121,10 @@ async def _least_full(tx: Transaction, names: Sequence[str]) -> str:
     return min(names, key=lambda name: counts.get(name, 0))
 
 
-async def tenant_id(database: Database, name: str, placing: Placing = ALL_IN_FIRST) -> TenantId:
+async def ensure_tenant(database: Database, name: str, placing: Placing = ALL_IN_FIRST) -> TenantId:
     """The tenant of this name, made if there is none."""
     async with database.transaction(Kind.WRITE) as tx:
-        return await _tenant_id(tx, name, placing)
+        return await _ensure_tenant(tx, name, placing)
 
 
 async def list_keys(database: Database) -> Sequence[ListedKey]:

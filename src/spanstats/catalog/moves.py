@@ -120,8 +120,8 @@ async def set_fence(database: Database, tenant_id: TenantId, fence: Fence | None
 async def fence_of(database: Database, tenant_id: TenantId) -> Fence | None:
     """The tenant's fence in a shard, if there is one. Raises `Unavailable`."""
     async with database.transaction(Kind.READ) as tx:
-        found: Fence | None = await tx.driver.fetchval(_FENCE, tenant_id)
-        return found
+        fence: Fence | None = await tx.driver.fetchval(_FENCE, tenant_id)
+        return fence
 
 
 async def let_writes_go_on(directory: Database, shards: Mapping[str, Database]) -> None:

@@ -32,12 +32,12 @@ async def get_or_create(database: Database, tenant_id: TenantId, name: str) -> P
     """
     columns = projects.c.id, projects.c.name, projects.c.created_at
     wanted = insert(projects).values(tenant_id=tenant_id, id=str(uuid4()), name=name)
-    found = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
+    by_name = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
     async with database.transaction(Kind.WRITE) as tx:
         # An insert that meets another's waits for its commit, so that the statement after it sees the row.
-        made = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(*columns))).one_or_none()
-        row = made or (await tx.connection.execute(found)).one()
-    return _project(row, was_created=made is not None)
+        new_row = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(*columns))).one_or_none()
+        row = new_row or (await tx.connection.execute(by_name)).one()
+    return _project(row, was_created=new_row is not None)
 
 
 async def find(database: Database, tenant_id: TenantId, name: str) -> Project | None:

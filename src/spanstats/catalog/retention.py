@@ -39,7 +39,7 @@ FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
 JOIN traces t ON t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
 WHERE t.start_time < $3 ORDER BY t.tenant_id, t.trace_id FOR UPDATE OF t
 """
-_MARK = """
+_INVALIDATE = """
 INSERT INTO rollup_marks (experiment_key, minute)
 SELECT DISTINCT k, date_trunc('minute', t, 'UTC') FROM unnest($1::bigint[], $2::timestamptz[]) AS u(k, t)
 WHERE k IS NOT NULL
@@ -67,10 +67,10 @@ async def prune(database: Database, before_us: int, tenant_id: TenantId | None =
 
     Experiments stay, without them. Raises `Unavailable`.
     """
-    while found := await _find(database, before_us, tenant_id):
+    while keys := await _find(database, before_us, tenant_id):
         erased = 0
-        for start in range(0, len(found), TRACES_AT_A_TIME):
-            gone = await erase(database, found[start : start + TRACES_AT_A_TIME], before_us)
+        for start in range(0, len(keys), TRACES_AT_A_TIME):
+            gone = await erase(database, keys[start : start + TRACES_AT_A_TIME], before_us)
             erased += gone
             yield gone
         if not erased:
@@ -108,7 +108,7 @@ async def _erase(driver: Driver, keys: Collection[TraceKey], before_us: int) -> 
     await erase_spans(driver, locked)
     await erase_traces(driver, locked)
     if rows:
-        await driver.execute(_MARK, *columns([(r["experiment_key"], r["start_time"]) for r in rows]))
+        await driver.execute(_INVALIDATE, *columns([(r["experiment_key"], r["start_time"]) for r in rows]))
     return len(rows), patches
 
 

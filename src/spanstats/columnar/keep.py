@@ -85,7 +85,7 @@ async def _refresh_all_of(database: Database, day: Day, rest_s: float) -> AsyncG
         began = time.monotonic()
 
 
-async def keep_fresh(database: Database, every_s: float = 10.0) -> None:
+async def keep_columns_fresh(database: Database, every_s: float = 10.0) -> None:
     """Run for ever, in one process at a time; an outage is waited out."""
     while True:
         try:

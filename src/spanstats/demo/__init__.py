@@ -63,10 +63,10 @@ async def _compare(database: Database, console: Console, tenant_id: TenantId, ru
         batches = [[read_log(body) for body in two_runs.logs(experiment_id, which, began)]]
         await _load(database, console, tenant_id, "Parea", batches)
     asked = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
-    found = comparison_answer(await compare(Columns(), database, tenant_id, asked, {}))
+    answer = comparison_answer(await compare(Columns(), database, tenant_id, asked, {}))
     console.print(f"\n[bold]spanstats compare {base} {candidate}[/bold]")
-    outcome = decide(found, (), fail_on_inconclusive=False)
-    console.print(text_report(found, outcome), markup=False, highlight=False, soft_wrap=True, end="")
+    outcome = decide(answer, (), fail_on_inconclusive=False)
+    console.print(text_report(answer, outcome), markup=False, highlight=False, soft_wrap=True, end="")
     address = f"/ui/compare?base={base}&candidate={candidate}"
     console.print(f"\nThe same on the page of the service: {address}", highlight=False, soft_wrap=True)
 
@@ -111,6 +111,6 @@ async def _show_insights(database: Database, console: Console, tenant_id: Tenant
     report.show_percentiles(console, f"{path}?measures=latency.p50,...", described_object(described, latency))
     cost = Question(measures=asked([named("cost.sum")], {}))
     by_model = Wanted([Dimension(MODEL)], SPAN, Order(), 10)
-    found = await break_down(database, columns, tenant_id, experiment_id, cost, by_model)
+    breakdown = await break_down(database, columns, tenant_id, experiment_id, cost, by_model)
     title = f"{path}/breakdown?group_by=model&measures=cost.sum"
-    report.show_breakdown(console, title, breakdown_object(found, cost, by_model))
+    report.show_breakdown(console, title, breakdown_object(breakdown, cost, by_model))

@@ -130,9 +130,9 @@ def _named(message: str, body: bytes) -> str:
         return "must not begin with a byte order mark"
     if message == "Input data was truncated":
         return "JSON is cut short" if body.strip() else "is empty, where JSON is expected"
-    found = _AT_BYTE.search(message)
+    match = _AT_BYTE.search(message)
     # The byte is that behind a sign.
-    constant = _CONSTANT.search(body, max(0, int(found[1]) - 1), int(found[1]) + 8) if found else None
+    constant = _CONSTANT.search(body, max(0, int(match[1]) - 1), int(match[1]) + 8) if match else None
     return f"{message}: {constant[0].decode()} is no JSON" if constant else message
 
 

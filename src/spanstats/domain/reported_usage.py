@@ -90,13 +90,13 @@ def usage_in(nodes: list[Node] | None) -> Usage:
     missing: dict[str, Descendants] = {}
     descendants: dict[str, Descendants] = {}
     for node in reversed(nodes):
-        found = with_span(node.span, descendants.pop(node.span.span_id, NOTHING))
+        reported = with_span(node.span, descendants.pop(node.span.span_id, NOTHING))
         if node.parent is None:
             parents, parent_id = missing, _missing_parent(node)
         else:
             parents, parent_id = descendants, node.parent.span.span_id
-        if found.reports and parent_id is not None:
-            parents[parent_id] = parents.get(parent_id, NOTHING).join(found)
+        if reported.reports and parent_id is not None:
+            parents[parent_id] = parents.get(parent_id, NOTHING).join(reported)
     shares_ids = any(node.is_compared for node in nodes)
     usage = Usage(True, shares_ids, missing if len(missing) <= MAX_MISSING else None, {})
     for node in nodes:

@@ -31,16 +31,16 @@ def parent_of(span: Span) -> str | None:
 
 def reports_of(span: Span) -> int:
     """Which usage the span reports: `Reports` bits."""
-    found = Reports.TOKENS if span.prompt_tokens or span.completion_tokens or span.total_tokens else 0
+    reports = Reports.TOKENS if span.prompt_tokens or span.completion_tokens or span.total_tokens else 0
     is_call = span.is_llm_call
     # Neither tokens nor a cost: nothing was bought.
-    if span.cost_pd is not None and (span.cost_pd or found):
+    if span.cost_pd is not None and (span.cost_pd or reports):
         if cost_rank(span) != _SENT:
-            found |= Reports.COST
+            reports |= Reports.COST
         elif is_call:
             # Else its cost is its own (`has_own_cost`).
-            found |= Reports.COST | Reports.SENT_COST
-    return found | Reports.CALL if is_call else found
+            reports |= Reports.COST | Reports.SENT_COST
+    return reports | Reports.CALL if is_call else reports
 
 
 def has_own_cost(span: Span) -> bool:
@@ -60,5 +60,5 @@ def cost_rank(span: Span) -> int:
 
 def is_better_known(span: Span, descendants: int) -> bool:
     """Whether its cost is better known than the cost of its descendants, which report these bits."""
-    known = _SENT if descendants & Reports.SENT_COST else _COMPUTED if descendants & Reports.COST else 0
-    return cost_rank(span) > known
+    rank_below = _SENT if descendants & Reports.SENT_COST else _COMPUTED if descendants & Reports.COST else 0
+    return cost_rank(span) > rank_below

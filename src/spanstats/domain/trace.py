@@ -81,9 +81,9 @@ def finish(trace_id: str, state: TraceFold) -> Trace:
 
 def _item_key(labels: Mapping[str, str], root: Root | None) -> str | None:
     """That of the comparison key that was sent, else that of the root's input; a trace without root has none."""
-    sent = labels.get("comparison_key")
-    if sent:
-        return key_of_text(sent)
+    comparison_key = labels.get("comparison_key")
+    if comparison_key:
+        return key_of_text(comparison_key)
     return NO_KEY if root is None else root.input_key
 
 

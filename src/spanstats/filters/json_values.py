@@ -37,12 +37,12 @@ def equals_json(value: ColumnElement[Any], texts: tuple[str, ...]) -> ColumnElem
 
 def shapes(text: str) -> list[Shape]:
     """The scalars that equal this text."""
-    found: list[Shape] = [text]
+    shapes_: list[Shape] = [text]
     if text in _LITERALS:
-        found.append(msgspec.Raw(text.encode()))
+        shapes_.append(msgspec.Raw(text.encode()))
     elif len(text) <= _MOST_DIGITS and _NUMBER.fullmatch(text):
-        found.append(msgspec.Raw(format(Decimal(text), "f").encode()))
-    return found
+        shapes_.append(msgspec.Raw(format(Decimal(text), "f").encode()))
+    return shapes_
 
 
 def encoded(document: object) -> str:

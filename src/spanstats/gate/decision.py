@@ -25,8 +25,8 @@ class Line(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        found: str = self.tested["verdict"]
-        return found
+        word: str = self.tested["verdict"]
+        return word
 
 
 def lines(answer: Answer) -> Iterator[Line]:
@@ -40,11 +40,11 @@ def lines(answer: Answer) -> Iterator[Line]:
 def decide(answer: Answer, named: Collection[str], *, fail_on_inconclusive: bool) -> Exit:
     """Worse in any measure comes first. What is inconclusive counts only where that is asked for: of the measures that
     are named, with their margins, or of all where none is."""
-    found = list(lines(answer))
-    if any(line.verdict == "worse" for line in found):
+    measures = list(lines(answer))
+    if any(line.verdict == "worse" for line in measures):
         return Exit.WORSE
-    unsure = [line for line in found if line.verdict in ("inconclusive", "insufficient")]
-    absent = set(named) - {line.name for line in found}
+    unsure = [line for line in measures if line.verdict in ("inconclusive", "insufficient")]
+    absent = set(named) - {line.name for line in measures}
     if fail_on_inconclusive and (absent or any(not named or line.name in named for line in unsure)):
         return Exit.INCONCLUSIVE
     return Exit.PASSED

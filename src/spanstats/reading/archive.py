@@ -58,8 +58,8 @@ async def lines(database: Database, tenant_id: TenantId, experiment_id: str) -> 
         evaluators = [Evaluator(**e) for e in await tx.driver.fetch(_EVALUATORS, tenant_id, key)]
         yield Header(experiment=Experiment(**values), evaluators=evaluators)
         count = 0
-        async for found in _pages(tx.driver, key):
-            for trace in await _traces(tx.driver, [TraceKey(tenant_id, trace_id) for trace_id in found]):
+        async for page in _pages(tx.driver, key):
+            for trace in await _traces(tx.driver, [TraceKey(tenant_id, trace_id) for trace_id in page]):
                 count += 1
                 yield trace
         yield End(count)

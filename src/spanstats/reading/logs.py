@@ -74,8 +74,8 @@ async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[
 
 async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Span]:
     """The root, else the earliest span of these traces, with its content. Raises `TooLarge`."""
-    found = await driver.fetch(_FIRST, *columns(keys)) if keys else []
-    wanted = [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in found if r["span_id"] is not None]
+    rows = await driver.fetch(_FIRST, *columns(keys)) if keys else []
+    wanted = [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in rows if r["span_id"] is not None]
     await check_spans(driver, wanted)
     stored = await spans_by_key(driver, wanted)
     await add_content(driver, stored, stored.keys())
@@ -84,7 +84,7 @@ async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceK
 
 async def _scores(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, list[Score]]:
     """The scores of these traces that count."""
-    found: dict[TraceKey, list[Score]] = {}
+    by_trace: dict[TraceKey, list[Score]] = {}
     for key, scores in (await scores_of_traces(driver, keys)).items():
-        found.setdefault(key.trace, []).extend(counting(scores))
-    return found
+        by_trace.setdefault(key.trace, []).extend(counting(scores))
+    return by_trace

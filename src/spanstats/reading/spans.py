@@ -113,7 +113,7 @@ async def _keys(
     ]
     statement: Select[Any] = first.limit(limit).offset(offset)
     if others:
-        found = union_all(first, *others).subquery()
-        ordered = [adapted(each, {spans.c[name]: column for name, column in found.c.items()}) for each in order]
-        statement = select(found).order_by(*ordered).limit(limit).offset(offset)
+        keys = union_all(first, *others).subquery()
+        ordered = [adapted(each, {spans.c[name]: column for name, column in keys.c.items()}) for each in order]
+        statement = select(keys).order_by(*ordered).limit(limit).offset(offset)
     return [SpanKey(r.tenant_id, r.trace_id, r.span_id) for r in (await tx.connection.execute(statement)).all()]

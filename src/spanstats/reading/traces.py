@@ -57,7 +57,7 @@ async def spans_with_content(driver: Driver, keys: Collection[TraceKey]) -> dict
     stored = await spans_of_traces(driver, keys)
     await add_content(driver, stored, stored.keys())
     scores = await scores_of_traces(driver, keys)
-    found: dict[TraceKey, list[Span]] = {key: [] for key in keys}
+    by_trace: dict[TraceKey, list[Span]] = {key: [] for key in keys}
     for key, span in stored.items():
-        found[key.trace].append(with_all_scores(span, scores.get(key, [])))
-    return found
+        by_trace[key.trace].append(with_all_scores(span, scores.get(key, [])))
+    return by_trace

@@ -42,8 +42,8 @@ def started_since(start_us: int) -> Condition:
 
 async def count(tx: Transaction, where: Sequence[Condition]) -> int:
     """How many traces meet all conditions."""
-    found: int = (await tx.connection.execute(select(func.count()).select_from(traces).where(*where))).scalar_one()
-    return found
+    n_traces: int = (await tx.connection.execute(select(func.count()).select_from(traces).where(*where))).scalar_one()
+    return n_traces
 
 
 async def whole_traces(
@@ -61,8 +61,8 @@ async def whole_traces(
     async for keys in _keys(tx, where, newest_first, offset, limit):
         for piece in _pieces(keys):
             for part in await light_parts(tx.driver, piece):
-                found = await spans_with_content(tx.driver, part)
-                yield [found[key] for key in part]
+                spans = await spans_with_content(tx.driver, part)
+                yield [spans[key] for key in part]
 
 
 async def _keys(

@@ -29,9 +29,9 @@ SELECT jsonb_object_agg(key, jsonb_build_object({values})) FROM evaluators WHERE
 _EVALUATORS = evaluators_sql("$1", "= ANY($2::text[])")
 
 
-def evaluators(found: Mapping[str, Any] | None) -> dict[str, Evaluator]:
+def evaluators(rows: Mapping[str, Any] | None) -> dict[str, Evaluator]:
     """The evaluators by key, as the query gives them."""
-    return {key: Evaluator(**values) for key, values in (found or {}).items()}
+    return {key: Evaluator(**values) for key, values in (rows or {}).items()}
 
 
 async def evaluators_of(tx: Transaction, tenant_id: TenantId, keys: list[str]) -> dict[str, Evaluator]:

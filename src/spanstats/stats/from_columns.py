@@ -65,32 +65,32 @@ class Added:
             if self._scores is not None:
                 self._add_scores(part, self._scores)
 
-    def _add_scores(self, part: Part, found: dict[str, _OfKinds]) -> None:
+    def _add_scores(self, part: Part, by_key: dict[str, _OfKinds]) -> None:
         for key in part.chunk.evaluators():
             scores = part.chunk.scores(key)
             if scores is not None and len((of_part := part.scores(scores)).values.codes):
-                _add_kinds(found.setdefault(key, _OfKinds()), of_part)
+                _add_kinds(by_key.setdefault(key, _OfKinds()), of_part)
 
     def sums(self) -> Sums:
         """As read from rollups or from the traces."""
-        found: dict[str, int | None] = {"n": self._n, "n_errors": self._failed.total, COST_PARTIAL: self._n_partial}
-        found |= {name: _VALUES[how](self._measures[measure]) for name, measure, how in _OF_MEASURES}
+        totals: dict[str, int | None] = {"n": self._n, "n_errors": self._failed.total, COST_PARTIAL: self._n_partial}
+        totals |= {name: _VALUES[how](self._measures[measure]) for name, measure, how in _OF_MEASURES}
         scores = {} if self._scores is None else {key: _score_sums(self._scores[key]) for key in sorted(self._scores)}
-        return found, scores
+        return totals, scores
 
 
-def _add_kinds(found: _OfKinds, scores: Scores) -> None:
-    found.n_traces += _traces(scores)
+def _add_kinds(of_kinds: _OfKinds, scores: Scores) -> None:
+    of_kinds.n_traces += _traces(scores)
     if scores.kinds.codes.strides == (0,) and scores.kinds.low == NUMBER:
-        found.numbers.add(scores.values, squares=True)
+        of_kinds.numbers.add(scores.values, squares=True)
         return
     kinds = scores.kinds.values()
-    found.n_text += int(np.count_nonzero(kinds == TEXT))
-    found.numbers.add(_where(scores.values, kinds == NUMBER), squares=True)
+    of_kinds.n_text += int(np.count_nonzero(kinds == TEXT))
+    of_kinds.numbers.add(_where(scores.values, kinds == NUMBER), squares=True)
     booleans = _where(scores.values, kinds == BOOLEAN)
-    found.booleans.add(booleans)
+    of_kinds.booleans.add(booleans)
     is_true = booleans.values() != 0
-    found.n_true += int(np.count_nonzero(is_true if booleans.valid is None else is_true & booleans.valid))
+    of_kinds.n_true += int(np.count_nonzero(is_true if booleans.valid is None else is_true & booleans.valid))
 
 
 def _traces(scores: Scores) -> int:
@@ -109,16 +109,16 @@ def _where(numbers: Numbers, wanted: Mask) -> Numbers:
     return Numbers(numbers.low, numbers.step, numbers.codes[wanted], valid)
 
 
-def _score_sums(found: _OfKinds) -> ScoreSums:
-    numbers = found.numbers
+def _score_sums(kinds: _OfKinds) -> ScoreSums:
+    numbers = kinds.numbers
     return ScoreSums(
         n=numbers.count,
         total=numbers.total,
         squares=numbers.squares,
         low=numbers.low,
         high=numbers.high,
-        n_true=found.n_true,
-        n_false=found.booleans.count - found.n_true,
-        n_text=found.n_text,
-        n_traces=found.n_traces,
+        n_true=kinds.n_true,
+        n_false=kinds.booleans.count - kinds.n_true,
+        n_text=kinds.n_text,
+        n_traces=kinds.n_traces,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import NamedTuple
 
 from ..columnar.check import differing_segments
 from ..errors import Unavailable
@@ -83,12 +84,17 @@ async def keep_rollups_fresh(database: Database, every_s: float = 1.0) -> None:
         await asyncio.sleep(every_s)
 
 
-async def count_invalid_minutes(database: Database, limit: int = 100_000) -> tuple[int, int]:
-    """How many invalidations of rollups and of columns there are, each counted up to the limit. Raises
-    `Unavailable`."""
+class InvalidMinutes(NamedTuple):
+    """How many invalidations of rollups and of columns there are."""
+
+    rollups: int
+    columns: int
+
+
+async def count_invalid_minutes(database: Database, limit: int = 100_000) -> InvalidMinutes:
+    """The invalidations, each kind counted up to the limit. Raises `Unavailable`."""
     async with database.transaction(Kind.READ) as tx:
-        rollups, columns = await tx.driver.fetchrow(_COUNT_INVALIDATIONS, limit)
-        return rollups, columns
+        return InvalidMinutes(*await tx.driver.fetchrow(_COUNT_INVALIDATIONS, limit))
 
 
 async def invalidate_everything(database: Database) -> int:
@@ -104,17 +110,17 @@ async def mismatches(database: Database) -> list[tuple[int, int, int]]:
     """(experiment key, level, start) of valid buckets that differ from their traces. The level `COLUMNS` is that of
     segments of columns. Empty in a sound store.
     """
-    found = []
+    different = []
     async with database.transaction(Kind.REBUILD) as tx:
         for level in LEVELS:
             is_valid = _IS_VALID.format(key="x.experiment_key", start="x.bucket", length=level.interval)
-            made = f"SELECT * FROM ({computed(level, _all_buckets(level))}) x WHERE {is_valid}"
+            from_traces = f"SELECT * FROM ({computed(level, _all_buckets(level))}) x WHERE {is_valid}"
             kept = f"SELECT * FROM ({stored(level)}) x WHERE {is_valid}"
-            differing = f"(({made}) EXCEPT ({kept})) UNION ALL (({kept}) EXCEPT ({made}))"
+            differing = f"(({from_traces}) EXCEPT ({kept})) UNION ALL (({kept}) EXCEPT ({from_traces}))"
             rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
-            found += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]
-        found += [(key, COLUMNS, start) for key, start in await differing_segments(tx)]
-    return found
+            different += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]
+        different += [(key, COLUMNS, start) for key, start in await differing_segments(tx)]
+    return different
 
 
 def _all_buckets(level: Level) -> str:

@@ -65,12 +65,12 @@ _IF_KNOWN = "CASE WHEN bool_or({0} IS NULL) THEN NULL ELSE sum({0}) END"
 
 
 def _of_measure(m: Measure) -> list[Aggregate]:
-    found = [Aggregate(m.column, f"sum({m.column})", measure=m.column, how=How.SUM)]
+    aggregates = [Aggregate(m.column, f"sum({m.column})", measure=m.column, how=How.SUM)]
     if m.nullable:
         # To count the few that have none is faster than to count the others.
         counted = f"count(*) - count(*) FILTER (WHERE {m.column} IS NULL)"
-        found.append(Aggregate(f"n_{m.column}", counted, join=_COUNTS, measure=m.column, how=How.COUNT))
-    return found
+        aggregates.append(Aggregate(f"n_{m.column}", counted, join=_COUNTS, measure=m.column, how=How.COUNT))
+    return aggregates
 
 
 def _details_of(m: Measure) -> list[Aggregate]:

@@ -83,8 +83,8 @@ async def rolled_up_by_experiment(
 
     `None` where rollups do not hold all of it yet.
     """
-    found = await driver.fetch(BY_EXPERIMENT_STATEMENT, *bounds(window), experiment_keys)
-    return await asyncio.to_thread(_read, found, "experiment_key")
+    rows = await driver.fetch(BY_EXPERIMENT_STATEMENT, *bounds(window), experiment_keys)
+    return await asyncio.to_thread(_read, rows, "experiment_key")
 
 
 async def rolled_up_by_bucket(
@@ -97,8 +97,8 @@ async def rolled_up_by_bucket(
     coarsest = next(level for level in (DAY, HOUR, MINUTE) if all(edge % level.length_us == 0 for edge in edges))
     statement = BY_BUCKET_STATEMENT[coarsest]
     rows = await driver.fetch(statement, *bounds(window), experiment_key, list(edges))
-    found = await asyncio.to_thread(_read, rows, "point")
-    return None if found is None else {point - 1: sums for point, sums in found.items()}
+    by_point = await asyncio.to_thread(_read, rows, "point")
+    return None if by_point is None else {point - 1: sums for point, sums in by_point.items()}
 
 
 def _read(rows: Sequence[Mapping[str, Any]], key: str) -> dict[int, Sums] | None:

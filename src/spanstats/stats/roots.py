@@ -26,16 +26,16 @@ async def summaries_of_roots(
     database: Database, tenant_id: TenantId, experiment_keys: Collection[ExperimentKey]
 ) -> dict[ExperimentKey, Summary]:
     """A summary of each experiment, without extremes, all of one snapshot. Raises `Unavailable`."""
-    found: dict[ExperimentKey, Sums] = {}
+    by_experiment: dict[ExperimentKey, Sums] = {}
     async with database.transaction(Kind.SNAPSHOT) as tx:
         incomplete = await _with_rootless(tx, experiment_keys)
         for key in experiment_keys:
             whole = await rolled_up(tx.driver, key, ALWAYS)
             rootless = await directly(tx, key, ALWAYS, [~traces.c.has_root]) if key in incomplete else ({}, {})
-            found[key] = _without(whole, rootless)
-        names = {name for _, scores in found.values() for name in scores}
-        known = await evaluators_of(tx, tenant_id, sorted(names))
-    return {key: Summary(sums, scores, known) for key, (sums, scores) in found.items()}
+            by_experiment[key] = _without(whole, rootless)
+        names = {name for _, scores in by_experiment.values() for name in scores}
+        named = await evaluators_of(tx, tenant_id, sorted(names))
+    return {key: Summary(sums, scores, named) for key, (sums, scores) in by_experiment.items()}
 
 
 async def _with_rootless(tx: Transaction, experiment_keys: Collection[ExperimentKey]) -> set[ExperimentKey]:

@@ -39,8 +39,8 @@ def scored_statement(parts: Parts, n_scores: int) -> Select[Any]:
     matching = rows_of(parts, *columns_read(n_scores)).offset(literal_column("0"))
     scores = literal_column(kept_by_name(score_rows(n_scores)), JSONB).label("scores")
     longest = literal_column(LONGEST, BigInteger).label("longest")
-    found = select(literal_column(JOINED_ANSWERED), scores, longest).select_from(text("grouped"))
-    return found.add_cte(grouped(matching, n_scores))
+    statement = select(literal_column(JOINED_ANSWERED), scores, longest).select_from(text("grouped"))
+    return statement.add_cte(grouped(matching, n_scores))
 
 
 def each_scored_statement(parts: Parts) -> Select[Any]:
@@ -51,8 +51,8 @@ def each_scored_statement(parts: Parts) -> Select[Any]:
 
 def columns_read(n_scores: int) -> list[ColumnElement[Any]]:
     """Of `traces`: what `grouped` sums and groups, and their scores as `v1`, `v2`..."""
-    found = [traces.c.score_values[column].label(f"v{column}") for column in range(1, n_scores + 1)]
-    return [*(traces.c[name] for name in (*_READ, *(_GROUP if n_scores else ()))), *found]
+    columns = [traces.c.score_values[column].label(f"v{column}") for column in range(1, n_scores + 1)]
+    return [*(traces.c[name] for name in (*_READ, *(_GROUP if n_scores else ()))), *columns]
 
 
 def grouped(matching: GenerativeSelect, n_scores: int) -> CTE:
@@ -62,8 +62,8 @@ def grouped(matching: GenerativeSelect, n_scores: int) -> CTE:
     for column in range(1, n_scores + 1):
         sums += [f"{c.sql.format(f'v{column}')} AS {c.name}_{column}" for c in SCORE_COLUMNS]
     # As one text: a column by itself takes its time to compile.
-    found = select(*group, literal_column(", ".join(sums))).select_from(matching.subquery("matching"))
-    return found.group_by(*group).cte("grouped")
+    statement = select(*group, literal_column(", ".join(sums))).select_from(matching.subquery("matching"))
+    return statement.group_by(*group).cte("grouped")
 
 
 def score_rows(n_scores: int) -> str:
@@ -93,8 +93,8 @@ def by_evaluator(each: GenerativeSelect) -> CTE:
     sums: list[Any] = [literal_column(c.sql.format("v")).label(c.name) for c in SCORE_COLUMNS]
     group: list[Any] = [literal_column("name"), literal_column(_KIND.format("kind"))]
     rows = literal_column(f"count(*) AS n_rows, count(*) FILTER (WHERE {IS_FIRST}) AS n_first", BigInteger)
-    found = select(group[0], group[1].label("k"), rows, *sums)
-    return found.select_from(each.subquery("each")).group_by(*group).cte("by_evaluator")
+    statement = select(group[0], group[1].label("k"), rows, *sums)
+    return statement.select_from(each.subquery("each")).group_by(*group).cte("by_evaluator")
 
 
 def kept_by_name(rows: str) -> str:

@@ -103,8 +103,8 @@ async def _scores(tx: Transaction, parts: Sequence[SpanRows]) -> dict[str, Score
     ).subquery()
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in ROLLED_UP_SCORES]
     statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
-    found = (await tx.connection.execute(statement)).all()
+    rows = (await tx.connection.execute(statement)).all()
     return {
         row.name: ScoreSums(**{a.name: int(v) for a in ROLLED_UP_SCORES if (v := row._mapping[a.name]) is not None})
-        for row in found
+        for row in rows
     }

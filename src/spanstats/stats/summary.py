@@ -59,9 +59,9 @@ async def summarize(
     takes too long.
     """
     if matching is None and is_clean(experiment_id):
-        found = await _from_rollups(database, tenant_id, experiment_id, window)
-        if are_known(found.scores):
-            return found
+        summary = await _from_rollups(database, tenant_id, experiment_id, window)
+        if are_known(summary.scores):
+            return summary
     async with database.transaction(Kind.SNAPSHOT) as tx:
         return await summarize_in(tx, columns, tenant_id, experiment_id, window, matching)
 
@@ -75,15 +75,15 @@ async def summarize_in(
     matching: Filter | None = None,
 ) -> Summary:
     """The same in the snapshot of a transaction (`Kind.SNAPSHOT`)."""
-    found = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id) if is_clean(experiment_id) else None
-    if found is None:
+    row = await tx.driver.fetchrow(_FIND, tenant_id, experiment_id) if is_clean(experiment_id) else None
+    if row is None:
         raise NotFound(_NOT_FOUND)
-    key = found["key"]
+    key = row["key"]
     with REQUEST.get().statement("summary of traces"):
         if matching is None:
             sums, scores = await _whole(tx, key, window)
         else:
-            sums, scores = await filtered(columns, tx, Arm(key, window, matching), n_scores=found["n_scores"])
+            sums, scores = await filtered(columns, tx, Arm(key, window, matching), n_scores=row["n_scores"])
     return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
@@ -107,10 +107,10 @@ async def _cost_partial(tx: Transaction, parts: Parts) -> int:
 
 async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: str, window: Window) -> Summary:
     with REQUEST.get().statement("summary of rollups"):
-        found = await rolled_up_by_name(database, tenant_id, experiment_id, window)
-    if found is None:
+        rolled_up = await rolled_up_by_name(database, tenant_id, experiment_id, window)
+    if rolled_up is None:
         raise NotFound(_NOT_FOUND)
-    (sums, scores), evaluators = found
+    (sums, scores), evaluators = rolled_up
     return Summary(sums, scores, evaluators)
 
 
@@ -139,12 +139,12 @@ async def directly(
     """
     parts = within(experiment_key, window, parts)
     if n_scores:
-        found = dict((await tx.connection.execute(scored_statement(parts, n_scores))).one()._mapping)
-        if found.pop("longest") > n_scores:
-            found["scores"] = await tx.connection.scalar(each_scored_statement(parts))
+        row = dict((await tx.connection.execute(scored_statement(parts, n_scores))).one()._mapping)
+        if row.pop("longest") > n_scores:
+            row["scores"] = await tx.connection.scalar(each_scored_statement(parts))
     else:
-        found = dict((await tx.connection.execute(sums_statement(parts))).one()._mapping)
-    sums, scores = read_sums(found)
+        row = dict((await tx.connection.execute(sums_statement(parts))).one()._mapping)
+    sums, scores = read_sums(row)
     return sums | {COST_PARTIAL: await _cost_partial(tx, parts)}, scores
 
 

@@ -112,9 +112,9 @@ _WHY = {
 _NUMBERS = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
 
 
-def understood(sent: Mapping[str, str]) -> dict[str, str]:
+def understood(options: Mapping[str, str]) -> dict[str, str]:
     """What these parameters come to, by libpq's names. Raises `ValueError`, which names what cannot be."""
-    parameters = {OTHER_NAMES.get(name, name): value for name, value in sent.items()}
+    parameters = {OTHER_NAMES.get(name, name): value for name, value in options.items()}
     for rename in (_ssl, _requiressl, _sslaccept):
         rename(parameters)
     _refuse_unknown(parameters)

@@ -124,7 +124,7 @@ def parse(text: str, environment: Mapping[str, str] | None = None) -> Address:
     text = _unwrapped(text)
     scheme = _SCHEME.match(text)
     if scheme is None and re.match(r"\w+\s*=", text):
-        sent = _keywords(text)
+        options = _keywords(text)
     elif scheme is None:
         raise ValueError(
             "must begin with postgresql://"
@@ -132,10 +132,10 @@ def parse(text: str, environment: Mapping[str, str] | None = None) -> Address:
             else "is not an address like postgresql://user:password@host:5432/name"
         )
     else:
-        sent = _url_parts(text[scheme.end() :])
+        options = _url_parts(text[scheme.end() :])
         if scheme[1].lower() == DRIVER:
             environment = None
-    address = Address(_complete(understood(sent), understood(_defaults(environment or {}))))
+    address = Address(_complete(understood(options), understood(_defaults(environment or {}))))
     # Checked here, so that what is wrong with them is reported when settings are read.
     _ = address.hosts
     return address
@@ -143,20 +143,20 @@ def parse(text: str, environment: Mapping[str, str] | None = None) -> Address:
 
 def _defaults(environment: Mapping[str, str]) -> dict[str, str]:
     # Secrets of Kubernetes are often made of files, with the end of their last line.
-    given = {name: environment.get(variable, "").rstrip("\r\n") for variable, name in _VARIABLES.items()}
-    found = {name: value for name, value in given.items() if value}
+    variables = {name: environment.get(variable, "").rstrip("\r\n") for variable, name in _VARIABLES.items()}
+    defaults = {name: value for name, value in variables.items() if value}
     home = Path(environment.get("HOME") or "/nonexistent") / ".postgresql"
-    return {name: str(home / file) for name, file in _HOME.items() if (home / file).is_file()} | found
+    return {name: str(home / file) for name, file in _HOME.items() if (home / file).is_file()} | defaults
 
 
-def _complete(sent: dict[str, str], defaults: dict[str, str]) -> dict[str, str]:
-    if not sent.get("dbname"):
+def _complete(options: dict[str, str], defaults: dict[str, str]) -> dict[str, str]:
+    if not options.get("dbname"):
         raise ValueError("names no database: put /name at its end")
-    if "host" in sent or "hostaddr" in sent:
+    if "host" in options or "hostaddr" in options:
         defaults.pop("host", None)
-    if "sslmode" not in sent and "sslmode" not in defaults and sent.get("sslrootcert") == "system":
-        sent["sslmode"] = "verify-full"
-    whole = defaults | sent
+    if "sslmode" not in options and "sslmode" not in defaults and options.get("sslrootcert") == "system":
+        options["sslmode"] = "verify-full"
+    whole = defaults | options
     whole.setdefault("user", "")
     whole["user"] = whole["user"] or _own_name()
     whole.setdefault("host", "/var/run/postgresql")
@@ -187,13 +187,13 @@ def _url_parts(rest: str) -> dict[str, str]:
         # Of a password that holds a / or a ?, what follows is no name of a database.
         raise ValueError(UNREADABLE)
     user, _, password = before.partition(":")
-    sent = {"user": _plain(user)} if user else {}
+    options = {"user": _plain(user)} if user else {}
     if at and ":" in before:
-        sent["password"] = _plain(password)
-    sent |= _hosts(hosts)
+        options["password"] = _plain(password)
+    options |= _hosts(hosts)
     if path := path.removeprefix("/"):
-        sent["dbname"] = _plain(path)
-    return sent | _query(query)
+        options["dbname"] = _plain(path)
+    return options | _query(query)
 
 
 def _hosts(text: str) -> dict[str, str]:
@@ -201,34 +201,34 @@ def _hosts(text: str) -> dict[str, str]:
         return {}
     names, ports = [], []
     for part in text.split(","):
-        found = _HOST.fullmatch(part)
-        if found is None:
+        match = _HOST.fullmatch(part)
+        if match is None:
             raise ValueError(UNREADABLE)
-        names.append(found["ipv6"] or _plain(found["name"]))
-        ports.append(found["port"] or "")
+        names.append(match["ipv6"] or _plain(match["name"]))
+        ports.append(match["port"] or "")
     return {"host": ",".join(names)} | ({"port": ",".join(ports)} if any(ports) else {})
 
 
 def _query(text: str) -> dict[str, str]:
-    sent = {}
+    options = {}
     for pair in filter(None, re.split("[&;]", text.strip())):
         name, _, value = pair.partition("=")
         value = value.replace("+", " ") if name == "options" else value
-        sent[_plain(name)] = _plain(value)
-    return sent
+        options[_plain(name)] = _plain(value)
+    return options
 
 
 def _keywords(text: str) -> dict[str, str]:
     """`host=a password='it\\'s'`, as libpq reads it."""
-    sent, end = {}, 0
+    options, end = {}, 0
     while end < len(text):
-        found = _KEYWORD.match(text, end)
-        if found is None:
+        match = _KEYWORD.match(text, end)
+        if match is None:
             raise ValueError("cannot be read: write name=value, with quotes around a value that has spaces")
-        value = found[2][1:-1] if found[2].startswith("'") else found[2]
-        sent[found[1]] = re.sub(r"\\(.)", r"\1", value)
-        end = found.end()
-    return sent
+        value = match[2][1:-1] if match[2].startswith("'") else match[2]
+        options[match[1]] = re.sub(r"\\(.)", r"\1", value)
+        end = match.end()
+    return options
 
 
 def _plain(text: str) -> str:

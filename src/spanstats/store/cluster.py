@@ -68,7 +68,7 @@ def account() -> Account:
     if os.geteuid() != 0:
         return Account(None, os.geteuid(), os.getegid())
     try:
-        found = pwd.getpwnam(SERVER_USER)
+        account_ = pwd.getpwnam(SERVER_USER)
     except KeyError:
         command = [
             "useradd",
@@ -85,8 +85,8 @@ def account() -> Account:
             raise EmbeddedServerError(
                 "PostgreSQL does not run as root, and no user for it could be made: run as an ordinary user"
             ) from error
-        found = pwd.getpwnam(SERVER_USER)
-    return Account(SERVER_USER, found.pw_uid, found.pw_gid)
+        account_ = pwd.getpwnam(SERVER_USER)
+    return Account(SERVER_USER, account_.pw_uid, account_.pw_gid)
 
 
 def prepare(directory: Path, owner: Account, settings: Mapping[str, str]) -> Path:
@@ -105,10 +105,10 @@ def prepare(directory: Path, owner: Account, settings: Mapping[str, str]) -> Pat
     if not data.exists():
         _initialise(directory / "postgres.new", owner)
         (directory / "postgres.new").rename(data)
-    found = (data / "PG_VERSION").read_text().strip()
-    if found != MAJOR:
+    version = (data / "PG_VERSION").read_text().strip()
+    if version != MAJOR:
         raise EmbeddedServerError(
-            f"{data} was made by PostgreSQL {found}, this is {MAJOR}: dump it there and load it here"
+            f"{data} was made by PostgreSQL {version}, this is {MAJOR}: dump it there and load it here"
         )
     _configure(data, owner, settings)
     return data
@@ -125,8 +125,8 @@ def socket_directory(data: Path, owner: Account) -> Path:
     directory.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0 and directory.lstat().st_uid == 0:
         os.chown(directory, owner.uid, owner.gid, follow_symlinks=False)
-    made = directory.lstat()
-    if not stat.S_ISDIR(made.st_mode) or made.st_uid != owner.uid or stat.S_IMODE(made.st_mode) & 0o077:
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner.uid or stat.S_IMODE(status.st_mode) & 0o077:
         raise EmbeddedServerError(f"{directory} belongs to another user: remove it, or choose a shorter data directory")
     return directory
 

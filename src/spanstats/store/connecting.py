@@ -67,26 +67,29 @@ class Source:
 
     def hosts(self) -> list[Host]:
         """The servers to ask, in the order in which they are asked."""
-        found = list(self.address.hosts)
+        in_order = list(self.address.hosts)
         if self.address.get("load_balance_hosts") == "random":
-            random.shuffle(found)
-        return found
+            random.shuffle(in_order)
+        return in_order
 
     def arguments(self) -> dict[str, Any]:
         """The driver's arguments that are the same for each host."""
-        given, server_settings = self.address, {"application_name": self.address.get("application_name") or "spanstats"}
-        if (options := given.get("options")) is not None:
+        address, server_settings = (
+            self.address,
+            {"application_name": self.address.get("application_name") or "spanstats"},
+        )
+        if (options := address.get("options")) is not None:
             server_settings["options"] = options
-        passfile = given.get("passfile")
+        passfile = address.get("passfile")
         return {
-            "user": given.user,
-            "password": given.get("password"),
+            "user": address.user,
+            "password": address.get("password"),
             "passfile": Path(passfile) if passfile else None,
-            "database": given.database,
-            "direct_tls": given.get("sslnegotiation") == "direct",
+            "database": address.database,
+            "direct_tls": address.get("sslnegotiation") == "direct",
             "server_settings": server_settings,
             # Where a server is lent for one transaction, what was prepared in it is somebody else's in the next.
-            "statement_cache_size": 0 if given.is_pooled else 100,
+            "statement_cache_size": 0 if address.is_pooled else 100,
             "command_timeout": self.answer_timeout_s,
             "target_session_attrs": "any",
             "gsslib": "gssapi",
@@ -172,7 +175,7 @@ async def _opened(source: Source, host: Host, arguments: Mapping[str, Any]) -> C
     tries = {"disable": (False,), "allow": (False, True), "prefer": (True, False)}.get(mode, (True,))
     for is_last, encrypted in zip((False, True) if len(tries) > 1 else (True,), tries, strict=True):
         try:
-            made: Connection = await asyncpg.connect(
+            connection: Connection = await asyncpg.connect(
                 connection_class=Connection,
                 host=host.name,
                 port=host.port,
@@ -183,7 +186,7 @@ async def _opened(source: Source, host: Host, arguments: Mapping[str, Any]) -> C
             if is_last or not _is_about_encryption(error):
                 raise
         else:
-            return made
+            return connection
     raise AssertionError("unreachable")
 
 
@@ -227,10 +230,10 @@ _KEPT_ALIVE = {"keepalives_idle": "TCP_KEEPIDLE", "keepalives_interval": "TCP_KE
 
 def _keep_alive(connection: Connection, address: Address) -> None:
     """Have the kernel look whether the server is still there, unless the address says not to."""
-    found = connection._transport.get_extra_info("socket")
-    if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+    socket_ = connection._transport.get_extra_info("socket")
+    if socket_ is None or socket_.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    with socket.socket(fileno=os.dup(found.fileno())) as own:
+    with socket.socket(fileno=os.dup(socket_.fileno())) as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, address.get("keepalives") != "0")
         for name, option in _KEPT_ALIVE.items():
             value = address.get(name)

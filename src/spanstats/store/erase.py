@@ -24,8 +24,8 @@ DELETE FROM patches p USING (
 
 def _erasing(table: str) -> str:
     """By address, once found by key: the trace's lock keeps the rows where they are."""
-    found = rows_of_tenant(table, "trace_id", "k.trace_id", "ctid")
-    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {found} x))"
+    rows = rows_of_tenant(table, "trace_id", "k.trace_id", "ctid")
+    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {rows} x))"
 
 
 _OF_SPANS = ("spans", "span_payloads", "packed_payloads", "scores", "score_blocks", "patches")

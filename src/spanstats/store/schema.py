@@ -53,8 +53,8 @@ async def _version(database: Database, *, writable: bool = False) -> str | None:
         if sqlstate(error.__cause__ or error) == _UNDEFINED_TABLE:
             return None
         raise
-    found: str | None = revision
-    return found
+    version: str | None = revision
+    return version
 
 
 @cache

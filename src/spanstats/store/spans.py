@@ -119,9 +119,9 @@ async def scores_of_spans(driver: Driver, keys: Collection[SpanKey]) -> dict[Spa
 
 
 def _by_span(rows: Any) -> dict[SpanKey, list[Score]]:
-    found: dict[SpanKey, list[Score]] = {}
+    by_span: dict[SpanKey, list[Score]] = {}
     for row in rows:
         values = dict(row)
         key = SpanKey(values.pop("tenant_id"), values.pop("trace_id"), values.pop("span_id"))
-        found.setdefault(key, []).append(Score(**values))
-    return found
+        by_span.setdefault(key, []).append(Score(**values))
+    return by_span

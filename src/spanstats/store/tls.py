@@ -46,42 +46,42 @@ def _changed(name: str, file: str) -> float:
 
 @lru_cache(maxsize=16)
 def _context(parameters: tuple[tuple[str, str], ...], _changed: tuple[float, ...]) -> ssl.SSLContext:
-    given = dict(parameters)
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    strict = mode(given)
-    made.check_hostname = strict == "verify-full"
+    options = dict(parameters)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    strict = mode(options)
+    context.check_hostname = strict == "verify-full"
     if strict not in ("verify-ca", "verify-full"):
-        made.verify_mode = ssl.CERT_NONE
+        context.verify_mode = ssl.CERT_NONE
     else:
-        _trust(made, strict, given)
-    _show_own(made, given)
-    made.minimum_version = _version(given.get("ssl_min_protocol_version", "TLSv1.2"))
-    if "ssl_max_protocol_version" in given:
-        made.maximum_version = _version(given["ssl_max_protocol_version"])
-    made.set_alpn_protocols([_PROTOCOL])
-    return made
+        _trust(context, strict, options)
+    _show_own(context, options)
+    context.minimum_version = _version(options.get("ssl_min_protocol_version", "TLSv1.2"))
+    if "ssl_max_protocol_version" in options:
+        context.maximum_version = _version(options["ssl_max_protocol_version"])
+    context.set_alpn_protocols([_PROTOCOL])
+    return context
 
 
-def _trust(made: ssl.SSLContext, strict: str, given: Mapping[str, str]) -> None:
-    root = given.get("sslrootcert")
+def _trust(context: ssl.SSLContext, strict: str, options: Mapping[str, str]) -> None:
+    root = options.get("sslrootcert")
     if root == _SYSTEM or (root is None and strict == "verify-full"):
         if strict != "verify-full":
             raise TlsError("sslrootcert=system needs sslmode=verify-full")
-        made.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     elif root is None:
         raise TlsError("sslmode=verify-ca needs sslrootcert, a file with the certificate of the authority")
     else:
-        _load("sslrootcert", lambda: made.load_verify_locations(cafile=root))
-    if (revoked := given.get("sslcrl")) is not None:
-        _load("sslcrl", lambda: made.load_verify_locations(cafile=revoked))
-    if (folder := given.get("sslcrldir")) is not None:
-        _load("sslcrldir", lambda: made.load_verify_locations(capath=folder))
+        _load("sslrootcert", lambda: context.load_verify_locations(cafile=root))
+    if (revoked := options.get("sslcrl")) is not None:
+        _load("sslcrl", lambda: context.load_verify_locations(cafile=revoked))
+    if (folder := options.get("sslcrldir")) is not None:
+        _load("sslcrldir", lambda: context.load_verify_locations(capath=folder))
     if revoked or folder:
-        made.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
 
 
-def _show_own(made: ssl.SSLContext, given: Mapping[str, str]) -> None:
-    certificate, key = given.get("sslcert"), given.get("sslkey")
+def _show_own(context: ssl.SSLContext, options: Mapping[str, str]) -> None:
+    certificate, key = options.get("sslcert"), options.get("sslkey")
     if certificate is None:
         if key is not None:
             raise TlsError("sslkey needs sslcert")
@@ -89,8 +89,8 @@ def _show_own(made: ssl.SSLContext, given: Mapping[str, str]) -> None:
     if key is None:
         raise TlsError("sslcert needs sslkey")
     # An empty one keeps OpenSSL from asking at the terminal.
-    password = given.get("sslpassword", "")
-    _load("sslcert or sslkey", lambda: made.load_cert_chain(certificate, key, password))
+    password = options.get("sslpassword", "")
+    _load("sslcert or sslkey", lambda: context.load_cert_chain(certificate, key, password))
 
 
 def _load(name: str, load: Callable[[], None]) -> None:

@@ -78,21 +78,23 @@ def figures_of(measured: Measured, question: Question) -> Iterator[tuple[str, Js
 
 def describe_measure(asked: Asked, evaluators: Evaluators) -> Json:
     """The unit of a measure, and of scores who gave them."""
-    made: Json = {"unit": asked.measure.unit}
+    described: Json = {"unit": asked.measure.unit}
     if asked.measure.is_score:
-        known = [evaluators[key] for key in sorted(asked.measure.keys) if key in evaluators]
-        made["evaluators"] = [{"id": e.id, "slug": e.slug, "name": e.name, "value_type": e.value_type} for e in known]
-    return made
+        named = [evaluators[key] for key in sorted(asked.measure.keys) if key in evaluators]
+        described["evaluators"] = [
+            {"id": e.id, "slug": e.slug, "name": e.name, "value_type": e.value_type} for e in named
+        ]
+    return described
 
 
 def of_snapshot(as_of: int, question: Question, measures: Iterable[Asked]) -> Json:
     """What every answer says: of when it is, of which window, and how percentiles are defined if it has any."""
     window = question.window
-    made: Json = {
+    described: Json = {
         "as_of": iso(as_of),
         "window": {"start_time": _time(window.start_us), "end_time": _time(window.end_us)},
     }
-    return made | ({"method": METHOD} if any(asked.percentiles for asked in measures) else {})
+    return described | ({"method": METHOD} if any(asked.percentiles for asked in measures) else {})
 
 
 def figure_columns(measures: Sequence[Asked], question: Question) -> list[str]:
@@ -102,11 +104,11 @@ def figure_columns(measures: Sequence[Asked], question: Question) -> list[str]:
 
 def cells(measures: Sequence[Asked], figures: Mapping[str, Any], question: Question) -> list[Any]:
     """The cells below `figure_columns` of figures by measure; a measure that is not there leaves its cells empty."""
-    found = []
+    texts = []
     for asked in measures:
         of_measure = figures.get(asked.measure.name, {})
-        found += [of_measure.get(name) for name in _names(asked, question)]
-    return found
+        texts += [of_measure.get(name) for name in _names(asked, question)]
+    return texts
 
 
 def _names(asked: Asked, question: Question) -> list[str]:

@@ -25,10 +25,10 @@ def read_dimensions(names: Sequence[str], keys: Mapping[str, frozenset[str]]) ->
     """Raises `InvalidInput` for none, too many, unknown and repeated ones."""
     if not 1 <= len(names) <= MAX_DIMENSIONS:
         raise invalid(f"must name 1 to {MAX_DIMENSIONS} dimensions", "group_by", kind="wrong_arity")
-    found = [dimension(name, keys) for name in names]
-    if len({one.name for one in found}) < len(found):
+    dimensions = [dimension(name, keys) for name in names]
+    if len({one.name for one in dimensions}) < len(dimensions):
         raise invalid("names a dimension twice", "group_by", kind="repeated")
-    return found
+    return dimensions
 
 
 def read_wanted(options: Options, dimensions: Sequence[Dimension], measures: Sequence[Asked] | None) -> Wanted:
@@ -51,9 +51,9 @@ def _order(text: str | None, measures: Sequence[Asked] | None) -> Order:
     if name in (COUNT, KEY):
         return Order(name, descending)
     for asked in measures or ():
-        found = _aggregate(named(name), asked)
-        if found is not None:
-            return Order(name, descending, found)
+        aggregate = _aggregate(named(name), asked)
+        if aggregate is not None:
+            return Order(name, descending, aggregate)
     raise invalid("must be count, key or one of the measures with its aggregate", "order_by", kind="unknown_measure")
 
 
@@ -67,15 +67,15 @@ def _aggregate(one: Named, asked: Asked) -> Asked | None:
     return Asked(asked.measure, (one.aggregate,)) if is_known else None
 
 
-def breakdown_object(found: Breakdown, question: Question, wanted: Wanted) -> Json:
+def breakdown_object(breakdown: Breakdown, question: Question, wanted: Wanted) -> Json:
     """The groups, what is left of them, and the total."""
-    groups, measures = found.groups, [asked for asked, _ in found.groups.total.figures]
+    groups, measures = breakdown.groups, [asked for asked, _ in breakdown.groups.total.figures]
     return {
-        **of_snapshot(found.as_of, question, measures),
-        "experiment": experiment_object(found.experiment),
+        **of_snapshot(breakdown.as_of, question, measures),
+        "experiment": experiment_object(breakdown.experiment),
         "unit": wanted.unit,
         "group_by": [one.name for one in wanted.dimensions],
-        "measures": {asked.measure.name: describe_measure(asked, found.evaluators) for asked in measures},
+        "measures": {asked.measure.name: describe_measure(asked, breakdown.evaluators) for asked in measures},
         "groups": [{"key": _key(one, wanted), **_figures(one.measured, question)} for one in groups.listed],
         "other": {"groups": groups.others, **_sums_alone(groups.other)} if groups.others else None,
         "total": _figures(groups.total, question),
@@ -83,9 +83,12 @@ def breakdown_object(found: Breakdown, question: Question, wanted: Wanted) -> Js
     }
 
 
-def breakdown_table(found: Breakdown, question: Question, wanted: Wanted) -> Table:
+def breakdown_table(breakdown: Breakdown, question: Question, wanted: Wanted) -> Table:
     """A row for each group, then one for the others if there are any; `row` says which it is."""
-    made, measures = breakdown_object(found, question, wanted), [asked for asked, _ in found.groups.total.figures]
+    described, measures = (
+        breakdown_object(breakdown, question, wanted),
+        [asked for asked, _ in breakdown.groups.total.figures],
+    )
     names = [one.name for one in wanted.dimensions]
     columns = ["row", *names, "several", "count", "failed", "cost_partial_count", *figure_columns(measures, question)]
 
@@ -94,9 +97,9 @@ def breakdown_table(found: Breakdown, question: Question, wanted: Wanted) -> Tab
         keys = [key.get(name) for name in names]
         return [kind, *keys, key.get("several", False), *counts, *cells(measures, figures, question)]
 
-    rows = [row("group", one, one["key"]) for one in made["groups"]]
-    rows += [row("other", made["other"], {})] if made["other"] else []
-    return columns, [*rows, row("total", made["total"], {})]
+    rows = [row("group", one, one["key"]) for one in described["groups"]]
+    rows += [row("other", described["other"], {})] if described["other"] else []
+    return columns, [*rows, row("total", described["total"], {})]
 
 
 def _key(one: Group, wanted: Wanted) -> Json:
@@ -115,11 +118,11 @@ def _figures(measured: Measured, question: Question) -> Json:
 
 def _sums_alone(measured: Measured) -> Json:
     """Counts and sums add up over groups; means and percentiles do not, so they are null."""
-    made: Json = {"count": measured.traces, "failed": measured.failed, "cost_partial_count": measured.cost_partial}
+    sums: Json = {"count": measured.traces, "failed": measured.failed, "cost_partial_count": measured.cost_partial}
     for asked, figures in measured.figures:
         shown = answer(asked, figures)
-        made[asked.measure.name] = {name: value if name in _OF_OTHERS else None for name, value in shown.items()}
-    return made
+        sums[asked.measure.name] = {name: value if name in _OF_OTHERS else None for name, value in shown.items()}
+    return sums
 
 
 _EXAMPLE: Json = {

@@ -33,20 +33,20 @@ class SentArm:
     at: tuple[str | int, ...]
 
 
-def read_arm(sent: object, *at: str | int) -> SentArm:
+def read_arm(arm: object, *at: str | int) -> SentArm:
     """An arm: an experiment's id, or an object with that, a filter and a window. Raises `InvalidInput`."""
-    if isinstance(sent, str):
-        sent = {"experiment_id": sent}
-    if not isinstance(sent, dict):
+    if isinstance(arm, str):
+        arm = {"experiment_id": arm}
+    if not isinstance(arm, dict):
         raise invalid("must be an object with an experiment_id", *at, kind="dict_type")
-    sent = members(sent, _ARM_KEYS, *at)
-    experiment_id = _at(at, lambda: identifier(sent.get("experiment_id"), "experiment_id"))
+    arm = members(arm, _ARM_KEYS, *at)
+    experiment_id = _at(at, lambda: identifier(arm.get("experiment_id"), "experiment_id"))
     if experiment_id is None:
         raise invalid("must be there", *at, "experiment_id", kind="missing")
     window = _at(
-        at, lambda: Window(moment(sent.get("start_time"), "start_time"), moment(sent.get("end_time"), "end_time"))
+        at, lambda: Window(moment(arm.get("start_time"), "start_time"), moment(arm.get("end_time"), "end_time"))
     )
-    return SentArm(experiment_id, window, sent, at)
+    return SentArm(experiment_id, window, arm, at)
 
 
 def read_arms(body: Mapping[str, Any]) -> list[SentArm]:
@@ -84,48 +84,48 @@ def read_options(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measures(sent: object) -> tuple[str, ...] | None:
-    if sent is None:
+def _measures(names: object) -> tuple[str, ...] | None:
+    if names is None:
         return None
-    if not isinstance(sent, list) or not sent or not all(isinstance(name, str) for name in sent):
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise invalid("must be a list of names of measures", "measures", kind="list_type")
-    if len(sent) > MOST_MEASURES:
+    if len(names) > MOST_MEASURES:
         raise invalid(f"must be at most {MOST_MEASURES}", "measures", kind="too_long")
-    return tuple(sent)
+    return tuple(names)
 
 
 def _by_name(body: Mapping[str, Any], field: str) -> dict[str, Any]:
-    sent = body.get(field, {})
-    if not isinstance(sent, dict):
+    values = body.get(field, {})
+    if not isinstance(values, dict):
         raise invalid("must be an object by name of measure", field, kind="dict_type")
-    if len(sent) > MOST_MEASURES:
+    if len(values) > MOST_MEASURES:
         raise invalid(f"must be at most {MOST_MEASURES}", field, kind="too_long")
-    return sent
+    return values
 
 
-def _one_of(sent: object, known: Mapping[str, Any], *at: str) -> Any:
-    if not isinstance(sent, str) or sent not in known:
-        raise invalid(f"must be one of {', '.join(known)}", *at, kind="enum")
-    return known[sent]
+def _one_of(value: object, options: Mapping[str, Any], *at: str) -> Any:
+    if not isinstance(value, str) or value not in options:
+        raise invalid(f"must be one of {', '.join(options)}", *at, kind="enum")
+    return options[value]
 
 
-def read_margin(sent: object, *at: str) -> Margin:
+def read_margin(margin: object, *at: str) -> Margin:
     """A number in the measure's unit, or text such as `5%` of the base's mean. Raises `InvalidInput`."""
     *path, name = at
-    of_base = isinstance(sent, str) and sent.strip().endswith("%")
-    plain = sent.strip().removesuffix("%") if isinstance(sent, str) else sent
+    of_base = isinstance(margin, str) and margin.strip().endswith("%")
+    plain = margin.strip().removesuffix("%") if isinstance(margin, str) else margin
     size = Fraction(_at(tuple(path), lambda: number(plain, name)))
     if size < 0 or size > 10**18:
         raise invalid("must be 0 or more", *at, kind="out_of_range")
     return Margin(size / 100 if of_base else size, of_base)
 
 
-def read_confidence(sent: object) -> float:
+def read_confidence(value: object) -> float:
     """More than a half and less than 1. Raises `InvalidInput`."""
-    found = float(number(sent, "confidence"))
-    if not 0.5 < found <= 0.9999:
+    confidence = float(number(value, "confidence"))
+    if not 0.5 < confidence <= 0.9999:
         raise invalid("must be more than 0.5 and at most 0.9999", "confidence", kind="out_of_range")
-    return found
+    return confidence
 
 
 def members(sent: Mapping[str, Any], allowed: frozenset[str], *at: str | int) -> dict[str, Any]:

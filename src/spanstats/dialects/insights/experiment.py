@@ -41,39 +41,39 @@ _MEASURE_COLUMNS = ("measure", "unit", "count", "missing", "trace_count", "text_
 _EXTREMES = ("min", "max")
 
 
-def described_object(found: Described, question: Question) -> Json:
+def described_object(described: Described, question: Question) -> Json:
     """One experiment with its figures."""
-    asked = [asked for asked, _ in found.measured.figures]
+    asked = [asked for asked, _ in described.measured.figures]
     return {
-        **of_snapshot(found.as_of, question, asked),
-        "experiment": experiment_object(found.experiment),
-        "dataset_stats": found.experiment.dataset_stats or [],
-        **measured_object(found.measured, question, found.evaluators),
+        **of_snapshot(described.as_of, question, asked),
+        "experiment": experiment_object(described.experiment),
+        "dataset_stats": described.experiment.dataset_stats or [],
+        **measured_object(described.measured, question, described.evaluators),
     }
 
 
-def described_table(found: Described, question: Question) -> Table:
+def described_table(described: Described, question: Question) -> Table:
     """A row for each measure."""
-    percentiles = dict.fromkeys(name for asked, _ in found.measured.figures for name in asked.percentiles)
+    percentiles = dict.fromkeys(name for asked, _ in described.measured.figures for name in asked.percentiles)
     columns = [*_MEASURE_COLUMNS, *_EXTREMES, *percentiles]
-    objects = measured_object(found.measured, question, found.evaluators)["measures"]
+    objects = measured_object(described.measured, question, described.evaluators)["measures"]
     return columns, ([name, *(figures.get(column) for column in columns[1:])] for name, figures in objects.items())
 
 
-def listed_object(found: Listed, question: Question, page: Page, *, with_pareto: bool = False) -> Json:
+def listed_object(listed: Listed, question: Question, page: Page, *, with_pareto: bool = False) -> Json:
     """A page of experiments with their figures; `with_pareto` with which of them no other one of the page beats."""
-    of_page = [measured for _, measured in found.page]
+    of_page = [measured for _, measured in listed.page]
     unbeaten = unbeaten_by_score(of_page) if with_pareto else [{}] * len(of_page)
     return {
-        **of_snapshot(found.as_of, question, question.measures or ()),
-        "count": found.count,
+        **of_snapshot(listed.as_of, question, question.measures or ()),
+        "count": listed.count,
         "page": page.offset // page.size + 1,
         "page_size": page.size,
-        "next_cursor": None if found.next is None else write_cursor(_order(page), found.next),
+        "next_cursor": None if listed.next is None else write_cursor(_order(page), listed.next),
         "scores": [{"measure": name, "experiments": count} for name, count in experiments_by_score(of_page)],
         "experiments": [
-            experiment_object(experiment) | _with_pareto(measured_object(measured, question, found.evaluators), best)
-            for (experiment, measured), best in zip(found.page, unbeaten, strict=True)
+            experiment_object(experiment) | _with_pareto(measured_object(measured, question, listed.evaluators), best)
+            for (experiment, measured), best in zip(listed.page, unbeaten, strict=True)
         ],
     }
 
@@ -89,11 +89,11 @@ def _order(page: Page) -> str:
     return f"-{page.sort_by}" if page.descending else page.sort_by
 
 
-def listed_table(found: Listed, question: Question) -> Table:
+def listed_table(listed: Listed, question: Question) -> Table:
     """A row for each experiment; a measure that one of them does not have is empty there."""
-    measures = list({asked.measure.name: asked for _, one in found.page for asked, _ in one.figures}.values())
+    measures = list({asked.measure.name: asked for _, one in listed.page for asked, _ in one.figures}.values())
     columns = [*_LISTED, *_TOTALS, *figure_columns(measures, question)]
-    return columns, (_listed_row(experiment, measured, measures, question) for experiment, measured in found.page)
+    return columns, (_listed_row(experiment, measured, measures, question) for experiment, measured in listed.page)
 
 
 _LISTED = ("id", "name", "run_name", "project", "status", "created_at", "finished_at")

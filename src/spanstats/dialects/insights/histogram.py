@@ -52,12 +52,12 @@ def _checked(options: Options, binning: Binning) -> Binning:
 
 
 def _edges(options: Options) -> tuple[Decimal, ...] | None:
-    sent = options.values.get("edges")
-    if sent is None:
+    option = options.values.get("edges")
+    if option is None:
         return None
-    if not isinstance(sent, list) or not 2 <= len(sent) <= MAX_BINS + 1:
+    if not isinstance(option, list) or not 2 <= len(option) <= MAX_BINS + 1:
         raise options.wrong("edges", f"must be a list of 2 to {MAX_BINS + 1} numbers", "list_type")
-    edges = tuple(bounded(options.located("edges", _number, edge), options, "edges") for edge in sent)
+    edges = tuple(bounded(options.located("edges", _number, edge), options, "edges") for edge in option)
     if any(a >= b for a, b in itertools.pairwise(edges)):
         raise options.wrong("edges", "must ascend", "out_of_range")
     return edges
@@ -69,27 +69,27 @@ def _number(value: object) -> Decimal:
 
 def read_arms(options: Options) -> list[Json]:
     """The arms as they were sent. Raises `InvalidInput`."""
-    sent = options.values.get("arms")
-    if not isinstance(sent, list) or not 1 <= len(sent) <= MAX_ARMS or not all(isinstance(arm, dict) for arm in sent):
+    arms = options.values.get("arms")
+    if not isinstance(arms, list) or not 1 <= len(arms) <= MAX_ARMS or not all(isinstance(arm, dict) for arm in arms):
         raise options.wrong("arms", f"must be a list of 1 to {MAX_ARMS} objects", "list_type")
-    return sent
+    return arms
 
 
-def read_arm(sent: Json) -> Options:
+def read_arm(option: Json) -> Options:
     """What an arm says of itself. Raises `InvalidInput`."""
-    arm = read_options([], sent, OF_ARM, filters=True)
+    arm = read_options([], option, OF_ARM, filters=True)
     if not arm.text("experiment_id"):
         raise arm.wrong("experiment_id", "must name an experiment", "missing")
     return arm
 
 
-def histogram_object(found: Distribution, asked: Asked, question: Question) -> Json:
+def histogram_object(distribution: Distribution, asked: Asked, question: Question) -> Json:
     """The edges, and the counts of each arm."""
-    histogram = found.histogram
+    histogram = distribution.histogram
     return {
-        **of_snapshot(found.as_of, question, ()),
+        **of_snapshot(distribution.as_of, question, ()),
         "measure": asked.measure.name,
-        **describe_measure(asked, found.evaluators),
+        **describe_measure(asked, distribution.evaluators),
         "edges": list(histogram.edges),
         "arms": [
             {
@@ -100,7 +100,7 @@ def histogram_object(found: Distribution, asked: Asked, question: Question) -> J
                 "count": arm.count,
                 "missing": arm.missing,
             }
-            for experiment, arm in zip(found.experiments, histogram.arms, strict=True)
+            for experiment, arm in zip(distribution.experiments, histogram.arms, strict=True)
         ],
         "values": None
         if histogram.values is None
@@ -108,10 +108,10 @@ def histogram_object(found: Distribution, asked: Asked, question: Question) -> J
     }
 
 
-def histogram_table(found: Distribution) -> Table:
+def histogram_table(distribution: Distribution) -> Table:
     """A row for each bin, with the counts of each arm."""
-    histogram = found.histogram
-    columns = ["from", "to", *(f"count {number} {e.id}" for number, e in enumerate(found.experiments, start=1))]
+    histogram = distribution.histogram
+    columns = ["from", "to", *(f"count {number} {e.id}" for number, e in enumerate(distribution.experiments, start=1))]
     arms, edges = histogram.arms, histogram.edges
     rows: list[list[Any]] = [[None, edges[0] if edges else None, *(arm.below for arm in arms)]]
     rows += [[edges[bin_], edges[bin_ + 1], *(arm.counts[bin_] for arm in arms)] for bin_ in range(len(edges) - 1)]

@@ -32,18 +32,18 @@ KEYS_ANSWER = described(
 )
 
 
-def known_keys_object(found: KnownKeys) -> Json:
+def known_keys_object(keys: KnownKeys) -> Json:
     """The keys by the object that has them."""
     return {
-        "as_of": iso(found.as_of),
-        "experiment": experiment_object(found.experiment),
-        "metadata": found.metadata,
-        "labels": found.labels,
-        "truncated": found.is_cut,
+        "as_of": iso(keys.as_of),
+        "experiment": experiment_object(keys.experiment),
+        "metadata": keys.metadata,
+        "labels": keys.labels,
+        "truncated": keys.is_cut,
     }
 
 
-def known_keys_table(found: KnownKeys) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
+def known_keys_table(keys: KnownKeys) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
     """A row for each key."""
-    rows = [("metadata", key) for key in found.metadata] + [("labels", key) for key in found.labels]
+    rows = [("metadata", key) for key in keys.metadata] + [("labels", key) for key in keys.labels]
     return ("object", "key"), rows

@@ -45,14 +45,14 @@ class Options:
     def names(self, name: str) -> list[str]:
         """A list, or text with commas between the names; empty where it is not sent. Raises `InvalidInput`."""
         value = self.values.get(name)
-        found = value.split(",") if isinstance(value, str) else [] if value is None else value
-        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        listed = value.split(",") if isinstance(value, str) else [] if value is None else value
+        if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
             raise self.wrong(name, "must be a list of texts", "list_type")
-        if len(found) > _MAX_NAMES or any(len(item) > _MAX_NAME for item in found):
+        if len(listed) > _MAX_NAMES or any(len(item) > _MAX_NAME for item in listed):
             raise self.wrong(name, "is too long", "too_long")
-        if not all(map(is_clean, found)):
+        if not all(map(is_clean, listed)):
             raise self.wrong(name, "must not contain NUL or lone surrogates", "value_error")
-        return [item.strip() for item in found if item.strip()]
+        return [item.strip() for item in listed if item.strip()]
 
     def mapping(self, name: str) -> dict[str, str]:
         """An object of texts; other values as JSON text. Raises `InvalidInput`."""
@@ -80,10 +80,10 @@ class Options:
     def flag(self, name: str) -> bool:
         """`true` or `false`, also as text or 1 and 0; false where it is not sent. Raises `InvalidInput`."""
         value = self.values.get(name, False)
-        found = value if isinstance(value, bool) else _FLAGS.get(value.lower()) if isinstance(value, str) else None
-        if found is None:
+        is_set = value if isinstance(value, bool) else _FLAGS.get(value.lower()) if isinstance(value, str) else None
+        if is_set is None:
             raise self.wrong(name, "must be true or false", "bool_parsing")
-        return found
+        return is_set
 
     def one_of(self, name: str, allowed: Collection[str], default: str) -> str:
         """One of these words. Raises `InvalidInput`."""
@@ -120,14 +120,18 @@ def read_options(query: Sequence[tuple[str, str]], body: object, allowed: Collec
     """The options of the query and the body. Raises `InvalidInput` for names that are not allowed or are sent twice."""
     if body is not None and not isinstance(body, dict):
         raise invalid("must be an object", "body", kind="dict_type")
-    sent: dict[str, Any] = body or {}
+    options: dict[str, Any] = body or {}
     in_body = {*allowed, *FILTERS} if filters else set(allowed)
     names = [name for name, _ in query]
-    problems = [*_unknown("query", names, set(allowed)), *_unknown("body", sent, in_body), *_repeated(names, sent)]
+    problems = [
+        *_unknown("query", names, set(allowed)),
+        *_unknown("body", options, in_body),
+        *_repeated(names, options),
+    ]
     if problems:
         raise InvalidInput(problems)
     located = {name: ("query", value) for name, value in query if value != ""}
-    located |= {name: ("body", value) for name, value in sent.items() if value is not None and value != ""}
+    located |= {name: ("body", value) for name, value in options.items() if value is not None and value != ""}
     return Options(
         {name: value for name, (_, value) in located.items()},
         {name: at for name, (at, _) in located.items()},
@@ -148,11 +152,11 @@ def _default(body: object) -> str:
     return "query" if body is None else "body"
 
 
-def _unknown(at: str, given: Iterable[str], allowed: set[str]) -> list[Problem]:
+def _unknown(at: str, names: Iterable[str], allowed: set[str]) -> list[Problem]:
     hint = f"is not one of {', '.join(sorted(allowed))}" if allowed else "means nothing here"
-    return [Problem((at, name), hint, "extra_forbidden") for name in given if name not in allowed][:_MAX_PROBLEMS]
+    return [Problem((at, name), hint, "extra_forbidden") for name in names if name not in allowed][:_MAX_PROBLEMS]
 
 
-def _repeated(names: Sequence[str], sent: Mapping[str, Any]) -> list[Problem]:
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1 or name in sent]
+def _repeated(names: Sequence[str], options: Mapping[str, Any]) -> list[Problem]:
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1 or name in options]
     return [Problem(("query", name), "is given more than once", "repeated") for name in twice[:_MAX_PROBLEMS]]

@@ -24,17 +24,17 @@ COLUMNS = (
 Answer = dict[str, Any]
 
 
-def rows_answer(found: Rows, preview: int) -> Answer:
+def rows_answer(rows: Rows, preview: int) -> Answer:
     """A page of rows."""
     return {
-        "measure": found.measure.name,
-        "unit": found.measure.unit,
-        "better": "higher" if found.measure.higher_is_better else "lower",
-        "margin": _number(found.margin),
-        "count": found.count,
-        "rows": [_row(row, found.evaluators, preview) for row in found.rows],
-        "next_cursor": None if found.next is None else write_cursor(found.next),
-        "as_of": iso(found.as_of_us),
+        "measure": rows.measure.name,
+        "unit": rows.measure.unit,
+        "better": "higher" if rows.measure.higher_is_better else "lower",
+        "margin": _number(rows.margin),
+        "count": rows.count,
+        "rows": [_row(row, rows.evaluators, preview) for row in rows.rows],
+        "next_cursor": None if rows.next is None else write_cursor(rows.next),
+        "as_of": iso(rows.as_of_us),
     }
 
 
@@ -69,17 +69,17 @@ def _arm(arm: RowArm, evaluators: Mapping[str, Evaluator], preview: int) -> Answ
 
 def scores_of(row: Any, evaluators: Mapping[str, Evaluator]) -> Answer:
     """The scores of a trace by evaluator: one as it is, several as a list; text is null here."""
-    found: dict[str, list[float | bool | None]] = {}
+    by_name: dict[str, list[float | bool | None]] = {}
     kinds = row.score_kinds or [0] * len(row.score_keys or ())
     for key, value, kind in zip(row.score_keys or (), row.score_values or (), kinds, strict=True):
         shown = None if value is None else bool(value) if kind == 1 else value / NANO
-        found.setdefault(key, []).append(shown)
-    return {key: values[0] if len(values) == 1 else values for key, values in sorted(found.items())}
+        by_name.setdefault(key, []).append(shown)
+    return {key: values[0] if len(values) == 1 else values for key, values in sorted(by_name.items())}
 
 
-def rows_table(found: Rows, preview: int) -> Iterator[list[Any]]:
+def rows_table(rows: Rows, preview: int) -> Iterator[list[Any]]:
     """The rows as those of a table, by `COLUMNS`."""
-    for row in found.rows:
+    for row in rows.rows:
         asked = _content(row.base, preview) or _content(row.candidate, preview) or {}
         arms = row.base, row.candidate
         firsts = [None if arm.first is None else arm.first.trial.row for arm in arms]
@@ -130,19 +130,19 @@ def _number(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
 
 
-def item_answer(found: OneItem, preview: int) -> Answer:
+def item_answer(item: OneItem, preview: int) -> Answer:
     """An item in several runs."""
-    firsts = [trial.first for run in found.runs for trial in run.trials if trial.first is not None]
+    firsts = [trial.first for run in item.runs for trial in run.trials if trial.first is not None]
     asked = content(firsts[0], preview) if firsts else {}
     return {
-        "item_key": found.key.hex(),
+        "item_key": item.key.hex(),
         "input": asked.get("input"),
         "target": asked.get("expected_output"),
-        "experiments": [_run(run, found.evaluators, preview) for run in found.runs],
+        "experiments": [_run(run, item.evaluators, preview) for run in item.runs],
         "evaluators": {
-            key: {"id": known.id, "slug": known.slug, "name": known.name} for key, known in found.evaluators.items()
+            key: {"id": known.id, "slug": known.slug, "name": known.name} for key, known in item.evaluators.items()
         },
-        "as_of": iso(found.as_of_us),
+        "as_of": iso(item.as_of_us),
     }
 
 
@@ -151,5 +151,5 @@ def _run(run: InRun, evaluators: Mapping[str, Evaluator], preview: int) -> Answe
         "experiment_id": run.experiment_id,
         "trials": [trial_answer(trial, evaluators, preview) for trial in run.trials],
         "truncated": run.is_cut,
-        "passes": {f"scores.{key}": passes_answer(found) for key, found in run.passes.items()},
+        "passes": {f"scores.{key}": passes_answer(passes) for key, passes in run.passes.items()},
     }

@@ -49,10 +49,10 @@ def read_rows(body: Mapping[str, Any], n_candidates: int) -> SentRows:
     )
 
 
-def _one_of(body: Mapping[str, Any], field: str, known: type[Show] | type[Order], default: str) -> str:
+def _one_of(body: Mapping[str, Any], field: str, options: type[Show] | type[Order], default: str) -> str:
     value = body.get(field, default)
-    if not isinstance(value, str) or value not in [str(member) for member in known]:
-        raise invalid(f"must be one of {', '.join(known)}", field, kind="enum")
+    if not isinstance(value, str) or value not in [str(member) for member in options]:
+        raise invalid(f"must be one of {', '.join(options)}", field, kind="enum")
     return value
 
 
@@ -60,8 +60,8 @@ def _whole(body: Mapping[str, Any], field: str, default: int, low: int, high: in
     value = body.get(field, default)
     if value.__class__ is not int or not low <= value <= high:
         raise invalid(f"must be a whole number from {low} to {high}", field, kind="out_of_range")
-    found: int = value
-    return found
+    whole: int = value
+    return whole
 
 
 def write_cursor(after: After) -> str:
@@ -70,19 +70,19 @@ def write_cursor(after: After) -> str:
     return urlsafe_b64encode(msgspec.json.encode([difference, after.key.hex()])).decode()
 
 
-def read_cursor(sent: object) -> After | None:
+def read_cursor(cursor: object) -> After | None:
     """The cursor that an answer named. Raises `InvalidInput` for anything else."""
-    if sent is None or sent == "":
+    if cursor is None or cursor == "":
         return None
     try:
-        difference, key = msgspec.json.decode(urlsafe_b64decode(str(sent)), type=tuple[str | None, str])
+        difference, key = msgspec.json.decode(urlsafe_b64decode(str(cursor)), type=tuple[str | None, str])
         return After(None if difference is None else Fraction(difference), bytes.fromhex(key))
     except (ValueError, ZeroDivisionError, msgspec.MsgspecError):
         raise invalid("must be the `next_cursor` of an answer", "cursor", kind="cursor") from None
 
 
-def read_item_key(sent: str) -> bytes:
+def read_item_key(text: str) -> bytes:
     """The key in a path: 32 hex digits, as answers show it. Raises `NotFound` for what no item can have."""
-    if not _ITEM_KEY.fullmatch(sent):
+    if not _ITEM_KEY.fullmatch(text):
         raise NotFound("An item's key is 32 hex digits")
-    return bytes.fromhex(sent)
+    return bytes.fromhex(text)

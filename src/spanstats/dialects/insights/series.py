@@ -19,38 +19,38 @@ Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 _FIXED = ("start", "end", "partial", "count", "failed", "cost_partial_count")
 
 
-def series_object(found: Series, question: Question, fill: str) -> Json:
+def series_object(series: Series, question: Question, fill: str) -> Json:
     """The figures of each bucket by measure, and what the measures are."""
     return {
-        **of_snapshot(found.as_of, question, found.measures),
-        "experiment": experiment_object(found.experiment),
-        "granularity": found.buckets.granularity,
-        "time_zone": found.time_zone,
-        "measures": {asked.measure.name: describe_measure(asked, found.evaluators) for asked in found.measures},
-        "points": list(_points(found, question, fill)),
+        **of_snapshot(series.as_of, question, series.measures),
+        "experiment": experiment_object(series.experiment),
+        "granularity": series.buckets.granularity,
+        "time_zone": series.time_zone,
+        "measures": {asked.measure.name: describe_measure(asked, series.evaluators) for asked in series.measures},
+        "points": list(_points(series, question, fill)),
     }
 
 
-def series_table(found: Series, question: Question, fill: str) -> Table:
+def series_table(series: Series, question: Question, fill: str) -> Table:
     """A row for each bucket."""
-    columns = [*_FIXED, *figure_columns(found.measures, question)]
-    points = _points(found, question, fill)
-    rows = ([*(point[name] for name in _FIXED), *cells(found.measures, point, question)] for point in points)
+    columns = [*_FIXED, *figure_columns(series.measures, question)]
+    points = _points(series, question, fill)
+    rows = ([*(point[name] for name in _FIXED), *cells(series.measures, point, question)] for point in points)
     return columns, rows
 
 
-def _points(found: Series, question: Question, fill: str) -> Iterator[Json]:
-    for number in range(len(found.buckets)):
-        measured = found.points.get(number)
+def _points(series: Series, question: Question, fill: str) -> Iterator[Json]:
+    for number in range(len(series.buckets)):
+        measured = series.points.get(number)
         if measured is None and fill == "none":
             continue
         zeros = fill == "zero" or measured is None
-        measured = measured or nothing(found.measures)
-        start, end = found.buckets.edges[number : number + 2]
+        measured = measured or nothing(series.measures)
+        start, end = series.buckets.edges[number : number + 2]
         yield {
             "start": iso(start),
             "end": iso(end),
-            "partial": found.is_partial(number),
+            "partial": series.is_partial(number),
             "count": measured.traces,
             "failed": measured.failed,
             "cost_partial_count": measured.cost_partial,

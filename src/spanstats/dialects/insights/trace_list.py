@@ -21,18 +21,18 @@ MAX_PREVIEW = 10_000
 """Characters of content."""
 
 
-def trace_list_object(found: TraceList, question: Question, sort_by: str, preview: int = 0) -> Json:
+def trace_list_object(traces: TraceList, question: Question, sort_by: str, preview: int = 0) -> Json:
     """The rows, and where more follow in the order that was asked for; with a `preview`, input and output cut
     to that many characters."""
     return {
-        **of_snapshot(found.as_of, question, ()),
-        "experiment": experiment_object(found.experiment),
+        **of_snapshot(traces.as_of, question, ()),
+        "experiment": experiment_object(traces.experiment),
         "traces": [
-            trace_object(row) | (_content(found.firsts.get(row.trace_id), preview) if preview else {})
-            for row in found.rows
+            trace_object(row) | (_content(traces.firsts.get(row.trace_id), preview) if preview else {})
+            for row in traces.rows
         ],
-        "has_more": found.next is not None,
-        "next_cursor": None if found.next is None else write_cursor(sort_by, found.next),
+        "has_more": traces.next is not None,
+        "next_cursor": None if traces.next is None else write_cursor(sort_by, traces.next),
     }
 
 
@@ -65,18 +65,18 @@ def trace_object(row: Any) -> Json:
 
 
 def _content(first: Span | None, preview: int) -> Json:
-    found = {} if first is None else content(first, preview)
-    return {name: found.get(name) for name in ("input", "output")}
+    shown = {} if first is None else content(first, preview)
+    return {name: shown.get(name) for name in ("input", "output")}
 
 
 def _scores(row: Any) -> dict[str, list[float | bool]]:
     keys, values = row.score_keys or [], row.score_values or []
-    made: dict[str, list[float | bool]] = {}
+    by_name: dict[str, list[float | bool]] = {}
     for key, value, kind in zip(keys, values, row.score_kinds or [0] * len(keys), strict=True):
-        of_key = made.setdefault(key, [])
+        of_key = by_name.setdefault(key, [])
         if value is not None:
             of_key.append(bool(value) if kind == _BOOLEAN else value / NANO)
-    return made
+    return by_name
 
 
 _OBJECTS = ("metadata", "labels")

@@ -13,19 +13,19 @@ from .answers import Json, experiment_object
 from .trace_list import trace_object
 
 
-def trace_tree_object(found: TraceTree, preview: int | None) -> Json:
+def trace_tree_object(tree: TraceTree, preview: int | None) -> Json:
     """The trace and its first spans; content is cut to `preview` characters, and each span says what of it is cut."""
-    extent = found.extent
+    extent = tree.extent
     return {
-        "as_of": iso(found.as_of),
-        "experiment": experiment_object(found.experiment),
-        "trace": trace_object(found.log.row) | {"scores": scores_object(found.log.scores)},
+        "as_of": iso(tree.as_of),
+        "experiment": experiment_object(tree.experiment),
+        "trace": trace_object(tree.log.row) | {"scores": scores_object(tree.log.scores)},
         "began": iso(extent.began_us),
         "ended": iso(extent.ended_us),
         "takes": _seconds(extent.ended_us - extent.began_us),
-        "shown": found.shown,
-        "not_shown": found.count - found.shown,
-        "spans": [_node(node, extent, preview) for node in found.tops],
+        "shown": tree.shown,
+        "not_shown": tree.count - tree.shown,
+        "spans": [_node(node, extent, preview) for node in tree.tops],
     }
 
 

@@ -45,8 +45,8 @@ def configuration(span: Span) -> dict[str, Any]:
 
     Every message has a role and a content.
     """
-    sent = span.attributes.get("configuration")
-    result = {k: v for k, v in sent.items() if v not in _EMPTY_VALUES} if isinstance(sent, dict) else {}
+    logged = span.attributes.get("configuration")
+    result = {k: v for k, v in logged.items() if v not in _EMPTY_VALUES} if isinstance(logged, dict) else {}
     for name, value in (("model", span.model), ("provider", span.provider)):
         if result.get(name) is None and value is not None:
             result[name] = value
@@ -86,14 +86,16 @@ _COMMENT = ("comment", "user_id", "created_at")
 
 def comments(carried: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The comments that came with a log, and that of its feedback."""
-    sent = carried.get("comments")
-    items = sent if isinstance(sent, list) else []
-    found = [c for c in items if isinstance(c, dict) and all(isinstance(c.get(name), str) for name in _COMMENT)]
+    logged = carried.get("comments")
+    items = logged if isinstance(logged, list) else []
+    whole_comments = [
+        c for c in items if isinstance(c, dict) and all(isinstance(c.get(name), str) for name in _COMMENT)
+    ]
     comment = text(carried.get("feedback_comment"))
     if comment is None:
-        return found
+        return whole_comments
     values = comment, text(carried.get("feedback_name")) or "", text(carried.get("feedback_at")) or ""
-    return [*found, dict(zip(_COMMENT, values, strict=True))]
+    return [*whole_comments, dict(zip(_COMMENT, values, strict=True))]
 
 
 def annotations(value: object) -> dict[str, Any]:

@@ -73,8 +73,8 @@ def _scores(summary: Summary) -> Iterator[PinnedStat]:
     """The mean of each score name over all its scores, true and false as 1 and 0."""
     sums: dict[str, tuple[int, int]] = {}
     for key, score in summary.scores.items():
-        known = summary.evaluators.get(key)
-        name = (known and (known.name or known.slug)) or key
+        evaluator = summary.evaluators.get(key)
+        name = (evaluator and (evaluator.name or evaluator.slug)) or key
         total, count = sums.get(name, (0, 0))
         sums[name] = total + score.total + score.n_true * NANO, count + score.n + score.n_true + score.n_false
     for name, (total, count) in sorted(sums.items()):

@@ -29,22 +29,22 @@ class FeedbackRequest(BaseModel):
     comment: Annotated[str, Content] | None = None
 
 
-def feedback_patch(sent: FeedbackRequest, now: str) -> tuple[str, dict[str, Any]]:
+def feedback_patch(feedback: FeedbackRequest, now: str) -> tuple[str, dict[str, Any]]:
     """(id of the log, domain fields). The target is kept beside the log's own, which it never replaces.
 
     `now` is a time as ISO 8601.
 
     Raises `InvalidInput` where no log is named.
     """
-    log_id = sent.trace_id or sent.inference_id
+    log_id = feedback.trace_id or feedback.inference_id
     if not log_id:
         raise invalid("field required", "trace_id", kind="missing")
     return log_id, {
         "attributes": {
-            "feedback_score": sent.score,
-            "feedback_name": sent.name,
-            "feedback_target": text(sent.target),
-            "feedback_comment": sent.comment,
+            "feedback_score": feedback.score,
+            "feedback_name": feedback.name,
+            "feedback_target": text(feedback.target),
+            "feedback_comment": feedback.comment,
             "feedback_at": now,
         }
     }

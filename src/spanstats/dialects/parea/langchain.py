@@ -42,13 +42,13 @@ def read_run(body: bytes, max_depth: int = MAX_DEPTH) -> list[Span]:
 
 def _expanded(top: dict[str, Any]) -> list[tuple[dict[str, Any], Any, tuple[str | int, ...]]]:
     """(run, id of the run above it, path in the body) of every run, parents first."""
-    found: list[tuple[dict[str, Any], Any, tuple[str | int, ...]]] = [(top, None, ())]
-    for run, _, path in found:
+    runs: list[tuple[dict[str, Any], Any, tuple[str | int, ...]]] = [(top, None, ())]
+    for run, _, path in runs:
         children = run.get("child_runs")
         for index, child in enumerate(children if isinstance(children, list) else ()):
             if isinstance(child, dict):
-                found.append((child, run.get("id"), (*path, "child_runs", index)))
-    return found
+                runs.append((child, run.get("id"), (*path, "child_runs", index)))
+    return runs
 
 
 def _nested(run: dict[str, Any], top: dict[str, Any], parent: Any, path: tuple[str | int, ...]) -> Span:

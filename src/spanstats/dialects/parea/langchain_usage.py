@@ -23,8 +23,8 @@ Json = dict[str, Any]
 def add_usage(span: Span, run: Json) -> None:
     """Set tokens and what a price follows from; counts that cannot be used are left out."""
     outputs = as_object(run.get("outputs"))
-    found = max(_shapes(run, outputs), key=_counted, default={})
-    usage = read_usage(found, span.model, span.provider)
+    numbers = max(_shapes(run, outputs), key=_counted, default={})
+    usage = read_usage(numbers, span.model, span.provider)
     for field, number in usage.fields.items():
         if field != "cost_pd":
             setattr(span, field, number)
@@ -82,12 +82,12 @@ def _messages(outputs: Json) -> Iterator[Json]:
 
 def _first_block(holder: Json) -> Found:
     """The first block in an object that has any number."""
-    return next((found for name in _MESSAGE_BLOCKS if (found := _read(holder.get(name)))), {})
+    return next((numbers for name in _MESSAGE_BLOCKS if (numbers := _read(holder.get(name)))), {})
 
 
 def _read(block: object) -> Found:
-    found = read_block(as_object(block))
-    return {f: e for f, e in found.items() if _is_count(e[0])}
+    numbers = read_block(as_object(block))
+    return {f: e for f, e in numbers.items() if _is_count(e[0])}
 
 
 def _added(parts: Iterable[Found]) -> Found:
@@ -99,8 +99,10 @@ def _added(parts: Iterable[Found]) -> Found:
     return {f: e for f, e in total.items() if _is_count(e[0])}
 
 
-def _counted(found: Found) -> int:
-    return len(found) if "prompt_tokens" in found or "completion_tokens" in found or "total_tokens" in found else 0
+def _counted(numbers: Found) -> int:
+    return (
+        len(numbers) if "prompt_tokens" in numbers or "completion_tokens" in numbers or "total_tokens" in numbers else 0
+    )
 
 
 def _is_count(value: object) -> bool:

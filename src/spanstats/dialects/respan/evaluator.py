@@ -30,9 +30,9 @@ def add_evaluator_scores(span: Span) -> None:
     output = parsed(span.output)
     if isinstance(output, str):
         output = parsed(from_text(output))
-    found = [score for part, key in _results(output, slug) if (score := _score(part, key)) is not None]
-    check_scores(found, field="output")
-    span.scores = found or span.scores
+    scores = [score for part, key in _results(output, slug) if (score := _score(part, key)) is not None]
+    check_scores(scores, field="output")
+    span.scores = scores or span.scores
 
 
 def _results(output: Any, slug: str | None) -> list[tuple[dict[str, Any], str | None]]:

@@ -104,20 +104,20 @@ def _add_times(span: Span, flat: dict[str, Any]) -> None:
 
 def _add_usage(span: Span, flat: dict[str, Any]) -> None:
     """Tokens, cost and first token: the span's own keys first, then its `usage` block; never added together."""
-    found = own_numbers(flat)
+    numbers = own_numbers(flat)
     if isinstance(block := flat.get("usage"), dict):
-        found = merged([found, read_block(block)])
-    if not found:
+        numbers = merged([numbers, read_block(block)])
+    if not numbers:
         return
-    usage = read_usage(found, span.model, span.provider)
+    usage = read_usage(numbers, span.model, span.provider)
     for field, number in usage.fields.items():
         setattr(span, field, number)
     if usage.details:
         span.attributes = {**span.attributes, **usage.details}
-    if "service_tier" in found:
-        span.attributes = {"service_tier": found["service_tier"][0], **span.attributes}
-    if "ttft_us" in found:
-        span.ttft_us = read_first_token(*found["ttft_us"], span.start_us)
+    if "service_tier" in numbers:
+        span.attributes = {"service_tier": numbers["service_tier"][0], **span.attributes}
+    if "ttft_us" in numbers:
+        span.ttft_us = read_first_token(*numbers["ttft_us"], span.start_us)
 
 
 def _unit_price(flat: dict[str, Any], field: str) -> int | None:

@@ -193,20 +193,27 @@ def read_bins(text: str | None) -> int:
     return value
 
 
-def histogram_answer(evaluator_id: str, found: Histogram) -> HistogramAnswer:
+def histogram_answer(evaluator_id: str, distribution: Histogram) -> HistogramAnswer:
     """The answer for exact bins, which become floats here."""
-    n = len(found.counts)
-    edges = [float(Fraction(found.low * n + i * (found.high - found.low), n * NANO)) for i in range(n + 1)] if n else []
+    n = len(distribution.counts)
+    edges = (
+        [
+            float(Fraction(distribution.low * n + i * (distribution.high - distribution.low), n * NANO))
+            for i in range(n + 1)
+        ]
+        if n
+        else []
+    )
     return HistogramAnswer(
         evaluator_id=evaluator_id,
         bins=[
             Bin(lower=edges[i], upper=edges[i + 1], count=count, label=f"{edges[i]} - {edges[i + 1]}")
-            for i, count in enumerate(found.counts)
+            for i, count in enumerate(distribution.counts)
         ],
         stats=HistogramStats(
-            min=found.low / NANO,
-            max=found.high / NANO,
-            mean=float(Fraction(found.total, found.count * NANO)) if found.count else 0.0,
-            total=found.count,
+            min=distribution.low / NANO,
+            max=distribution.high / NANO,
+            mean=float(Fraction(distribution.total, distribution.count * NANO)) if distribution.count else 0.0,
+            total=distribution.count,
         ),
     )

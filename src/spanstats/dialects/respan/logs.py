@@ -152,10 +152,10 @@ def _numbers(span: Span) -> dict[str, Any]:
 
 def scores_object(scores: list[Score]) -> dict[str, dict[str, Any]]:
     """Scores by evaluator key; of several of one evaluator the first is shown."""
-    found: dict[str, dict[str, Any]] = {}
+    by_key: dict[str, dict[str, Any]] = {}
     for score in scores:
-        found.setdefault(score.key, _score_object(score))
-    return found
+        by_key.setdefault(score.key, _score_object(score))
+    return by_key
 
 
 def _score_object(score: Score) -> dict[str, Any]:
@@ -192,11 +192,11 @@ def read_change(body: dict[str, Any], span: Span) -> dict[str, Any]:
     return patch | _metrics(_object(body, "metrics"))
 
 
-def _metrics(sent: dict[str, Any]) -> dict[str, Any]:
+def _metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     patch = {}
     for name, (target, read) in _METRICS.items():
-        if sent.get(name) is not None:
-            patch[target] = read(sent[name], f"metrics.{name}")
+        if metrics.get(name) is not None:
+            patch[target] = read(metrics[name], f"metrics.{name}")
     if patch.keys() & {"prompt_tokens", "completion_tokens"}:
         patch.setdefault("total_tokens", None)  # their sum again
     return patch
@@ -208,5 +208,5 @@ def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise invalid("must be an object", name, kind="dict_type")
-    found: dict[str, Any] = scrub(value)
-    return found
+    scrubbed: dict[str, Any] = scrub(value)
+    return scrubbed

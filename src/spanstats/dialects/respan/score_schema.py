@@ -1,4 +1,4 @@
-"""Posted scores as they are described to clients."""
+"""Standalone scores as they are described to clients."""
 
 from typing import Any
 

@@ -48,9 +48,9 @@ def evaluator_of(body: dict[str, Any]) -> tuple[str | None, str | None]:
 def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[str]], now_us: int) -> StandaloneScore:
     """A new score. `keys` are those of evaluators by name. Raises `InvalidInput`."""
     evaluator_id, slug = evaluator_of(body)
-    known = keys.get(evaluator_id or slug or "", frozenset())
+    keys_of_name = keys.get(evaluator_id or slug or "", frozenset())
     score = Score(
-        key=next(iter(known)) if len(known) == 1 else evaluator_id or slug or "",
+        key=next(iter(keys_of_name)) if len(keys_of_name) == 1 else evaluator_id or slug or "",
         evaluator_id=evaluator_id,
         slug=slug,
         name=identifier(body.get("evaluator_name"), "evaluator_name", MAX_KEY_BYTES),
@@ -153,9 +153,9 @@ def _value(value: Any, field: str) -> tuple[float | None, str | None, str]:
 def _details(body: dict[str, Any]) -> dict[str, Any]:
     """What is kept beside the score: what numbers do not depend on, and values beside the first."""
     first = next((name for name in _VALUES if body.get(name) is not None), None)
-    found: dict[str, Any] = scrub({name: body[name] for name in _DETAILS if body.get(name) is not None})
+    details: dict[str, Any] = scrub({name: body[name] for name in _DETAILS if body.get(name) is not None})
     beside = [name for name in _VALUES if name != first and body.get(name) is not None]
-    return found | {name: _shown(body[name], name) for name in beside}
+    return details | {name: _shown(body[name], name) for name in beside}
 
 
 def _shown(value: Any, field: str) -> Any:

@@ -148,11 +148,11 @@ def _tokens_per_second(span: Span) -> float | None:
     return None if thousandths is None else thousandths / 1000
 
 
-def _messages(sent: Any, answered: Any) -> dict[str, Any]:
+def _messages(asked: Any, answered: Any) -> dict[str, Any]:
     """Content, and again under the names of messages where it is some."""
-    shown: dict[str, Any] = {"input": sent, "output": answered}
-    if isinstance(sent, list) and all(isinstance(message, dict) for message in sent):
-        shown["prompt_messages"] = sent
+    shown: dict[str, Any] = {"input": asked, "output": answered}
+    if isinstance(asked, list) and all(isinstance(message, dict) for message in asked):
+        shown["prompt_messages"] = asked
     if isinstance(answered, dict) and "role" in answered:
         shown["completion_message"] = answered
     return shown

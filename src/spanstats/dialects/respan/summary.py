@@ -153,7 +153,9 @@ def summary_answer(
         ttft_count=counts["ttft"],
         cost_partial_count=summary.sums.get(COST_PARTIAL) or 0,
         missing=Missing(**{name: count - with_value for name, with_value in counts.items()}),
-        percentiles=None if percentiles is None else {name: dict(found) for name, found in percentiles.items()},
+        percentiles=None
+        if percentiles is None
+        else {name: dict(by_percent) for name, by_percent in percentiles.items()},
         method=None if percentiles is None else METHOD,
     )
 
