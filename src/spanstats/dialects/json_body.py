@@ -6,6 +6,7 @@ escapes, come out as NUL, so that an identifier can refuse it and content can re
 
 import re
 from codecs import BOM_UTF8
+from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
@@ -37,6 +38,16 @@ _CONSTANT = re.compile(rb"-?(NaN|Infinity)")
 _NO_MARKS = bytes(set(range(256)) - set(b'[{,"'))
 _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
+
+
+class Escapes(Enum):
+    """What the texts of JSON may hold because of escapes such as `\\u00e9`."""
+
+    NONE = 0
+    UNICODE = 1
+    """Text that is itself JSON may hold a NUL or half a surrogate pair, once it is decoded."""
+    UNSTORABLE = 2
+    """Text may hold one of these itself."""
 
 
 def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
@@ -75,8 +86,8 @@ def decode_as(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> T:
 
 def decode_flagged(
     type_: type[T], body: bytes, max_depth: int = MAX_DEPTH, max_marks: int = MAX_MARKS
-) -> tuple[T, bool]:
-    """As `decode_as`, and whether text in it may be unstorable. Raises `InvalidInput`."""
+) -> tuple[T, Escapes]:
+    """As `decode_as`, and what its texts may hold. Raises `InvalidInput`."""
     return _decode(decoder(type_), body, max_depth, max_marks)
 
 
@@ -107,13 +118,14 @@ def _without_escaped_quotes(body: bytes) -> bytes:
     return body.replace(b"\\\\", b"").replace(b'\\"', b"")
 
 
-def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_marks: int) -> tuple[T, bool]:
+def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_marks: int) -> tuple[T, Escapes]:
     check_marks(body, max_marks)
     try:
         body.decode()
         check_depth(body, max_depth)
-        unstorable = has_unstorable(body)
-        return json.decode(without_lone_surrogates(body) if unstorable else body), unstorable
+        escapes = escapes_in(body)
+        storable = without_lone_surrogates(body) if escapes is Escapes.UNSTORABLE else body
+        return json.decode(storable), escapes
     except UnicodeDecodeError:
         raise invalid("must be UTF-8", kind="json_invalid") from None
     except RecursionError:
@@ -141,9 +153,17 @@ def has_escapes(body: bytes) -> bool:
     return b"\\" in body
 
 
-def has_unstorable(body: bytes) -> bool:
-    """Whether text of the JSON may hold a NUL or half a surrogate pair; `False` is certain."""
-    return has_escapes(body) and b"\\u" in body and (b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body)
+def escapes_in(body: bytes) -> Escapes:
+    """What the texts of the JSON may hold."""
+    if not has_unicode_escapes(body):
+        return Escapes.NONE
+    is_unstorable = b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
+    return Escapes.UNSTORABLE if is_unstorable else Escapes.UNICODE
+
+
+def has_unicode_escapes(body: bytes) -> bool:
+    """Whether any text is escaped like `\\u00e9`, or looks like that."""
+    return has_escapes(body) and b"\\u" in body
 
 
 def without_lone_surrogates(body: bytes) -> bytes:

@@ -17,6 +17,7 @@ from ..errors import InvalidInput, invalid
 from .json_body import (
     LONG,
     MAX_DEPTH,
+    Escapes,
     check_marks,
     decode_checked,
     decode_flagged,
@@ -43,11 +44,16 @@ _ANY = msgspec.json.Decoder()
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[T]):
-    """A value; whether text in it may be unstorable; whether the body had to be mended."""
+    """A value; what its texts may hold; whether the body had to be mended."""
 
     value: T
-    unstorable: bool
+    escapes: Escapes
     mended: bool = False
+
+    @property
+    def unstorable(self) -> bool:
+        """Whether text in it may be unstorable."""
+        return self.escapes is Escapes.UNSTORABLE
 
 
 def decode_stored(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> Decoded[T]:
@@ -97,23 +103,23 @@ def _decode_at_once(body: bytes, key: str, *, bare: bool) -> Decoded[list[Any] |
     if len(body) > LONG:
         return None
     try:
-        value, unstorable = decode_flagged(object, body)
+        value, escapes = decode_flagged(object, body)
     except InvalidInput:
         return None
     items = value.get(key) if isinstance(value, dict) else value if bare else None
-    return Decoded(items, unstorable) if isinstance(items, list) else None
+    return Decoded(items, escapes) if isinstance(items, list) else None
 
 
 def _decode_one_by_one(body: bytes, key: str, item_depth: int, *, bare: bool) -> Decoded[list[Any] | None]:
     if bare and body.lstrip()[:1] == b"[":
         listed = decode_items(list[msgspec.Raw], body, b"[", item_depth)
-        return Decoded(listed.value, listed.unstorable, listed.mended)
+        return Decoded(listed.value, listed.escapes, listed.mended)
     keyed = decode_items(dict[str, msgspec.Raw], body, b"{[", item_depth)
     try:
         items = decoder(list[msgspec.Raw]).decode(keyed.value.get(key, msgspec.Raw()))
     except (msgspec.DecodeError, ValueError):
         items = None
-    return Decoded(items, keyed.unstorable, keyed.mended)
+    return Decoded(items, keyed.escapes, keyed.mended)
 
 
 def decoded_item(item: Any) -> Any:

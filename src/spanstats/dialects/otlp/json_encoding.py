@@ -7,7 +7,7 @@ import msgspec
 from ...domain.values import number
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import MAX_DEPTH, check_marks, decode_checked, decoder
+from ..json_body import MAX_DEPTH, Escapes, check_marks, decode_checked, decoder
 from ..json_repair import check_levels, decode_items, reason_of
 from ..numbers import is_unknown
 from ..storable import storable
@@ -39,10 +39,10 @@ def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_D
     span_depth = _BRACKETS_OF_LEVEL * max_depth + _BRACKETS_OF_SPAN
     decoded = decode_items(Request, body, _PATH, span_depth)
     if not _has_current_names(decoded.value) and (renamed := under_current_names(body, _PATH, span_depth)):
-        decoded, body = decode_items(Request, renamed, _PATH, span_depth), renamed
+        decoded = decode_items(Request, renamed, _PATH, span_depth)
     request = decoded.value
     # An escape may also turn up in JSON that is itself text, in whatever way its characters are escaped.
-    unstorable = decoded.unstorable or b"\\u" in body
+    unstorable = decoded.escapes is not Escapes.NONE
     check_count(sum(map(_count, request.resource_spans or ())), max_spans)
     items = [(resource, raw) for resource in request.resource_spans or () for raw in _spans(resource)]
     resources = {id(r): _resource(r.resource) for r in request.resource_spans or ()}
@@ -147,7 +147,14 @@ def _nanoseconds(value: int | str | float | None, field: str) -> int:
 
 
 def _attributes(pairs: list[KeyValue] | None) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs} if pairs else {}
+    if not pairs:
+        return {}
+    # Most values are texts: the first check decides.
+    return {
+        pair.key: _value(value) if value is None or value.string_value is None else value.string_value
+        for pair in pairs
+        for value in (pair.value,)
+    }
 
 
 def _value(value: Value | None) -> Any:

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from ...domain.span import Span
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import LONG, MAX_DEPTH, encode, has_escapes
+from ..json_body import LONG, MAX_DEPTH, encode, has_unicode_escapes
 from ..storable import storable
 from .loose_protobuf import read_message
 from .mapping import to_span
@@ -57,7 +57,7 @@ def _has_plain_text(body: bytes, resources: list[dict[str, Any]]) -> bool:
 
     Else it may be an escape in a text that is JSON, or a NUL in what is sent of the sender.
     """
-    return not (has_escapes(body) and b"\\u" in body) and "\\u0000" not in encode(resources)
+    return not has_unicode_escapes(body) and "\\u0000" not in encode(resources)
 
 
 def _has_no_nul(wire: WireSpan) -> bool:

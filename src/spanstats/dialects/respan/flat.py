@@ -8,7 +8,7 @@ from ...domain.values import MAX_COST_PD, PICO, identifier, instant, scaled
 from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
-from ..json_body import MAX_DEPTH
+from ..json_body import MAX_DEPTH, Escapes
 from ..json_repair import decode_list, decoded_item, reason_of
 from ..labels import metadata_of, shorten, text_of, without_empty
 from ..names.blocks import read_block
@@ -34,7 +34,7 @@ def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_
         raise invalid("must be a list of spans, or an object with them under data", kind="list_type")
     check_count(len(decoded.value), max_spans)
     # Only an escape can bring in what PostgreSQL cannot hold.
-    clean = not decoded.unstorable and b"\\u" not in body
+    clean = decoded.escapes is Escapes.NONE
     return read_each(decoded.value, lambda item: read_flat(decoded_item(item), clean=clean, ingested=True))
 
 
