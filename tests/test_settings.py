@@ -83,6 +83,15 @@ def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPANSTATS_CORS_ORIGINS", "https://a.example, https://b.example,")
     assert load().cors_origins == ("https://a.example", "https://b.example")
+    monkeypatch.setenv("SPANSTATS_TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    assert load().trusted_proxies == ("10.0.0.0/8", "::1")
+
+
+@pytest.mark.parametrize("given", ["proxy.example", "10.0.0.0/33", "10.0.0.7/8", "127.0.0.1;::1"])
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("SPANSTATS_TRUSTED_PROXIES", given)
+    with pytest.raises(SettingsError, match="SPANSTATS_TRUSTED_PROXIES"):
+        load()
 
 
 def test_a_variable_that_is_almost_a_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

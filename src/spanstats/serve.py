@@ -121,6 +121,7 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
         # Ours says less of a request, and more of its answer (`SPANSTATS_ACCESS_LOG`).
         access_log=False,
         server_header=False,
+        forwarded_allow_ips="*" if "*" in settings.trusted_proxies else list(settings.trusted_proxies),
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(settings.grace_period_s) or 1,
         timeout_worker_healthcheck=30,

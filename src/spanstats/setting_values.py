@@ -1,6 +1,7 @@
 """Addresses among the settings: of shards and their standbys, and of a collector of traces."""
 
 import os
+from ipaddress import ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,6 +28,15 @@ def named_url(text: str) -> NamedUrl:
     if address.is_pooled:
         raise ValueError("must not lead through a pooler that lends a server for one transaction")
     return NamedUrl(before if is_named else FIRST, SecretStr(address.url()))
+
+
+def is_network(text: str) -> bool:
+    """Whether it is an address, or a network as CIDR writes it."""
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def collector_url(text: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .domain.shards import FIRST
-from .setting_values import NamedUrl, collector_url, named_url
+from .setting_values import NamedUrl, collector_url, is_network, named_url
 from .store import addresses
 
 PREFIX = "SPANSTATS_"
@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=256, description="Processes that answer requests.")
     root_path: str = Field("", description="Path under which a proxy serves this service, such as `/spanstats`.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses and networks of proxies, separated by commas, whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` name the client's address and scheme; `*` for all.",
+    )
     ui: bool = Field(True, description="Whether the page for people answers, at `/ui/`.")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose web pages may call the service, separated by commas; `*` for all."
@@ -179,10 +184,17 @@ class Settings(BaseSettings):
             raise ValueError("must be printable ASCII without spaces")
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(part == "*" or is_network(part) for part in value):
+            raise ValueError("must be addresses or networks, such as 10.0.0.7 or 10.0.0.0/8")
+        return value
 
     @field_validator("root_path")
     @classmethod

@@ -1,13 +1,20 @@
+import asyncio
+from collections import Counter
+from typing import Any, cast
+
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from spanstats.api.authentication import KeyCache
 from spanstats.catalog import keys
 from spanstats.errors import TooMany, Unavailable
-from spanstats.page.session import Attempts
+from spanstats.page.attempts import Attempts, holder_of
+from spanstats.settings import load
 from spanstats.store.session import Database
 
+from ..api.conftest import MakeClient
 from .conftest import parsed, sign_in, unsigned
 
 pytestmark = pytest.mark.anyio
@@ -142,16 +149,70 @@ async def test_a_fault_is_a_page_that_tells_nothing_of_it(
     assert "secret" not in answer.text
 
 
-def test_failures_are_forgotten_after_their_period() -> None:
+def test_wrong_keys_are_forgotten_after_their_period() -> None:
     now = [0.0]
     attempts = Attempts(2, 60, lambda: now[0])
-    attempts.fail("a")
-    attempts.fail("a")
-    attempts.check("b")
+    attempts.begin("10.0.0.1", "one")
+    attempts.begin("10.0.0.1", "two")
+    attempts.begin("10.0.0.2", "three")
     with pytest.raises(TooMany):
-        attempts.check("a")
+        attempts.begin("10.0.0.1", "three")
     now[0] = 61
-    attempts.check("a")
+    attempts.begin("10.0.0.1", "three")
+
+
+def test_a_wrong_key_that_is_tried_again_is_no_further_guess() -> None:
+    now = [0.0]
+    attempts = Attempts(2, 60, lambda: now[0])
+    for _ in range(5):
+        attempts.begin("10.0.0.1", "mistyped")
+        now[0] += 10
+    attempts.begin("10.0.0.1", "another")
+    with pytest.raises(TooMany) as refused:
+        attempts.begin("10.0.0.1", "third")
+    assert refused.value.retry_after_s == 10
+    assert "mistyped" not in repr(vars(attempts))
+
+
+def test_a_key_that_was_not_wrong_does_not_count() -> None:
+    attempts = Attempts(2)
+    for n in range(5):
+        attempts.begin("10.0.0.1", f"right-{n}")
+        attempts.forget("10.0.0.1", f"right-{n}")
+    attempts.forget("10.0.0.9", "never tried")
+
+
+async def test_wrong_keys_that_are_tried_at_once_are_counted_too(client: httpx.AsyncClient) -> None:
+    visitor = unsigned(client)
+    answers = await asyncio.gather(*(sign_in(visitor, f"guess-{n}") for n in range(30)))
+    assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 20}
+
+
+async def test_a_proxys_client_is_counted_and_not_the_proxy(make_client: MakeClient, engine: AsyncEngine) -> None:
+    client = await make_client()
+    behind = ProxyHeadersMiddleware(client._transport.app, list(load().trusted_proxies))  # type: ignore[attr-defined]
+    visitor = httpx.AsyncClient(transport=httpx.ASGITransport(cast(Any, behind)), base_url="http://test")
+    for n in range(11):
+        answer = await visitor.post("/ui/sign-in", data={"key": f"k-{n}"}, headers={"x-forwarded-for": "192.0.2.1"})
+    assert answer.status_code == 429
+    other = await visitor.post("/ui/sign-in", data={"key": "k"}, headers={"x-forwarded-for": "192.0.2.2"})
+    assert other.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("address", "holder"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("", ""),
+        ("testclient", ""),
+    ],
+)
+def test_all_addresses_of_one_network_are_one_holder(address: str, holder: str) -> None:
+    assert holder_of(address) == holder
 
 
 async def test_the_form_is_labelled_and_valid(visitor: httpx.AsyncClient) -> None:

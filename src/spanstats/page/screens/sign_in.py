@@ -7,10 +7,11 @@ from fastapi.responses import RedirectResponse
 
 from ...api.resources import resources
 from ...errors import TooMany
+from ..attempts import Attempts
 from ..headers import PAGE_HEADERS
 from ..render import page
 from ..routing import PageRoute
-from ..session import Attempts, forget, inner_target, is_from_elsewhere, remember, root_of
+from ..session import forget, inner_target, is_from_elsewhere, remember, root_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -33,16 +34,14 @@ async def sign_in(request: Request) -> Response:
     address = request.client.host if request.client else ""
     if sent is None or is_from_elsewhere(request):
         return _form(request, None, "Sign in with the form of this page.", 403)
-    target = sent.get("next")
+    target, key = sent.get("next"), sent.get("key", "").strip()
     try:
-        _attempts.check(address)
+        is_valid = await _is_valid(request, address, key)
     except TooMany as error:
         response = _form(request, target, str(error), 429)
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
-    key = sent.get("key", "").strip()
-    if not key or await resources(request).keys.find(key) is None:
-        _attempts.fail(address)
+    if not is_valid:
         return _form(request, target, _REFUSED, 401)
     response = RedirectResponse(inner_target(request, target), 303, PAGE_HEADERS)
     remember(request, response, key)
@@ -56,6 +55,18 @@ async def sign_out(request: Request) -> Response:
     if not is_from_elsewhere(request):
         forget(request, response)
     return response
+
+
+async def _is_valid(request: Request, address: str, key: str) -> bool:
+    """Whether the key is one; a wrong one counts. Raises `TooMany` after too many, and `Unavailable`."""
+    _attempts.begin(address, key)
+    counts = False
+    try:
+        counts = not key or await resources(request).keys.find(key) is None
+    finally:
+        if not counts:
+            _attempts.forget(address, key)
+    return not counts
 
 
 def _form(request: Request, target: str | None, problem: str | None, status: int = 200) -> Response:
