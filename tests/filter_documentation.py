@@ -1,4 +1,4 @@
-"""docs/filters.md, made of the program's own tables. `python -m tests.filter_documentation` writes it anew."""
+"""docs/filters.md, made of the program's own tables. `python -m tests.filter_documentation` writes it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -39,27 +39,32 @@ INTRODUCTION = """
 
 <!-- Made of the program's tables by `python -m tests.filter_documentation`; a test compares. -->
 
-A filter only narrows. A field or operator that is not listed here, and a value that cannot be read as the field's kind,
-is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored.
+A filter only narrows the result. A field or operator that is not listed here is an error that names it (400, in Parea's
+dialect 422), and so is a value that cannot be read as the kind of its field. Nothing is ever ignored.
 
-- Conditions of one level are joined by one connector, `AND` unless another is named; for both, nest one in a bundle.
-- `equals` with several values holds for any of them; its negation for none.
-- On a field of **any span** a condition holds when some span of the trace has such a value, its negation when none has.
-- Where there is no value, a comparison does not hold and its negation does, except on metadata and scores, where a
-  negation needs a value too. `empty` and `isnull` hold there always.
-- `gt`, `gte`, `lt`, `lte` and `between` on metadata look at JSON numbers alone; other values do not match.
-- `equals` on metadata compares numbers by value and all else by text: `1` and `"1"` find the numbers 1 and 1.0, and the
-  text "1", not the text "1.0". On a list it holds where it does for an element, its negation where it does for none.
-- A key of metadata with dots is that key, else a path into objects: `metadata__a.b` is `{"a.b": ...}`, else
+- One connector joins the conditions of one level: `AND`, unless the filter names another. For both, nest a bundle.
+- `equals` with several values holds if the field has any of them. Its negation holds if the field has none of them.
+- A condition on a field of **any span** holds if some span of the trace has such a value. Its negation holds if none
+  has.
+- If there is no value, a comparison does not hold and its negation holds. Metadata and scores are the exception:
+  there a negation needs a value too. `empty` and `isnull` always hold if there is no value.
+- `gt`, `gte`, `lt`, `lte` and `between` on metadata compare JSON numbers only. Other values do not match.
+- `equals` on metadata compares numbers by value, and all other values by text: `1` and `"1"` match the numbers 1 and
+  1.0 and the text "1", but not the text "1.0". On a list it holds if it holds for an element, and its negation holds
+  if it holds for none.
+- A key of metadata with dots is this key, else a path into objects: `metadata__a.b` is `{"a.b": ...}`, else
   `{"a": {"b": ...}}`.
-- Bounds of one score that are written as one (`{"gte": 0.2, "lt": 0.5}`, or a list of conditions under one name) hold
-  for one and the same score, where a trace has several of that evaluator; bounds that are written apart hold for any.
-- `regex` takes a regular expression of PostgreSQL, at most 1,000 characters, without back-references. It matches
-  anywhere unless it is anchored by `^` and `$`; `(?i)` at its start ignores case. Letters and their case are those of
-  ASCII. On a status it is matched with the stored word (`success`, `error`). An expression that the database does not
-  compile is a 400 that names the condition; one that runs longer than a statement may is a 503: narrow the window.
-- Text is compared by its bytes; where case is ignored, by one Unicode collation, whatever the database's locale.
-- Money and durations are compared exactly: `cost = 0.1` is 0.1 and nothing near it.
+- A trace may have several scores of one evaluator. Bounds in one condition (`{"gte": 0.2, "lt": 0.5}`, or a list of
+  conditions under one name) hold if one score is within both. Bounds in separate conditions may hold for different
+  scores.
+- `regex` takes a regular expression of PostgreSQL with at most 1,000 characters and without back-references. It
+  matches anywhere, unless it is anchored by `^` and `$`. `(?i)` at its start ignores case. Letters and their case are
+  those of ASCII. A status is matched as the stored word (`success`, `error`). An expression that the database cannot
+  compile is a 400 that names the condition. An expression that takes longer than a statement may is a 503: narrow the
+  window.
+- Text is compared by its bytes. Operators that ignore case use one Unicode collation, so the locale of the database has
+  no effect.
+- Money and durations are compared exactly: `cost = 0.1` matches 0.1 and no value near it.
 
 ## Respan's shapes
 
@@ -84,11 +89,11 @@ is an error (400, in Parea's dialect 422) that names it; nothing is ever ignored
 """.strip()
 
 IN_COLUMNS = """
-Where a filter asks for scores, metadata and the fields below alone, a summary of very many traces is read from
-columns, in tens of nanoseconds for each trace; with another field it reads the traces themselves, ten times as long or
-more. So it does where, within a day of at most 65,536 traces, a name, a label or a key of metadata has more than 4,095
-different values and more than one for every four traces, or a value of more than 256 bytes, or where a trace has more
-than 8 KiB of metadata. The fields:
+If a filter uses only scores, metadata and the fields below, a summary of very many traces reads columns, in tens of
+nanoseconds for each trace. With another field it reads the traces themselves, which takes ten times as long or more. It
+also reads the traces of a segment (a day, or at most 65,536 traces) in which columns omit what the filter uses: a name,
+a label or a key of metadata with more than 4,095 different values and more than one for every four traces, or with a
+value of more than 256 bytes; and metadata, if a trace has more than 8 KiB of it. The fields:
 """.strip()
 
 
@@ -113,7 +118,7 @@ def document() -> str:
                 "## Fields of experiments",
                 _fields(EXPERIMENTS, {}),
                 "## Fields of Parea's root logs",
-                "They are asked for by Parea's names, which stand under *also*.",
+                "Filters use Parea's names, which are under *also*.",
                 _fields(ROOTS, parea_filters.FIELD_NAMES),
                 "",
             ]

@@ -16,17 +16,17 @@ INTRODUCTION = """
 
 <!-- Made of the program's tables by `python -m tests.name_documentation`; a test compares. -->
 
-What instrumentations send, and what it is here. The names of tokens, costs and the first token are read alike as
-attributes of OpenTelemetry in both encodings and as keys of a flat span. Names that begin with `keywordsai.` are read
-as `respan.`.
+The names that instrumentations send, and what this service reads them as. The names of tokens, costs and the first
+token have the same meaning as attributes of OpenTelemetry, in both encodings, and as keys of a flat span. Names that
+begin with `keywordsai.` are read as `respan.`.
 
-- Of several names of one thing the first in its table that carries a known value wins. They are never added together,
-  as instrumentations send the same number under two names.
-- NaN, null, an empty text, and a time to the first token of 0 are "not known"; the span stays. Any other value that is
-  no number, or is out of range, refuses its span by name.
-- A name without a namespace (no dot) that no table has is metadata, as is what was sent as metadata under one of the
-  prefixes. Every other name is kept as an attribute of its span; a value of more than 256 KiB is cut, and `cut` among
-  the attributes says of which names.
+- If a span has several names of one value, the first name in its table with a known value wins. Values are never added
+  together, because instrumentations send the same number under two names.
+- NaN, null, an empty text, and a time to the first token of 0 mean "not known"; the span is stored. If another value is
+  not a number, or is out of range, the span is refused, and the error names the attribute.
+- A name without a dot that is in no table is metadata, and so is a name with one of the prefixes of metadata. Every
+  other name is kept as an attribute of its span. A value of more than 256 KiB is cut; the attribute `cut` lists its
+  name.
 """
 
 CACHED = {
@@ -37,8 +37,8 @@ CACHED = {
 }
 
 CACHED_TEXT = """
-Whether the input includes the cached tokens follows from the name that these come under; where they exceed the input
-they come on top of it whatever they are called. Tokens are answered as they were sent; only the price follows.
+The name of the cached tokens decides whether the input includes them. If they exceed the input,
+they are beside it under any name. Tokens are answered as they were sent; only the price depends on this.
 """
 
 TITLES = {

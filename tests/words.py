@@ -22,6 +22,12 @@ BANNED: dict[str, str] = {
     r"placed|places|(?<!in )place(?! among| of)": "row number, position, offset, path, cursor, location, address, key",
     r"loose (spans?|ids?|patch(es)?)": "span with a global id; override",
     r"overlay|awaited": "override; missing",
+    r"whatever": "any, every, all; name them",
+    r"in vain": "useless; without a result",
+    r"hardly": "rarely, few, very close",
+    r"go(es)? by": "has the name",
+    r"(posted|early) scores?": "standalone score, pending score",
+    r"seen to": "checked, finished",
 }
 """What is not written, and what to write for it."""
 

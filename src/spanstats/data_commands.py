@@ -213,7 +213,7 @@ def move_tenant(name: str, shard: Annotated[str, typer.Argument(help="Where the 
 
 @tenants_app.command("delete")
 def delete_tenant(
-    name: str, yes: Annotated[bool, typer.Option("--yes", help="Really: nothing of it can be had back.")] = False
+    name: str, yes: Annotated[bool, typer.Option("--yes", help="Really: nothing of it can be restored.")] = False
 ) -> None:
     """Erase a tenant with its keys, experiments, datasets and traces, for good."""
     if not yes:

@@ -150,7 +150,7 @@ def _answering(url: str, settings: Settings, variable: str = _URL) -> str:
 
 
 async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
-    """Why the database takes no connection, and whether waiting is in vain; the reason is `None` where it does."""
+    """Why the database takes no connection, and whether it is useless to wait; the reason is `None` where it does."""
     # Whether there is a pooler is not known yet: asked in such a way that every pooler can answer.
     engine = create_engine(parse(url).with_parameters(pgbouncer="1").url(), connect_timeout_s=timeout_s)
     try:
@@ -179,7 +179,7 @@ def _tls_refusal(url: str, error: ssl.SSLError) -> str:
 
 
 def _answered_refusal(error: BaseException) -> tuple[str, bool]:
-    """What the server answered, and whether waiting is in vain."""
+    """What the server answered, and whether it is useless to wait."""
     code, text = sqlstate(error) or "", str(getattr(error, "orig", None) or error).splitlines()[0]
     if "startup parameter" in text:
         return f"{text}: it is a pooler, whose address must do without `options`", True

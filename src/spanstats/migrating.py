@@ -1,4 +1,4 @@
-"""Bringing a database up to date, whatever else is in it; what is in the way is reported in one line."""
+"""Bringing a database up to date, also one with other programs' tables; what is in the way is reported in one line."""
 
 import asyncio
 import re

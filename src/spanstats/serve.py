@@ -211,7 +211,7 @@ def _watch(server: EmbeddedServer, done: threading.Event) -> None:
             server.start()
             logger.warning("PostgreSQL is back")
         except (EmbeddedServerError, OSError) as error:
-            # Whatever stands in the way (a full disk) may go; until then requests are answered with 503.
+            # The cause (a full disk) may go away; until then requests are answered with 503.
             logger.error("%s", error, extra={"alike": "start"})
 
 

@@ -1,4 +1,4 @@
-"""How a start is ended by SIGTERM or SIGINT, whatever it is doing, and what must not be cut short by that.
+"""How a start is ended by SIGTERM or SIGINT at any of its steps, and which steps must not be interrupted.
 
 The handler raises `SystemExit` wherever the program is, or at the next turn of a running event loop. What it meets
 there may swallow that: a destructor, a handler of every error. So the signal is sent again, until the start is over.

@@ -147,7 +147,7 @@ def _background_work(settings: Settings) -> list[Work]:
 
 
 async def _finish_moves(shards: Sequence[Shard], every_s: float = 2.0) -> None:
-    """Run for ever: what a process that died in moving a tenant has left is seen to."""
+    """Run for ever: finish or undo moves of tenants whose process died."""
     while True:
         await asyncio.sleep(every_s)
         ready = {shard.name: shard.database for shard in shards if shard.not_ready is None}

@@ -10,7 +10,7 @@ from .decoding import beside_above
 from .decompression import ACCEPTED, UnknownCoding, codings, decompress, too_large
 
 _LONG_COMPRESSED = 32 * 1024
-"""Undoing a shorter one takes less than a tenth of a second, whatever it holds."""
+"""Undoing a shorter one takes less than a tenth of a second, for any content."""
 
 
 async def read_body(request: Request, limit: int, wait_s: float | None = None) -> bytes:

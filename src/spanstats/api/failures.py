@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, assert_never
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -97,12 +97,16 @@ def answer(request: Request, failure: Failure) -> Response:
     dialect = Dialect.of(_route_path(request))
     status = failure.status or (422 if dialect is Dialect.PAREA else 400)
     message, problems = _short(failure.message), _described(failure.problems)
-    if dialect is Dialect.OTLP:
-        body, media_type = otlp.encode_status(status, message, request.headers.get("content-type", ""))
-        return Response(body, status, dict(failure.headers), media_type)
-    if dialect is Dialect.PAREA:
-        return json_answer({"detail": problems or message}, status, failure.headers)
-    return json_answer({"error": message, "detail": problems}, status, failure.headers)
+    match dialect:
+        case Dialect.OTLP:
+            body, media_type = otlp.encode_status(status, message, request.headers.get("content-type", ""))
+            return Response(body, status, dict(failure.headers), media_type)
+        case Dialect.PAREA:
+            return json_answer({"detail": problems or message}, status, failure.headers)
+        case Dialect.RESPAN:
+            return json_answer({"error": message, "detail": problems}, status, failure.headers)
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _route_path(request: Request) -> str:

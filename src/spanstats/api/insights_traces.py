@@ -1,4 +1,4 @@
-"""The traces of one experiment: the slowest, the dearest, the failed; all of them as CSV."""
+"""The traces of one experiment: the slowest, the most expensive, the failed; all of them as CSV."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing

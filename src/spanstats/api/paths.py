@@ -96,7 +96,7 @@ class ReachingOverSlashes(BaseRoute):
         self._of_any_word = list(of_any_word)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As a route matches; not where one has the path as it was sent, with whatever method."""
+        """As a route matches; not where a route has the path as it was sent, with any method."""
         none: tuple[Match, Scope] = (Match.NONE, {})
         if scope["type"] != "http" or any(route.matches(scope)[0] is not Match.NONE for route in self._as_sent):
             return none

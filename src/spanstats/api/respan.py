@@ -12,7 +12,7 @@ from ..errors import InvalidInput
 from ..filters.parts import compile_filter
 from ..filters.trace_fields import TRACES
 from ..insights.questions import Question
-from ..insights.summary_percentiles import read_percents, summarize_with_percentiles
+from ..insights.summary_percentiles import MEASURES, read_percents, summarize_with_percentiles
 from ..stats.summary import summarize
 from ..stats.sums import Window
 from .answers import json_answer, model_answer
@@ -81,7 +81,7 @@ _WINDOW = (
 Percents = Annotated[
     str | None,
     Query(
-        description="Percents joined by commas: adds these percentiles of latency, cost, ttft and total_tokens",
+        description=f"Percents joined by commas: adds these percentiles of {', '.join(MEASURES)}",
         examples=["50,95,99"],
         json_schema_extra={"pattern": _PERCENTS},
     ),

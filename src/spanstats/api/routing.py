@@ -1,7 +1,7 @@
 """The order in which every keyed route checks a request: route, key, permission, rate, size, decoding,
 content.
 
-FastAPI decodes a declared body before it runs dependencies, so the key and the body are seen to here, around it.
+FastAPI decodes a declared body before it runs dependencies, so the key and the body are checked here, around it.
 """
 
 from collections.abc import Callable, Coroutine, Sequence

@@ -1,4 +1,4 @@
-"""The shards of a worker: a tenant's requests reach the one that it lives in, whatever becomes of the others."""
+"""The shards of a worker: a tenant's requests reach the shard that it lives in, also while others are away."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

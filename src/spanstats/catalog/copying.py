@@ -1,7 +1,7 @@
 """Copying a tenant's rows from one shard to another, beside running work.
 
 Triggers in the old shard log which rows of the tenant change. What is copied is read in one snapshot, and replaces what
-the new shard has of it: whatever is logged is copied once more, as often as it takes.
+the new shard has of it: every logged row is copied again, as often as it takes.
 """
 
 from collections.abc import Collection, Sequence

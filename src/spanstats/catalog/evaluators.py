@@ -1,4 +1,4 @@
-"""Evaluators by whatever name a client knows them."""
+"""Evaluators by any name that a client knows: key, id, slug or name."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from ..store.tables import ByBytes, evaluators
 
 
 async def find_keys(database: Database, tenant_id: TenantId, names: Collection[str]) -> dict[str, frozenset[str]]:
-    """The keys of the evaluators that go by each name, as key, id, slug or name; names that none goes by are left out.
+    """The keys of the evaluators that have each name, as key, id, slug or name; names that none has are left out.
 
     Raises `Unavailable`.
     """

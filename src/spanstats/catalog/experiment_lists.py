@@ -26,7 +26,7 @@ _ZERO = literal(0)
 class Wanted:
     """All conditions hold; `None` and empty ones ask for nothing. Parts of names mind case.
 
-    An experiment that was never created goes by its id. Metadata is compared as text; null asks for its absence.
+    An experiment that was never created has its id as name. Metadata is compared as text; null asks for its absence.
     """
 
     project_name: str | None = None

@@ -1,9 +1,9 @@
-"""Moves of tenants from one shard to another, as the directory knows them; who moves, and what is left when he dies.
+"""Moves of tenants between shards, as the directory knows them: which process moves a tenant, and what if it dies.
 
-The directory says in which phase a move is. `copying`: the tenant lives where it lived, whatever has been copied.
-`arrived`: it lives in the new shard, and what is left in the old one is erased. One process at a time moves a tenant:
-it holds a lock of its connection to the directory, through which alone a move goes from the first phase to the second.
-Where that process dies, every service sees to it that the tenant is written to again.
+The directory says in which phase a move is. `copying`: the tenant still lives in the old shard. `arrived`: it lives in
+the new shard, and its rows in the old one are erased. One process at a time moves a tenant: it holds a lock of its
+connection to the directory, through which alone a move goes from the first phase to the second. If that process dies,
+any service lets writes of the tenant go on.
 """
 
 from collections.abc import AsyncIterator, Mapping

@@ -1,7 +1,7 @@
 """Which databases belong together as shards, and in which of them a tenant lives.
 
 The first database has a row for each shard in `shards`, every other one a row of its own: so no database is taken for
-another one, whatever the settings are. Ids of experiments, datasets and test cases are unique over all shards: each
+another one, with any settings. Ids of experiments, datasets and test cases are unique over all shards: each
 takes them from a range of its own.
 """
 

@@ -1,4 +1,4 @@
-"""Exact sums over selected traces: whole numbers of any size, whatever the columns hold."""
+"""Exact sums over selected traces: whole numbers of any size, over any columns."""
 
 from dataclasses import dataclass
 

@@ -66,7 +66,7 @@ def starts_of_first(
     is_score: bool = False,
     behind: Position | None = None,
 ) -> list[int]:
-    """Starts, in microseconds since 1970, among which are those of the first `count` traces, whatever decides between
+    """Starts, in microseconds since 1970, among which are those of the first `count` traces, in any order of
     traces of equal value and start; with `behind` of traces at this position, and of the first that follow it.
 
     With `is_score` the column is an evaluator's key, and the value its first score in the trace.

@@ -1,6 +1,6 @@
 """Sums and sums of squares over the traces of one arm, for a comparison of arms as a whole.
 
-Rollups hold them of whole experiments, whatever their size; of all else they are added up from columns.
+Rollups hold them of whole experiments of any size; of all else they are added up from columns.
 """
 
 from collections.abc import Mapping, Sequence

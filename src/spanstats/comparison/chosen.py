@@ -9,7 +9,7 @@ from .request import MOST_MEASURES, Margin, Request
 from .totals import Totals
 
 EvaluatorKeys = Mapping[str, Collection[str]]
-"""The keys of the evaluators that go by each name."""
+"""The keys of the evaluators that have each name."""
 
 
 @dataclass(frozen=True, slots=True)

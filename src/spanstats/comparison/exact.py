@@ -1,4 +1,4 @@
-"""Sums over arrays of whole numbers that are exact whatever their size: int64 where it holds them, else Python's."""
+"""Sums over arrays of whole numbers that are exact at any size: int64 where it holds them, else Python's."""
 
 from typing import Any, TypeAlias
 

@@ -27,7 +27,7 @@ _SEVERAL = _NONE + 1
 
 
 async def read_from_traces(tx: Transaction, found: Found, plan: Plan) -> ArmTraces:
-    """The arm's traces, whatever they are paired by."""
+    """The arm's traces, for any way to pair them."""
     row = await tx.only_row(_statement(found, plan))
     return await asyncio.to_thread(_arrays, row, plan)
 

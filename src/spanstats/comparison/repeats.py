@@ -38,7 +38,7 @@ def first_keys(experiment_key: ExperimentKey) -> Select[tuple[bytes | None]]:
 async def _in_part(tx: Transaction, found: Found) -> bool:
     """Traces of the same items that the arm does not have are left out before they are counted."""
     key, of_this, first = traces.c.item_key, of_experiment(found.key), first_keys(found.key)
-    # As an array they are read once, whatever the planner expects.
+    # As an array they are read once, with any plan.
     is_one = key == any_(func.array(first.scalar_subquery(), type_=ARRAY(LargeBinary())))
     of_parts = [select(key).where(part, of_this, is_one).limit(_LOOKED_AT) for part in found.parts]
     of_arm = union_all(*(select(part.subquery()) for part in of_parts)).subquery("of_arm")

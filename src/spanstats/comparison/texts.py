@@ -16,7 +16,7 @@ from .results import TextResult
 async def agreements(
     tx: Transaction, base: Found, candidate: Found, pair_by: PairBy, measures: Sequence[Scores]
 ) -> list[TextResult]:
-    """By measure the items with text in both arms, and those with the same texts, whatever their order."""
+    """By measure the items with text in both arms, and those with the same texts, in any order."""
     found = []
     for measure in measures:
         arms = _texts("base", base, pair_by, measure), _texts("candidate", candidate, pair_by, measure)

@@ -22,8 +22,8 @@ def unpaired_result(
     *,
     repeats: bool,
 ) -> CandidateResult:
-    """The candidate against the base. `paired` says how items were looked for in vain, `repeats` is whether items have
-    several traces where they were not looked for."""
+    """The candidate against the base, as a whole. `paired` are items of which none is in both arms;
+    `repeats` is whether items have several traces, where none was looked for."""
     measures = [
         _measure(measure, margin, base, candidate, confidence)
         for measure, margin in zip(chosen.measures, chosen.margins, strict=True)

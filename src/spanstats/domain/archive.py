@@ -12,7 +12,7 @@ VERSION = 1
 
 
 class Evaluator(msgspec.Struct, omit_defaults=True):
-    """Which id, slug and name an evaluator's key goes by."""
+    """The id, slug and name of an evaluator, by its key."""
 
     key: str
     value_type: str

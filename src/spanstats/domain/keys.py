@@ -1,4 +1,4 @@
-"""Keys of what is stored. No key is assignable to another one, whatever its parts are made of.
+"""Keys of what is stored. No key is assignable to another one, also where both have the same parts.
 
 The first part of every key is the tenant, so that none can reach the rows of another tenant. Keys sort by their parts,
 which is the order in which writers lock rows.

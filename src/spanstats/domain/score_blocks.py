@@ -1,4 +1,4 @@
-"""Scores of a long trace in blocks: a span with scores changes the block that its place in the order of spans is in.
+"""Scores of a long trace in blocks: a span with scores changes one block, which its rank among the spans decides.
 
 The blocks hold the scores of all spans but the root, whose scores come first and stay in the fold. They are in the
 order of start and span id, as the scores of a trace are, and each begins where its key says.

@@ -1,4 +1,4 @@
-"""The aggregate state of a trace, folded from its spans: whatever the order in which spans are added, it is the same.
+"""The aggregate state of a trace, folded from its spans; it is the same for any order of the spans.
 
 The fold keeps what is needed to go on (which span was earliest, for every value of which the earliest wins), so that
 spans can be added to a stored fold without reading the trace again, where `grow` decides what of them counts. A span

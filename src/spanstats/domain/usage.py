@@ -1,7 +1,7 @@
 """Which spans' tokens, cost and call of a model count in their trace: what was bought counts once.
 
 Instrumentations report one purchase several times: agents and workflows sum up their descendants, and two of them may
-watch one call. By the tree of the trace, whatever the order in which its spans came:
+watch one call. By the tree of the trace, in any order of arrival of its spans:
 
 - the tokens of a span that is no call of a model count only where no descendant has any. A cost that we computed from
   its tokens counts only where no descendant has tokens or a cost. A cost that such a span sends is its own and counts;

@@ -30,7 +30,7 @@ class Limits:
 
 
 Aliases = Mapping[str, frozenset[str]]
-"""The keys of the evaluators that go by each name; a name that is absent is its own key."""
+"""The keys of the evaluators that have each name; a name that is absent is its own key."""
 
 NO_ALIASES: Aliases = {}
 DEFAULT_LIMITS = Limits()

@@ -11,7 +11,7 @@ from .score_fields import no_scores
 _COLUMNS = experiments.c
 
 NAME: Column = func.coalesce(_COLUMNS.name, _COLUMNS.id)
-"""An experiment that was never named goes by its id."""
+"""An experiment that was never named has its id as name."""
 STATUS: Column = func.coalesce(
     _COLUMNS.status, case((_COLUMNS.created, constant("pending")), else_=constant("running")), type_=_COLUMNS.name.type
 )

@@ -76,7 +76,7 @@ class OperatorSpec:
     """One operator. `fits` says, operand by operand, where a literal between two units of a field goes.
 
     `check` refuses an operand that its kind lets through; it raises `InvalidInput` located at `value`. An operand that
-    `is_pattern` is read as text whatever the kind of the field, and the database compiles it before it is used
+    `is_pattern` is read as text for every kind of field, and the database compiles it before it is used
     (`patterns.py`).
     """
 
@@ -185,7 +185,7 @@ _POSITIVE = (
     _ordering(Operator.LTE, "is less or equal", operator.le, Fit.FLOOR),
     OperatorSpec(
         name=Operator.BETWEEN,
-        doc="lies between two values, both included",
+        doc="is between two values, both included",
         build=_between,
         arity=Arity.TWO,
         kinds=ORDERED,

@@ -1,4 +1,4 @@
-"""Which ids, slugs and names an evaluator goes by: a small table, written only when something is new."""
+"""The id, slug and name of each evaluator: a small table, written only when something is new."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

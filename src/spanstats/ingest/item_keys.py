@@ -46,7 +46,7 @@ WITH put AS (
 )
 SELECT DISTINCT experiment_key FROM put WHERE experiment_key IS NOT NULL
 """
-# Caches count traces without a key. They are refreshed once, when hardly any key of the experiment is left to derive:
+# Caches count traces without a key. They are refreshed once, when few keys of the experiment are left to derive:
 # invalidations of each step would have every minute computed again and again. Writers that derive the last keys side
 # by side do not see each other's, so each of them invalidates. Until then caches count such traces as without a key.
 _INVALIDATE_FINISHED = """

@@ -21,7 +21,7 @@ from .rates import MILLION, Rates, read_rates
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"[-@]20\d\d-?\d\d-?\d\d$")
 
-# Models that run on the user's own machine have no price, whatever they are called.
+# Models that run on the user's own machine have no price, under any name.
 SELF_HOSTED = frozenset(
     {"ollama", "ollama_chat", "vllm", "hosted_vllm", "lmstudio", "lm_studio", "llama.cpp", "llamacpp", "llamafile"}
 )

@@ -1,4 +1,4 @@
-"""The one write transaction: exact whatever the order of arrival, for any number of writers at once.
+"""The one write transaction: exact for any order of arrival, for any number of writers at once.
 
 Every writer takes locks in one order: global span ids (advisory, sorted), experiments (shared), traces (in key order),
 pending scores. Under the locks of the traces the stored spans are read, merged with the new ones, and every trace that

@@ -68,7 +68,7 @@ def _logarithmic(low: Decimal, high: Decimal, bins: int) -> list[Decimal]:
     ratio = math.log(float(high) / float(low)) / bins
     edges = [float(low) * math.exp(i * ratio) for i in range(bins + 1)]
     pairs: Sequence[tuple[float, float]] = list(itertools.pairwise(edges))
-    # Between values that hardly differ a float may find no edge.
+    # Between values that are very close a float may find no edge.
     return [_rounded(Fraction(edge), Fraction(edge - before)) for before, edge in pairs[:-1] if edge > before]
 
 

@@ -1,4 +1,4 @@
-"""Pages that begin behind a row: however deep they are, and whatever is written meanwhile, no row is there twice."""
+"""Pages that begin after a row: none takes longer than the first, and no row comes twice while others are written."""
 
 from dataclasses import dataclass
 from typing import Any

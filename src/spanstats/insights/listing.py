@@ -38,7 +38,7 @@ _c = experiments.c
 class Search:
     """All of it must hold; `None` and empty ones ask for nothing.
 
-    `text` is a part of the name, the run's name or the id, whatever its case; `project` the id or the name of a
+    `text` is a part of the name, the run's name or the id, in any case; `project` the id or the name of a
     project; `metadata` the text of members.
     """
 

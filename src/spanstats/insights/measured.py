@@ -21,7 +21,7 @@ from .selecting import measures_in, select
 from .snapshot import Snapshot
 
 _OF_TRACES = needs({FAILED, HAS_ROOT, WITHOUT_KEY})
-"""What is counted of all traces, whatever the measures."""
+"""What is counted of all traces, for any measures."""
 
 
 async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question) -> Measured:

@@ -117,7 +117,7 @@ def named(text: str) -> Named:
 def asked(names: Sequence[Named], keys: dict[str, frozenset[str]], at: str = "measures") -> list[Asked]:
     """The measures in the order in which they are first named, each once.
 
-    `keys` are the evaluators that go by each name. Raises `InvalidInput` with every name that is none, located at
+    `keys` are the evaluators that have each name. Raises `InvalidInput` with every name that is none, located at
     `at`, and for more than `MAX_MEASURES` or `MAX_PERCENTILES`.
     """
     problems = [Problem((at,), message, "unknown_measure") for n in names if (message := _unknown(n, keys)) is not None]

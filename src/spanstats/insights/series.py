@@ -76,7 +76,7 @@ async def series(
     """The figures by bucket of the trace's start, all of one snapshot.
 
     The buckets reach from the start of the window to its end, where it names them, else from the first trace to the
-    last one, whatever the filter: two filters of one experiment have the same buckets. Raises `InvalidInput` for too
+    last one, for any filter: two filters of one experiment have the same buckets. Raises `InvalidInput` for too
     many of them, `NotFound`, `Unavailable`.
     """
     async with snapshot(database, tenant_id) as state:

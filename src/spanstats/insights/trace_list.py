@@ -1,4 +1,4 @@
-"""The traces of an experiment as rows: the slowest, the dearest, the failed, or all of them."""
+"""The traces of an experiment as rows: the slowest, the most expensive, the failed, or all of them."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field

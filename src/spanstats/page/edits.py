@@ -1,6 +1,6 @@
 """The fewest words to take out and to put in: E. W. Myers, An O(ND) Difference Algorithm and Its Variations, 1986.
 
-Its work is bounded by the number of edits, whatever the texts hold; `difflib` takes half a minute for a thousand equal
+Its work is bounded by the number of edits, for any texts; `difflib` takes half a minute for a thousand equal
 words.
 """
 

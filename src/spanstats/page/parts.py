@@ -10,8 +10,8 @@ from fastapi import Request
 from .calls import Call, ask_all
 
 PATIENCE_S = 0.05
-"""How long a page waits for all of its parts before it sends what it has: by then, most are there, and whatever the
-interface refuses is refused."""
+"""How long a page waits for all of its parts before it sends what it has: by then, most are there, and requests
+that the interface refuses are answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ async def refresh_once(database: Database, *, wait: bool = False) -> int:
 
 
 async def refresh_rollups(database: Database) -> int:
-    """Refresh until hardly any minute is invalid, in transactions of bounded size; the number of deleted ones."""
+    """Refresh until few minutes are invalid, in transactions of bounded size; the number of deleted invalidations."""
     async with database.transaction(Kind.READ) as tx:
         if not await tx.driver.fetchval(_ANY_INVALIDATION):
             CAUGHT_UP.set_to_current_time()

@@ -208,7 +208,7 @@ CASE WHEN cardinality(score_keys) > 64 THEN ARRAY(
     SELECT row_number() OVER (PARTITION BY e.key, e.value IS NULL ORDER BY e.n) = 1
     FROM unnest(score_keys, score_values) WITH ORDINALITY AS e(key, value, n) ORDER BY e.n
 ) END"""
-# Hardly any trace has several scores of one evaluator: the second condition is seldom looked at.
+# Few traces have several scores of one evaluator: the second condition is rarely asked.
 IS_FIRST = """
 v IS NOT NULL AND coalesce(is_first_of_long, CASE WHEN array_position(score_keys, name) = at THEN true ELSE NOT EXISTS (
     SELECT FROM unnest(score_keys[1:(at - 1)], score_values[1:(at - 1)]) AS earlier(key, value)

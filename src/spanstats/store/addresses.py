@@ -57,7 +57,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is and how it is reached. `parameters` go by libpq's names."""
+    """Where a database is and how it is reached. `parameters` have libpq's names."""
 
     parameters: Mapping[str, str]
 

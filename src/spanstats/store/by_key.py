@@ -1,4 +1,4 @@
-"""How a statement that is planned once finds rows by their key, whatever the planner believes of the table.
+"""How a statement that is planned once finds rows by their key, with any statistics of the table.
 
 In a table of a few hundred rows any index that begins with the tenant looks as good to the planner as the key itself,
 and what it chose then reads the whole tenant once the table has grown. So each key is looked up on its own (`LATERAL`,

@@ -112,7 +112,7 @@ def cells(measures: Sequence[Asked], figures: Mapping[str, Any], question: Quest
 
 
 def _names(asked: Asked, question: Question) -> list[str]:
-    """The members of a measure's figures, whatever data there is."""
+    """The members of a measure's figures, the same for any data."""
     of_scores = OfScores() if asked.measure.is_score else None
     return list(answer(asked, Figures(of_scores=of_scores), intervals=question.intervals))
 

@@ -41,7 +41,7 @@ def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_D
     if not _has_current_names(decoded.value) and (renamed := under_current_names(body, _PATH, span_depth)):
         decoded = decode_items(Request, renamed, _PATH, span_depth)
     request = decoded.value
-    # An escape may also turn up in JSON that is itself text, in whatever way its characters are escaped.
+    # An escape may also turn up in JSON that is itself text, with its characters escaped in any way.
     unstorable = decoded.escapes is not Escapes.NONE
     check_count(sum(map(_count, request.resource_spans or ())), max_spans)
     items = [(resource, raw) for resource in request.resource_spans or () for raw in _spans(resource)]

@@ -41,7 +41,7 @@ def _target(sent: str) -> _Target:
 class Sorted:
     """Values by field, each with the name that it came under; `metadata` and `rest` by their own names.
 
-    Of several names of one field the one of the lowest rank wins, whatever their order. A loser with another value is
+    Of several names of one field the one of the lowest rank wins, in any order. A loser with another value is
     kept under its own name in `rest`. A number that is not known, and a kind that says nothing, lose to any other.
     """
 

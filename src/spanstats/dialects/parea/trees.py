@@ -1,4 +1,4 @@
-"""Spans as Parea's logs: trees that its SDKs can read, of whatever dialect the spans were sent in.
+"""Spans as Parea's logs: trees that its SDKs can read, of spans of any dialect.
 
 The SDKs fail on nulls in lists and objects and on several other shapes, some of which they send themselves; so every
 value is brought into the shape that they read. All numbers are the span's own.
@@ -57,7 +57,7 @@ def encode_tree(node: Node, top: Node, depth: int, experiments: ExperimentIds) -
 
 
 class _Tree:
-    """What the logs of one trace have in common. The root of a trace goes by the trace's id in every dialect."""
+    """What the logs of one trace have in common. The id of a root is the trace's id in every dialect."""
 
     def __init__(self, top: Span, experiments: ExperimentIds) -> None:
         self._top = top

@@ -1,4 +1,4 @@
-"""Names beside points, where there is room for them: none lies over another one or over a point."""
+"""Names beside points, where there is room for them: none overlaps another one or a point."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ def trade_off(points: Sequence[Point], x_unit: str | None, y_unit: str | None, s
 
 
 def _front(points: Sequence[Point], axes: _Axes) -> Markup:
-    """A line from the cheapest of the best runs to the dearest."""
+    """A line from the cheapest of the best runs to the most expensive."""
     best = sorted((point for point in points if point.is_best), key=lambda point: point.x)
     steps = "".join(f"{'L' if i else 'M'}{axes.x(p.x):.2f},{axes.y(p.y):.2f}" for i, p in enumerate(best))
     return element("path", d=steps, class_="front") if len(best) > 1 else Markup("")

@@ -100,7 +100,7 @@ def scale_over(values: Sequence[float], start: float, end: float, *, zero: bool 
 
 
 def _step(low: float, high: float, most: int) -> float | None:
-    """A round distance of which less than `most` lie between both; `None` where they hardly differ."""
+    """A round distance of which less than `most` lie between both; `None` where they are too close."""
     rough = (high - low) / max(1, most - 1)
     if not 1e-300 < rough < math.inf:
         return None

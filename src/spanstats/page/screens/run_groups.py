@@ -15,7 +15,7 @@ _MAX_TRACES_BY_SPAN = 20_000
 
 
 def groups_part(choices: Choices, traces: int) -> Part:
-    """The dearest groups; `traces` is how many the whole run has."""
+    """The most expensive groups; `traces` is how many the whole run has."""
     by = choices.by or "model"
     body = {**choices.filtered, "group_by": [by], "limit": _LIMIT, "measures": _MEASURES, "order_by": "-cost.sum"}
     if by == "model" and traces > _MAX_TRACES_BY_SPAN:

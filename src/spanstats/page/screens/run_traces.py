@@ -1,4 +1,4 @@
-"""The traces of a run to look at: the slowest, the dearest, the worst, the failed, the newest."""
+"""The traces of a run to look at: the slowest, the most expensive, the worst, the failed, the newest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

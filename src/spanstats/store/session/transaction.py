@@ -35,7 +35,7 @@ class Kind(Enum):
         f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
         "SET LOCAL enable_sort = off"
     )
-    """A snapshot that is read bit by bit along an index, whatever would be faster for all of it."""
+    """A snapshot that is read bit by bit along an index, also where another plan would read all of it faster."""
     WRITE = "READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan"
     REBUILD = "REPEATABLE READ; SET LOCAL plan_cache_mode = force_custom_plan"
     INGEST = (
