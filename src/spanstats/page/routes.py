@@ -1,9 +1,10 @@
 """All routes of the page, and the reference at `/docs`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from . import reference
@@ -40,7 +41,7 @@ async def no_such_screen(request: Request, path: str) -> Response:
     )
 
 
-@_rest.api_route("/ui/{path:path}", methods=["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
+@_rest.api_route("/ui/{path:path}", methods=["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def wrong_method(request: Request, path: str) -> Response:
     """A 405 that people can read: pages are asked for, and only the sign-in takes a form."""
     response = page(
@@ -52,16 +53,22 @@ async def wrong_method(request: Request, path: str) -> Response:
         problems=(),
         advice="Look for the run in the list.",
     )
-    response.headers["Allow"] = "GET"
+    response.headers["Allow"] = "GET, HEAD"
     return response
 
 
 def routes(ui: bool) -> Iterator[BaseRoute]:
-    """The reference's routes, and the page's where it is turned on."""
-    yield from reference.router.routes
+    """The reference's routes, and the page's where it is turned on. What answers GET answers HEAD: without a body."""
+    yield from _with_head(reference.router.routes)
     yield from reference.MOUNTS
     if ui:
-        yield from _start.routes
-        for router in _ROUTERS:
-            yield from router.routes
-        yield from _rest.routes
+        for router in (_start, *_ROUTERS, _rest):
+            yield from _with_head(router.routes)
+
+
+def _with_head(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """FastAPI's routes do not answer HEAD by themselves, as Starlette's do; the server leaves the body out."""
+    for route in routes:
+        if isinstance(route, APIRoute) and "GET" in route.methods:
+            route.methods.add("HEAD")
+        yield route
