@@ -28,6 +28,10 @@ def flat(number: int, **odd: object) -> dict[str, object]:
         (b'"caf\xe2\x82"', True),
         (b"NaN", True),
         (b"-Infinity", True),
+        (b"9" * 5_000, True),
+        (b'{"metadata": -%b}' % (b"9" * 5_000), True),
+        (b"[1, -1.5E+400, 1e-400]", True),
+        (b"9" * 400 + b".5", True),
         (b"[" * 64 + b"]" * 64, True),
         (b"[" * 65 + b"]" * 65, False),
         (b'{"a":' * 3000 + b"1" + b"}" * 3000, False),
@@ -51,6 +55,26 @@ def test_an_id_that_is_not_utf_8_is_refused() -> None:
 def test_a_log_keeps_what_can_be_read_of_it() -> None:
     assert read_log(LOG.encode().replace(b"HERE", b"caf\xe2")).output == '"caf\ufffd"'
     assert read_log(LOG.encode().replace(b'"HERE"', b"[1, NaN]")).output == '[1, "NaN"]'
+
+
+LARGE = ["1" + "0" * 4_300, "-" + "9" * 4_301, "1e309", "-1.5E+999", "9" * 400 + ".5", "1e" + "9" * 5_000, "2E400"]
+HELD = ["9" * 4_300, "-1.5", "1e308", "9" * 400 + "e-200", "1e-999", "0." + "0" * 5_000 + "1", "0e99999"]
+
+
+def test_a_number_that_is_too_large_becomes_a_text_and_others_stay() -> None:
+    body = f"[{', '.join([*LARGE, *HELD])}]"
+    found = decode_stored(list[Any], body.encode())
+    assert found.value == [*LARGE, *map(json.loads, HELD)]
+
+
+def test_digits_in_a_text_stay_as_they_are() -> None:
+    text = f'"1e400, {"9" * 5_000}'
+    found = decode_stored(list[Any], json.dumps([text]).encode()[:-1] + b", 1e400]")
+    assert found.value == [text, "1e400"]
+
+
+def test_a_log_keeps_a_number_that_is_too_large_as_text() -> None:
+    assert read_log(LOG.encode().replace(b'"HERE"', b"[1e400]")).output == '["1e400"]'
 
 
 def test_what_is_mended_is_said_to_be() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidInput
-from .json_body import decode, decode_checked, encode
+from .json_body import decode, encode
+from .json_repair import decode_part
 from .storable import scrub
 
 SENT_AS_TEXT = "sent_as_text"
@@ -26,15 +27,15 @@ def from_value(value: Any) -> str | None:
 
 
 def from_raw(raw: msgspec.Raw) -> str | None:
-    """The document that stood in a decoded body, byte for byte unless it is unstorable. Raises `InvalidInput`."""
+    """The document that stood in a decoded body, byte for byte unless it cannot be stored. Raises `InvalidInput`."""
     body = bytes(raw)
     if not body or body in _EMPTY:
         return None
     unstorable = b"\\u0000" in body
     if body[:1] == b'"' and not unstorable:
         return body.decode()
-    value = decode_checked(body)
-    return from_value(value) if unstorable or not value else body.decode()
+    value, is_mended = decode_part(body)
+    return from_value(value) if unstorable or is_mended or not value else body.decode()
 
 
 def from_text(text: str) -> str | None:

@@ -19,6 +19,9 @@ LONG = 256 * 1024
 MAX_MARKS = 2_000_000
 """Brackets that open, commas and quotation marks of JSON decoded in one step: some tenths of a second's work."""
 
+OUT_OF_RANGE = "json_out_of_range"
+"""The kind of the problem that a number has too many digits, or is larger than any double."""
+
 T = TypeVar("T")
 
 _ANY = msgspec.json.Decoder()
@@ -131,7 +134,7 @@ def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_ma
     except RecursionError:
         raise _too_deep(max_depth) from None
     except msgspec.ValidationError as error:
-        raise invalid(str(error), kind="json_type") from None
+        raise invalid(str(error), kind=OUT_OF_RANGE if "out of range" in str(error) else "json_type") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise invalid(_named(str(error), body), kind="json_invalid") from None
 

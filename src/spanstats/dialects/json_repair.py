@@ -1,14 +1,16 @@
 """JSON that is to be stored and cannot be decoded as it came: what is wrong costs its own part, not the whole body.
 
 Bytes that are not UTF-8 become NUL, which content replaces and ids refuse (`storable.py`). `NaN` and `Infinity`, which
-Python and JavaScript write though JSON has no such numbers, become texts of the same names, as in protobuf's JSON. Of
-several items, one that is no JSON or nests too deep becomes a text that says so.
+Python and JavaScript write though JSON has no such numbers, become texts of the same names, as in protobuf's JSON; so
+do numbers that are larger than any double, or whole ones of more than 4,300 digits. Of several items, one that is no
+JSON or nests too deep becomes a text that says so.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import isinf
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -17,6 +19,7 @@ from ..errors import InvalidInput, invalid
 from .json_body import (
     LONG,
     MAX_DEPTH,
+    OUT_OF_RANGE,
     Escapes,
     check_marks,
     decode_checked,
@@ -40,6 +43,13 @@ MAX_MARKS_OF_ITEMS = 5_000_000
 # About a second's work, and more than a body of 20 MiB has in spans.
 _MAX_TOKENS = 2_000_000
 _ANY = msgspec.json.Decoder()
+_MAX_DIGITS = 4_300
+"""Of a whole number: Python reads no more, as the time grows with their square."""
+# What is perhaps too large. A search never goes over the same digits twice.
+_LARGE = re.compile(
+    rb"(?<![0-9.eE+-])-?+(?:[0-9]{309,}+(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+    rb"|[0-9]++(?:\.[0-9]++)?+[eE]\+?+[0-9]{3,}+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +71,10 @@ def decode_stored(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> De
     try:
         return Decoded(*decode_flagged(type_, body, max_depth))
     except InvalidInput as error:
-        mended = _mended(body) if _is_about_json(error) else body
-        if mended == body:
+        repaired = mended(body) if _is_about_json(error) else body
+        if repaired == body:
             raise
-    return Decoded(*decode_flagged(type_, mended, max_depth), mended=True)
+    return Decoded(*decode_flagged(type_, repaired, max_depth), mended=True)
 
 
 def decode_items(
@@ -82,8 +92,8 @@ def decode_items(
         if not _is_about_json(error):
             raise
         try:
-            mended = _without_unreadable(_mended(body), path, item_depth)
-            return Decoded(*decode_flagged(type_, mended, len(path) + item_depth, max_marks), mended=True)
+            repaired = _without_unreadable(mended(body), path, item_depth)
+            return Decoded(*decode_flagged(type_, repaired, len(path) + item_depth, max_marks), mended=True)
         except InvalidInput:
             raise error from None
 
@@ -124,7 +134,21 @@ def _decode_one_by_one(body: bytes, key: str, item_depth: int, *, bare: bool) ->
 
 def decoded_item(item: Any) -> Any:
     """The value of an item of a list. Raises `InvalidInput`."""
-    return decode_checked(item) if item.__class__ is msgspec.Raw else item
+    return decode_part(bytes(item))[0] if item.__class__ is msgspec.Raw else item
+
+
+def decode_part(part: bytes) -> tuple[Any, bool]:
+    """Any JSON value that stood, as `msgspec.Raw`, in a body that was decoded; whether it had to be mended.
+
+    Raises `InvalidInput`.
+    """
+    try:
+        return decode_checked(part), False
+    except InvalidInput:
+        repaired = mended(part)
+        if repaired == part:
+            raise
+    return decode_checked(repaired), True
 
 
 def check_levels(value: object, max_levels: int) -> None:
@@ -138,18 +162,24 @@ def check_levels(value: object, max_levels: int) -> None:
     raise invalid(f"a value nests more than {max_levels} levels", "attributes", kind="too_deep")
 
 
+def unreadable(reason: str) -> str:
+    """The text that replaces an item which could not be read."""
+    return _UNREADABLE + reason
+
+
 def reason_of(item: object) -> str | None:
     """Why an item could not be read, where this is the text that replaced it."""
     return item[1:] if isinstance(item, str) and item.startswith(_UNREADABLE) else None
 
 
 def _is_about_json(error: InvalidInput) -> bool:
-    return error.problems[0].kind in ("json_invalid", "json_too_deep")
+    return error.problems[0].kind in ("json_invalid", "json_too_deep", OUT_OF_RANGE)
 
 
-def _mended(body: bytes) -> bytes:
+def mended(body: bytes) -> bytes:
+    """The JSON with a text for what of it cannot be decoded, where there is such a text."""
     text = text_of_utf8(body, "\\u0000").encode()
-    if b"NaN" not in text and b"Infinity" not in text:
+    if b"NaN" not in text and b"Infinity" not in text and _LARGE.search(text) is None:
         return text
     return with_escapes(b"".join(_with_named(without_escapes(text))))
 
@@ -169,7 +199,13 @@ def _named(json: bytes) -> bytes:
     """Of JSON without strings."""
     for name in (b"NaN", b"Infinity"):
         json = json.replace(name, b'"%b"' % name).replace(b'-"', b'"-')
-    return json
+    return _LARGE.sub(lambda number: b'"%b"' % number[0] if _is_too_large(number[0]) else number[0], json)
+
+
+def _is_too_large(number: bytes) -> bool:
+    if number.lstrip(b"-").isdigit() or len(number) > _MAX_DIGITS:
+        return len(number.lstrip(b"-")) > _MAX_DIGITS
+    return isinf(float(number))
 
 
 def _without_unreadable(body: bytes, path: bytes, item_depth: int) -> bytes:
@@ -178,7 +214,7 @@ def _without_unreadable(body: bytes, path: bytes, item_depth: int) -> bytes:
     for start, end, depth in _items(body, path):
         reason = _problem(body[start:end], depth, item_depth)
         if reason is not None:
-            kept += [body[at:start], encode(_UNREADABLE + reason).encode()]
+            kept += [body[at:start], encode(unreadable(reason)).encode()]
             at = end
     return b"".join([*kept, body[at:]])
 

@@ -69,6 +69,6 @@ def routes(ui: bool) -> Iterator[BaseRoute]:
 def _with_head(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
     """FastAPI's routes do not answer HEAD by themselves, as Starlette's do; the server leaves the body out."""
     for route in routes:
-        if isinstance(route, APIRoute) and "GET" in route.methods:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
             route.methods.add("HEAD")
         yield route

@@ -28,6 +28,46 @@ def ids(batch: Batch) -> list[str]:
     return [span.span_id for span in batch.spans]
 
 
+GOOD = {"scopeSpans": [{"spans": [wire(spanId=IDS[0])]}]}
+LAST = {"scopeSpans": [{"spans": [wire(spanId=IDS[2])]}]}
+
+
+@pytest.mark.parametrize("bad", [None, 5, "text", [], {"scopeSpans": {}}, {"scopeSpans": 5}])
+def test_a_resource_that_is_no_object_costs_no_other(bad: Any) -> None:
+    batch = read_json(json.dumps({"resourceSpans": [GOOD, bad, LAST]}).encode())
+    assert ids(batch) == [IDS[0], IDS[2]]
+    [(index, problem)] = batch.rejected
+    assert (index, problem.message.startswith("a part of the request: ")) == (1, True)
+
+
+@pytest.mark.parametrize("bad", [None, 5, "text", [], {"spans": {}}])
+def test_a_scope_that_is_no_object_costs_no_other(bad: Any) -> None:
+    batch = read_json(json.dumps({"resourceSpans": [{"scopeSpans": [bad, {"spans": spans()}]}, LAST]}).encode())
+    assert ids(batch) == [*IDS, IDS[2]]
+    assert [index for index, _ in batch.rejected] == [0]
+
+
+def test_a_span_keeps_its_resource_beside_one_that_is_no_object() -> None:
+    sent = request(wire(), resource={"service.name": "shop"})
+    batch = read_json(json.dumps({"resourceSpans": [None, *sent["resourceSpans"]]}).encode())
+    assert [span.attributes["service_name"] for span in batch.spans] == ["shop"]
+
+
+@pytest.mark.parametrize("body", ["null", "[]", '{"resourceSpans": {}}', '{"resourceSpans": 5}'])
+def test_a_body_that_is_no_request_is_refused(body: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_json(body.encode())
+
+
+@pytest.mark.parametrize(("key", "kept"), [("doubleValue", True), ("unheard", True), ("intValue", False)])
+def test_a_number_that_is_too_large_costs_at_most_its_span(key: str, kept: bool) -> None:
+    body = json.dumps(request(*spans(attributes=attribute({key: 0.5}, "a.state")))).replace("0.5", "9" * 5_000)
+    batch = read_json(body.encode())
+    assert ids(batch) == (IDS if kept else [IDS[0], IDS[2]])
+    if key == "doubleValue":
+        assert batch.spans[1].attributes["a.state"] == "9" * 5_000
+
+
 def attribute(value: dict[str, Any], key: str = "state") -> list[dict[str, Any]]:
     return [{"key": key, "value": value}]
 

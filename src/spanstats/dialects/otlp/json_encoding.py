@@ -8,10 +8,11 @@ from ...domain.values import number
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..json_body import MAX_DEPTH, Escapes, check_marks, decode_checked, decoder
-from ..json_repair import check_levels, decode_items, reason_of
+from ..json_repair import check_levels, mended, reason_of
 from ..numbers import is_unknown
 from ..storable import storable
 from .json_request import Event, JsonSpan, KeyValue, Request, Resource, ResourceSpans, Status, Value
+from .loose_json import decode_request
 from .mapping import to_span
 from .older_names import under_current_names
 from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
@@ -37,9 +38,9 @@ def read_json(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_D
     Raises `InvalidInput` where the body is no such request.
     """
     span_depth = _BRACKETS_OF_LEVEL * max_depth + _BRACKETS_OF_SPAN
-    decoded = decode_items(Request, body, _PATH, span_depth)
+    decoded = decode_request(body, _PATH, span_depth)
     if not _has_current_names(decoded.value) and (renamed := under_current_names(body, _PATH, span_depth)):
-        decoded = decode_items(Request, renamed, _PATH, span_depth)
+        decoded = decode_request(renamed, _PATH, span_depth)
     request = decoded.value
     # An escape may also turn up in JSON that is itself text, with its characters escaped in any way.
     unstorable = decoded.escapes is not Escapes.NONE
@@ -84,7 +85,7 @@ def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
     try:
         span = _SPAN.decode(raw)
     except (msgspec.DecodeError, ValueError) as error:
-        raise _unreadable(raw, error) from None
+        span = _mended(raw, error)
     status = span.status or Status()
     return WireSpan(
         trace_id=hex_id(span.trace_id, "traceId", 32),
@@ -102,9 +103,17 @@ def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
     )
 
 
-def _unreadable(raw: msgspec.Raw, error: Exception) -> InvalidInput:
-    reason = reason_of(decode_checked(bytes(raw)))
-    return invalid(str(error), kind="json_type") if reason is None else invalid(reason, kind="json_invalid")
+def _mended(raw: msgspec.Raw, error: Exception) -> JsonSpan:
+    """The span where it can be read once it is mended. Raises `InvalidInput`."""
+    body = bytes(raw)
+    repaired = mended(body)
+    if repaired != body:
+        try:
+            return _SPAN.decode(repaired)
+        except (msgspec.DecodeError, ValueError) as other:
+            error = other
+    reason = reason_of(decode_checked(repaired))
+    raise invalid(str(error), kind="json_type") if reason is None else invalid(reason, kind="json_invalid")
 
 
 def _event(event: Event) -> WireEvent:
