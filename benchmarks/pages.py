@@ -36,14 +36,14 @@ _SCREENS = {
     "run, filtered": f"/ui/run?id=run&{_FILTER}",
     "run, filter that matches nothing": f"/ui/run?id=run&{_FILTER}&f=model&op=%3D&v=none",
     "run, by metadata": "/ui/run?id=run&by=metadata.user",
-    "run, by span name": "/ui/run?id=run&by=span_name",
     "run, the worst traces": "/ui/run?id=run&list=worst",
     "comparison as a whole": "/ui/compare?base=other&candidate=run&pair_by=none",
     "comparison that is refused": "/ui/compare?base=other&candidate=run",
-    "comparison of {paired:,} items": "/ui/compare?base=paired-0&candidate=paired-1",
     "comparison, filtered": f"/ui/compare?base=other&candidate=run&{_FILTER}",
     "item": "/ui/item?key={item}&run=run&run=other",
     "trace": "/ui/trace?run=run&id={trace}",
+    "comparison of {paired:,} items": "/ui/compare?base=paired-0&candidate=paired-1",
+    "run, by span name": "/ui/run?id=run&by=span_name",
 }
 
 

@@ -23,6 +23,8 @@ def settings_table() -> str:
 def _shown(default: Any) -> str:
     if default is None or default == "" or default == () or isinstance(default, SecretStr):
         return ""
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
     return f"`{default:,}`" if isinstance(default, int) and default >= 10_000 else f"`{default}`"
 
 

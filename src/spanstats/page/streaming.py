@@ -17,6 +17,11 @@ from .render import ENVIRONMENT, context_of
 _WAIT = f"\0{token_hex(16)}:"
 
 
+# What people see meanwhile, until an element follows it: the stylesheet hides it then.
+_WAITING = '<p class="waiting small quiet" role="status">Still reading …</p>'
+_ARRIVED = "<span hidden></span>"
+
+
 def wait_for(name: str) -> Markup:
     """In a template: wait for the part of this name, which is `parts[name]` from here on."""
     return Markup(_WAIT + name)  # noqa: S704 (never sent)
@@ -47,8 +52,8 @@ async def _pieces(template: str, context: dict[str, Any], parts: Parts) -> Async
                 continue
             name = piece.removeprefix(_WAIT)
             if not parts.is_there(name):
-                yield "".join(ready)
-                ready = []
+                yield "".join([*ready, _WAITING])
+                ready = [_ARRIVED]
             try:
                 shown[name] = await parts.shown(name)
             except Refused as refused:
