@@ -93,6 +93,19 @@ async def test_a_part_that_is_refused_soon_refuses_the_page(
         await page_of_parts(asked(), "test.html", both())
 
 
+async def test_without_an_essential_part_there_is_no_page_however_late_it_is_refused(
+    answers: dict[str, asyncio.Future[Any]],
+) -> None:
+    answers["/fast"].set_result("1")
+    parts = Parts(asked(), "", {"fast": part(FAST, str), "slow": part(SLOW, str, is_essential=True)})
+    page = asyncio.create_task(page_of_parts(asked(), "test.html", parts))
+    await asyncio.sleep(0.05)
+    assert not page.done()
+    answers["/slow"].set_exception(Refused(SLOW, 404, "no such trace"))
+    with pytest.raises(Refused, match="no such trace"):
+        await page
+
+
 async def test_a_browser_that_leaves_gives_up_what_is_asked_for(answers: dict[str, asyncio.Future[Any]]) -> None:
     answers["/fast"].set_result("1")
     parts = both()
@@ -109,4 +122,4 @@ async def test_a_text_that_looks_like_a_wait_is_shown(answers: dict[str, asyncio
     parts = both()
     await asyncio.sleep(0.01)
     response = await page_of_parts(asked(), "test.html", parts)
-    assert bytes(response.body).decode() == f"begin {text} 2 /fast,/slow"
+    assert bytes(response.body).decode() == f"begin {text} 2 /fast,/slow".replace("\0", "\ufffd")

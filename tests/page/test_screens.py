@@ -21,6 +21,7 @@ SCREENS = [
     "/ui/",
     "/ui/?search=candidate",
     "/ui/?search=nothing-is-called-so",
+    "/ui/?search=%00%0d%0a",
     "/ui/run?id=base",
     "/ui/run?id=base&by=metadata.topic&list=failed",
     "/ui/run?id=base&f=model&op=%3D&v=gpt-4o&f=latency&op=gt&v=1.2&add=1",
@@ -91,12 +92,17 @@ async def test_what_is_hostile_is_text(filled: Filled) -> None:
         assert "49" not in html.split("{{7*7}}")[0][-5:]
 
 
+@pytest.mark.parametrize("patience_s", [60, 0])
 async def test_another_tenants_screens_are_not_found(
-    filled: Filled,
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, patience_s: float
 ) -> None:
+    monkeypatch.setattr("spanstats.page.parts.PATIENCE_S", patience_s)
+    html = parsed((await filled.browser.get("/ui/compare?base=base&candidate=candidate")).text)
+    item = next(link.get("href") for link in html.iter("a") if (link.get("href") or "").startswith("/ui/item"))
     browser = unsigned(filled.browser)
     await sign_in(browser, filled.strangers_key)
-    for path in ("/ui/run?id=base", "/ui/compare?base=base&candidate=candidate", "/ui/trace?run=base&id=base-9"):
+    compare = "/ui/compare?base=base&candidate=candidate"
+    for path in ("/ui/run?id=base", compare, "/ui/trace?run=base&id=base-9", item):
         answer = await browser.get(path)
         assert answer.status_code == 404
         assert "Not found" in answer.text

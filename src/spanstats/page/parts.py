@@ -18,17 +18,19 @@ that the interface refuses are answered."""
 class Part:
     """What `calls` answer, as `show` turns it into what the template shows.
 
-    A part that comes `after` another one gets what that one shows, and makes its calls of it.
+    A part that comes `after` another one gets what that one shows, and makes its calls of it. Without an essential part
+    there is no page: it is waited for, so that what is not there is a 404.
     """
 
     calls: Callable[[Any], Sequence[Call]]
     show: Callable[..., Any]
     after: str | None = None
+    is_essential: bool = False
 
 
-def part(call: Call, show: Callable[[Any], Any]) -> Part:
+def part(call: Call, show: Callable[[Any], Any], *, is_essential: bool = False) -> Part:
     """One call that waits for nothing."""
-    return Part(lambda _: (call,), show)
+    return Part(lambda _: (call,), show, is_essential=is_essential)
 
 
 class Parts:
@@ -43,6 +45,7 @@ class Parts:
         self._before = before
         self._calls: dict[str, Sequence[Call]] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._essential = [name for name, one in parts.items() if one.is_essential]
         for name, one in parts.items():
             self._tasks[name] = asyncio.create_task(self._answer(name, one))
 
@@ -61,13 +64,15 @@ class Parts:
         return [*self._before, *(call for name in self._tasks for call in self._calls.get(name, ()))]
 
     async def wait(self) -> None:
-        """Until all parts are there, or `PATIENCE_S` is over. Raises the first `Refused` that came by then."""
+        """Until the essential parts are there, and all or `PATIENCE_S` is over. Raises the first `Refused`."""
         if not self._tasks:
             return
         done, _ = await asyncio.wait(self._tasks.values(), timeout=PATIENCE_S, return_when=asyncio.FIRST_EXCEPTION)
         for task in self._tasks.values():
             if task in done:
                 task.result()
+        for name in self._essential:
+            await self.shown(name)
 
     def is_there(self, name: str) -> bool:
         """Whether the part can be shown without a wait."""

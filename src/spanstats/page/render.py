@@ -26,12 +26,18 @@ def _version() -> str:
     return digest.hexdigest()[:10]
 
 
+def _without_nul(value: Any) -> Any:
+    """HTML has no NUL, and no text of a client looks like what `streaming.py` marks with it."""
+    return value.replace("\0", "\ufffd") if type(value) is str and "\0" in value else value
+
+
 def _environment() -> Environment:
     # A template that names what it was not given is a fault, not an empty text.
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_without_nul,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -8,6 +8,7 @@ from ..links import item_link
 from ..parts import Part, part
 from .compare_choices import Choices
 from .compare_measures import arm_of, chosen_measure, overview_of, shown_items
+from .run_choices import run_path
 from .spread import spread
 
 _COMPARE, _ROWS, _HISTOGRAM = (f"/api/stats/v1/{path}" for path in ("compare", "compare/rows", "histogram"))
@@ -19,6 +20,7 @@ def parts_of(choices: Choices) -> dict[str, Part]:
     """The parts by name."""
     names = [choices.base, choices.candidates[choices.of]]
     return {
+        "runs": Part(lambda _: _run_calls(choices), lambda *runs: runs, is_essential=True),
         "answer": part(Call(_COMPARE, body=choices.body), lambda answer: _compared(answer, choices)),
         "items": Part(
             lambda compared: _item_calls(choices, compared),
@@ -31,6 +33,12 @@ def parts_of(choices: Choices) -> dict[str, Part]:
             after="answer",
         ),
     }
+
+
+def _run_calls(choices: Choices) -> list[Call]:
+    """A look at each run: one that is not there is a 404, however long the comparison would take to say so."""
+    query = {"measures": "error.count", "skip_preparing": "true"}
+    return [Call(run_path(name), query) for name in choices.names if name]
 
 
 def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:

@@ -32,7 +32,7 @@ async def trace(request: Request) -> Response:
     call = Call(path, {"max_spans": spans, "max_depth": _LEVELS, "preview_length": characters})
     if not run or not trace_id:
         raise Refused(call, 404, "No trace was named")
-    parts = Parts(request, key_of(request) or "", {"answer": part(call, _shown)})
+    parts = Parts(request, key_of(request) or "", {"answer": part(call, _shown, is_essential=True)})
     return await page_of_parts(
         request,
         "trace.html",
