@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help serve test on-embedded on-another check types lint layers words format clients bench bench-versions soak fuzz clean
+.PHONY: help serve test test-shards test-citus on-embedded on-another in-shards check types lint layers words format clients bench bench-versions soak fuzz clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -19,13 +19,24 @@ serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with 
 	@exec $(BIN)/spanstats serve
 
 test: lint layers words ## Run everything that CI runs: checks and tests, with those of SQL on another PostgreSQL as well
-	@$(MAKE) --no-print-directory --jobs=3 on-embedded types on-another
+	@$(MAKE) --no-print-directory --jobs=3 on-embedded types on-another in-shards
+
+test-shards: $(VENV)/.installed-dev ## Run all tests with two shards, where tenants live in the second
+	env -u SPANSTATS_TEST_DATABASE_URL SPANSTATS_TEST_SHARDS=1 $(BIN)/pytest $(SIDE_BY_SIDE)
+
+test-citus: $(VENV)/.installed-dev ## Run the tests on a Citus cluster, in distributed schemas (ADDRESS=postgresql://... of its coordinator)
+	$(BIN)/python -m tests.on_citus "$(ADDRESS)" $(ARGS)
 
 on-embedded: $(VENV)/.installed-dev
 	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)
 
 on-another: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.installed
+
+# A few tests of several layers, with tenants in a second shard: some seconds.
+in-shards: $(VENV)/.installed-dev
+	env -u SPANSTATS_TEST_DATABASE_URL SPANSTATS_TEST_SHARDS=1 $(BIN)/pytest --quiet tests/api/test_replay.py \
+		tests/api/test_parea_datasets.py tests/stats/test_summary.py
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, layers, words
 	@$(MAKE) --no-print-directory --jobs=2 types lint layers words

@@ -24,7 +24,7 @@ from spanstats.store.embedded import EmbeddedServer
 from spanstats.store.schema import migrate
 from spanstats.store.session import Database, create_engine
 
-from . import second_shard
+from . import distributed, second_shard
 from .examples import examples
 from .order import in_order
 
@@ -49,6 +49,10 @@ _numbers = itertools.count()
 
 _with_two_shards: set[str] = set()
 """Names of databases that have a second shard."""
+
+# Statements of the directory, which is never distributed, and triggers for the time of a move out of a shard: Citus
+# takes these from version 14 on.
+distributed.refuse_in_program(exempt=frozenset({"catalog/moves.py", "catalog/moving.py"}))
 
 if second_shard.IS_ON:
     second_shard.keep_keys_in_directory()

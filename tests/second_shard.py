@@ -19,12 +19,23 @@ from spanstats.catalog.keys import DEFAULT_TENANT, Placing
 from spanstats.store.schema import migrate
 from spanstats.store.session import Database, create_engine
 
-IS_ON = bool(os.environ.get("SPANSTATS_TEST_SHARDS"))
+ON, ON_CITUS = "SPANSTATS_TEST_SHARDS", "SPANSTATS_TEST_CITUS"
+IS_ON = bool(os.environ.get(ON))
 
 _NAME = "two"
 _PLACING = Placing(("first", _NAME), _NAME)
 _URL, _SHARDS = "SPANSTATS_DATABASE_URL", "SPANSTATS_SHARDS"
 _OF_KEYS = ("create", "ensure", "list_keys", "revoke", "find", "tenant_id")
+# As docs/operations.md has it for a shard on Citus, but that the coordinator has the shards: a database that is copied
+# from a template leaves those of other nodes behind.
+_DISTRIBUTE = (
+    "CREATE EXTENSION IF NOT EXISTS citus",
+    "SELECT citus_set_coordinator_host('localhost', current_setting('port')::int)",
+    "SELECT citus_set_node_property('localhost', current_setting('port')::int, 'shouldhaveshards', true)",
+    f"DROP TRIGGER hand_on_marks ON {_NAME}.rollup_marks",
+    f"DROP TRIGGER forget_columns ON {_NAME}.experiments",
+    f"SELECT citus_schema_distribute('{_NAME}')",
+)
 _directories: dict[str, str] = {}
 """Addresses of first shards by the names of their databases."""
 # The ids of the second shard begin where those of one database do: tests name them.
@@ -38,6 +49,9 @@ def add_second_shard(directory_url: str, run_sql: Callable[[str, str], object]) 
     asyncio.run(_register(directory_url))
     for table, column in (("experiments", "key"), ("datasets", "id"), ("test_cases", "id")):
         run_sql(directory_url, _FROM_ONE.format(table, column))
+    if os.environ.get(ON_CITUS):
+        for statement in _DISTRIBUTE:
+            run_sql(directory_url, statement)
 
 
 async def _register(directory_url: str) -> None:
@@ -61,6 +75,11 @@ def directory_of(url: str) -> str | None:
         return None
     parsed = make_url(url)
     return parsed.difference_update_query(["schema"]).render_as_string(hide_password=False)
+
+
+def first_of(url: str) -> str:
+    """The address of the database with the directory."""
+    return directory_of(url) or url
 
 
 def settings_for(url: str) -> dict[str, Any]:

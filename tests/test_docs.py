@@ -115,6 +115,7 @@ def test_every_metric_that_is_documented_is_exposed_and_the_reverse(start: Start
     assert service.stop() == 0
 
 
+@pytest.mark.one_database("its commands dump and restore one database")
 def test_the_commands_of_the_operations_document_work_in_their_order(
     start: Start, environment: dict[str, str], server_url: str, template: str, tmp_path: Path
 ) -> None:

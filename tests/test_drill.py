@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from .documentation import ROOT
 from .services import Service, Start, data, environment, start
 
@@ -40,6 +42,7 @@ def test_nothing_is_lost_where_the_database_is_killed_amid_the_posting(
     assert service.stop() == 0
 
 
+@pytest.mark.one_database("the harm that it does is done at one address")
 def test_a_trace_that_is_lost_is_found_missing_in_both_answers(start: Start, database_url: str) -> None:
     service = start(SPANSTATS_API_KEY="k", SPANSTATS_DATABASE_URL=database_url)
     service.wait_for("/readyz", 200)

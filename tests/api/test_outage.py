@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.engine import URL, make_url
 
 from tests.conftest import run_sql
+from tests.second_shard import settings_for
 
 from .conftest import MakeClient
 
@@ -90,7 +91,7 @@ async def every_route(client: httpx.AsyncClient) -> list[httpx.Response]:
 
 async def test_an_outage_is_503_with_a_time_to_come_back_and_ends(make_client: MakeClient, database_url: str) -> None:
     async with gate_to(database_url) as (gate, through):
-        client = await make_client(database_url=through)
+        client = await make_client(**settings_for(through))
         assert {answer.status_code for answer in await every_route(client)} == {200, 404}
         await gate.close()
         for answer in await every_route(client):

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.catalog import placement
 from spanstats.columnar import plan
 from spanstats.store.session import Database, Kind
 from tests.filters.test_on_database import ALIASES, FOREIGN, TRACE_CASES, WORLD
@@ -25,8 +26,7 @@ _MARKS = "INSERT INTO rollup_marks SELECT $1, date_trunc('minute', start_time) F
 async def test_list_and_summary_find_what_the_table_says(
     client: httpx.AsyncClient, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, *, from_columns: bool
 ) -> None:
-    async with Database(engine).transaction(Kind.WRITE) as tx:
-        tenant = await tx.driver.fetchval("SELECT tenant_id FROM api_keys LIMIT 1")
+    tenant = (await placement.home_of(Database(engine), "default")).tenant_id
     await store(engine, WORLD, tenant)
     await store(engine, [FOREIGN], tenant + 1)
     async with Database(engine).transaction(Kind.WRITE) as tx:

@@ -88,6 +88,7 @@ async def counts(engine: AsyncEngine) -> dict[str, int]:
     return {t.name: len(await rows(engine, f"SELECT 1 FROM {t.name}")) for t in metadata.tables.values()}
 
 
+@pytest.mark.one_database("it counts tenants and keys where everything else is")
 async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from tests.conftest import connect, fresh_database, run_sql
+from tests.second_shard import first_of
 from tests.services import Service, Start, environment_in, free_port, run, starting
 
 from .leaks import KEY, PASSWORD, assert_nothing_leaked
@@ -158,7 +159,7 @@ def test_locks_that_are_held_too_long_are_a_503(world: World) -> None:
 
 
 def test_an_exhausted_pool_is_a_503(world: World) -> None:
-    with _locked(world.database_url, "api_keys"), ThreadPoolExecutor(16) as pool:
+    with _locked(first_of(world.database_url), "api_keys"), ThreadPoolExecutor(16) as pool:
         # Every look-up of another key takes one of the four connections, and waits.
         path = "/api/parea/v1/experiment/e/stats"
         statuses = list(pool.map(lambda n: world.service.status(path, f"k{n}"), range(16)))

@@ -31,6 +31,7 @@ READS: list[tuple[str, str, object]] = [
 ]
 
 
+@pytest.mark.one_database("shards are reached without such a pooler")
 @pytest.mark.parametrize("is_short", [True, False], ids=["for a transaction", "for a session"])
 def test_nothing_is_sent_that_a_managed_pooler_refuses(start: Start, database_url: str, is_short: bool) -> None:
     direct = {"SPANSTATS_DATABASE_DIRECT_URL": database_url} if is_short else {}

@@ -53,9 +53,11 @@ SELECT trace_id, span_id FROM patches WHERE tenant_id = $1 AND (trace_id, span_i
 ORDER BY trace_id, span_id LIMIT $4
 """
 _INVALIDATE = f"""
-INSERT INTO rollup_marks (experiment_key, minute)
-SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces
-WHERE {_OF_TRACES} AND experiment_key IS NOT NULL
+WITH minutes AS MATERIALIZED (
+    SELECT DISTINCT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces
+    WHERE {_OF_TRACES} AND experiment_key IS NOT NULL
+)
+INSERT INTO rollup_marks (experiment_key, minute) SELECT * FROM minutes
 """
 _LOGGED = "SELECT id, relation, trace_id, span_id FROM move_log WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"
 _FORGET_LOGGED = "DELETE FROM move_log WHERE id = ANY ($1::bigint[])"

@@ -54,17 +54,13 @@ async def create(database: Database, tenant_id: TenantId, experiment_id: str, va
     """
     row = _row_of(values)
     inserted = {"tenant_id": tenant_id, "id": experiment_id, "created": True, **row}
-    statement = (
-        insert(experiments)
-        .values(inserted)
-        .on_conflict_do_update(
-            index_elements=["tenant_id", "id"],
-            index_where=_c.deleted_at.is_(None),
-            set_={"created": True, "created_at": func.now(), **row},
-            where=~_c.created,
-        )
-        .returning(*_COLUMNS)
-    )
+    new = insert(experiments).values(inserted)
+    statement = new.on_conflict_do_update(
+        index_elements=["tenant_id", "id"],
+        index_where=_c.deleted_at.is_(None),
+        set_={"created": True, "created_at": new.excluded.created_at, **row},
+        where=~_c.created,
+    ).returning(*_COLUMNS)
     async with database.transaction(Kind.WRITE) as tx:
         new_row = (await tx.connection.execute(statement)).one_or_none()
     if new_row is None:

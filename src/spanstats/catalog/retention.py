@@ -47,7 +47,7 @@ WHERE k IS NOT NULL
 # Of spans that never came, or are gone.
 _FORGET_PATCHES = """
 DELETE FROM patches p WHERE trace_id = '' AND changed_at < $1 AND ($2::int IS NULL OR tenant_id = $2)
-    AND NOT EXISTS (SELECT FROM spans s WHERE s.tenant_id = p.tenant_id AND s.span_id = p.span_id)
+    AND NOT EXISTS (SELECT 1 FROM spans s WHERE s.tenant_id = p.tenant_id AND s.span_id = p.span_id)
 """
 _FORGET_SCORES = "DELETE FROM early_scores WHERE created_at < $1 AND ($2::int IS NULL OR tenant_id = $2)"
 

@@ -8,7 +8,7 @@ from .segments import Segment
 from .stored import packed
 
 _INVALID = """
-EXISTS (SELECT FROM {log} i WHERE i.experiment_key = s.experiment_key AND i.minute >= s.start_time
+EXISTS (SELECT 1 FROM {log} i WHERE i.experiment_key = s.experiment_key AND i.minute >= s.start_time
     AND i.minute < s.end_time)
 """
 _VALID = f"NOT {_INVALID.format(log='rollup_marks')} AND NOT {_INVALID.format(log='column_invalidations')}"
@@ -22,7 +22,7 @@ SELECT experiment_key, start_time FROM (
         date_trunc('minute', start_time, 'UTC') + interval '1 minute' AS end_time
     FROM traces WHERE experiment_key IS NOT NULL
 ) s WHERE {_VALID} AND NOT EXISTS (
-    SELECT FROM column_chunks c WHERE c.experiment_key = s.experiment_key AND c.start_time <= s.start_time
+    SELECT 1 FROM column_chunks c WHERE c.experiment_key = s.experiment_key AND c.start_time <= s.start_time
         AND c.end_time > s.start_time
 ) ORDER BY 1, 2
 """

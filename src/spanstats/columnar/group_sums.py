@@ -105,11 +105,13 @@ def _totals(column: GroupedColumn, counts: Counted) -> tuple[Totals, int]:
     """By code, and what none of them is larger than; as objects where they may not fit 64 bits."""
     numbers, size = column.numbers, len(counts)
     highest = int(numbers.codes.max(initial=0))
-    bound = (abs(numbers.low) + numbers.step * highest) * len(numbers.codes)
+    # Where all codes are 0 the step counts for nothing, and may be larger than what an array holds.
+    step = numbers.step if highest else 0
+    bound = (abs(numbers.low) + step * highest) * len(numbers.codes)
     sums = _sums_of_codes(numbers.codes, highest, column.codes, size)
     if bound < _FITS:
-        return counts * numbers.low + sums.astype(np.int64) * numbers.step, bound
-    return counts.astype(object) * numbers.low + sums.astype(object) * numbers.step, bound
+        return counts * numbers.low + sums.astype(np.int64) * step, bound
+    return counts.astype(object) * numbers.low + sums.astype(object) * step, bound
 
 
 def _sums_of_codes(values: Array, highest: int, codes: Array, size: int) -> Totals:

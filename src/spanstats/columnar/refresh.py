@@ -57,13 +57,15 @@ _DROP = """
 WITH dropped AS (
     DELETE FROM column_chunks WHERE experiment_key = $1 AND start_time = ANY ($2::timestamptz[])
     RETURNING start_time, end_time
+),
+minutes AS MATERIALIZED (
+    SELECT DISTINCT $1::bigint, bucket, '-infinity'::timestamptz FROM dropped
+    JOIN rollups ON experiment_key = $1 AND level = 0 AND bucket >= dropped.start_time AND bucket < dropped.end_time
+    WHERE NOT EXISTS (
+        SELECT 1 FROM unnest($3::timestamptz[], $4::timestamptz[]) AS written(lo, hi) WHERE bucket >= lo AND bucket < hi
+    )
 )
-INSERT INTO column_invalidations (experiment_key, minute, created_at)
-SELECT DISTINCT $1::bigint, bucket, '-infinity'::timestamptz FROM dropped
-JOIN rollups ON experiment_key = $1 AND level = 0 AND bucket >= dropped.start_time AND bucket < dropped.end_time
-WHERE NOT EXISTS (
-    SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS written(lo, hi) WHERE bucket >= lo AND bucket < hi
-)
+INSERT INTO column_invalidations (experiment_key, minute, created_at) SELECT * FROM minutes
 """
 _PUT_CHUNK = """
 INSERT INTO column_chunks (id, experiment_key, start_time, end_time, number, n, format) OVERRIDING SYSTEM VALUE

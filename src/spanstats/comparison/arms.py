@@ -47,7 +47,7 @@ class Found:
 _FIND = """
 SELECT e.id, e.key, e.project_id,
     e.finished_at IS NULL AND lower(e.status) IN ('running', 'in_progress', 'pending', 'queued') AS running,
-    CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
+    CASE WHEN EXISTS (SELECT 1 FROM evaluators WHERE tenant_id = $1) THEN (
         SELECT least(greatest(max(cardinality(score_keys)), 1), 16)
         FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
     ) ELSE 0 END AS n_scores

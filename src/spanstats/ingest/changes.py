@@ -18,7 +18,7 @@ Changed = list[tuple[TenantId, Span]]
 _UPSERT_OVERRIDES = """
 INSERT INTO patches (tenant_id, trace_id, span_id, fields)
 SELECT u.* FROM unnest($1::int[], $2::text[], $3::text[], $4::jsonb[]) AS u(tenant_id, trace_id, span_id, fields)
-ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.fields, changed_at = now()
+ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.fields, changed_at = excluded.changed_at
 """
 
 

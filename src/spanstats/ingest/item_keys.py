@@ -50,14 +50,16 @@ SELECT DISTINCT experiment_key FROM put WHERE experiment_key IS NOT NULL
 # invalidations of each step would have every minute computed again and again. Writers that derive the last keys side
 # by side do not see each other's, so each of them invalidates. Until then caches count such traces as without a key.
 _INVALIDATE_FINISHED = """
-INSERT INTO rollup_marks (experiment_key, minute)
-SELECT finished.key, bucket FROM unnest($1::bigint[]) AS finished(key)
-JOIN rollups ON rollups.experiment_key = finished.key AND level = 0
-WHERE $2 > (
-    SELECT count(*) FROM (
-        SELECT FROM traces WHERE experiment_key = finished.key AND item_key IS NULL LIMIT $2
-    ) AS left_to_derive
+WITH minutes AS MATERIALIZED (
+    SELECT finished.key, bucket FROM unnest($1::bigint[]) AS finished(key)
+    JOIN rollups ON rollups.experiment_key = finished.key AND level = 0
+    WHERE $2 > (
+        SELECT count(*) FROM (
+            SELECT 1 FROM traces WHERE experiment_key = finished.key AND item_key IS NULL LIMIT $2
+        ) AS left_to_derive
+    )
 )
+INSERT INTO rollup_marks (experiment_key, minute) SELECT * FROM minutes
 """
 
 

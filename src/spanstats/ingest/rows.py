@@ -124,7 +124,7 @@ _INSERT_TRACES = _insert(
 LOCK_OR_INSERT_TRACES = f"""
 WITH inserted AS ({_INSERT_TRACES} RETURNING tenant_id, trace_id, experiment_key, start_time),
 invalidated AS ({_INVALIDATE} inserted {_WHERE_SUMMED})
-SELECT EXISTS (SELECT FROM early_scores), array_agg(tenant_id), array_agg(trace_id) FROM inserted
+SELECT EXISTS (SELECT 1 FROM early_scores), array_agg(tenant_id), array_agg(trace_id) FROM inserted
 """
 _UPDATED = {c: _taken(tables.traces, c) for c in _columns(tables.traces) if c not in _KEY}
 _ZEROS = "array_fill(0::smallint, ARRAY[cardinality({}.score_keys)])".format

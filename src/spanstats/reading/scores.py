@@ -30,8 +30,8 @@ ORDER BY s.created_at, s.id
 _PENDING_BY_ID = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND id = $2"
 _PENDING_OF_LOG = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND log_id = $2 ORDER BY created_at, id"
 _IS_LOG = """
-SELECT EXISTS (SELECT FROM spans WHERE tenant_id = $1 AND span_id = $2)
-    OR EXISTS (SELECT FROM traces WHERE tenant_id = $1 AND trace_id = $2)
+SELECT EXISTS (SELECT 1 FROM spans WHERE tenant_id = $1 AND span_id = $2)
+    OR EXISTS (SELECT 1 FROM traces WHERE tenant_id = $1 AND trace_id = $2)
 """
 
 

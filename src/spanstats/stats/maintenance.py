@@ -21,23 +21,25 @@ COLUMNS = -1
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
-_ANY_INVALIDATION = "SELECT EXISTS (SELECT FROM rollup_marks)"
+_ANY_INVALIDATION = "SELECT EXISTS (SELECT 1 FROM rollup_marks)"
 
 _COUNT_INVALIDATIONS = """
-SELECT (SELECT count(*) FROM (SELECT FROM rollup_marks LIMIT $1) counted),
-    (SELECT count(*) FROM (SELECT FROM column_invalidations LIMIT $1) counted)
+SELECT (SELECT count(*) FROM (SELECT 1 FROM rollup_marks LIMIT $1) counted),
+    (SELECT count(*) FROM (SELECT 1 FROM column_invalidations LIMIT $1) counted)
 """
 
 # No chunk is left that holds traces of a minute in which none starts.
 _DELETE_COLUMNS = "DELETE FROM column_chunks"
 _INVALIDATE_EVERYTHING = """
-INSERT INTO rollup_marks (experiment_key, minute)
-SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
-UNION SELECT experiment_key, bucket FROM rollups
+WITH minutes AS MATERIALIZED (
+    SELECT experiment_key, date_trunc('minute', start_time, 'UTC') FROM traces WHERE experiment_key IS NOT NULL
+    UNION SELECT experiment_key, bucket FROM rollups
+)
+INSERT INTO rollup_marks (experiment_key, minute) SELECT * FROM minutes
 """
 
 _IS_VALID = """
-NOT EXISTS (SELECT FROM rollup_marks m WHERE m.experiment_key = {key} AND m.minute >= {start}
+NOT EXISTS (SELECT 1 FROM rollup_marks m WHERE m.experiment_key = {key} AND m.minute >= {start}
     AND m.minute < {start} + interval '{length}')
 """
 

@@ -211,7 +211,7 @@ CASE WHEN cardinality(score_keys) > 64 THEN ARRAY(
 # Few traces have several scores of one evaluator: the second condition is rarely asked.
 IS_FIRST = """
 v IS NOT NULL AND coalesce(is_first_of_long, CASE WHEN array_position(score_keys, name) = at THEN true ELSE NOT EXISTS (
-    SELECT FROM unnest(score_keys[1:(at - 1)], score_values[1:(at - 1)]) AS earlier(key, value)
+    SELECT 1 FROM unnest(score_keys[1:(at - 1)], score_values[1:(at - 1)]) AS earlier(key, value)
     WHERE earlier.key = name AND earlier.value IS NOT NULL
 ) END)"""
 """Over rows of (name, v, at: from 1, is_first_of_long: of `FIRSTS_OF_LONG`) beside the arrays that they come from."""

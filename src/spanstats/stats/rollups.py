@@ -49,11 +49,14 @@ def score_sums(where: str) -> str:
     return f"SELECT name, {OF_SCORES} FROM ({each_score(where)}) flat GROUP BY name"
 
 
-# A limit bounds the transaction. Invalidations that this snapshot does not see stay.
+# A limit bounds the transaction. Invalidations that this snapshot does not see stay. Columns have theirs from here on.
 _TAKE_INVALIDATIONS = """
 WITH taken AS (
     DELETE FROM rollup_marks WHERE ctid = ANY (ARRAY(SELECT ctid FROM rollup_marks LIMIT $1))
     RETURNING experiment_key, minute
+),
+of_columns AS (
+    INSERT INTO column_invalidations (experiment_key, minute) SELECT DISTINCT experiment_key, minute FROM taken
 )
 SELECT experiment_key, minute, count(*) AS n FROM taken GROUP BY 1, 2
 """
@@ -90,7 +93,14 @@ def stored(level: Level) -> str:
 
 
 _GIVEN = "unnest($1::bigint[], $2::timestamptz[]) AS u(k, t)"
-_FILL = {level: f"INSERT INTO rollups ({_COLUMNS}) {computed(level, _GIVEN)}" for level in LEVELS}
+
+
+def _filling(level: Level) -> str:
+    sums = f"WITH sums AS MATERIALIZED ({computed(level, _GIVEN)})"
+    return f"{sums} INSERT INTO rollups ({_COLUMNS}) SELECT * FROM sums"
+
+
+_FILL = {level: _filling(level) for level in LEVELS}
 
 
 async def refresh(driver: Driver, limit: int = 10_000) -> int:

@@ -157,7 +157,7 @@ def sums_statement(parts: Parts) -> Select[Any]:
 
 _NOT_FOUND = "Experiment not found"
 _FIND = f"""
-SELECT e.key, CASE WHEN EXISTS (SELECT FROM evaluators WHERE tenant_id = $1) THEN (
+SELECT e.key, CASE WHEN EXISTS (SELECT 1 FROM evaluators WHERE tenant_id = $1) THEN (
     SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_SCORES})
     FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
 ) ELSE 0 END AS n_scores

@@ -89,8 +89,8 @@ column_data = Table(
     PrimaryKeyConstraint("chunk_id", "name"),
 )
 
-# Minutes whose columns may differ from the traces. Written by a trigger on `rollup_marks`: what a refresh of rollups
-# takes from there is left here.
+# Minutes whose columns may differ from the traces. A refresh of rollups leaves here what it takes from `rollup_marks`;
+# a trigger does so for the version before.
 column_invalidations = Table(
     "column_invalidations",
     metadata,

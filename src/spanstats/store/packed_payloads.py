@@ -19,15 +19,18 @@ SELECT p.tenant_id, p.trace_id, p.packed FROM {TRACE_KEYS}
 CROSS JOIN {rows_of_tenant("packed_payloads", "trace_id", "k.trace_id")} p
 """
 _UNPACKED = """
-INSERT INTO span_payloads (tenant_id, trace_id, span_id, input, output, target, metadata, labels, attributes)
-SELECT u.tenant_id, u.trace_id, u.span_id, u.input::json, u.output::json, u.target::json, c.metadata, c.labels,
-    u.attributes::jsonb
-FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-    AS u(tenant_id, trace_id, span_id, input, output, target, attributes)
-JOIN packed_payloads c ON c.tenant_id = u.tenant_id AND c.trace_id = u.trace_id
-WHERE EXISTS (
-    SELECT 1 FROM spans s WHERE s.tenant_id = u.tenant_id AND s.trace_id = u.trace_id AND s.span_id = u.span_id
+WITH of_spans AS MATERIALIZED (
+    SELECT u.tenant_id, u.trace_id, u.span_id, u.input::json, u.output::json, u.target::json, c.metadata, c.labels,
+        u.attributes::jsonb
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+        AS u(tenant_id, trace_id, span_id, input, output, target, attributes)
+    JOIN packed_payloads c ON c.tenant_id = u.tenant_id AND c.trace_id = u.trace_id
+    WHERE EXISTS (
+        SELECT 1 FROM spans s WHERE s.tenant_id = u.tenant_id AND s.trace_id = u.trace_id AND s.span_id = u.span_id
+    )
 )
+INSERT INTO span_payloads (tenant_id, trace_id, span_id, input, output, target, metadata, labels, attributes)
+SELECT * FROM of_spans
 ON CONFLICT (tenant_id, trace_id, span_id) DO NOTHING
 """
 _DELETE = f"""
