@@ -47,13 +47,13 @@ def presented_key(headers: Headers, order: Sequence[bytes]) -> str:
 
     Raises `Unauthenticated` where there is none, or no one key in it.
     """
-    sent: dict[bytes, bytes] = {}
+    keys: dict[bytes, bytes] = {}
     for name, value in headers.raw:
-        if name == _AUTHORIZATION and name in sent:
+        if name == _AUTHORIZATION and name in keys:
             raise Unauthenticated("Authorization was sent more than once")
-        sent.setdefault(name, value)
+        keys.setdefault(name, value)
     for name in order:
-        if value := sent.get(name, b"").strip():
+        if value := keys.get(name, b"").strip():
             return _of_authorization(value.decode("latin-1")) if name == _AUTHORIZATION else value.decode("latin-1")
     raise Unauthenticated("An API key is required")
 
@@ -108,18 +108,18 @@ class KeyCache:
     async def _look_up(self, digest: bytes, key: str) -> KeyInfo | None:
         expires = time.monotonic() + self._lifetime_s
         try:
-            found = await self._lookup(key)
+            key_info = await self._lookup(key)
         finally:
             del self._pending[digest]
         self._known.pop(digest, None)
         self._unknown.pop(digest, None)
-        if found is None:
+        if key_info is None:
             self._unknown[digest] = (expires, None)
             _shrink(self._unknown, self._max_entries)
         else:
-            self._known[digest] = (expires, found)
+            self._known[digest] = (expires, key_info)
             _shrink(self._known, self._max_entries)
-        return found
+        return key_info
 
 
 def _shrink(entries: dict[bytes, tuple[float, KeyInfo]] | dict[bytes, tuple[float, None]], limit: int) -> None:

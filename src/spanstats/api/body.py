@@ -25,14 +25,14 @@ async def read_body(request: Request, limit: int, wait_s: float | None = None) -
         accepted = {"Accept-Encoding": ACCEPTED}
         raise HTTPException(415, f"Content-Encoding must be one of {ACCEPTED}, or identity", accepted) from None
     try:
-        sent = await _read(request, limit, wait_s)
+        raw = await _read(request, limit, wait_s)
     except TimeoutError:
         raise HTTPException(408, "The rest of the body did not come in time", {"Connection": "close"}) from None
     if not applied:
-        return sent
-    if not sent:
+        return raw
+    if not raw:
         return _nothing(request)
-    return await beside_above(_LONG_COMPRESSED, request, decompress, sent, applied, limit)
+    return await beside_above(_LONG_COMPRESSED, request, decompress, raw, applied, limit)
 
 
 def _nothing(request: Request) -> bytes:

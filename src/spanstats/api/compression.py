@@ -46,10 +46,10 @@ def _is_small(message: Message) -> bool:
 
 async def _compressing(scope: Scope, receive: Receive, send: Send) -> Send:
     """What the middleware would give an application to send with."""
-    given = [send]
+    senders = [send]
 
     async def keep(_scope: Scope, _receive: Receive, wrapped: Send) -> None:
-        given.append(wrapped)
+        senders.append(wrapped)
 
     await GZipMiddleware(keep, MINIMUM_BYTES, _LEVEL)(scope, receive, send)
-    return given[-1]
+    return senders[-1]

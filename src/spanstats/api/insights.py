@@ -73,11 +73,13 @@ async def measure_experiment(
 ) -> Response:
     tools, options = resources(request), await options_of(request, _EXPERIMENT_NAMES)
     question = await question_of(request, options)
-    found = await describe(tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question)
+    described = await describe(
+        tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question
+    )
     return await answered(
         request,
-        lambda: described_object(found, question),
-        lambda: described_table(found, question),
+        lambda: described_object(described, question),
+        lambda: described_table(described, question),
         f"{experiment_id} figures",
     )
 
@@ -136,9 +138,9 @@ async def list_experiments_figures(
     options = await options_of(request, _list_names(request))
     searched, wanted, question = _search(options), _page(options), await question_of(request, options)
     database, columns = tenant_database(request), resources(request).columns
-    found = await list_experiments(database, columns, caller(request).tenant_id, searched, wanted, question)
-    content = partial(listed_object, found, question, wanted, with_pareto=options.flag("pareto"))
-    return await answered(request, content, partial(listed_table, found, question), "experiments")
+    listed = await list_experiments(database, columns, caller(request).tenant_id, searched, wanted, question)
+    content = partial(listed_object, listed, question, wanted, with_pareto=options.flag("pareto"))
+    return await answered(request, content, partial(listed_table, listed, question), "experiments")
 
 
 def _list_names(request: Request) -> list[str]:

@@ -83,11 +83,11 @@ async def break_experiment_down(
 ) -> Response:
     question, wanted = await _read(request)
     database, columns = tenant_database(request), resources(request).columns
-    found = await break_down(database, columns, caller(request).tenant_id, experiment_id, question, wanted)
+    breakdown = await break_down(database, columns, caller(request).tenant_id, experiment_id, question, wanted)
     return await answered(
         request,
-        lambda: breakdown_object(found, question, wanted),
-        lambda: breakdown_table(found, question, wanted),
+        lambda: breakdown_object(breakdown, question, wanted),
+        lambda: breakdown_table(breakdown, question, wanted),
         f"{experiment_id} breakdown",
     )
 
@@ -108,5 +108,5 @@ async def _dimensions(request: Request, options: Options) -> list[Dimension]:
     names = options.names("group_by")
     scores = [s for name in names if (s := evaluator_of(name)) is not None]
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    found: list[Dimension] = options.located("group_by", read_dimensions, names, keys)
-    return found
+    dimensions: list[Dimension] = options.located("group_by", read_dimensions, names, keys)
+    return dimensions

@@ -118,8 +118,8 @@ def _in_arm(number: int) -> Iterator[None]:
 
 
 async def _asked(request: Request, options: Options) -> Asked:
-    found: Asked = await measure_of(request, options, read_measure(options))
-    return found
+    asked: Asked = await measure_of(request, options, read_measure(options))
+    return asked
 
 
 async def _question(request: Request, options: Options) -> Question:
@@ -130,11 +130,11 @@ async def _answer(request: Request, arms: Sequence[Arm], asked: Asked, binning: 
     tools = resources(request)
     arms = [replace(arm, question=replace(arm.question, measures=[asked])) for arm in arms]
     tenant_id = caller(request).tenant_id
-    found = await distribution(tenant_database(request), tools.columns, tenant_id, arms, asked, binning)
+    distributions = await distribution(tenant_database(request), tools.columns, tenant_id, arms, asked, binning)
     question = arms[0].question if len(arms) == 1 else Question()
     return await answered(
         request,
-        lambda: histogram_object(found, asked, question),
-        lambda: histogram_table(found),
+        lambda: histogram_object(distributions, asked, question),
+        lambda: histogram_table(distributions),
         f"{asked.measure.name} histogram",
     )

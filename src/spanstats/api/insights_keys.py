@@ -25,7 +25,7 @@ _KEYS: dict[str, Any] = {
 @read.get(f"{PREFIX}/experiments/{{experiment_id}}/keys", summary="List metadata keys of an experiment", **_KEYS)
 async def get_known_keys(request: Request, experiment_id: str) -> Response:
     await options_of(request, ())
-    found = await find_known_keys(tenant_database(request), caller(request).tenant_id, experiment_id)
+    keys = await find_known_keys(tenant_database(request), caller(request).tenant_id, experiment_id)
     return await answered(
-        request, lambda: known_keys_object(found), lambda: known_keys_table(found), f"{experiment_id} keys"
+        request, lambda: known_keys_object(keys), lambda: known_keys_table(keys), f"{experiment_id} keys"
     )

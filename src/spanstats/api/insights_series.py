@@ -69,11 +69,11 @@ async def measure_over_time(
     fill, axis, question = options.one_of("fill", FILLS, "null"), _axis(options), await question_of(request, options)
     database, columns = tenant_database(request), resources(request).columns
     with within(options.where.get("granularity", "query")):
-        found = await series(database, columns, caller(request).tenant_id, experiment_id, question, axis)
+        points = await series(database, columns, caller(request).tenant_id, experiment_id, question, axis)
     return await answered(
         request,
-        lambda: series_object(found, question, fill),
-        lambda: series_table(found, question, fill),
+        lambda: series_object(points, question, fill),
+        lambda: series_table(points, question, fill),
         f"{experiment_id} series",
     )
 

@@ -83,8 +83,8 @@ async def measures_of(request: Request, options: Options, name: str = "measures"
         return None
     scores = {one.score for one in names if one.score is not None}
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    found: list[Asked] = options.located(name, asked, names, keys, name)
-    return found
+    measures: list[Asked] = options.located(name, asked, names, keys, name)
+    return measures
 
 
 async def measure_of(request: Request, options: Options, name: str) -> Asked:
@@ -92,8 +92,8 @@ async def measure_of(request: Request, options: Options, name: str) -> Asked:
     one = Named(name, name.removeprefix(SCORES) if name.startswith(SCORES) else None, None)
     scores = [] if one.score is None else [one.score]
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    (found,) = options.located("measure", asked, [one], keys, "measure")
-    return Asked(found.measure, ("count",))
+    (measure,) = options.located("measure", asked, [one], keys, "measure")
+    return Asked(measure.measure, ("count",))
 
 
 async def answered(

@@ -62,5 +62,5 @@ async def read_trace(
     size = Size(options.whole("max_spans", 300, 1, MAX_SPANS), options.whole("max_depth", MAX_DEPTH, 1, MAX_DEPTH))
     preview = options.whole("preview_length", 0, 1, MAX_CONTENT) or None
     tenant_id = caller(request).tenant_id
-    found = await find_trace_tree(tenant_database(request), tenant_id, experiment_id, trace_id, size)
-    return await asyncio.to_thread(lambda: json_answer(trace_tree_object(found, preview)))
+    tree = await find_trace_tree(tenant_database(request), tenant_id, experiment_id, trace_id, size)
+    return await asyncio.to_thread(lambda: json_answer(trace_tree_object(tree, preview)))

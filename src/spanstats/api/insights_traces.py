@@ -92,13 +92,13 @@ async def list_trace_rows(
         pages = each_page(tenant_database(request), tenant_id, experiment_id, question, wanted)
         headers = csv_headers(f"{experiment_id} traces")
         return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
-    found = await list_traces(tenant_database(request), tools.columns, tenant_id, experiment_id, question, wanted)
+    traces = await list_traces(tenant_database(request), tools.columns, tenant_id, experiment_id, question, wanted)
     if as_csv:
-        keys = sorted({key for row in found.rows for key in row.score_keys or ()})
-        table = csv_text(table_columns(keys), *(table_row(row, keys) for row in found.rows))
+        keys = sorted({key for row in traces.rows for key in row.score_keys or ()})
+        table = csv_text(table_columns(keys), *(table_row(row, keys) for row in traces.rows))
         return Response(table, headers=csv_headers(f"{experiment_id} traces"), media_type=CSV)
     preview = options.whole("preview_length", 0, 0, MAX_PREVIEW)
-    return json_answer(trace_list_object(found, question, _order(options), preview), headers={"Vary": "Accept"})
+    return json_answer(trace_list_object(traces, question, _order(options), preview), headers={"Vary": "Accept"})
 
 
 async def _lines(pages: AsyncGenerator[tuple[Any, Any], None]) -> AsyncGenerator[bytes, None]:

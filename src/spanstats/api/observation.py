@@ -96,11 +96,11 @@ def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
     """What the client calls its request, else its trace, else a new id."""
-    given = traced = None
+    named = traced = None
     for name, value in headers:
         if name == _HEADER and _ACCEPTED.fullmatch(value):
-            given = value
+            named = value
         elif name == _TRACEPARENT and (match := _TRACE.fullmatch(value)):
             traced = match[1]
-    taken = given or traced
+    taken = named or traced
     return taken.decode() if taken is not None else os.urandom(16).hex()

@@ -58,14 +58,14 @@ _EXPORT: dict[str, Any] = {
 @write.post("/api/v2/traces", summary="Export traces", **_EXPORT)
 @write.post("/api/v1/traces", summary="Export traces, at OpenTelemetry's usual path", **_EXPORT)
 async def export_traces(request: Request) -> Response:
-    tools, sent = resources(request), await request.body()
+    tools, raw = resources(request), await request.body()
     protobuf = answers.is_protobuf(request.headers.get("content-type", ""))
-    if not sent and not is_announced(request):
+    if not raw and not is_announced(request):
         raise HTTPException(411, "The request has no body: an export without spans says Content-Length: 0")
     read = protobuf_encoding.read_protobuf if protobuf else json_encoding.read_json
     with within("body"):
-        batch = await beside(request, read, sent, max_spans=tools.limits.spans)
-    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(sent))
+        batch = await beside(request, read, raw, max_spans=tools.limits.spans)
+    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(raw))
     note_batch("otlp", batch)
     content = answers.encode_success(len(batch.rejected), answers.message_of(batch), protobuf)
     return Response(content, media_type=PROTOBUF if protobuf else JSON)

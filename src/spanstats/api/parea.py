@@ -32,11 +32,11 @@ write = APIRouter(route_class=PareaWrite, **ROUTER)
     openapi_extra=body(bodies.TRACE_LOG),
 )
 async def log_trace(request: Request) -> Response:
-    sent = await request.body()
+    raw = await request.body()
     with within("body"):
-        span = await beside(request, logs.read_log, sent)
+        span = await beside(request, logs.read_log, raw)
         check_scores(span.scores, resources(request).limits.scores)
-    await tenant_committer(request).submit(caller(request).tenant_id, [span], len(sent))
+    await tenant_committer(request).submit(caller(request).tenant_id, [span], len(raw))
     ingested("parea", 1)
     return null_answer()
 
@@ -48,11 +48,11 @@ async def log_trace(request: Request) -> Response:
     openapi_extra=body(bodies.UPDATE_LOG),
 )
 async def update_trace(request: Request) -> Response:
-    sent = await request.body()
+    raw = await request.body()
     with within("body"):
-        span_id, fields = await beside(request, patches.read_patch, sent)
+        span_id, fields = await beside(request, patches.read_patch, raw)
         check_scores(fields.get("scores"), resources(request).limits.scores)
-    await tenant_committer(request).override(caller(request).tenant_id, span_id, fields, len(sent))
+    await tenant_committer(request).override(caller(request).tenant_id, span_id, fields, len(raw))
     return null_answer()
 
 
@@ -63,10 +63,10 @@ async def update_trace(request: Request) -> Response:
     openapi_extra=body(bodies.LANGCHAIN_RUN),
 )
 async def log_langchain_run(request: Request) -> Response:
-    sent = await request.body()
+    raw = await request.body()
     with within("body"):
-        spans = await beside(request, langchain.read_run, sent)
-    await tenant_committer(request).submit(caller(request).tenant_id, spans, len(sent))
+        spans = await beside(request, langchain.read_run, raw)
+    await tenant_committer(request).submit(caller(request).tenant_id, spans, len(raw))
     ingested("parea", len(spans))
     return null_answer()
 

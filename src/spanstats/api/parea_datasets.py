@@ -69,8 +69,8 @@ async def update_test_case(request: Request, dataset_id: str, test_case_id: str,
     responses=errors(401, 403, 503),
 )
 async def get_collection(request: Request, name_or_id: str) -> Response:
-    found = await datasets.find(tenant_database(request), caller(request).tenant_id, name_or_id)
-    return json_answer(_answer(found) if found else None)
+    dataset = await datasets.find(tenant_database(request), caller(request).tenant_id, name_or_id)
+    return json_answer(_answer(dataset) if dataset else None)
 
 
 def _rows(cases: list[CreateTestCase]) -> list[Row]:

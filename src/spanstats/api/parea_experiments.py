@@ -50,14 +50,14 @@ async def find_or_create_project(request: Request, wanted: ProjectRequest) -> Pr
 async def create_experiment(request: Request, wanted: ExperimentRequest) -> ExperimentAnswer:
     who = caller(request)
     run = NewRun(wanted.project_uuid, wanted.name, wanted.run_name or None, wanted.metadata, wanted.is_public)
-    made = await experiments.create_run(tenant_database(request), who.tenant_id, who.key_id, run)
+    experiment = await experiments.create_run(tenant_database(request), who.tenant_id, who.key_id, run)
     return ExperimentAnswer(
-        name=made.name or "",
-        uuid=made.id,
-        created_at=iso(made.created_at),
-        project_uuid=made.project_id or "",
-        run_name=made.run_name,
-        metadata=made.metadata,
+        name=experiment.name or "",
+        uuid=experiment.id,
+        created_at=iso(experiment.created_at),
+        project_uuid=experiment.project_id or "",
+        run_name=experiment.run_name,
+        metadata=experiment.metadata,
         is_public=wanted.is_public,
     )
 

@@ -35,13 +35,13 @@ class TolerantRoute(APIRoute):
         """Compares the path as it was sent, with each id in one segment."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        found = self._as_sent.fullmatch(sent_path(scope))
-        return self._match(scope, {k: unquote(v) for k, v in found.groupdict().items()} if found else None)
+        match = self._as_sent.fullmatch(sent_path(scope))
+        return self._match(scope, {k: unquote(v) for k, v in match.groupdict().items()} if match else None)
 
     def matches_decoded(self, scope: Scope) -> tuple[Match, Scope]:
         """Compares the decoded path, where an id may reach over slashes."""
-        found = self._decoded.fullmatch(get_route_path(scope))
-        return self._match(scope, found.groupdict() if found else None)
+        match = self._decoded.fullmatch(get_route_path(scope))
+        return self._match(scope, match.groupdict() if match else None)
 
     def _match(self, scope: Scope, parameters: dict[str, str] | None) -> tuple[Match, Scope]:
         if parameters is None:
@@ -104,8 +104,8 @@ class ReachingOverSlashes(BaseRoute):
             *(route.matches_decoded(scope) for route in self._routes),
             *(route.matches(scope) for route in self._of_any_word),
         )
-        found = [match for match in matches if match[0] is not Match.NONE]
-        return next((match for match in found if match[0] is Match.FULL), found[0] if found else none)
+        matching = [match for match in matches if match[0] is not Match.NONE]
+        return next((match for match in matching if match[0] is Match.FULL), matching[0] if matching else none)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the route that was found."""

@@ -54,12 +54,12 @@ _INGEST: dict[str, Any] = {
 @write.post("/api/openai/v1/traces/ingest", **_INGEST)
 @write.post("/api/integrations/v1/traces/ingest", **_INGEST)
 async def ingest_spans(request: Request) -> Response:
-    tools, sent = resources(request), await request.body()
+    tools, raw = resources(request), await request.body()
     with within("body"):
-        batch = await beside(request, flat.read_batch, sent, max_spans=tools.limits.spans)
+        batch = await beside(request, flat.read_batch, raw, max_spans=tools.limits.spans)
         if batch.rejected and not batch.spans:
             raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
-    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(sent))
+    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(raw))
     note_batch("respan", batch)
     return json_answer(ingest_answer(batch).model_dump())
 
@@ -129,18 +129,18 @@ async def filter_experiment_summary(
 
 
 async def _summary(
-    request: Request, experiment_id: str, window: Window, percentiles: str | None, sent: Any
+    request: Request, experiment_id: str, window: Window, percentiles: str | None, filters: Any
 ) -> Response:
     columns, tenant_id = resources(request).columns, caller(request).tenant_id
     database = tenant_database(request)
-    bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
+    bound = await predicate_of(request, filters, TRACES, LOG_FIELD_NAMES)
     if not percentiles:
         matching = None if bound is None else compile_filter(bound, tenant_id)
         summary = await summarize(columns, database, tenant_id, experiment_id, window, matching)
         return model_answer(summary_answer(summary))
     with within("query"):
         percents = read_percents([name.strip() for name in percentiles.split(",")])
-    found = await summarize_with_percentiles(
+    summarized = await summarize_with_percentiles(
         columns, database, tenant_id, experiment_id, Question(window, bound), percents
     )
-    return model_answer(summary_answer(*found))
+    return model_answer(summary_answer(*summarized))

@@ -71,11 +71,11 @@ _CHANGE: dict[str, Any] = {
     responses=errors(400, 401, 403, 503),
 )
 async def create_experiment(request: Request) -> Response:
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     with within("body"):
-        experiment_id, values = read_new(sent)
-    made = await definitions.create(tenant_database(request), caller(request).tenant_id, experiment_id, values)
-    return json_answer(experiment_object(made), 201)
+        experiment_id, values = read_new(fields)
+    experiment = await definitions.create(tenant_database(request), caller(request).tenant_id, experiment_id, values)
+    return json_answer(experiment_object(experiment), 201)
 
 
 @read.get(_ALL, summary="List experiments", **_PAGE)
@@ -84,14 +84,14 @@ async def create_experiment(request: Request) -> Response:
 async def list_experiments(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
-    paging, sent = paging_of(request, page, page_size), await filter_body(request)
+    paging, filters = paging_of(request, page, page_size), await filter_body(request)
     order = definitions.order_by(*read_sort(sort_by, SORTS, "-created_at"))
-    condition = await condition_of(request, sent, EXPERIMENTS, {})
+    condition = await condition_of(request, filters, EXPERIMENTS, {})
     tenant_id = caller(request).tenant_id
-    count, found = await definitions.page(
+    count, rows = await definitions.page(
         tenant_database(request), tenant_id, condition, order, paging.size, paging.offset
     )
-    return json_answer(listed(request, count, paging, [listed_experiment(e) for e in found], sent))
+    return json_answer(listed(request, count, paging, [listed_experiment(e) for e in rows], filters))
 
 
 @read.get(_SUMMARY, summary="Count experiments", **_COUNT)
@@ -104,16 +104,16 @@ async def count_experiments(request: Request) -> Response:
 
 @read.get(_ONE, summary="Read an experiment", response_model=ExperimentObject, responses=errors(401, 403, 404, 503))
 async def get_experiment(request: Request, experiment_id: str) -> Response:
-    found = await definitions.get(tenant_database(request), caller(request).tenant_id, experiment_id)
-    return json_answer(experiment_object(found))
+    experiment = await definitions.get(tenant_database(request), caller(request).tenant_id, experiment_id)
+    return json_answer(experiment_object(experiment))
 
 
 @write.patch(_ONE, summary="Change an experiment", **_CHANGE)
 @write.put(_ONE, summary="Replace an experiment's definition", **_CHANGE)
 async def change_experiment(request: Request, experiment_id: str) -> Response:
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     with within("body"):
-        values = read_values(sent)
+        values = read_values(fields)
     changed = await definitions.change(
         tenant_database(request),
         caller(request).tenant_id,

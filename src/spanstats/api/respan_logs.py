@@ -95,13 +95,13 @@ async def list_logs(
     window, paging = window_of(start_time, end_time), paging_of(request, page, page_size)
     if read_flag(export):
         raise OutOfScope("This service sends no mail: page through the list instead")
-    order, sent = order_of(sort_by), await filter_body(request)
-    condition = await condition_of(request, sent, TRACES, LOG_FIELD_NAMES)
+    order, filters = order_of(sort_by), await filter_body(request)
+    condition = await condition_of(request, filters, TRACES, LOG_FIELD_NAMES)
     experiment = await experiments.get(tenant_database(request), caller(request).tenant_id, experiment_id)
     where = logs_where(experiment.key, window.start_us, window.end_us, condition)
     whole, preview = read_flag(detail), read_preview(preview_length)
-    found = await page_of_logs(tenant_database(request), where, order, paging.size, paging.offset, whole=whole)
-    return json_answer(listed(request, found.count, paging, [log_object(log, preview) for log in found.logs], sent))
+    logs = await page_of_logs(tenant_database(request), where, order, paging.size, paging.offset, whole=whole)
+    return json_answer(listed(request, logs.count, paging, [log_object(log, preview) for log in logs.logs], filters))
 
 
 def order_of(sort_by: str | None) -> Order:
@@ -125,10 +125,10 @@ async def get_log(request: Request, experiment_id: str, log_id: str, detail: Det
     responses=errors(400, 401, 403, 404, 503),
 )
 async def change_log(request: Request, experiment_id: str, log_id: str) -> Response:
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     span = (await _find(request, experiment_id, log_id)).first
     with within("body"):
-        patch = read_change(sent, span)
+        patch = read_change(fields, span)
     await store_override(request, span, patch)
     row = (await _find(request, experiment_id, span.trace_id)).row
     return json_answer({"id": row.trace_id, "trace_unique_id": row.trace_id, "status": row.status})
@@ -138,10 +138,10 @@ async def _find(request: Request, experiment_id: str, log_id: str, *, whole: boo
     """The trace of this id, else that of the span of this id. Raises `NotFound` where the experiment has none."""
     tenant_id = caller(request).tenant_id
     experiment = await experiments.get(tenant_database(request), tenant_id, experiment_id)
-    found = await find_log(tenant_database(request), tenant_id, experiment.key, log_id, whole=whole)
-    if found is None:
+    log = await find_log(tenant_database(request), tenant_id, experiment.key, log_id, whole=whole)
+    if log is None:
         raise NotFound("Log not found")
-    return found
+    return log
 
 
 @read.get(_HISTOGRAM, summary="Distribution of an evaluator's scores", **_BINS)
@@ -160,5 +160,5 @@ async def get_histogram(
     names = [named, named.partition(":")[0]]
     keys = await evaluators.find_keys(tenant_database(request), tenant_id, names)
     wanted = keys.get(names[0]) or keys.get(names[1]) or frozenset({named})
-    found = await histogram(tenant_database(request), experiment.key, wanted, count)
-    return json_answer(histogram_answer(named, found).model_dump())
+    distribution = await histogram(tenant_database(request), experiment.key, wanted, count)
+    return json_answer(histogram_answer(named, distribution).model_dump())

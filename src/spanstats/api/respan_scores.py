@@ -84,19 +84,19 @@ async def create_score_of_log(request: Request, log_id: str) -> Response:
 
 @write.post(_ALL, summary="Score a log that the body names", openapi_extra=body(SCORE_OF_LOG_SCHEMA), **_POST)
 async def create_score(request: Request) -> Response:
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     with within("body"):
-        log = log_of(sent)
-    return await _create(request, sent, log)
+        log = log_of(fields)
+    return await _create(request, fields, log)
 
 
-async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Response:
+async def _create(request: Request, fields: dict[str, Any], log_id: str) -> Response:
     tenant_id = caller(request).tenant_id
     with within("body"):
-        names = [name for name in evaluator_of(sent) if name is not None]
+        names = [name for name in evaluator_of(fields) if name is not None]
     keys = await evaluators.find_keys(tenant_database(request), tenant_id, names)
     with within("body"):
-        posted = read_score(sent, log_id, keys, time.time_ns() // 1000)
+        posted = read_score(fields, log_id, keys, time.time_ns() // 1000)
     score_id = await tenant_committer(request).score(tenant_id, posted, len(await request.body()))
     return json_answer(score_object(await _find(request, score_id, None)), 201)
 
@@ -110,11 +110,11 @@ async def _create(request: Request, sent: dict[str, Any], log_id: str) -> Respon
 )
 async def list_scores_of_log(request: Request, log_id: str, page: Page = None, page_size: PageSize = None) -> Response:
     paging = paging_of(request, page, page_size)
-    found = await scores_of_log(tenant_database(request), caller(request).tenant_id, log_id)
-    if found is None:
+    scores = await scores_of_log(tenant_database(request), caller(request).tenant_id, log_id)
+    if scores is None:
         raise NotFound("Log not found")
-    shown = found[paging.offset : paging.offset + paging.size]
-    answer = listed(request, len(found), paging, [score_object(score) for score in shown])
+    shown = scores[paging.offset : paging.offset + paging.size]
+    answer = listed(request, len(scores), paging, [score_object(score) for score in shown])
     return json_answer({**answer, "count": len(shown)})
 
 
@@ -124,12 +124,12 @@ async def list_scores_of_log(request: Request, log_id: str, page: Page = None, p
 async def list_scores(
     request: Request, page: Page = None, page_size: PageSize = None, sort_by: SortBy = None
 ) -> Response:
-    paging, sent = paging_of(request, page, page_size), await filter_body(request)
+    paging, filters = paging_of(request, page, page_size), await filter_body(request)
     order = order_by(*read_sort(sort_by, SORTS, "-created_at"))
-    condition = await condition_of(request, sent, SCORES, {})
+    condition = await condition_of(request, filters, SCORES, {})
     database, tenant_id = tenant_database(request), caller(request).tenant_id
-    count, found = await page_of_scores(database, tenant_id, condition, order, paging.size, paging.offset)
-    return json_answer(listed(request, count, paging, [score_object(score) for score in found], sent))
+    count, scores = await page_of_scores(database, tenant_id, condition, order, paging.size, paging.offset)
+    return json_answer(listed(request, count, paging, [score_object(score) for score in scores], filters))
 
 
 @read.get(_ONE_OF_LOG, summary="Read a score of a log", openapi_extra=_LOG_ID, **_GET)
@@ -144,9 +144,9 @@ async def get_score(request: Request, score_id: str) -> Response:
 @write.put(_ONE, summary="Replace a score", openapi_extra=_REPLACE, **_CHANGED)
 async def change_score(request: Request, score_id: str) -> Response:
     stored = await _find(request, score_id, _named_log(request))
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     with within("body"):
-        changed = changed_score(stored, sent, whole=request.method == "PUT")
+        changed = changed_score(stored, fields, whole=request.method == "PUT")
     await tenant_committer(request).score(caller(request).tenant_id, changed, len(await request.body()))
     return json_answer(score_object(await _find(request, score_id, None)))
 
@@ -165,7 +165,7 @@ def _named_log(request: Request) -> str | None:
 
 async def _find(request: Request, score_id: str, log_id: str | None) -> StandaloneScore:
     """The score, of this log if one is named. Raises `NotFound`."""
-    found = await find_score(tenant_database(request), caller(request).tenant_id, score_id)
-    if found is None or (log_id is not None and log_id not in (found.log_id, found.span_id, found.trace_id)):
+    score = await find_score(tenant_database(request), caller(request).tenant_id, score_id)
+    if score is None or (log_id is not None and log_id not in (score.log_id, score.span_id, score.trace_id)):
         raise NotFound("Score not found")
-    return found
+    return score

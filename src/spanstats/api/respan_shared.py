@@ -91,21 +91,21 @@ def paging_of(request: Request, page: str | None, page_size: str | None) -> Pagi
 
 async def sent_object(request: Request, *, required: bool = False) -> dict[str, Any]:
     """The body as an object; an empty one is an empty object unless it is required. Raises `InvalidInput`."""
-    sent = await request.body()
+    raw = await request.body()
     with within("body"):
-        decoded = await beside(request, json_body.decode, sent) if sent.strip() or required else {}
+        decoded = await beside(request, json_body.decode, raw) if raw.strip() or required else {}
         return json_body.as_object(decoded)
 
 
 async def sent_span(request: Request) -> dict[str, Any]:
     """The body as an object that is to be stored. Raises `InvalidInput`."""
-    sent = await request.body()
+    raw = await request.body()
     with within("body"):
-        return json_body.as_object((await beside(request, _decode_stored, sent)).value)
+        return json_body.as_object((await beside(request, _decode_stored, raw)).value)
 
 
-def _decode_stored(sent: bytes) -> json_repair.Decoded[object]:
-    return json_repair.decode_stored(object, sent)
+def _decode_stored(raw: bytes) -> json_repair.Decoded[object]:
+    return json_repair.decode_stored(object, raw)
 
 
 async def filter_body(request: Request) -> Any:
@@ -113,11 +113,11 @@ async def filter_body(request: Request) -> Any:
 
     Raises `InvalidInput`, also for a GET that has one: its filters would be left out, and the sums pass for filtered.
     """
-    sent = await request.body()
-    if not sent.strip():
+    raw = await request.body()
+    if not raw.strip():
         return None
     with within("body"):
-        body = await beside(request, json_body.decode, sent)
+        body = await beside(request, json_body.decode, raw)
         if request.method == "GET" and body:
             raise invalid("is not read by GET: send it by POST", kind="unexpected_body")
     return body

@@ -94,9 +94,9 @@ _CREATE: dict[str, Any] = {
 @write.post("/api/request-logs/create/", summary="Log a span, at the older path", **_CREATE)
 async def create_span(request: Request) -> SpanCreated:
     tenant_id = caller(request).tenant_id
-    sent = await sent_span(request)
+    fields = await sent_span(request)
     with within("body"):
-        span = read_flat(sent)
+        span = read_flat(fields)
     key = SpanKey(tenant_id, span.trace_id, span.span_id)
     await tenant_committer(request).submit(tenant_id, [span], len(await request.body()))
     ingested("respan", 1)
@@ -116,9 +116,9 @@ async def create_span(request: Request) -> SpanCreated:
     responses=errors(400, 401, 403, 413, 503),
 )
 async def bulk_create_spans(request: Request) -> BulkCreated:
-    sent = await request.body()
+    raw = await request.body()
     with within("body"):
-        batch = await beside(request, read_bulk, sent, max_spans=resources(request).limits.bulk_spans)
+        batch = await beside(request, read_bulk, raw, max_spans=resources(request).limits.bulk_spans)
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(await request.body()))
     note_batch("respan", batch)
     return bulk_answer(batch)
@@ -137,13 +137,13 @@ async def list_spans(
     log_type: Only = None,
     include_fields: Included = None,
 ) -> Response:
-    paging, sent = paging_of(request, page, page_size), await filter_body(request)
+    paging, filters = paging_of(request, page, page_size), await filter_body(request)
     order = order_by(*read_sort(sort_by, SORTS, "-start_time"))
-    where = await _where(request, sent, window_of(start_time, end_time))
+    where = await _where(request, filters, window_of(start_time, end_time))
     database, tenant_id = tenant_database(request), caller(request).tenant_id
-    found = await page_of_spans(database, tenant_id, where, order, paging.size, paging.offset)
-    rows = [only(listed_span(span), include_fields) for span in found.spans]
-    return json_answer(listed(request, found.count, paging, rows, sent))
+    listed_spans = await page_of_spans(database, tenant_id, where, order, paging.size, paging.offset)
+    rows = [only(listed_span(span), include_fields) for span in listed_spans.spans]
+    return json_answer(listed(request, listed_spans.count, paging, rows, filters))
 
 
 @read.get(_SUMMARY, summary="Summarize spans", **_TOTALS)
@@ -160,15 +160,15 @@ async def summarize(
     environment: Only = None,
     log_type: Only = None,
 ) -> SpanSummary:
-    sent = await filter_body(request)
-    where = await _where(request, sent, window_of(start_time, end_time))
+    filters = await filter_body(request)
+    where = await _where(request, filters, window_of(start_time, end_time))
     return span_summary(await summarize_spans(tenant_database(request), caller(request).tenant_id, where))
 
 
-async def _where(request: Request, sent: Any, window: Window) -> list[Condition]:
+async def _where(request: Request, filters: Any, window: Window) -> list[Condition]:
     """What the spans that are asked for have in common, but for the tenant; a query may name values of any field."""
     named = {"filters": filters_of_query(request.query_params.multi_items())}
-    conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (sent, named)]
+    conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (filters, named)]
     return [c for c in conditions if c is not None] + started_within(window.start_us, window.end_us)
 
 
@@ -192,16 +192,16 @@ async def get_span(request: Request, unique_id: str) -> Response:
     responses=errors(400, 401, 403, 404, 503),
 )
 async def change_span(request: Request, unique_id: str) -> Response:
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     span = await _find(request, unique_id)
     with within("body"):
-        patch = read_patch(sent, span)
+        patch = read_patch(fields, span)
     await store_override(request, span, patch)
     return json_answer(span_object(await _find(request, unique_id)))
 
 
 async def _find(request: Request, unique_id: str) -> Span:
-    found = await find_span(tenant_database(request), caller(request).tenant_id, unique_id)
-    if found is None:
+    span = await find_span(tenant_database(request), caller(request).tenant_id, unique_id)
+    if span is None:
         raise NotFound("Log not found")
-    return found
+    return span

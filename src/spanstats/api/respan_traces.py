@@ -69,8 +69,8 @@ async def list_traces(
         await condition_of(request, filters, TRACES, LOG_FIELD_NAMES) for filters in (sent, {"filters": of_query})
     ]
     where = kept_where(caller(request).tenant_id, window.start_us, window.end_us, conditions)
-    found = await page_of_logs(tenant_database(request), where, order, paging.size, paging.offset)
-    return json_answer(listed(request, found.count, paging, [trace_object(log) for log in found.logs], sent))
+    logs = await page_of_logs(tenant_database(request), where, order, paging.size, paging.offset)
+    return json_answer(listed(request, logs.count, paging, [trace_object(log) for log in logs.logs], sent))
 
 
 @read.get(
@@ -80,10 +80,10 @@ async def list_traces(
     responses=errors(401, 403, 404, 503),
 )
 async def get_trace(request: Request, trace_unique_id: str) -> Response:
-    found = await _find(request, trace_unique_id, whole=True)
-    if found is None:
+    log = await _find(request, trace_unique_id, whole=True)
+    if log is None:
         raise NotFound("Trace not found")
-    return json_answer(trace_object(found))
+    return json_answer(trace_object(log))
 
 
 @erase.delete(
@@ -100,8 +100,8 @@ async def delete_one_trace(
     request: Request, trace_unique_id: str, start_time: Time = None, end_time: Time = None
 ) -> Response:
     window = window_of(start_time, end_time)
-    found = await _find(request, trace_unique_id, whole=False)
-    if found is not None and _holds(window, found.row.start_time):
+    log = await _find(request, trace_unique_id, whole=False)
+    if log is not None and _holds(window, log.row.start_time):
         # Another request may delete it in between.
         with suppress(NotFound):
             await delete_trace(tenant_database(request), caller(request).tenant_id, trace_unique_id)

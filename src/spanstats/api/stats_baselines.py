@@ -45,10 +45,10 @@ _SCHEMA: dict[str, Any] = {
 )
 async def set_baseline(request: Request, experiment_id: str) -> Response:
     check_query(request.query_params.multi_items())
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     with within("body"):
-        body = members(sent, _KEYS)
-        if "baseline" not in sent:
+        body = members(fields, _KEYS)
+        if "baseline" not in fields:
             raise invalid("must be there", "baseline", kind="missing")
         baseline, project = identifier(body.get("baseline"), "baseline"), body.get("project", False)
         if not isinstance(project, bool):

@@ -57,9 +57,9 @@ _COMPARE: dict[str, Any] = {
 @read.post(f"{PREFIX}/compare", **_COMPARE)
 async def compare_arms(request: Request) -> Response:
     check_query(request.query_params.multi_items())
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     with within("body"):
-        body = members(sent, BODY_KEYS)
+        body = members(fields, BODY_KEYS)
         arms, options = read_arms(body), read_options(body)
     return await _answer(request, await _request_of(request, arms, options))
 
@@ -109,11 +109,11 @@ async def _evaluators(request: Request, asked: Comparing) -> EvaluatorKeys:
 async def _answer(request: Request, asked: Comparing) -> Response:
     tools, keys = resources(request), await _evaluators(request, asked)
     tenant_id = caller(request).tenant_id
-    found = await comparison.compare(tools.columns, tenant_database(request), tenant_id, asked, keys)
+    compared = await comparison.compare(tools.columns, tenant_database(request), tenant_id, asked, keys)
     return await answered(
         request,
-        lambda: comparison_answer(found),
-        lambda: (COMPARISON_COLUMNS, comparison_table(found)),
+        lambda: comparison_answer(compared),
+        lambda: (COMPARISON_COLUMNS, comparison_table(compared)),
         f"compare {asked.base.experiment_id}",
     )
 
@@ -132,9 +132,9 @@ _ROWS: dict[str, Any] = {
 @read.post(f"{PREFIX}/compare/rows", **_ROWS)
 async def list_compared_items(request: Request) -> Response:
     check_query(request.query_params.multi_items())
-    sent = await sent_object(request, required=True)
+    fields = await sent_object(request, required=True)
     with within("body"):
-        body = members(sent, ROWS_KEYS)
+        body = members(fields, ROWS_KEYS)
         base, *candidates = read_arms(body)
         of_rows, options = read_rows(body, len(candidates)), read_options(body)
     options |= {"measures": (of_rows.measure,)}
@@ -147,8 +147,8 @@ async def list_compared_items(request: Request) -> Response:
         pieces = csv_pieces(COLUMNS, _tables(pages, of_rows.preview))
         return await tools.streams.begin(pieces, tools.limits.stream_s, CSV, csv_headers("compared items"))
     async with aclosing(pages):
-        found = await anext(pages)
-    return await asyncio.to_thread(lambda: json_answer(rows_answer(found, of_rows.preview)))
+        rows = await anext(pages)
+    return await asyncio.to_thread(lambda: json_answer(rows_answer(rows, of_rows.preview)))
 
 
 async def _tables(pages: AsyncGenerator[Rows, None], preview: int) -> AsyncIterator[Iterator[list[Any]]]:
@@ -178,7 +178,7 @@ async def read_item(
     key = read_item_key(item_key)
     if not experiment or len(experiment) > 9:
         raise invalid("must be named 1 to 9 times", "query", "experiment", kind="missing")
-    found = await item_in_runs(tenant_database(request), caller(request).tenant_id, key, experiment)
-    if not any(run.trials for run in found.runs):
+    item = await item_in_runs(tenant_database(request), caller(request).tenant_id, key, experiment)
+    if not any(run.trials for run in item.runs):
         raise NotFound("No trace of these experiments is of this item")
-    return await asyncio.to_thread(lambda: json_answer(item_answer(found, preview_length)))
+    return await asyncio.to_thread(lambda: json_answer(item_answer(item, preview_length)))

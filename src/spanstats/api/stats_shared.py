@@ -23,13 +23,13 @@ READ_ERRORS = errors(400, 401, 403, 404, 413, 503)
 """`responses` of a route that reads."""
 
 
-async def filter_of(request: Request, sent: Any, at: Location = ("body",)) -> Filter | None:
+async def filter_of(request: Request, filters: Any, at: Location = ("body",)) -> Filter | None:
     """The filter in an object with `filters` and `operator`, as the summary's body has them; `None` where it has none.
 
     `at` is where the object stands in the request. Raises `InvalidInput` that names a field or operator from there on.
     """
     try:
-        bound = await predicate_of(request, sent, TRACES, LOG_FIELD_NAMES)
+        bound = await predicate_of(request, filters, TRACES, LOG_FIELD_NAMES)
     except InvalidInput as error:
         problems = [Problem((*at, *p.location[1:]), p.message, p.kind) for p in error.problems]
         raise InvalidInput(problems) from error
