@@ -100,10 +100,10 @@ async def _page(request: Request, where: Sequence[Condition], query: QueryParams
 )
 async def get_trace_log(request: Request, trace_id: str) -> Response:
     spans, experiment_ids = await spans_around(tenant_database(request), caller(request).tenant_id, trace_id)
-    located = trees.find(trees.forest(spans), trace_id)
-    if located is None:
+    node_of_log = trees.find(trees.forest(spans), trace_id)
+    if node_of_log is None:
         raise NotFound("Log not found")
-    return Response(trees.encode_tree(*located, experiment_ids), media_type=JSON)
+    return Response(trees.encode_tree(*node_of_log, experiment_ids), media_type=JSON)
 
 
 async def _experiment_forest(request: Request, where: Sequence[Condition]) -> AsyncGenerator[str, None]:
