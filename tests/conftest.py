@@ -4,6 +4,7 @@ The schema is migrated once, into a template; each test gets a database of its o
 """
 
 import asyncio
+import gc
 import itertools
 import os
 import shutil
@@ -72,6 +73,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     # Here `-m` and `-k` take their choice.
     yield
     items[:] = in_order(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ process is the same, beginning with `spanstats/__main__.py`; `tests/test_cli.py`
 
 import array
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -91,6 +92,8 @@ def serve(control: socket.socket) -> None:
     """Fork a process for every message, until the other end is closed."""
     for name in IMPORTED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, _reap)
     while True:
         message, files, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _FILES)

@@ -21,7 +21,7 @@ from tests.services import Start, environment, start
 
 __all__ = ["environment", "start"]
 
-EXAMPLES = str(examples(2))
+EXAMPLES = str(examples(1))
 SEED = str(random.randrange(2**32) if FUZZED else 1)
 SCHEMATHESIS = (sys.executable, "-m", "schemathesis.cli")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
