@@ -49,7 +49,7 @@ async def test_no_database_is_refused_at_start() -> None:
 def test_head_answers_like_get_without_a_body(start: Start, database_url: str) -> None:
     service = start(SPANSTATS_API_KEY="k", SPANSTATS_DATABASE_URL=database_url)
     service.wait_for("/readyz", 200)
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     others = ("/docs", "/openapi.json", "/", "/ui/", "/ui/sign-in", "/ui/static/style.css", "/ui/no/such/page")
     for path in ("/healthz", "/readyz", "/metrics", "/api/parea/v1/", "/api/parea/v1", *others):
         asked = {}

@@ -154,7 +154,7 @@ def test_a_connection_lost_in_the_midst_of_a_request_is_a_503(world: World) -> N
 def test_locks_that_are_held_too_long_are_a_503(world: World) -> None:
     with _locked(world.database_url):
         assert_down(world.service, [request for request in WRITES if not request[1].endswith("/scores/")])
-        assert world.service.status("/readyz") == 200
+        world.service.wait_for("/readyz", 200)
     assert_up(world.service)
 
 

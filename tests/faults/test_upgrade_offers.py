@@ -49,7 +49,7 @@ def experiment() -> str:
 
 def talk(service: Service, *pieces: bytes, answers: int = 1) -> list[tuple[int, bytes]]:
     """(status, body) of each answer that comes back to the pieces, which are sent one after another."""
-    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
         for number, piece in enumerate(pieces):
             if number:
                 time.sleep(0.01)
@@ -204,7 +204,7 @@ def test_a_body_that_ends_early_stores_nothing(service: Service) -> None:
         for path, content_type, body in writes("early"):
             for how in ("one packet", "chunked"):
                 [whole] = delivered(how, "POST", path, body, offer, f"Content-Type: {content_type}")
-                with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+                with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
                     connection.sendall(whole[:-6])
                     connection.shutdown(socket.SHUT_WR)
                     assert not connection.recv(100).startswith(b"HTTP/1.1 2")
