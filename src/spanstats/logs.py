@@ -48,6 +48,7 @@ class Seldom(logging.Filter):
         """(logger, alike) -> (when one passed, how many did not since)."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written: not a warning that is like one that was written shortly before."""
         alike = _alike(record)
         if alike is None:
             return True

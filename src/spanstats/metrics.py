@@ -106,6 +106,7 @@ class Sampled:
         self._found = tuple(samples)
 
     def collect(self) -> Iterator[Metric]:
+        """The samples as Prometheus's client wants them."""
         families: dict[str, GaugeMetricFamily] = {}
         for name, help_text, labels, value in self._found:
             family = families.setdefault(name, GaugeMetricFamily(name, help_text, labels=list(labels)))

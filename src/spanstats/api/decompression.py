@@ -48,6 +48,7 @@ def decompress(sent: bytes, applied: Sequence[str], limit: int) -> bytes:
 
 
 def too_large(limit: int) -> TooLarge:
+    """The refusal of a body of more than `limit` bytes, as sent or decompressed."""
     return TooLarge(f"The body must have at most {limit} bytes, also after decompression")
 
 

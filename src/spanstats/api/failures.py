@@ -47,6 +47,7 @@ class Dialect(Enum):
 
     @classmethod
     def of(cls, path: str) -> "Dialect":
+        """The dialect of a path."""
         return next(dialect for dialect in cls if dialect.value.match(path))
 
 

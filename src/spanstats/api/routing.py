@@ -99,26 +99,36 @@ def _check_depth(request: Request, body: bytes, limit: int) -> None:
 
 
 class PareaRead(KeyedRoute):
+    """Parea's routes that read."""
+
     key_headers = PAREA_HEADERS
     permission = Permission.READ
 
 
 class PareaWrite(KeyedRoute):
+    """Parea's routes that store."""
+
     key_headers = PAREA_HEADERS
     permission = Permission.WRITE
 
 
 class RespanRead(KeyedRoute):
+    """Respan's routes that read."""
+
     key_headers = RESPAN_HEADERS
     permission = Permission.READ
 
 
 class RespanWrite(KeyedRoute):
+    """Respan's routes that store, and those of OpenTelemetry."""
+
     key_headers = RESPAN_HEADERS
     permission = Permission.WRITE
 
 
 class RespanErase(KeyedRoute):
+    """Respan's routes that erase."""
+
     key_headers = RESPAN_HEADERS
     permission = Permission.ERASE
 
@@ -138,5 +148,7 @@ class StatsWrite(KeyedRoute):
 
 
 class RespanAny(KeyedRoute):
+    """Respan's routes that any API key may ask, which answer 501."""
+
     key_headers = RESPAN_HEADERS
     permission = Permission.ANY

@@ -40,6 +40,7 @@ class Found:
 
     @property
     def is_whole(self) -> bool:
+        """Whether the arm is all of an experiment, or a window of it, without a filter."""
         return self.arm.matching is None
 
 

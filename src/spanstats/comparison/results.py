@@ -50,6 +50,7 @@ class MeasureResult:
 
     @property
     def difference(self) -> Fraction | None:
+        """Candidate less base in the measure's unit: over the items where they are paired; `None` without values."""
         if self.paired is not None:
             return self.paired.mean(self.paired.b - self.paired.a)
         if self.base.mean is None or self.candidate.mean is None:

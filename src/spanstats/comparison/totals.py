@@ -33,10 +33,12 @@ class Totals:
 
     @property
     def traces(self) -> int:
+        """How many traces the arm has."""
         return self.sums[0]["n"] or 0
 
     @property
     def failed(self) -> int:
+        """How many of its traces failed."""
         return self.sums[0]["n_errors"] or 0
 
     @property

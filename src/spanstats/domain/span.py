@@ -150,10 +150,12 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def is_cost_counted(self) -> bool:
+        """Whether its cost enters the cost of its trace."""
         return not self.uncounted & Uncounted.COST
 
     @property
     def is_llm_call(self) -> bool:
+        """Whether it is a call of a model: by its kind, and without one by having a model."""
         return self.kind in LLM_KINDS if self.kind else self.model is not None
 
 

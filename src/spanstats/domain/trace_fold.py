@@ -49,6 +49,7 @@ class Root(msgspec.Struct, array_like=True):
 
     @property
     def is_timed(self) -> bool:
+        """Whether it has times of its own."""
         return self.filled & _NO_TIMES != _NO_TIMES
 
 

@@ -36,6 +36,7 @@ class Gate(TyperCommand):
     """Wrong options end with the code of no answer: click's own is taken by what is inconclusive."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
+        """As click's, but a wrong option exits with `Exit.NO_ANSWER`."""
         try:
             return super().make_context(*args, **extra)
         except _WRONG_USAGE as error:

@@ -25,6 +25,7 @@ class Line(NamedTuple):
 
     @property
     def verdict(self) -> str:
+        """The verdict in one word."""
         word: str = self.tested["verdict"]
         return word
 

@@ -34,6 +34,7 @@ class Measure:
 
     @property
     def is_score(self) -> bool:
+        """Whether it is the scores of an evaluator."""
         return self.column is None
 
 

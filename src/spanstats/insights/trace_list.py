@@ -61,6 +61,7 @@ class Wanted:
 
     @property
     def is_by_start(self) -> bool:
+        """Whether the order is by the start of the trace."""
         return self.score is None and self.sort_by == "start_time"
 
     def sorting(self) -> Sorting:

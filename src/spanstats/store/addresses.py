@@ -52,6 +52,7 @@ class Host:
 
     @property
     def is_local(self) -> bool:
+        """Whether it is the directory of a Unix socket."""
         return self.name.startswith("/")
 
 
@@ -65,14 +66,17 @@ class Address:
         return "Address(...)"
 
     def get(self, name: str) -> str | None:
+        """The value of an option; `None` where it is absent."""
         return self.parameters.get(name)
 
     @property
     def user(self) -> str:
+        """The user that connects."""
         return self.parameters["user"]
 
     @property
     def database(self) -> str:
+        """The database that is connected to."""
         return self.parameters["dbname"]
 
     @property
@@ -82,6 +86,7 @@ class Address:
 
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
+        """The hosts in the order of the address."""
         names = (self.get("hostaddr") or self.get("host") or "/var/run/postgresql").split(",")
         ports = (self.get("port") or "5432").split(",")
         if len(ports) == 1:
@@ -101,6 +106,7 @@ class Address:
         return f"{self.servers}/{self.database}"
 
     def with_parameters(self, **more: str) -> "Address":
+        """The same address with these options."""
         return Address({**self.parameters, **more})
 
     def url(self) -> str:

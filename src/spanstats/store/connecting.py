@@ -128,6 +128,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
     generation: int = 0
 
     def is_trusted(self) -> bool:
+        """Whether it was made since its source last found that an older one may lead to another server."""
         return self.generation == self.source.generation
 
 

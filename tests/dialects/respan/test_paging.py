@@ -1,7 +1,11 @@
 """Pages, orders and previews as queries name them."""
 
+from collections.abc import Mapping
+
 import pytest
 
+from spanstats.dialects.respan import logs, spans
+from spanstats.dialects.respan.filter_names import LOG_FIELD_NAMES, SPAN_FIELD_NAMES
 from spanstats.dialects.respan.paging import Paging, envelope, read_flag, read_paging, read_preview, read_sort
 from spanstats.errors import InvalidInput
 
@@ -48,3 +52,23 @@ def test_neighbours_keep_the_rest_of_the_query() -> None:
     assert found["previous"] == "http://h/list/?sort_by=-cost&q=a%26b&page=1"
     assert found["current_filters"] == {"a": 1}
     assert envelope(6, Paging(2, 3), [], "http://h/")["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"), [(logs.SORTS, LOG_FIELD_NAMES), (spans.SORTS, SPAN_FIELD_NAMES)], ids=["logs", "spans"]
+)
+def test_a_sorted_field_has_all_names_that_filters_know_it_by(
+    columns: Mapping[str, str], names: Mapping[str, str]
+) -> None:
+    assert {name: columns.get(name) for name, field in names.items() if field in columns} == {
+        name: columns[field] for name, field in names.items() if field in columns
+    }
+
+
+def test_other_names_sort_by_the_column_of_their_field() -> None:
+    assert [logs.SORTS[name] for name in ("input_tokens", "cost", "latency", "id")] == [
+        *("prompt_tokens", "cost_pd", "latency_us", "trace_id")
+    ]
+    assert [spans.SORTS[name] for name in ("id", "timestamp", "total_tokens", "trace_id")] == [
+        *("span_id", "end_time", "total_tokens", "trace_id")
+    ]

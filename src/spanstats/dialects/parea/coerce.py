@@ -77,6 +77,7 @@ def _messages_of_input(span: Span) -> list[dict[str, Any]]:
 
 
 def images(value: object) -> list[dict[str, Any]]:
+    """The items of a list that are objects with the text `url`."""
     items = value if isinstance(value, list) else []
     return [item for item in items if isinstance(item, dict) and isinstance(item.get("url"), str)]
 

@@ -23,10 +23,12 @@ def text(value: object, _field: str) -> str | None:
 
 
 def status(value: object, _field: str) -> str | None:
+    """A status in the words of the domain; `None` where it is no text."""
     return normal_status(value) if isinstance(value, str) else None
 
 
 def document(value: object, _field: str) -> str | None:
+    """Any JSON value as a JSON text."""
     return from_value(value)
 
 

@@ -50,6 +50,7 @@ def call_output(outputs: Json) -> Json:
 
 
 def as_object(value: object) -> Json:
+    """The value where it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 

@@ -6,6 +6,8 @@ import msgspec
 
 
 class LogScore(msgspec.Struct):
+    """One score of a log, a number."""
+
     name: str
     score: float
     evaluation_metric_id: int | None

@@ -127,6 +127,7 @@ def read_bulk(body: bytes, max_spans: int = MAX_BULK) -> Batch:
 
 
 def bulk_answer(batch: Batch) -> BulkCreated:
+    """How many spans were stored, and the error of each other one."""
     errors = [BulkError(index=index, error=str(problem)) for index, problem in batch.rejected]
     return BulkCreated(success_count=len(batch.spans), error_count=len(errors), errors=errors)
 
@@ -163,4 +164,5 @@ def figures(span: Span) -> dict[str, Any]:
 
 
 def seconds(us: int | None) -> float | None:
+    """Microseconds as seconds; `None` stays `None`."""
     return None if us is None else us / MICRO

@@ -20,6 +20,7 @@ class Paging:
 
     @property
     def offset(self) -> int:
+        """How many entries are before the page."""
         return (self.page - 1) * self.size
 
 
