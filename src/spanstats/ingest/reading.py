@@ -83,13 +83,12 @@ SELECT s.tenant_id, {", ".join(f"s.{name}" for name in _RELATED)} FROM ancestors
 
 # By the index of digests, the only one in whose order they are asked for (`by_key.py`): a response id may be of any
 # length.
-_DIGEST = "hashtextextended({}, 0)".format
+_DIGEST = "hashtextextended({0}response_id, hashtextextended({0}trace_id, {0}tenant_id::bigint))".format
 SAME_IDS_STATEMENT = f"""
 SELECT s.tenant_id, s.trace_id, s.span_id, s.response_id
 FROM unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, response_id) CROSS JOIN LATERAL (
     SELECT * FROM spans WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND response_id = k.response_id
-    AND {_DIGEST("response_id")} BETWEEN {_DIGEST("k.response_id")} AND {_DIGEST("k.response_id")}
-    ORDER BY {_DIGEST("response_id")} OFFSET 0
+    AND {_DIGEST("")} BETWEEN {_DIGEST("k.")} AND {_DIGEST("k.")} ORDER BY {_DIGEST("")} OFFSET 0
 ) s
 """
 

@@ -64,12 +64,10 @@ spans = Table(
     PrimaryKeyConstraint("tenant_id", "trace_id", "span_id"),
     Index(None, "tenant_id", "span_id"),
     Index(None, "tenant_id", "start_time"),
-    # A digest: an entry of an index has a limit, and these ids have none.
+    # One digest of all three: an entry takes 29 bytes instead of 90, and one of an id of any length is as short.
     Index(
-        "ix_spans_response",
-        "tenant_id",
-        "trace_id",
-        text("hashtextextended(response_id, 0)"),
+        "ix_spans_same_response",
+        text("hashtextextended(response_id, hashtextextended(trace_id, tenant_id::bigint))"),
         postgresql_where=text("response_id IS NOT NULL"),
     ),
 )
