@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_same_response"
-down_revision = "20261128_blocks"
+down_revision = "20261128_no_triggers"
 branch_labels = None
 depends_on = None
 
