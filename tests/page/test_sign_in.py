@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections import Counter
 from typing import Any, cast
 
@@ -7,11 +8,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from spanstats import serve
 from spanstats.api.authentication import KeyCache
 from spanstats.catalog import keys
 from spanstats.errors import TooMany, Unavailable
 from spanstats.page.attempts import Attempts, holder_of
-from spanstats.settings import load
+from spanstats.settings import Settings, load
 from spanstats.store.session import Database
 
 from ..api.conftest import MakeClient
@@ -220,3 +222,22 @@ async def test_the_form_is_labelled_and_valid(visitor: httpx.AsyncClient) -> Non
     labelled = {label.get("for") for label in tree.iter("label")}
     inputs = [i for i in tree.iter("input") if i.get("type") != "hidden"]
     assert {i.get("id") for i in inputs} == labelled == {"key"}
+
+
+@pytest.mark.parametrize(
+    ("given", "trusted"), [(("10.0.0.0/8",), ["10.0.0.0/8"]), (("*",), "*"), ((), []), (None, ["127.0.0.1", "::1"])]
+)
+def test_the_server_trusts_the_proxies_that_are_named(
+    monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...] | None, trusted: object
+) -> None:
+    class Configured(Exception):
+        pass
+
+    def config(*_: object, **options: object) -> None:
+        assert options["forwarded_allow_ips"] == trusted
+        raise Configured
+
+    monkeypatch.setattr("uvicorn.Config", config)
+    settings = Settings() if given is None else Settings(trusted_proxies=given)
+    with socket.socket() as listener, pytest.raises(Configured):
+        serve._serve(listener, settings)
