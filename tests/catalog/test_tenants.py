@@ -14,6 +14,7 @@ from spanstats.catalog.datasets import Row
 from spanstats.catalog.packing import pack_some
 from spanstats.catalog.placement import home_of
 from spanstats.domain.keys import TenantId, TraceKey
+from spanstats.domain.score_blocks import BLOCKS_FROM
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.domain.values import MAX_TIME_US
@@ -66,6 +67,15 @@ async def pack_one(engine: AsyncEngine, tenant_id: TenantId) -> None:
         assert await pack_some(tx.driver, [TraceKey(tenant_id, "t2")], MAX_TIME_US) == 1
 
 
+async def score_much(engine: AsyncEngine, tenant_id: TenantId) -> None:
+    """Have scores of another of those traces kept in blocks."""
+    scores = [Score("judge", 0.5)]
+    spans = [Span(trace_id="t1", span_id=f"{n}", parent_id="s1", scores=scores) for n in range(BLOCKS_FROM + 1)]
+    async with committer(engine) as writer:
+        await writer.submit(tenant_id, spans[1:])
+        await writer.submit(tenant_id, spans[:1])
+
+
 def owner(table: Table) -> str:
     """The column that says whose its rows are."""
     columns = {"id"} if table.name == "tenants" else {"tenant_id"} & {*table.columns.keys()}
@@ -98,10 +108,12 @@ async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
     kept, gone = [(await home_of(Database(engine), name)).tenant_id for name in plain]
     await fill(engine, kept)
     await pack_one(engine, kept)
+    await score_much(engine, kept)
     await warm(engine)
     before, alone = await held(engine, kept), await counts(engine)
     await fill(engine, gone)
     await pack_one(engine, gone)
+    await score_much(engine, gone)
     # A table that nobody filled would prove nothing.
     assert [name for name, found in (await held(engine, gone)).items() if not found] == []
     assert [count async for count in tenants.delete(Database(engine), Database(engine), gone)] == [2, 1]
