@@ -51,8 +51,8 @@ _numbers = itertools.count()
 _with_two_shards: set[str] = set()
 """Names of databases that have a second shard."""
 
-# Statements of the directory, which is never distributed, and triggers for the time of a move out of a shard: Citus
-# takes these from version 14 on.
+# Statements of the directory, which is never distributed, and triggers for the time of a move out of a shard, which may
+# not be a distributed one.
 distributed.refuse_in_program(exempt=frozenset({"catalog/moves.py", "catalog/moving.py"}))
 
 if second_shard.IS_ON:
