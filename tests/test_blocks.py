@@ -1,5 +1,6 @@
 """Every block of code in the documents is run, or held against what it is about; one without a row in `HOW` fails."""
 
+import asyncio
 import itertools
 import json
 import os
@@ -15,8 +16,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
+from spanstats.catalog import placement
 from spanstats.store import cluster
+from spanstats.store.schema import migrate
+from spanstats.store.session import Database, create_engine
 from tests.conftest import run_sql
 
 from .documentation import ROOT, known_commands, snippet
@@ -45,6 +50,7 @@ class How(Enum):
     GATE = "run by tests/gate/test_command.py"
     INSIGHTS = "asked of a run of the demo, as the test below does"
     INSIGHTS_ANSWER = "has no field that a real answer lacks"
+    CITUS = "a second shard takes what is not for Citus alone, and has the same ranges of ids afterwards"
     DRAWING = "nothing to run"
 
 
@@ -74,6 +80,8 @@ HOW = {
     ("docs/operations.md", "text", "SPANSTATS_TRACING_ENDPOINT="): How.SETTINGS,
     ("docs/operations.md", "text", "SPANSTATS_DATABASE_URL="): How.ENVIRONMENT,
     ("docs/operations.md", "text", "SPANSTATS_READ_URLS="): How.ENVIRONMENT,
+    ("docs/operations.md", "text", "   DROP TRIGGER"): How.CITUS,
+    ("docs/operations.md", "text", "   SET citus."): How.CITUS,
     ("docs/scale.md", "sql", ""): How.STATEMENT,
 }
 
@@ -304,3 +312,32 @@ def test_the_server_takes_what_it_is_to_be_set_to(text: str, database_url: str) 
     assert cluster.DISCREET.items() <= told.items()
     for name, value in told.items():
         run_sql(database_url, f"SET {name} = {value}")
+
+
+RANGES = """
+SELECT sequencename, min_value, max_value, start_value FROM pg_sequences
+WHERE schemaname = 'two' AND sequencename IN ('experiments_key_seq', 'datasets_id_seq', 'test_cases_id_seq') ORDER BY 1
+"""
+
+
+@pytest.mark.one_database("it makes a shard of its own")
+def test_a_shard_on_citus_is_a_shard_to_which_this_is_done(database_url: str) -> None:
+    run_sql(database_url, "CREATE SCHEMA two")
+    second = make_url(database_url).update_query_dict({"schema": "two"}).render_as_string(hide_password=False)
+    migrate(second)
+    asyncio.run(register(database_url, second))
+    before = run_sql(database_url, RANGES)
+    for text in checked(How.CITUS):
+        for statement in filter(str.strip, text.split(";")):
+            if "citus" not in statement:
+                run_sql(database_url, statement)
+    assert run_sql(database_url, RANGES) == before
+    of_shard = "SELECT 1 FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = 'two'::regnamespace"
+    assert run_sql(database_url, f"{of_shard} AND NOT tgisinternal") == []
+
+
+async def register(database_url: str, second: str) -> None:
+    directory, shard = (Database(create_engine(url)) for url in (database_url, second))
+    await placement.register(directory, shard, "two")
+    for database in (directory, shard):
+        await database.dispose()
