@@ -25,7 +25,6 @@ IS_ON = bool(os.environ.get(ON))
 _NAME = "two"
 _PLACING = Placing(("first", _NAME), _NAME)
 _URL, _SHARDS = "SPANSTATS_DATABASE_URL", "SPANSTATS_SHARDS"
-_OF_KEYS = ("create", "ensure", "list_keys", "revoke", "find", "tenant_id")
 # As docs/operations.md has it for a shard on Citus, but that the coordinator has the shards: a database that is copied
 # from a template leaves those of other nodes behind.
 _DISTRIBUTE = (
@@ -98,8 +97,8 @@ def variables_for(environment: Mapping[str, str]) -> dict[str, str]:
 
 def keep_keys_in_directory() -> None:
     """Have what tests ask of keys in a second shard done in the first."""
-    for name in _OF_KEYS:
-        setattr(keys, name, _in_directory(getattr(keys, name)))
+    for work in (keys.create, keys.ensure, keys.list_keys, keys.revoke, keys.find, keys.ensure_tenant):
+        setattr(keys, work.__name__, _in_directory(work))
     placement.home_of = _in_directory(placement.home_of)
 
 
