@@ -6,6 +6,7 @@ They are forked (`tests/forks.py`), but for `start_command` and `run_command`, w
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ from .forks import Forked
 from .second_shard import variables_for
 
 SPANSTATS = (sys.executable, "-m", "spanstats")
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For `verify` of httpx: services speak plain HTTP, and to load certificates takes longer than most requests."""
+
 PATIENCE_S = 180
 SHOWN = 20_000
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from tests.conftest import connect, fresh_database, run_sql
 from tests.second_shard import first_of
-from tests.services import Service, Start, environment_in, free_port, run, starting
+from tests.services import NO_TLS, Service, Start, environment_in, free_port, run, starting
 
 from .leaks import KEY, PASSWORD, assert_nothing_leaked
 from .proxy import Proxy, proxy_to
@@ -50,7 +50,12 @@ QUICK = {
 def ask(service: Service, request: tuple[str, str, object]) -> httpx.Response:
     method, path, body = request
     return httpx.request(
-        method, f"http://127.0.0.1:{service.port}{path}", json=body, headers={"x-api-key": KEY}, timeout=30
+        method,
+        f"http://127.0.0.1:{service.port}{path}",
+        json=body,
+        headers={"x-api-key": KEY},
+        timeout=30,
+        verify=NO_TLS,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import run_sql
 from tests.servers import Server, initialise, servers
-from tests.services import PATIENCE_S, Service, Start, run
+from tests.services import NO_TLS, PATIENCE_S, Service, Start, run
 
 from .proxy import proxy_to
 from .test_database_away import LOG, QUICK
@@ -28,7 +28,7 @@ def second() -> Iterator[Server]:
 
 def post(service: Service, key: str) -> httpx.Response:
     url = f"http://127.0.0.1:{service.port}/api/parea/v1/trace_log"
-    return httpx.post(url, json=LOG, headers={"x-api-key": key}, timeout=30)
+    return httpx.post(url, json=LOG, headers={"x-api-key": key}, timeout=30, verify=NO_TLS)
 
 
 def test_one_shard_comes_to_harm_and_only_its_tenants_notice(

@@ -13,7 +13,7 @@ import pytest
 from spanstats.store.schema import migrate
 from tests.conftest import run_sql
 from tests.servers import Server, follow, initialise, servers
-from tests.services import PATIENCE_S, Service, environment_in, starting
+from tests.services import NO_TLS, PATIENCE_S, Service, environment_in, starting
 
 from .leaks import assert_nothing_leaked
 from .proxy import Proxy, proxy_to
@@ -34,7 +34,7 @@ class World(NamedTuple):
         return Client(self.writes, self.reads)
 
     def metric(self, name: str) -> float:
-        answer = httpx.get(f"http://127.0.0.1:{self.reads.port}/metrics").text
+        answer = httpx.get(f"http://127.0.0.1:{self.reads.port}/metrics", verify=NO_TLS).text
         return float(next(line for line in answer.splitlines() if line.startswith(name)).split()[-1])
 
     def until_in_use(self, count: int) -> None:
@@ -44,7 +44,7 @@ class World(NamedTuple):
             time.sleep(0.1)
 
     def in_use(self) -> int:
-        answer = httpx.get(f"http://127.0.0.1:{self.reads.port}/readyz")
+        answer = httpx.get(f"http://127.0.0.1:{self.reads.port}/readyz", verify=NO_TLS)
         assert answer.status_code == 200
         assert answer.json()["standbys"]["known"] == 2
         return int(answer.json()["standbys"]["in_use"])

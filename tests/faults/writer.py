@@ -5,7 +5,7 @@ import time
 
 import httpx
 
-from tests.services import Service
+from tests.services import NO_TLS, Service
 
 from .leaks import KEY
 
@@ -29,7 +29,7 @@ class Client(threading.Thread):
         self.stale: list[tuple[int, int]] = []
 
     def run(self) -> None:
-        with httpx.Client(base_url=self._base, headers=HEADERS, timeout=20) as client:
+        with httpx.Client(base_url=self._base, headers=HEADERS, timeout=20, verify=NO_TLS) as client:
             while not self._ended.wait(0.02):
                 self._write(client)
                 self._read(client)

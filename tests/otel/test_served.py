@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from tests.services import SPANSTATS, Service, Start, environment, free_port, start
+from tests.services import NO_TLS, SPANSTATS, Service, Start, environment, free_port, start
 
 from .collector import Collector, attributes, silent
 
@@ -23,7 +23,7 @@ LOG = {"trace_id": "t", "root_trace_id": "t", "experiment_uuid": "e", "trace_nam
 def post(service: Service, trace: str) -> httpx.Response:
     url = f"http://127.0.0.1:{service.port}/api/parea/v1/trace_log"
     body = {**LOG, "trace_id": trace, "root_trace_id": trace}
-    return httpx.post(url, json=body, headers={"x-api-key": KEY}, timeout=30)
+    return httpx.post(url, json=body, headers={"x-api-key": KEY}, timeout=30, verify=NO_TLS)
 
 
 def ingested(service: Service) -> float:
