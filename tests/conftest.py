@@ -46,6 +46,9 @@ settings.load_profile("untimed")
 PATIENCE_S = 120
 """How long a test waits for a connection: many wait for few at once, and machines are busy."""
 
+PATIENT: dict[str, Any] = {"read_timeout_s": PATIENCE_S, "write_timeout_s": PATIENCE_S}
+"""Settings of an application that answers late, not with a 503, where the machine is busy."""
+
 _numbers = itertools.count()
 
 _with_two_shards: set[str] = set()

@@ -17,6 +17,7 @@ from spanstats.columnar import plan
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import Database, create_engine
+from tests.conftest import PATIENT
 from tests.examples import examples
 from tests.second_shard import settings_for
 from tests.stats.warming import warm
@@ -45,7 +46,7 @@ class Api:
         self._client: httpx.AsyncClient
 
     async def start(self) -> None:
-        self._manager = LifespanManager(create_app(Settings(**settings_for(self._url))))
+        self._manager = LifespanManager(create_app(Settings(**PATIENT, **settings_for(self._url))))
         await self._manager.__aenter__()
         engine = create_engine(self._url)
         headers = {"x-api-key": await keys.create(Database(engine), "test")}

@@ -14,7 +14,7 @@ from spanstats.catalog.keys import Scope
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import Database
-from tests.conftest import PATIENCE_S, fresh_database, patient_engine
+from tests.conftest import PATIENCE_S, PATIENT, fresh_database, patient_engine
 from tests.second_shard import settings_for
 
 __all__ = [
@@ -44,7 +44,7 @@ async def make_client(database_url: str, engine: AsyncEngine) -> AsyncIterator[M
     running: list[LifespanManager] = []
 
     async def start(tenant: str = "default", scope: Scope = "all", **settings: Any) -> httpx.AsyncClient:
-        app = create_app(Settings(**{**settings_for(database_url), **settings}))
+        app = create_app(Settings(**{**PATIENT, **settings_for(database_url), **settings}))
         manager = LifespanManager(app)
         await manager.__aenter__()
         running.append(manager)
@@ -112,7 +112,7 @@ def shared_url(server_url: str, template: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 async def shared(shared_url: str) -> AsyncIterator[Shared]:
     engine = patient_engine(shared_url)
-    settings = Settings(**settings_for(shared_url), pool_timeout_s=PATIENCE_S, connect_timeout_s=PATIENCE_S)
+    settings = Settings(**PATIENT, **settings_for(shared_url), pool_timeout_s=PATIENCE_S, connect_timeout_s=PATIENCE_S)
     async with LifespanManager(create_app(settings)) as manager:
         yield Shared(httpx.ASGITransport(manager.app), Database(engine))
     await engine.dispose()

@@ -14,7 +14,7 @@ from spanstats.catalog import keys
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import Database, create_engine
-from tests.conftest import fresh_database
+from tests.conftest import PATIENT, fresh_database
 from tests.second_shard import settings_for
 
 from ..api.conftest import *  # noqa: F403
@@ -62,7 +62,7 @@ async def filled(filled_url: str) -> AsyncIterator[Filled]:
     """Two runs to compare, and one in which everything is odd."""
     engine = create_engine(filled_url)
     key, strangers = [await keys.create(Database(engine), "page", tenant) for tenant in ("default", "stranger")]
-    async with LifespanManager(create_app(Settings(**settings_for(filled_url)))) as manager:
+    async with LifespanManager(create_app(Settings(**PATIENT, **settings_for(filled_url)))) as manager:
         transport = httpx.ASGITransport(manager.app)
         client = httpx.AsyncClient(
             transport=transport, base_url="http://test", headers={"authorization": f"Bearer {key}"}
