@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ..dialects.labels import check_scores
+from ..dialects.normalize import check_scores
 from ..dialects.parea import bodies, feedback, langchain, logs, patches
 from ..dialects.parea.feedback import FeedbackRequest
 from ..dialects.parea.schema import ErrorMessage

@@ -7,7 +7,7 @@ from typing import Any
 from ...domain.span import Score
 from ...domain.values import clean, cut, is_clean, number
 from ...errors import InvalidInput
-from ..labels import text_of
+from ..normalize import text_of
 from ..numbers import is_unknown
 
 MAX_KEY_BYTES = 200

@@ -6,7 +6,7 @@ sum over all steps on `ai.generateText` and each call on `ai.generateText.doGene
 
 from typing import Any
 
-from ..labels import text_of
+from ..normalize import text_of
 from .row import Name
 
 # The attribute that says what a span is; the first with a known kind wins.

@@ -8,13 +8,13 @@ from ...domain.values import MAX_TIME_US
 from ...errors import InvalidInput, invalid
 from ..document import SENT_AS_TEXT, from_text, from_value, parsed
 from ..json_body import as_object_or_none
-from ..labels import check_scores, cut_large, metadata_of, shorten, text_of
 from ..names.blocks import Found, read_blocks
 from ..names.evaluations import is_evaluation, of_attributes, of_event
 from ..names.kinds import kind_of
 from ..names.reading import NUMBERS, merged, read_first_token, read_usage
 from ..names.response_ids import ANSWERS, response_id_in
 from ..names.usage import FIRST_TOKEN_EVENTS
+from ..normalize import check_scores, cut_large, metadata_of, shorten, text_of
 from ..respan.evaluator import add_evaluator_scores
 from ..respan.metadata import add_from_metadata
 from ..respan.outcome import http_status

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...domain.values import MAX_LATENCY_US, MAX_TOKENS, MICRO
-from ..labels import ID_SCHEMA, MAX_SCORES
+from ..normalize import ID_SCHEMA, MAX_SCORES
 
 Schema = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...domain.span import normal_status
 from ...domain.values import instant
 from ..document import from_value
-from ..labels import metadata_of
+from ..normalize import metadata_of
 from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens
 from .scores import read_scores
 

@@ -12,7 +12,7 @@ from ...errors import InvalidInput, invalid
 from ..document import from_value
 from ..json_body import MAX_DEPTH
 from ..json_repair import decode_stored
-from ..labels import metadata_of, shorten, text_of, without_empty
+from ..normalize import metadata_of, shorten, text_of, without_empty
 from ..storable import storable
 from .langchain_usage import add_usage, as_object, call_output, first_token_time, response_models
 from .logs import required

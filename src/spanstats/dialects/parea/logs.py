@@ -10,7 +10,7 @@ from ...errors import InvalidInput, invalid
 from ..document import from_raw
 from ..json_body import MAX_DEPTH
 from ..json_repair import decode_stored
-from ..labels import metadata_of, shorten, without_empty
+from ..normalize import metadata_of, shorten, without_empty
 from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens
 from ..storable import storable
 from .fields import ATTRIBUTES, LABELS, carried_configuration

@@ -8,7 +8,7 @@ from ...domain.values import cut, identifier
 from ...errors import InvalidInput, invalid
 from ..json_body import MAX_DEPTH
 from ..json_repair import decode_stored
-from ..labels import MAX_MODEL_BYTES, MAX_NAME_CHARACTERS
+from ..normalize import MAX_MODEL_BYTES, MAX_NAME_CHARACTERS
 from ..storable import scrub
 from .fields import ATTRIBUTES, LABELS, SPAN_FIELDS, text
 

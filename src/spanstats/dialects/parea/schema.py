@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ...domain.values import identifier
 from ...errors import InvalidInput
-from ..labels import ID_SCHEMA
+from ..normalize import ID_SCHEMA
 from ..storable import scrub
 
 _STATS_EXAMPLE: dict[str, Any] = {

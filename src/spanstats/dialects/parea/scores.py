@@ -5,7 +5,7 @@ from typing import Any
 from ...domain.span import Score
 from ...domain.values import cut, number
 from ...errors import InvalidInput
-from ..labels import check_scores
+from ..normalize import check_scores
 
 MAX_NAME_BYTES = 200
 _MAX_METRIC_ID = 2**63 - 1

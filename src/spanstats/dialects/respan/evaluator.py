@@ -11,7 +11,7 @@ from ...domain.span import SCORE_TYPES, Score, Span
 from ...domain.values import clean, cut, is_clean
 from ..document import from_text, parsed
 from ..json_body import encode
-from ..labels import check_scores, text_of
+from ..normalize import check_scores, text_of
 
 KIND = "score"
 MAX_KEY_BYTES = 200

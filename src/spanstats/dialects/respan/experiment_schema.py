@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..labels import ID_SCHEMA
+from ..normalize import ID_SCHEMA
 from .schema import filters_schema
 
 TEXTS = ("description", "dataset", "dataset_id", "dataset_name", "span_workflow_name", "generation_method")

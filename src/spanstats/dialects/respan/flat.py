@@ -10,9 +10,9 @@ from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
 from ..json_body import MAX_DEPTH, Escapes
 from ..json_repair import decode_list, decoded_item, reason_of
-from ..labels import metadata_of, shorten, text_of, without_empty
 from ..names.blocks import read_block
 from ..names.reading import merged, own_numbers, read_first_token, read_usage
+from ..normalize import metadata_of, shorten, text_of, without_empty
 from ..numbers import is_unknown, known_seconds
 from ..storable import storable
 from .evaluator import add_evaluator_scores

@@ -9,7 +9,7 @@ from ...reading.logs import Log
 from ...reading.tree import Node, tree
 from ..document import from_value, parsed
 from ..json_body import encode
-from ..labels import metadata_of, text_of
+from ..normalize import metadata_of, text_of
 from ..storable import scrub
 from .filter_names import LOG_FIELD_NAMES, with_other_names
 from .intake import seconds

@@ -5,7 +5,7 @@ from typing import Any
 from ...domain.span import Span
 from ...domain.values import identifier
 from ..document import from_value
-from ..labels import text_of
+from ..normalize import text_of
 
 _LABELS = ("comparison_key", "dataset_id")
 _NOTHING: dict[str, Any] = {}

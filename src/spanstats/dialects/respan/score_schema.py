@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.values import MAX_SCORE
-from ..labels import ID_SCHEMA
+from ..normalize import ID_SCHEMA
 from .evaluator import MAX_KEY_BYTES
 from .schema import filters_schema
 

@@ -13,7 +13,7 @@ from ...domain.values import MAX_SCORE, clean, identifier, iso, number
 from ...errors import invalid
 from ..document import from_text, parsed
 from ..json_body import encode
-from ..labels import text_of
+from ..normalize import text_of
 from ..storable import scrub
 from .evaluator import MAX_KEY_BYTES
 

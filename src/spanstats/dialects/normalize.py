@@ -1,4 +1,4 @@
-"""What every dialect does alike with names, metadata, short texts and the number of scores of a span."""
+"""What is sent, brought to what is stored, alike in every dialect: short texts, metadata, names, counts of scores."""
 
 from collections.abc import Sized
 from typing import Any
