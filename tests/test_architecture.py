@@ -19,7 +19,8 @@ def modules_of(row: str) -> list[str]:
 
 def found(module: str) -> list[str]:
     """The texts of the modules that this path ends with the path of."""
-    return [path.read_text() for path in SOURCE.rglob("*.py") if str(path).endswith(f"/{module}")]
+    folder = ROOT / "tests" if module.startswith("tests/") else SOURCE
+    return [path.read_text() for path in folder.rglob("*.py") if str(path).endswith(f"/{module}")]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:40])
