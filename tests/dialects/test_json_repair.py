@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanstats.dialects import json_repair
 from spanstats.dialects.json_repair import decode_items, decode_stored, reason_of
 from spanstats.dialects.parea.logs import read_log
 from spanstats.dialects.respan.flat import read_batch
@@ -71,6 +72,12 @@ def test_digits_in_a_text_stay_as_they_are() -> None:
     text = f'"1e400, {"9" * 5_000}'
     found = decode_stored(list[Any], json.dumps([text]).encode()[:-1] + b", 1e400]")
     assert found.value == [text, "1e400"]
+
+
+def test_numbers_are_searched_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_repair, "_PIECE", 5)
+    body = f"[{', '.join([*LARGE, *HELD] * 3)}]"
+    assert decode_stored(list[Any], body.encode()).value == [*LARGE, *map(json.loads, HELD)] * 3
 
 
 def test_a_log_keeps_a_number_that_is_too_large_as_text() -> None:

@@ -6,6 +6,7 @@ escapes, come out as NUL, so that an identifier can refuse it and content can re
 
 import re
 from codecs import BOM_UTF8
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -34,6 +35,9 @@ _LONE = re.compile(
     rb"\\u[dD](?:%b%b(?!\\u[dD]%b)|(?<!\\u[dD]%b%b\\u[dD])%b%b)"
     % (_FIRST, _DIGITS, _SECOND, _FIRST, _DIGITS, _SECOND, _DIGITS)
 )
+_FIRST_HALF = re.compile(rb"\\u[dD]%b%b" % (_FIRST, _DIGITS))
+_ESCAPE = len(rb"\ud800")
+_PIECE = 256 * 1024
 _BACKSLASH, _QUOTATION_MARK = b"\xff\xfe", b"\xff\xfd"
 """Escapes while they are hidden, of the same length: no UTF-8 has these bytes."""
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
@@ -171,8 +175,21 @@ def has_unicode_escapes(body: bytes) -> bool:
 
 def without_lone_surrogates(body: bytes) -> bytes:
     """The JSON text, in UTF-8, with every escape of half a surrogate pair made an escaped NUL."""
-    # A function, so that other threads get their turn between two of them.
-    return with_escapes(_LONE.sub(lambda _lone: rb"\u0000", without_escapes(body)))
+    return with_escapes(b"".join(_without_lone(without_escapes(body))))
+
+
+def _without_lone(json: bytes) -> Iterator[bytes]:
+    """JSON without escaped backslashes by pieces, between which other threads get their turn."""
+    at = 0
+    while at < len(json):
+        end = json.find(b"\\", at + _PIECE)
+        if end < 0:
+            end = len(json)
+        elif _FIRST_HALF.fullmatch(json, end - _ESCAPE, end):
+            # What begins here may be the second half.
+            end -= _ESCAPE
+        yield _LONE.sub(rb"\\u0000", json[at:end])
+        at = end
 
 
 def without_escapes(body: bytes) -> bytes:

@@ -71,7 +71,7 @@ def decode_stored(type_: type[T], body: bytes, max_depth: int = MAX_DEPTH) -> De
     try:
         return Decoded(*decode_flagged(type_, body, max_depth))
     except InvalidInput as error:
-        repaired = mended(body) if _is_about_json(error) else body
+        repaired = mended(body, error) if _is_about_json(error) else body
         if repaired == body:
             raise
     return Decoded(*decode_flagged(type_, repaired, max_depth), mended=True)
@@ -92,7 +92,7 @@ def decode_items(
         if not _is_about_json(error):
             raise
         try:
-            repaired = _without_unreadable(mended(body), path, item_depth)
+            repaired = _without_unreadable(mended(body, error), path, item_depth)
             return Decoded(*decode_flagged(type_, repaired, len(path) + item_depth, max_marks), mended=True)
         except InvalidInput:
             raise error from None
@@ -144,8 +144,8 @@ def decode_part(part: bytes) -> tuple[Any, bool]:
     """
     try:
         return decode_checked(part), False
-    except InvalidInput:
-        repaired = mended(part)
+    except InvalidInput as error:
+        repaired = mended(part, error)
         if repaired == part:
             raise
     return decode_checked(repaired), True
@@ -176,30 +176,43 @@ def _is_about_json(error: InvalidInput) -> bool:
     return error.problems[0].kind in ("json_invalid", "json_too_deep", OUT_OF_RANGE)
 
 
-def mended(body: bytes) -> bytes:
-    """The JSON with a text for what of it cannot be decoded, where there is such a text."""
+def mended(body: bytes, error: Exception) -> bytes:
+    """The JSON, which failed so, with a text for what of it cannot be decoded, where there is such a text."""
     text = text_of_utf8(body, "\\u0000").encode()
-    if b"NaN" not in text and b"Infinity" not in text and _LARGE.search(text) is None:
+    has_large = "out of range" in str(error)
+    if b"NaN" not in text and b"Infinity" not in text and not has_large:
         return text
-    return with_escapes(b"".join(_with_named(without_escapes(text))))
+    return with_escapes(b"".join(_with_named(without_escapes(text), has_large=has_large)))
 
 
-def _with_named(json: bytes) -> Iterator[bytes]:
-    """JSON without escapes by pieces, with a string for each number that JSON does not have."""
+def _with_named(json: bytes, *, has_large: bool) -> Iterator[bytes]:
+    """JSON without escapes by pieces, with a string for each number that JSON does not have or that is too large."""
     at, is_text = 0, False
     while at < len(json):
         end = json.find(b'"', at + _PIECE)
         end = len(json) if end < 0 else end
         parts = json[at:end].split(b'"')
-        yield b'"'.join(part if (n % 2 == 1) != is_text else _named(part) for n, part in enumerate(parts))
+        yield b'"'.join(
+            part if (n % 2 == 1) != is_text else _named(part, has_large=has_large) for n, part in enumerate(parts)
+        )
         at, is_text = end, (len(parts) % 2 == 0) != is_text
 
 
-def _named(json: bytes) -> bytes:
+def _named(json: bytes, *, has_large: bool) -> bytes:
     """Of JSON without strings."""
     for name in (b"NaN", b"Infinity"):
         json = json.replace(name, b'"%b"' % name).replace(b'-"', b'"-')
-    return _LARGE.sub(lambda number: b'"%b"' % number[0] if _is_too_large(number[0]) else number[0], json)
+    return b"".join(_without_large(json)) if has_large else json
+
+
+def _without_large(json: bytes) -> Iterator[bytes]:
+    """JSON without strings by pieces, between which other threads get their turn."""
+    at = 0
+    while at < len(json):
+        end = json.find(b",", at + _PIECE)
+        end = len(json) if end < 0 else end
+        yield _LARGE.sub(lambda n: b'"%b"' % n[0] if _is_too_large(n[0]) else n[0], json[at:end])
+        at = end
 
 
 def _is_too_large(number: bytes) -> bool:

@@ -106,7 +106,7 @@ def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
 def _mended(raw: msgspec.Raw, error: Exception) -> JsonSpan:
     """The span where it can be read once it is mended. Raises `InvalidInput`."""
     body = bytes(raw)
-    repaired = mended(body)
+    repaired = mended(body, error)
     if repaired != body:
         try:
             return _SPAN.decode(repaired)
