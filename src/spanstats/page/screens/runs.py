@@ -28,34 +28,41 @@ async def runs(request: Request) -> Response:
     number = _number(request.query_params.get("page"))
     call = Call("/api/stats/v1/experiments", _query(request, number))
     answer = await ask(request, key_of(request) or "", call)
-    found = [_run(run) for run in answer["experiments"]]
-    scores = [score["measure"] for score in answer["scores"]]
-    wanted = request.query_params.get("score")
-    chosen = wanted if wanted in scores else next(iter(scores), None)
     searched = {name: request.query_params.get(name, "") for name in (*_SEARCHED, "metadata")}
+    is_shown = answer["experiments"] or any(searched.values()) or number > 1
     return page(
         request,
-        "runs.html" if found or any(searched.values()) or number > 1 else "no_runs.html",
+        "runs.html" if is_shown else "no_runs.html",
         calls=(call,),
         as_of=answer.get("as_of"),
         screen="runs",
-        runs=found,
-        count=answer["count"],
-        preparing=any(run["traces"] is None for run in found),
         number=number,
         neighbours=neighbours(number),
-        more=answer["next_cursor"] is not None,
-        scores=scores,
-        columns=scores[:_MAX_SCORES],
-        means={name: column([mean_of(run, name) for run in found]) for name in scores[:_MAX_SCORES]},
-        score=chosen,
-        chart=trade_off_of(found, chosen) if chosen else None,
-        over_runs=over_runs(found, chosen) if chosen else None,
         searched=searched,
         sort=request.query_params.get("sort") or "-created_at",
         link=lambda **changed: _same(request, changed),
         statuses=("running", "completed", "failed"),
+        **_listed(answer, request.query_params.get("score")),
     )
+
+
+def _listed(answer: dict[str, Any], wanted: str | None) -> dict[str, Any]:
+    """The runs of the page, and the charts of the score that is wanted, else of the most frequent one."""
+    found = [_run(run) for run in answer["experiments"]]
+    scores = [score["measure"] for score in answer["scores"]]
+    chosen = wanted if wanted in scores else next(iter(scores), None)
+    return {
+        "runs": found,
+        "count": answer["count"],
+        "preparing": any(run["traces"] is None for run in found),
+        "more": answer["next_cursor"] is not None,
+        "scores": scores,
+        "columns": scores[:_MAX_SCORES],
+        "means": {name: column([mean_of(run, name) for run in found]) for name in scores[:_MAX_SCORES]},
+        "score": chosen,
+        "chart": trade_off_of(found, chosen) if chosen else None,
+        "over_runs": over_runs(found, chosen) if chosen else None,
+    }
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
