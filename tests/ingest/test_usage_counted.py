@@ -113,6 +113,7 @@ async def test_a_child_that_comes_late_takes_the_usage_of_its_agent_away(engine:
     assert (await stored_traces(engine))["t"]["prompt_tokens"] == 100
 
 
+@pytest.mark.one_version("how many spans are read is our choice")
 async def test_a_long_trace_of_agents_is_not_read_for_each_span(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -236,6 +236,7 @@ async def test_a_field_of_spans_is_of_spans_unless_the_trace_has_it(
     assert filtered["total"]["cost"]["sum"] == whole["measures"]["cost"]["sum"]
 
 
+@pytest.mark.one_version("we cut the groups")
 async def test_ten_thousand_values_are_cut_and_add_up(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     await stored_run(engine, 47, 10)
     async with engine.connect() as connection:

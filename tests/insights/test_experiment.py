@@ -121,6 +121,7 @@ async def test_an_interval_is_between_two_values_and_there_is_none_of_few(
     assert interval["low"] <= latency["p50"] <= interval["high"]
 
 
+@pytest.mark.one_version("we compute the interval")
 async def test_an_interval_around_a_mean_is_that_of_students_t(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     rows = await stored_run(engine, 9, 200)
     for filters, keep in FILTERS[:2]:

@@ -83,6 +83,7 @@ async def test_counts_are_exact_and_add_up(client: httpx.AsyncClient, engine: As
                 assert sum(v["count"] for v in found["values"]) == arm["count"]
 
 
+@pytest.mark.one_version("we choose the bins")
 async def test_the_bins_are_those_of_numpy(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     rows = await stored_run(engine, 52, 200)
     found = await ask(client, PATH, measure="latency", bins=50)

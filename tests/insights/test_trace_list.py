@@ -48,6 +48,7 @@ async def test_they_are_in_order_and_what_has_no_value_comes_last(
         assert values[: len(known)] == known == sorted(known, reverse=sign == "-")
 
 
+@pytest.mark.one_version("our columns tell which rows come first")
 @pytest.mark.parametrize("sort_by", ["latency", "ttft", "total_tokens", "scores.accuracy", "scores.mixed"])
 async def test_rows_are_the_same_where_columns_tell_which_come_first(
     client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str, monkeypatch: pytest.MonkeyPatch
