@@ -20,7 +20,7 @@ from rich.progress import Progress
 from . import seed
 from .checkout import Version, check_out, this_version
 from .load import run
-from .processor import Spent, spent, until_quiet
+from .processor import UNTIL_STORED_S, Spent, spent, until_quiet
 from .server import Service, serving
 from .works import STATS_OF, Work, works
 
@@ -77,7 +77,8 @@ async def _seed(console: Console, service: Service, sizes: list[int]) -> None:
     await connection.execute("VACUUM (ANALYZE) traces")
     await connection.execute("CHECKPOINT")
     await connection.close()
-    await until_quiet(service.process)
+    # Summaries read columns once these are stored, and traces until then.
+    await until_quiet(service.process, UNTIL_STORED_S, at_most_s=900)
 
 
 async def _measure(services: list[Service], work: Work, turns: int) -> list[Turns]:
