@@ -10,16 +10,24 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from asgi_lifespan import LifespanManager
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from spanstats.catalog import keys
+from spanstats.catalog import keys, moving, placement
 from spanstats.columnar import plan
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from spanstats.store.session import Database, create_engine
-from tests.conftest import PATIENT
+from tests import second_shard
+from tests.conftest import PATIENT, run_sql
 from tests.examples import examples
-from tests.second_shard import settings_for
+from tests.second_shard import first_of, settings_for
 from tests.stats.warming import warm
 
 # One trace comes as Parea's logs, whose ids are unique alone, the other as Respan's spans, unique in their trace.
@@ -62,9 +70,24 @@ class Api:
         self._portal.call(self._warm)
 
     async def _warm(self) -> None:
-        engine = create_engine(self._url)
-        await warm(engine)
-        await engine.dispose()
+        for url in {first_of(self._url), self._url}:
+            engine = create_engine(url)
+            await warm(engine)
+            await engine.dispose()
+
+    def move(self) -> None:
+        """Move the tenant to the other one of two shards."""
+        self._portal.call(self._move)
+
+    async def _move(self) -> None:
+        shards = {
+            name: Database(create_engine(url)) for name, url in (("first", first_of(self._url)), ("two", self._url))
+        }
+        home = (await placement.home_of(shards["first"], "default")).shard
+        async for _ in moving.move(shards, shards["first"], "default", "first" if home == "two" else "two"):
+            pass
+        for database in shards.values():
+            await database.dispose()
 
     def __call__(self, method: str, path: str, body: Any = None) -> httpx.Response:
         return self._portal.call(lambda: self._client.request(method, path, json=body))
@@ -75,6 +98,8 @@ def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     monkeypatch.setattr(plan, "FEW_TRACES", 0)
     with start_blocking_portal() as portal:
         made = Api(portal, database_url)
+        if second_shard.IS_ON:
+            run_sql(database_url, "ALTER TABLE experiments ALTER COLUMN key RESTART WITH 1099511627776")
         portal.call(made.start)
         yield made
         portal.call(made.stop)
@@ -114,6 +139,12 @@ class Writes(RuleBasedStateMachine):
 
     def span(self, trace: int, span: int) -> str:
         return f"{self.name}-{trace}-{span}" if span else self.trace(trace)
+
+    @precondition(lambda _: second_shard.IS_ON)
+    @rule()
+    def move(self) -> None:
+        """Where there are two shards, the tenant may live in either."""
+        self.api.move()
 
     @rule(s=SPANS, cost=COSTS, tokens=TOKENS, score=st.none() | VALUES, failed=FAILED, kept=KEPT)
     def log(self, s: int, cost: Any, tokens: Any, score: int | None, failed: bool | None, kept: Any) -> None:
