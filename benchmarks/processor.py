@@ -58,15 +58,14 @@ def _spent_by(pid: int) -> float:
 _LOOK_S = 0.5
 _QUIET = 0.06
 """Of one processor. The background tasks of a service without work look for some once a second."""
-UNTIL_STORED_S = 30
-"""Columns of minutes are stored once these have rested for some time, which may be as long as this."""
+_LOOKS = 3
 
 
-async def until_quiet(process: psutil.Process, quiet_s: float = 1.5, at_most_s: float = 120) -> None:
-    """Return once hardly anything was done in the background for some time. Raises `TimeoutError`."""
+async def until_quiet(process: psutil.Process, at_most_s: float = 120) -> None:
+    """Return once hardly anything is done in the background. Raises `TimeoutError`."""
     async with asyncio.timeout(at_most_s):
         quiet, before = 0, spent(process)
-        while quiet * _LOOK_S < quiet_s:
+        while quiet < _LOOKS:
             await asyncio.sleep(_LOOK_S)
             now = spent(process)
             quiet = quiet + 1 if (now - before).all_s < _QUIET * _LOOK_S else 0

@@ -1,12 +1,13 @@
 """Two versions given the same work in turns: the processor time that each takes.
 
 Wall time on a shared machine says what else it did. Processor time says what the program did, but for how quick the
-processor is at the moment: so each turn of one version is set beside the turn of the other right next to it, the order
-changes from pair to pair, and what is told is the median over all pairs. A turn ends when the service has done what the
-work left to its background tasks. The spread beside a ratio says how far it can be trusted: on a machine that others
-load too, with few turns, it may be a third.
+processor is at the moment: so each turn of one version is set beside the turn of the other right next to it, the
+order changes from pair to pair, and what is reported is the median over all pairs. A turn ends when the service has
+done what the work left to its background tasks. The spread beside a ratio says how far it can be trusted: on a
+machine that others load too, with few turns, it may be a third.
 """
 
+import asyncio
 import statistics
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,12 +21,15 @@ from rich.progress import Progress
 from . import seed
 from .checkout import Version, check_out, this_version
 from .load import run
-from .processor import UNTIL_STORED_S, Spent, spent, until_quiet
+from .processor import Spent, spent, until_quiet
 from .server import Service, serving
 from .works import STATS_OF, Work, works
 
 _HEAD = "| work | service, us | | PostgreSQL, us | | together, us | | new / base | spread | wall, us | |"
 _RULE = "|---|---|---|---|---|---|---|---|---|---|---|"
+
+_UNTIL_STORED_S = 45
+"""Minutes rest for 15 seconds before their columns are stored, and are looked for every ten."""
 
 
 @dataclass(slots=True)
@@ -78,7 +82,8 @@ async def _seed(console: Console, service: Service, sizes: list[int]) -> None:
     await connection.execute("CHECKPOINT")
     await connection.close()
     # Summaries read columns once these are stored, and traces until then.
-    await until_quiet(service.process, UNTIL_STORED_S, at_most_s=900)
+    await asyncio.sleep(_UNTIL_STORED_S)
+    await until_quiet(service.process)
 
 
 async def _measure(services: list[Service], work: Work, turns: int) -> list[Turns]:
