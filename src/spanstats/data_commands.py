@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from .catalog import moving, packing, retention, tenants
+from .catalog import moving, retention, tenants, unpacking
 from .catalog.keys import DEFAULT_TENANT, ensure_tenant
 from .errors import StartError
 from .sharding import Databases, on_databases
@@ -66,7 +66,7 @@ def unpack() -> None:
 
     async def work(databases: Databases) -> int:
         each = (await databases.all()).values()
-        return sum([await _shown("Unpacking", None, packing.unpack_all(database)) for database in each])
+        return sum([await _shown("Unpacking", None, unpacking.unpack_all(database)) for database in each])
 
     print(f"{on_databases(work)} traces were unpacked.")
 

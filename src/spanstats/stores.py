@@ -15,7 +15,7 @@ from .api.shards import Shard, Shards
 from .catalog import placement
 from .catalog.erasure import keep_erased
 from .catalog.moves import let_writes_go_on
-from .catalog.packing import HOUR_US, keep_packed
+from .catalog.packing_runs import HOUR_US, keep_packed
 from .catalog.retention import DAY_US, keep_pruned
 from .columnar.keep import keep_columns_fresh
 from .dialects.parea.stats import stats_entry

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.examples import examples
 from tests.ingest.worlds import START, TENANT, committer, rows
 
-from spanstats.catalog import packing, retention
-from spanstats.catalog.packing import pack_some, pack_traces, unpack_all
+from spanstats.catalog import packing, packing_runs, retention
+from spanstats.catalog.packing import pack_some
+from spanstats.catalog.packing_runs import pack_traces
+from spanstats.catalog.unpacking import unpack_all
 from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import SpanKey, TenantId, TraceKey
@@ -213,8 +215,8 @@ async def test_nothing_is_packed_while_the_version_before_may_run(engine: AsyncE
 async def test_a_run_that_was_stopped_goes_on_where_it_was(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packing, "TRACES_AT_A_TIME", 3)
-    monkeypatch.setattr(packing, "BLOCKS_AT_A_TIME", 1)
+    monkeypatch.setattr(packing_runs, "TRACES_AT_A_TIME", 3)
+    monkeypatch.setattr(packing_runs, "BLOCKS_AT_A_TIME", 1)
     await allow(engine)
     spans = [
         Span(
@@ -272,8 +274,8 @@ async def test_a_run_looks_only_at_traces_that_have_become_old_enough_since_the_
         looked_at.update(key.trace_id for key in keys)
         return await original(driver, keys, before_us)
 
-    monkeypatch.setattr(packing, "pack_some", look)
-    hour_us = packing.HOUR_US
+    monkeypatch.setattr(packing_runs, "pack_some", look)
+    hour_us = packing_runs.HOUR_US
 
     async def looked_at_in_run(before_us: int, **options: float) -> set[str]:
         looked_at.clear()

@@ -15,7 +15,7 @@ from spanstats.comparison.correction import CORRECTIONS
 from spanstats.comparison.significance import paired_test, welch_test
 from spanstats.comparison.sums import ArmSums, Clustered, PairedSums
 
-pytestmark = pytest.mark.skipif("SPANSTATS_FUZZ_EXAMPLES" not in os.environ, reason="a simulation of minutes")
+pytestmark = pytest.mark.skipif("SPANSTATS_FUZZ_EXAMPLES" not in os.environ, reason="a simulation of `make fuzz`")
 
 ALPHA = 0.05
 TIMES = 5_000

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import retention
-from spanstats.catalog.packing import unpack_all
+from spanstats.catalog.unpacking import unpack_all
 from spanstats.dialects.parea.stats import stats_entry
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore

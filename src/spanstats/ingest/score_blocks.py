@@ -10,7 +10,7 @@ from ..store.session import Driver
 from ..store.spans import columns
 from .rows import unpack_scores
 
-# A version that does not know blocks may run before this time (catalog/packing.py).
+# A version that does not know blocks may run before this time (catalog/packing_runs.py).
 _ALLOWED = "SELECT allowed_from <= now() FROM packing"
 
 # The block that a span of each trace belongs to, and how many scores are in the ones before.
