@@ -43,30 +43,30 @@ def test_what_is_too_much_for_one_is_told_from_what_others_hold() -> None:
     second = memory.begin()
     with pytest.raises(Unavailable, match="other questions hold"):
         second.add(parts(1_000))
-    assert memory.held == 8_500
+    assert memory.reserved == 8_500
     first.add(parts(500))
-    assert memory.held == 11_000
+    assert memory.reserved == 11_000
 
 
 def test_it_is_given_back_with_the_last_selection() -> None:
     memory = Memory(100_000)
-    held = memory.begin()
-    held.add(parts(1_000))
-    one, other = Selection([], held=held), Selection([], held=held)
-    del held, one
+    reservation = memory.begin()
+    reservation.add(parts(1_000))
+    one, other = Selection([], reservation=reservation), Selection([], reservation=reservation)
+    del reservation, one
     gc.collect()
-    assert memory.held == 4_500
+    assert memory.reserved == 4_500
     del other
     gc.collect()
-    assert memory.held == 0
+    assert memory.reserved == 0
 
 
 def test_rows_that_are_selected_count_as_well() -> None:
     (whole,) = parts(1_000)
     memory = Memory(100_000)
-    held = memory.begin()
-    held.add([part_of(whole.chunk, np.arange(1_000) % 10 == 0)])
-    assert memory.held > 4_000 + 1_000
+    reservation = memory.begin()
+    reservation.add([part_of(whole.chunk, np.arange(1_000) % 10 == 0)])
+    assert memory.reserved > 4_000 + 1_000
 
 
 @pytest.mark.parametrize("from_columns", [False, True])
@@ -82,11 +82,11 @@ async def test_a_question_of_columns_or_of_traces_ends(
         with pytest.raises(Unavailable, match="narrow the window, filter, or name fewer measures"):
             await columns.select(tx, [Arm(ExperimentKey(1))], needs)
         gc.collect()
-        assert columns.memory.held == 0
+        assert columns.memory.reserved == 0
         enough = Columns()
         assert (await enough.select(tx, [Arm(ExperimentKey(1))], needs))[0].n > 10
         gc.collect()
-        assert enough.memory.held == 0
+        assert enough.memory.reserved == 0
 
 
 async def test_a_question_of_spans_ends(engine: AsyncEngine) -> None:

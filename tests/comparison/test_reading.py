@@ -47,7 +47,7 @@ def with_keys(rng: random.Random, spans: list[Span]) -> list[Span]:
 def rows(arm: ArmTraces) -> list[str]:
     """A row of each trace, in an order of their own."""
     each = [(v.sums.tolist(), v.counts.tolist(), v.has.tolist()) for v in arm.values]
-    columns = [arm.keys.tolist(), arm.sent.tolist(), arm.has_root.tolist(), arm.targets.tolist()]
+    columns = [arm.keys.tolist(), arm.with_comparison_key.tolist(), arm.has_root.tolist(), arm.targets.tolist()]
     return sorted(map(repr, zip(*columns, *(column for of_measure in each for column in of_measure), strict=True)))
 
 

@@ -13,7 +13,7 @@ from spanstats.columnar.group_sums import GroupSums
 from spanstats.columnar.groups import Groups
 from spanstats.columnar.selection import Selection
 from spanstats.insights.grouped import GroupedFigures, MeasureSums
-from spanstats.insights.measures import OPERATIONAL, Asked
+from spanstats.insights.measures import OPERATIONAL, MeasureSpec
 from spanstats.insights.ordering import COUNT, KEY, Order, in_order
 
 COST = OPERATIONAL["cost"]
@@ -39,7 +39,7 @@ def grouped(names: list[Any], figures: list[tuple[int, int, int]]) -> GroupedFig
     of_groups = Keys([msgspec.json.encode(name) for name in names], lambda found: list(map(msgspec.json.decode, found)))
     groups = Groups(Selection([]), [], in_traces, [of_groups], [np.arange(len(names) + 1)])
     sums = GroupSums(np.array(counts, np.int64), np.array(totals, object))
-    measure = MeasureSums(Asked(COST, ("sum", "mean")), in_traces, sums, None, fill_scores=False)
+    measure = MeasureSums(MeasureSpec(COST, ("sum", "mean")), in_traces, sums, None, fill_scores=False)
     return GroupedFigures(groups, np.zeros_like(in_traces), None, [measure])
 
 
@@ -66,6 +66,6 @@ def test_the_first_groups_are_those_of_all_in_order(
         without = [group for group in range(len(every)) if value(group) is None]
         expected += sorted(without, key=lambda group: place(every[group]))
     _, _, aggregate = by.partition(".")
-    first, others = in_order(found, Order(by, descending, Asked(COST, (aggregate,)) if aggregate else None), most)
+    first, others = in_order(found, Order(by, descending, MeasureSpec(COST, (aggregate,)) if aggregate else None), most)
     assert first == expected[:most]
     assert sorted(others) == sorted(expected[most:])

@@ -13,7 +13,7 @@ from spanstats.dialects.insights.answers import figures_of, totals_object
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.insights.granularity import buckets, time_zone
 from spanstats.insights.measured import measure
-from spanstats.insights.measures import asked, named
+from spanstats.insights.measures import measure_specs, parse_name
 from spanstats.insights.questions import Question
 from spanstats.insights.rolled import Measured
 from spanstats.insights.series import points_of
@@ -48,7 +48,7 @@ async def test_answers_of_both_kinds_are_of_one_state(engine: AsyncEngine) -> No
 
 async def compare(state: Snapshot, columns: Columns, rng: random.Random) -> None:
     experiment = await state.experiment(rng.choice(EXPERIMENTS))
-    measures = asked([named(name) for name in ROLLED], {})
+    measures = measure_specs([parse_name(name) for name in ROLLED], {})
     rolled = Question(random_window(rng), None, measures)
     computed = Question(rolled.window, EVERYTHING, measures)
     found = [await measure(state, columns, experiment.key, question) for question in (rolled, computed)]

@@ -136,10 +136,10 @@ async def list_experiments_figures(
     skip_preparing: SkipPreparing = None,
 ) -> Response:
     options = await options_of(request, _list_names(request))
-    searched, wanted, question = _search(options), _page(options), await question_of(request, options)
+    searched, chosen_page, question = _search(options), _page(options), await question_of(request, options)
     database, columns = tenant_database(request), resources(request).columns
-    listed = await list_experiments(database, columns, caller(request).tenant_id, searched, wanted, question)
-    content = partial(listed_object, listed, question, wanted, with_pareto=options.flag("pareto"))
+    listed = await list_experiments(database, columns, caller(request).tenant_id, searched, chosen_page, question)
+    content = partial(listed_object, listed, question, chosen_page, with_pareto=options.flag("pareto"))
     return await answered(request, content, partial(listed_table, listed, question), "experiments")
 
 

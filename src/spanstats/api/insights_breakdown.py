@@ -12,11 +12,11 @@ from ..dialects.insights.breakdown import (
     NAMES,
     breakdown_object,
     breakdown_table,
+    read_breakdown_options,
     read_dimensions,
-    read_wanted,
 )
 from ..dialects.insights.options import Options
-from ..insights.breakdown import Wanted, break_down
+from ..insights.breakdown import BreakdownOptions, break_down
 from ..insights.dimensions import SPAN, UNITS, Dimension, check_measures, evaluator_of
 from ..insights.questions import Question
 from ..insights.rolled import default_measures
@@ -81,27 +81,29 @@ async def break_experiment_down(
     end_time: Time = None,
     missing: Missing = None,
 ) -> Response:
-    question, wanted = await _read(request)
+    question, breakdown_options = await _read(request)
     database, columns = tenant_database(request), resources(request).columns
-    breakdown = await break_down(database, columns, caller(request).tenant_id, experiment_id, question, wanted)
+    breakdown = await break_down(
+        database, columns, caller(request).tenant_id, experiment_id, question, breakdown_options
+    )
     return await answered(
         request,
-        lambda: breakdown_object(breakdown, question, wanted),
-        lambda: breakdown_table(breakdown, question, wanted),
+        lambda: breakdown_object(breakdown, question, breakdown_options),
+        lambda: breakdown_table(breakdown, question, breakdown_options),
         f"{experiment_id} breakdown",
     )
 
 
-async def _read(request: Request) -> tuple[Question, Wanted]:
+async def _read(request: Request) -> tuple[Question, BreakdownOptions]:
     """The traces and measures that are asked for, and how they are grouped. Raises `InvalidInput`."""
     options = await options_of(request, _NAMES)
     dimensions = await _dimensions(request, options)
     question = await question_of(request, options)
-    wanted = read_wanted(options, dimensions, question.measures)
-    if wanted.unit == SPAN:
+    breakdown_options = read_breakdown_options(options, dimensions, question.measures)
+    if breakdown_options.unit == SPAN:
         options.located("measures", check_measures, question.measures or ())
         question = replace(question, measures=question.measures or default_measures(()))
-    return question, wanted
+    return question, breakdown_options
 
 
 async def _dimensions(request: Request, options: Options) -> list[Dimension]:

@@ -23,7 +23,7 @@ from ..dialects.insights.options import Options
 from ..errors import InvalidInput, Problem
 from ..insights.distribution import Arm, distribution
 from ..insights.edges import SCALES, Binning
-from ..insights.measures import Asked
+from ..insights.measures import MeasureSpec
 from ..insights.questions import Question
 from .insights_shared import WINDOW, answered, matching_of, measure_of, options_of
 from .openapi import body
@@ -86,8 +86,8 @@ async def measure_distribution(
     end_time: Time = None,
 ) -> Response:
     options = await options_of(request, _NAMES)
-    asked, binning = await _asked(request, options), read_binning(options)
-    return await _answer(request, [Arm(experiment_id, await _question(request, options))], asked, binning)
+    spec, binning = await _spec_of(request, options), read_binning(options)
+    return await _answer(request, [Arm(experiment_id, await _question(request, options))], spec, binning)
 
 
 @read.post(
@@ -98,13 +98,13 @@ async def measure_distribution(
 )
 async def compare_distributions(request: Request) -> Response:
     options = await options_of(request, ("measure", *BINNING, "edges", "arms"), filters=False)
-    asked, binning = await _asked(request, options), read_binning(options)
+    spec, binning = await _spec_of(request, options), read_binning(options)
     arms = []
-    for number, sent in enumerate(read_arms(options)):
+    for number, object_ in enumerate(read_arms(options)):
         with _in_arm(number):
-            arm = read_arm(sent)
+            arm = read_arm(object_)
             arms.append(Arm(arm.values["experiment_id"], await _question(request, arm)))
-    return await _answer(request, arms, asked, binning)
+    return await _answer(request, arms, spec, binning)
 
 
 @contextmanager
@@ -117,24 +117,24 @@ def _in_arm(number: int) -> Iterator[None]:
         raise InvalidInput(problems) from error
 
 
-async def _asked(request: Request, options: Options) -> Asked:
-    asked: Asked = await measure_of(request, options, read_measure(options))
-    return asked
+async def _spec_of(request: Request, options: Options) -> MeasureSpec:
+    spec: MeasureSpec = await measure_of(request, options, read_measure(options))
+    return spec
 
 
 async def _question(request: Request, options: Options) -> Question:
     return Question(options.window(), await matching_of(request, options))
 
 
-async def _answer(request: Request, arms: Sequence[Arm], asked: Asked, binning: Binning) -> Response:
+async def _answer(request: Request, arms: Sequence[Arm], spec: MeasureSpec, binning: Binning) -> Response:
     tools = resources(request)
-    arms = [replace(arm, question=replace(arm.question, measures=[asked])) for arm in arms]
+    arms = [replace(arm, question=replace(arm.question, measures=[spec])) for arm in arms]
     tenant_id = caller(request).tenant_id
-    distributions = await distribution(tenant_database(request), tools.columns, tenant_id, arms, asked, binning)
+    distributions = await distribution(tenant_database(request), tools.columns, tenant_id, arms, spec, binning)
     question = arms[0].question if len(arms) == 1 else Question()
     return await answered(
         request,
-        lambda: histogram_object(distributions, asked, question),
+        lambda: histogram_object(distributions, spec, question),
         lambda: histogram_table(distributions),
-        f"{asked.measure.name} histogram",
+        f"{spec.measure.name} histogram",
     )

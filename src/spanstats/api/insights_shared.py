@@ -11,7 +11,7 @@ from ..dialects.insights.options import Options, read_options
 from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..filters.predicate import Bound
 from ..filters.trace_fields import TRACES
-from ..insights.measures import SCORES, Asked, Named, asked, named
+from ..insights.measures import SCORES, MeasureName, MeasureSpec, measure_specs, parse_name
 from ..insights.questions import Question
 from .answers import json_answer
 from .csv_answer import csv_answer, wants_csv
@@ -76,24 +76,24 @@ async def matching_of(request: Request, options: Options) -> Bound | None:
     return await predicate_of(request, options.filters or None, TRACES, LOG_FIELD_NAMES)
 
 
-async def measures_of(request: Request, options: Options, name: str = "measures") -> list[Asked] | None:
+async def measures_of(request: Request, options: Options, name: str = "measures") -> list[MeasureSpec] | None:
     """The measures that are named, `None` where none is. Raises `InvalidInput`."""
-    names = [named(text) for text in options.names(name)]
+    names = [parse_name(text) for text in options.names(name)]
     if not names:
         return None
     scores = {one.score for one in names if one.score is not None}
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    measures: list[Asked] = options.located(name, asked, names, keys, name)
+    measures: list[MeasureSpec] = options.located(name, measure_specs, names, keys, name)
     return measures
 
 
-async def measure_of(request: Request, options: Options, name: str) -> Asked:
+async def measure_of(request: Request, options: Options, name: str) -> MeasureSpec:
     """The measure of this name, which has no aggregate. Raises `InvalidInput` located at `measure`."""
-    one = Named(name, name.removeprefix(SCORES) if name.startswith(SCORES) else None, None)
+    one = MeasureName(name, name.removeprefix(SCORES) if name.startswith(SCORES) else None, None)
     scores = [] if one.score is None else [one.score]
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, scores)
-    (measure,) = options.located("measure", asked, [one], keys, "measure")
-    return Asked(measure.measure, ("count",))
+    (measure,) = options.located("measure", measure_specs, [one], keys, "measure")
+    return MeasureSpec(measure.measure, ("count",))
 
 
 async def answered(

@@ -21,7 +21,7 @@ from ..dialects.insights.trace_list import (
 )
 from ..insights.measures import SCORES
 from ..insights.questions import Question
-from ..insights.trace_list import MAX_LIMIT, MAX_OFFSET, Wanted, each_page, list_traces
+from ..insights.trace_list import MAX_LIMIT, MAX_OFFSET, TraceListOptions, each_page, list_traces
 from .answers import json_answer
 from .csv_answer import CSV, csv_headers, csv_text, wants_csv
 from .insights_shared import WINDOW, Cursor, matching_of, options_of
@@ -85,14 +85,16 @@ async def list_trace_rows(
     end_time: Time = None,
 ) -> Response:
     tools, options = resources(request), await options_of(request, _NAMES)
-    wanted = await _wanted(request, options)
+    list_options = await _list_options(request, options)
     question = Question(options.window(), await matching_of(request, options))
     tenant_id, as_csv = caller(request).tenant_id, wants_csv(request)
     if as_csv and not {"limit", "offset", "cursor"} & {*options.values}:
-        pages = each_page(tenant_database(request), tenant_id, experiment_id, question, wanted)
+        pages = each_page(tenant_database(request), tenant_id, experiment_id, question, list_options)
         headers = csv_headers(f"{experiment_id} traces")
         return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
-    traces = await list_traces(tenant_database(request), tools.columns, tenant_id, experiment_id, question, wanted)
+    traces = await list_traces(
+        tenant_database(request), tools.columns, tenant_id, experiment_id, question, list_options
+    )
     if as_csv:
         keys = sorted({key for row in traces.rows for key in row.score_keys or ()})
         table = csv_text(table_columns(keys), *(table_row(row, keys) for row in traces.rows))
@@ -115,7 +117,7 @@ def _order(options: Options) -> str:
     return options.text("sort_by") or "-start_time"
 
 
-async def _wanted(request: Request, options: Options) -> Wanted:
+async def _list_options(request: Request, options: Options) -> TraceListOptions:
     order = _order(options)
     name, descending = order.removeprefix("-"), order.startswith("-")
     limit, offset = options.whole("limit", 50, 1, MAX_LIMIT), options.whole("offset", 0, 0, MAX_OFFSET)
@@ -125,11 +127,11 @@ async def _wanted(request: Request, options: Options) -> Wanted:
     if behind is not None and offset:
         raise options.wrong("offset", "stands alone, without a cursor", "extra_forbidden")
     if name in SORT_NAMES:
-        return Wanted(name, None, descending, limit, offset, has_content, behind)
+        return TraceListOptions(name, None, descending, limit, offset, has_content, behind)
     score = name.removeprefix(SCORES)
     keys = await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, [score])
     if not name.startswith(SCORES) or len(keys.get(score, ())) != 1:
         message = f"must be one of {', '.join(SORT_NAMES)} or scores.<evaluator>, with or without - before it"
         raise options.wrong("sort_by", message, "unknown_field")
     (key,) = keys[score]
-    return Wanted(name, key, descending, limit, offset, has_content, behind)
+    return TraceListOptions(name, key, descending, limit, offset, has_content, behind)

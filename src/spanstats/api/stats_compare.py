@@ -13,7 +13,7 @@ from ..comparison.arms import Arm
 from ..comparison.chosen import EvaluatorKeys, score_names
 from ..comparison.one_item import item_in_runs
 from ..comparison.request import Request as Comparing
-from ..comparison.rows import MOST_ROWS, Rows, Wanted, pages_of_rows
+from ..comparison.rows import MOST_ROWS, Rows, RowsOptions, pages_of_rows
 from ..dialects.insights.compare_answer import COMPARISON_COLUMNS, comparison_answer, comparison_table
 from ..dialects.insights.compare_answer_schema import COMPARISON_ANSWER
 from ..dialects.insights.compare_request import BODY_KEYS, SentArm, members, read_arms, read_options
@@ -102,19 +102,19 @@ async def _bound(request: Request, arm: SentArm) -> Arm:
     return Arm(arm.experiment_id, arm.window, matching, ".".join(map(str, arm.at)))
 
 
-async def _evaluators(request: Request, asked: Comparing) -> EvaluatorKeys:
-    return await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, score_names(asked))
+async def _evaluators(request: Request, comparing: Comparing) -> EvaluatorKeys:
+    return await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, score_names(comparing))
 
 
-async def _answer(request: Request, asked: Comparing) -> Response:
-    tools, keys = resources(request), await _evaluators(request, asked)
+async def _answer(request: Request, comparing: Comparing) -> Response:
+    tools, keys = resources(request), await _evaluators(request, comparing)
     tenant_id = caller(request).tenant_id
-    compared = await comparison.compare(tools.columns, tenant_database(request), tenant_id, asked, keys)
+    compared = await comparison.compare(tools.columns, tenant_database(request), tenant_id, comparing, keys)
     return await answered(
         request,
         lambda: comparison_answer(compared),
         lambda: (COMPARISON_COLUMNS, comparison_table(compared)),
-        f"compare {asked.base.experiment_id}",
+        f"compare {comparing.base.experiment_id}",
     )
 
 
@@ -138,11 +138,13 @@ async def list_compared_items(request: Request) -> Response:
         base, *candidates = read_arms(body)
         of_rows, options = read_rows(body, len(candidates)), read_options(body)
     options |= {"measures": (of_rows.measure,)}
-    asked = await _request_of(request, [base, candidates[of_rows.candidate]], options)
+    comparing = await _request_of(request, [base, candidates[of_rows.candidate]], options)
     is_table = wants_csv(request)
-    wanted = Wanted(asked, of_rows.show, of_rows.order, MOST_ROWS if is_table else of_rows.limit, of_rows.after)
-    tools, keys = resources(request), await _evaluators(request, asked)
-    pages = pages_of_rows(tools.columns, tenant_database(request), caller(request).tenant_id, wanted, keys)
+    rows_options = RowsOptions(
+        comparing, of_rows.show, of_rows.order, MOST_ROWS if is_table else of_rows.limit, of_rows.after
+    )
+    tools, keys = resources(request), await _evaluators(request, comparing)
+    pages = pages_of_rows(tools.columns, tenant_database(request), caller(request).tenant_id, rows_options, keys)
     if is_table:
         pieces = csv_pieces(COLUMNS, _tables(pages, of_rows.preview))
         return await tools.streams.begin(pieces, tools.limits.stream_s, CSV, csv_headers("compared items"))

@@ -46,25 +46,25 @@ class NumberSums:
 
 def sums(selection: Selection, measure: Measure, *, squares: bool = False) -> NumberSums:
     """The sums of the measure over the selected traces; of its squares only if asked for."""
-    found = NumberSums()
+    total = NumberSums()
     for column in each_column(selection, measure):
-        found.add(column.numbers, squares=squares)
-    return found
+        total.add(column.numbers, squares=squares)
+    return total
 
 
 def traces_with(selection: Selection, measure: Measure) -> int:
     """How many of the selected traces have at least one value of the measure."""
-    found = 0
+    n = 0
     has: dict[int, Array] = {}
     for column in each_column(selection, measure):
         valid = column.numbers.valid
         if not isinstance(measure, ScoresOf):
-            found += column.part.n if valid is None else int(np.count_nonzero(valid))
+            n += column.part.n if valid is None else int(np.count_nonzero(valid))
             continue
         rows = has.setdefault(id(column.part), np.zeros(column.part.chunk.n, np.bool_))
         of_values = column.of_rows(np.arange(column.part.chunk.n))
         rows[of_values if valid is None else of_values[valid]] = True
-    return found + sum(int(np.count_nonzero(rows)) for rows in has.values())
+    return n + sum(int(np.count_nonzero(rows)) for rows in has.values())
 
 
 def sum_of(codes: Array) -> int:

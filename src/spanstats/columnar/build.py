@@ -27,7 +27,7 @@ from .format import (
 )
 from .members import Members, are_many
 from .needs import Needs
-from .scores import SentScores, scores_of
+from .scores import ScoreArrays, scores_of
 
 # PostgreSQL counts microseconds from 2000.
 _PG_EPOCH_US = 946_684_800_000_000
@@ -41,7 +41,7 @@ class Built:
         self._needs = needs
         self._bytes: dict[str, list[bytes]] = {}
         self._texts: dict[str, list[str | None]] = {name: [] for name in needs.texts()}
-        self._scores = SentScores()
+        self._scores = ScoreArrays()
         self._members = Members() if every_member else None
         self._item_keys_are_derived = True
 
@@ -77,8 +77,8 @@ class Built:
                 columns = {name: column for name, column in columns.items() if name not in (ITEM_KEY, TARGET_KEY)}
         columns |= texts
         if self._needs.wants_scores():
-            named = {scores_column(key): scores for key, scores in scores_of(self._scores, self.n).items()}
-            columns |= {name: scores for name, scores in named.items() if self._needs.wants(name)}
+            by_name = {scores_column(key): scores for key, scores in scores_of(self._scores, self.n).items()}
+            columns |= {name: scores for name, scores in by_name.items() if self._needs.wants(name)}
         columns = {name: column for name, column in columns.items() if not _is_empty(column)}
         return Chunk(Info(self.n, tuple(columns), omitted), columns)
 
@@ -102,8 +102,8 @@ class Built:
         return np.frombuffer(b"".join(self._bytes[name]), ">u8").astype(np.uint64).reshape(-1, 2)
 
     def _flags(self, name: str) -> Mask:
-        found: Mask = np.frombuffer(b"".join(self._bytes[name]), np.uint8) == ord("1")
-        return found
+        flags: Mask = np.frombuffer(b"".join(self._bytes[name]), np.uint8) == ord("1")
+        return flags
 
 
 def _encoded(values: list[str | None]) -> list[bytes | None]:

@@ -44,12 +44,12 @@ class Bounded(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value, now the one used last."""
-        found = self._kept.get(key)
-        if found is None:
+        entry = self._kept.get(key)
+        if entry is None:
             return None
         self._kept.move_to_end(key)
-        found.question = self._question
-        return found.value
+        entry.question = self._question
+        return entry.value
 
     def put(self, key: K, value: V, size: int) -> None:
         """Keep the value, which has this size in bytes, if there is room."""
@@ -84,9 +84,9 @@ class ColumnCache:
 
     def get(self, chunk_id: int, name: str) -> Column | Info | None:
         """The column, `None` where it is not kept."""
-        found = self._columns.get((chunk_id, name))
-        self.hits, self.misses = self.hits + (found is not None), self.misses + (found is None)
-        return found
+        column = self._columns.get((chunk_id, name))
+        self.hits, self.misses = self.hits + (column is not None), self.misses + (column is None)
+        return column
 
     def put(self, chunk_id: int, columns: Iterable[tuple[str, Column | Info]]) -> None:
         """Keep these."""

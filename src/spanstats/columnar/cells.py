@@ -31,23 +31,23 @@ class Cells:
 
     def counts(self, columns: Sequence[Numbers]) -> NDArray[np.int64]:
         """How many values are in each cell."""
-        found = np.zeros(self.n, np.int64)
+        counts = np.zeros(self.n, np.int64)
         for column in columns:
-            found += np.bincount(self._of(column), minlength=self.n)
-        return found
+            counts += np.bincount(self._of(column), minlength=self.n)
+        return counts
 
-    def values_in(self, columns: Sequence[Numbers], wanted: Mask) -> NDArray[np.int64]:
+    def values_in(self, columns: Sequence[Numbers], in_cells: Mask) -> NDArray[np.int64]:
         """All values in the wanted cells, in no order."""
-        found = [np.empty(0, np.int64)]
+        arrays = [np.empty(0, np.int64)]
         for column in columns:
-            codes = column.codes[wanted[self._of(column)]]
-            found.append(Numbers(column.low, column.step, codes).values())
-        return np.concatenate(found)
+            codes = column.codes[in_cells[self._of(column)]]
+            arrays.append(Numbers(column.low, column.step, codes).values())
+        return np.concatenate(arrays)
 
     def _of(self, column: Numbers) -> Array:
         """The cell of each value."""
-        found = offsets(column, self.low, self.high)
-        cells: Array = (found >> found.dtype.type(self.shift)).astype(np.intp)
+        distances = offsets(column, self.low, self.high)
+        cells: Array = (distances >> distances.dtype.type(self.shift)).astype(np.intp)
         return cells
 
 
@@ -66,10 +66,10 @@ def extent(columns: Sequence[Numbers]) -> tuple[int, int]:
 def offsets(column: Numbers, low: int, high: int) -> Array:
     """How much each value is above `low`; none is above `high`."""
     wide: Any = np.uint32 if high - low < 2**32 else np.uint64
-    found: Array = column.codes.astype(wide, copy=False)
+    distances: Array = column.codes.astype(wide, copy=False)
     if column.step != 1:
         # A larger step is only multiplied by 0.
-        found = found * wide(column.step % 2 ** (8 * found.itemsize))
+        distances = distances * wide(column.step % 2 ** (8 * distances.itemsize))
     if column.low != low:
-        found = found + wide(column.low - low)
-    return found
+        distances = distances + wide(column.low - low)
+    return distances

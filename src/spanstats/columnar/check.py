@@ -37,16 +37,16 @@ async def differing_segments(tx: Transaction) -> list[tuple[int, int]]:
 
     Needs a transaction that is one snapshot.
     """
-    found = [(row["experiment_key"], row["start_time"]) for row in await tx.driver.fetch(_NOWHERE)]
+    segments = [(row["experiment_key"], row["start_time"]) for row in await tx.driver.fetch(_NOWHERE)]
     for key, start, end in await tx.driver.fetch(_CLEAN):
         if await _differs(tx, key, (start, end)):
-            found.append((key, start))
-    return found
+            segments.append((key, start))
+    return segments
 
 
 async def _differs(tx: Transaction, experiment_key: ExperimentKey, segment: Segment) -> bool:
-    made: list[tuple[int, int, str, bytes]] = []
+    from_traces: list[tuple[int, int, str, bytes]] = []
     async for chunk in chunks_of_segment(tx, experiment_key, segment):
-        number = len({number for number, *_ in made})
-        made += [(number, chunk.n, name, data) for name, data in sorted(packed(chunk).items())]
-    return [tuple(row) for row in await tx.driver.fetch(_STORED, experiment_key, segment[0])] != made
+        number = len({number for number, *_ in from_traces})
+        from_traces += [(number, chunk.n, name, data) for name, data in sorted(packed(chunk).items())]
+    return [tuple(row) for row in await tx.driver.fetch(_STORED, experiment_key, segment[0])] != from_traces

@@ -61,12 +61,12 @@ def coded(selection: Selection, dimension: Dimension) -> tuple[Keys, list[Coded]
 
 
 def _by_text(selection: Selection, column: str) -> tuple[Keys, list[Coded]]:
-    numbering, found = selection.numbering, []
+    numbering, by_part = selection.numbering, []
     for part in selection.parts:
         selection.check()
         texts = part.chunk.texts(column)
-        found.append(_no_texts(part.chunk.n) if texts is None else Coded(texts.codes, numbering.of(texts)))
-    return Keys(numbering.texts, _decoded), found
+        by_part.append(_no_texts(part.chunk.n) if texts is None else Coded(texts.codes, numbering.of(texts)))
+    return Keys(numbering.texts, _decoded), by_part
 
 
 def _no_texts(n: int) -> Coded:
@@ -75,8 +75,8 @@ def _no_texts(n: int) -> Coded:
 
 def _decoded(values: Sequence[bytes]) -> list[Key]:
     """JSON texts as values, all at once."""
-    found: list[Key] = msgspec.json.decode(b"[" + b",".join(values) + b"]")
-    return found
+    keys: list[Key] = msgspec.json.decode(b"[" + b",".join(values) + b"]")
+    return keys
 
 
 def _by_number(selection: Selection, numbers_in: Callable[[Chunk], Numbers]) -> tuple[Keys, list[Coded]]:
@@ -123,11 +123,11 @@ def _by_start(selection: Selection, edges: tuple[int, ...]) -> tuple[Keys, list[
     bounds = np.array(edges, np.int64)
     # Code c is between the edges c - 1 and c; before the first and after the last one there is no key.
     keys = np.append(np.arange(len(bounds)), 0)
-    found = []
+    by_part = []
     for part in selection.parts:
         selection.check()
-        found.append(Coded(narrowed(_buckets(starts_of(part.chunk), bounds), len(bounds)), keys))
-    return Keys(edges[:-1], list), found
+        by_part.append(Coded(narrowed(_buckets(starts_of(part.chunk), bounds), len(bounds)), keys))
+    return Keys(edges[:-1], list), by_part
 
 
 def _buckets(starts: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -21,27 +21,27 @@ Decoded = Mapping[str, Column | Info]
 
 async def fetch_chunks(driver: Driver, cache: ColumnCache, ids: Sequence[int], needs: Needs) -> dict[int, Chunk]:
     """The needed columns of these chunks by id; what is fetched is kept in the cache."""
-    kept = {chunk_id: _kept(cache, chunk_id, needs) for chunk_id in ids}
-    missing = [chunk_id for chunk_id, columns in kept.items() if _missing(columns, needs)]
-    names = sorted({INFO, *(name for chunk_id in missing for name in _missing(kept[chunk_id], needs))})
+    by_chunk = {chunk_id: _cached(cache, chunk_id, needs) for chunk_id in ids}
+    missing = [chunk_id for chunk_id, columns in by_chunk.items() if _missing(columns, needs)]
+    names = sorted({INFO, *(name for chunk_id in missing for name in _missing(by_chunk[chunk_id], needs))})
     for begin in range(0, len(missing), _AT_ONCE):
         batch = missing[begin : begin + _AT_ONCE]
         rows = await driver.fetch(_FETCH, batch, names, needs.every_score)
         for chunk_id, columns in (await asyncio.to_thread(_decoded, rows)).items():
             cache.put(chunk_id, columns.items())
-            kept[chunk_id] = {**kept[chunk_id], **columns}
-    return {chunk_id: _chunk(columns, needs) for chunk_id, columns in kept.items()}
+            by_chunk[chunk_id] = {**by_chunk[chunk_id], **columns}
+    return {chunk_id: _chunk(columns, needs) for chunk_id, columns in by_chunk.items()}
 
 
-def _kept(cache: ColumnCache, chunk_id: int, needs: Needs) -> Decoded:
+def _cached(cache: ColumnCache, chunk_id: int, needs: Needs) -> Decoded:
     info = cache.get(chunk_id, INFO)
     if not isinstance(info, Info):
         return {}
-    found: dict[str, Column | Info] = {INFO: info}
+    columns: dict[str, Column | Info] = {INFO: info}
     for name in info.names:
         if needs.wants(name) and (column := cache.get(chunk_id, name)) is not None:
-            found[name] = column
-    return found
+            columns[name] = column
+    return columns
 
 
 def _missing(columns: Decoded, needs: Needs) -> set[str]:
@@ -52,10 +52,10 @@ def _missing(columns: Decoded, needs: Needs) -> set[str]:
 
 
 def _decoded(rows: Sequence[tuple[int, str, bytes]]) -> dict[int, dict[str, Column | Info]]:
-    found: dict[int, dict[str, Column | Info]] = {}
+    by_chunk: dict[int, dict[str, Column | Info]] = {}
     for chunk_id, name, data in rows:
-        found.setdefault(chunk_id, {})[name] = unpacked(data)
-    return found
+        by_chunk.setdefault(chunk_id, {})[name] = unpacked(data)
+    return by_chunk
 
 
 def _chunk(columns: Decoded, needs: Needs) -> Chunk:

@@ -40,9 +40,9 @@ class _Rows:
             return self
         last = np.partition(self.values, count - 1)[count - 1]
         before, ties = np.flatnonzero(self.values < last), np.flatnonzero(self.values == last)
-        wanted = count - len(before)
-        if wanted < len(ties):
-            ties = ties[np.argpartition(self.starts[ties], wanted - 1)[:wanted]]
+        lacking = count - len(before)
+        if lacking < len(ties):
+            ties = ties[np.argpartition(self.starts[ties], lacking - 1)[:lacking]]
         return self.where(np.concatenate((before, ties)))
 
     def and_also(self, others: "_Rows") -> "_Rows":
@@ -84,8 +84,8 @@ def starts_of_first(
         if len(valued.starts) < count:
             without = _by_start(without.and_also(_by_start(rest, count)), count)
     lacking = count - len(valued.starts)
-    found = np.concatenate((valued.starts, _by_start(without, lacking).starts if lacking else _NONE.starts))
-    distinct = set((~found if descending else found).tolist())
+    first_starts = np.concatenate((valued.starts, _by_start(without, lacking).starts if lacking else _NONE.starts))
+    distinct = set((~first_starts if descending else first_starts).tolist())
     return sorted(distinct if behind is None else distinct | {behind.start})
 
 

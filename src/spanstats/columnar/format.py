@@ -156,8 +156,8 @@ class Digests:
         """The digest of each row; two zeros where it has none."""
         if self.codes is None:
             return self.values
-        found: NDArray[np.uint64] = np.concatenate([np.zeros((1, 2), np.uint64), self.values])[self.codes]
-        return found
+        digests: NDArray[np.uint64] = np.concatenate([np.zeros((1, 2), np.uint64), self.values])[self.codes]
+        return digests
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,11 +72,11 @@ async def chunks_of_traces(
     for rows in each:
         built = Built(needs, every_member)
         condition, operands = tx.condition(traces, rows.condition)
-        given = _Given(operands)
-        found = _found(condition, rows.ranges, _columns(needs, given, every_member=every_member), given)
+        parameters = _Parameters(operands)
+        query = _query(condition, rows.ranges, _columns(needs, parameters, every_member=every_member), parameters)
         aggregates = _aggregates(needs, every_member=every_member)
-        statement = _blocks(found, aggregates, in_order=in_order, size=min(_BLOCK, most))
-        async for row in tx.rows_of_text(statement, given.values):
+        statement = _blocks(query, aggregates, in_order=in_order, size=min(_BLOCK, most))
+        async for row in tx.rows_of_text(statement, parameters.values):
             # It takes some milliseconds, in which others want to go on.
             await asyncio.to_thread(built.add, row)
             if built.n >= most:
@@ -87,7 +87,7 @@ async def chunks_of_traces(
 
 
 @dataclass(slots=True)
-class _Given:
+class _Parameters:
     """The values of `$1`, `$2` and so on."""
 
     values: list[Any] = field(default_factory=list)
@@ -98,47 +98,51 @@ class _Given:
         return f"${len(self.values)}::{type_}"
 
 
-def _found(condition: str, ranges: Sequence[tuple[int, int]] | None, columns: Sequence[str], given: _Given) -> str:
+def _query(
+    condition: str, ranges: Sequence[tuple[int, int]] | None, columns: Sequence[str], parameters: _Parameters
+) -> str:
     """A query for these columns of the traces."""
-    found = f"SELECT {', '.join(columns)} FROM traces WHERE {condition}"
+    query = f"SELECT {', '.join(columns)} FROM traces WHERE {condition}"
     if ranges is None:
-        return found
+        return query
     starts, ends = ([bounds[end] for bounds in ranges] for end in (0, 1))
-    each = f"unnest({given.put(starts, 'timestamptz[]')}, {given.put(ends, 'timestamptz[]')}) AS ranges(lo, hi)"
+    each = (
+        f"unnest({parameters.put(starts, 'timestamptz[]')}, {parameters.put(ends, 'timestamptz[]')}) AS ranges(lo, hi)"
+    )
     # The offset keeps the planner from reading all traces once for all ranges.
-    inside = f"{found} AND traces.start_time >= ranges.lo AND traces.start_time < ranges.hi OFFSET 0"
+    inside = f"{query} AND traces.start_time >= ranges.lo AND traces.start_time < ranges.hi OFFSET 0"
     return f"SELECT of_range.* FROM {each} CROSS JOIN LATERAL ({inside}) of_range"
 
 
-def _blocks(found: str, aggregates: Sequence[str], *, in_order: bool, size: int) -> str:
+def _blocks(query: str, aggregates: Sequence[str], *, in_order: bool, size: int) -> str:
     """Aggregates of `size` rows at a time. They take rows as they come: of one block all in the same order.
 
     Put together as text: to compile so much takes longer than to run it.
     """
     order = "ORDER BY start_time, trace_id" if in_order else ""
-    numbered = f"SELECT *, row_number() OVER ({order}) - 1 AS number FROM ({found}) found"
+    numbered = f"SELECT *, row_number() OVER ({order}) - 1 AS number FROM ({query}) of_traces"
     blocks = f"SELECT *, number / {size} AS block FROM ({numbered}) numbered"
     blocks += " ORDER BY block, number" if in_order else ""
     return f"SELECT {', '.join(aggregates)} FROM ({blocks}) blocks GROUP BY block ORDER BY block"
 
 
-def _columns(needs: Needs, given: _Given, *, every_member: bool) -> list[str]:
+def _columns(needs: Needs, parameters: _Parameters, *, every_member: bool) -> list[str]:
     """Of `traces`, by the names that `_aggregates` use."""
     names = ["start_time", "trace_id", *(name for name in (*MEASURED, *FLAGS) if name in needs.columns)]
     names += [ITEM_KEY] if {ITEM_KEY, TARGET_KEY} & needs.columns else []
     names += _SCORES if needs.wants_scores() else ()
-    found = [f"traces.{name}" for name in names]
-    found += [f"{sql} AS {name}" for name, sql in _COMPUTED_FLAGS.items() if name in needs.columns]
-    found += [f"{_json_of(name, given)} AS text_{position}" for position, name in enumerate(needs.texts())]
-    return found + ([_object(name) for name in OBJECTS] if every_member else [])
+    columns = [f"traces.{name}" for name in names]
+    columns += [f"{sql} AS {name}" for name, sql in _COMPUTED_FLAGS.items() if name in needs.columns]
+    columns += [f"{_json_of(name, parameters)} AS text_{position}" for position, name in enumerate(needs.texts())]
+    return columns + ([_object(name) for name in OBJECTS] if every_member else [])
 
 
-def _json_of(name: str, given: _Given) -> str:
+def _json_of(name: str, parameters: _Parameters) -> str:
     """The value of a dictionary-encoded column as JSON text, null where there is none."""
     column, dot, key = name.partition(".")
     if not dot:
         return f"to_jsonb(traces.{column})::text"
-    return f"nullif((traces.{column} -> {given.put(key, 'text')})::text, 'null')"
+    return f"nullif((traces.{column} -> {parameters.put(key, 'text')})::text, 'null')"
 
 
 def _object(name: str) -> str:
@@ -148,25 +152,27 @@ def _object(name: str) -> str:
 
 
 def _aggregates(needs: Needs, *, every_member: bool) -> list[str]:
-    made = {"n": "count(*)::int"}
+    aggregates = {"n": "count(*)::int"}
     if {START_MINUTE, START_MICROSECOND} & needs.columns:
-        made["starts"] = "string_agg(timestamptz_send(start_time), '')"
+        aggregates["starts"] = "string_agg(timestamptz_send(start_time), '')"
     for name in needs.numbers():
         if name in MEASURED:
-            made[name] = f"string_agg(int8send(coalesce({name}, 0)::bigint), '')"
+            aggregates[name] = f"string_agg(int8send(coalesce({name}, 0)::bigint), '')"
         elif name in (*FLAGS, *_COMPUTED_FLAGS):
-            made[name] = f"string_agg(CASE WHEN {name} THEN '1' ELSE '0' END, '')"
+            aggregates[name] = f"string_agg(CASE WHEN {name} THEN '1' ELSE '0' END, '')"
         if name in NULLABLE:
-            made[f"has_{name}"] = f"string_agg(CASE WHEN {name} IS NULL THEN '0' ELSE '1' END, '')"
+            aggregates[f"has_{name}"] = f"string_agg(CASE WHEN {name} IS NULL THEN '0' ELSE '1' END, '')"
     if ITEM_KEY in needs.columns:
         has_key = f"octet_length({ITEM_KEY}) = {len(NO_DIGEST)}"
-        made[ITEM_KEY] = f"string_agg(CASE WHEN {has_key} THEN {ITEM_KEY} ELSE '\\x{NO_DIGEST.hex()}' END, ''::bytea)"
+        aggregates[ITEM_KEY] = (
+            f"string_agg(CASE WHEN {has_key} THEN {ITEM_KEY} ELSE '\\x{NO_DIGEST.hex()}' END, ''::bytea)"
+        )
     if {ITEM_KEY, TARGET_KEY} & needs.columns:
-        made[ARE_DERIVED] = f"bool_and({ITEM_KEY} IS NOT NULL)"
-    made |= {f"text_{position}": f"array_agg(text_{position})" for position, _ in enumerate(needs.texts())}
+        aggregates[ARE_DERIVED] = f"bool_and({ITEM_KEY} IS NOT NULL)"
+    aggregates |= {f"text_{position}": f"array_agg(text_{position})" for position, _ in enumerate(needs.texts())}
     if every_member:
         is_long = {name: f"octet_length({name}) > {_MOST_BYTES_OF_OBJECT}" for name in OBJECTS}
-        made |= {name: f"array_agg(CASE WHEN {is_long[name]} THEN '' ELSE {name} END)" for name in OBJECTS}
+        aggregates |= {name: f"array_agg(CASE WHEN {is_long[name]} THEN '' ELSE {name} END)" for name in OBJECTS}
     if needs.wants_scores():
-        made |= {name: f"array_agg(array_send({name}))" for name in _SCORES}
-    return [f"{sql} AS {name}" for name, sql in made.items()]
+        aggregates |= {name: f"array_agg(array_send({name}))" for name in _SCORES}
+    return [f"{sql} AS {name}" for name, sql in aggregates.items()]

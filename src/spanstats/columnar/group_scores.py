@@ -29,26 +29,26 @@ class ScoreCounts:
 
 def group_score_counts(groups: Groups, keys: Collection[str]) -> ScoreCounts:
     """What the scores of these evaluators are, by group."""
-    found = ScoreCounts(*(np.zeros(len(groups), np.int64) for _ in range(4)))
+    counts = ScoreCounts(*(np.zeros(len(groups), np.int64) for _ in range(4)))
     for by in groups.parts:
         groups.selection.check()
         every = [scores for key in sorted(keys) if (scores := by.part.chunk.scores(key)) is not None]
         for scores in every:
-            _add_kinds(found, by, by.part.scores(scores))
-        _add(found.traces, by, _rows_with_numbers(by, every))
-    return found
+            _add_kinds(counts, by, by.part.scores(scores))
+        _add(counts.traces, by, _rows_with_numbers(by, every))
+    return counts
 
 
-def _add_kinds(found: ScoreCounts, by: PartGroups, scores: Scores) -> None:
+def _add_kinds(totals: ScoreCounts, by: PartGroups, scores: Scores) -> None:
     if scores.kinds.low + scores.kinds.step * int(scores.kinds.codes.max(initial=0)) == 0:
         # All are numbers.
         return
     codes = by.codes if scores.rows is None else by.codes[scores.rows]
     kinds, is_one = scores.kinds.values(), scores.values.values() != 0
     for counts, rows in (
-        (found.texts, kinds == TEXT),
-        (found.true, (kinds == _BOOLEAN) & is_one),
-        (found.false, (kinds == _BOOLEAN) & ~is_one),
+        (totals.texts, kinds == TEXT),
+        (totals.true, (kinds == _BOOLEAN) & is_one),
+        (totals.false, (kinds == _BOOLEAN) & ~is_one),
     ):
         if len(counts):
             np.add.at(counts, by.groups, counts_by(codes[rows], len(by.groups)))
@@ -77,8 +77,8 @@ def _add(counts: Counted, by: PartGroups, rows: Array | None) -> None:
 
 def group_partial_costs(groups: Groups) -> Counted:
     """Of how many traces of each group the cost is known and leaves out spans without a price."""
-    found = np.zeros(len(groups), np.int64)
+    counts = np.zeros(len(groups), np.int64)
     for by in groups.parts:
         if (is_partial := partial_costs(by.part)) is not None:
-            _add(found, by, is_partial)
-    return found
+            _add(counts, by, is_partial)
+    return counts

@@ -24,7 +24,7 @@ def group_squares(groups: Groups, measure: Measure) -> list[int]:
     low, high = extent([column.numbers for column in columns])
     # The value is low + offset.
     sums = group_sums(groups, measure)
-    counts, totals = (np.asarray(found, object) for found in (sums.counts, sums.totals))
+    counts, totals = (np.asarray(array, object) for array in (sums.counts, sums.totals))
     of_offsets = _squares_of_offsets(columns, low, high, len(groups))
     return [int(total) for total in of_offsets + 2 * low * totals - low**2 * counts]
 
@@ -34,13 +34,13 @@ def _squares_of_offsets(columns: Sequence[GroupedColumn], low: int, high: int, s
         return np.array([sum(sum_of_squares(offsets(column.numbers, low, high)) for column in columns)], object)
     # Limb by limb: a sum of 32,768 columns fits 64 bits.
     limbs = range(0, (high - low).bit_length(), _LIMB)
-    found = {(i, j): np.zeros(size, np.int64) for i in limbs for j in limbs if j <= i}
+    by_limbs = {(i, j): np.zeros(size, np.int64) for i in limbs for j in limbs if j <= i}
     for column in columns:
         of_column = offsets(column.numbers, low, high)
         for shifts, products in _products(of_column, list(limbs)):
-            np.add.at(found[shifts], column.by.groups, added(products, column.codes, len(column.by.groups)))
+            np.add.at(by_limbs[shifts], column.by.groups, added(products, column.codes, len(column.by.groups)))
     total = np.zeros(size, object)
-    for (i, j), sums in found.items():
+    for (i, j), sums in by_limbs.items():
         total += sums.astype(object) * 2 ** (i + j + (i != j))
     return total
 

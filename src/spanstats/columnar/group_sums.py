@@ -27,9 +27,9 @@ class GroupSums:
     counts: Counted
     totals: Totals
 
-    def together(self, wanted: NDArray[np.intp]) -> tuple[int, int]:
+    def together(self, group_numbers: NDArray[np.intp]) -> tuple[int, int]:
         """The count and the sum of these groups."""
-        return int(self.counts[wanted].sum()), total_of(self.totals[wanted])
+        return int(self.counts[group_numbers].sum()), total_of(self.totals[group_numbers])
 
 
 def total_of(totals: Totals) -> int:
@@ -65,10 +65,10 @@ def group_sums(groups: Groups, measure: Measure) -> GroupSums:
     counts, totals = np.zeros(len(groups), np.int64), _Adder(len(groups))
     is_in_every_row = _is_in_every_row(groups, measure)
     for column in groups.each(measure):
-        found = column.counts()
+        of_column = column.counts()
         if not is_in_every_row:
-            np.add.at(counts, column.by.groups, found)
-        totals.add(column.by.groups, *_totals(column, found))
+            np.add.at(counts, column.by.groups, of_column)
+        totals.add(column.by.groups, *_totals(column, of_column))
     return GroupSums(groups.counts if is_in_every_row else counts, totals.totals())
 
 
@@ -134,5 +134,5 @@ def _sums_of_codes(values: Array, highest: int, codes: Array, size: int) -> Tota
 def added(values: Array, codes: Array, size: int) -> NDArray[np.int64]:
     """Sums by code that a double holds exactly."""
     # To convert the arrays here takes a fourth of the time of leaving that to `bincount`.
-    found = np.bincount(codes.astype(np.intp), weights=values.astype(np.float64), minlength=size)
-    return found.astype(np.int64)
+    sums = np.bincount(codes.astype(np.intp), weights=values.astype(np.float64), minlength=size)
+    return sums.astype(np.int64)

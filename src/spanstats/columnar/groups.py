@@ -61,9 +61,9 @@ class Groups:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def keys_of(self, wanted: Sequence[int] | NDArray[np.intp]) -> list[list[Key]]:
+    def keys_of(self, group_numbers: Sequence[int] | NDArray[np.intp]) -> list[list[Key]]:
         """For each dimension the keys of these groups."""
-        rows = np.array(wanted, np.intp)
+        rows = np.array(group_numbers, np.intp)
         return [keys.decoded(numbers[rows].tolist()) for keys, numbers in zip(self.keys, self.numbers, strict=True)]
 
     def each(self, measure: Measure) -> Iterator[GroupedColumn]:
@@ -81,7 +81,7 @@ def group(selection: Selection, dimensions: Sequence[Dimension]) -> Groups:
     each = [coded(selection, dimension) for dimension in dimensions]
     selection.numbering.end()
     sizes = [len(keys) for keys, _ in each]
-    joined = [_joined(part.chunk.n, [found[i] for _, found in each], sizes) for i, part in enumerate(selection.parts)]
+    joined = [_joined(part.chunk.n, [codes[i] for _, codes in each], sizes) for i, part in enumerate(selection.parts)]
     counts = []
     for part, of_part in zip(selection.parts, joined, strict=True):
         selection.check()
@@ -128,10 +128,10 @@ def _joined(n: int, codes: Sequence[Coded], sizes: Sequence[int]) -> Coded:
     """The codes of all dimensions as one."""
     if not codes:
         return Coded(np.broadcast_to(np.uint8(0), n), np.zeros(1, np.int64))
-    found = codes[0]
+    joined = codes[0]
     for of_dimension, size in zip(codes[1:], sizes[1:], strict=True):
-        found = _combined(found, of_dimension, size)
-    return found
+        joined = _combined(joined, of_dimension, size)
+    return joined
 
 
 def _combined(a: Coded, b: Coded, size: int) -> Coded:

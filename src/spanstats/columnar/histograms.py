@@ -33,11 +33,11 @@ def counts_between(columns: Sequence[Numbers], edges: Sequence[Fraction | int]) 
     # A whole number is at least an edge where it is at least the next whole number.
     bounds = [*(_within(math.ceil(edge)) for edge in edges[:-1]), _within(math.floor(edges[-1]) + 1)]
     reachable = np.array([bound for bound in bounds if bound < _LIMIT], np.int64)
-    found = np.zeros(len(bounds) + 1, np.int64)
+    counts = np.zeros(len(bounds) + 1, np.int64)
     columns = [column for column in columns if len(column.codes)]
     if columns:
-        found[: len(reachable) + 1] = _counts(columns, reachable)
-    return Counts([int(count) for count in found[1:-1]], int(found[0]), int(found[-1]))
+        counts[: len(reachable) + 1] = _counts(columns, reachable)
+    return Counts([int(count) for count in counts[1:-1]], int(counts[0]), int(counts[-1]))
 
 
 def _counts(columns: Sequence[Numbers], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -50,10 +50,10 @@ def _counts(columns: Sequence[Numbers], bounds: NDArray[np.int64]) -> NDArray[np
     starts, ends = _ranges(cells)
     below, at_end = np.searchsorted(bounds, starts, "right"), np.searchsorted(bounds, ends, "right")
     is_cut = below != at_end
-    found = np.zeros(len(bounds) + 1, np.int64)
-    np.add.at(found, below[~is_cut], counts[~is_cut])
+    by_bounds = np.zeros(len(bounds) + 1, np.int64)
+    np.add.at(by_bounds, below[~is_cut], counts[~is_cut])
     of_cut = np.searchsorted(bounds, cells.values_in(columns, is_cut), "right")
-    return found + np.bincount(of_cut, minlength=len(found))
+    return by_bounds + np.bincount(of_cut, minlength=len(by_bounds))
 
 
 def _ranges(cells: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -78,17 +78,17 @@ def extremes(column: Numbers, *, positive: bool = False) -> tuple[int, int] | No
 
 def different_values(columns: Sequence[Numbers], most: int) -> list[tuple[int, int]] | None:
     """Each value and how often it is there, ascending; `None` where there are more than `most`."""
-    found: dict[int, int] = {}
+    by_value: dict[int, int] = {}
     for column in columns:
         codes, counts = _different_codes(column, most)
         if len(codes) > most:
             return None
         for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
             value = column.low + column.step * code
-            found[value] = found.get(value, 0) + count
-        if len(found) > most:
+            by_value[value] = by_value.get(value, 0) + count
+        if len(by_value) > most:
             return None
-    return sorted(found.items())
+    return sorted(by_value.items())
 
 
 def _different_codes(column: Numbers, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

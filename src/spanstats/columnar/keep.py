@@ -59,11 +59,11 @@ async def refresh_waiting(
     `idle_share` of the time it does nothing. A day that fails is left for the next time. Raises `Unavailable` where
     several fail one after the other.
     """
-    seen: set[Day] = set()
+    tried: set[Day] = set()
     failures = 0
-    while days := [day for day in await waiting_days(database, rest_s) if day not in seen]:
+    while days := [day for day in await waiting_days(database, rest_s) if day not in tried]:
         for day in days:
-            seen.add(day)
+            tried.add(day)
             try:
                 async for took_s in _refresh_all_of(database, day, rest_s):
                     yield day

@@ -22,10 +22,10 @@ _FEW_CODES = 4
 
 def mask_of(predicate: Predicate, chunk: Chunk, passing: Passing) -> Mask:
     """A boolean for each row."""
-    found = _node(predicate.root, chunk, passing)
+    mask = _node(predicate.root, chunk, passing)
     if predicate.uniform:
-        found = found & (chunk.numbers(MANY_MODELS).values() == 0)
-    return found
+        mask = mask & (chunk.numbers(MANY_MODELS).values() == 0)
+    return mask
 
 
 def _node(node: Node, chunk: Chunk, passing: Passing) -> Mask:
@@ -49,17 +49,17 @@ def _node(node: Node, chunk: Chunk, passing: Passing) -> Mask:
 
 def rows_passing(passing: Mask, codes: Array) -> Mask:
     """Which rows have a code that passes."""
-    wanted = np.flatnonzero(passing)
-    if len(wanted) <= _FEW_CODES:
+    passing_codes = np.flatnonzero(passing)
+    if len(passing_codes) <= _FEW_CODES:
         # To compare all codes with one takes a tenth of the time of a look-up.
-        equal = (codes == codes.dtype.type(code) for code in wanted)
+        equal = (codes == codes.dtype.type(code) for code in passing_codes)
         return reduce(operator.or_, equal, _all(len(codes), value=False))
-    found: Mask = passing[codes]
-    return found
+    mask: Mask = passing[codes]
+    return mask
 
 
 def _scores(test: ScoreTest, chunk: Chunk) -> Mask:
-    found = np.zeros(chunk.n, np.bool_)
+    mask = np.zeros(chunk.n, np.bool_)
     for key in test.keys:
         scores = chunk.scores(key)
         if scores is None:
@@ -68,16 +68,16 @@ def _scores(test: ScoreTest, chunk: Chunk) -> Mask:
         n = len(scores.values.codes)
         passing = _all(n, value=True) if is_presence else passes(scores.values, test.operator, test.operands)
         if scores.rows is None:
-            found |= passing
+            mask |= passing
         else:
-            found[scores.rows[passing]] = True
-    return found
+            mask[scores.rows[passing]] = True
+    return mask
 
 
 def passes(numbers: Numbers, name: Operator, operands: tuple[Any, ...]) -> Mask:
     """For which values the positive operator holds: for none that is missing."""
-    found = _OF_NUMBERS[name](numbers, operands)
-    return found if numbers.valid is None else found & numbers.valid
+    mask = _OF_NUMBERS[name](numbers, operands)
+    return mask if numbers.valid is None else mask & numbers.valid
 
 
 def _at_least(numbers: Numbers, bound: _Whole) -> Mask:
@@ -87,16 +87,16 @@ def _at_least(numbers: Numbers, bound: _Whole) -> Mask:
         return _all(len(numbers.codes), value=True)
     if code > np.iinfo(numbers.codes.dtype).max:
         return _all(len(numbers.codes), value=False)
-    found: Mask = numbers.codes >= numbers.codes.dtype.type(code)
-    return found
+    mask: Mask = numbers.codes >= numbers.codes.dtype.type(code)
+    return mask
 
 
 def _equal_to(numbers: Numbers, value: _Whole) -> Mask:
     code, rest = divmod(int(value) - numbers.low, numbers.step)
     if rest or not 0 <= code <= np.iinfo(numbers.codes.dtype).max:
         return _all(len(numbers.codes), value=False)
-    found: Mask = numbers.codes == numbers.codes.dtype.type(code)
-    return found
+    mask: Mask = numbers.codes == numbers.codes.dtype.type(code)
+    return mask
 
 
 def _one_of(numbers: Numbers, operands: tuple[_Whole, ...]) -> Mask:

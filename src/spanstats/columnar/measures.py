@@ -72,9 +72,9 @@ def each_column(selection: Selection, measure: Measure) -> Iterator[Measured]:
         for key in sorted(measure.keys):
             scores = part.chunk.scores(key)
             if scores is not None:
-                found = part.scores(scores)
+                of_part = part.scores(scores)
                 # With a score in each row, they are those of the rows of the part.
-                yield Measured(part, found.values, None if scores.rows is None else found.rows)
+                yield Measured(part, of_part.values, None if scores.rows is None else of_part.rows)
 
 
 def values(selection: Selection, measure: Measure) -> list[Numbers]:

@@ -1,4 +1,4 @@
-"""How much memory the questions that are being answered hold, and its end."""
+"""How much memory the questions that are being answered reserve, and when they release it."""
 
 import weakref
 from collections.abc import Iterable
@@ -15,45 +15,45 @@ class Memory:
 
     def __init__(self, most: int = DEFAULT_BYTES) -> None:
         self._most = most
-        self.held = 0
+        self.reserved = 0
 
-    def begin(self) -> "Held":
-        """What one more question will hold."""
-        return Held(self)
+    def begin(self) -> "Reservation":
+        """The reservation of one more question, of nothing yet."""
+        return Reservation(self)
 
-    def take(self, size: int, held_before: int) -> None:
+    def reserve(self, size: int, reserved_before: int) -> None:
         """Raises `Unavailable` where there is no room."""
-        if held_before + size > self._most:
+        if reserved_before + size > self._most:
             raise Unavailable(
                 "this question needs more memory than this service gives to one: narrow the window, filter, or name "
                 "fewer measures"
             )
-        if self.held + size > self._most:
+        if self.reserved + size > self._most:
             raise Unavailable("other questions hold the memory that this one needs")
-        self.held += size
+        self.reserved += size
 
-    def give_back(self, size: int) -> None:
-        """No one has it any more."""
-        self.held -= size
+    def release(self, size: int) -> None:
+        """It is not used any more."""
+        self.reserved -= size
 
 
-class Held:
-    """What one question holds. It is given back once no selection refers to this any more."""
+class Reservation:
+    """The memory of one question. It is released once no selection refers to this any more."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._sizes: list[int] = []
-        weakref.finalize(self, _give_back, memory, self._sizes)
+        weakref.finalize(self, _release, memory, self._sizes)
 
     def add(self, parts: Iterable[Part]) -> None:
         """Raises `Unavailable` where there is no room for these."""
         size = sum(map(_size_of_part, parts))
-        self._memory.take(size, sum(self._sizes))
+        self._memory.reserve(size, sum(self._sizes))
         self._sizes.append(size)
 
 
-def _give_back(memory: Memory, sizes: list[int]) -> None:
-    memory.give_back(sum(sizes))
+def _release(memory: Memory, sizes: list[int]) -> None:
+    memory.release(sum(sizes))
 
 
 def _size_of_part(part: Part) -> int:

@@ -42,18 +42,18 @@ class Numbering:
 
     def of(self, column: Texts) -> NDArray[np.int64]:
         """The number of each code of the column; that of 0, no value, is 0."""
-        known = self._known.get(column)
-        if known is None:
-            known = self._known[column] = self._number(list(column.values))
-        return known
+        numbers = self._known.get(column)
+        if numbers is None:
+            numbers = self._known[column] = self._number(list(column.values))
+        return numbers
 
     def _number(self, values: list[bytes]) -> NDArray[np.int64]:
         # Most are there already: to look them up outside of Python's own loop takes half the time.
-        found = np.fromiter(map(self._numbers.get, values, repeat(0)), np.int64, len(values))
-        for index in np.flatnonzero(found == 0).tolist():
+        numbers = np.fromiter(map(self._numbers.get, values, repeat(0)), np.int64, len(values))
+        for index in np.flatnonzero(numbers == 0).tolist():
             text = values[index]
-            found[index] = self._numbers.get(text) or self._number_new(text)
-        return np.insert(found, 0, 0)
+            numbers[index] = self._numbers.get(text) or self._number_new(text)
+        return np.insert(numbers, 0, 0)
 
     def _number_new(self, text: bytes) -> int:
         shortest = without_zeros(text)
@@ -72,5 +72,5 @@ def without_zeros(text: bytes) -> bytes:
     return _NUMBER_OR_STRING.sub(_shortened, text)
 
 
-def _shortened(found: re.Match[bytes]) -> bytes:
-    return found[0] if found[1] is None else found[1] + (found[2] or b"")
+def _shortened(match: re.Match[bytes]) -> bytes:
+    return match[0] if match[1] is None else match[1] + (match[2] or b"")

@@ -27,14 +27,14 @@ def order_statistics(columns: Sequence[Numbers], ranks: Collection[int]) -> dict
     cell_of = {rank: int(np.searchsorted(ends, rank, "right")) for rank in ranks}
     if cells.shift == 0:
         return {rank: cells.start(cell) for rank, cell in cell_of.items()}
-    wanted = np.zeros(cells.n, np.bool_)
-    wanted[list(cell_of.values())] = True
-    values = cells.values_in(columns, wanted)
+    holds_rank = np.zeros(cells.n, np.bool_)
+    holds_rank[list(cell_of.values())] = True
+    values = cells.values_in(columns, holds_rank)
     # Where the values of a cell begin among those of wanted cells.
-    starts = np.cumsum(np.where(wanted, counts, 0)) - counts
+    starts = np.cumsum(np.where(holds_rank, counts, 0)) - counts
     among = {rank: int(starts[cell] + rank - (ends[cell] - counts[cell])) for rank, cell in cell_of.items()}
-    found = _at(values, among.values(), int(np.count_nonzero(wanted)))
-    return {rank: found[position] for rank, position in among.items()}
+    by_position = _at(values, among.values(), int(np.count_nonzero(holds_rank)))
+    return {rank: by_position[position] for rank, position in among.items()}
 
 
 def _at(values: NDArray[np.int64], ranks: Collection[int], cells: int) -> dict[int, int]:

@@ -12,25 +12,25 @@ from .segments import Segment
 from .snapshot import Stored, StoredChunk
 
 
-def is_cut(chunk: StoredChunk, found: Stored) -> bool:
+def is_cut(chunk: StoredChunk, snapshot: Stored) -> bool:
     """Whether only some of the chunk's rows may count, for their start alone: then `STARTS` are needed."""
-    return not _is_inside(chunk.segment, found.window) or bool(_invalid_in(chunk.segment, found.invalid))
+    return not _is_inside(chunk.segment, snapshot.window) or bool(_invalid_in(chunk.segment, snapshot.invalid))
 
 
-def needs_of(chunk: StoredChunk, found: Stored) -> Needs:
+def needs_of(chunk: StoredChunk, snapshot: Stored) -> Needs:
     """Columns that are needed to cut the chunk."""
-    return STARTS if is_cut(chunk, found) else Needs()
+    return STARTS if is_cut(chunk, snapshot) else Needs()
 
 
-def rows_that_count(chunk: Chunk, segment: Segment, found: Stored) -> Mask:
+def rows_that_count(chunk: Chunk, segment: Segment, snapshot: Stored) -> Mask:
     """The rows of a cut chunk that start in the window and in valid minutes. Rows are in order of start."""
     rows = np.ones(chunk.n, np.bool_)
-    if not _is_inside(segment, found.window):
+    if not _is_inside(segment, snapshot.window):
         starts = starts_of(chunk)
-        first, end = np.searchsorted(starts, found.window)
+        first, end = np.searchsorted(starts, snapshot.window)
         rows[:first] = False
         rows[end:] = False
-    invalid = _invalid_in(segment, found.invalid)
+    invalid = _invalid_in(segment, snapshot.invalid)
     if invalid:
         minutes = np.array(invalid) // MINUTE_US
         of_rows = chunk.numbers(START_MINUTE).values()

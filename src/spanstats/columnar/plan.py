@@ -40,11 +40,11 @@ async def plan_of(tx: Transaction, arm: Arm) -> FromColumns | None:
     predicate = EVERY_TRACE if arm.matching is None else resolve(arm.matching.predicate, arm.matching.tenant_id)
     if predicate is None:
         return None
-    found = await stored(tx.driver, arm.experiment_key, arm.window)
-    n = sum(chunk.n for chunk in found.chunks)
-    if n < FEW_TRACES or len(found.invalid) > MANY_MINUTES:
+    snapshot = await stored(tx.driver, arm.experiment_key, arm.window)
+    n = sum(chunk.n for chunk in snapshot.chunks)
+    if n < FEW_TRACES or len(snapshot.invalid) > MANY_MINUTES:
         return None
     for inclusive in () if arm.matching is None else arm.matching.inclusive:
         if await tx.expected_rows(select(traces.c.trace_id).where(inclusive)) * _ROWS_WHILE_ONE_IS_LOOKED_UP < n:
             return None
-    return FromColumns(predicate, found)
+    return FromColumns(predicate, snapshot)

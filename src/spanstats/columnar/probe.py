@@ -30,19 +30,19 @@ class Verdicts:
 
     async def ask(self, tx: Transaction, tests: Sequence[TextTest], chunks: Mapping[int, Chunk]) -> dict[int, Passing]:
         """By id of the chunk, which of its values pass."""
-        found: dict[int, dict[int, Mask]] = {chunk_id: {} for chunk_id in chunks}
+        by_chunk: dict[int, dict[int, Mask]] = {chunk_id: {} for chunk_id in chunks}
         for test in tests:
             condition, operands = tx.condition(traces, test.condition)
-            asked = test.column, condition, repr(operands)
-            kept = {i: self._kept.get((*asked, i)) for i in chunks}
-            new = {i: chunk for i, chunk in chunks.items() if kept[i] is None}
+            question = test.column, condition, repr(operands)
+            masks = {i: self._kept.get((*question, i)) for i in chunks}
+            new = {i: chunk for i, chunk in chunks.items() if masks[i] is None}
             for chunk_id, mask in (await _masks(tx, test, new)).items():
-                self._kept.put((*asked, chunk_id), mask, len(mask) + 500)
-                kept[chunk_id] = mask
-            for chunk_id, known in kept.items():
-                assert known is not None
-                found[chunk_id][test.number] = known
-        return {**found}
+                self._kept.put((*question, chunk_id), mask, len(mask) + 500)
+                masks[chunk_id] = mask
+            for chunk_id, of_chunk in masks.items():
+                assert of_chunk is not None
+                by_chunk[chunk_id][test.number] = of_chunk
+        return {**by_chunk}
 
 
 async def _masks(tx: Transaction, test: TextTest, chunks: Mapping[int, Chunk]) -> dict[int, Mask]:
@@ -63,12 +63,12 @@ def _table(chunk: Chunk, column: str, passing: frozenset[bytes]) -> Mask:
 
 
 def _different(chunks: Iterable[Chunk], column: str) -> list[bytes]:
-    found: dict[bytes, None] = {}
+    values: dict[bytes, None] = {}
     for chunk in chunks:
         texts = chunk.texts(column)
         if texts is not None:
-            found.update(dict.fromkeys(texts.values))
-    return list(found)
+            values.update(dict.fromkeys(texts.values))
+    return list(values)
 
 
 async def _passing(tx: Transaction, test: TextTest, values: list[bytes]) -> frozenset[bytes]:
@@ -76,15 +76,15 @@ async def _passing(tx: Transaction, test: TextTest, values: list[bytes]) -> froz
         return frozenset()
     column, dot, key = test.column.partition(".")
     condition, operands = tx.condition(traces, test.condition)
-    given: list[Any] = [*operands, f"[{','.join(value.decode() for value in values)}]"]
+    parameters: list[Any] = [*operands, f"[{','.join(value.decode() for value in values)}]"]
     row = "value #>> '{}'"
     if dot:
-        given.append(key)
-        row = f"jsonb_build_object(${len(given)}::text, value)"
+        parameters.append(key)
+        row = f"jsonb_build_object(${len(parameters)}::text, value)"
     each = f"jsonb_array_elements(${len(operands) + 1}::text::jsonb) WITH ORDINALITY AS each_value(value, number)"
     statement = (
         f"SELECT array_agg(number::int) FROM (SELECT number, {row} AS {column} FROM {each}) traces WHERE {condition}"
     )
     prepared = await tx.driver.prepare(statement, name="")
-    numbers = await prepared.fetchval(*given) or []
+    numbers = await prepared.fetchval(*parameters) or []
     return frozenset(values[number - 1] for number in numbers)

@@ -69,15 +69,15 @@ class Columns:
 
     async def select(self, tx: Transaction, arms: Sequence[Arm], needs: Needs) -> list[Selection]:
         """The traces of each arm in the snapshot of a transaction (`Kind.SNAPSHOT`), with these columns."""
-        check, held = time_limit(tx.timeouts), self.memory.begin()
-        found = []
+        check, reservation = time_limit(tx.timeouts), self.memory.begin()
+        selections = []
         for arm in arms:
             plan, parts = await plan_of(tx, arm), list[Part]()
             async for batch in self.batches(tx, arm, needs, plan, check):
-                held.add(batch.parts)
+                reservation.add(batch.parts)
                 parts += batch.parts
-            found.append(Selection(parts, check, held, self._numbering))
-        return found
+            selections.append(Selection(parts, check, reservation, self._numbering))
+        return selections
 
     async def batches(
         self, tx: Transaction, arm: Arm, needs: Needs, plan: FromColumns | None, check: Check
@@ -109,12 +109,12 @@ class Columns:
 
     async def span_sums(self, tx: Transaction, arm: Arm) -> list[SpanSums] | None:
         """Sums of the spans of all traces of an arm without a filter; `None` where they must be read one by one."""
-        found = await stored(tx.driver, arm.experiment_key, arm.window)
-        whole = [chunk for chunk in found.chunks if chunk.format <= FORMAT and not is_cut(chunk, found)]
+        snapshot = await stored(tx.driver, arm.experiment_key, arm.window)
+        whole = [chunk for chunk in snapshot.chunks if chunk.format <= FORMAT and not is_cut(chunk, snapshot)]
         chunks = await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in whole], _SPAN_SUMS)
         sums = {chunk: chunks[chunk.id].columns.get(SPAN_SUMS) for chunk in whole}
-        lacking = {c.segment for c in found.chunks if not isinstance(sums.get(c), SpanSums)}
-        beside = await read_span_sums(tx.driver, arm.experiment_key, _ranges_outside(found, lacking))
+        lacking = {c.segment for c in snapshot.chunks if not isinstance(sums.get(c), SpanSums)}
+        beside = await read_span_sums(tx.driver, arm.experiment_key, _ranges_outside(snapshot, lacking))
         if beside is None:
             return None
         return [beside, *(s for c, s in sums.items() if isinstance(s, SpanSums) and c.segment not in lacking)]
@@ -124,23 +124,23 @@ class Columns:
     ) -> dict[int, Chunk]:
         """The chunks that have all that is needed; others were written by another version, or omit too large
         columns."""
-        wanted = needs | plan.predicate.needs
-        found: dict[int, Chunk] = {}
+        every_need = needs | plan.predicate.needs
+        by_id: dict[int, Chunk] = {}
         for cut in (False, True):
             ours = [c for c in chunks if c.format <= FORMAT and is_cut(c, plan.stored) is cut]
-            of_cut = wanted | needs_of(ours[0], plan.stored) if ours else wanted
-            found |= await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in ours], of_cut)
-        return {i: chunk for i, chunk in found.items() if all(map(chunk.info.has, wanted.columns))}
+            of_cut = every_need | needs_of(ours[0], plan.stored) if ours else every_need
+            by_id |= await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in ours], of_cut)
+        return {i: chunk for i, chunk in by_id.items() if all(map(chunk.info.has, every_need.columns))}
 
 
 _SPAN_SUMS = Needs(frozenset({SPAN_SUMS}))
 
 
-def _ranges_outside(found: Stored, lacking: Collection[Segment]) -> list[Segment]:
+def _ranges_outside(snapshot: Stored, lacking: Collection[Segment]) -> list[Segment]:
     """The window without the segments of chunks that do not lack anything."""
-    start, end = found.window
+    start, end = snapshot.window
     ranges, at = list[Segment](), start
-    for lo, hi in sorted({chunk.segment for chunk in found.chunks} - {*lacking}):
+    for lo, hi in sorted({chunk.segment for chunk in snapshot.chunks} - {*lacking}):
         ranges.append((at, lo))
         at = hi
     return [(lo, hi) for lo, hi in [*ranges, (at, end)] if lo < hi]

@@ -110,9 +110,9 @@ async def chunks_of_segment(tx: Transaction, experiment_key: ExperimentKey, segm
     """What is stored of the traces that start in the segment; nothing where none does."""
     start, end = segment
     inside = (traces.c.experiment_key == experiment_key) & (traces.c.start_time >= start) & (traces.c.start_time < end)
-    found = chunks_of_traces(tx, [Rows(inside)], EVERY_COLUMN, every_member=True, in_order=True, most=MOST_TRACES)
+    chunks = chunks_of_traces(tx, [Rows(inside)], EVERY_COLUMN, every_member=True, in_order=True, most=MOST_TRACES)
     sums = await read_span_sums(tx.driver, experiment_key, [segment])
-    async for chunk in found:
+    async for chunk in chunks:
         yield chunk if sums is None else _with_span_sums(chunk, sums)
         sums = SpanSums(())
 

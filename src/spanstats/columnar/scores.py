@@ -17,29 +17,29 @@ from .format import Scores
 _HEAD = 20
 _NO_VALUE = 0
 
-Sent = bytes | None
+ArrayBytes = bytes | None
 
 
-class SentScores:
+class ScoreArrays:
     """`score_keys`, `score_values` and `score_kinds` of one trace after the other."""
 
     def __init__(self) -> None:
         self.n = 0
         self.by_keys: dict[bytes, list[int]] = {}
-        self.values: list[Sent] = []
-        self.kinds: list[Sent] = []
+        self.values: list[ArrayBytes] = []
+        self.kinds: list[ArrayBytes] = []
 
-    def add(self, keys: Sequence[Sent], values: Sequence[Sent], kinds: Sequence[Sent]) -> None:
+    def add(self, keys: Sequence[ArrayBytes], values: Sequence[ArrayBytes], kinds: Sequence[ArrayBytes]) -> None:
         """The next traces."""
-        for row, sent in enumerate(keys, start=self.n):
-            if sent is not None:
-                self.by_keys.setdefault(sent, []).append(row)
+        for row, array in enumerate(keys, start=self.n):
+            if array is not None:
+                self.by_keys.setdefault(array, []).append(row)
         self.n += len(keys)
         self.values += values
         self.kinds += kinds
 
 
-class _Found:
+class _OfEvaluator:
     """The scores of one evaluator, in parts."""
 
     def __init__(self) -> None:
@@ -49,34 +49,34 @@ class _Found:
         self.kinds: list[NDArray[np.int64]] = []
 
 
-def scores_of(sent: SentScores, n: int) -> dict[str, Scores]:
+def scores_of(arrays: ScoreArrays, n: int) -> dict[str, Scores]:
     """The scores of `n` traces by evaluator key, in the order of their traces."""
-    found: dict[str, _Found] = {}
-    for keys, rows in sent.by_keys.items():
+    by_name: dict[str, _OfEvaluator] = {}
+    for keys, rows in arrays.by_keys.items():
         names = [key.decode() for key in _elements(keys) if key is not None]
-        values, valid = _matrix([sent.values[row] for row in rows], len(names), 8)
-        kinds, _ = _matrix([sent.kinds[row] for row in rows], len(names), 2)
+        values, valid = _matrix([arrays.values[row] for row in rows], len(names), 8)
+        kinds, _ = _matrix([arrays.kinds[row] for row in rows], len(names), 2)
         for position, name in enumerate(names):
-            of_name = found.setdefault(name, _Found())
+            of_name = by_name.setdefault(name, _OfEvaluator())
             of_name.rows.append(np.array(rows, np.int64))
             of_name.values.append(values[:, position])
             of_name.valid.append(valid[:, position])
             of_name.kinds.append(kinds[:, position])
-    return {name: _column(found[name], n) for name in sorted(found)}
+    return {name: _column(by_name[name], n) for name in sorted(by_name)}
 
 
-def _column(found: _Found, n: int) -> Scores:
-    rows = np.concatenate(found.rows)
+def _column(of_evaluator: _OfEvaluator, n: int) -> Scores:
+    rows = np.concatenate(of_evaluator.rows)
     # Stable: several scores of one trace stay in their order.
     order = np.argsort(rows, kind="stable")
     rows = rows[order]
-    values = numbers_of(np.concatenate(found.values)[order], np.concatenate(found.valid)[order])
-    kinds = numbers_of(np.concatenate(found.kinds)[order])
+    values = numbers_of(np.concatenate(of_evaluator.values)[order], np.concatenate(of_evaluator.valid)[order])
+    kinds = numbers_of(np.concatenate(of_evaluator.kinds)[order])
     is_dense = len(rows) == n and bool((rows == np.arange(n)).all())
     return Scores(values, kinds, None if is_dense else narrowed(rows, n - 1))
 
 
-def _matrix(arrays: list[Sent], width: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _matrix(arrays: list[ArrayBytes], width: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Whole numbers of `size` bytes, a row for each array; nulls, and what an array is too short for, are not valid."""
     whole = b"".join([array for array in arrays if array is not None])
     if len(whole) == len(arrays) * (_HEAD + width * (4 + size)):
@@ -93,7 +93,7 @@ def _matrix(arrays: list[Sent], width: int, size: int) -> tuple[NDArray[np.int64
     return values, valid
 
 
-def _elements(array: Sent) -> Iterator[bytes | None]:
+def _elements(array: ArrayBytes) -> Iterator[bytes | None]:
     if array is None or len(array) < _HEAD:
         return
     (count,) = unpack_from(">i", array, 12)

@@ -41,10 +41,10 @@ def plan(
     `counts` is how many traces start in a minute, as far as that is known; it decides on widths and worth alone.
     """
     segments = _segments((day, day + DAY_US), counts, most)
-    wanted = [segment for segment in segments if _is_worth_it(segment, counts, invalid)]
+    worthwhile = [segment for segment in segments if _is_worth_it(segment, counts, invalid)]
     write: list[Segment] = []
     work = 0
-    for segment in wanted:
+    for segment in worthwhile:
         if write and work + _traces_in(segment, counts) > most:
             break
         write.append(segment)

@@ -52,11 +52,11 @@ class Part:
         if self.rows is None:
             return scores
         if scores.rows is None:
-            wanted = rows = np.flatnonzero(self.rows) if self.row_numbers is None else self.row_numbers
+            indexes = rows = np.flatnonzero(self.rows) if self.row_numbers is None else self.row_numbers
         else:
-            wanted = np.flatnonzero(self.rows[scores.rows])
-            rows = scores.rows[wanted]
-        return Scores(_taken(scores.values, wanted, len(rows)), _taken(scores.kinds, wanted, len(rows)), rows)
+            indexes = np.flatnonzero(self.rows[scores.rows])
+            rows = scores.rows[indexes]
+        return Scores(_taken(scores.values, indexes, len(rows)), _taken(scores.kinds, indexes, len(rows)), rows)
 
     def _wanted(self, rows: Mask) -> Array:
         return rows if self.row_numbers is None else self.row_numbers
@@ -68,12 +68,12 @@ def part_of(chunk: Chunk, rows: Mask) -> Part:
     return Part(chunk, rows, row_numbers if len(row_numbers) < _FEW * chunk.n else None)
 
 
-def _taken(numbers: Numbers, wanted: Array, n: int) -> Numbers:
+def _taken(numbers: Numbers, indexes: Array, n: int) -> Numbers:
     """The `n` rows that are wanted."""
-    valid = None if numbers.valid is None else numbers.valid[wanted]
+    valid = None if numbers.valid is None else numbers.valid[indexes]
     if numbers.codes.strides == (0,):
         return Numbers(numbers.low, numbers.step, np.broadcast_to(np.uint8(0), n), valid)
-    return Numbers(numbers.low, numbers.step, numbers.codes[wanted], valid)
+    return Numbers(numbers.low, numbers.step, numbers.codes[indexes], valid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Selection:
 
     parts: Sequence[Part]
     check: Check = field(default=no_limit, compare=False)
-    held: object = field(default=None, compare=False, repr=False)
-    """What is given back once no one has the selection any more."""
+    reservation: object = field(default=None, compare=False, repr=False)
+    """Its memory is released once the selection is not used any more."""
     numbering: Numbering = field(default_factory=Numbering, compare=False, repr=False)
     """Numbers of the texts in its chunks, perhaps of those of other selections too."""
 

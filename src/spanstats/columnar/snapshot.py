@@ -56,12 +56,12 @@ async def stored(driver: Driver, experiment_key: ExperimentKey, window: Window) 
     return Stored(bounds, chunks, minutes)
 
 
-def ranges_to_read(found: Stored, not_served: Sequence[Segment]) -> list[Segment]:
+def ranges_to_read(snapshot: Stored, not_served: Sequence[Segment]) -> list[Segment]:
     """Invalid minutes and segments that no chunk serves, cut to the window; neighbours are joined."""
-    start, end = found.window
-    pieces = sorted([*((minute, minute + MINUTE_US) for minute in found.invalid), *not_served])
+    start, end = snapshot.window
+    ranges = sorted([*((minute, minute + MINUTE_US) for minute in snapshot.invalid), *not_served])
     joined: list[Segment] = []
-    for lo, hi in ((max(lo, start), min(hi, end)) for lo, hi in pieces):
+    for lo, hi in ((max(lo, start), min(hi, end)) for lo, hi in ranges):
         if joined and lo <= joined[-1][1]:
             joined[-1] = joined[-1][0], max(joined[-1][1], hi)
         elif lo < hi:

@@ -67,8 +67,8 @@ async def read_span_sums(driver: Driver, experiment_key: ExperimentKey, ranges: 
 
 def added(each: Iterable[SpanSums]) -> dict[Model, OfModel]:
     """The sums of all of them by model."""
-    found: dict[Model, OfModel] = {}
+    by_model: dict[Model, OfModel] = {}
     for sums in each:
         for model, numbers in sums.rows:
-            found.setdefault(model, OfModel()).add(numbers)
-    return found
+            by_model.setdefault(model, OfModel()).add(numbers)
+    return by_model

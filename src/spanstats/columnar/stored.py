@@ -65,8 +65,8 @@ _decode = msgspec.msgpack.Decoder(_Numbers | _Texts | _Scores | _Digests | _Span
 def packed(chunk: Chunk) -> dict[str, bytes]:
     """All of the chunk."""
     info = chunk.info
-    found = {name: _encode(_packed(column)) for name, column in chunk.columns.items()}
-    return {INFO: _encode(_Info(info.n, info.names, info.omitted)), **found}
+    columns = {name: _encode(_packed(column)) for name, column in chunk.columns.items()}
+    return {INFO: _encode(_Info(info.n, info.names, info.omitted)), **columns}
 
 
 def unpacked(data: bytes) -> Column | Info:

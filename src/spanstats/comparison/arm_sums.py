@@ -33,7 +33,7 @@ async def _from_rollups(tx: Transaction, side: Side, measures: Sequence[Measure]
     """Of the measures of which rollups hold all."""
     totals = side.totals
     if not totals.has_squares:
-        (sums,) = await rolled_up_squares(tx, [side.found])
+        (sums,) = await rolled_up_squares(tx, [side.arm])
         if sums is None:
             return {}
         totals = Totals(sums, {})
@@ -43,7 +43,7 @@ async def _from_rollups(tx: Transaction, side: Side, measures: Sequence[Measure]
 async def _from_columns(columns: Columns, tx: Transaction, side: Side, measures: Sequence[Measure]) -> BySum:
     if not measures:
         return {}
-    added, arm = _Added(measures), column_arm(side.found)
+    added, arm = _Added(measures), column_arm(side.arm)
     needs = Needs()
     for measure in measures:
         needs |= columnar.needs_of(_column(measure))
@@ -73,5 +73,5 @@ class _Added:
             self._traces[measure] += traces_with(selection, _column(measure))
 
     def sums(self, measure: Measure, n: int) -> ArmSums:
-        found, having = self._sums[measure], self._traces[measure]
-        return ArmSums(measure.one, found.count, found.total, found.squares, having, n - having)
+        sums, having = self._sums[measure], self._traces[measure]
+        return ArmSums(measure.one, sums.count, sums.total, sums.squares, having, n - having)

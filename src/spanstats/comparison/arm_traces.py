@@ -65,7 +65,7 @@ class ArmTraces:
     """
 
     keys: Keys
-    sent: NDArray[np.bool_]
+    with_comparison_key: NDArray[np.bool_]
     """Whether a comparison key was sent."""
     has_root: NDArray[np.bool_]
     targets: NDArray[np.int64]

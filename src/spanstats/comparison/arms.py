@@ -23,10 +23,10 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An arm whose experiment exists. `running` is whether it was created and has not been finished yet."""
+class ResolvedArm:
+    """An arm with its experiment, which exists. `running` is whether it was created and has not been finished yet."""
 
-    arm: Arm
+    definition: Arm
     key: ExperimentKey
     running: bool
     project_id: str | None
@@ -36,12 +36,13 @@ class Found:
     @property
     def parts(self) -> Parts:
         """Conditions of which one holds for each trace of the arm, and never two."""
-        return within(self.key, self.arm.window, ALL if self.arm.matching is None else self.arm.matching.parts)
+        matching = self.definition.matching
+        return within(self.key, self.definition.window, ALL if matching is None else matching.parts)
 
     @property
     def is_whole(self) -> bool:
         """Whether the arm is all of an experiment, or a window of it, without a filter."""
-        return self.arm.matching is None
+        return self.definition.matching is None
 
 
 # `created` alone is not enough: Respan's clients define an experiment and may send nothing more of it.
@@ -56,14 +57,14 @@ FROM experiments e WHERE e.tenant_id = $1 AND e.id = ANY($2::text[]) AND e.delet
 """
 
 
-async def find_arms(tx: Transaction, tenant_id: TenantId, arms: list[Arm]) -> list[Found]:
+async def find_arms(tx: Transaction, tenant_id: TenantId, arms: list[Arm]) -> list[ResolvedArm]:
     """The arms with their experiments. Raises `NotFound` naming the first whose experiment the tenant does not have."""
     ids = sorted({arm.experiment_id for arm in arms if is_clean(arm.experiment_id)})
     rows: dict[str, Any] = {row["id"]: row for row in await tx.driver.fetch(_FIND, tenant_id, ids)}
-    found = []
+    resolved = []
     for arm in arms:
         row = rows.get(arm.experiment_id)
         if row is None:
             raise NotFound(f"{arm.at}: experiment {arm.experiment_id} not found")
-        found.append(Found(arm, row["key"], bool(row["running"]), row["project_id"], row["n_scores"] or 0))
-    return found
+        resolved.append(ResolvedArm(arm, row["key"], bool(row["running"]), row["project_id"], row["n_scores"] or 0))
+    return resolved

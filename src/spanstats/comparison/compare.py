@@ -49,13 +49,20 @@ async def compare(
         base = await reader.base(sides[0])
         candidates = [await reader.candidate(base, side) for side in sides[1:]]
         keys = {m.key for m in (*chosen.measures, *chosen.texts) if isinstance(m, Scores)}
-        known = await evaluators_of(tx, tenant_id, sorted(keys))
+        evaluators_by_key = await evaluators_of(tx, tenant_id, sorted(keys))
     results = [result for result, _ in candidates]
     counted = next((paired.base for _, paired in candidates if paired is not None), None)
     tests = conclude_all(request, results)
-    warnings = warnings_of(request, [side.found for side in sides], results, chosen.left_out)
+    warnings = warnings_of(request, [side.arm for side in sides], results, chosen.left_out)
     return Comparison(
-        as_of_us, sides[0].result(counted), results, request.correction, tests, request.confidence, known, warnings
+        as_of_us,
+        sides[0].result(counted),
+        results,
+        request.correction,
+        tests,
+        request.confidence,
+        evaluators_by_key,
+        warnings,
     )
 
 
@@ -76,8 +83,8 @@ async def read_sides(columns: Columns, tx: Transaction, tenant_id: TenantId, req
     rolled = await rolled_up_squares(tx, arms)
     await tx.plan_for_values()
     sides = []
-    for found, sums in zip(arms, rolled, strict=True):
-        sides.append(Side(found, await totals_of(columns, tx, found, more, sums)))
+    for arm, sums in zip(arms, rolled, strict=True):
+        sides.append(Side(arm, await totals_of(columns, tx, arm, more, sums)))
         _check_size(request, sides[-1])
     return sides
 
@@ -86,7 +93,7 @@ def _check_size(request: Request, side: Side) -> None:
     """Raises `InvalidInput` naming an arm that has more traces than are paired."""
     if request.pair_by is not None and side.totals.traces > request.most_traces:
         message = f"has {side.totals.traces} traces, and at most {request.most_traces} can be paired: narrow the window"
-        at = side.found.arm.at.split(".")
+        at = side.arm.definition.at.split(".")
         raise invalid(f"{message}, filter, or pair_by none", "body", *at, kind="too_many")
 
 
@@ -120,19 +127,19 @@ class _Reader:
 
     async def base(self, side: Side) -> _Base:
         plan = self.plan
-        return _Base(side, None if plan is None else await read_traces(self.columns, self.tx, side.found, plan))
+        return _Base(side, None if plan is None else await read_traces(self.columns, self.tx, side.arm, plan))
 
     async def candidate(self, base: _Base, side: Side) -> tuple[CandidateResult, Paired | None]:
         """The candidate's result, and how its items meet those of the base."""
         plan = self.plan
         if plan is None or base.traces is None:
             return await self._unpaired(base.side, side, None), None
-        of_candidate = await read_traces(self.columns, self.tx, side.found, plan)
+        of_candidate = await read_traces(self.columns, self.tx, side.arm, plan)
         # It takes a part of a second, in which others want to go on.
         paired = await self.columns.run(partial(pair, base.traces, of_candidate, plan, self.chosen.margins))
         if not paired.pairing.both:
             return await self._unpaired(base.side, side, paired), paired
-        texts = await agreements(self.tx, base.side.found, side.found, plan.pair_by, self.chosen.texts)
+        texts = await agreements(self.tx, base.side.arm, side.arm, plan.pair_by, self.chosen.texts)
         confidence = self.request.confidence
         work = partial(paired_result, base.side, side, paired, self.chosen, texts, confidence)
         return await self.columns.run(work), paired
@@ -150,5 +157,5 @@ class _Reader:
 
     async def _has_repeats(self, side: Side) -> bool:
         if id(side) not in self._repeats:
-            self._repeats[id(side)] = await has_repeats(self.tx, side.found)
+            self._repeats[id(side)] = await has_repeats(self.tx, side.arm)
         return self._repeats[id(side)]

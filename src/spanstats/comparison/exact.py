@@ -26,10 +26,10 @@ def dot(left: Whole, right: Whole) -> int:
     """The sum of the products."""
     if object in (left.dtype, right.dtype):
         return sum(x * y for x, y in zip(left.tolist(), right.tolist(), strict=True))
-    found = 0
+    total = 0
     for start in range(0, len(left), _AT_ONCE):
-        found += _dot(left[start : start + _AT_ONCE], right[start : start + _AT_ONCE])
-    return found
+        total += _dot(left[start : start + _AT_ONCE], right[start : start + _AT_ONCE])
+    return total
 
 
 def _dot(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
@@ -39,11 +39,11 @@ def _dot(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
 
 
 def _limbs(values: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    found = []
+    limbs = []
     while _largest(values) > _MASK >> 1:
-        found.append(values & _MASK)
+        limbs.append(values & _MASK)
         values = values >> _LIMB
-    return [*found, values]
+    return [*limbs, values]
 
 
 def _largest(values: Whole) -> int:
@@ -61,8 +61,8 @@ def difference(left: Whole, right: Whole) -> Whole:
     """left - right, element by element."""
     if left.dtype != object and right.dtype != object and _largest(left) + _largest(right) < _FITS:
         return left - right
-    found: Whole = left.astype(object) - right.astype(object)
-    return found
+    differences: Whole = left.astype(object) - right.astype(object)
+    return differences
 
 
 def by_group(values: Whole, groups: NDArray[np.int64], n_groups: int) -> Whole:
@@ -75,6 +75,6 @@ def by_group(values: Whole, groups: NDArray[np.int64], n_groups: int) -> Whole:
     order = np.argsort(groups, kind="stable")
     there = np.flatnonzero(counts)
     starts = np.concatenate([[0], np.cumsum(counts[there])[:-1]])
-    found: Whole = np.zeros(n_groups, values.dtype)
-    found[there] = np.add.reduceat(values[order], starts)
-    return found
+    sums: Whole = np.zeros(n_groups, values.dtype)
+    sums[there] = np.add.reduceat(values[order], starts)
+    return sums

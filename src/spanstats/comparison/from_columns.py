@@ -48,8 +48,8 @@ def _joined(arrays: Sequence[Whole], empty: tuple[int, ...] = (0,), dtype: type 
 
 
 def _flags(parts: Sequence[Part], name: str) -> Flags:
-    found: Flags = _joined([part.numbers(part.chunk.numbers(name)).values() for part in parts]) != 0
-    return found
+    flags: Flags = _joined([part.numbers(part.chunk.numbers(name)).values() for part in parts]) != 0
+    return flags
 
 
 def _values_or(absent: int, part: Part, name: str) -> NDArray[np.int64]:
@@ -93,10 +93,10 @@ def _scores_of_parts(parts: Sequence[Part], key: str) -> Iterator[tuple[NDArray[
         scores = part.chunk.scores(key)
         if scores is None:
             continue
-        found = part.scores(scores)
-        rows = np.arange(part.n) if found.rows is None else _within(part, found.rows)
-        valid = _valid(found.values)
-        yield rows[valid] + start, found.values.values()[valid]
+        of_part = part.scores(scores)
+        rows = np.arange(part.n) if of_part.rows is None else _within(part, of_part.rows)
+        valid = _valid(of_part.values)
+        yield rows[valid] + start, of_part.values.values()[valid]
 
 
 def _within(part: Part, rows: columnar.Array) -> NDArray[np.int64]:

@@ -11,38 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Integer, Select, Text, func, literal, literal_column, select
 
-from ..filters.json_sql import constant, json_member
 from ..stats.matching import rows_of
 from ..store.session import Transaction
 from ..store.tables import traces
 from .arm_traces import NO_TARGET, ArmTraces, LazyValues, Plan, Values
-from .arms import Found
+from .arms import ResolvedArm
 from .exact import Whole
 from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Scores
-from .pairing import text_of
+from .pairing import has_comparison_key, text_of
 
 _NONE = NO_TARGET
 _SEVERAL = _NONE + 1
 """Below every value and every score: there is none; there are several scores, which are in a column of their own."""
 
 
-async def read_from_traces(tx: Transaction, found: Found, plan: Plan) -> ArmTraces:
+async def read_from_traces(tx: Transaction, arm: ResolvedArm, plan: Plan) -> ArmTraces:
     """The arm's traces, for any way to pair them."""
-    row = await tx.only_row(_statement(found, plan))
+    row = await tx.only_row(_statement(arm, plan))
     return await asyncio.to_thread(_arrays, row, plan)
 
 
-def _statement(found: Found, plan: Plan) -> Select[Any]:
+def _statement(arm: ResolvedArm, plan: Plan) -> Select[Any]:
     # OFFSET keeps the position of a score from being looked up again for each use.
-    rows = rows_of(found.parts, *_columns(plan)).offset(literal_column("0")).subquery("matching")
+    rows = rows_of(arm.parts, *_columns(plan)).offset(literal_column("0")).subquery("matching")
     return select(literal_column(", ".join(_aggregates(plan)))).select_from(rows)
 
 
 def _columns(plan: Plan) -> list[ColumnElement[Any]]:
-    sent = func.coalesce(json_member(traces.c.labels, constant("comparison_key")), constant("")) != constant("")
     columns: list[ColumnElement[Any]] = [
         plan.pair_by.digest().label("key"),
-        sent.label("sent"),
+        has_comparison_key().label("with_comparison_key"),
         traces.c.has_root,
         traces.c.target_key,
         *(traces.c[name] for name in (*MEASURED_COLUMNS, *OTHER_COLUMNS)),
@@ -62,20 +60,23 @@ _NO_KEY = f"'\\x{'00' * 16}'::bytea"
 
 
 def _aggregates(plan: Plan) -> list[str]:
-    found = [f"string_agg(coalesce(key, {_NO_KEY}), ''::bytea) AS keys", _numbers("target_key", "targets")]
-    found += [f"string_agg(CASE WHEN {flag} THEN '1' ELSE '0' END, '') AS {flag}" for flag in ("sent", "has_root")]
+    aggregates = [f"string_agg(coalesce(key, {_NO_KEY}), ''::bytea) AS keys", _numbers("target_key", "targets")]
+    aggregates += [
+        f"string_agg(CASE WHEN {flag} THEN '1' ELSE '0' END, '') AS {flag}"
+        for flag in ("with_comparison_key", "has_root")
+    ]
     if plan.cluster_by is not None:
-        found.append("array_agg(cluster) AS clusters")
+        aggregates.append("array_agg(cluster) AS clusters")
     for i, measure in enumerate(plan.measures):
         if not isinstance(measure, Scores):
-            found.append(_numbers(measure.sql, f"v{i}"))
+            aggregates.append(_numbers(measure.sql, f"v{i}"))
             continue
         several = f"array_position(score_keys, score_keys[p{i}], p{i} + 1) IS NOT NULL"
-        found.append(_numbers(f"CASE WHEN {several} THEN {_SEVERAL} ELSE score_values[p{i}] END", f"v{i}"))
+        aggregates.append(_numbers(f"CASE WHEN {several} THEN {_SEVERAL} ELSE score_values[p{i}] END", f"v{i}"))
         each = f"FROM unnest(score_keys, score_values) AS u(k, v) WHERE k = score_keys[p{i}]"
         sums = f"(SELECT coalesce(sum(v), 0)::text || ' ' || count(v) {each})"
-        found.append(f"array_agg({sums}) FILTER (WHERE {several}) AS several{i}")
-    return found
+        aggregates.append(f"array_agg({sums}) FILTER (WHERE {several}) AS several{i}")
+    return aggregates
 
 
 def _numbers(sql: str, name: str) -> str:
@@ -86,7 +87,7 @@ def _arrays(row: Mapping[str, Any], plan: Plan) -> ArmTraces:
     keys = np.frombuffer(row["keys"] or b"", ">u8").astype(np.uint64).reshape(-1, 2)
     return ArmTraces(
         keys,
-        _flags(row["sent"]),
+        _flags(row["with_comparison_key"]),
         _flags(row["has_root"]),
         _whole(row["targets"]),
         None if plan.cluster_by is None else row["clusters"] or [],
@@ -95,12 +96,12 @@ def _arrays(row: Mapping[str, Any], plan: Plan) -> ArmTraces:
 
 
 def _flags(text: str | None) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.frombuffer((text or "").encode(), np.uint8) == ord("1")
-    return found
+    flags: NDArray[np.bool_] = np.frombuffer((text or "").encode(), np.uint8) == ord("1")
+    return flags
 
 
-def _whole(sent: bytes | None) -> NDArray[np.int64]:
-    return np.frombuffer(sent or b"", ">i8").astype(np.int64)
+def _whole(content: bytes | None) -> NDArray[np.int64]:
+    return np.frombuffer(content or b"", ">i8").astype(np.int64)
 
 
 def _values(i: int, measure: Measure, row: Mapping[str, Any], plan: Plan) -> Values:

@@ -28,10 +28,10 @@ _OF_VERDICT = {
 
 def grouped(results: Sequence[MeasureResult]) -> dict[Group, list[str]]:
     """The names of the measures by group, in their order; each group is there."""
-    found: dict[Group, list[str]] = {group: [] for group in Group}
+    names_by_group: dict[Group, list[str]] = {group: [] for group in Group}
     for result in results:
-        found[_group_of(result)].append(result.measure.name)
-    return found
+        names_by_group[_group_of(result)].append(result.measure.name)
+    return names_by_group
 
 
 def _group_of(result: MeasureResult) -> Group:

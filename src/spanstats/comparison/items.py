@@ -108,9 +108,9 @@ def _by_item(arm: ArmItems, values: Values, n: int) -> tuple[Whole, NDArray[np.i
 
 def _spread(arm: ArmItems, of_traces: Whole, n: int) -> Whole:
     """What the one trace of each item has, 0 where an item has none."""
-    found: Whole = np.zeros(n, of_traces.dtype)
-    found[arm.codes[arm.keyed]] = of_traces[arm.keyed]
-    return found
+    values: Whole = np.zeros(n, of_traces.dtype)
+    values[arm.codes[arm.keyed]] = of_traces[arm.keyed]
+    return values
 
 
 def _scale(counts: tuple[NDArray[np.int64], NDArray[np.int64]]) -> int:
@@ -125,8 +125,8 @@ def _means(sums: Whole, counts: NDArray[np.int64], scale: int) -> Whole:
         return sums
     if scale < 2**31:
         return _product(sums, scale // counts)
-    found: Whole = times(sums.astype(object), scale) // counts
-    return found
+    means: Whole = times(sums.astype(object), scale) // counts
+    return means
 
 
 def _product(left: Whole, right: NDArray[np.int64]) -> Whole:
@@ -164,14 +164,14 @@ def clusters_of(items: Items) -> NDArray[np.int64]:
     """The cluster of each item as a number: the least value of its traces in either arm, else one of its own."""
     n = len(items.keys)
     by_arm = [items.base.of.clusters or [], items.candidate.of.clusters or []]
-    listed = sorted({text for texts in by_arm for text in texts if text is not None}, key=str.encode)
-    numbers = {text: number for number, text in enumerate(listed)}
-    found = np.arange(n, dtype=np.int64) + len(listed)
+    different = sorted({text for texts in by_arm for text in texts if text is not None}, key=str.encode)
+    numbers = {text: number for number, text in enumerate(different)}
+    clusters = np.arange(n, dtype=np.int64) + len(different)
     for arm, texts in zip((items.base, items.candidate), by_arm, strict=True):
         of_traces = np.array([-1 if text is None else numbers[text] for text in texts], np.int64)
         used = arm.keyed & (of_traces >= 0)
-        np.minimum.at(found, arm.codes[used], of_traces[used])
-    return found
+        np.minimum.at(clusters, arm.codes[used], of_traces[used])
+    return clusters
 
 
 def trials_of(arm: ArmItems, values: Values, one: int) -> Trials | None:

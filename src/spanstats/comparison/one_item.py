@@ -44,16 +44,16 @@ async def item_in_runs(database: Database, tenant_id: TenantId, key: bytes, expe
     """All trials of the item in these runs. Raises `NotFound` naming an experiment, `TooLarge`, `Unavailable`."""
     async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us = await tx.as_of()
-        named = [Arm(experiment_id, at=f"experiment {i}") for i, experiment_id in enumerate(experiment_ids)]
+        arms = [Arm(experiment_id, at=f"experiment {i}") for i, experiment_id in enumerate(experiment_ids)]
         runs = []
-        for found in await find_arms(tx, tenant_id, named):
-            trials = await all_trials(tx, found, PairBy(AUTO), key, most=MOST_SHOWN + 1, contents=MOST_CONTENTS)
+        for arm in await find_arms(tx, tenant_id, arms):
+            trials = await all_trials(tx, arm, PairBy(AUTO), key, most=MOST_SHOWN + 1, contents=MOST_CONTENTS)
             is_cut = len(trials) > MOST_SHOWN
             shown = trials[:MOST_SHOWN]
-            runs.append(InRun(found.arm.experiment_id, shown, {} if is_cut else _passes(shown), is_cut))
+            runs.append(InRun(arm.definition.experiment_id, shown, {} if is_cut else _passes(shown), is_cut))
         keys = {k for run in runs for trial in run.trials for k in trial.row.score_keys or ()}
-        known = await evaluators_of(tx, tenant_id, sorted(keys))
-    return OneItem(key, runs, known, as_of_us)
+        evaluators_by_key = await evaluators_of(tx, tenant_id, sorted(keys))
+    return OneItem(key, runs, evaluators_by_key, as_of_us)
 
 
 def _passes(trials: Sequence[Trial]) -> dict[str, Passes]:

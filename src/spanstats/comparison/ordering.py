@@ -98,11 +98,11 @@ def _shown(
         return has_candidate & ~has_base
     if show is Show.MISSING:
         return items.both & ~values.there
-    wanted = {Show.WORSENED: -1, Show.IMPROVED: 1, Show.EQUAL: 0}[show]
-    found = np.zeros(len(items.keys), np.bool_)
+    sign = {Show.WORSENED: -1, Show.IMPROVED: 1, Show.EQUAL: 0}[show]
+    matches = np.zeros(len(items.keys), np.bool_)
     change = changes(values, measure, margin)
-    found[values.there] = (change if measure.higher_is_better else -change) == wanted
-    return found
+    matches[values.there] = (change if measure.higher_is_better else -change) == sign
+    return matches
 
 
 def _first_behind(

@@ -15,21 +15,21 @@ def paired_result(
 ) -> CandidateResult:
     """The candidate against the base, over the items that both have."""
     measures = [
-        _measure(measure, base, candidate, found, confidence)
-        for measure, found in zip(chosen.measures, paired.measures, strict=True)
+        _measure(measure, base, candidate, pairs, confidence)
+        for measure, pairs in zip(chosen.measures, paired.measures, strict=True)
     ]
     return CandidateResult(candidate.result(paired.candidate), paired.pairing, measures, list(texts))
 
 
-def _measure(measure: Measure, base: Side, candidate: Side, found: PairedMeasure, confidence: float) -> MeasureResult:
+def _measure(measure: Measure, base: Side, candidate: Side, pairs: PairedMeasure, confidence: float) -> MeasureResult:
     return MeasureResult(
         measure,
         kind_of(measure, base, candidate),
-        base.totals.of(measure, found.with_value[0]),
-        candidate.totals.of(measure, found.with_value[1]),
-        paired_test(found.sums, confidence),
-        found.sums,
-        relative(found.sums, confidence),
-        found.margin,
-        passes=found.passes,
+        base.totals.of(measure, pairs.with_value[0]),
+        candidate.totals.of(measure, pairs.with_value[1]),
+        paired_test(pairs.sums, confidence),
+        pairs.sums,
+        relative(pairs.sums, confidence),
+        pairs.margin,
+        passes=pairs.passes,
     )

@@ -53,10 +53,10 @@ class PairBy:
 
     def among(self, experiment_key: ExperimentKey, keys: Collection[bytes]) -> ColumnElement[bool]:
         """Whether a trace of the experiment is of one of the items whose keys have these digests."""
-        given = any_(literal(sorted(keys), ARRAY(LargeBinary)))
+        digests = any_(literal(sorted(keys), ARRAY(LargeBinary)))
         if self.name == AUTO:
-            return and_(of_experiment(experiment_key), traces.c.item_key == given)
-        return self.digest() == given
+            return and_(of_experiment(experiment_key), traces.c.item_key == digests)
+        return self.digest() == digests
 
     def digest(self) -> Key:
         """The key as 16 bytes."""
@@ -106,6 +106,11 @@ def _member(column: Key, key: Key) -> Key:
     return func.coalesce(shortest, json_member(column, key))
 
 
+def has_comparison_key() -> ColumnElement[bool]:
+    """Whether a comparison key was sent for the trace."""
+    return func.coalesce(json_member(traces.c.labels, constant("comparison_key")), constant("")) != constant("")
+
+
 def _input_key() -> Key:
     """That of the root's input even where a comparison key was sent; without one the trace's key is the input's."""
     s = spans.c
@@ -115,5 +120,4 @@ def _input_key() -> Key:
         .correlate(traces)
         .scalar_subquery()
     )
-    sent = func.coalesce(json_member(traces.c.labels, constant("comparison_key")), constant("")) != constant("")
-    return case((sent, of_root), else_=traces.c.item_key)
+    return case((has_comparison_key(), of_root), else_=traces.c.item_key)

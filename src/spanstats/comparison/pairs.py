@@ -195,9 +195,12 @@ def _by(items: Items, plan: Plan) -> str:
     """What the items of both arms are in fact paired by."""
     if plan.pair_by.name != "auto":
         return plan.pair_by.name
-    sent = np.concatenate(
-        [arm.of.sent[arm.keyed][items.both[arm.codes[arm.keyed]]] for arm in (items.base, items.candidate)]
+    has_comparison_key = np.concatenate(
+        [
+            arm.of.with_comparison_key[arm.keyed][items.both[arm.codes[arm.keyed]]]
+            for arm in (items.base, items.candidate)
+        ]
     )
-    if not sent.any():
+    if not has_comparison_key.any():
         return "input"
-    return "comparison_key" if sent.all() else "mixed"
+    return "comparison_key" if has_comparison_key.all() else "mixed"

@@ -31,7 +31,7 @@ def passes(trials: Trials) -> Passes:
 
     It ends where no item has k trials, or at `MOST_K`.
     """
-    found = []
+    means = []
     for k in range(1, MOST_K + 1):
         having = {item: times for item, times in trials.items() if item[0] >= k}
         if not having:
@@ -39,5 +39,5 @@ def passes(trials: Trials) -> Passes:
         n = sum(having.values())
         at = sum(times * (1 - Fraction(comb(n - c, k), comb(n, k))) for (n, c), times in having.items())
         every = sum(times * Fraction(comb(c, k), comb(n, k)) for (n, c), times in having.items())
-        found.append((Fraction(at) / n, Fraction(every) / n))
-    return found
+        means.append((Fraction(at) / n, Fraction(every) / n))
+    return means

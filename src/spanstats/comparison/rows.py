@@ -11,7 +11,7 @@ from ..errors import invalid
 from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database, Kind, Transaction
 from .arm_traces import ArmTraces, Plan
-from .arms import Found
+from .arms import ResolvedArm
 from .chosen import EvaluatorKeys, choose
 from .compare import read_sides
 from .items import Items, PairedValues, match, values_of
@@ -27,7 +27,7 @@ MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RowsOptions:
     """Rows of one measure of a comparison that has one candidate."""
 
     request: Request
@@ -74,7 +74,7 @@ class Rows:
 class _Matched:
     """The items of two arms with the values of one measure, in whose unit `margin` is."""
 
-    arms: Sequence[Found]
+    arms: Sequence[ResolvedArm]
     pair_by: PairBy
     items: Items
     values: PairedValues
@@ -83,7 +83,7 @@ class _Matched:
 
 
 async def pages_of_rows(
-    columns: Columns, database: Database, tenant_id: TenantId, wanted: Wanted, evaluators: EvaluatorKeys
+    columns: Columns, database: Database, tenant_id: TenantId, options: RowsOptions, evaluators: EvaluatorKeys
 ) -> AsyncGenerator[Rows, None]:
     """Pages of rows of one snapshot, the first one behind `wanted.after`; there is at least one.
 
@@ -91,15 +91,15 @@ async def pages_of_rows(
     """
     async with database.transaction(Kind.SNAPSHOT) as tx:
         as_of_us = await tx.as_of()
-        matched = await _read_matched(columns, tx, tenant_id, wanted.request, evaluators)
-        after, more = wanted.after, True
+        matched = await _read_matched(columns, tx, tenant_id, options.request, evaluators)
+        after, more = options.after, True
         while more:
-            page = await asyncio.to_thread(_page, wanted, matched, after)
+            page = await asyncio.to_thread(_page, options, matched, after)
             rows = await _rows(tx, matched, page)
-            known = await evaluators_of(tx, tenant_id, sorted(_score_keys(rows)))
+            evaluators_by_key = await evaluators_of(tx, tenant_id, sorted(_score_keys(rows)))
             more = page.more
             after = After(rows[-1].difference, rows[-1].key) if more else None
-            yield Rows(matched.measure, matched.margin, rows, page.count, after, known, as_of_us)
+            yield Rows(matched.measure, matched.margin, rows, page.count, after, evaluators_by_key, as_of_us)
 
 
 async def _read_matched(
@@ -112,7 +112,7 @@ async def _read_matched(
     chosen = choose(request, [side.totals for side in sides], evaluators)
     if not chosen.measures:
         raise invalid("has text alone: only numbers have rows", "body", "measure", kind="unknown_measure")
-    measure, arms = chosen.measures[0], [side.found for side in sides]
+    measure, arms = chosen.measures[0], [side.arm for side in sides]
     plan = Plan([measure], request.pair_by, None, request.zero_for_missing)
     base, candidate = [await read_traces(columns, tx, arm, plan) for arm in arms]
     items, values = await asyncio.to_thread(_items, base, candidate)
@@ -130,16 +130,16 @@ def _items(base: ArmTraces, candidate: ArmTraces) -> tuple[Items, PairedValues]:
     return items, values_of(items, base.values[0], candidate.values[0])
 
 
-def _page(wanted: Wanted, matched: _Matched, after: After | None) -> PageOfItems:
+def _page(options: RowsOptions, matched: _Matched, after: After | None) -> PageOfItems:
     return page_of(
         matched.items,
         matched.values,
         matched.measure,
         matched.margin,
-        show=wanted.show,
-        order=wanted.order,
+        show=options.show,
+        order=options.order,
         after=after,
-        limit=wanted.limit,
+        limit=options.limit,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .arms import Found
+from .arms import ResolvedArm
 from .measures import Measure, Number
 from .pairs import ArmCounts
 from .results import ArmResult
@@ -13,14 +13,14 @@ from .totals import Totals
 class Side:
     """An arm and the sums of its summary."""
 
-    found: Found
+    arm: ResolvedArm
     totals: Totals
 
     def result(self, items: ArmCounts | None) -> ArmResult:
         """The arm as it is answered; `None` where its traces were not matched."""
         totals = self.totals
         counted = (None, None, None) if items is None else (items.items, items.without_key, items.without_root)
-        return ArmResult(self.found.arm.experiment_id, totals.traces, totals.failed, *counted)
+        return ArmResult(self.arm.definition.experiment_id, totals.traces, totals.failed, *counted)
 
 
 def kind_of(measure: Measure, base: Side, candidate: Side) -> str:

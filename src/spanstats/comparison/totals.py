@@ -16,7 +16,7 @@ from ..stats.summary import filtered
 from ..stats.sums import ScoreSums, Sums
 from ..store.session import Transaction
 from ..store.tables import traces
-from .arms import Found
+from .arms import ResolvedArm
 from .measures import Measure, Number
 from .sums import ArmSums
 
@@ -56,10 +56,10 @@ class Totals:
         """The arm's sums of the measure; `with_score` is how many traces have such a score, if it was counted."""
         if isinstance(measure, Number):
             return self._of_number(measure)
-        found = self.sums[1].get(measure.key, ScoreSums())
-        with_score = found.n_traces or 0 if with_score is None else with_score
-        n, total = found.n + found.n_true + found.n_false, found.total + found.n_true * NANO
-        squares = found.squares + found.n_true * NANO * NANO
+        scores = self.sums[1].get(measure.key, ScoreSums())
+        with_score = scores.n_traces or 0 if with_score is None else with_score
+        n, total = scores.n + scores.n_true + scores.n_false, scores.total + scores.n_true * NANO
+        squares = scores.squares + scores.n_true * NANO * NANO
         return ArmSums(NANO, n, total, squares, with_score, self.traces - with_score)
 
     def _of_number(self, measure: Number) -> ArmSums:
@@ -71,54 +71,54 @@ class Totals:
 
     def is_boolean(self, key: str) -> bool:
         """Whether the evaluator's scores are all true or false."""
-        found = self.sums[1].get(key)
-        return found is None or (found.n == 0 and found.n_text == 0)
+        scores = self.sums[1].get(key)
+        return scores is None or (scores.n == 0 and scores.n_text == 0)
 
     def is_text(self, key: str) -> bool:
         """Whether the evaluator has text and no number."""
-        found = self.sums[1].get(key)
-        return found is None or (found.n + found.n_true + found.n_false == 0 and found.n_text > 0)
+        scores = self.sums[1].get(key)
+        return scores is None or (scores.n + scores.n_true + scores.n_false == 0 and scores.n_text > 0)
 
 
 async def totals_of(
-    columns: Columns, tx: Transaction, found: Found, measures: Iterable[Measure], rolled: Sums | None = None
+    columns: Columns, tx: Transaction, arm: ResolvedArm, measures: Iterable[Measure], rolled: Sums | None = None
 ) -> Totals:
     """The arm's sums, which may be `rolled` up already; of measures that summaries do not add up, those among
     `measures`."""
-    sums = await _sums(columns, tx, found) if rolled is None else rolled
+    sums = await _sums(columns, tx, arm) if rolled is None else rolled
     others = [m for m in measures if isinstance(m, Number) and m.summed is None]
-    return Totals(sums, await _others(tx, found, others))
+    return Totals(sums, await _others(tx, arm, others))
 
 
-async def rolled_up_squares(tx: Transaction, arms: Sequence[Found]) -> list[Sums | None]:
+async def rolled_up_squares(tx: Transaction, arms: Sequence[ResolvedArm]) -> list[Sums | None]:
     """Of each arm that is a whole experiment in a window the sums, with those of squares.
 
     `None` for other arms, and where rollups do not hold them yet. One statement for all arms of one window.
     """
-    whole = [found for found in arms if found.is_whole]
+    whole = [arm for arm in arms if arm.is_whole]
     by_window = {}
-    for window in {found.arm.window for found in whole}:
-        keys = sorted({found.key for found in whole if found.arm.window == window})
+    for window in {arm.definition.window for arm in whole}:
+        keys = sorted({arm.key for arm in whole if arm.definition.window == window})
         by_window[window] = await rolled_up_by_experiment(tx.driver, keys, window) or {}
-    return [by_window[found.arm.window].get(found.key) if found.is_whole else None for found in arms]
+    return [by_window[arm.definition.window].get(arm.key) if arm.is_whole else None for arm in arms]
 
 
-async def _sums(columns: Columns, tx: Transaction, found: Found) -> Sums:
-    if found.is_whole:
-        return await rolled_up(tx.driver, found.key, found.arm.window)
-    return await filtered(columns, tx, column_arm(found), n_scores=found.n_scores)
+async def _sums(columns: Columns, tx: Transaction, arm: ResolvedArm) -> Sums:
+    if arm.is_whole:
+        return await rolled_up(tx.driver, arm.key, arm.definition.window)
+    return await filtered(columns, tx, column_arm(arm), n_scores=arm.n_scores)
 
 
-def column_arm(found: Found) -> ColumnArm:
+def column_arm(arm: ResolvedArm) -> ColumnArm:
     """The same traces as columns know them."""
-    return ColumnArm(found.key, found.arm.window, found.arm.matching)
+    return ColumnArm(arm.key, arm.definition.window, arm.definition.matching)
 
 
-async def _others(tx: Transaction, found: Found, measures: Sequence[Number]) -> dict[str, int]:
+async def _others(tx: Transaction, arm: ResolvedArm, measures: Sequence[Number]) -> dict[str, int]:
     """Sums that are read from the traces themselves."""
     if not measures:
         return {}
     sums = ", ".join(f"sum({m.sql}) AS {m.name}" for m in measures)
-    matching = rows_of(found.parts, *(traces.c[m.column] for m in measures)).subquery("matching")
+    matching = rows_of(arm.parts, *(traces.c[m.column] for m in measures)).subquery("matching")
     row = await tx.only_row(select(literal_column(sums)).select_from(matching))
     return {m.name: int(row[m.name] or 0) for m in measures}

@@ -11,7 +11,7 @@ from ..domain.span import Span
 from ..reading.logs import first_spans
 from ..store.session import Transaction
 from ..store.tables import traces
-from .arms import Found
+from .arms import ResolvedArm
 from .pairing import PairBy
 
 MOST_NAMED = 20
@@ -47,12 +47,12 @@ class FirstTrial:
 
 
 async def first_trials(
-    tx: Transaction, found: Found, pair_by: PairBy, keys: Collection[bytes]
+    tx: Transaction, arm: ResolvedArm, pair_by: PairBy, keys: Collection[bytes]
 ) -> dict[bytes, FirstTrial]:
     """By key the first trial of each of these items. Raises `TooLarge` where the content is more than is held."""
     if not keys:
         return {}
-    each = _numbered(found, pair_by, keys)
+    each = _numbered(arm, pair_by, keys)
     rows = (await tx.connection.execute(select(each).where(each.c.number == 1))).all()
     return {
         bytes(trial.row.key): FirstTrial(trial, trial.row.trace_ids)
@@ -61,25 +61,25 @@ async def first_trials(
 
 
 async def all_trials(
-    tx: Transaction, found: Found, pair_by: PairBy, key: bytes, *, most: int, contents: int
+    tx: Transaction, arm: ResolvedArm, pair_by: PairBy, key: bytes, *, most: int, contents: int
 ) -> list[Trial]:
     """The traces of the item, the earliest first, `most` of them, the first `contents` with their content.
 
     Raises `TooLarge` where the content is more than is held at once.
     """
-    each = _numbered(found, pair_by, [key])
-    wanted = select(each).where(each.c.number <= most).order_by(each.c.number)
+    each = _numbered(arm, pair_by, [key])
+    in_order = select(each).where(each.c.number <= most).order_by(each.c.number)
     rows: list[Any] = []
-    async for some in (await tx.connection.stream(wanted)).partitions(_AT_ONCE):
+    async for some in (await tx.connection.stream(in_order)).partitions(_AT_ONCE):
         rows += some
     return await _with_content(tx, rows, contents)
 
 
-def _numbered(found: Found, pair_by: PairBy, keys: Collection[bytes]) -> Subquery:
+def _numbered(arm: ResolvedArm, pair_by: PairBy, keys: Collection[bytes]) -> Subquery:
     """Traces with the `key` of their item and their `number` among those of the item; `trace_ids` are those of the
     next `MOST_NAMED` from this one on."""
     shown = [pair_by.digest().label("key"), *(traces.c[name] for name in _SHOWN)]
-    of_parts = [select(*shown).where(part, pair_by.among(found.key, keys)) for part in found.parts]
+    of_parts = [select(*shown).where(part, pair_by.among(arm.key, keys)) for part in arm.parts]
     each = (of_parts[0] if len(of_parts) == 1 else of_parts[0].union_all(*of_parts[1:])).subquery("of_items")
     in_order = each.c.start_time, each.c.trace_id
     number = func.row_number().over(partition_by=each.c.key, order_by=in_order)

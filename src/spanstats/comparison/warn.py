@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from .arms import Found
+from .arms import ResolvedArm
 from .pairs import Pairing
 from .request import Request
 from .results import CandidateResult, MeasureResult, Warned
@@ -13,7 +13,7 @@ MANY_MISSING = 0.05
 
 
 def warnings_of(
-    request: Request, arms: Sequence[Found], candidates: Sequence[CandidateResult], left_out: int
+    request: Request, arms: Sequence[ResolvedArm], candidates: Sequence[CandidateResult], left_out: int
 ) -> list[Warned]:
     """All warnings on a comparison; `left_out` is how many scores were not compared."""
     base, *others = arms
@@ -21,15 +21,17 @@ def warnings_of(
     if left_out:
         message = f"{_counted(left_out, 'score was', 'scores were')} left out: name them in `measures`"
         warnings.append(Warned("measures_left_out", message))
-    for number, (found, candidate) in enumerate(zip(others, candidates, strict=True)):
-        if found.running:
-            warnings.append(_unfinished(found, number))
+    for number, (arm, candidate) in enumerate(zip(others, candidates, strict=True)):
+        if arm.running:
+            warnings.append(_unfinished(arm, number))
         warnings += _of_candidate(request, number, candidate)
     return warnings
 
 
-def _unfinished(found: Found, number: int | None) -> Warned:
-    message = f"{found.arm.experiment_id} is still running: a reader who looks often enough sees a difference by chance"
+def _unfinished(arm: ResolvedArm, number: int | None) -> Warned:
+    message = (
+        f"{arm.definition.experiment_id} is still running: a reader who looks often enough sees a difference by chance"
+    )
     return Warned("unfinished", message, number)
 
 
@@ -66,8 +68,8 @@ def _of_pairing(number: int, pairing: Pairing) -> Iterator[Warned]:
         message = f"The targets of {_counted(pairing.targets_differ, 'item')} differ: scores may not be comparable"
         yield Warned("targets_differ", message, number)
     if pairing.unequal_repeats:
-        found = _counted(pairing.unequal_repeats, "item has", "items have")
-        message = f"{found} more traces in one arm than in the other"
+        items = _counted(pairing.unequal_repeats, "item has", "items have")
+        message = f"{items} more traces in one arm than in the other"
         yield Warned("unequal_repeats", message, number)
 
 

@@ -30,10 +30,10 @@ from ..ingest.commits import Committer
 from ..ingest.evaluators import Evaluators
 from ..ingest.pricing import Prices
 from ..ingest.tools import Tools
-from ..insights.breakdown import Wanted, break_down
+from ..insights.breakdown import BreakdownOptions, break_down
 from ..insights.described import describe
 from ..insights.dimensions import MODEL, SPAN, Dimension
-from ..insights.measures import asked, named
+from ..insights.measures import measure_specs, parse_name
 from ..insights.ordering import Order
 from ..insights.questions import Question
 from ..stats.summary import summarize
@@ -62,8 +62,8 @@ async def _compare(database: Database, console: Console, tenant_id: TenantId, ru
     for experiment_id, which in ((base, "base"), (candidate, "candidate")):
         batches = [[read_log(body) for body in two_runs.logs(experiment_id, which, began)]]
         await _load(database, console, tenant_id, "Parea", batches)
-    asked = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
-    answer = comparison_answer(await compare(Columns(), database, tenant_id, asked, {}))
+    measure_specs = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
+    answer = comparison_answer(await compare(Columns(), database, tenant_id, measure_specs, {}))
     console.print(f"\n[bold]spanstats compare {base} {candidate}[/bold]")
     outcome = decide(answer, (), fail_on_inconclusive=False)
     console.print(text_report(answer, outcome), markup=False, highlight=False, soft_wrap=True, end="")
@@ -106,11 +106,13 @@ async def _show(database: Database, console: Console, tenant_id: TenantId, name:
 async def _show_insights(database: Database, console: Console, tenant_id: TenantId, experiment_id: str) -> None:
     """Percentiles, and what each model cost, as `/api/stats/v1` answers them."""
     path, columns = f"\nGET /api/stats/v1/experiments/{experiment_id}", Columns()
-    latency = Question(measures=asked([named("latency.p50"), named("latency.p95"), named("latency.max")], {}))
+    latency = Question(
+        measures=measure_specs([parse_name("latency.p50"), parse_name("latency.p95"), parse_name("latency.max")], {})
+    )
     described = await describe(database, columns, tenant_id, experiment_id, latency)
     report.show_percentiles(console, f"{path}?measures=latency.p50,...", described_object(described, latency))
-    cost = Question(measures=asked([named("cost.sum")], {}))
-    by_model = Wanted([Dimension(MODEL)], SPAN, Order(), 10)
+    cost = Question(measures=measure_specs([parse_name("cost.sum")], {}))
+    by_model = BreakdownOptions([Dimension(MODEL)], SPAN, Order(), 10)
     breakdown = await break_down(database, columns, tenant_id, experiment_id, cost, by_model)
     title = f"{path}/breakdown?group_by=model&measures=cost.sum"
     report.show_breakdown(console, title, breakdown_object(breakdown, cost, by_model))

@@ -38,8 +38,8 @@ _OF_PACKED = {
 
 def spans_matching(where: Sequence[Condition]) -> list[SpanRows]:
     """The spans for which conditions over `spans` and `span_payloads` hold; none is in two of the parts."""
-    asked = (e for condition in where for e in visitors.iterate(condition) if isinstance(e, Column))
-    if not any(column.table is span_payloads for column in asked):
+    columns = (e for condition in where for e in visitors.iterate(condition) if isinstance(e, Column))
+    if not any(column.table is span_payloads for column in columns):
         return [SpanRows(spans, list(where))]
     of_packed = [adapted(condition, _OF_PACKED) for condition in where]
     return [SpanRows(_WITH_PAYLOADS, list(where)), SpanRows(_PACKED, [_IS_PACKED, *of_packed])]

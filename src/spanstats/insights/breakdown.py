@@ -18,7 +18,7 @@ from ..store.session import Database
 from .dimensions import MODEL, SPAN, Dimension
 from .grouped import GroupedFigures, completed, grouped, needs_rows
 from .measured import measured_whole
-from .measures import Asked
+from .measures import MeasureSpec
 from .ordering import Order, in_order
 from .questions import Question
 from .rolled import Measured
@@ -31,7 +31,7 @@ MAX_GROUPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BreakdownOptions:
     """By what, of traces or of spans, in which order, and how many groups at most."""
 
     dimensions: Sequence[Dimension]
@@ -75,16 +75,16 @@ async def break_down(
     tenant_id: TenantId,
     experiment_id: str,
     question: Question,
-    wanted: Wanted,
+    options: BreakdownOptions,
 ) -> Breakdown:
     """The groups, all of one snapshot. Raises `NotFound`, `Unavailable`."""
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
-        grouping = await _grouping(state, columns, experiment.key, question, wanted)
+        grouping = await _grouping(state, columns, experiment.key, question, options)
         measures = grouping.measures
         evaluators = await evaluators_of(state.tx, tenant_id, sorted({key for a in measures for key in a.measure.keys}))
     return Breakdown(
-        experiment, state.as_of, await columns.run(lambda: groups_of(grouping, question, wanted)), evaluators
+        experiment, state.as_of, await columns.run(lambda: groups_of(grouping, question, options)), evaluators
     )
 
 
@@ -92,53 +92,55 @@ async def break_down(
 class Grouping:
     """Rows of traces or spans that are to be grouped, or sums of their groups that were kept."""
 
-    measures: Sequence[Asked]
+    measures: Sequence[MeasureSpec]
     selection: Selection
     dimensions: Sequence[ColumnDimension] = ()
     kept: GroupedFigures | None = None
 
 
 async def _grouping(
-    state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question, wanted: Wanted
+    state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question, options: BreakdownOptions
 ) -> Grouping:
-    if wanted.unit != SPAN:
-        dimensions = columns_of(wanted.dimensions)
+    if options.unit != SPAN:
+        dimensions = columns_of(options.dimensions)
         selection = await select(state, columns, experiment_key, question, needs_of_groups(dimensions))
         return Grouping(measures_in(selection, question.measures), selection, dimensions)
     await state.tx.plan_for_values()
     measures = question.measures or ()
-    if are_kept(wanted.dimensions, question, measures):
-        kept = await figures_by_model(state, columns, experiment_key, question, measures)
-        if kept is not None:
-            return Grouping(measures, kept.groups.selection, kept=kept)
-    selection = await select_spans(state, columns, experiment_key, question, wanted.dimensions)
-    return Grouping(measures, selection, [dimension_of_spans(i) for i in range(len(wanted.dimensions))])
+    if are_kept(options.dimensions, question, measures):
+        by_model = await figures_by_model(state, columns, experiment_key, question, measures)
+        if by_model is not None:
+            return Grouping(measures, by_model.groups.selection, kept=by_model)
+    selection = await select_spans(state, columns, experiment_key, question, options.dimensions)
+    return Grouping(measures, selection, [dimension_of_spans(i) for i in range(len(options.dimensions))])
 
 
 def columns_of(dimensions: Sequence[Dimension]) -> list[ColumnDimension]:
     """What the traces are grouped by: with a model also by whether there are several."""
-    found = [dimension.column() for dimension in dimensions]
-    return [*found, ByNumber(MANY_MODELS)] if any(d.name == MODEL for d in dimensions) else found
+    by_dimension = [dimension.column() for dimension in dimensions]
+    return [*by_dimension, ByNumber(MANY_MODELS)] if any(d.name == MODEL for d in dimensions) else by_dimension
 
 
-def groups_of(grouping: Grouping, question: Question, wanted: Wanted) -> Groups:
+def groups_of(grouping: Grouping, question: Question, options: BreakdownOptions) -> Groups:
     """The groups of the selected rows."""
     selection, measures, fill = grouping.selection, grouping.measures, question.fill_scores
-    found = grouping.kept or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
-    listed, others = in_order(found, wanted.order, wanted.limit)
-    keys = zip(*found.groups.keys_of(listed), strict=True)
+    figures = grouping.kept or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
+    listed, others = in_order(figures, options.order, options.limit)
+    keys = zip(*figures.groups.keys_of(listed), strict=True)
     groups = [
-        Group(_key(key, wanted.dimensions), _is_several(key, len(wanted.dimensions)), one)
-        for key, one in zip(keys, completed(found, listed), strict=True)
+        Group(_key(key, options.dimensions), _is_several(key, len(options.dimensions)), one)
+        for key, one in zip(keys, completed(figures, listed), strict=True)
     ]
-    needs_all = grouping.kept is None and (any(map(needs_rows, measures)) or not len(found.groups))
-    total = measured_whole(selection, measures, question) if needs_all else found.together(np.arange(len(found.groups)))
-    return Groups(groups, len(others), found.together(others), total)
+    needs_all = grouping.kept is None and (any(map(needs_rows, measures)) or not len(figures.groups))
+    total = (
+        measured_whole(selection, measures, question) if needs_all else figures.together(np.arange(len(figures.groups)))
+    )
+    return Groups(groups, len(others), figures.together(others), total)
 
 
-def _key(found: Sequence[Any], dimensions: Sequence[Dimension]) -> tuple[Any, ...]:
-    return tuple(dimension.key(key) for dimension, key in zip(dimensions, found, strict=False))
+def _key(keys: Sequence[Any], dimensions: Sequence[Dimension]) -> tuple[Any, ...]:
+    return tuple(dimension.key(key) for dimension, key in zip(dimensions, keys, strict=False))
 
 
-def _is_several(found: Sequence[Any], dimensions: int) -> bool:
-    return len(found) > dimensions and found[-1] == 1
+def _is_several(keys: Sequence[Any], dimensions: int) -> bool:
+    return len(keys) > dimensions and keys[-1] == 1

@@ -38,7 +38,7 @@ async def describe(
         if question.skips_preparing:
             preparing = (await find_preparing(state.tx.driver, [experiment.key])).get(experiment.key)
         is_skipped = preparing is not None and preparing.lacks_sums
-        found = nothing([]) if is_skipped else await measure(state, columns, experiment.key, question)
-        keys = {key for asked, _ in found.figures for key in asked.measure.keys}
+        measured = nothing([]) if is_skipped else await measure(state, columns, experiment.key, question)
+        keys = {key for spec, _ in measured.figures for key in spec.measure.keys}
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(keys))
-    return Described(experiment, state.as_of, replace(found, preparing=preparing), evaluators)
+    return Described(experiment, state.as_of, replace(measured, preparing=preparing), evaluators)

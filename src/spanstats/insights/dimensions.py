@@ -12,7 +12,7 @@ from ..columnar.predicate import START as START_TIME
 from ..domain.values import MICRO, NANO, PICO, iso, since_epoch
 from ..errors import invalid
 from ..filters.trace_fields import TRACE_LABELS
-from .measures import MILLI, SCORES, Asked
+from .measures import MILLI, SCORES, MeasureSpec
 
 MAX_DIMENSIONS = 2
 
@@ -95,15 +95,15 @@ class Dimension:
             return member_column("metadata", self.metadata)
         return _COLUMNS[self.name]
 
-    def key(self, found: Key) -> Key:
+    def key(self, value: Key) -> Key:
         """The key as it is answered: numbers in their own unit, times as ISO 8601."""
-        if found is None:
+        if value is None:
             return None
         if self.name in TIMES:
-            return iso(found if isinstance(found, int) else since_epoch(datetime.fromisoformat(found)))
+            return iso(value if isinstance(value, int) else since_epoch(datetime.fromisoformat(value)))
         per_unit = NANO if self.score is not None else _PER_UNIT.get(NUMBERS.get(self.name, ""), 1)
-        whole, rest = divmod(found, per_unit) if per_unit != 1 else (found, 0)
-        return whole if rest == 0 else found / per_unit
+        whole, rest = divmod(value, per_unit) if per_unit != 1 else (value, 0)
+        return whole if rest == 0 else value / per_unit
 
 
 _COLUMNS = {**TEXTS, **NUMBERS, **TIMES}
@@ -122,9 +122,9 @@ def dimension(name: str, evaluator_keys: Mapping[str, frozenset[str]]) -> Dimens
         return Dimension(name, label=LABELS[name])
     if name in _COLUMNS or name in OF_SPANS:
         return Dimension(name)
-    known = ", ".join(dict.fromkeys((*_COLUMNS, *LABELS, *OF_SPANS)))
+    names = ", ".join(dict.fromkeys((*_COLUMNS, *LABELS, *OF_SPANS)))
     raise invalid(
-        f"unknown dimension {name[:100]!r}; known are {known}, metadata.<key> and scores.<evaluator>",
+        f"unknown dimension {name[:100]!r}; known are {names}, metadata.<key> and scores.<evaluator>",
         "group_by",
         kind="unknown_dimension",
     )
@@ -139,16 +139,16 @@ def evaluator_of(name: str) -> str | None:
 
 
 def _evaluator(name: str, keys: Mapping[str, frozenset[str]]) -> str:
-    found = keys.get(name, frozenset())
-    if len(found) != 1:
-        problem = "no evaluator is" if not found else f"{len(found)} evaluators are"
+    evaluator_keys = keys.get(name, frozenset())
+    if len(evaluator_keys) != 1:
+        problem = "no evaluator is" if not evaluator_keys else f"{len(evaluator_keys)} evaluators are"
         raise invalid(f"{problem} called {name[:100]!r}", "group_by", kind="unknown_dimension")
-    (key,) = found
+    (key,) = evaluator_keys
     return key
 
 
-def check_measures(measures: Iterable[Asked]) -> None:
+def check_measures(measures: Iterable[MeasureSpec]) -> None:
     """Raises `InvalidInput` for measures that spans do not have."""
-    wrong = [asked.measure.name for asked in measures if asked.measure.trace_only or asked.measure.is_score]
+    wrong = [spec.measure.name for spec in measures if spec.measure.trace_only or spec.measure.is_score]
     if wrong:
         raise invalid(f"{', '.join(wrong)}: only traces have it, not single spans", "measures", kind="unknown_measure")

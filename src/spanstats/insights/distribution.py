@@ -16,7 +16,7 @@ from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
 from .edges import LOG, Binning, edges_of
 from .grouped import column_measure
-from .measures import Asked, Measure
+from .measures import Measure, MeasureSpec
 from .questions import Question
 from .selecting import select
 from .snapshot import Experiment, snapshot
@@ -70,7 +70,7 @@ async def distribution(
     columns: Columns,
     tenant_id: TenantId,
     arms: Sequence[Arm],
-    asked: Asked,
+    spec: MeasureSpec,
     binning: Binning,
 ) -> Distribution:
     """The histogram of the measure over all arms, of one snapshot. Raises `NotFound`, `Unavailable`."""
@@ -80,17 +80,17 @@ async def distribution(
             experiment = await state.experiment(arm.experiment_id)
             experiments.append(experiment)
             selections.append(await select(state, columns, experiment.key, arm.question))
-        evaluators = await evaluators_of(state.tx, tenant_id, sorted(asked.measure.keys))
-    made = await columns.run(lambda: histogram_of(selections, asked, binning))
-    return Distribution(state.as_of, experiments, made, evaluators)
+        evaluators = await evaluators_of(state.tx, tenant_id, sorted(spec.measure.keys))
+    histogram = await columns.run(lambda: histogram_of(selections, spec, binning))
+    return Distribution(state.as_of, experiments, histogram, evaluators)
 
 
-def histogram_of(selections: Sequence[Selection], asked: Asked, binning: Binning) -> Histogram:
+def histogram_of(selections: Sequence[Selection], spec: MeasureSpec, binning: Binning) -> Histogram:
     """The histogram of the selected traces."""
-    measure = asked.measure
+    measure = spec.measure
     every = [_values(selection, measure) for selection in selections]
     edges = edges_of(binning, *_ends(every, measure, positive=binning.scale == LOG))
-    arms = [_counts(found, selection, asked, edges) for found, selection in zip(every, selections, strict=True)]
+    arms = [_counts(columns, selection, spec, edges) for columns, selection in zip(every, selections, strict=True)]
     return Histogram(edges, arms, _different(every, measure))
 
 
@@ -99,12 +99,12 @@ def _values(selection: Selection, measure: Measure) -> list[Numbers]:
     return [column for column in values(selection, column_measure(measure)) if len(column.codes)]
 
 
-def _counts(found: Sequence[Numbers], selection: Selection, asked: Asked, edges: Sequence[Decimal]) -> Counts:
-    n = sum(len(column.codes) for column in found)
-    missing = selection.n - traces_with(selection, column_measure(asked.measure))
+def _counts(columns: Sequence[Numbers], selection: Selection, spec: MeasureSpec, edges: Sequence[Decimal]) -> Counts:
+    n = sum(len(column.codes) for column in columns)
+    missing = selection.n - traces_with(selection, column_measure(spec.measure))
     if not edges:
         return Counts([], n, 0, n, missing)
-    between = counts_between(found, [Fraction(edge) * asked.measure.per_unit for edge in edges])
+    between = counts_between(columns, [Fraction(edge) * spec.measure.per_unit for edge in edges])
     return Counts(between.counts, between.below, between.above, n, missing)
 
 
@@ -120,8 +120,8 @@ def _ends(
 
 def _different(every: Sequence[Sequence[Numbers]], measure: Measure) -> Sequence[tuple[Decimal, Sequence[int]]] | None:
     by_arm: list[dict[int, int]] = []
-    for found in every:
-        different = different_values(found, MAX_VALUES)
+    for columns in every:
+        different = different_values(columns, MAX_VALUES)
         if different is None:
             return None
         by_arm.append(dict(different))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from ..stats.distributions import t_quantile
-from .measures import Asked
+from .measures import MeasureSpec
 from .percentiles import interpolated, interval_ranks, ranks
 
 Json: TypeAlias = dict[str, Any]
@@ -60,24 +60,24 @@ class OfScores:
     filled: int = 0
 
 
-def answer(asked: Asked, figures: Figures, *, intervals: bool = False) -> Json:
+def answer(spec: MeasureSpec, figures: Figures, *, intervals: bool = False) -> Json:
     """The aggregates of the measure that were asked for, in the measure's unit; `None` where there is no data."""
-    made: Json = {"count": figures.count, "missing": figures.missing}
+    members: Json = {"count": figures.count, "missing": figures.missing}
     if figures.of_scores is not None:
-        made |= _of_scores(figures.of_scores)
-    made |= {name: _aggregate(name, asked, figures) for name in asked.aggregates if name not in made}
-    made |= {name: _percentile(asked, figures, fraction) for name, fraction in asked.percentiles.items()}
+        members |= _of_scores(figures.of_scores)
+    members |= {name: _aggregate(name, spec, figures) for name in spec.aggregates if name not in members}
+    members |= {name: _percentile(spec, figures, fraction) for name, fraction in spec.percentiles.items()}
     if intervals:
-        made |= {"intervals": found} if (found := _intervals(asked, figures)) else {}
-    return made
+        members |= {"intervals": of_intervals} if (of_intervals := _intervals(spec, figures)) else {}
+    return members
 
 
-def wanted_ranks(count: int, asked: Asked, *, intervals: bool = False) -> list[int]:
+def wanted_ranks(count: int, spec: MeasureSpec, *, intervals: bool = False) -> list[int]:
     """The ranks of order statistics that the answer is made of, for `count` values."""
-    wanted = set(ranks(count, asked.percentiles.values()))
+    needed = set(ranks(count, spec.percentiles.values()))
     if intervals:
-        wanted |= {rank for p in asked.percentiles.values() for rank in interval_ranks(count, p) or ()}
-    return sorted(wanted)
+        needed |= {rank for p in spec.percentiles.values() for rank in interval_ranks(count, p) or ()}
+    return sorted(needed)
 
 
 def in_unit(value: Fraction | int | None, per_unit: int) -> float | int | None:
@@ -90,14 +90,14 @@ def in_unit(value: Fraction | int | None, per_unit: int) -> float | int | None:
 
 
 def _of_scores(of_scores: OfScores) -> Json:
-    made: Json = {"trace_count": of_scores.trace_count, "text_count": of_scores.text_count}
+    members: Json = {"trace_count": of_scores.trace_count, "text_count": of_scores.text_count}
     if of_scores.true_count or of_scores.false_count:
-        made |= {"true_count": of_scores.true_count, "false_count": of_scores.false_count}
-    return made | ({"filled": of_scores.filled} if of_scores.filled else {})
+        members |= {"true_count": of_scores.true_count, "false_count": of_scores.false_count}
+    return members | ({"filled": of_scores.filled} if of_scores.filled else {})
 
 
-def _aggregate(name: str, asked: Asked, figures: Figures) -> float | int | None:
-    per_unit = asked.measure.per_unit
+def _aggregate(name: str, spec: MeasureSpec, figures: Figures) -> float | int | None:
+    per_unit = spec.measure.per_unit
     if figures.count == 0:
         return None
     match name:
@@ -121,32 +121,32 @@ def _deviation(figures: Figures, per_unit: int) -> float | None:
     return math.sqrt(Fraction(n * figures.squares - figures.total**2, n * (n - 1) * per_unit**2))
 
 
-def _percentile(asked: Asked, figures: Figures, fraction: Fraction) -> float | int | None:
+def _percentile(spec: MeasureSpec, figures: Figures, fraction: Fraction) -> float | int | None:
     if not figures.order:
         return None
-    found = interpolated(figures.count, fraction, figures.order.__getitem__)
-    return in_unit(found, asked.measure.per_unit)
+    value = interpolated(figures.count, fraction, figures.order.__getitem__)
+    return in_unit(value, spec.measure.per_unit)
 
 
-def _intervals(asked: Asked, figures: Figures) -> Json:
+def _intervals(spec: MeasureSpec, figures: Figures) -> Json:
     """An interval around the mean and around each percentile that was asked for."""
-    of_mean = {"mean": _mean_interval(asked, figures)} if "mean" in asked.aggregates else {}
-    return of_mean | {name: _percentile_interval(asked, figures, p) for name, p in asked.percentiles.items()}
+    of_mean = {"mean": _mean_interval(spec, figures)} if "mean" in spec.aggregates else {}
+    return of_mean | {name: _percentile_interval(spec, figures, p) for name, p in spec.percentiles.items()}
 
 
-def _mean_interval(asked: Asked, figures: Figures) -> Json | None:
+def _mean_interval(spec: MeasureSpec, figures: Figures) -> Json | None:
     """Student's t around the mean; `None` of fewer than two values."""
-    deviation = _deviation(figures, asked.measure.per_unit)
+    deviation = _deviation(figures, spec.measure.per_unit)
     if deviation is None:
         return None
-    mean = float(Fraction(figures.total, figures.count * asked.measure.per_unit))
+    mean = float(Fraction(figures.total, figures.count * spec.measure.per_unit))
     half = t_quantile((1 + CONFIDENCE) / 2, figures.count - 1) * deviation / math.sqrt(figures.count)
     return {"low": mean - half, "high": mean + half, "confidence": CONFIDENCE}
 
 
-def _percentile_interval(asked: Asked, figures: Figures, fraction: Fraction) -> Json | None:
-    found = interval_ranks(figures.count, fraction, CONFIDENCE)
-    if found is None:
+def _percentile_interval(spec: MeasureSpec, figures: Figures, fraction: Fraction) -> Json | None:
+    both = interval_ranks(figures.count, fraction, CONFIDENCE)
+    if both is None:
         return None
-    low, high = (in_unit(figures.order[rank], asked.measure.per_unit) for rank in found)
+    low, high = (in_unit(figures.order[rank], spec.measure.per_unit) for rank in both)
     return {"low": low, "high": high, "confidence": CONFIDENCE}

@@ -16,7 +16,7 @@ from ..columnar.measures import Measure as ColumnMeasure
 from ..columnar.measures import NumberOf, ScoresOf
 from ..columnar.partial_costs import COST_COLUMNS
 from .figures import Figures, OfScores, wanted_ranks
-from .measures import ERROR, Asked, Measure
+from .measures import ERROR, Measure, MeasureSpec
 from .rolled import Measured, has_cost
 
 
@@ -31,7 +31,7 @@ def column_measure(measure: Measure) -> ColumnMeasure:
 class MeasureSums:
     """The counts and sums of one measure by group; with `fill_scores`, a trace without a score counts as 0."""
 
-    asked: Asked
+    spec: MeasureSpec
     traces: Counted
     sums: GroupSums
     scores: ScoreCounts | None
@@ -46,12 +46,12 @@ class MeasureSums:
             int(self.traces[number]), int(self.sums.counts[number]), int(self.sums.totals[number]), of_scores
         )
 
-    def together(self, wanted: NDArray[np.intp]) -> Figures:
+    def together(self, group_numbers: NDArray[np.intp]) -> Figures:
         """Those of these groups together."""
         of_scores = None
         if self.scores is not None:
-            of_scores = OfScores(*(int(counts[wanted].sum()) for counts in self.scores.each()))
-        return self._figures(int(self.traces[wanted].sum()), *self.sums.together(wanted), of_scores)
+            of_scores = OfScores(*(int(counts[group_numbers].sum()) for counts in self.scores.each()))
+        return self._figures(int(self.traces[group_numbers].sum()), *self.sums.together(group_numbers), of_scores)
 
     def filled(self) -> Counted:
         """How many traces without a score count as a score of 0, by group."""
@@ -61,8 +61,8 @@ class MeasureSums:
     def _figures(self, traces: int, count: int, total: int, of_scores: OfScores | None) -> Figures:
         if of_scores is None:
             return Figures(count, traces - count, total)
-        found = Figures(count, traces - of_scores.trace_count, total, of_scores=of_scores)
-        return found.filled() if self.fill_scores else found
+        figures = Figures(count, traces - of_scores.trace_count, total, of_scores=of_scores)
+        return figures.filled() if self.fill_scores else figures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,32 +76,32 @@ class GroupedFigures:
 
     def totals(self, number: int) -> Measured:
         """The counts and sums of one group."""
-        figures = [(m.asked, m.figures(number)) for m in self.measures]
+        figures = [(m.spec, m.figures(number)) for m in self.measures]
         return self._measured(np.array([number]), figures)
 
-    def together(self, wanted: NDArray[np.intp]) -> Measured:
+    def together(self, group_numbers: NDArray[np.intp]) -> Measured:
         """The counts and sums of these groups together."""
-        return self._measured(wanted, [(m.asked, m.together(wanted)) for m in self.measures])
+        return self._measured(group_numbers, [(m.spec, m.together(group_numbers)) for m in self.measures])
 
-    def _measured(self, wanted: NDArray[np.intp], figures: Sequence[tuple[Asked, Figures]]) -> Measured:
-        traces, failed = (int(counts[wanted].sum()) for counts in (self.groups.counts, self.failed))
-        partial = None if self.cost_partial is None else int(self.cost_partial[wanted].sum())
+    def _measured(self, group_numbers: NDArray[np.intp], figures: Sequence[tuple[MeasureSpec, Figures]]) -> Measured:
+        traces, failed = (int(counts[group_numbers].sum()) for counts in (self.groups.counts, self.failed))
+        partial = None if self.cost_partial is None else int(self.cost_partial[group_numbers].sum())
         return Measured(traces, failed, partial, figures)
 
 
-def grouped(groups: Groups, measures: Sequence[Asked], *, fill_scores: bool = False) -> GroupedFigures:
+def grouped(groups: Groups, measures: Sequence[MeasureSpec], *, fill_scores: bool = False) -> GroupedFigures:
     """The counts and sums of all groups."""
-    found = []
-    for asked in measures:
-        measure = asked.measure
+    sums_by_measure = []
+    for spec in measures:
+        measure = spec.measure
         scores = group_score_counts(groups, measure.keys) if measure.is_score else None
         sums = group_sums(groups, column_measure(measure))
-        found.append(MeasureSums(asked, groups.counts, sums, scores, fill_scores))
+        sums_by_measure.append(MeasureSums(spec, groups.counts, sums, scores, fill_scores))
     failed = group_sums(groups, NumberOf(FAILED)).totals
-    return GroupedFigures(groups, failed, _partial_costs(groups, measures), found)
+    return GroupedFigures(groups, failed, _partial_costs(groups, measures), sums_by_measure)
 
 
-def _partial_costs(groups: Groups, measures: Sequence[Asked]) -> Counted | None:
+def _partial_costs(groups: Groups, measures: Sequence[MeasureSpec]) -> Counted | None:
     """`None` where no cost is asked for, or of spans, whose cost is known or not."""
     has_both = all(name in part.chunk.columns for part in groups.selection.parts for name in COST_COLUMNS)
     if not has_both or not has_cost(measures):
@@ -109,41 +109,41 @@ def _partial_costs(groups: Groups, measures: Sequence[Asked]) -> Counted | None:
     return group_partial_costs(groups)
 
 
-def completed(found: GroupedFigures, numbers: Sequence[int], *, intervals: bool = False) -> list[Measured]:
+def completed(figures: GroupedFigures, numbers: Sequence[int], *, intervals: bool = False) -> list[Measured]:
     """These groups with all that was asked for: squares, extremes and percentiles too."""
-    totals = [found.totals(number) for number in numbers]
+    totals = [figures.totals(number) for number in numbers]
     by_measure = [
-        _completed(found.groups, m.asked, [t.figures[index][1] for t in totals], numbers, intervals=intervals)
-        for index, m in enumerate(found.measures)
+        _completed(figures.groups, m.spec, [t.figures[index][1] for t in totals], numbers, intervals=intervals)
+        for index, m in enumerate(figures.measures)
     ]
-    asked = [m.asked for m in found.measures]
+    specs = [m.spec for m in figures.measures]
     return [
-        replace(total, figures=list(zip(asked, (of_groups[i] for of_groups in by_measure), strict=True)))
+        replace(total, figures=list(zip(specs, (of_groups[i] for of_groups in by_measure), strict=True)))
         for i, total in enumerate(totals)
     ]
 
 
 def _completed(
-    groups: Groups, asked: Asked, found: list[Figures], numbers: Sequence[int], *, intervals: bool
+    groups: Groups, spec: MeasureSpec, figures: list[Figures], numbers: Sequence[int], *, intervals: bool
 ) -> list[Figures]:
-    column = column_measure(asked.measure)
-    if "std_dev" in asked.aggregates or (intervals and "mean" in asked.aggregates):
+    column = column_measure(spec.measure)
+    if "std_dev" in spec.aggregates or (intervals and "mean" in spec.aggregates):
         squares = group_squares(groups, column)
-        found = [replace(f, squares=squares[number]) for f, number in zip(found, numbers, strict=True)]
-    if {"min", "max"} & {*asked.aggregates}:
+        figures = [replace(f, squares=squares[number]) for f, number in zip(figures, numbers, strict=True)]
+    if {"min", "max"} & {*spec.aggregates}:
         extremes = group_extremes(groups, column)
-        found = [_with_extremes(f, extremes[number]) for f, number in zip(found, numbers, strict=True)]
-    if asked.percentiles:
-        ranks = [wanted_ranks(f.count, asked, intervals=intervals) for f in found]
-        zeros = [0 if f.of_scores is None else f.of_scores.filled for f in found]
+        figures = [_with_extremes(f, extremes[number]) for f, number in zip(figures, numbers, strict=True)]
+    if spec.percentiles:
+        ranks = [wanted_ranks(f.count, spec, intervals=intervals) for f in figures]
+        zeros = [0 if f.of_scores is None else f.of_scores.filled for f in figures]
         order = group_order_statistics(groups, column, numbers, ranks, zeros)
-        found = [replace(f, order=of_group) for f, of_group in zip(found, order, strict=True)]
-    return found
+        figures = [replace(f, order=of_group) for f, of_group in zip(figures, order, strict=True)]
+    return figures
 
 
-def needs_rows(asked: Asked) -> bool:
+def needs_rows(spec: MeasureSpec) -> bool:
     """Whether it takes more than the sums of parts to complete the figures of all."""
-    return bool(asked.percentiles) or not {"std_dev", "min", "max"}.isdisjoint(asked.aggregates)
+    return bool(spec.percentiles) or not {"std_dev", "min", "max"}.isdisjoint(spec.aggregates)
 
 
 def _with_extremes(figures: Figures, extremes: tuple[int, int] | None) -> Figures:

@@ -85,49 +85,49 @@ async def list_experiments(
 ) -> Listed:
     """The page, all of one snapshot; the question holds for each experiment. Raises `Unavailable`."""
     where = _conditions(tenant_id, search)
-    wanted = [] if page.behind is None else [page.sorting.follows(page.behind)]
-    one_more = select(*COLUMNS).where(*where, *wanted).order_by(*page.sorting.order()).limit(page.size + 1)
+    where_of_page = [] if page.behind is None else [page.sorting.follows(page.behind)]
+    one_more = select(*COLUMNS).where(*where, *where_of_page).order_by(*page.sorting.order()).limit(page.size + 1)
     async with snapshot(database, tenant_id) as state:
         await state.tx.plan_for_values()
         connection = state.tx.connection
         count = (await connection.execute(select(func.count()).select_from(experiments).where(*where))).scalar_one()
         rows = await connection.execute(one_more.offset(page.offset)) if page.offset < count else ()
-        found = [Experiment(*row) for row in rows]
-        figures = await _figures(state, columns, found[: page.size], question)
-        keys = {key for one in figures for asked, _ in one.figures for key in asked.measure.keys}
+        listed = [Experiment(*row) for row in rows]
+        figures = await _figures(state, columns, listed[: page.size], question)
+        keys = {key for one in figures for spec, _ in one.figures for key in spec.measure.keys}
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(keys))
-    of_page = list(zip(found, figures, strict=False))
-    return Listed(state.as_of, count, of_page, evaluators, _last(found, page))
+    of_page = list(zip(listed, figures, strict=False))
+    return Listed(state.as_of, count, of_page, evaluators, _last(listed, page))
 
 
-def _last(found: Sequence[Experiment], page: Page) -> Behind | None:
-    if len(found) <= page.size:
+def _last(listed: Sequence[Experiment], page: Page) -> Behind | None:
+    if len(listed) <= page.size:
         return None
-    last = found[page.size - 1]
+    last = listed[page.size - 1]
     return Behind(getattr(last, page.sort_by), (last.key,))
 
 
 async def _figures(
-    state: Snapshot, columns: Columns, found: Sequence[Experiment], question: Question
+    state: Snapshot, columns: Columns, listed: Sequence[Experiment], question: Question
 ) -> list[Measured]:
     """Of each experiment; without a wait for those whose sums are being prepared, if the question says so."""
     if not question.skips_preparing:
-        return await _computed(state, columns, found, question)
-    preparing = await find_preparing(state.tx.driver, [e.key for e in found])
+        return await _computed(state, columns, listed, question)
+    preparing = await find_preparing(state.tx.driver, [e.key for e in listed])
     lacking = {key for key, one in preparing.items() if one.lacks_sums}
-    ready = [e for e in found if e.key not in lacking]
+    ready = [e for e in listed if e.key not in lacking]
     computed = dict(zip((e.key for e in ready), await _computed(state, columns, ready, question), strict=True))
-    return [replace(computed.get(e.key) or nothing([]), preparing=preparing.get(e.key)) for e in found]
+    return [replace(computed.get(e.key) or nothing([]), preparing=preparing.get(e.key)) for e in listed]
 
 
 async def _computed(
-    state: Snapshot, columns: Columns, found: Sequence[Experiment], question: Question
+    state: Snapshot, columns: Columns, listed: Sequence[Experiment], question: Question
 ) -> list[Measured]:
     if question.matching is None and are_rolled_up(question.measures):
-        sums = await rolled_up_by_experiment(state.tx.driver, [e.key for e in found], question.window)
+        sums = await rolled_up_by_experiment(state.tx.driver, [e.key for e in listed], question.window)
         if sums is not None and all(hold(one, question.measures) for one in sums.values()):
-            return [measured(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in found]
-    return [await measure(state, columns, experiment.key, question) for experiment in found]
+            return [measured(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in listed]
+    return [await measure(state, columns, experiment.key, question) for experiment in listed]
 
 
 def _conditions(tenant_id: TenantId, search: Search) -> list[Condition]:
@@ -137,8 +137,8 @@ def _conditions(tenant_id: TenantId, search: Search) -> list[Condition]:
         names = (func.lower(func.coalesce(column, "")) for column in (_c.name, _c.run_name, _c.id))
         conditions.append(or_(*(func.strpos(name, part) > 0 for name in names)))
     if search.project:
-        named = and_(projects.c.tenant_id == tenant_id, projects.c.name == clean(search.project))
-        of_name = _c.project_id.in_(select(projects.c.id).where(named))
+        of_this_name = and_(projects.c.tenant_id == tenant_id, projects.c.name == clean(search.project))
+        of_name = _c.project_id.in_(select(projects.c.id).where(of_this_name))
         conditions.append(or_(_c.project_id == clean(search.project), of_name))
     if search.status:
         conditions.append(STATUS.is_not_distinct_from(clean(search.status)))

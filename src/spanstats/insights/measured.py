@@ -14,7 +14,7 @@ from ..domain.keys import ExperimentKey
 from ..stats.rolled_up_many import rolled_up_by_experiment
 from .figures import Figures, OfScores
 from .grouped import completed, grouped
-from .measures import Asked
+from .measures import MeasureSpec
 from .questions import Question
 from .rolled import Measured, are_rolled_up, has_cost, hold, measured
 from .selecting import measures_in, select
@@ -35,20 +35,20 @@ async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentK
     return await columns.run(lambda: measured_whole(selection, measures, question))
 
 
-def measured_whole(selection: Selection, measures: Sequence[Asked], question: Question) -> Measured:
+def measured_whole(selection: Selection, measures: Sequence[MeasureSpec], question: Question) -> Measured:
     """All figures of all selected rows together."""
     whole = grouped(group(selection, []), measures, fill_scores=question.fill_scores)
     if not len(whole.groups):
         return nothing(measures)
-    (found,) = completed(whole, [0], intervals=question.intervals)
+    (figures,) = completed(whole, [0], intervals=question.intervals)
     if not all(name in part.chunk.columns for part in selection.parts for name in (HAS_ROOT, WITHOUT_KEY)):
         # Single spans have neither.
-        return found
+        return figures
     with_root, without_key = (sums_of(selection, NumberOf(name)).total for name in (HAS_ROOT, WITHOUT_KEY))
-    return replace(found, without_root=found.traces - with_root, without_key=without_key)
+    return replace(figures, without_root=figures.traces - with_root, without_key=without_key)
 
 
-def nothing(measures: Sequence[Asked]) -> Measured:
+def nothing(measures: Sequence[MeasureSpec]) -> Measured:
     """The figures of no traces at all."""
-    empty = [(asked, Figures(of_scores=OfScores() if asked.measure.is_score else None)) for asked in measures]
+    empty = [(spec, Figures(of_scores=OfScores() if spec.measure.is_score else None)) for spec in measures]
     return Measured(0, 0, 0 if has_cost(measures) else None, empty, 0, 0)

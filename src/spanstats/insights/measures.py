@@ -69,14 +69,14 @@ _AGGREGATE = re.compile(rf"(.+?)\.({'|'.join(AGGREGATES)}|{_PERCENTILE.pattern})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MeasureSpec:
     """A measure with the aggregates that are wanted of it, and percentiles by their names (`p95` is 19/20)."""
 
     measure: Measure
     aggregates: tuple[str, ...] = ()
     percentiles: dict[str, Fraction] = field(default_factory=dict)
 
-    def joined(self, other: "Asked") -> "Asked":
+    def joined(self, other: "MeasureSpec") -> "MeasureSpec":
         """All that either asks for."""
         both = dict.fromkeys((*self.aggregates, *other.aggregates))
         return replace(self, aggregates=tuple(both), percentiles=self.percentiles | other.percentiles)
@@ -84,15 +84,15 @@ class Asked:
 
 def percentile(name: str) -> Fraction | None:
     """`p99.9` as 999/1000: 0 to 100 with at most three decimals; `None` for anything else."""
-    found = _PERCENTILE.fullmatch(name)
-    if found is None:
+    match = _PERCENTILE.fullmatch(name)
+    if match is None:
         return None
-    percent = Fraction(f"{found[1]}.{found[2] or 0}")
+    percent = Fraction(f"{match[1]}.{match[2] or 0}")
     return percent / 100 if percent <= 100 else None
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class MeasureName:
     """A measure as a client names it, taken apart: `latency.p95`, `scores.quality.mean`, `cost`.
 
     `score` is the evaluator's id, slug or name; without an aggregate the default ones are meant.
@@ -103,19 +103,21 @@ class Named:
     aggregate: str | None
 
 
-def named(text: str) -> Named:
+def parse_name(text: str) -> MeasureName:
     """The measure and the aggregate of a name: the last part is the aggregate where it is called like one.
 
     So `scores.a.mean` is the mean of the evaluator `a`, and an evaluator called `a.mean` needs an aggregate behind it.
     """
-    found = _AGGREGATE.fullmatch(text)
-    has_aggregate = found is not None and found[1] != SCORES[:-1]
-    name, aggregate = (found[1], found[2]) if found is not None and has_aggregate else (text, None)
+    match = _AGGREGATE.fullmatch(text)
+    has_aggregate = match is not None and match[1] != SCORES[:-1]
+    name, aggregate = (match[1], match[2]) if match is not None and has_aggregate else (text, None)
     score = name.removeprefix(SCORES) if name.startswith(SCORES) else None
-    return Named(name, score, aggregate)
+    return MeasureName(name, score, aggregate)
 
 
-def asked(names: Sequence[Named], keys: dict[str, frozenset[str]], at: str = "measures") -> list[Asked]:
+def measure_specs(
+    names: Sequence[MeasureName], keys: dict[str, frozenset[str]], at: str = "measures"
+) -> list[MeasureSpec]:
     """The measures in the order in which they are first named, each once.
 
     `keys` are the evaluators that have each name. Raises `InvalidInput` with every name that is none, located at
@@ -124,15 +126,15 @@ def asked(names: Sequence[Named], keys: dict[str, frozenset[str]], at: str = "me
     problems = [Problem((at,), message, "unknown_measure") for n in names if (message := _unknown(n, keys)) is not None]
     if problems:
         raise InvalidInput(problems)
-    found: dict[str, Asked] = {}
+    by_name: dict[str, MeasureSpec] = {}
     for one in names:
-        new = _asked(one, keys)
-        found[one.name] = found[one.name].joined(new) if one.name in found else new
-    check_size(found.values(), at)
-    return list(found.values())
+        new = _spec(one, keys)
+        by_name[one.name] = by_name[one.name].joined(new) if one.name in by_name else new
+    check_size(by_name.values(), at)
+    return list(by_name.values())
 
 
-def check_size(measures: Iterable[Asked], at: str = "measures") -> None:
+def check_size(measures: Iterable[MeasureSpec], at: str = "measures") -> None:
     """Raises `InvalidInput` for more measures or percentiles than one request may ask for."""
     every = list(measures)
     if len(every) > MAX_MEASURES:
@@ -146,7 +148,7 @@ def score_measure(name: str, keys: frozenset[str]) -> Measure:
     return Measure(name, None, NANO, keys=keys)
 
 
-def _unknown(one: Named, keys: dict[str, frozenset[str]]) -> str | None:
+def _unknown(one: MeasureName, keys: dict[str, frozenset[str]]) -> str | None:
     if one.score is not None:
         return None if one.score in keys else f"no evaluator is called {one.score[:100]!r}"
     if one.name in OPERATIONAL:
@@ -154,9 +156,13 @@ def _unknown(one: Named, keys: dict[str, frozenset[str]]) -> str | None:
     return f"unknown measure {one.name[:100]!r}; known are {', '.join(OPERATIONAL)} and scores.<evaluator>"
 
 
-def _asked(one: Named, keys: dict[str, frozenset[str]]) -> Asked:
+def _spec(one: MeasureName, keys: dict[str, frozenset[str]]) -> MeasureSpec:
     measure = OPERATIONAL[one.name] if one.score is None else score_measure(one.name, keys[one.score])
     if one.aggregate is None:
-        return Asked(measure, DEFAULT_AGGREGATES)
+        return MeasureSpec(measure, DEFAULT_AGGREGATES)
     fraction = percentile(one.aggregate)
-    return Asked(measure, (one.aggregate,)) if fraction is None else Asked(measure, (), {one.aggregate: fraction})
+    return (
+        MeasureSpec(measure, (one.aggregate,))
+        if fraction is None
+        else MeasureSpec(measure, (), {one.aggregate: fraction})
+    )

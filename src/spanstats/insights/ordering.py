@@ -12,30 +12,30 @@ from ..columnar.format import Mask
 from ..columnar.groups import Groups
 from .figures import answer
 from .grouped import GroupedFigures, completed
-from .measures import Asked
+from .measures import MeasureSpec
 
 COUNT, KEY = "count", "key"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By how many traces (`count`), by key (`key`), or by an aggregate of a measure that is named in `asked`."""
+    """By how many traces (`count`), by key (`key`), or by an aggregate of a measure that is named in `spec`."""
 
     by: str = COUNT
     descending: bool = True
-    asked: Asked | None = None
+    spec: MeasureSpec | None = None
 
 
-def in_order(found: GroupedFigures, order: Order, most: int) -> tuple[list[int], NDArray[np.intp]]:
+def in_order(figures: GroupedFigures, order: Order, most: int) -> tuple[list[int], NDArray[np.intp]]:
     """The numbers of the first `most` groups in this order, and those of the others, in any order.
 
     Groups without a value come last; ties are by key, ascending.
     """
-    groups, is_other = found.groups, np.ones(len(found.groups), np.bool_)
+    groups, is_other = figures.groups, np.ones(len(figures.groups), np.bool_)
     if order.by == KEY:
         first = _by_key(groups, np.arange(len(groups)), most, descending=order.descending)
     else:
-        first = _by_value(groups, _values(found, order), most, descending=order.descending)
+        first = _by_value(groups, _values(figures, order), most, descending=order.descending)
     is_other[first] = False
     return first, np.flatnonzero(is_other)
 
@@ -62,15 +62,17 @@ def _by_value(groups: Groups, values: _Values, most: int, *, descending: bool) -
     return first + _by_key(groups, tied, most - len(first))
 
 
-def _by_key(groups: Groups, wanted: NDArray[np.intp], most: int, *, descending: bool = False) -> list[int]:
+def _by_key(groups: Groups, group_numbers: NDArray[np.intp], most: int, *, descending: bool = False) -> list[int]:
     """The first of these groups by key."""
     first = heapq.nlargest if descending else heapq.nsmallest
-    return [number for _, number in first(most, zip(_orders(groups, wanted), wanted.tolist(), strict=True))]
+    return [
+        number for _, number in first(most, zip(_orders(groups, group_numbers), group_numbers.tolist(), strict=True))
+    ]
 
 
-def _orders(groups: Groups, wanted: NDArray[np.intp]) -> list[Any]:
+def _orders(groups: Groups, group_numbers: NDArray[np.intp]) -> list[Any]:
     """What the keys of these groups are compared by: no two of them are equal."""
-    by_dimension = groups.keys_of(wanted)
+    by_dimension = groups.keys_of(group_numbers)
     if len(by_dimension) == 1 and set(map(type, by_dimension[0])) <= {str}:
         return by_dimension[0]
     return [tuple(map(key_order, key)) for key in zip(*by_dimension, strict=True)]
@@ -92,12 +94,12 @@ def key_order(key: Any) -> tuple[int, Any]:
             return 3, msgspec.json.encode(key)
 
 
-def _values(found: GroupedFigures, order: Order) -> _Values:
-    asked = order.asked
-    if asked is None:
-        return _Values(found.groups.counts, np.ones(len(found.groups), np.bool_))
-    (sums,) = (m for m in found.measures if m.asked.measure.name == asked.measure.name)
-    (aggregate,) = (*asked.aggregates, *asked.percentiles)
+def _values(figures: GroupedFigures, order: Order) -> _Values:
+    spec = order.spec
+    if spec is None:
+        return _Values(figures.groups.counts, np.ones(len(figures.groups), np.bool_))
+    (sums,) = (m for m in figures.measures if m.spec.measure.name == spec.measure.name)
+    (aggregate,) = (*spec.aggregates, *spec.percentiles)
     counts = sums.sums.counts + sums.filled()
     match aggregate:
         case "count":
@@ -111,8 +113,8 @@ def _values(found: GroupedFigures, order: Order) -> _Values:
             # To the nearest float, as they are answered.
             pairs = zip(sums.sums.totals.tolist(), counts.tolist(), strict=True)
             return _Values(np.array([total / n if n else 0.0 for total, n in pairs]), counts > 0)
-    every = completed(replace(found, measures=[replace(sums, asked=asked)]), range(len(found.groups)))
-    answers = [answer(asked, one.figures[0][1])[aggregate] for one in every]
+    every = completed(replace(figures, measures=[replace(sums, spec=spec)]), range(len(figures.groups)))
+    answers = [answer(spec, one.figures[0][1])[aggregate] for one in every]
     has = np.array([value is not None for value in answers], np.bool_)
     return _Values(_sortable(np.array([value or 0 for value in answers])), has)
 

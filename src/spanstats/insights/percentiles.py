@@ -16,11 +16,11 @@ OrderStatistic = Callable[[int], int]
 
 def ranks(count: int, fractions: Iterable[Fraction]) -> list[int]:
     """The ranks whose values these percentiles of `count` values are made of, in order, each once."""
-    found = set()
+    different = set()
     for fraction in fractions:
         low = math.floor((count - 1) * fraction)
-        found |= {low, min(low + 1, count - 1)} if count else set()
-    return sorted(found)
+        different |= {low, min(low + 1, count - 1)} if count else set()
+    return sorted(different)
 
 
 def interpolated(count: int, fraction: Fraction, value: OrderStatistic) -> Fraction | None:

@@ -33,4 +33,6 @@ async def find_preparing(driver: Driver, experiments: Sequence[ExperimentKey]) -
     """The experiments of which many minutes wait, by key."""
     rows = await driver.fetch(_WAITING, list(experiments))
     waiting = {row["key"]: Preparing(row["sums"], row["columns"]) for row in rows}
-    return {key: found for key, found in waiting.items() if max(found.sums, found.columns) > MANY_MINUTES}
+    return {
+        key: preparing for key, preparing in waiting.items() if max(preparing.sums, preparing.columns) > MANY_MINUTES
+    }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..filters.predicate import Bound
 from ..stats.sums import Window
-from .measures import Asked
+from .measures import MeasureSpec
 
 ALWAYS = Window()
 
@@ -20,7 +20,7 @@ class Question:
 
     window: Window = ALWAYS
     matching: Bound | None = None
-    measures: Sequence[Asked] | None = None
+    measures: Sequence[MeasureSpec] | None = None
     fill_scores: bool = False
     intervals: bool = False
     skips_preparing: bool = False

@@ -7,7 +7,7 @@ from ..domain.values import NANO
 from ..stats.measures import COUNTED, MEASURES, PARTIAL, WITHOUT_KEY, WITHOUT_ROOT
 from ..stats.sums import ScoreSums, Sums
 from .figures import Figures, OfScores
-from .measures import DEFAULT, DEFAULT_AGGREGATES, ERROR, OPERATIONAL, SCORES, Asked, Measure, score_measure
+from .measures import DEFAULT, DEFAULT_AGGREGATES, ERROR, OPERATIONAL, SCORES, Measure, MeasureSpec, score_measure
 from .preparing import Preparing
 
 _COUNTS = ("n", "n_errors", PARTIAL, WITHOUT_ROOT, WITHOUT_KEY)
@@ -25,52 +25,52 @@ class Measured:
     traces: int
     failed: int
     cost_partial: int | None
-    figures: Sequence[tuple[Asked, Figures]]
+    figures: Sequence[tuple[MeasureSpec, Figures]]
     without_root: int | None = None
     without_key: int | None = None
     preparing: Preparing | None = None
 
 
-def are_rolled_up(measures: Iterable[Asked] | None) -> bool:
+def are_rolled_up(measures: Iterable[MeasureSpec] | None) -> bool:
     """Whether rollups may hold all that is asked for; of scores they hold only the sums."""
     return measures is None or all(map(_is_rolled_up, measures))
 
 
-def hold(sums: Sums, measures: Sequence[Asked] | None) -> bool:
+def hold(sums: Sums, measures: Sequence[MeasureSpec] | None) -> bool:
     """Whether these sums hold all that is asked for, of measures that are rolled up."""
     if measures is None:
         return all(scores.n_traces is not None for scores in sums[1].values())
-    keys = {key for asked in measures for key in asked.measure.keys}
+    keys = {key for spec in measures for key in spec.measure.keys}
     return all(sums[1][key].n_traces is not None for key in keys & sums[1].keys())
 
 
-def measured(sums: Sums, measures: Sequence[Asked] | None, *, fill_scores: bool = False) -> Measured:
+def measured(sums: Sums, measures: Sequence[MeasureSpec] | None, *, fill_scores: bool = False) -> Measured:
     """The figures of these measures, by default of `DEFAULT` and of all scores that there are."""
-    wanted = default_measures(sums[1]) if measures is None else measures
-    figures = [(asked, _filled(figures_of(asked.measure, sums), fill_scores)) for asked in wanted]
+    specs = default_measures(sums[1]) if measures is None else measures
+    figures = [(spec, _filled(figures_of(spec.measure, sums), fill_scores)) for spec in specs]
     n, failed, partial, rootless, keyless = (sums[0].get(name) or 0 for name in _COUNTS)
-    return Measured(n, failed, partial if has_cost(wanted) else None, figures, rootless, keyless)
+    return Measured(n, failed, partial if has_cost(specs) else None, figures, rootless, keyless)
 
 
-def has_cost(measures: Iterable[Asked]) -> bool:
+def has_cost(measures: Iterable[MeasureSpec]) -> bool:
     """Whether it is worth saying how many costs are too low."""
-    return any(asked.measure.column == "cost_pd" for asked in measures)
+    return any(spec.measure.column == "cost_pd" for spec in measures)
 
 
-def default_measures(evaluator_keys: Iterable[str]) -> list[Asked]:
+def default_measures(evaluator_keys: Iterable[str]) -> list[MeasureSpec]:
     """What is answered where no measures are named."""
-    operational = [Asked(OPERATIONAL[name], DEFAULT_AGGREGATES) for name in DEFAULT]
+    operational = [MeasureSpec(OPERATIONAL[name], DEFAULT_AGGREGATES) for name in DEFAULT]
     scores = [score_measure(SCORES + key, frozenset({key})) for key in evaluator_keys]
-    return operational + [Asked(measure, DEFAULT_AGGREGATES) for measure in scores]
+    return operational + [MeasureSpec(measure, DEFAULT_AGGREGATES) for measure in scores]
 
 
-def _is_rolled_up(asked: Asked) -> bool:
-    if asked.percentiles:
+def _is_rolled_up(spec: MeasureSpec) -> bool:
+    if spec.percentiles:
         return False
-    if asked.measure.is_score:
+    if spec.measure.is_score:
         # A trace may have scores of several evaluators, and counts once.
-        return len(asked.measure.keys) == 1
-    return asked.measure.name == ERROR or asked.measure.column in _ROLLED
+        return len(spec.measure.keys) == 1
+    return spec.measure.name == ERROR or spec.measure.column in _ROLLED
 
 
 def figures_of(measure: Measure, sums: Sums) -> Figures:

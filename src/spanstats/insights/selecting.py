@@ -16,7 +16,7 @@ from ..columnar.selection import Selection, evaluators_in
 from ..domain.keys import ExperimentKey
 from ..filters.parts import compile_filter
 from .grouped import column_measure
-from .measures import Asked
+from .measures import MeasureSpec
 from .questions import Question
 from .rolled import default_measures
 from .snapshot import Snapshot
@@ -37,14 +37,14 @@ async def select(
     return selection
 
 
-def needs_of(measures: Sequence[Asked] | None) -> Needs:
+def needs_of(measures: Sequence[MeasureSpec] | None) -> Needs:
     """The columns of these measures; `None`: of the default ones, and all scores."""
-    found = Needs(every_score=measures is None)
-    for asked in default_measures(()) if measures is None else measures:
-        found |= needs_of_measure(column_measure(asked.measure))
-        if asked.measure.column == "cost_pd":
-            found |= Needs(COST_COLUMNS)
-    return found
+    every_need = Needs(every_score=measures is None)
+    for spec in default_measures(()) if measures is None else measures:
+        every_need |= needs_of_measure(column_measure(spec.measure))
+        if spec.measure.column == "cost_pd":
+            every_need |= Needs(COST_COLUMNS)
+    return every_need
 
 
 def needs_of_groups(dimensions: Iterable[Dimension]) -> Needs:
@@ -52,6 +52,6 @@ def needs_of_groups(dimensions: Iterable[Dimension]) -> Needs:
     return reduce(or_, map(needs_of_dimension, dimensions), needs({FAILED}))
 
 
-def measures_in(selection: Selection, measures: Sequence[Asked] | None) -> Sequence[Asked]:
+def measures_in(selection: Selection, measures: Sequence[MeasureSpec] | None) -> Sequence[MeasureSpec]:
     """The measures, where none are named the default ones and the scores that the traces have."""
     return default_measures(evaluators_in([selection])) if measures is None else measures

@@ -19,7 +19,7 @@ from ..stats.sums import Sums, Window
 from ..store.session import Database
 from .granularity import Buckets, buckets
 from .grouped import completed, grouped
-from .measures import Asked
+from .measures import MeasureSpec
 from .questions import Question
 from .rolled import Measured, are_rolled_up, default_measures, hold, measured
 from .selecting import measures_in, needs_of_groups, select
@@ -45,7 +45,7 @@ class Series:
     buckets: Buckets
     window: Window
     time_zone: str
-    measures: Sequence[Asked]
+    measures: Sequence[MeasureSpec]
     points: Mapping[int, Measured]
     evaluators: Mapping[str, Evaluator]
 
@@ -81,20 +81,20 @@ async def series(
     """
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
-        made = await _buckets(state, experiment, question.window, axis)
-        _check_points(question, made)
-        points = await points_of(state, columns, experiment, question, made)
+        all_buckets = await _buckets(state, experiment, question.window, axis)
+        _check_points(question, all_buckets)
+        points = await points_of(state, columns, experiment, question, all_buckets)
         measures = _measures(points, question)
         evaluators = await evaluators_of(state.tx, tenant_id, sorted({key for a in measures for key in a.measure.keys}))
-    return Series(experiment, state.as_of, made, question.window, axis.zone.key, measures, points, evaluators)
+    return Series(experiment, state.as_of, all_buckets, question.window, axis.zone.key, measures, points, evaluators)
 
 
-def _measures(points: Mapping[int, Measured], question: Question) -> Sequence[Asked]:
+def _measures(points: Mapping[int, Measured], question: Question) -> Sequence[MeasureSpec]:
     """The measures that are named, else all that any point has."""
     if question.measures is not None:
         return question.measures
-    every = [asked for point in points.values() for asked, _ in point.figures]
-    return list({asked.measure.name: asked for asked in [*default_measures(()), *every]}.values())
+    every = [spec for point in points.values() for spec, _ in point.figures]
+    return list({spec.measure.name: spec for spec in [*default_measures(()), *every]}.values())
 
 
 async def _buckets(state: Snapshot, experiment: Experiment, window: Window, axis: Axis) -> Buckets:
@@ -112,41 +112,41 @@ def _within_years(window: Window) -> tuple[int, int]:
     return start, MAX_TIME_US + 1 if window.end_us is None else window.end_us
 
 
-def _check_points(question: Question, made: Buckets) -> None:
-    has_percentiles = any(asked.percentiles for asked in question.measures or ())
-    if has_percentiles and len(made) > MAX_POINTS_OF_PERCENTILES:
+def _check_points(question: Question, all_buckets: Buckets) -> None:
+    has_percentiles = any(spec.percentiles for spec in question.measures or ())
+    if has_percentiles and len(all_buckets) > MAX_POINTS_OF_PERCENTILES:
         message = f"percentiles are answered for at most {MAX_POINTS_OF_PERCENTILES} points: use a coarser granularity"
         raise invalid(message, "granularity", kind="too_many_points")
 
 
 async def points_of(
-    state: Snapshot, columns: Columns, experiment: Experiment, question: Question, made: Buckets
+    state: Snapshot, columns: Columns, experiment: Experiment, question: Question, all_buckets: Buckets
 ) -> Mapping[int, Measured]:
     """The figures of each bucket that has traces, by its number."""
-    if not len(made):
+    if not len(all_buckets):
         return {}
     is_rolled_up = question.matching is None and are_rolled_up(question.measures)
-    if is_rolled_up and all(edge % MINUTE.length_us == 0 for edge in made.edges):
+    if is_rolled_up and all(edge % MINUTE.length_us == 0 for edge in all_buckets.edges):
         window = Window(*_within_years(question.window))
-        found = await rolled_up_by_bucket(state.tx.driver, experiment.key, window, made.edges)
-        if found is not None and all(hold(sums, question.measures) for sums in found.values()):
-            return await asyncio.to_thread(_rolled_points, found, question)
-    by_start = ByStart(made.edges)
+        sums_by_bucket = await rolled_up_by_bucket(state.tx.driver, experiment.key, window, all_buckets.edges)
+        if sums_by_bucket is not None and all(hold(sums, question.measures) for sums in sums_by_bucket.values()):
+            return await asyncio.to_thread(_rolled_points, sums_by_bucket, question)
+    by_start = ByStart(all_buckets.edges)
     selection = await select(state, columns, experiment.key, question, needs_of_groups([by_start]))
     return await columns.run(lambda: _selected_points(selection, question, by_start))
 
 
-def _rolled_points(found: Mapping[int, Sums], question: Question) -> Mapping[int, Measured]:
+def _rolled_points(sums_by_bucket: Mapping[int, Sums], question: Question) -> Mapping[int, Measured]:
     fill = question.fill_scores
-    return {number: measured(sums, question.measures, fill_scores=fill) for number, sums in found.items()}
+    return {number: measured(sums, question.measures, fill_scores=fill) for number, sums in sums_by_bucket.items()}
 
 
 def _selected_points(selection: Selection, question: Question, by_start: ByStart) -> Mapping[int, Measured]:
     groups = group(selection, [by_start])
-    found = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
+    figures = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
     index: dict[object, int] = {start: index for index, start in enumerate(by_start.edges)}
     (keys,) = groups.keys_of(range(len(groups)))
     starts = dict(enumerate(keys))
     numbers = [number for number, start in starts.items() if start in index]
-    points = completed(found, numbers)
+    points = completed(figures, numbers)
     return {index[starts[number]]: point for number, point in zip(numbers, points, strict=True)}

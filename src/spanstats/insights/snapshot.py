@@ -58,8 +58,8 @@ class Snapshot:
 
     async def experiment(self, experiment_id: str) -> Experiment:
         """The tenant's experiment of this id. Raises `NotFound`, which names it."""
-        wanted = experiment_id if is_clean(experiment_id) else ""
-        the_one = _c.tenant_id == self.tenant_id, _c.id == wanted, _c.deleted_at.is_(None)
+        storable_id = experiment_id if is_clean(experiment_id) else ""
+        the_one = _c.tenant_id == self.tenant_id, _c.id == storable_id, _c.deleted_at.is_(None)
         row = (await self.tx.connection.execute(select(*COLUMNS).where(*the_one))).one_or_none()
         if row is None:
             raise NotFound(f"Experiment {experiment_id[:100]!r} not found")

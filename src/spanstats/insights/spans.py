@@ -58,12 +58,12 @@ async def select_spans(
 ) -> Selection:
     """The spans of the traces in the window that match. Raises `Unavailable` for more of them than memory holds."""
     matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)
-    held, parts = columns.memory.begin(), list[Part]()
+    reservation, parts = columns.memory.begin(), list[Part]()
     for condition in within(experiment_key, question.window, ALL if matching is None else matching.parts):
         async for chunk in _chunks(state, condition, dimensions):
             parts.append(Part(chunk))
-            held.add(parts[-1:])
-    return Selection(parts, held=held)
+            reservation.add(parts[-1:])
+    return Selection(parts, reservation=reservation)
 
 
 async def _chunks(
@@ -85,7 +85,7 @@ def _blocks(condition: ColumnElement[bool], dimensions: Sequence[Dimension]) -> 
     keys = [_json(dimension).label(f"dimension_{i}") for i, dimension in enumerate(dimensions)]
     numbers = [value.label(name) for name, value in _NUMBERS.items()]
     same_trace = and_(spans.c.tenant_id == traces.c.tenant_id, spans.c.trace_id == traces.c.trace_id)
-    found = select(block, *numbers, *keys).select_from(traces.join(spans, same_trace)).where(condition)
+    rows = select(block, *numbers, *keys).select_from(traces.join(spans, same_trace)).where(condition)
     aggregates: list[ColumnElement[Any]] = [literal_column("count(*)::int").label("n")]
     for name in _NUMBERS:
         packed = f"string_agg(int8send(coalesce({name}, 0)::bigint), '')"
@@ -93,7 +93,7 @@ def _blocks(condition: ColumnElement[bool], dimensions: Sequence[Dimension]) -> 
         has = f"string_agg(CASE WHEN {name} IS NULL THEN '0' ELSE '1' END, '')"
         aggregates.append(literal_column(has).label(f"has_{name}"))
     aggregates += [func.array_agg(sql_column(f"dimension_{i}")).label(f"dimension_{i}") for i in range(len(keys))]
-    return select(*aggregates).select_from(found.subquery("each_span")).group_by(text("block"))
+    return select(*aggregates).select_from(rows.subquery("each_span")).group_by(text("block"))
 
 
 def _json(dimension: Dimension) -> ColumnElement[str]:
@@ -109,7 +109,7 @@ def _json(dimension: Dimension) -> ColumnElement[str]:
 
 def _chunk(rows: Sequence[Mapping[str, Any]], dimensions: int) -> Chunk:
     numbers = dict(_numbers(rows))
-    columns: dict[str, Column] = {name: numbers_of(*found) for name, found in numbers.items()}
+    columns: dict[str, Column] = {name: numbers_of(*values) for name, values in numbers.items()}
     columns[_TPS] = numbers_of(*_speeds(numbers["output_tokens"], numbers["latency_us"]))
     for number in range(dimensions):
         keys = [key for row in rows for key in row[f"dimension_{number}"]]

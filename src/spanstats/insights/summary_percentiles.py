@@ -11,7 +11,7 @@ from ..stats.summary import Summary, summarize_in
 from ..store.session import Database
 from .figures import answer
 from .measured import measure
-from .measures import MAX_PERCENTILES, OPERATIONAL, Asked, percentile
+from .measures import MAX_PERCENTILES, OPERATIONAL, MeasureSpec, percentile
 from .questions import Question
 from .snapshot import snapshot
 
@@ -24,14 +24,14 @@ Percentiles = Mapping[str, Mapping[str, float | int | None]]
 
 def read_percents(names: Sequence[str]) -> dict[str, Fraction]:
     """Shares by percent, such as 19/20 by `95`. Raises `InvalidInput` located at `percentiles`."""
-    found = {name: percentile(f"p{name}") for name in names}
-    if not 1 <= len(found) <= MAX_PERCENTILES:
+    shares = {name: percentile(f"p{name}") for name in names}
+    if not 1 <= len(shares) <= MAX_PERCENTILES:
         raise invalid(f"must name 1 to {MAX_PERCENTILES} percents", "percentiles", kind="too_long")
-    wrong = [name for name, share in found.items() if share is None]
+    wrong = [name for name, share in shares.items() if share is None]
     if wrong:
         message = f"{wrong[0][:100]!r} is no number from 0 to 100 with at most three decimals"
         raise invalid(message, "percentiles", kind="out_of_range")
-    return {name: share for name, share in found.items() if share is not None}
+    return {name: share for name, share in shares.items() if share is not None}
 
 
 async def summarize_with_percentiles(
@@ -46,13 +46,13 @@ async def summarize_with_percentiles(
 
     Raises `NotFound`, `Unavailable`.
     """
-    asked = [Asked(OPERATIONAL[name], (), dict(percents)) for name in MEASURES]
+    specs = [MeasureSpec(OPERATIONAL[name], (), dict(percents)) for name in MEASURES]
     matching = None if question.matching is None else compile_filter(question.matching, tenant_id)
     async with snapshot(database, tenant_id) as state:
         await state.tx.plan_for_values()
         summary = await summarize_in(state.tx, columns, tenant_id, experiment_id, question.window, matching)
         experiment = await state.experiment(experiment_id)
-        of_traces = Question(question.window, question.matching, asked)
+        of_traces = Question(question.window, question.matching, specs)
         measured = await measure(state, columns, experiment.key, of_traces)
-    found = {asked.measure.name: answer(asked, figures) for asked, figures in measured.figures}
-    return summary, {name: {percent: figures[percent] for percent in percents} for name, figures in found.items()}
+    answers = {spec.measure.name: answer(spec, figures) for spec, figures in measured.figures}
+    return summary, {name: {percent: figures[percent] for percent in percents} for name, figures in answers.items()}

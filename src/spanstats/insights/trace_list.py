@@ -47,7 +47,7 @@ _READ = [column for column in traces.columns if column.name not in ("fold", "ent
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TraceListOptions:
     """By a name of `SORTS`, or by the first score of the evaluator of the key `score`; which rows of that order, and
     whether with what went in and out."""
 
@@ -94,7 +94,7 @@ async def list_traces(
     tenant_id: TenantId,
     experiment_id: str,
     question: Question,
-    wanted: Wanted,
+    options: TraceListOptions,
 ) -> TraceList:
     """The rows that are wanted; traces without the value that sorts come last, equal ones by start.
 
@@ -103,19 +103,19 @@ async def list_traces(
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
         await state.tx.plan_for_values()
-        statement = _statement(state, experiment, question, wanted).limit(wanted.limit + 1).offset(wanted.offset)
-        narrowed = await _narrowed(state, columns, experiment, question, wanted)
+        statement = _statement(state, experiment, question, options).limit(options.limit + 1).offset(options.offset)
+        narrowed = await _narrowed(state, columns, experiment, question, options)
         statement = statement if narrowed is None else statement.where(narrowed)
         rows = list((await state.tx.connection.execute(statement)).all())
-        shown, has_more = rows[: wanted.limit], len(rows) > wanted.limit
-        keys = [TraceKey(tenant_id, row.trace_id) for row in shown] if wanted.with_content else []
+        shown, has_more = rows[: options.limit], len(rows) > options.limit
+        keys = [TraceKey(tenant_id, row.trace_id) for row in shown] if options.with_content else []
         firsts = await first_spans(state.tx.driver, keys)
-    last = wanted.position_of(shown[-1]) if has_more else None
+    last = options.position_of(shown[-1]) if has_more else None
     return TraceList(experiment, state.as_of, shown, last, {key.trace_id: span for key, span in firsts.items()})
 
 
 async def each_page(
-    database: Database, tenant_id: TenantId, experiment_id: str, question: Question, wanted: Wanted
+    database: Database, tenant_id: TenantId, experiment_id: str, question: Question, options: TraceListOptions
 ) -> AsyncGenerator[tuple[Sequence[str], Sequence[Any]], None]:
     """All rows of one snapshot, page by page, each with the keys of all evaluators of the experiment.
 
@@ -126,8 +126,8 @@ async def each_page(
         await state.tx.plan_for_values()
         _, scores = await rolled_up(state.tx.driver, experiment.key, ALWAYS)
         keys, any_given = sorted(scores), False
-        found = await state.tx.connection.stream(_statement(state, experiment, question, wanted))
-        async for page in found.partitions(_AT_ONCE):
+        rows = await state.tx.connection.stream(_statement(state, experiment, question, options))
+        async for page in rows.partitions(_AT_ONCE):
             yield keys, page
             any_given = True
         if not any_given:
@@ -135,35 +135,35 @@ async def each_page(
 
 
 async def _narrowed(
-    state: Snapshot, columns: Columns, experiment: Experiment, question: Question, wanted: Wanted
+    state: Snapshot, columns: Columns, experiment: Experiment, question: Question, options: TraceListOptions
 ) -> ColumnElement[bool] | None:
     """A condition that leaves few rows to sort, among which are the wanted ones."""
-    column = COLUMN_OF_SORT.get(wanted.sort_by) if wanted.score is None else wanted.score
+    column = COLUMN_OF_SORT.get(options.sort_by) if options.score is None else options.score
     if column is None:
         return None
-    behind = None if wanted.behind is None else Position(wanted.behind.value, wanted.behind.keys[0])
+    behind = None if options.behind is None else Position(options.behind.value, options.behind.keys[0])
     return await starts_of_rows(
         state,
         columns,
         experiment,
         question,
         column,
-        wanted.offset + wanted.limit + 1,
-        descending=wanted.descending,
-        is_score=wanted.score is not None,
+        options.offset + options.limit + 1,
+        descending=options.descending,
+        is_score=options.score is not None,
         behind=behind,
     )
 
 
-def _statement(state: Snapshot, experiment: Experiment, question: Question, wanted: Wanted) -> Select[Any]:
+def _statement(state: Snapshot, experiment: Experiment, question: Question, options: TraceListOptions) -> Select[Any]:
     condition = None if question.matching is None else compile_predicate(question.matching, state.tenant_id)
     where = logs_where(experiment.key, question.window.start_us, question.window.end_us, condition)
-    sorting = wanted.sorting()
-    where += [] if wanted.behind is None else [sorting.follows(wanted.behind)]
+    sorting = options.sorting()
+    where += [] if options.behind is None else [sorting.follows(options.behind)]
     return select(*_READ, sorting.column.label("sorted_by")).where(*where).order_by(*sorting.order())
 
 
 def _first_score(key: str) -> ColumnElement[Any]:
     position = func.array_position(_c.score_keys, literal(key, Text()), type_=Integer())
-    found: ColumnElement[Any] = _c.score_values[position]
-    return found
+    value: ColumnElement[Any] = _c.score_values[position]
+    return value

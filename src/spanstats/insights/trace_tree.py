@@ -95,9 +95,9 @@ def _nodes(tops: Iterable[Node]) -> Iterator[Node]:
 def _first(spans: Iterable[Span], size: Size) -> list[Node]:
     """The tree of the first spans, a parent before its children."""
     tops = tree(spans, max_depth=size.depth)
-    kept = {id(span) for span in islice(walk(tops), size.spans)}
-    first = [node for node in tops if id(node.span) in kept]
+    chosen = {id(span) for span in islice(walk(tops), size.spans)}
+    first = [node for node in tops if id(node.span) in chosen]
     for node in _nodes(first):
         # The nodes below are looked at after this.
-        node.children = [child for child in node.children if id(child.span) in kept]
+        node.children = [child for child in node.children if id(child.span) in chosen]
     return first

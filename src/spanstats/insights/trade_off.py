@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from .figures import Figures
-from .measures import SCORES, Asked
+from .measures import SCORES, MeasureSpec
 from .rolled import Measured
 
 Mean: TypeAlias = Fraction | None
@@ -18,10 +18,10 @@ _COST = "cost"
 
 def unbeaten_by_score(measured: Iterable[Measured]) -> list[dict[str, bool | None]]:
     """Of each experiment by the name of each score whether no other one beats it; `None` without both means."""
-    means = [{asked.measure.name: _mean(asked, figures) for asked, figures in one.figures} for one in measured]
+    means = [{spec.measure.name: _mean(spec, figures) for spec, figures in one.figures} for one in measured]
     names = dict.fromkeys(name for one in means for name in one if name.startswith(SCORES))
     by_name = {name: unbeaten([(one.get(_COST), one.get(name)) for one in means]) for name in names}
-    return [{name: found[i] for name, found in by_name.items()} for i in range(len(means))]
+    return [{name: are_unbeaten[i] for name, are_unbeaten in by_name.items()} for i in range(len(means))]
 
 
 def unbeaten(points: Sequence[Point]) -> list[bool | None]:
@@ -29,9 +29,9 @@ def unbeaten(points: Sequence[Point]) -> list[bool | None]:
 
     Equal points do not beat each other. `None` for a point of which not both is known.
     """
-    known = sorted({(cost, -score) for cost, score in points if cost is not None and score is not None})
+    by_cost = sorted({(cost, -score) for cost, score in points if cost is not None and score is not None})
     best, highest = set[Point](), None
-    for cost, lost in known:
+    for cost, lost in by_cost:
         if highest is None or -lost > highest:
             highest = -lost
             best.add((cost, highest))
@@ -40,12 +40,12 @@ def unbeaten(points: Sequence[Point]) -> list[bool | None]:
 
 def experiments_by_score(measured: Iterable[Measured]) -> list[tuple[str, int]]:
     """The scores that have numbers, and how many experiments have some: the most frequent first, then by name."""
-    scored = (asked.measure.name for one in measured for asked, f in one.figures if asked.measure.is_score and f.count)
-    return sorted(Counter(scored).items(), key=lambda found: (-found[1], found[0]))
+    scored = (spec.measure.name for one in measured for spec, f in one.figures if spec.measure.is_score and f.count)
+    return sorted(Counter(scored).items(), key=lambda name_and_count: (-name_and_count[1], name_and_count[0]))
 
 
-def _mean(asked: Asked, figures: Figures) -> Mean:
+def _mean(spec: MeasureSpec, figures: Figures) -> Mean:
     """The exact mean, where it is asked for: sums may not be known otherwise."""
-    if "mean" not in asked.aggregates or not figures.count:
+    if "mean" not in spec.aggregates or not figures.count:
         return None
-    return Fraction(figures.total, figures.count * asked.measure.per_unit)
+    return Fraction(figures.total, figures.count * spec.measure.per_unit)

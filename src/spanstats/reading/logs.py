@@ -75,9 +75,9 @@ async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[
 async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Span]:
     """The root, else the earliest span of these traces, with its content. Raises `TooLarge`."""
     rows = await driver.fetch(_FIRST, *columns(keys)) if keys else []
-    wanted = [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in rows if r["span_id"] is not None]
-    await check_spans(driver, wanted)
-    stored = await spans_by_key(driver, wanted)
+    span_keys = [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in rows if r["span_id"] is not None]
+    await check_spans(driver, span_keys)
+    stored = await spans_by_key(driver, span_keys)
     await add_content(driver, stored, stored.keys())
     return {key.trace: span for key, span in stored.items()}
 

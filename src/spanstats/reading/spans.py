@@ -105,8 +105,8 @@ async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition
 async def _keys(
     tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
 ) -> list[SpanKey]:
-    asked = {e.name for each in order for e in visitors.iterate(each) if isinstance(e, Column)}
-    columns = [spans.c[name] for name in ["tenant_id", *sorted(asked | {"trace_id", "span_id"})]]
+    ordering = {e.name for each in order for e in visitors.iterate(each) if isinstance(e, Column)}
+    columns = [spans.c[name] for name in ["tenant_id", *sorted(ordering | {"trace_id", "span_id"})]]
     first, *others = [
         select(*columns).select_from(rows.source).where(*rows.where).order_by(*order).limit(limit + offset)
         for rows in spans_matching([spans.c.tenant_id == tenant_id, *where])

@@ -102,11 +102,11 @@ def _traces(scores: Scores) -> int:
     return len(rows) - int(np.count_nonzero(rows[1:] == rows[:-1]))
 
 
-def _where(numbers: Numbers, wanted: Mask) -> Numbers:
-    if wanted.all():
+def _where(numbers: Numbers, rows: Mask) -> Numbers:
+    if rows.all():
         return numbers
-    valid = None if numbers.valid is None else numbers.valid[wanted]
-    return Numbers(numbers.low, numbers.step, numbers.codes[wanted], valid)
+    valid = None if numbers.valid is None else numbers.valid[rows]
+    return Numbers(numbers.low, numbers.step, numbers.codes[rows], valid)
 
 
 def _score_sums(kinds: _OfKinds) -> ScoreSums:

@@ -63,9 +63,9 @@ async def refresh_rollups(database: Database) -> int:
             CAUGHT_UP.set_to_current_time()
             return 0
     total = 0
-    while taken := await refresh_once(database):
-        total += taken
-        if taken < INVALIDATIONS_PER_TRANSACTION:
+    while n_invalidations := await refresh_once(database):
+        total += n_invalidations
+        if n_invalidations < INVALIDATIONS_PER_TRANSACTION:
             CAUGHT_UP.set_to_current_time()
             break
     if total > _VACUUM_AFTER:
@@ -117,8 +117,8 @@ async def mismatches(database: Database) -> list[tuple[int, int, int]]:
         for level in LEVELS:
             is_valid = _IS_VALID.format(key="x.experiment_key", start="x.bucket", length=level.interval)
             from_traces = f"SELECT * FROM ({computed(level, _all_buckets(level))}) x WHERE {is_valid}"
-            kept = f"SELECT * FROM ({stored(level)}) x WHERE {is_valid}"
-            differing = f"(({from_traces}) EXCEPT ({kept})) UNION ALL (({kept}) EXCEPT ({from_traces}))"
+            from_rollups = f"SELECT * FROM ({stored(level)}) x WHERE {is_valid}"
+            differing = f"(({from_traces}) EXCEPT ({from_rollups})) UNION ALL (({from_rollups}) EXCEPT ({from_traces}))"
             rows = await tx.driver.fetch(f"SELECT DISTINCT experiment_key, bucket FROM ({differing}) d ORDER BY 1, 2")
             different += [(r["experiment_key"], level.number, r["bucket"]) for r in rows]
         different += [(key, COLUMNS, start) for key, start in await differing_segments(tx)]

@@ -227,12 +227,12 @@ def each_score(where: str, beside: str = "") -> str:
     What else such a list has is computed for each of their rows: so what is computed once is in a query below.
     """
     name = beside.rpartition(" AS ")[2]
-    kept = f"{name}, " if beside else ""
+    own = f"{name}, " if beside else ""
     once = f"{beside}, " if beside else ""
     once += f"score_keys, score_values, score_kinds, {FIRSTS_OF_LONG} AS firsts"
     traces = f"SELECT {once} FROM traces WHERE score_keys IS NOT NULL AND {where} OFFSET 0"
     arrays = "unnest(score_keys) AS name, unnest(score_values) AS v, unnest(score_kinds) AS kind"
     arrays += ", generate_subscripts(score_keys, 1) AS at, score_keys, score_values, firsts"
-    each = f"SELECT {kept}{arrays} FROM ({traces}) traces"
+    each = f"SELECT {own}{arrays} FROM ({traces}) traces"
     is_first = IS_FIRST.replace("is_first_of_long", "firsts[at]")
-    return f"SELECT {kept}name, v, coalesce(kind, 0) AS k, {is_first} AS is_first FROM ({each}) each"
+    return f"SELECT {own}name, v, coalesce(kind, 0) AS k, {is_first} AS is_first FROM ({each}) each"

@@ -83,13 +83,13 @@ of_rollups AS MATERIALIZED (
 )"""
 
 
-def sums_statement(experiment: str, named: str = "", more: str = "", aggregates: Sequence[Aggregate] = ANSWERED) -> str:
-    """The aggregates over both kinds of ranges. `named` are CTEs that go before, `more` goes into the select list."""
+def sums_statement(experiment: str, ctes: str = "", more: str = "", aggregates: Sequence[Aggregate] = ANSWERED) -> str:
+    """The aggregates over both kinds of ranges. `ctes` are CTEs that go before, `more` goes into the select list."""
     names = ", ".join(a.name for a in aggregates)
     joined = ", ".join(f"{a.joined} AS {a.name}" for a in aggregates)
     in_range = f"experiment_key = {experiment} AND start_time >= l.lo AND start_time < l.hi"
     return f"""
-WITH {named} {ranges(experiment)}, rolled AS MATERIALIZED (
+WITH {ctes} {ranges(experiment)}, rolled AS MATERIALIZED (
     SELECT r.* FROM of_rollups c CROSS JOIN LATERAL (
         SELECT {names}, scores FROM rollups
         WHERE experiment_key = {experiment} AND level = c.level AND bucket >= c.lo AND bucket < c.hi OFFSET 0
@@ -168,8 +168,8 @@ async def rolled_up_by_name(
     One round trip. Raises `Unavailable`.
     """
     values = dict(await database.row(NAMED_STATEMENT, *bounds(window), tenant_id, experiment_id))
-    called = evaluators(values.pop("evaluators"))
-    return None if values.pop("experiment_key") is None else (read_sums(values), called)
+    evaluators_by_key = evaluators(values.pop("evaluators"))
+    return None if values.pop("experiment_key") is None else (read_sums(values), evaluators_by_key)
 
 
 def read_sums(row: Mapping[str, Any]) -> Sums:
@@ -186,5 +186,5 @@ def are_known(scores: Mapping[str, ScoreSums]) -> bool:
 
 def _score(values: list[int | None]) -> ScoreSums:
     """Lists that lack the newest aggregates are shorter."""
-    named = zip(ROLLED_UP_SCORES, values, strict=False)
-    return ScoreSums(**{a.name: value for a, value in named if value is not None})
+    aggregates = zip(ROLLED_UP_SCORES, values, strict=False)
+    return ScoreSums(**{a.name: value for a, value in aggregates if value is not None})

@@ -108,11 +108,11 @@ async def refresh(driver: Driver, limit: int = 10_000) -> int:
 
     Needs a transaction of its own (`Kind.REBUILD`) whose first statement was `LOCK`.
     """
-    taken = await driver.fetch(_TAKE_INVALIDATIONS, limit)
-    if not taken:
+    invalidations = await driver.fetch(_TAKE_INVALIDATIONS, limit)
+    if not invalidations:
         return 0
-    await refresh_minutes(driver, [(r["experiment_key"], r["minute"]) for r in taken])
-    return sum(r["n"] for r in taken)
+    await refresh_minutes(driver, [(r["experiment_key"], r["minute"]) for r in invalidations])
+    return sum(r["n"] for r in invalidations)
 
 
 async def refresh_minutes(driver: Driver, minutes: list[tuple[int, int]]) -> None:

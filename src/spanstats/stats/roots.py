@@ -34,8 +34,8 @@ async def summaries_of_roots(
             rootless = await directly(tx, key, ALWAYS, [~traces.c.has_root]) if key in incomplete else ({}, {})
             by_experiment[key] = _without(whole, rootless)
         names = {name for _, scores in by_experiment.values() for name in scores}
-        named = await evaluators_of(tx, tenant_id, sorted(names))
-    return {key: Summary(sums, scores, named) for key, (sums, scores) in by_experiment.items()}
+        evaluators_by_key = await evaluators_of(tx, tenant_id, sorted(names))
+    return {key: Summary(sums, scores, evaluators_by_key) for key, (sums, scores) in by_experiment.items()}
 
 
 async def _with_rootless(tx: Transaction, experiment_keys: Collection[ExperimentKey]) -> set[ExperimentKey]:

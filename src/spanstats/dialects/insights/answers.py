@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from ...domain.values import iso
 from ...insights.figures import Figures, OfScores, answer
-from ...insights.measures import Asked
+from ...insights.measures import MeasureSpec
 from ...insights.percentiles import METHOD
 from ...insights.preparing import Preparing
 from ...insights.questions import Question
@@ -40,12 +40,12 @@ def experiment_object(experiment: Experiment) -> Json:
 
 def measured_object(measured: Measured, question: Question, evaluators: Evaluators) -> Json:
     """How many traces, how many of them failed, and each measure with its figures; if asked, what the caches lack."""
-    asked = {one.measure.name: one for one, _ in measured.figures}
+    specs = {one.measure.name: one for one, _ in measured.figures}
     return {
         **totals_object(measured),
         **(_preparing(measured.preparing) if question.skips_preparing else {}),
         "measures": {
-            name: describe_measure(asked[name], evaluators) | figures
+            name: describe_measure(specs[name], evaluators) | figures
             for name, figures in figures_of(measured, question)
         },
     }
@@ -72,49 +72,49 @@ def totals_object(measured: Measured) -> Json:
 
 def figures_of(measured: Measured, question: Question) -> Iterator[tuple[str, Json]]:
     """The figures that were asked for, measure by measure."""
-    for asked, figures in measured.figures:
-        yield asked.measure.name, answer(asked, figures, intervals=question.intervals)
+    for spec, figures in measured.figures:
+        yield spec.measure.name, answer(spec, figures, intervals=question.intervals)
 
 
-def describe_measure(asked: Asked, evaluators: Evaluators) -> Json:
+def describe_measure(spec: MeasureSpec, evaluators: Evaluators) -> Json:
     """The unit of a measure, and of scores who gave them."""
-    described: Json = {"unit": asked.measure.unit}
-    if asked.measure.is_score:
-        named = [evaluators[key] for key in sorted(asked.measure.keys) if key in evaluators]
+    described: Json = {"unit": spec.measure.unit}
+    if spec.measure.is_score:
+        of_measure = [evaluators[key] for key in sorted(spec.measure.keys) if key in evaluators]
         described["evaluators"] = [
-            {"id": e.id, "slug": e.slug, "name": e.name, "value_type": e.value_type} for e in named
+            {"id": e.id, "slug": e.slug, "name": e.name, "value_type": e.value_type} for e in of_measure
         ]
     return described
 
 
-def of_snapshot(as_of: int, question: Question, measures: Iterable[Asked]) -> Json:
+def of_snapshot(as_of: int, question: Question, measures: Iterable[MeasureSpec]) -> Json:
     """What every answer says: of when it is, of which window, and how percentiles are defined if it has any."""
     window = question.window
     described: Json = {
         "as_of": iso(as_of),
         "window": {"start_time": _time(window.start_us), "end_time": _time(window.end_us)},
     }
-    return described | ({"method": METHOD} if any(asked.percentiles for asked in measures) else {})
+    return described | ({"method": METHOD} if any(spec.percentiles for spec in measures) else {})
 
 
-def figure_columns(measures: Sequence[Asked], question: Question) -> list[str]:
+def figure_columns(measures: Sequence[MeasureSpec], question: Question) -> list[str]:
     """The columns of a table with these measures: `cost.count`, `cost.missing`, `cost.sum`, ..."""
-    return [f"{asked.measure.name}.{name}" for asked in measures for name in _names(asked, question)]
+    return [f"{spec.measure.name}.{name}" for spec in measures for name in _names(spec, question)]
 
 
-def cells(measures: Sequence[Asked], figures: Mapping[str, Any], question: Question) -> list[Any]:
+def cells(measures: Sequence[MeasureSpec], figures: Mapping[str, Any], question: Question) -> list[Any]:
     """The cells below `figure_columns` of figures by measure; a measure that is not there leaves its cells empty."""
     texts = []
-    for asked in measures:
-        of_measure = figures.get(asked.measure.name, {})
-        texts += [of_measure.get(name) for name in _names(asked, question)]
+    for spec in measures:
+        of_measure = figures.get(spec.measure.name, {})
+        texts += [of_measure.get(name) for name in _names(spec, question)]
     return texts
 
 
-def _names(asked: Asked, question: Question) -> list[str]:
+def _names(spec: MeasureSpec, question: Question) -> list[str]:
     """The members of a measure's figures, the same for any data."""
-    of_scores = OfScores() if asked.measure.is_score else None
-    return list(answer(asked, Figures(of_scores=of_scores), intervals=question.intervals))
+    of_scores = OfScores() if spec.measure.is_score else None
+    return list(answer(spec, Figures(of_scores=of_scores), intervals=question.intervals))
 
 
 def _time(us: int | None) -> str | None:

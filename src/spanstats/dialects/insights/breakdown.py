@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...errors import invalid
-from ...insights.breakdown import MAX_GROUPS, Breakdown, Group, Wanted
+from ...insights.breakdown import MAX_GROUPS, Breakdown, BreakdownOptions, Group
 from ...insights.dimensions import MAX_DIMENSIONS, MODEL, SPAN, TRACE, UNITS, Dimension, dimension
 from ...insights.figures import answer
-from ...insights.measures import Asked, Named, named, percentile
+from ...insights.measures import MeasureName, MeasureSpec, parse_name, percentile
 from ...insights.ordering import COUNT, KEY, Order
 from ...insights.questions import Question
 from ...insights.rolled import Measured
@@ -31,7 +31,9 @@ def read_dimensions(names: Sequence[str], keys: Mapping[str, frozenset[str]]) ->
     return dimensions
 
 
-def read_wanted(options: Options, dimensions: Sequence[Dimension], measures: Sequence[Asked] | None) -> Wanted:
+def read_breakdown_options(
+    options: Options, dimensions: Sequence[Dimension], measures: Sequence[MeasureSpec] | None
+) -> BreakdownOptions:
     """How the groups are wanted. Raises `InvalidInput`."""
     of_spans = any(one.is_of_spans for one in dimensions)
     unit = options.one_of("unit", UNITS, SPAN if of_spans else TRACE)
@@ -42,54 +44,54 @@ def read_wanted(options: Options, dimensions: Sequence[Dimension], measures: Seq
     if unit == SPAN and scores:
         raise options.wrong("unit", f"{', '.join(scores)}: only traces have it, so the unit is trace", "unit")
     order = options.located("order_by", _order, options.text("order_by"), measures)
-    return Wanted(dimensions, unit, order, options.whole("limit", 50, 1, MAX_GROUPS))
+    return BreakdownOptions(dimensions, unit, order, options.whole("limit", 50, 1, MAX_GROUPS))
 
 
-def _order(text: str | None, measures: Sequence[Asked] | None) -> Order:
+def _order(text: str | None, measures: Sequence[MeasureSpec] | None) -> Order:
     name = (text or "-count").removeprefix("-")
     descending = (text or "-count").startswith("-")
     if name in (COUNT, KEY):
         return Order(name, descending)
-    for asked in measures or ():
-        aggregate = _aggregate(named(name), asked)
+    for spec in measures or ():
+        aggregate = _aggregate(parse_name(name), spec)
         if aggregate is not None:
             return Order(name, descending, aggregate)
     raise invalid("must be count, key or one of the measures with its aggregate", "order_by", kind="unknown_measure")
 
 
-def _aggregate(one: Named, asked: Asked) -> Asked | None:
+def _aggregate(one: MeasureName, spec: MeasureSpec) -> MeasureSpec | None:
     """The one aggregate that is named, if it was asked for."""
-    if one.name != asked.measure.name or one.aggregate is None:
+    if one.name != spec.measure.name or one.aggregate is None:
         return None
-    if one.aggregate in asked.percentiles:
-        return Asked(asked.measure, (), {one.aggregate: asked.percentiles[one.aggregate]})
-    is_known = one.aggregate in (*asked.aggregates, "count", "missing") and percentile(one.aggregate) is None
-    return Asked(asked.measure, (one.aggregate,)) if is_known else None
+    if one.aggregate in spec.percentiles:
+        return MeasureSpec(spec.measure, (), {one.aggregate: spec.percentiles[one.aggregate]})
+    is_known = one.aggregate in (*spec.aggregates, "count", "missing") and percentile(one.aggregate) is None
+    return MeasureSpec(spec.measure, (one.aggregate,)) if is_known else None
 
 
-def breakdown_object(breakdown: Breakdown, question: Question, wanted: Wanted) -> Json:
+def breakdown_object(breakdown: Breakdown, question: Question, options: BreakdownOptions) -> Json:
     """The groups, what is left of them, and the total."""
-    groups, measures = breakdown.groups, [asked for asked, _ in breakdown.groups.total.figures]
+    groups, measures = breakdown.groups, [spec for spec, _ in breakdown.groups.total.figures]
     return {
         **of_snapshot(breakdown.as_of, question, measures),
         "experiment": experiment_object(breakdown.experiment),
-        "unit": wanted.unit,
-        "group_by": [one.name for one in wanted.dimensions],
-        "measures": {asked.measure.name: describe_measure(asked, breakdown.evaluators) for asked in measures},
-        "groups": [{"key": _key(one, wanted), **_figures(one.measured, question)} for one in groups.listed],
+        "unit": options.unit,
+        "group_by": [one.name for one in options.dimensions],
+        "measures": {spec.measure.name: describe_measure(spec, breakdown.evaluators) for spec in measures},
+        "groups": [{"key": _key(one, options), **_figures(one.measured, question)} for one in groups.listed],
         "other": {"groups": groups.others, **_sums_alone(groups.other)} if groups.others else None,
         "total": _figures(groups.total, question),
         "truncated": groups.others > 0,
     }
 
 
-def breakdown_table(breakdown: Breakdown, question: Question, wanted: Wanted) -> Table:
+def breakdown_table(breakdown: Breakdown, question: Question, options: BreakdownOptions) -> Table:
     """A row for each group, then one for the others if there are any; `row` says which it is."""
     described, measures = (
-        breakdown_object(breakdown, question, wanted),
-        [asked for asked, _ in breakdown.groups.total.figures],
+        breakdown_object(breakdown, question, options),
+        [spec for spec, _ in breakdown.groups.total.figures],
     )
-    names = [one.name for one in wanted.dimensions]
+    names = [one.name for one in options.dimensions]
     columns = ["row", *names, "several", "count", "failed", "cost_partial_count", *figure_columns(measures, question)]
 
     def row(kind: str, figures: Json, key: Json) -> list[Any]:
@@ -102,8 +104,8 @@ def breakdown_table(breakdown: Breakdown, question: Question, wanted: Wanted) ->
     return columns, [*rows, row("total", described["total"], {})]
 
 
-def _key(one: Group, wanted: Wanted) -> Json:
-    key = dict(zip((dimension.name for dimension in wanted.dimensions), one.key, strict=True))
+def _key(one: Group, options: BreakdownOptions) -> Json:
+    key = dict(zip((dimension.name for dimension in options.dimensions), one.key, strict=True))
     return key | ({"several": True} if one.several else {})
 
 
@@ -119,9 +121,9 @@ def _figures(measured: Measured, question: Question) -> Json:
 def _sums_alone(measured: Measured) -> Json:
     """Counts and sums add up over groups; means and percentiles do not, so they are null."""
     sums: Json = {"count": measured.traces, "failed": measured.failed, "cost_partial_count": measured.cost_partial}
-    for asked, figures in measured.figures:
-        shown = answer(asked, figures)
-        sums[asked.measure.name] = {name: value if name in _OF_OTHERS else None for name, value in shown.items()}
+    for spec, figures in measured.figures:
+        shown = answer(spec, figures)
+        sums[spec.measure.name] = {name: value if name in _OF_OTHERS else None for name, value in shown.items()}
     return sums
 
 

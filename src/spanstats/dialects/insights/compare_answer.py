@@ -23,9 +23,9 @@ COMPARISON_COLUMNS = ("candidate", "measure", "kind", "unit", "better", *_OF_PAI
 """Of the table that a comparison makes, a row for each measure of each candidate."""
 
 
-def comparison_table(found: Comparison) -> Iterator[list[Any]]:
+def comparison_table(comparison: Comparison) -> Iterator[list[Any]]:
     """The rows of the table."""
-    for candidate in comparison_answer(found)["candidates"]:
+    for candidate in comparison_answer(comparison)["candidates"]:
         for name, measure in candidate["measures"].items():
             tested = measure["paired"] or measure["unpaired"] or {}
             about = (measure["kind"], measure["unit"], measure["better"])
@@ -33,18 +33,18 @@ def comparison_table(found: Comparison) -> Iterator[list[Any]]:
             yield [candidate["experiment_id"], name, *about, *numbers]
 
 
-def comparison_answer(found: Comparison) -> Answer:
+def comparison_answer(comparison: Comparison) -> Answer:
     """The whole answer."""
     return {
-        "base": _arm(found.base),
-        "candidates": [_candidate(candidate, found.evaluators) for candidate in found.candidates],
-        "correction": {"method": found.correction, "tests": found.tests},
-        "confidence": found.confidence,
+        "base": _arm(comparison.base),
+        "candidates": [_candidate(candidate, comparison.evaluators) for candidate in comparison.candidates],
+        "correction": {"method": comparison.correction, "tests": comparison.tests},
+        "confidence": comparison.confidence,
         "warnings": [
             {"code": w.code, "message": w.message, "candidate": w.candidate, "measure": w.measure}
-            for w in found.warnings
+            for w in comparison.warnings
         ],
-        "as_of": iso(found.as_of_us),
+        "as_of": iso(comparison.as_of_us),
     }
 
 
@@ -106,8 +106,8 @@ def _passes(result: MeasureResult) -> Answer:
 def _about(measure: Measure, evaluators: Mapping[str, Evaluator]) -> Answer:
     about: Answer = {"better": "higher" if measure.higher_is_better else "lower", "unit": measure.unit}
     if isinstance(measure, Scores):
-        known = evaluators.get(measure.key) or Evaluator(name=measure.key)
-        about["evaluator"] = {"id": known.id, "slug": known.slug, "name": known.name}
+        evaluator = evaluators.get(measure.key) or Evaluator(name=measure.key)
+        about["evaluator"] = {"id": evaluator.id, "slug": evaluator.slug, "name": evaluator.name}
     return about
 
 

@@ -128,15 +128,15 @@ def read_confidence(value: object) -> float:
     return confidence
 
 
-def members(sent: Mapping[str, Any], allowed: frozenset[str], *at: str | int) -> dict[str, Any]:
+def members(object_: Mapping[str, Any], allowed: frozenset[str], *at: str | int) -> dict[str, Any]:
     """What an object has; null says no more than an absent key.
 
     A misspelt key must not change what a comparison means. Raises `InvalidInput`.
     """
-    for key in sent:
+    for key in object_:
         if key not in allowed:
             raise invalid(f"is not one of {', '.join(sorted(allowed))}", *at, key, kind="extra_forbidden")
-    return {key: value for key, value in sent.items() if value is not None}
+    return {key: value for key, value in object_.items() if value is not None}
 
 
 def _at(at: Location, read: Callable[[], Any]) -> Any:

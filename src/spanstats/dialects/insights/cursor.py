@@ -40,12 +40,12 @@ def read_cursor(options: Options, sort_by: str, value_type: type[Any], *key_type
     return Behind(value, tuple(keys))
 
 
-def _is(value: _Value, wanted: type[Any]) -> bool:
+def _is(value: _Value, type_: type[Any]) -> bool:
     match value:
         case str():
-            return wanted is str and is_clean(value)
-        case int() if wanted is Time:
+            return type_ is str and is_clean(value)
+        case int() if type_ is Time:
             return 0 <= value <= MAX_TIME_US
         case int():
-            return wanted is int and -_LARGEST <= value < _LARGEST
+            return type_ is int and -_LARGEST <= value < _LARGEST
     return False

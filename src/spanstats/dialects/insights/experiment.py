@@ -5,7 +5,7 @@ from typing import Any
 
 from ...insights.described import Described
 from ...insights.listing import Listed, Page
-from ...insights.measures import DEFAULT, Asked
+from ...insights.measures import DEFAULT, MeasureSpec
 from ...insights.questions import Question
 from ...insights.rolled import Measured
 from ...insights.snapshot import Experiment
@@ -43,9 +43,9 @@ _EXTREMES = ("min", "max")
 
 def described_object(described: Described, question: Question) -> Json:
     """One experiment with its figures."""
-    asked = [asked for asked, _ in described.measured.figures]
+    specs = [spec for spec, _ in described.measured.figures]
     return {
-        **of_snapshot(described.as_of, question, asked),
+        **of_snapshot(described.as_of, question, specs),
         "experiment": experiment_object(described.experiment),
         "dataset_stats": described.experiment.dataset_stats or [],
         **measured_object(described.measured, question, described.evaluators),
@@ -54,7 +54,7 @@ def described_object(described: Described, question: Question) -> Json:
 
 def described_table(described: Described, question: Question) -> Table:
     """A row for each measure."""
-    percentiles = dict.fromkeys(name for asked, _ in described.measured.figures for name in asked.percentiles)
+    percentiles = dict.fromkeys(name for spec, _ in described.measured.figures for name in spec.percentiles)
     columns = [*_MEASURE_COLUMNS, *_EXTREMES, *percentiles]
     objects = measured_object(described.measured, question, described.evaluators)["measures"]
     return columns, ([name, *(figures.get(column) for column in columns[1:])] for name, figures in objects.items())
@@ -91,7 +91,7 @@ def _order(page: Page) -> str:
 
 def listed_table(listed: Listed, question: Question) -> Table:
     """A row for each experiment; a measure that one of them does not have is empty there."""
-    measures = list({asked.measure.name: asked for _, one in listed.page for asked, _ in one.figures}.values())
+    measures = list({spec.measure.name: spec for _, one in listed.page for spec, _ in one.figures}.values())
     columns = [*_LISTED, *_TOTALS, *figure_columns(measures, question)]
     return columns, (_listed_row(experiment, measured, measures, question) for experiment, measured in listed.page)
 
@@ -100,7 +100,9 @@ _LISTED = ("id", "name", "run_name", "project", "status", "created_at", "finishe
 _TOTALS = tuple(TOTALS)
 
 
-def _listed_row(experiment: Experiment, measured: Measured, measures: Sequence[Asked], question: Question) -> list[Any]:
+def _listed_row(
+    experiment: Experiment, measured: Measured, measures: Sequence[MeasureSpec], question: Question
+) -> list[Any]:
     shown, totals = experiment_object(experiment), totals_object(measured)
     figures = cells(measures, dict(figures_of(measured, question)), question)
     return [*(shown[name] for name in _LISTED), *(totals[name] for name in _TOTALS), *figures]

@@ -9,7 +9,7 @@ from ...domain.values import number
 from ...errors import InvalidInput
 from ...insights.distribution import MAX_ARMS, MAX_VALUES, Distribution
 from ...insights.edges import LINEAR, MAX_BINS, SCALES, Binning, check
-from ...insights.measures import Asked
+from ...insights.measures import MeasureSpec
 from ...insights.questions import Question
 from .answers import Json, describe_measure, experiment_object, of_snapshot
 from .options import Options, bounded, read_options
@@ -83,13 +83,13 @@ def read_arm(option: Json) -> Options:
     return arm
 
 
-def histogram_object(distribution: Distribution, asked: Asked, question: Question) -> Json:
+def histogram_object(distribution: Distribution, spec: MeasureSpec, question: Question) -> Json:
     """The edges, and the counts of each arm."""
     histogram = distribution.histogram
     return {
         **of_snapshot(distribution.as_of, question, ()),
-        "measure": asked.measure.name,
-        **describe_measure(asked, distribution.evaluators),
+        "measure": spec.measure.name,
+        **describe_measure(spec, distribution.evaluators),
         "edges": list(histogram.edges),
         "arms": [
             {

@@ -39,11 +39,11 @@ def rows_answer(rows: Rows, preview: int) -> Answer:
 
 
 def _row(row: Row, evaluators: Mapping[str, Evaluator], preview: int) -> Answer:
-    asked = _content(row.base, preview) or _content(row.candidate, preview) or {}
+    contents = _content(row.base, preview) or _content(row.candidate, preview) or {}
     return {
         "item_key": row.key.hex(),
-        "input": asked.get("input"),
-        "target": asked.get("expected_output"),
+        "input": contents.get("input"),
+        "target": contents.get("expected_output"),
         "arms": [_arm(arm, evaluators, preview) for arm in (row.base, row.candidate)],
         "difference": _number(row.difference),
         "change": None if row.change is None else _CHANGES[row.change],
@@ -80,7 +80,7 @@ def scores_of(row: Any, evaluators: Mapping[str, Evaluator]) -> Answer:
 def rows_table(rows: Rows, preview: int) -> Iterator[list[Any]]:
     """The rows as those of a table, by `COLUMNS`."""
     for row in rows.rows:
-        asked = _content(row.base, preview) or _content(row.candidate, preview) or {}
+        contents = _content(row.base, preview) or _content(row.candidate, preview) or {}
         arms = row.base, row.candidate
         firsts = [None if arm.first is None else arm.first.trial.row for arm in arms]
         yield [
@@ -91,8 +91,8 @@ def rows_table(rows: Rows, preview: int) -> Iterator[list[Any]]:
             *(arm.traces for arm in arms),
             *(None if first is None else first.trace_id for first in firsts),
             *(None if first is None else first.status for first in firsts),
-            asked.get("input"),
-            asked.get("expected_output"),
+            contents.get("input"),
+            contents.get("expected_output"),
             *((_content(arm, preview) or {}).get("output") for arm in arms),
         ]
 
@@ -133,14 +133,15 @@ def _number(value: Fraction | None) -> float | None:
 def item_answer(item: OneItem, preview: int) -> Answer:
     """An item in several runs."""
     firsts = [trial.first for run in item.runs for trial in run.trials if trial.first is not None]
-    asked = content(firsts[0], preview) if firsts else {}
+    contents = content(firsts[0], preview) if firsts else {}
     return {
         "item_key": item.key.hex(),
-        "input": asked.get("input"),
-        "target": asked.get("expected_output"),
+        "input": contents.get("input"),
+        "target": contents.get("expected_output"),
         "experiments": [_run(run, item.evaluators, preview) for run in item.runs],
         "evaluators": {
-            key: {"id": known.id, "slug": known.slug, "name": known.name} for key, known in item.evaluators.items()
+            key: {"id": evaluator.id, "slug": evaluator.slug, "name": evaluator.name}
+            for key, evaluator in item.evaluators.items()
         },
         "as_of": iso(item.as_of_us),
     }

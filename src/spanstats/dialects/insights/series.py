@@ -26,7 +26,7 @@ def series_object(series: Series, question: Question, fill: str) -> Json:
         "experiment": experiment_object(series.experiment),
         "granularity": series.buckets.granularity,
         "time_zone": series.time_zone,
-        "measures": {asked.measure.name: describe_measure(asked, series.evaluators) for asked in series.measures},
+        "measures": {spec.measure.name: describe_measure(spec, series.evaluators) for spec in series.measures},
         "points": list(_points(series, question, fill)),
     }
 
