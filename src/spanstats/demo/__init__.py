@@ -62,8 +62,8 @@ async def _compare(database: Database, console: Console, tenant_id: TenantId, ru
     for experiment_id, which in ((base, "base"), (candidate, "candidate")):
         batches = [[read_log(body) for body in two_runs.logs(experiment_id, which, began)]]
         await _load(database, console, tenant_id, "Parea", batches)
-    measure_specs = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
-    answer = comparison_answer(await compare(Columns(), database, tenant_id, measure_specs, {}))
+    request = Request(Arm(base), (Arm(candidate, at="candidates.0"),), PairBy("auto"))
+    answer = comparison_answer(await compare(Columns(), database, tenant_id, request, {}))
     console.print(f"\n[bold]spanstats compare {base} {candidate}[/bold]")
     outcome = decide(answer, (), fail_on_inconclusive=False)
     console.print(text_report(answer, outcome), markup=False, highlight=False, soft_wrap=True, end="")
@@ -106,9 +106,8 @@ async def _show(database: Database, console: Console, tenant_id: TenantId, name:
 async def _show_insights(database: Database, console: Console, tenant_id: TenantId, experiment_id: str) -> None:
     """Percentiles, and what each model cost, as `/api/stats/v1` answers them."""
     path, columns = f"\nGET /api/stats/v1/experiments/{experiment_id}", Columns()
-    latency = Question(
-        measures=measure_specs([parse_name("latency.p50"), parse_name("latency.p95"), parse_name("latency.max")], {})
-    )
+    names = [parse_name(f"latency.{aggregate}") for aggregate in ("p50", "p95", "max")]
+    latency = Question(measures=measure_specs(names, {}))
     described = await describe(database, columns, tenant_id, experiment_id, latency)
     report.show_percentiles(console, f"{path}?measures=latency.p50,...", described_object(described, latency))
     cost = Question(measures=measure_specs([parse_name("cost.sum")], {}))

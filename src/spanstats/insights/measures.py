@@ -161,8 +161,6 @@ def _spec(one: MeasureName, keys: dict[str, frozenset[str]]) -> MeasureSpec:
     if one.aggregate is None:
         return MeasureSpec(measure, DEFAULT_AGGREGATES)
     fraction = percentile(one.aggregate)
-    return (
-        MeasureSpec(measure, (one.aggregate,))
-        if fraction is None
-        else MeasureSpec(measure, (), {one.aggregate: fraction})
-    )
+    if fraction is None:
+        return MeasureSpec(measure, (one.aggregate,))
+    return MeasureSpec(measure, (), {one.aggregate: fraction})
