@@ -45,6 +45,29 @@ async def test_requests_that_queue_during_a_commit_share_the_next_one(engine: As
     assert await rows(engine, WRITES_OF) == [{"n": 3}]
 
 
+async def test_requests_that_come_within_a_few_turns_of_the_loop_share_a_transaction(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        for round_ in range(3):
+            waiting = []
+            for number in range(10):
+                waiting.append(asyncio.create_task(writer.submit(TENANT, spans(f"t{round_}-{number}"))))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            await asyncio.gather(*waiting)
+    assert await rows(engine, WRITES_OF) == [{"n": 3}]
+
+
+async def test_a_transaction_begins_though_more_keeps_coming(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        waiting: list[asyncio.Task[None]] = []
+        while not any(task.done() for task in waiting):
+            waiting.append(asyncio.create_task(writer.submit(TENANT, spans(f"t{len(waiting)}"))))
+            await asyncio.sleep(0)
+            assert len(waiting) < 100_000
+        await asyncio.gather(*waiting)
+    assert len(await stored_traces(engine)) == len(waiting)
+
+
 async def test_an_answer_comes_after_its_commit(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         for number in range(20):
