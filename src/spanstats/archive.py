@@ -47,12 +47,12 @@ async def read(
         raise invalid(f"is not an archive of an experiment, version {VERSION}", "line 1")
     tools = Tools(lambda _span: None, stats_entry, Evaluators())
     key = await restore_experiment(database, tenant_id, header.experiment, header.evaluators)
-    written = seen = 0
+    written = n_read = 0
     for group in _groups(numbered):
         written += await restore_traces(database, tenant_id, key, group, tools)
-        seen += len(group)
+        n_read += len(group)
         advance(len(group))
-    return header.experiment.id, written, seen - written
+    return header.experiment.id, written, n_read - written
 
 
 def _lines(lines: Iterable[bytes]) -> Iterator[Line]:

@@ -63,9 +63,9 @@ def serve_command(
 def migrate() -> None:
     """Bring the database's schema up to date."""
     settings = load()
-    with database.opened(settings) as found:
-        migrate_to_newest(found.direct)
-        migrate_shards(settings, found.direct, may_be_away=False)
+    with database.opened(settings) as opened:
+        migrate_to_newest(opened.direct)
+        migrate_shards(settings, opened.direct, may_be_away=False)
     print("The schema is up to date.")
 
 
@@ -90,10 +90,10 @@ def create_key(
     shard: Annotated[str | None, typer.Option(help="Where a new tenant lives; else where there are fewest.")] = None,
 ) -> None:
     """Make an API key and print it; it is not shown again."""
-    wanted = next((known for known in keys.SCOPES if known == scope), None)
-    if wanted is None:
+    checked_scope = next((one for one in keys.SCOPES if one == scope), None)
+    if checked_scope is None:
         raise StartError(f"--scope is one of {', '.join(keys.SCOPES)}")
-    print(on_databases(lambda d: keys.create(d.first, name, tenant, wanted, d.placing(shard))))
+    print(on_databases(lambda d: keys.create(d.first, name, tenant, checked_scope, d.placing(shard))))
 
 
 @keys_app.command("list")
@@ -129,8 +129,8 @@ async def _rebuild(database: Database) -> None:
     minutes = await maintenance.invalidate_everything(database)
     with Progress() as progress:
         task = progress.add_task("Rebuilding", total=minutes)
-        while taken := await maintenance.refresh_once(database, wait=True):
-            progress.advance(task, taken)
+        while n_invalidations := await maintenance.refresh_once(database, wait=True):
+            progress.advance(task, n_invalidations)
         refreshing = progress.add_task("Refreshing columns", total=None)
         async for _ in refresh_waiting(database, rest_s=0):
             progress.advance(refreshing)

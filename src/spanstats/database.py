@@ -50,9 +50,9 @@ def opened(settings: Settings, server: EmbeddedServer | None = None) -> Iterator
     """
     try:
         if settings.database_url is not None:
-            found = _reached(settings, settings.database_url.get_secret_value())
+            reached = _reached(settings, settings.database_url.get_secret_value())
             _check_standbys(settings)
-            yield found
+            yield reached
             return
         if settings.read_urls:
             raise StartError(f"SPANSTATS_READ_URLS names standbys of the database that {_URL} names: set that as well")
@@ -81,8 +81,8 @@ def _reached(settings: Settings, url: str) -> Opened:
     """Both addresses, once both answer, with what is to be known of a pooler between. Raises `StartError`."""
     _answering(url, settings)
     direct = settings.database_direct_url.get_secret_value() if settings.database_direct_url is not None else None
-    found = _lending(settings, url)
-    if found is Lending.STATEMENT:
+    mode = _lending(settings, url)
+    if mode is Lending.STATEMENT:
         raise StartError(
             "SPANSTATS_DATABASE_URL leads to a pooler that lends a server for one statement: use another mode"
         )
@@ -92,7 +92,7 @@ def _reached(settings: Settings, url: str) -> Opened:
             raise StartError(
                 f"{_DIRECT} leads to a pooler that lends a server for a transaction: name the server itself"
             )
-    if found is not Lending.TRANSACTION:
+    if mode is not Lending.TRANSACTION:
         own = parse(url)
         return Opened(direct or url, own.with_parameters(pgbouncer="0").url() if own.is_pooled else url)
     if direct is None:
@@ -105,15 +105,15 @@ def _reached(settings: Settings, url: str) -> Opened:
 
 def _check_standbys(settings: Settings) -> None:
     """Raises `StartError` where reads cannot go where they are meant to; a standby that is away may come later."""
-    for number, named in enumerate(settings.read_urls, 1):
-        address = parse(named.url.get_secret_value())
+    for number, standby in enumerate(settings.read_urls, 1):
+        address = parse(standby.url.get_secret_value())
         try:
-            found = asyncio.run(lending(address, settings.connect_timeout_s, is_standby=True))
+            mode = asyncio.run(lending(address, settings.connect_timeout_s, is_standby=True))
         except (OSError, TlsError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             why = unavailable_because(error) or "it refuses this service"
             log.warning("standby %d is left out: %s", number, why)
         else:
-            if found.is_short:
+            if mode.is_short:
                 raise StartError(
                     f"SPANSTATS_READ_URLS (number {number}) leads to a pooler that lends a server for one transaction: "
                     "name the server itself, or use the pooler's session mode"
@@ -130,12 +130,12 @@ def _lending(settings: Settings, url: str) -> Lending:
     if settings.database_pooler == "transaction" or (parse(url).is_pooled and settings.database_pooler is None):
         return Lending.TRANSACTION
     try:
-        found = asyncio.run(lending(parse(url), settings.connect_timeout_s))
+        mode = asyncio.run(lending(parse(url), settings.connect_timeout_s))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartError(f"the database at {parse(url).host_and_name} went away: try again") from error
-    if found.is_short and settings.database_pooler is not None:
+    if mode.is_short and settings.database_pooler is not None:
         raise StartError(f"SPANSTATS_DATABASE_POOLER is `session`, but {_URL} leads to one that lends for less")
-    return found
+    return mode
 
 
 def _answering(url: str, settings: Settings, variable: str = _URL) -> str:
@@ -174,8 +174,8 @@ async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
 
 def _tls_refusal(url: str, error: ssl.SSLError) -> str:
     why = getattr(error, "verify_message", None) or (error.reason or "no TLS").replace("_", " ").lower()
-    asked = " (channel_binding=require)" if parse(url).get("channel_binding") == "require" else ""
-    return f"its certificate or TLS does not fit{asked}: {why}: name the authority by sslrootcert"
+    because = " (channel_binding=require)" if parse(url).get("channel_binding") == "require" else ""
+    return f"its certificate or TLS does not fit{because}: {why}: name the authority by sslrootcert"
 
 
 def _answered_refusal(error: BaseException) -> tuple[str, bool]:

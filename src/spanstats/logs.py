@@ -65,9 +65,9 @@ class Seldom(logging.Filter):
 
 
 def _alike(record: logging.LogRecord) -> str | None:
-    named: str | None = getattr(record, "alike", None)
-    if named is not None:
-        return named
+    text: str | None = getattr(record, "alike", None)
+    if text is not None:
+        return text
     cause = record.exc_info[1] if record.exc_info else None
     if isinstance(cause, Unavailable):
         return str(cause)

@@ -77,13 +77,13 @@ def _started(settings: Settings, opened: ExitStack) -> socket.socket:
     server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
     if server is not None:
         _claim(server)
-    found = opened.enter_context(database.opened(settings, server))
-    migrate(found.direct)
-    check_schema(found.direct)
-    migrate_shards(settings, found.direct, may_be_away=True)
-    os.environ[PREFIX + "DATABASE_URL"] = found.url
-    os.environ[PREFIX + "DATABASE_DIRECT_URL"] = found.direct
-    key = asyncio.run(_first_key(settings, found.direct))
+    addresses = opened.enter_context(database.opened(settings, server))
+    migrate(addresses.direct)
+    check_schema(addresses.direct)
+    migrate_shards(settings, addresses.direct, may_be_away=True)
+    os.environ[PREFIX + "DATABASE_URL"] = addresses.url
+    os.environ[PREFIX + "DATABASE_DIRECT_URL"] = addresses.direct
+    key = asyncio.run(_first_key(settings, addresses.direct))
     opened.enter_context(_watched(server))
     _listen(listener, settings)
     print(welcome(settings, listener.getsockname()[1], key), flush=True)

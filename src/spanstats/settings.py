@@ -172,7 +172,7 @@ class Settings(BaseSettings):
     @field_validator("read_urls")
     @classmethod
     def _are_of_known_shards(cls, value: tuple[NamedUrl, ...], info: ValidationInfo) -> tuple[NamedUrl, ...]:
-        unknown = {named.name for named in value} - {FIRST, *(shard.name for shard in info.data.get("shards", ()))}
+        unknown = {url.name for url in value} - {FIRST, *(shard.name for shard in info.data.get("shards", ()))}
         if unknown:
             raise ValueError(f"{min(unknown)} is none of SPANSTATS_SHARDS")
         return value
@@ -209,10 +209,10 @@ class Settings(BaseSettings):
         return None if value is None else collector_url(value)
 
 
-def load(**given: Any) -> Settings:
-    """The settings of this process's environment, `given` ones before them. Raises `SettingsError`."""
+def load(**values: Any) -> Settings:
+    """The settings of this process's environment; `values` override them. Raises `SettingsError`."""
     try:
-        return Settings(**given)
+        return Settings(**values)
     except ValidationError as error:
         raise SettingsError(
             [
@@ -230,8 +230,8 @@ def misspelt() -> list[str]:
     """A line for each variable of the environment that is no setting, but almost."""
     variables = [_variable((name,)) for name in Settings.model_fields]
     others = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in variables)
-    meant = [(name, get_close_matches(name, variables, 1, _ALIKE)) for name in others]
-    return [f"{name} is no setting and changes nothing: {near[0]} is one" for name, near in meant if near]
+    neighbours = [(name, get_close_matches(name, variables, 1, _ALIKE)) for name in others]
+    return [f"{name} is no setting and changes nothing: {near[0]} is one" for name, near in neighbours if near]
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -36,18 +36,18 @@ class Databases:
         """The directory: keys, and where each tenant lives."""
         return self.by_name[FIRST]
 
-    def placing(self, wanted: str | None = None) -> Placing:
+    def placing(self, shard: str | None = None) -> Placing:
         """Where a new tenant is to live: in this shard, or in any. Raises `StartError` where there is no such shard."""
-        if wanted is not None:
-            self._named(wanted)
-        return Placing(tuple(self.by_name), wanted)
+        if shard is not None:
+            self._named(shard)
+        return Placing(tuple(self.by_name), shard)
 
     def _named(self, shard: str) -> Database:
         """The database of this shard. Raises `StartError`."""
-        found = self.by_name.get(shard)
-        if found is None:
+        shard_database = self.by_name.get(shard)
+        if shard_database is None:
             raise StartError(f"there is no shard {shard}: there are {', '.join(self.by_name)}")
-        return found
+        return shard_database
 
     async def of_tenant(self, name: str) -> tuple[Database, TenantId]:
         """Where the tenant of this name lives. Raises `NotFound`, `StartError`, `Unavailable`."""

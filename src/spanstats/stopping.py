@@ -21,7 +21,8 @@ class _State:
 
     requested = threading.Event()
     starting = False
-    held = 0
+    n_blocks = 0
+    """How many `uninterrupted` blocks are running."""
 
 
 def exit_on_signals() -> None:
@@ -34,7 +35,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
     _State.requested.set()
     if not _State.starting:
         _ignore()
-    if not _State.held:
+    if not _State.n_blocks:
         _exit()
 
 
@@ -81,17 +82,17 @@ def starting() -> Iterator[None]:
 
 def _insist(thread: int, over: threading.Event) -> None:
     while not over.wait(_AGAIN_S):
-        if _State.requested.is_set() and not _State.held:
+        if _State.requested.is_set() and not _State.n_blocks:
             signal.pthread_kill(thread, signal.SIGTERM)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """A block that no signal cuts short; one that came meanwhile is heard at its end."""
-    _State.held += 1
+    _State.n_blocks += 1
     try:
         yield
     finally:
-        _State.held -= 1
-    if not _State.held and _State.requested.is_set() and _State.starting:
+        _State.n_blocks -= 1
+    if not _State.n_blocks and _State.requested.is_set() and _State.starting:
         sys.exit(0)

@@ -118,7 +118,7 @@ class _Opening:
 
     async def _standbys(self, name: str, primary: Database) -> HotStandbys | None:
         settings = self.settings
-        urls = {number: named.url for number, named in enumerate(settings.read_urls, 1) if named.name == name}
+        urls = {number: standby.url for number, standby in enumerate(settings.read_urls, 1) if standby.name == name}
         if not urls:
             return None
         engines = {

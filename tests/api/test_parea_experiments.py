@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import experiment_lists
-from spanstats.catalog.experiment_lists import Wanted
+from spanstats.catalog.experiment_lists import Search
 from spanstats.domain.keys import TenantId
 from spanstats.store.session import Database
 
@@ -123,7 +123,7 @@ async def test_many_experiments_come_whole_newest_first_in_pages(
     ids = [e["uuid"] for e in await listed(client)]
     assert ids == [f"e{n}" for n in reversed(range(7))]
     for size in (1, 2, 7, 8):
-        pages = [p async for p in experiment_lists.pages(Database(engine), TenantId(1), Wanted(), size)]
+        pages = [p async for p in experiment_lists.pages(Database(engine), TenantId(1), Search(), size)]
         assert [e.id for page in pages for e in page] == ids
         assert all(len(page) <= size for page in pages)
 

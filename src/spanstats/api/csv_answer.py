@@ -25,8 +25,8 @@ def wants_csv(request: Request) -> bool:
     """Whether the client's `Accept` asks for CSV rather than for JSON."""
     quality: dict[str, float] = {}
     for part in ",".join(request.headers.getlist("accept")).lower().split(","):
-        found = _QUALITY.search(part)
-        quality[part.partition(";")[0].strip()] = float(found[1]) if found else 1.0
+        match = _QUALITY.search(part)
+        quality[part.partition(";")[0].strip()] = float(match[1]) if match else 1.0
     return quality.get("text/csv", 0.0) > quality.get("application/json", 0.0)
 
 

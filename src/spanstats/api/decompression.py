@@ -33,18 +33,18 @@ def codings(values: Sequence[str]) -> list[str]:
 
     Raises `UnknownCoding`.
     """
-    named = [name.strip().lower() for value in values for name in value.split(",")]
-    applied = [name for name in named if name not in _NONE]
+    names = [name.strip().lower() for value in values for name in value.split(",")]
+    applied = [name for name in names if name not in _NONE]
     if len(applied) > MAX_CODINGS or not all(name in _READERS for name in applied):
         raise UnknownCoding
     return applied
 
 
-def decompress(sent: bytes, applied: Sequence[str], limit: int) -> bytes:
+def decompress(content: bytes, applied: Sequence[str], limit: int) -> bytes:
     """The content under these codings. Raises `TooLarge` where it, or a step to it, is too long; `InvalidInput`."""
     for coding in reversed(applied):
-        sent = _within(_READERS[coding](sent, limit), limit)
-    return sent
+        content = _within(_READERS[coding](content, limit), limit)
+    return content
 
 
 def too_large(limit: int) -> TooLarge:
@@ -65,36 +65,36 @@ def _within(read: Iterator[bytes], limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _gzip(sent: bytes, _limit: int) -> Iterator[bytes]:
-    return _inflate(sent, _GZIP)
+def _gzip(body: bytes, _limit: int) -> Iterator[bytes]:
+    return _inflate(body, _GZIP)
 
 
-def _deflate(sent: bytes, _limit: int) -> Iterator[bytes]:
+def _deflate(body: bytes, _limit: int) -> Iterator[bytes]:
     """Some clients send deflate bare, without the header that HTTP means by it."""
-    has_header = len(sent) > 1 and sent[0] & 0x0F == 8 and int.from_bytes(sent[:2], "big") % 31 == 0
-    return _inflate(sent, _ZLIB if has_header else _BARE)
+    has_header = len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+    return _inflate(body, _ZLIB if has_header else _BARE)
 
 
-def _inflate(sent: bytes, window_bits: int) -> Iterator[bytes]:
+def _inflate(body: bytes, window_bits: int) -> Iterator[bytes]:
     for _ in range(_MAX_MEMBERS):
         member = zlib.decompressobj(window_bits)
         while not member.eof:
-            piece = member.decompress(sent, _PIECE)
+            piece = member.decompress(body, _PIECE)
             if not piece and not member.eof:
                 raise zlib.error("truncated")
-            sent = member.unconsumed_tail
+            body = member.unconsumed_tail
             yield piece
-        sent = member.unused_data
-        if not sent:
+        body = member.unused_data
+        if not body:
             return
         if window_bits != _GZIP:
             break
     raise zlib.error("trailing data")
 
 
-def _zstd(sent: bytes, limit: int) -> Iterator[bytes]:
+def _zstd(body: bytes, limit: int) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=max(_LEAST_MAX_WINDOW, limit))
-    rest = memoryview(sent)
+    rest = memoryview(body)
     for _ in range(_MAX_MEMBERS):
         length = _frame_length(rest)
         reader = decompressor.stream_reader(io.BytesIO(rest[:length]))
@@ -106,20 +106,20 @@ def _zstd(sent: bytes, limit: int) -> Iterator[bytes]:
     raise zstandard.ZstdError("trailing data")
 
 
-def _frame_length(sent: memoryview) -> int:
+def _frame_length(frames: memoryview) -> int:
     """Bytes of the frame that begins here; the reader takes one that is cut for one that has ended.
 
     https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1
     """
-    end, last = zstandard.frame_header_size(sent), False
+    end, last = zstandard.frame_header_size(frames), False
     while not last:
-        header = int.from_bytes(sent[end : end + _BLOCK_HEADER], "little")
+        header = int.from_bytes(frames[end : end + _BLOCK_HEADER], "little")
         last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
         end += _BLOCK_HEADER + (1 if kind == _RLE else size)
-        if end > len(sent):
+        if end > len(frames):
             raise zstandard.ZstdError("truncated")
-    end += _CHECKSUM if zstandard.get_frame_parameters(sent).has_checksum else 0
-    if end > len(sent):
+    end += _CHECKSUM if zstandard.get_frame_parameters(frames).has_checksum else 0
+    if end > len(frames):
         raise zstandard.ZstdError("truncated")
     return end
 

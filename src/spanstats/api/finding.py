@@ -46,6 +46,6 @@ def _shape(path: str) -> Shape:
     return len(words), words[1] if len(words) > 1 else ""
 
 
-def _may_be(of_route: Shape, sent: Shape) -> bool:
+def _may_be(of_route: Shape, of_path: Shape) -> bool:
     """Whether a route may match a path; one that begins with a parameter may."""
-    return of_route == sent or "{" in of_route[1]
+    return of_route == of_path or "{" in of_route[1]

@@ -45,7 +45,9 @@ def _standbys(shards: Shards) -> dict[str, Any]:
     all_of_them = [shard.reading.standbys for shard in shards if shard.reading.standbys is not None]
     if not all_of_them:
         return {}
-    return {"standbys": {"known": sum(s.known for s in all_of_them), "in_use": sum(s.in_use for s in all_of_them)}}
+    return {
+        "standbys": {"known": sum(s.n_addresses for s in all_of_them), "in_use": sum(s.in_use for s in all_of_them)}
+    }
 
 
 async def _others(shards: Shards) -> dict[str, Any]:

@@ -67,11 +67,11 @@ class Observation:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", _UNMATCHED)
-        seen = self._seen.get((method, route, status))
-        if seen is None:
+        pair = self._seen.get((method, route, status))
+        if pair is None:
             counters = REQUESTS.labels(method, route, status), REQUEST_SECONDS.labels(method, route)
-            seen = self._seen[method, route, status] = counters
-        requests, duration = seen
+            pair = self._seen[method, route, status] = counters
+        requests, duration = pair
         requests.inc()
         duration.observe(seconds)
         if self._access_log:
@@ -96,11 +96,11 @@ def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
     """What the client calls its request, else its trace, else a new id."""
-    named = traced = None
+    request_id = trace_id = None
     for name, value in headers:
         if name == _HEADER and _ACCEPTED.fullmatch(value):
-            named = value
+            request_id = value
         elif name == _TRACEPARENT and (match := _TRACE.fullmatch(value)):
-            traced = match[1]
-    taken = named or traced
-    return taken.decode() if taken is not None else os.urandom(16).hex()
+            trace_id = match[1]
+    chosen = request_id or trace_id
+    return chosen.decode() if chosen is not None else os.urandom(16).hex()

@@ -76,10 +76,10 @@ async def log_langchain_run(request: Request) -> Response:
     description="Notes what a user thought of a log, which may come later; the last word counts. It is no score.",
     responses=errors(401, 403, 503),
 )
-async def record_feedback(request: Request, sent: FeedbackRequest) -> None:
+async def record_feedback(request: Request, opinion: FeedbackRequest) -> None:
     tenant_id = caller(request).tenant_id
     with within("body"):
-        log_id, fields = feedback.feedback_patch(sent, iso(time.time_ns() // 1000))
+        log_id, fields = feedback.feedback_patch(opinion, iso(time.time_ns() // 1000))
     span = await find_span_of_log(tenant_database(request), tenant_id, log_id)
     if span is None:
         await tenant_committer(request).override(tenant_id, log_id, fields)

@@ -30,10 +30,10 @@ write = APIRouter(route_class=PareaWrite, **ROUTER)
     description="Makes a dataset; the same request again changes nothing.",
     responses=errors(400, 401, 403, 413, 503),
 )
-async def create_collection(request: Request, wanted: CreateTestCaseCollection) -> None:
-    rows = _rows(wanted.test_cases)
-    columns = wanted.column_names or list(dict.fromkeys(name for row in rows for name in row.inputs))
-    await datasets.create(tenant_database(request), caller(request).tenant_id, wanted.name, columns, rows)
+async def create_collection(request: Request, body: CreateTestCaseCollection) -> None:
+    rows = _rows(body.test_cases)
+    columns = body.column_names or list(dict.fromkeys(name for row in rows for name in row.inputs))
+    await datasets.create(tenant_database(request), caller(request).tenant_id, body.name, columns, rows)
 
 
 @write.post(
@@ -41,12 +41,12 @@ async def create_collection(request: Request, wanted: CreateTestCaseCollection) 
     description="Adds rows to a dataset; the same rows again within ten minutes are taken for a retry.",
     responses=errors(401, 403, 404, 413, 503),
 )
-async def add_test_cases(request: Request, wanted: CreateTestCases) -> None:
-    dataset = wanted.name if wanted.id is None else wanted.id
+async def add_test_cases(request: Request, body: CreateTestCases) -> None:
+    dataset = body.name if body.id is None else body.id
     if dataset is None or dataset == "":
         with within("body"):
             raise invalid("field required, or id", "name", kind="missing")
-    await datasets.add(tenant_database(request), caller(request).tenant_id, dataset, _rows(wanted.test_cases))
+    await datasets.add(tenant_database(request), caller(request).tenant_id, dataset, _rows(body.test_cases))
 
 
 @write.post(
@@ -54,11 +54,11 @@ async def add_test_cases(request: Request, wanted: CreateTestCases) -> None:
     description="Changes a row of a dataset; null changes nothing.",
     responses=errors(401, 403, 404, 503),
 )
-async def update_test_case(request: Request, dataset_id: str, test_case_id: str, wanted: UpdateTestCase) -> None:
+async def update_test_case(request: Request, dataset_id: str, test_case_id: str, body: UpdateTestCase) -> None:
     dataset, row = datasets.number_of(dataset_id), datasets.number_of(test_case_id)
     if dataset is None or row is None:
         raise NotFound("Test case not found")
-    values = wanted.model_dump(exclude_none=True)
+    values = body.model_dump(exclude_none=True)
     await datasets.change(tenant_database(request), caller(request).tenant_id, dataset, row, values)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request, Response
 
 from ..catalog import experiment_lists, experiments, projects
-from ..catalog.experiment_lists import Wanted
+from ..catalog.experiment_lists import Search
 from ..catalog.experiments import NewRun
 from ..dialects.parea.experiments import listed
 from ..dialects.parea.list_schema import ExperimentWithPinnedStats, ListExperimentsRequest
@@ -33,9 +33,9 @@ write = APIRouter(route_class=PareaWrite, **ROUTER)
 @write.post(
     "/project", response_model=ProjectAnswer, description="Finds or makes a project.", responses=errors(401, 403, 503)
 )
-async def find_or_create_project(request: Request, wanted: ProjectRequest) -> ProjectAnswer:
+async def find_or_create_project(request: Request, body: ProjectRequest) -> ProjectAnswer:
     tenant_id = caller(request).tenant_id
-    project = await projects.get_or_create(tenant_database(request), tenant_id, wanted.name or "default")
+    project = await projects.get_or_create(tenant_database(request), tenant_id, body.name or "default")
     return ProjectAnswer(
         name=project.name, uuid=project.id, created_at=iso(project.created_us), was_created=project.was_created
     )
@@ -47,9 +47,9 @@ async def find_or_create_project(request: Request, wanted: ProjectRequest) -> Pr
     description="Creates an experiment; an identical request within a minute, before any trace, is taken for a retry.",
     responses=errors(400, 401, 403, 503),
 )
-async def create_experiment(request: Request, wanted: ExperimentRequest) -> ExperimentAnswer:
+async def create_experiment(request: Request, body: ExperimentRequest) -> ExperimentAnswer:
     who = caller(request)
-    run = NewRun(wanted.project_uuid, wanted.name, wanted.run_name or None, wanted.metadata, wanted.is_public)
+    run = NewRun(body.project_uuid, body.name, body.run_name or None, body.metadata, body.is_public)
     experiment = await experiments.create_run(tenant_database(request), who.tenant_id, who.key_id, run)
     return ExperimentAnswer(
         name=experiment.name or "",
@@ -58,7 +58,7 @@ async def create_experiment(request: Request, wanted: ExperimentRequest) -> Expe
         project_uuid=experiment.project_id or "",
         run_name=experiment.run_name,
         metadata=experiment.metadata,
-        is_public=wanted.is_public,
+        is_public=body.is_public,
     )
 
 
@@ -104,21 +104,21 @@ async def _stats(request: Request, experiment_id: str) -> Response:
 async def list_experiments(
     request: Request, filters: Annotated[ListExperimentsRequest | None, Body()] = None
 ) -> Response:
-    tools, asked = resources(request), filters or ListExperimentsRequest()
-    wanted = Wanted(
-        asked.project_name,
-        asked.experiment_name_filter,
-        asked.run_name_filter,
-        asked.metadata_filter or {},
-        tuple(asked.experiment_uuids or ()),
+    tools, body = resources(request), filters or ListExperimentsRequest()
+    search = Search(
+        body.project_name,
+        body.experiment_name_filter,
+        body.run_name_filter,
+        body.metadata_filter or {},
+        tuple(body.experiment_uuids or ()),
     )
-    pages = _listed(request, wanted)
+    pages = _listed(request, search)
     return await tools.streams.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
 
 
-async def _listed(request: Request, wanted: Wanted) -> AsyncGenerator[str, None]:
+async def _listed(request: Request, search: Search) -> AsyncGenerator[str, None]:
     database, tenant_id = tenant_database(request), caller(request).tenant_id
-    async for page in experiment_lists.pages(database, tenant_id, wanted):
+    async for page in experiment_lists.pages(database, tenant_id, search):
         keys = [experiment.key for experiment in page]
         if keys:
             summaries = await summaries_of_roots(database, tenant_id, keys)

@@ -154,11 +154,11 @@ async def get_histogram(
 ) -> Response:
     tenant_id = caller(request).tenant_id
     with within("query"):
-        named = identifier(evaluator_id, "evaluator_id") or ""
+        identity = identifier(evaluator_id, "evaluator_id") or ""
         count = read_bins(bins)
     experiment = await experiments.get(tenant_database(request), tenant_id, experiment_id)
-    names = [named, named.partition(":")[0]]
+    names = [identity, identity.partition(":")[0]]
     keys = await evaluators.find_keys(tenant_database(request), tenant_id, names)
-    wanted = keys.get(names[0]) or keys.get(names[1]) or frozenset({named})
-    distribution = await histogram(tenant_database(request), experiment.key, wanted, count)
-    return json_answer(histogram_answer(named, distribution).model_dump())
+    evaluator_keys = keys.get(names[0]) or keys.get(names[1]) or frozenset({identity})
+    distribution = await histogram(tenant_database(request), experiment.key, evaluator_keys, count)
+    return json_answer(histogram_answer(identity, distribution).model_dump())

@@ -167,8 +167,8 @@ async def summarize(
 
 async def _where(request: Request, filters: Any, window: Window) -> list[Condition]:
     """What the spans that are asked for have in common, but for the tenant; a query may name values of any field."""
-    named = {"filters": filters_of_query(request.query_params.multi_items())}
-    conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (filters, named)]
+    of_query = {"filters": filters_of_query(request.query_params.multi_items())}
+    conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (filters, of_query)]
     return [c for c in conditions if c is not None] + started_within(window.start_us, window.end_us)
 
 

@@ -63,14 +63,14 @@ async def list_traces(
     environment: Environment = None,
 ) -> Response:
     window, paging = window_of(start_time, end_time), paging_of(request, page, page_size)
-    order, sent = order_of(sort_by), await filter_body(request)
+    order, of_body = order_of(sort_by), await filter_body(request)
     of_query = [{"field": "environment", "operator": "", "value": [environment]}] if environment else []
     conditions = [
-        await condition_of(request, filters, TRACES, LOG_FIELD_NAMES) for filters in (sent, {"filters": of_query})
+        await condition_of(request, filters, TRACES, LOG_FIELD_NAMES) for filters in (of_body, {"filters": of_query})
     ]
     where = kept_where(caller(request).tenant_id, window.start_us, window.end_us, conditions)
     logs = await page_of_logs(tenant_database(request), where, order, paging.size, paging.offset)
-    return json_answer(listed(request, logs.count, paging, [trace_object(log) for log in logs.logs], sent))
+    return json_answer(listed(request, logs.count, paging, [trace_object(log) for log in logs.logs], of_body))
 
 
 @read.get(

@@ -80,8 +80,8 @@ class KeyedRoute(TolerantRoute):
         return caller
 
     def _is_bare(self) -> bool:
-        taken = signature(self.endpoint).parameters
-        return list(taken) == ["request"] and self.response_field is None
+        parameters = signature(self.endpoint).parameters
+        return list(parameters) == ["request"] and self.response_field is None
 
 
 def _directly(handle: Handler) -> ASGIApp:

@@ -213,15 +213,15 @@ async def _replace(source: Driver, target: Driver, table: Table, where: str, *va
 async def _update(source: Driver, target: Driver, table: Table, where: str, *values: Any) -> None:
     """As `_replace`, but rows that are there already are changed."""
     names, key = [column.name for column in table.columns], _key(table).name
-    kept = [row[0] for row in await source.fetch(f"SELECT {key} FROM {table.name} WHERE {where}", *values)]
+    keys = [row[0] for row in await source.fetch(f"SELECT {key} FROM {table.name} WHERE {where}", *values)]
     gone = f"DELETE FROM {table.name} WHERE {where} AND NOT {key} = ANY (${len(values) + 1}::bigint[])"
-    await target.execute(gone, *values, kept)
+    await target.execute(gone, *values, keys)
     await target.execute(_RETIRE.format(where), *values)
     put = (
         f"INSERT INTO {table.name} ({', '.join(names)}) OVERRIDING SYSTEM VALUE "
         f"VALUES ({', '.join(f'${n}' for n in range(1, len(names) + 1))}) "
         f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names if name != key)}"
     )
-    for part in _in_parts(kept, _ROWS_AT_A_TIME):
+    for part in _in_parts(keys, _ROWS_AT_A_TIME):
         rows = await source.fetch(_select(table, f"{key} = ANY ($1::bigint[])"), part)
         await target.executemany(put, [tuple(row) for row in rows])

@@ -61,10 +61,10 @@ async def create(
     """Make a dataset. Raises `Conflict` where another one has this name, `Unavailable`."""
     # Clients that collect the names in a set send them in another order every time.
     digest = _digest(name, sorted(column_names), rows)
-    wanted = upsert(datasets).values(tenant_id=tenant_id, name=name, column_names=column_names, request=digest)
+    new = upsert(datasets).values(tenant_id=tenant_id, name=name, column_names=column_names, request=digest)
     async with database.transaction(Kind.WRITE) as tx:
         # An insert that meets another's waits for its commit, so that the statement after it sees the row.
-        new_id = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(_d.id))).scalar_one_or_none()
+        new_id = (await tx.connection.execute(new.on_conflict_do_nothing().returning(_d.id))).scalar_one_or_none()
         if new_id is not None:
             await _insert(tx, new_id, rows, digest)
             return
@@ -97,8 +97,8 @@ async def find(database: Database, tenant_id: TenantId, id_or_name: str) -> Data
         for dataset in (number_of(id_or_name), id_or_name):
             if dataset is None or not is_clean(id_or_name):
                 continue
-            wanted = select(_d.id, _d.name, _d.column_names, _d.created_at, _d.changed_at)
-            row = (await tx.connection.execute(wanted.where(*_is_the_one(tenant_id, dataset)))).one_or_none()
+            statement = select(_d.id, _d.name, _d.column_names, _d.created_at, _d.changed_at)
+            row = (await tx.connection.execute(statement.where(*_is_the_one(tenant_id, dataset)))).one_or_none()
             if row is not None:
                 return Dataset(*row, await _rows(tx, row.id))
     return None
@@ -130,8 +130,8 @@ def _is_the_one(tenant_id: TenantId, dataset: int | str) -> list[ColumnElement[b
 
 async def _locked(tx: Transaction, conditions: list[ColumnElement[bool]]) -> Any:
     """The dataset, held against other changes."""
-    wanted = select(_d.id, _d.column_names).where(*conditions).with_for_update()
-    row = (await tx.connection.execute(wanted)).one_or_none()
+    statement = select(_d.id, _d.column_names).where(*conditions).with_for_update()
+    row = (await tx.connection.execute(statement)).one_or_none()
     if row is None:
         raise NotFound("Dataset not found")
     return row

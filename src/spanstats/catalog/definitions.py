@@ -158,5 +158,5 @@ def _there(row: Any) -> Defined:
 
 def _is_the_one(tenant_id: TenantId, experiment_id: str) -> ColumnElement[bool]:
     """No experiment has an id that cannot be stored."""
-    wanted = experiment_id if is_clean(experiment_id) else ""
-    return and_(_c.tenant_id == tenant_id, _c.id == wanted, _c.deleted_at.is_(None))
+    storable_id = experiment_id if is_clean(experiment_id) else ""
+    return and_(_c.tenant_id == tenant_id, _c.id == storable_id, _c.deleted_at.is_(None))

@@ -17,11 +17,11 @@ async def find_keys(database: Database, tenant_id: TenantId, names: Collection[s
 
     Raises `Unavailable`.
     """
-    wanted = sorted(name for name in names if is_clean(name))
-    if not wanted:
+    storable = sorted(name for name in names if is_clean(name))
+    if not storable:
         return {}
     columns = evaluators.c.key, evaluators.c.id, evaluators.c.slug, evaluators.c.name
-    one_of_them = any_(literal(wanted, ARRAY(ByBytes)))
+    one_of_them = any_(literal(storable, ARRAY(ByBytes)))
     statement = select(*columns).where(
         evaluators.c.tenant_id == tenant_id, or_(*(column == one_of_them for column in columns))
     )
@@ -29,6 +29,6 @@ async def find_keys(database: Database, tenant_id: TenantId, names: Collection[s
         rows = (await tx.connection.execute(statement)).all()
     by_name: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
-        for name in {*row} & set(wanted):
+        for name in {*row} & set(storable):
             by_name[name].add(row.key)
     return {name: frozenset(keys) for name, keys in by_name.items()}

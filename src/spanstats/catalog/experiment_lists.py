@@ -23,7 +23,7 @@ _ZERO = literal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Search:
     """All conditions hold; `None` and empty ones ask for nothing. Parts of names mind case.
 
     An experiment that was never created has its id as name. Metadata is compared as text; null asks for its absence.
@@ -37,10 +37,10 @@ class Wanted:
 
 
 async def pages(
-    database: Database, tenant_id: TenantId, wanted: Wanted, size: int = PAGE
+    database: Database, tenant_id: TenantId, search: Search, size: int = PAGE
 ) -> AsyncGenerator[list[Experiment], None]:
     """The tenant's experiments; the last page may be short or empty. Raises `Unavailable`."""
-    conditions = _conditions(tenant_id, wanted)
+    conditions = _conditions(tenant_id, search)
     newest_first = select(*_COLUMNS).where(*conditions).order_by(_c.created_at.desc(), _c.key.desc()).limit(size)
     statement = newest_first
     while True:
@@ -53,20 +53,20 @@ async def pages(
         statement = newest_first.where(tuple_(_c.created_at, _c.key) < tuple_(*last))
 
 
-def _conditions(tenant_id: TenantId, wanted: Wanted) -> list[Condition]:
+def _conditions(tenant_id: TenantId, search: Search) -> list[Condition]:
     conditions: list[Condition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
-    if wanted.project_name is not None:
+    if search.project_name is not None:
         project = select(projects.c.id).where(
-            projects.c.tenant_id == tenant_id, projects.c.name == clean(wanted.project_name)
+            projects.c.tenant_id == tenant_id, projects.c.name == clean(search.project_name)
         )
         conditions.append(_c.project_id.in_(project))
-    if wanted.name_part:
-        conditions.append(_contains(func.coalesce(_c.name, _c.id), wanted.name_part))
-    if wanted.run_name_part:
-        conditions.append(_contains(func.coalesce(_c.run_name, ""), wanted.run_name_part))
-    conditions += [_has(key, value) for key, value in wanted.metadata.items()]
-    if wanted.ids:
-        conditions.append(_c.id.in_([i for i in wanted.ids if is_clean(i)]))
+    if search.name_part:
+        conditions.append(_contains(func.coalesce(_c.name, _c.id), search.name_part))
+    if search.run_name_part:
+        conditions.append(_contains(func.coalesce(_c.run_name, ""), search.run_name_part))
+    conditions += [_has(key, value) for key, value in search.metadata.items()]
+    if search.ids:
+        conditions.append(_c.id.in_([i for i in search.ids if is_clean(i)]))
     return conditions
 
 

@@ -63,9 +63,9 @@ async def find(database: Database, tenant_id: TenantId, experiment_id: str) -> E
     """The tenant's experiment of this id, created or only named by a span. Raises `Unavailable`."""
     if not is_clean(experiment_id):
         return None
-    wanted = select(*_COLUMNS).where(_is_the_one(tenant_id, experiment_id))
+    statement = select(*_COLUMNS).where(_is_the_one(tenant_id, experiment_id))
     async with database.transaction(Kind.READ) as tx:
-        row = (await tx.connection.execute(wanted)).one_or_none()
+        row = (await tx.connection.execute(statement)).one_or_none()
     return Experiment(**row._mapping) if row else None
 
 

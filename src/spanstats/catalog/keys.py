@@ -28,10 +28,10 @@ _MAX_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """Where a new tenant is to live: in the `wanted` shard, else in that one of these with the fewest tenants."""
+    """Where a new tenant is to live: in `shard`, else in that one of `shards` that has the fewest tenants."""
 
     shards: tuple[str, ...] = (FIRST,)
-    wanted: str | None = None
+    shard: str | None = None
 
 
 ALL_IN_FIRST = Placing()
@@ -106,10 +106,10 @@ async def _ensure_tenant(tx: Transaction, name: str, placing: Placing) -> Tenant
     tenant = tenants.c
     by_name = select(tenant.id, tenant.shard).where(tenant.name == name)
     if (row := (await tx.connection.execute(by_name)).one_or_none()) is None:
-        shard = placing.wanted or await _least_full(tx, placing.shards)
+        shard = placing.shard or await _least_full(tx, placing.shards)
         await tx.connection.execute(insert(tenants).values(name=name, shard=shard).on_conflict_do_nothing())
         row = (await tx.connection.execute(by_name)).one()
-    if placing.wanted not in (None, row.shard):
+    if placing.shard not in (None, row.shard):
         raise Conflict(f"Tenant {name} lives in shard {row.shard}")
     return TenantId(row.id)
 
@@ -130,9 +130,9 @@ async def ensure_tenant(database: Database, name: str, placing: Placing = ALL_IN
 async def list_keys(database: Database) -> Sequence[ListedKey]:
     """All keys, revoked ones too, in the order of their making. Raises `Unavailable`."""
     key = api_keys.c
-    wanted = select(key.id, tenants.c.name, key.name, key.scope, key.created_at, key.revoked_at)
+    statement = select(key.id, tenants.c.name, key.name, key.scope, key.created_at, key.revoked_at)
     async with database.transaction(Kind.READ) as tx:
-        rows = await tx.connection.execute(wanted.join(tenants, tenants.c.id == key.tenant_id).order_by(key.id))
+        rows = await tx.connection.execute(statement.join(tenants, tenants.c.id == key.tenant_id).order_by(key.id))
         return [ListedKey(*row) for row in rows]
 
 
@@ -152,10 +152,10 @@ async def find(database: Database, plain: str) -> KeyInfo | None:
     presented = digest(plain)
     key = api_keys.c
     of_key = key.hash == presented, key.revoked_at.is_(None)
-    wanted = select(key.hash, key.tenant_id, key.id, key.scope, tenants.c.shard)
-    wanted = wanted.join(tenants, tenants.c.id == key.tenant_id).where(*of_key)
+    statement = select(key.hash, key.tenant_id, key.id, key.scope, tenants.c.shard)
+    statement = statement.join(tenants, tenants.c.id == key.tenant_id).where(*of_key)
     async with database.transaction(Kind.READ) as tx:
-        row = (await tx.connection.execute(wanted)).one_or_none()
+        row = (await tx.connection.execute(statement)).one_or_none()
     # The index compares hashes byte by byte; the time of this look-up does not reveal how many were right.
     if row is None or not hmac.compare_digest(bytes(row.hash), presented):
         return None

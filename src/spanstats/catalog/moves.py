@@ -129,8 +129,8 @@ async def let_writes_go_on(directory: Database, shards: Mapping[str, Database]) 
 
     Raises `Unavailable`.
     """
-    for seen in await moves_under_way(directory):
-        async with mover_of(directory, seen.tenant_id) as mover:
+    for unfinished in await moves_under_way(directory):
+        async with mover_of(directory, unfinished.tenant_id) as mover:
             move = None if mover is None else await mover.move()
             if move is not None and {move.source, move.target} <= shards.keys():
                 await _let_go_on(move, shards[move.source], shards[move.target])
@@ -151,7 +151,7 @@ async def open_in_target(move: Move, source: Database, target: Database) -> None
         await set_fence(target, move.tenant_id, None)
 
 
-def known(shards: Mapping[str, Database], name: str) -> Database:
+def shard_of_name(shards: Mapping[str, Database], name: str) -> Database:
     """The shard of this name. Raises `NotFound`."""
     if name not in shards:
         raise NotFound(f"There is no shard {name}: there are {', '.join(shards)}")

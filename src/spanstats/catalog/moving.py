@@ -21,7 +21,7 @@ from ..errors import Conflict, Unavailable
 from ..store.outages import ATTEMPTS, before_attempt, is_retryable
 from ..store.session import Database, Driver, Kind, Timeouts
 from . import copying, tenants
-from .moves import Move, Mover, known, mover_of, open_in_target, set_fence
+from .moves import Move, Mover, mover_of, open_in_target, set_fence, shard_of_name
 from .placement import home_of
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ async def move(
     Called again after an interruption it goes on. Raises `NotFound`, `Conflict` where it is being moved by another
     process or to another shard, and `Unavailable`.
     """
-    known(shards, target)
+    shard_of_name(shards, target)
     home = await home_of(directory, tenant)
     async with mover_of(directory, home.tenant_id) as mover:
         if mover is None:
@@ -74,8 +74,8 @@ async def move(
 
 class _Moving:
     def __init__(self, shards: Mapping[str, Database], directory: Database, mover: Mover, under_way: Move) -> None:
-        self._source = known(shards, under_way.source).with_timeouts(_TIMEOUTS)
-        self._target = known(shards, under_way.target).with_timeouts(_TIMEOUTS)
+        self._source = shard_of_name(shards, under_way.source).with_timeouts(_TIMEOUTS)
+        self._target = shard_of_name(shards, under_way.target).with_timeouts(_TIMEOUTS)
         self._directory = directory
         self._mover = mover
         self._move = under_way
@@ -96,7 +96,7 @@ class _Moving:
                 await self._copy_the_rest()
                 await self._mover.arrive(self._move)
             except BaseException:
-                # Where it is not known whether the tenant has arrived, the services find out.
+                # Where it is not shard_of_name whether the tenant has arrived, the services find out.
                 await asyncio.shield(self._reopen())
                 raise
         await open_in_target(self._move, self._source, self._target)

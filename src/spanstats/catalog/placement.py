@@ -43,10 +43,10 @@ class Home:
 async def home_of(directory: Database, tenant: str) -> Home:
     """Where the tenant of this name lives. Raises `NotFound`, `Unavailable`."""
     async with directory.transaction(Kind.READ) as tx:
-        found = await tx.driver.fetchrow(_LIVES_IN, tenant)
-    if found is None:
+        row = await tx.driver.fetchrow(_LIVES_IN, tenant)
+    if row is None:
         raise NotFound(f"There is no tenant {tenant}")
-    return Home(found["id"], found["shard"])
+    return Home(row["id"], row["shard"])
 
 
 async def register(directory: Database, shard: Database, name: str) -> None:
@@ -58,8 +58,8 @@ async def register(directory: Database, shard: Database, name: str) -> None:
         number, installation = await _numbered(tx.driver, name)
     async with shard.transaction(Kind.WRITE) as tx:
         await tx.driver.execute(_LOCK)
-        if found := await tx.driver.fetch(_ROWS):
-            if [tuple(row) for row in found] != [(name, number, installation)]:
+        if rows := await tx.driver.fetch(_ROWS):
+            if [tuple(row) for row in rows] != [(name, number, installation)]:
                 raise Conflict(f"the database of shard {name} is that of another shard or installation")
             return
         if await tx.driver.fetchval(_IN_USE):
@@ -72,9 +72,9 @@ async def register(directory: Database, shard: Database, name: str) -> None:
 async def is_registered(directory: Database, shard: Database, name: str) -> bool:
     """Whether the shard of this name is this database. Raises `Unavailable`."""
     async with directory.transaction(Kind.READ) as tx:
-        known = {row["name"]: tuple(row) for row in await tx.driver.fetch(_ROWS)}
+        rows_of_directory = {row["name"]: tuple(row) for row in await tx.driver.fetch(_ROWS)}
     async with shard.transaction(Kind.READ) as tx:
-        return [tuple(row) for row in await tx.driver.fetch(_ROWS)] == [known.get(name)]
+        return [tuple(row) for row in await tx.driver.fetch(_ROWS)] == [rows_of_directory.get(name)]
 
 
 async def _numbered(driver: Driver, name: str) -> tuple[int, str]:

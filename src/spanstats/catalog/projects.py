@@ -31,11 +31,11 @@ async def get_or_create(database: Database, tenant_id: TenantId, name: str) -> P
     Raises `Unavailable`.
     """
     columns = projects.c.id, projects.c.name, projects.c.created_at
-    wanted = insert(projects).values(tenant_id=tenant_id, id=str(uuid4()), name=name)
+    new = insert(projects).values(tenant_id=tenant_id, id=str(uuid4()), name=name)
     by_name = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
     async with database.transaction(Kind.WRITE) as tx:
         # An insert that meets another's waits for its commit, so that the statement after it sees the row.
-        new_row = (await tx.connection.execute(wanted.on_conflict_do_nothing().returning(*columns))).one_or_none()
+        new_row = (await tx.connection.execute(new.on_conflict_do_nothing().returning(*columns))).one_or_none()
         row = new_row or (await tx.connection.execute(by_name)).one()
     return _project(row, was_created=new_row is not None)
 
@@ -45,9 +45,9 @@ async def find(database: Database, tenant_id: TenantId, name: str) -> Project | 
     if not is_clean(name):
         return None
     columns = projects.c.id, projects.c.name, projects.c.created_at
-    wanted = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
+    statement = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
     async with database.transaction(Kind.READ) as tx:
-        row = (await tx.connection.execute(wanted)).one_or_none()
+        row = (await tx.connection.execute(statement)).one_or_none()
     return _project(row, was_created=False) if row else None
 
 

@@ -223,13 +223,13 @@ def _is_too_large(number: bytes) -> bool:
 
 def _without_unreadable(body: bytes, path: bytes, item_depth: int) -> bytes:
     """The body with a text for each item that cannot be read. Raises `InvalidInput` where brackets do not match."""
-    kept, at = [], 0
+    parts, at = [], 0
     for start, end, depth in _items(body, path):
         reason = _problem(body[start:end], depth, item_depth)
         if reason is not None:
-            kept += [body[at:start], encode(unreadable(reason)).encode()]
+            parts += [body[at:start], encode(unreadable(reason)).encode()]
             at = end
-    return b"".join([*kept, body[at:]])
+    return b"".join([*parts, body[at:]])
 
 
 def _problem(item: bytes, depth: int, item_depth: int) -> str | None:

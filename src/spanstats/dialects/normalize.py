@@ -39,10 +39,10 @@ def metadata_of(value: object, field: str) -> dict[str, Any] | None:
     """
     if not isinstance(value, dict):
         return None
-    kept = {k: v for k, v in value.items() if v is not None}
-    if len(_ENCODER.encode(kept)) > MAX_METADATA_BYTES:
+    members = {k: v for k, v in value.items() if v is not None}
+    if len(_ENCODER.encode(members)) > MAX_METADATA_BYTES:
         raise invalid("must be at most 256 KiB", field, kind="too_large")
-    return kept or None
+    return members or None
 
 
 def cut_large(values: dict[str, Any]) -> dict[str, Any]:

@@ -32,9 +32,9 @@ SLACK_US = 10_000
 
 def _is_within(outer: AnyCall, inner: AnyCall) -> bool:
     """A time that was not sent excludes nothing."""
-    known = ~(outer.filled | inner.filled)
-    starts = not known & Filled.START or (inner.start_us or 0) >= (outer.start_us or 0) - SLACK_US
-    return starts and (not known & Filled.END or (inner.end_us or 0) <= (outer.end_us or 0) + SLACK_US)
+    times = ~(outer.filled | inner.filled)
+    starts = not times & Filled.START or (inner.start_us or 0) >= (outer.start_us or 0) - SLACK_US
+    return starts and (not times & Filled.END or (inner.end_us or 0) <= (outer.end_us or 0) + SLACK_US)
 
 
 class UsedTokens(NamedTuple):
@@ -68,8 +68,8 @@ def sibling_class(span: Span) -> tuple[str, int] | None:
     """(what is called, `WITH_ID` or `WITHOUT_ID`) of a call that a sibling may report too; `None` of other spans."""
     if not span.is_llm_call or not reports_of(span) & Reports.TOKENS or not may_repeat(span):
         return None
-    called = span.kind if span.kind in _NOT_TEXT else ""
-    return called or "", WITH_ID if span.response_id else WITHOUT_ID
+    kind = span.kind if span.kind in _NOT_TEXT else ""
+    return kind or "", WITH_ID if span.response_id else WITHOUT_ID
 
 
 WITHOUT_ID, WITH_ID = 1, 2

@@ -43,10 +43,10 @@ def grow(usage: Usage, span: Span, relatives: Relatives) -> bool:
     new = _New(span, reports_of(span), below, relatives, usage.shares_ids)
     if not new.reports and not below.reports:
         return True
-    found = _ancestors(span, relatives)
-    if found is None or not new.count():
+    lineage = _ancestors(span, relatives)
+    if lineage is None or not new.count():
         return False
-    ancestors, missing = found
+    ancestors, missing = lineage
     if not all(map(new.keeps_counts_of, ancestors)) or not new.differs_from_calls(ancestors):
         return False
     if missing is not None:
@@ -56,18 +56,18 @@ def grow(usage: Usage, span: Span, relatives: Relatives) -> bool:
 
 def _ancestors(span: Span, relatives: Relatives) -> tuple[list[Span], str | None] | None:
     """The ancestors, nearest first, and the id of the one that is not stored yet. `None` where they form a circle."""
-    found: list[Span] = []
-    seen = {span.span_id}
+    ancestors: list[Span] = []
+    ids = {span.span_id}
     while (parent_id := parent_of(span)) is not None:
-        if parent_id in seen:
+        if parent_id in ids:
             return None
-        seen.add(parent_id)
+        ids.add(parent_id)
         parent = relatives.spans.get(parent_id)
         if parent is None:
-            return found, parent_id
-        found.append(parent)
+            return ancestors, parent_id
+        ancestors.append(parent)
         span = parent
-    return found, None
+    return ancestors, None
 
 
 @dataclass(frozen=True, slots=True)

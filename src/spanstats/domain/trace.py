@@ -111,7 +111,7 @@ def _membership(state: TraceFold) -> ExperimentKey | None:
     """The experiment that the root names, else the one named by the earliest span that names one."""
     if state.root is not None and state.root.experiment_key is not None:
         return state.root.experiment_key
-    return state.named.value if state.named else None
+    return state.experiment_key.value if state.experiment_key else None
 
 
 def _scores(state: TraceFold) -> list[Score]:

@@ -84,7 +84,8 @@ class TraceFold(msgspec.Struct):
     timed_end_us: int | None = None
     usage: Usage = msgspec.field(default_factory=Usage)
     root: Root | None = None
-    named: First | None = None
+    experiment_key: First | None = msgspec.field(default=None, name="named")
+    """Of the first span that names an experiment; stored under the name that it had first."""
     ttft: First | None = None
     model: str | None = None
     many_models: bool = False
@@ -158,7 +159,7 @@ class TraceFold(msgspec.Struct):
 
     def _add_firsts(self, span: Span) -> None:
         if span.experiment_key is not None:
-            self.named = _earlier(self.named, span, span.experiment_key)
+            self.experiment_key = _earlier(self.experiment_key, span, span.experiment_key)
         if span.ttft_us is not None:
             self.ttft = _earlier(self.ttft, span, span.ttft_us)
         if span.labels:
@@ -190,8 +191,8 @@ def _earlier(current: First | None, span: Span, value: object) -> First:
 def _add_earlier(firsts: dict[str, First], span: Span, values: Mapping[str, object]) -> None:
     order = _order(span)
     for key, value in values.items():
-        known = firsts.get(key)
-        if known is None or (known.start_us >= order[0] and order <= (known.start_us, known.span_id)):
+        first = firsts.get(key)
+        if first is None or (first.start_us >= order[0] and order <= (first.start_us, first.span_id)):
             firsts[key] = First(*order, value)
 
 

@@ -10,8 +10,8 @@ _TWO = 2
 
 def sum_of(own: int, descendants: int) -> int:
     """What does not count of a span that is no call: `own` is what it reports, `descendants` what those report."""
-    found = Uncounted.TOKENS if own & descendants & Reports.TOKENS else 0
-    return found | (Uncounted.COST if own & Reports.COST and descendants & (Reports.TOKENS | Reports.COST) else 0)
+    flags = Uncounted.TOKENS if own & descendants & Reports.TOKENS else 0
+    return flags | (Uncounted.COST if own & Reports.COST and descendants & (Reports.TOKENS | Reports.COST) else 0)
 
 
 def exclude_sums(spans: Sequence[Span], reports: Sequence[int]) -> bool:
@@ -35,7 +35,7 @@ def exclude_sums(spans: Sequence[Span], reports: Sequence[int]) -> bool:
 
 
 def _may_share_calls(reporting: list[tuple[Span, int]]) -> bool:
-    """Whether two spans have one response id, or some calls with tokens have one and some have none."""
+    """Whether two spans have one response id, or some calls with flags have one and some have none."""
     ids = [span.response_id for span, _ in reporting if span.response_id]
     if not ids:
         return False

@@ -80,8 +80,8 @@ def compare(
     except NoAnswer as error:
         typer.echo(f"spanstats: {error}", err=True)
         raise typer.Exit(Exit.NO_ANSWER) from None
-    named = {*(measure or ()), *margins}
-    outcome = decide(answer, named, fail_on_inconclusive=fail_on is FailOn.INCONCLUSIVE)
+    names = {*(measure or ()), *margins}
+    outcome = decide(answer, names, fail_on_inconclusive=fail_on is FailOn.INCONCLUSIVE)
     typer.echo(_report(answer, outcome, format_), nl=False)
     raise typer.Exit(outcome)
 

@@ -38,14 +38,14 @@ def lines(answer: Answer) -> Iterator[Line]:
             yield Line(name, measure, tested)
 
 
-def decide(answer: Answer, named: Collection[str], *, fail_on_inconclusive: bool) -> Exit:
+def decide(answer: Answer, names: Collection[str], *, fail_on_inconclusive: bool) -> Exit:
     """Worse in any measure comes first. What is inconclusive counts only where that is asked for: of the measures that
     are named, with their margins, or of all where none is."""
     measures = list(lines(answer))
     if any(line.verdict == "worse" for line in measures):
         return Exit.WORSE
     unsure = [line for line in measures if line.verdict in ("inconclusive", "insufficient")]
-    absent = set(named) - {line.name for line in measures}
-    if fail_on_inconclusive and (absent or any(not named or line.name in named for line in unsure)):
+    absent = set(names) - {line.name for line in measures}
+    if fail_on_inconclusive and (absent or any(not names or line.name in names for line in unsure)):
         return Exit.INCONCLUSIVE
     return Exit.PASSED

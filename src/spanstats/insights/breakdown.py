@@ -95,7 +95,7 @@ class Grouping:
     measures: Sequence[MeasureSpec]
     selection: Selection
     dimensions: Sequence[ColumnDimension] = ()
-    kept: GroupedFigures | None = None
+    by_model: GroupedFigures | None = None
 
 
 async def _grouping(
@@ -110,7 +110,7 @@ async def _grouping(
     if are_kept(options.dimensions, question, measures):
         by_model = await figures_by_model(state, columns, experiment_key, question, measures)
         if by_model is not None:
-            return Grouping(measures, by_model.groups.selection, kept=by_model)
+            return Grouping(measures, by_model.groups.selection, by_model=by_model)
     selection = await select_spans(state, columns, experiment_key, question, options.dimensions)
     return Grouping(measures, selection, [dimension_of_spans(i) for i in range(len(options.dimensions))])
 
@@ -124,14 +124,14 @@ def columns_of(dimensions: Sequence[Dimension]) -> list[ColumnDimension]:
 def groups_of(grouping: Grouping, question: Question, options: BreakdownOptions) -> Groups:
     """The groups of the selected rows."""
     selection, measures, fill = grouping.selection, grouping.measures, question.fill_scores
-    figures = grouping.kept or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
+    figures = grouping.by_model or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
     listed, others = in_order(figures, options.order, options.limit)
     keys = zip(*figures.groups.keys_of(listed), strict=True)
     groups = [
         Group(_key(key, options.dimensions), _is_several(key, len(options.dimensions)), one)
         for key, one in zip(keys, completed(figures, listed), strict=True)
     ]
-    needs_all = grouping.kept is None and (any(map(needs_rows, measures)) or not len(figures.groups))
+    needs_all = grouping.by_model is None and (any(map(needs_rows, measures)) or not len(figures.groups))
     total = (
         measured_whole(selection, measures, question) if needs_all else figures.together(np.arange(len(figures.groups)))
     )

@@ -71,8 +71,8 @@ def _is_left_out(scope: Scope) -> bool:
 
 def _context_of(headers: _Headers) -> Context:
     """The trace that the client says it is in. What else it says of it (`tracestate`) is not passed on."""
-    given = [value.decode("latin-1") for name, value in headers if name == _TRACEPARENT]
-    return _trace_context.extract({"traceparent": given} if given else {})
+    parents = [value.decode("latin-1") for name, value in headers if name == _TRACEPARENT]
+    return _trace_context.extract({"traceparent": parents} if parents else {})
 
 
 def _within(span: Span, headers: _Headers) -> list[tuple[bytes, bytes]]:

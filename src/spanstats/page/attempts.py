@@ -57,11 +57,11 @@ def _digest(key: str) -> bytes:
 def holder_of(address: str) -> str:
     """Who an address belongs to, as far as it says: itself, of IPv6 its network; an unknown one is one holder."""
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:
         return ""
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ip_network((int(found), _IPV6_PREFIX), strict=False))
+    if not isinstance(ip, IPv6Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ip_network((int(ip), _IPV6_PREFIX), strict=False))

@@ -76,8 +76,8 @@ async def ask(request: Request, key: str, call: Call) -> Any:
     described = content if isinstance(content, dict) else {}
     problems = described.get("detail")
     message = str(described.get("error") or "The service gave no answer")
-    found = problems if isinstance(problems, list) else ()
-    raise Refused(call, status, message, found, headers.get("retry-after"))
+    listed = problems if isinstance(problems, list) else ()
+    raise Refused(call, status, message, listed, headers.get("retry-after"))
 
 
 async def ask_all(request: Request, key: str, *calls: Call) -> list[Any]:
@@ -123,14 +123,14 @@ def _scope(request: Request, key: str, call: Call) -> Scope:
 
 
 async def _send(request: Request, scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
-    status, headers, parts, sent = 503, Headers(), list[bytes](), False
+    status, headers, parts, is_body_sent = 503, Headers(), list[bytes](), False
 
     async def receive() -> Message:
-        nonlocal sent
-        if sent:
+        nonlocal is_body_sent
+        if is_body_sent:
             # The caller stays until the answer is there.
             await asyncio.Event().wait()
-        sent = True
+        is_body_sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:

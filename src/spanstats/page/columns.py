@@ -14,14 +14,14 @@ def layout(columns: Sequence[object]) -> str:
 def column(values: Sequence[float | None], unit: str | None = None) -> list[str]:
     """The values of one column with the same number of decimals: as many as its largest needs for three digits, and
     more where another would show as 0. In their unit; seconds have a unit each."""
-    known = sorted(abs(v) for v in values if v and not isinstance(v, bool))
-    if unit not in (None, "USD") or not known or known[0] < 1e-6 or known[-1] >= 1e6:
+    magnitudes = sorted(abs(v) for v in values if v and not isinstance(v, bool))
+    if unit not in (None, "USD") or not magnitudes or magnitudes[0] < 1e-6 or magnitudes[-1] >= 1e6:
         return [measured(v, unit) for v in values]
-    if all(float(v).is_integer() for v in known):
+    if all(float(v).is_integer() for v in magnitudes):
         decimals = 0
     else:
         # A score of exactly 1 leaves the others three digits.
-        largest, smallest = math.ceil(math.log10(known[-1])) - 1, math.floor(math.log10(known[0]))
+        largest, smallest = math.ceil(math.log10(magnitudes[-1])) - 1, math.floor(math.log10(magnitudes[0]))
         decimals = max(2 - largest, min(-smallest, 5 - largest), 0)
     sign = "$" if unit == "USD" else ""
     return [NONE if v is None else signed(f"{v:,.{decimals}f}".replace(",", THIN), sign) for v in values]

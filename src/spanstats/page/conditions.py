@@ -72,8 +72,8 @@ def conditions_of(request: Request) -> list[Condition]:
 
 def rows_of(request: Request, conditions: Sequence[Condition]) -> list[Condition]:
     """The rows that the form shows: at least one, and one more where it was asked for."""
-    wanted = max(1, len(conditions)) + ("add" in request.query_params)
-    return [*conditions, *[Condition()] * (wanted - len(conditions))]
+    count = max(1, len(conditions)) + ("add" in request.query_params)
+    return [*conditions, *[Condition()] * (count - len(conditions))]
 
 
 def filters_of(conditions: Sequence[Condition]) -> list[dict[str, Any]]:

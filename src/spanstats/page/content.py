@@ -48,8 +48,8 @@ def word_changes(before: str, after: str) -> list[Piece]:
 
 def _pieces(a: list[str], b: list[str], path: list[Point]) -> Iterator[Piece]:
     """Along the path: steps of both are the same word, steps of one a word that only this one has."""
-    for kind, found in groupby(_words(a, b, path), key=itemgetter(0)):
-        yield kind, "".join(words for _, words in found)
+    for kind, steps in groupby(_words(a, b, path), key=itemgetter(0)):
+        yield kind, "".join(words for _, words in steps)
 
 
 def _words(a: list[str], b: list[str], path: list[Point]) -> Iterator[Piece]:

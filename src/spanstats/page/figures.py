@@ -104,7 +104,7 @@ def short(value: float, unit: str | None = None) -> str:
 
 def tick(value: float, unit: str | None = None) -> str:
     """The label of a round value on an axis: no zeros at its end."""
-    return re.sub(r"(\.\d*?)0+(?!\d)", lambda found: found[1].rstrip("."), measured(value, unit))
+    return re.sub(r"(\.\d*?)0+(?!\d)", lambda match: match[1].rstrip("."), measured(value, unit))
 
 
 def change(value: float | None, unit: str | None = None) -> str:

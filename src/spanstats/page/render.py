@@ -68,8 +68,8 @@ def page(
     request: Request, template: str, status: int = 200, *, calls: tuple[Call, ...] = (), **context: Any
 ) -> HTMLResponse:
     """The whole page; `calls` are shown as commands at its end."""
-    known = context_of(request, **context) | {"calls_made": lambda: calls}
-    return HTMLResponse(ENVIRONMENT.get_template(template).render(known), status, PAGE_HEADERS)
+    variables = context_of(request, **context) | {"calls_made": lambda: calls}
+    return HTMLResponse(ENVIRONMENT.get_template(template).render(variables), status, PAGE_HEADERS)
 
 
 def context_of(request: Request, **context: Any) -> dict[str, Any]:

@@ -43,10 +43,10 @@ async def page_of_parts(request: Request, template: str, parts: Parts, **context
 async def _pieces(template: str, context: dict[str, Any], parts: Parts) -> AsyncIterator[str]:
     """The HTML up to each part that is waited for, then the rest."""
     shown: dict[str, Any] = {}
-    known = context | {"parts": shown, "wait": wait_for, "calls_made": lambda: parts.calls}
+    variables = context | {"parts": shown, "wait": wait_for, "calls_made": lambda: parts.calls}
     ready: list[str] = []
     try:
-        for piece in ENVIRONMENT.get_template(template).generate(known):
+        for piece in ENVIRONMENT.get_template(template).generate(variables):
             if not piece.startswith(_WAIT):
                 ready.append(piece)
                 continue

@@ -118,8 +118,8 @@ def understood(options: Mapping[str, str]) -> dict[str, str]:
     for rename in (_ssl, _requiressl, _sslaccept):
         rename(parameters)
     _refuse_unknown(parameters)
-    taken = {name: _checked(name, value) for name, value in parameters.items()}
-    return {name: value for name, value in taken.items() if name in TAKEN and value != ""} | (
+    checked = {name: _checked(name, value) for name, value in parameters.items()}
+    return {name: value for name, value in checked.items() if name in TAKEN and value != ""} | (
         {"password": parameters["password"]} if "password" in parameters else {}
     )
 

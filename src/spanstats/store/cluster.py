@@ -202,6 +202,6 @@ def _let_read(tree: Path) -> None:
     """Undo a strict umask of the installation: what is there becomes readable, as wheels are meant to be."""
     for path in (tree, *tree.rglob("*")) if tree.exists() else ():
         mode = stat.S_IMODE(path.stat().st_mode)
-        wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
-        if mode != wanted:
-            path.chmod(wanted)
+        readable = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+        if mode != readable:
+            path.chmod(readable)

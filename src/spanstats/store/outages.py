@@ -125,10 +125,10 @@ def _reason_by_function(error: BaseException) -> str | None:
     while isinstance(cause, DBAPIError | AsyncAdapt_asyncpg_dbapi.Error):
         # SQLAlchemy's errors wrap the driver's.
         cause = cause.orig if isinstance(cause, DBAPIError) else cause.__cause__
-    found = sqlstate(error), getattr(cause, "server_source_function", None)
-    if found in _OF_A_STANDBY:
+    code_and_function = sqlstate(error), getattr(cause, "server_source_function", None)
+    if code_and_function in _OF_A_STANDBY:
         return _TRANSIENT_CODES[_READ_ONLY]
-    return "the tables of the database were changed just now" if found == _OUTDATED else None
+    return "the tables of the database were changed just now" if code_and_function == _OUTDATED else None
 
 
 def unavailable_because(error: BaseException) -> str | None:

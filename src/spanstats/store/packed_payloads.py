@@ -43,18 +43,18 @@ DELETE FROM packed_payloads WHERE ctid = ANY (ARRAY(
 async def payloads_of(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, Payload]:
     """The packed payloads of these spans, which have no row in `span_payloads`."""
     traces = await _packed(driver, {key.trace for key in keys})
-    found = {(*trace, payload.span_id): payload for trace, payloads in traces.items() for payload in payloads}
-    return {key: found[key] for key in keys if key in found}
+    by_span = {(*trace, payload.span_id): payload for trace, payloads in traces.items() for payload in payloads}
+    return {key: by_span[key] for key in keys if key in by_span}
 
 
 async def unpack_traces(driver: Driver, keys: Iterable[TraceKey]) -> None:
     """Give every span of these traces, which the caller has locked, a row in `span_payloads` again."""
-    found = await _packed(driver, keys)
-    if not found:
+    by_trace = await _packed(driver, keys)
+    if not by_trace:
         return
-    rows = [(*trace, *astuple(payload)) for trace, payloads in found.items() for payload in payloads]
+    rows = [(*trace, *astuple(payload)) for trace, payloads in by_trace.items() for payload in payloads]
     await driver.execute(_UNPACKED, *map(list, zip(*rows, strict=True)))
-    await driver.execute(_DELETE, *_columns(found))
+    await driver.execute(_DELETE, *_columns(by_trace))
 
 
 async def _packed(driver: Driver, keys: Iterable[TraceKey]) -> dict[TraceKey, list[Payload]]:

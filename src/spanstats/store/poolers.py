@@ -61,11 +61,11 @@ async def _shares(source: Source, one: Connection) -> bool:
         # There is no second server: the first is kept for this session.
         return False
     try:
-        seen: dict[Connection, set[int]] = {one: set(), other: set()}
+        pids_of: dict[Connection, set[int]] = {one: set(), other: set()}
         for _ in range(_TRIES):
-            for connection, pids in seen.items():
+            for connection, pids in pids_of.items():
                 pids.add(await connection.fetchval(_PID))
-        return bool(seen[one] & seen[other])
+        return bool(pids_of[one] & pids_of[other])
     except (TimeoutError, OSError, asyncpg.PostgresError):
         return False
     finally:

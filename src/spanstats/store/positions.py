@@ -68,16 +68,16 @@ class Positions:
             return None
 
     async def _ask(self) -> Position | None:
-        found = await self._primary.row(_POSITION)
-        if found["position"] is None:
+        row = await self._primary.row(_POSITION)
+        if row["position"] is None:
             return None
-        if found["life"] != self._known_life:
+        if row["life"] != self._known_life:
             async with self._primary.transaction(Kind.WRITE) as tx:
-                await tx.driver.execute(_BEGIN_LIFE, found["life"])
-                await tx.driver.execute(_END_OTHERS, found["life"])
-            self._known_life = found["life"]
+                await tx.driver.execute(_BEGIN_LIFE, row["life"])
+                await tx.driver.execute(_END_OTHERS, row["life"])
+            self._known_life = row["life"]
             return await self._ask()
-        return Position(found["now"], found["life"], found["position"])
+        return Position(row["now"], row["life"], row["position"])
 
 
 class FollowsAnother(Unavailable):
@@ -94,13 +94,13 @@ async def wait_until_replayed(position: Position, deadline: float, beginning: st
     """
     first_seen, pause_s = None, _FIRST_PAUSE_S
     while True:
-        found = await driver.fetchrow(_REPLAYED, position.life)
-        if not found["is_standby"]:
+        row = await driver.fetchrow(_REPLAYED, position.life)
+        if not row["is_standby"]:
             raise NoStandby
-        behind = max(0, position.written - (found["position"] or 0))
+        behind = max(0, position.written - (row["position"] or 0))
         first_seen = behind if first_seen is None else first_seen
         if not behind:
-            if not found["follows"]:
+            if not row["follows"]:
                 raise FollowsAnother
             if beginning is not None:
                 await driver.execute(beginning)

@@ -65,7 +65,7 @@ class HotStandbys:
         return sum(standby.left_out is None for standby in self._standbys)
 
     @property
-    def known(self) -> int:
+    def n_addresses(self) -> int:
         """How many addresses there are."""
         return len(self._standbys)
 

@@ -21,12 +21,12 @@ def mode(parameters: Mapping[str, str]) -> str:
     The driver cannot bind a channel to a password's proof, which protects against an attacker between them who shows
     another certificate; the certificate is checked instead. As in libpq, an authority that is named is used.
     """
-    named = parameters.get("sslmode", "prefer")
+    sslmode = parameters.get("sslmode", "prefer")
     if parameters.get("channel_binding") == "require":
         return "verify-full"
-    if named == "require" and parameters.get("sslrootcert"):
+    if sslmode == "require" and parameters.get("sslrootcert"):
         return "verify-ca"
-    return named
+    return sslmode
 
 
 def context(parameters: Mapping[str, str]) -> ssl.SSLContext:

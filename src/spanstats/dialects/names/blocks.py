@@ -153,34 +153,34 @@ COST_ATTRIBUTES: tuple[tuple[str, str], ...] = (
     ("cost_breakdown", "litellm"),
 )
 
-Found = dict[str, tuple[Any, Name]]
+FieldValues = dict[str, tuple[Any, Name]]
 """By field: the value and the row that it came by."""
 
 
-def read_block(block: Mapping[str, Any], table: Table = USAGE) -> Found:
+def read_block(block: Mapping[str, Any], table: Table = USAGE) -> FieldValues:
     """What a block says, for each field under the first of its names that has a known value."""
     flat = _flattened(block)
-    found: Found = {}
+    values: FieldValues = {}
     if flat:
         for field, rows in table.items():
             for row in rows:
                 if row.name in flat and not is_unknown(flat[row.name]):
-                    found[field] = flat[row.name], row
+                    values[field] = flat[row.name], row
                     break
-    return found
+    return values
 
 
-def read_blocks(sent: Mapping[str, tuple[Any, str]]) -> list[Found]:
+def read_blocks(attributes: Mapping[str, tuple[Any, str]]) -> list[FieldValues]:
     """What the attributes that hold blocks say, in the order of the tables."""
-    found = []
+    blocks = []
     for name, paths, _ in USAGE_ATTRIBUTES:
-        if name in sent and (block := as_object(sent[name][0])) is not None:
+        if name in attributes and (block := as_object(attributes[name][0])) is not None:
             parts = [part for path in paths if isinstance(part := inside(block, path), dict)]
-            found += [read_block(part) for part in parts]
+            blocks += [read_block(part) for part in parts]
     for name, _ in COST_ATTRIBUTES:
-        if name in sent and (block := as_object(sent[name][0])) is not None:
-            found.append(read_block(block, COST_BLOCK))
-    return found
+        if name in attributes and (block := as_object(attributes[name][0])) is not None:
+            blocks.append(read_block(block, COST_BLOCK))
+    return blocks
 
 
 def inside(value: Any, path: str) -> Any:

@@ -69,8 +69,8 @@ def of_attributes(attributes: Mapping[str, Any], span_name: str | None) -> list[
     single = _fields(attributes)
     if "value" in single or "label" in single:
         single.setdefault("name", span_name)
-    found = [single, *_numbered(attributes)]
-    return [score for result in found if (score := _score(result)) is not None]
+    results = [single, *_numbered(attributes)]
+    return [score for result in results if (score := _score(result)) is not None]
 
 
 def _fields(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ SPAN_NAMES: dict[str, str] = {
 }
 
 
-def kind_of(sent: Any, span_name: str) -> str | None:
+def kind_of(value: Any, span_name: str) -> str | None:
     """Our kind for what an attribute says, else for the name of the span; `None` where neither says one."""
-    kind = (text_of(sent) or "").strip('"').lower()
+    kind = (text_of(value) or "").strip('"').lower()
     return KINDS.get(kind, kind) or SPAN_NAMES.get(span_name)

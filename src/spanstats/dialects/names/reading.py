@@ -11,7 +11,7 @@ from ..numbers import (
     known_time,
     known_tokens,
 )
-from .blocks import Found
+from .blocks import FieldValues
 from .row import Cached, Name
 from .usage import COSTS, DETAILS, FIRST_TOKEN, TOKENS
 
@@ -50,84 +50,84 @@ class Usage(NamedTuple):
     details: dict[str, Any]
 
 
-def own_numbers(keys: Mapping[str, Any]) -> Found:
+def own_numbers(keys: Mapping[str, Any]) -> FieldValues:
     """What stands under the tables' names among the keys of an object, for each field under the first that is known."""
-    found: Found = {}
+    values: FieldValues = {}
     for name in NUMBERS.keys() & keys.keys():
         value = keys[name]
         if value.__class__ is int or not is_unknown(value):
             field, rank = _RANKS[name]
-            if field not in found or rank < _RANKS[found[field][1].name][1]:
-                found[field] = value, NUMBERS[name]
-    return found
+            if field not in values or rank < _RANKS[values[field][1].name][1]:
+                values[field] = value, NUMBERS[name]
+    return values
 
 
-def read_usage(found: Found, model: str | None, provider: str | None) -> Usage:
+def read_usage(values: FieldValues, model: str | None, provider: str | None) -> Usage:
     """The numbers under the names that won. Raises `InvalidInput`, located at the name, for one out of range."""
     counts = {
         field: count
-        for field, (value, row) in found.items()
+        for field, (value, row) in values.items()
         if field in _COUNTED and (count := known_tokens(value, row.name)) is not None
     }
-    if counts.keys() <= _PLAIN and "cost_pd" not in found and _PARTS_OF_COST.isdisjoint(found):
+    if counts.keys() <= _PLAIN and "cost_pd" not in values and _PARTS_OF_COST.isdisjoint(values):
         return Usage(counts, {})
     written = counts.pop("cache_write_5m_tokens", 0) + counts.get("cache_write_1h_tokens", 0)
     if written > counts.get("cache_write_tokens", 0):
         counts["cache_write_tokens"] = written
     fields = {field: count for field, count in counts.items() if field in TOKENS}
     details: dict[str, Any] = {field: count for field, count in counts.items() if field in DETAILS}
-    if _is_beside(found, counts, model, provider):
+    if _is_beside(values, counts, model, provider):
         details["cached_beside_input"] = True
-    if _is_reasoning_beside(found, counts):
+    if _is_reasoning_beside(values, counts):
         details["reasoning_beside_output"] = True
-    if any(counts.get(field) and found[field][1].is_beside for field in ("input_audio_tokens", "output_audio_tokens")):
+    if any(counts.get(field) and values[field][1].is_beside for field in ("input_audio_tokens", "output_audio_tokens")):
         details["audio_beside"] = True
-    if (cost := _cost(found)) is not None:
+    if (cost := _cost(values)) is not None:
         fields["cost_pd"] = cost
     return Usage(fields, details)
 
 
-def _is_beside(found: Found, counts: dict[str, int], model: str | None, provider: str | None) -> bool:
+def _is_beside(values: FieldValues, counts: dict[str, int], model: str | None, provider: str | None) -> bool:
     """Whether the input excludes the cached tokens that came with it, by the names they came under."""
     cached = [
-        found[field][1].cached
+        values[field][1].cached
         for field in ("cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
-        if counts.get(field) and field in found
+        if counts.get(field) and field in values
     ]
     if Cached.BESIDE in cached:
         return True
     if Cached.AS_INPUT in cached:
-        name = found["prompt_tokens"][1].name if "prompt_tokens" in found else ""
+        name = values["prompt_tokens"][1].name if "prompt_tokens" in values else ""
         return not name.rpartition(".")[2].startswith("prompt")
     return Cached.AS_VENDOR in cached and counts_beside(model, provider)
 
 
-def _is_reasoning_beside(found: Found, counts: dict[str, int]) -> bool:
+def _is_reasoning_beside(values: FieldValues, counts: dict[str, int]) -> bool:
     """Whether the output excludes the reasoning tokens: by their name, or as more of them, or the total, prove it."""
     reasoning, output = counts.get("reasoning_tokens"), counts.get("completion_tokens", 0)
     if not reasoning:
         return False
     adds_up = counts.get("total_tokens") == counts.get("prompt_tokens", 0) + output + reasoning
-    return found["reasoning_tokens"][1].is_beside or reasoning > output or adds_up
+    return values["reasoning_tokens"][1].is_beside or reasoning > output or adds_up
 
 
 def counts_beside(model: str | None, provider: str | None) -> bool:
     """Whether the vendor of a model counts cached tokens beside the input."""
-    named = f"{model or ''} {provider or ''}".lower()
-    return any(vendor in named for vendor in _BESIDE_VENDORS)
+    names = f"{model or ''} {provider or ''}".lower()
+    return any(vendor in names for vendor in _BESIDE_VENDORS)
 
 
-def _cost(found: Found) -> int | None:
+def _cost(values: FieldValues) -> int | None:
     """The cost that was sent, else the sum of the two that make it up."""
-    parts = [_dollars(found, field) for field in ("cost_pd", "input_cost", "output_cost")]
+    parts = [_dollars(values, field) for field in ("cost_pd", "input_cost", "output_cost")]
     if parts[0] is not None:
         return parts[0]
-    known = [part for part in parts[1:] if part is not None]
-    return sum(known) if known else None
+    sides = [part for part in parts[1:] if part is not None]
+    return sum(sides) if sides else None
 
 
-def _dollars(found: Found, field: str) -> int | None:
-    return known_dollars(found[field][0], found[field][1].name) if field in found else None
+def _dollars(values: FieldValues, field: str) -> int | None:
+    return known_dollars(values[field][0], values[field][1].name) if field in values else None
 
 
 def read_first_token(value: Any, row: Name, start_us: int | None) -> int | None:
@@ -143,10 +143,10 @@ def _unquoted(value: Any) -> Any:
     return value.strip('"') if isinstance(value, str) else value
 
 
-def merged(founds: Iterable[Found]) -> Found:
+def merged(by_block: Iterable[FieldValues]) -> FieldValues:
     """For each field the first of several findings."""
-    result: Found = {}
-    for found in founds:
-        for field, entry in found.items():
+    result: FieldValues = {}
+    for values in by_block:
+        for field, entry in values.items():
             result.setdefault(field, entry)
     return result

@@ -8,7 +8,7 @@ from ...domain.values import MAX_TIME_US
 from ...errors import InvalidInput, invalid
 from ..document import SENT_AS_TEXT, from_text, from_value, parsed
 from ..json_body import as_object_or_none
-from ..names.blocks import Found, read_blocks
+from ..names.blocks import FieldValues, read_blocks
 from ..names.evaluations import is_evaluation, of_attributes, of_event
 from ..names.kinds import kind_of
 from ..names.reading import NUMBERS, merged, read_first_token, read_usage
@@ -97,7 +97,7 @@ def to_span(wire: WireSpan) -> Span:
 
 def _add_numbers(span: Span, by: Sorted) -> None:
     """Tokens, costs and what a price follows from: by their own names, else out of a block."""
-    found: Found = {f: (value, NUMBERS[name]) for f, (value, name) in by.number.items() if f != "ttft_us"}
+    found: FieldValues = {f: (value, NUMBERS[name]) for f, (value, name) in by.number.items() if f != "ttft_us"}
     if by.block:
         found = merged([found, *read_blocks(by.block)])
     if not found:

@@ -115,5 +115,5 @@ def _named(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_annotation(value: dict[str, Any]) -> bool:
-    named = all(isinstance(value.get(name), str) for name in ("created_at", "user_id"))
-    return named and number(value.get("score")) is not None
+    has_author = all(isinstance(value.get(name), str) for name in ("created_at", "user_id"))
+    return has_author and number(value.get("score")) is not None

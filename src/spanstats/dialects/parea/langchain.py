@@ -103,8 +103,8 @@ def _add_model_call(span: Span, run: dict[str, Any]) -> None:
     extra = as_object(run.get("extra"))
     named_by = [as_object(extra.get("invocation_params")), as_object(extra.get("metadata"))]
     call = call_output(as_object(run.get("outputs")))
-    named = [*named_by, call, *response_models(run)]
-    span.model = next((m for p in named for k in _MODEL_KEYS if (m := text_of(p.get(k)))), None)
+    objects = [*named_by, call, *response_models(run)]
+    span.model = next((m for p in objects for k in _MODEL_KEYS if (m := text_of(p.get(k)))), None)
     span.provider = next((p for k in ("ls_provider", "_type") for o in named_by if (p := _provider(o.get(k)))), None)
     add_usage(span, run)
     span.ttft_us = _first_token(span, run)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...domain.span import Span
 from ...domain.values import MAX_TOKENS
-from ..names.blocks import Found, read_block
+from ..names.blocks import FieldValues, read_block
 from ..names.reading import read_usage
 from ..names.usage import FIRST_TOKEN_EVENTS
 
@@ -34,8 +34,8 @@ def add_usage(span: Span, run: Json) -> None:
 def first_token_time(run: Json) -> Any:
     """The time of the first token among the events of a run, `None` where none reports it."""
     events = run.get("events")
-    named = (e for e in events if isinstance(e, dict)) if isinstance(events, list) else ()
-    return next((e.get("time") for e in named if e.get("name") in FIRST_TOKEN_EVENTS), None)
+    objects = (e for e in events if isinstance(e, dict)) if isinstance(events, list) else ()
+    return next((e.get("time") for e in objects if e.get("name") in FIRST_TOKEN_EVENTS), None)
 
 
 def response_models(run: Json) -> Iterator[Json]:
@@ -54,7 +54,7 @@ def as_object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _shapes(run: Json, outputs: Json) -> list[Found]:
+def _shapes(run: Json, outputs: Json) -> list[FieldValues]:
     call = call_output(outputs)
     messages = list(_messages(outputs))
     metadata = as_object(as_object(run.get("extra")).get("metadata"))
@@ -81,26 +81,26 @@ def _messages(outputs: Json) -> Iterator[Json]:
         }
 
 
-def _first_block(holder: Json) -> Found:
+def _first_block(holder: Json) -> FieldValues:
     """The first block in an object that has any number."""
     return next((numbers for name in _MESSAGE_BLOCKS if (numbers := _read(holder.get(name)))), {})
 
 
-def _read(block: object) -> Found:
+def _read(block: object) -> FieldValues:
     numbers = read_block(as_object(block))
     return {f: e for f, e in numbers.items() if _is_count(e[0])}
 
 
-def _added(parts: Iterable[Found]) -> Found:
+def _added(parts: Iterable[FieldValues]) -> FieldValues:
     """The sums over several answers, under the names of the first of them."""
-    total: Found = {}
+    total: FieldValues = {}
     for part in parts:
         for field, (count, row) in part.items():
             total[field] = (total[field][0] if field in total else 0) + count, row
     return {f: e for f, e in total.items() if _is_count(e[0])}
 
 
-def _counted(numbers: Found) -> int:
+def _counted(numbers: FieldValues) -> int:
     return (
         len(numbers) if "prompt_tokens" in numbers or "completion_tokens" in numbers or "total_tokens" in numbers else 0
     )

@@ -61,6 +61,6 @@ def patch(values: dict[str, Any]) -> dict[str, Any]:
 
 def _configured(configuration: object) -> dict[str, str | None]:
     """The model and provider of a configuration, which is replaced whole."""
-    named = configuration if isinstance(configuration, dict) else {}
-    model, provider = text(named.get("model"), "model"), text(named.get("provider"), "provider")
+    fields = configuration if isinstance(configuration, dict) else {}
+    model, provider = text(fields.get("model"), "model"), text(fields.get("provider"), "provider")
     return {"model": cut(model, MAX_MODEL_BYTES), "provider": provider}

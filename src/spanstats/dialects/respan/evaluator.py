@@ -23,10 +23,10 @@ def add_evaluator_scores(span: Span) -> None:
 
     Raises `InvalidInput` above 100 scores.
     """
-    named = span.name is not None and span.name.startswith(_NAME_PREFIX)
-    if span.output is None or not (span.kind == KIND or named):
+    is_named_so = span.name is not None and span.name.startswith(_NAME_PREFIX)
+    if span.output is None or not (span.kind == KIND or is_named_so):
         return
-    slug = span.name.removeprefix(_NAME_PREFIX) if span.name and named else None
+    slug = span.name.removeprefix(_NAME_PREFIX) if span.name and is_named_so else None
     output = parsed(span.output)
     if isinstance(output, str):
         output = parsed(from_text(output))
@@ -77,11 +77,11 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def _type(named: Any, value: Any, numeric: bool) -> str:
+def _type(value_type: Any, value: Any, numeric: bool) -> str:
     """The type that the evaluator names, where it fits the value."""
     numbers = {"numerical", "percentage", "boolean"}
-    if isinstance(named, str) and named in SCORE_TYPES and (named in numbers) == numeric:
-        return named
+    if isinstance(value_type, str) and value_type in SCORE_TYPES and (value_type in numbers) == numeric:
+        return value_type
     if isinstance(value, bool):
         return "boolean"
     if numeric:

@@ -86,14 +86,14 @@ def changed_score(stored: StandaloneScore, body: dict[str, Any], *, whole: bool)
     valued = _valued(score, body)
     if valued is None and whole:
         raise invalid(f"one of {', '.join(_VALUES)} is required", kind="missing")
-    kept = {} if whole or valued is not None else {k: v for k, v in stored.details.items() if k in _VALUES}
+    old_values = {} if whole or valued is not None else {k: v for k, v in stored.details.items() if k in _VALUES}
     others = {} if whole else {k: v for k, v in stored.details.items() if k not in _VALUES}
     return StandaloneScore(
         id=stored.id,
         log_id=stored.log_id,
         score=valued or score,
         scorer=stored.scorer,
-        details={**others, **kept, **_details(body)},
+        details={**others, **old_values, **_details(body)},
         created_us=stored.created_us,
     )
 
@@ -120,9 +120,9 @@ def _valued(score: Score, body: dict[str, Any]) -> Score | None:
     if field is None:
         return None
     value, text, value_type = _value(body[field], field)
-    named = body.get("score_value_type")
-    if isinstance(named, str) and named in SCORE_TYPES and _fits(named, field):
-        value_type = named
+    type_of_body = body.get("score_value_type")
+    if isinstance(type_of_body, str) and type_of_body in SCORE_TYPES and _fits(type_of_body, field):
+        value_type = type_of_body
     return msgspec.structs.replace(score, value=value, text=text, value_type=value_type)
 
 

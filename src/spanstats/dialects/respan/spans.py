@@ -139,8 +139,8 @@ def only(shown: Mapping[str, Any], include_fields: str | None) -> dict[str, Any]
     """What of a description is wanted: names joined by commas; the ids always."""
     if not include_fields:
         return dict(shown)
-    wanted = {name.strip() for name in include_fields.split(",")} | {"id", "unique_id"}
-    return {name: value for name, value in shown.items() if name in wanted}
+    names = {name.strip() for name in include_fields.split(",")} | {"id", "unique_id"}
+    return {name: value for name, value in shown.items() if name in names}
 
 
 def _tokens_per_second(span: Span) -> float | None:
@@ -148,13 +148,13 @@ def _tokens_per_second(span: Span) -> float | None:
     return None if thousandths is None else thousandths / 1000
 
 
-def _messages(asked: Any, answered: Any) -> dict[str, Any]:
+def _messages(input_: Any, output: Any) -> dict[str, Any]:
     """Content, and again under the names of messages where it is some."""
-    shown: dict[str, Any] = {"input": asked, "output": answered}
-    if isinstance(asked, list) and all(isinstance(message, dict) for message in asked):
-        shown["prompt_messages"] = asked
-    if isinstance(answered, dict) and "role" in answered:
-        shown["completion_message"] = answered
+    shown: dict[str, Any] = {"input": input_, "output": output}
+    if isinstance(input_, list) and all(isinstance(message, dict) for message in input_):
+        shown["prompt_messages"] = input_
+    if isinstance(output, dict) and "role" in output:
+        shown["completion_message"] = output
     return shown
 
 

@@ -16,10 +16,10 @@ _ROW, _NAMES = 40.0, ("p50", "p95", "p99")
 
 def dumbbell(rows: Sequence[Row], unit: str | None, sentence: str) -> Markup:
     """One line for each row, all on one scale from zero."""
-    known = [v for _, values in rows for v in values if v is not None]
+    numbers = [v for _, values in rows for v in values if v is not None]
 
     def draw(width: int, class_: str) -> Markup:
-        x = scale_over(known, 12, width - 12, zero=True)
+        x = scale_over(numbers, 12, width - 12, zero=True)
         height = _ROW * len(rows) + 30
         parts = [_tick(x(t), height, tick(t, unit), width) for t in _ticks(x, unit, 5 if width > 400 else 3)]
         for i, (label, values) in enumerate(rows):

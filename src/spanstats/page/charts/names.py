@@ -28,13 +28,13 @@ class _Box:
 
 def names_beside(points: Sequence[Named], width: float) -> list[Markup]:
     """The names of the points, the first ones first, as far as they fit."""
-    taken = [_Box(x - 5, x + 5, y - 5, y + 5) for _, x, y in points]
+    boxes = [_Box(x - 5, x + 5, y - 5, y + 5) for _, x, y in points]
     shown = []
     for name, x, y in points:
         short = name if len(name) <= _MOST_LETTERS else name[: _MOST_LETTERS - 1] + "…"
         for anchor, box in _sides(short, x, y):
-            if box.left >= 0 and box.right <= width and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
+            if box.left >= 0 and box.right <= width and not any(box.overlaps(other) for other in boxes):
+                boxes.append(box)
                 shown.append(text(box.left if anchor == "start" else box.right, y + 4, short, anchor=anchor))
                 break
     return shown

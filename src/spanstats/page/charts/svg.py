@@ -91,8 +91,8 @@ class Scale:
 
 def scale_over(values: Sequence[float], start: float, end: float, *, zero: bool = False, log: bool = False) -> Scale:
     """A scale that holds all the values, and 0 if asked."""
-    known = [v for v in values if math.isfinite(v) and (not log or v > 0)] or [1.0 if log else 0.0]
-    low, high = min(known), max(known)
+    numbers = [v for v in values if math.isfinite(v) and (not log or v > 0)] or [1.0 if log else 0.0]
+    low, high = min(numbers), max(numbers)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
     if low == high and not log:

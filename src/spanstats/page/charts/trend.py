@@ -17,12 +17,12 @@ _MOST_DOTS = 60
 def trend(by_time: Values, unit: str | None, sentence: str) -> Markup:
     """Values by ISO times, from the earliest to the latest; a gap where a value is missing."""
     values = [(moment(at), value) for at, value in sorted(by_time, key=itemgetter(0))]
-    known = [v for _, v in values if v is not None]
+    numbers = [v for _, v in values if v is not None]
 
     def draw(width: int, class_: str) -> Markup:
         x = Scale(0, max(1, len(values) - 1), LEFT, width - RIGHT)
-        y = y_scale(known, zero=True)
-        lines = grid(y, unit, width, whole=all(float(v).is_integer() for v in known))
+        y = y_scale(numbers, zero=True)
+        lines = grid(y, unit, width, whole=all(float(v).is_integer() for v in numbers))
         marks = [_path(values, x, y), *_dots(values, x, y, unit), *_ends(values, x)]
         return picture(width, HEIGHT, sentence, *lines, *marks, class_=class_)
 

@@ -26,9 +26,9 @@ async def compare(request: Request) -> Response:
     if not choices.candidates:
         return page(request, "compare_one.html")
     parts = Parts(request, key_of(request) or "", parts_of(choices))
-    known = _context(request, choices)
+    context = _context(request, choices)
     try:
-        return await page_of_parts(request, "compare.html", parts, **known)
+        return await page_of_parts(request, "compare.html", parts, **context)
     except Refused as refused:
         if refused.status != 400:
             raise
@@ -38,7 +38,7 @@ async def compare(request: Request) -> Response:
             400,
             calls=(refused.call,),
             problems=problems_of(refused, choices.conditions),
-            **known,
+            **context,
         )
 
 
@@ -55,6 +55,6 @@ def _context(request: Request, choices: Choices) -> dict[str, Any]:
         "filter_rows": rows_of(request, choices.conditions),
         "fields": FIELDS,
         "operators": OPERATORS,
-        "kept": choices.kept,
+        "hidden_fields": choices.hidden_fields,
         "action": f"{root_of(request)}/ui/compare",
     }

@@ -31,8 +31,8 @@ class Choices:
     @property
     def show(self) -> str | None:
         """Which items: of `SHOWN`; `None` where the address does not say."""
-        wanted = self.options.get("show")
-        return wanted if wanted in SHOWN else None
+        name = self.options.get("show")
+        return name if name in SHOWN else None
 
     @property
     def of(self) -> int:
@@ -60,7 +60,7 @@ class Choices:
         return body
 
     @property
-    def kept(self) -> list[tuple[str, str]]:
+    def hidden_fields(self) -> list[tuple[str, str]]:
         """What a form keeps of the address besides the conditions."""
         return [("base", self.base), *(("candidate", c) for c in self.candidates), *self.options.items()]
 

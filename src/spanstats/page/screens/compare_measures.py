@@ -7,16 +7,16 @@ from ..charts.intervals import interval
 from ..figures import change, measure_name
 
 
-def chosen_measure(arms: Sequence[dict[str, Any]], of: int, named: str | None) -> str | None:
+def chosen_measure(arms: Sequence[dict[str, Any]], of: int, preferred: str | None) -> str | None:
     """The named measure, else the first of the candidate `of` that got worse, else that got better, else the first.
 
     The arms are as `arm_of` makes them: scores come before other measures.
     """
-    if any(named == m["name"] for arm in arms for m in arm["measures"] if m["kind"] != "text"):
-        return named
-    found = [m for m in arms[of]["measures"] if m["kind"] != "text"]
-    by_verdict = [m["name"] for verdict in ("worse", "better") for m in found if m["verdict"] == verdict]
-    return next(iter([*by_verdict, *(m["name"] for m in found)]), None)
+    if any(preferred == m["name"] for arm in arms for m in arm["measures"] if m["kind"] != "text"):
+        return preferred
+    measures = [m for m in arms[of]["measures"] if m["kind"] != "text"]
+    by_verdict = [m["name"] for verdict in ("worse", "better") for m in measures if m["verdict"] == verdict]
+    return next(iter([*by_verdict, *(m["name"] for m in measures)]), None)
 
 
 def shown_items(arm: dict[str, Any], measure: str | None) -> str:
@@ -30,24 +30,24 @@ def arm_of(arm: dict[str, Any]) -> dict[str, Any]:
     unchanged = arm["verdicts"]["unchanged"]["measures"]
     every = {name: _measure(name, m, is_same=name in unchanged) for name, m in arm["measures"].items()}
     unknown = arm["verdicts"]["unknown"]["measures"]
-    known = [m for name, m in every.items() if name not in unknown]
+    with_values = [m for name, m in every.items() if name not in unknown]
     return {
         **arm,
-        "measures": [*(m for m in known if m["is_score"]), *(m for m in known if not m["is_score"])],
-        "groups": {group: _group(found, every) for group, found in arm["verdicts"].items()},
+        "measures": [*(m for m in with_values if m["is_score"]), *(m for m in with_values if not m["is_score"])],
+        "groups": {group: _group(of_verdict, every) for group, of_verdict in arm["verdicts"].items()},
     }
 
 
-def _group(found: dict[str, Any], every: dict[str, Any]) -> dict[str, Any]:
+def _group(of_verdict: dict[str, Any], every: dict[str, Any]) -> dict[str, Any]:
     """How many measures the group has, and which."""
-    return {"count": found["count"], "measures": [every[name] for name in found["measures"]]}
+    return {"count": of_verdict["count"], "measures": [every[name] for name in of_verdict["measures"]]}
 
 
 def overview_of(arms: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any] | None]]]:
     """Each measure that is a number by its label, with what every candidate says of it."""
     labels = {m["name"]: m["label"] for arm in arms for m in arm["measures"] if m["kind"] != "text"}
     by_arm = [{m["name"]: m for m in arm["measures"]} for arm in arms]
-    return [(label, [found.get(name) for found in by_arm]) for name, label in labels.items()]
+    return [(label, [by_name.get(name) for by_name in by_arm]) for name, label in labels.items()]
 
 
 _ABSENT = {
@@ -64,8 +64,8 @@ def _measure(name: str, m: dict[str, Any], *, is_same: bool) -> dict[str, Any]:
     unit, verdict = m.get("unit"), paired["verdict"]
     difference, low, high, margin = (paired[part] for part in ("difference", "low", "high", "margin"))
     label = measure_name(name)
-    known = low is not None and high is not None
-    between = f", between {change(low, unit)} and {change(high, unit)}" if known else ""
+    has_interval = low is not None and high is not None
+    between = f", between {change(low, unit)} and {change(high, unit)}" if has_interval else ""
     sentence = f"{label}: {change(difference, unit)}{between}"
     band = margin if isinstance(margin, float) else None
     return {

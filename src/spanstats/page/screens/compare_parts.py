@@ -60,9 +60,9 @@ def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:
 def _counts(arm: dict[str, Any], chosen: dict[str, Any] | None) -> dict[str, int]:
     """How many items each choice of `show` has, as far as the comparison says."""
     of_pairs, of_measure = arm["pairing"], chosen["paired"] if chosen else {}
-    found = {name: of_measure.get(name) for name in ("worsened", "improved", "equal")}
-    found |= {name: of_pairs.get(name) for name in ("only_base", "only_candidate")}
-    return {name: count for name, count in found.items() if count is not None}
+    counts = {name: of_measure.get(name) for name in ("worsened", "improved", "equal")}
+    counts |= {name: of_pairs.get(name) for name in ("only_base", "only_candidate")}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _item_calls(choices: Choices, compared: dict[str, Any]) -> list[Call]:

@@ -29,17 +29,17 @@ async def item(request: Request) -> Response:
     call = Call(path_of("api", "stats", "v1", "items", key), [*query, ("preview_length", _PREVIEW)])
     if not key or not runs:
         raise Refused(call, 404, "No item was named")
-    found = await ask(request, key_of(request) or "", call)
+    answer = await ask(request, key_of(request) or "", call)
     return page(
         request,
         "item.html",
         calls=(call,),
-        as_of=found.get("as_of"),
+        as_of=answer.get("as_of"),
         runs=runs,
         compare_link=compare_link(runs[0], runs[1:]),
-        input=as_text(found["input"]),
-        target=as_text(found["target"]),
-        experiments=await asyncio.to_thread(_runs, found["experiments"]),
+        input=as_text(answer["input"]),
+        target=as_text(answer["target"]),
+        experiments=await asyncio.to_thread(_runs, answer["experiments"]),
     )
 
 

@@ -33,6 +33,6 @@ def no_match_part(choices: Choices) -> Part:
 
     def show(*answers: dict[str, Any]) -> list[Blame]:
         counts = [answer["traces"] for answer in answers]
-        return [Blame(*found) for found in zip(choices.conditions, counts[::2], counts[1::2], strict=False)]
+        return [Blame(*blame) for blame in zip(choices.conditions, counts[::2], counts[1::2], strict=False)]
 
     return Part(calls, show, after="figures")

@@ -13,8 +13,8 @@ Problem = tuple[str, str]
 
 def problems_of(refused: Refused, conditions: Sequence[Condition]) -> list[Problem]:
     """Each problem once: a filter is sent for every run that is compared."""
-    found = [(_subject(problem.get("loc") or (), conditions), str(problem["msg"])) for problem in refused.problems]
-    return list(dict.fromkeys(found)) or [("", refused.message)]
+    problems = [(_subject(problem.get("loc") or (), conditions), str(problem["msg"])) for problem in refused.problems]
+    return list(dict.fromkeys(problems)) or [("", refused.message)]
 
 
 def _subject(location: Sequence[Any], conditions: Sequence[Condition]) -> str:

@@ -32,14 +32,14 @@ async def run(request: Request) -> Response:
     if not whole["traces"]:
         return page(request, "run_empty.html", calls=(whole_call,), **_heading(whole))
     parts = Parts(request, key, parts_of(choices, whole), before=(whole_call,))
-    known = _heading(whole) | _context(request, choices, whole)
+    context = _heading(whole) | _context(request, choices, whole)
     try:
-        return await page_of_parts(request, "run.html", parts, **known)
+        return await page_of_parts(request, "run.html", parts, **context)
     except Refused as refused:
         if refused.status != 400:
             raise
         problems = problems_of(refused, choices.conditions)
-        return page(request, "run_refused.html", 400, calls=(refused.call,), problems=problems, **known)
+        return page(request, "run_refused.html", 400, calls=(refused.call,), problems=problems, **context)
 
 
 def _context(request: Request, choices: Choices, whole: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _context(request: Request, choices: Choices, whole: dict[str, Any]) -> dict[
         "filter_rows": rows_of(request, choices.conditions),
         "fields": FIELDS,
         "operators": OPERATORS,
-        "kept": choices.kept,
+        "hidden_fields": choices.hidden_fields,
         "action": f"{root_of(request)}/ui/run",
         "link": lambda **changed: f"{root_of(request)}{choices.link(**changed)}",
         "without": lambda i: f"{root_of(request)}{choices.without(i).link()}",

@@ -30,7 +30,7 @@ class Choices:
         return {"filters": filters_of(self.conditions)} if self.conditions else {}
 
     @property
-    def kept(self) -> list[tuple[str, str]]:
+    def hidden_fields(self) -> list[tuple[str, str]]:
         """What a form keeps of the address besides the conditions."""
         pairs = (("id", self.run_id), ("by", self.by), ("list", self.listed), ("score", self.score))
         return [(name, value) for name, value in pairs if value]
@@ -41,7 +41,7 @@ class Choices:
 
     def link(self, **changed: str) -> str:
         """This screen with other choices: `by`, `list` and `score`."""
-        chosen = dict(self.kept[1:]) | changed
+        chosen = dict(self.hidden_fields[1:]) | changed
         return run_link(self.run_id, self.conditions, list(chosen.items()))
 
 
@@ -54,8 +54,8 @@ def choices_of(request: Request) -> Choices:
 
 def scores_of(whole: dict[str, Any], choices: Choices) -> list[str]:
     """The scores of the run that have numbers, first the one that is chosen."""
-    found = [name for name, figures in whole["measures"].items() if name.startswith("scores.") and figures["count"]]
-    return [*(name for name in found if name == choices.score), *(name for name in found if name != choices.score)]
+    names = [name for name, figures in whole["measures"].items() if name.startswith("scores.") and figures["count"]]
+    return [*(name for name in names if name == choices.score), *(name for name in names if name != choices.score)]
 
 
 def run_path(run_id: str) -> str:

@@ -46,22 +46,22 @@ async def runs(request: Request) -> Response:
     )
 
 
-def _listed(answer: dict[str, Any], wanted: str | None) -> dict[str, Any]:
+def _listed(answer: dict[str, Any], preferred: str | None) -> dict[str, Any]:
     """The runs of the page, and the charts of the score that is wanted, else of the most frequent one."""
-    found = [_run(run) for run in answer["experiments"]]
+    rows = [_run(run) for run in answer["experiments"]]
     scores = [score["measure"] for score in answer["scores"]]
-    chosen = wanted if wanted in scores else next(iter(scores), None)
+    chosen = preferred if preferred in scores else next(iter(scores), None)
     return {
-        "runs": found,
+        "runs": rows,
         "count": answer["count"],
-        "preparing": any(run["traces"] is None for run in found),
+        "preparing": any(run["traces"] is None for run in rows),
         "more": answer["next_cursor"] is not None,
         "scores": scores,
         "columns": scores[:_MAX_SCORES],
-        "means": {name: column([mean_of(run, name) for run in found]) for name in scores[:_MAX_SCORES]},
+        "means": {name: column([mean_of(run, name) for run in rows]) for name in scores[:_MAX_SCORES]},
         "score": chosen,
-        "chart": trade_off_of(found, chosen) if chosen else None,
-        "over_runs": over_runs(found, chosen) if chosen else None,
+        "chart": trade_off_of(rows, chosen) if chosen else None,
+        "over_runs": over_runs(rows, chosen) if chosen else None,
     }
 
 
@@ -71,13 +71,13 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 def _query(request: Request, number: int) -> dict[str, str | int]:
     query = request.query_params
-    asked: dict[str, str | int] = {name: query[name] for name in _SEARCHED if query.get(name)}
-    key, found, value = query.get("metadata", "").partition("=")
-    if found and key.strip():
-        asked[f"metadata.{key.strip()}"] = value.strip()
+    options: dict[str, str | int] = {name: query[name] for name in _SEARCHED if query.get(name)}
+    key, equals, value = query.get("metadata", "").partition("=")
+    if equals and key.strip():
+        options[f"metadata.{key.strip()}"] = value.strip()
     if query.get("sort"):
-        asked["sort_by"] = query["sort"]
-    return asked | {"page": number, "page_size": _PER_PAGE, **_ALWAYS}
+        options["sort_by"] = query["sort"]
+    return options | {"page": number, "page_size": _PER_PAGE, **_ALWAYS}
 
 
 def _number(text: str | None) -> int:

@@ -30,11 +30,11 @@ async def sign_in_form(request: Request) -> Response:
 @router.post("/ui/sign-in")
 async def sign_in(request: Request) -> Response:
     """Remembers a valid key and leads on; another one is a 401 with the form again."""
-    sent = await _sent_form(request)
+    form = await _sent_form(request)
     address = request.client.host if request.client else ""
-    if sent is None or is_from_elsewhere(request):
+    if form is None or is_from_elsewhere(request):
         return _form(request, None, "Sign in with the form of this page.", 403)
-    target, key = sent.get("next"), sent.get("key", "").strip()
+    target, key = form.get("next"), form.get("key", "").strip()
     try:
         is_valid = await _is_valid(request, address, key)
     except TooMany as error:

@@ -70,7 +70,7 @@ def create_engine(
 
 def _pool(source: Source, size: int, timeout_s: float, connection_life_s: float) -> AsyncEngine:
     address = source.address
-    schema = {"schema": named} if (named := address.get("schema")) else {}
+    schema = {"schema": name} if (name := address.get("schema")) else {}
     return create_async_engine(
         # All that the connections need is in their source; this is what the engine is called by.
         URL.create(DRIVER, address.user, host=address.servers, database=address.database, query=schema),
