@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar import snapshot as columns
 from spanstats.columnar import span_sums
+from spanstats.columnar.format import SPAN_SUMS
 from spanstats.domain.values import MAX_TIME_US
 from spanstats.domain.window import Window
 from spanstats.insights import series
@@ -64,7 +65,7 @@ async def test_which_columns_are_stored_is_found_by_indexes(filled: AsyncEngine)
 async def test_sums_of_spans_read_those_of_the_range_alone_and_by_indexes(filled: AsyncEngine) -> None:
     day = [FIRST_DAY], [FIRST_DAY + DAY.length_us // 24]
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
-        plan = await nodes(tx.driver, span_sums._BY_MODEL, 1, *day)
+        plan = await nodes(tx.driver, span_sums.sums_by(list(SPAN_SUMS)), 1, *day, 100)
     traces = rows_read(plan, "traces")
     assert 20 <= traces <= 40
     assert rows_read(plan, "spans") <= 40

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 3
+FORMAT = 4
 """Of stored chunks. A chunk of an older format is encoded again; one of a newer format is read from the traces."""
 
 MOST_TRACES = 65_536
@@ -80,8 +80,8 @@ EVERY_NAME = ""
 INFO = ""
 """The name under which the `Info` of a chunk is stored, beside its columns."""
 
-SPAN_SUMS = "span_sums"
-"""Sums of the spans of the traces of a segment by model, with the first chunk of the segment."""
+SPAN_SUMS = {column: f"span_sums.{column}" for column in ("model", "name", "provider", "kind")}
+"""Sums of the spans of the traces of a segment by these columns of `spans`, with the first chunk of the segment."""
 
 SCORES = "scores."
 
@@ -162,7 +162,7 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class SpanSums:
-    """Of each model whole numbers, as `span_sums.py` has them."""
+    """Of each value of a column of `spans` whole numbers, as `span_sums.py` has them."""
 
     rows: tuple[tuple[str | None, tuple[int, ...]], ...]
 

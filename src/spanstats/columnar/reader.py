@@ -107,17 +107,20 @@ class Columns:
             check()
             yield Selection([Part(chunk)], check)
 
-    async def span_sums(self, tx: Transaction, arm: Arm) -> list[SpanSums] | None:
-        """Sums of the spans of all traces of an arm without a filter; `None` where they must be read one by one."""
+    async def span_sums(self, tx: Transaction, arm: Arm, column: str) -> list[SpanSums] | None:
+        """Sums of the spans of all traces of an arm without a filter by a column of `SPAN_SUMS`; `None` where they must
+        be read one by one."""
+        name = SPAN_SUMS[column]
         snapshot = await stored(tx.driver, arm.experiment_key, arm.window)
         whole = [chunk for chunk in snapshot.chunks if chunk.format <= FORMAT and not is_cut(chunk, snapshot)]
-        chunks = await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in whole], _SPAN_SUMS)
-        sums = {chunk: chunks[chunk.id].columns.get(SPAN_SUMS) for chunk in whole}
+        chunks = await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in whole], Needs(frozenset({name})))
+        sums = {chunk: chunks[chunk.id].columns.get(name) for chunk in whole}
         lacking = {c.segment for c in snapshot.chunks if not isinstance(sums.get(c), SpanSums)}
-        beside = await read_span_sums(tx.driver, arm.experiment_key, _ranges_outside(snapshot, lacking))
-        if beside is None:
+        beside = await read_span_sums(tx.driver, arm.experiment_key, _ranges_outside(snapshot, lacking), [column])
+        if column not in beside:
             return None
-        return [beside, *(s for c, s in sums.items() if isinstance(s, SpanSums) and c.segment not in lacking)]
+        kept = (s for c, s in sums.items() if isinstance(s, SpanSums) and c.segment not in lacking)
+        return [beside[column], *kept]
 
     async def _fetched(
         self, tx: Transaction, plan: FromColumns, chunks: Sequence[StoredChunk], needs: Needs
@@ -131,9 +134,6 @@ class Columns:
             of_cut = every_need | needs_of(ours[0], plan.stored) if ours else every_need
             by_id |= await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in ours], of_cut)
         return {i: chunk for i, chunk in by_id.items() if all(map(chunk.info.has, every_need.columns))}
-
-
-_SPAN_SUMS = Needs(frozenset({SPAN_SUMS}))
 
 
 def _ranges_outside(snapshot: Stored, lacking: Collection[Segment]) -> list[Segment]:

@@ -6,7 +6,7 @@ and leaves invalidations for what it drops and does not write.
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from ..domain.keys import ExperimentKey
@@ -113,13 +113,13 @@ async def chunks_of_segment(tx: Transaction, experiment_key: ExperimentKey, segm
     chunks = chunks_of_traces(tx, [Rows(inside)], EVERY_COLUMN, every_member=True, in_order=True, most=MOST_TRACES)
     sums = await read_span_sums(tx.driver, experiment_key, [segment])
     async for chunk in chunks:
-        yield chunk if sums is None else _with_span_sums(chunk, sums)
-        sums = SpanSums(())
+        yield _with_span_sums(chunk, sums)
+        sums = dict.fromkeys(sums, SpanSums(()))
 
 
-def _with_span_sums(chunk: Chunk, sums: SpanSums) -> Chunk:
-    info = replace(chunk.info, names=(*chunk.info.names, SPAN_SUMS))
-    return Chunk(info, {**chunk.columns, SPAN_SUMS: sums})
+def _with_span_sums(chunk: Chunk, sums: Mapping[str, SpanSums]) -> Chunk:
+    named = {SPAN_SUMS[column]: of_column for column, of_column in sums.items()}
+    return Chunk(replace(chunk.info, names=(*chunk.info.names, *named)), {**chunk.columns, **named})
 
 
 async def _put(driver: Driver, key: tuple[int, int, int, int], chunk: Chunk) -> None:

@@ -79,7 +79,7 @@ def unpacked(data: bytes) -> Column | Info:
         case _Scores(values, kinds, rows):
             return Scores(_numbers(values), _numbers(kinds), None if rows is None else _array(rows))
         case _SpanSums(rows):
-            return SpanSums(tuple((model, tuple(map(int, numbers.split()))) for model, numbers in rows))
+            return SpanSums(tuple((value, tuple(map(int, numbers.split()))) for value, numbers in rows))
         case _Digests(codes, data):
             halves = np.frombuffer(data, _DIGEST_HALF).astype(np.uint64).reshape(-1, 2)
             return Digests(None if codes is None else _array(codes), halves)
@@ -94,7 +94,7 @@ def _packed(column: Column) -> Any:
     if isinstance(column, Texts):
         return _Texts(_codes(column.codes), encoded_texts(column.values))
     if isinstance(column, SpanSums):
-        return _SpanSums([(model, " ".join(map(str, numbers))) for model, numbers in column.rows])
+        return _SpanSums([(value, " ".join(map(str, numbers))) for value, numbers in column.rows])
     if isinstance(column, Digests):
         halves = column.values.astype(_DIGEST_HALF).tobytes()
         return _Digests(None if column.codes is None else _codes(column.codes), halves)

@@ -24,8 +24,8 @@ from .questions import Question
 from .rolled import Measured
 from .selecting import measures_in, needs_of_groups, select
 from .snapshot import Experiment, Snapshot, snapshot
-from .span_models import are_kept, figures_by_model
 from .spans import dimension_of_spans, select_spans
+from .summed_spans import are_kept, figures_of_spans
 
 MAX_GROUPS = 1_000
 
@@ -95,7 +95,7 @@ class Grouping:
     measures: Sequence[MeasureSpec]
     selection: Selection
     dimensions: Sequence[ColumnDimension] = ()
-    by_model: GroupedFigures | None = None
+    summed: GroupedFigures | None = None
 
 
 async def _grouping(
@@ -108,9 +108,9 @@ async def _grouping(
     await state.tx.plan_for_values()
     measures = question.measures or ()
     if are_kept(options.dimensions, question, measures):
-        by_model = await figures_by_model(state, columns, experiment_key, question, measures)
-        if by_model is not None:
-            return Grouping(measures, by_model.groups.selection, by_model=by_model)
+        summed = await figures_of_spans(state, columns, experiment_key, question, options.dimensions[0], measures)
+        if summed is not None:
+            return Grouping(measures, summed.groups.selection, summed=summed)
     selection = await select_spans(state, columns, experiment_key, question, options.dimensions)
     return Grouping(measures, selection, [dimension_of_spans(i) for i in range(len(options.dimensions))])
 
@@ -124,14 +124,14 @@ def columns_of(dimensions: Sequence[Dimension]) -> list[ColumnDimension]:
 def groups_of(grouping: Grouping, question: Question, options: BreakdownOptions) -> Groups:
     """The groups of the selected rows."""
     selection, measures, fill = grouping.selection, grouping.measures, question.fill_scores
-    figures = grouping.by_model or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
+    figures = grouping.summed or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
     listed, others = in_order(figures, options.order, options.limit)
     keys = zip(*figures.groups.keys_of(listed), strict=True)
     groups = [
         Group(_key(key, options.dimensions), _is_several(key, len(options.dimensions)), one)
         for key, one in zip(keys, completed(figures, listed), strict=True)
     ]
-    needs_all = grouping.by_model is None and (any(map(needs_rows, measures)) or not len(figures.groups))
+    needs_all = grouping.summed is None and (any(map(needs_rows, measures)) or not len(figures.groups))
     total = (
         measured_whole(selection, measures, question) if needs_all else figures.together(np.arange(len(figures.groups)))
     )

@@ -1,4 +1,4 @@
-"""Figures of spans by their model from sums that columns keep: what it cost, without reading any span."""
+"""Figures of spans by one of their texts from sums that columns keep: what each group cost, without reading spans."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,9 +10,9 @@ from ..columnar.group_sums import GroupSums
 from ..columnar.groups import Groups
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
-from ..columnar.span_sums import SUMMED, Model, OfModel, added
+from ..columnar.span_sums import SUMMED, SpanTotals, Value, added
 from ..domain.keys import ExperimentKey
-from .dimensions import MODEL, Dimension
+from .dimensions import OF_SPANS, Dimension
 from .grouped import GroupedFigures, MeasureSums
 from .measures import ERROR, MeasureSpec
 from .questions import Question
@@ -22,8 +22,8 @@ _AGGREGATES = frozenset({"count", "missing", "sum", "mean"})
 
 
 def are_kept(dimensions: Sequence[Dimension], question: Question, measures: Sequence[MeasureSpec]) -> bool:
-    """Whether the sums answer the question: by model alone, of all traces, counts, sums and means."""
-    if question.matching is not None or [one.name for one in dimensions] != [MODEL]:
+    """Whether the sums answer the question: by one text of spans, of all traces, counts, sums and means."""
+    if question.matching is not None or len(dimensions) != 1 or dimensions[0].name not in OF_SPANS:
         return False
     return all(
         spec.measure.column in (*SUMMED, ERROR) and not spec.percentiles and _AGGREGATES.issuperset(spec.aggregates)
@@ -31,34 +31,35 @@ def are_kept(dimensions: Sequence[Dimension], question: Question, measures: Sequ
     )
 
 
-async def figures_by_model(
+async def figures_of_spans(
     state: Snapshot,
     columns: Columns,
     experiment_key: ExperimentKey,
     question: Question,
+    dimension: Dimension,
     measures: Sequence[MeasureSpec],
 ) -> GroupedFigures | None:
-    """The figures of the spans of each model; `None` where these must be read one by one."""
-    sums = await columns.span_sums(state.tx, Arm(experiment_key, question.window))
+    """The figures of the spans of each group; `None` where these must be read one by one."""
+    sums = await columns.span_sums(state.tx, Arm(experiment_key, question.window), OF_SPANS[dimension.name])
     return None if sums is None else _grouped(added(sums), measures)
 
 
-def _grouped(by_model: Mapping[Model, OfModel], measures: Sequence[MeasureSpec]) -> GroupedFigures:
-    names = [model for model in by_model if model is not None]
-    code_of = {model: number for number, model in enumerate(names, start=1)}
-    numbers = np.array([0 if model is None else code_of[model] for model in by_model], np.int64)
-    every = list(by_model.values())
-    spans = np.array([of_model.spans for of_model in every], np.int64)
-    failed = np.array([of_model.failed for of_model in every], np.int64)
+def _grouped(by_value: Mapping[Value, SpanTotals], measures: Sequence[MeasureSpec]) -> GroupedFigures:
+    names = [value for value in by_value if value is not None]
+    code_of = {value: number for number, value in enumerate(names, start=1)}
+    numbers = np.array([0 if value is None else code_of[value] for value in by_value], np.int64)
+    every = list(by_value.values())
+    spans = np.array([totals.spans for totals in every], np.int64)
+    failed = np.array([totals.failed for totals in every], np.int64)
     groups = Groups(Selection([]), [], spans, [Keys(names, list)], [numbers])
     sums = [MeasureSums(spec, spans, _sums(spec, every), None, fill_scores=False) for spec in measures]
     return GroupedFigures(groups, failed, None, sums)
 
 
-def _sums(spec: MeasureSpec, every: Sequence[OfModel]) -> GroupSums:
+def _sums(spec: MeasureSpec, every: Sequence[SpanTotals]) -> GroupSums:
     name = spec.measure.column or ""
     if name == ERROR:
-        counts, totals = [of_model.spans for of_model in every], [of_model.failed for of_model in every]
+        counts, totals = [one.spans for one in every], [one.failed for one in every]
     else:
-        counts, totals = ([getattr(of_model, of)[name] for of_model in every] for of in ("counts", "totals"))
+        counts, totals = ([getattr(one, of)[name] for one in every] for of in ("counts", "totals"))
     return GroupSums(np.array(counts, np.int64), np.array(totals, object))

@@ -1,4 +1,4 @@
-"""Spans by model: the same from sums that columns keep as from the spans themselves."""
+"""Spans by a text that they have: the same from sums that columns keep as from the spans themselves."""
 
 from typing import Any
 
@@ -34,25 +34,27 @@ MEASURES = (
     "ttft.sum",
     "error.mean",
 )
+BY = {"model": "model", "span_name": "name", "provider_id": "provider", "log_type": "kind"}
+"""What the interface calls the columns of spans."""
 # The last one cuts a stored segment and a minute.
 WINDOWS = ((None, None), (START + 5_000 * MINUTE, START + 30_000 * MINUTE), (START + 20_000 * MINUTE + 1, None))
 
 
-async def by_model(client: httpx.AsyncClient, window: tuple[int | None, int | None], **asked: Any) -> Any:
+async def by(client: httpx.AsyncClient, name: str, window: tuple[int | None, int | None], **asked: Any) -> Any:
     start, end = (None if us is None else iso(us) for us in window)
-    return await ask(client, PATH, group_by="model", measures=list(MEASURES), start_time=start, end_time=end, **asked)
+    return await ask(client, PATH, group_by=name, measures=list(MEASURES), start_time=start, end_time=end, **asked)
 
 
-def check(found: Any, spans: list[Row]) -> None:
-    wanted = groups_by(spans, lambda span: span["model"])
-    assert {_key(group) for group in found["groups"]} == set(wanted)
+def check(found: Any, spans: list[Row], name: str) -> None:
+    wanted = groups_by(spans, lambda span: span[BY[name]])
+    assert {_key(group, name) for group in found["groups"]} == set(wanted)
     for group in found["groups"]:
-        check_group(group, wanted[_key(group)], MEASURES)
+        check_group(group, wanted[_key(group, name)], MEASURES)
     check_group(found["total"], spans, MEASURES)
 
 
-def _key(group: Row) -> str:
-    return next(iter(groups_by([group["key"]], lambda key: key["model"])))
+def _key(group: Row, name: str) -> str:
+    return next(iter(groups_by([group["key"]], lambda key: key[name])))
 
 
 async def of_window(engine: AsyncEngine, rows: list[Row], window: tuple[int | None, int | None]) -> list[Row]:
@@ -64,23 +66,39 @@ async def of_window(engine: AsyncEngine, rows: list[Row], window: tuple[int | No
     ]
 
 
+@pytest.mark.parametrize("name", BY)
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_it_is_exact_from_spans_from_columns_and_from_both(
-    client: httpx.AsyncClient, engine: AsyncEngine, window: tuple[int | None, int | None]
+    client: httpx.AsyncClient, engine: AsyncEngine, window: tuple[int | None, int | None], name: str
 ) -> None:
-    rows = await stored_run(engine, 81, 200)
+    rows = await stored_run(engine, 81, 120)
     spans = await of_window(engine, rows, window)
-    check(await by_model(client, window), spans)
+    check(await by(client, name, window), spans, name)
     await warm(engine)
-    check(await by_model(client, window), spans)
-    limited = await by_model(client, window, limit=2, order_by="-cost.sum")
-    sums = [group["cost"]["sum"] for group in limited["groups"]]
+    check(await by(client, name, window), spans, name)
+    limited = await by(client, name, window, limit=1, order_by="-cost.sum")
+    whole = await by(client, name, window, order_by="-cost.sum")
+    assert limited["groups"] == whole["groups"][:1]
+    sums = [group["cost"]["sum"] or 0 for group in whole["groups"]]
     assert sums == sorted(sums, reverse=True)
-    assert limited["other"]["cost"]["mean"] is None
-    assert limited["total"]["count"] == sum(g["count"] for g in limited["groups"]) + limited["other"]["count"]
+    other = limited["other"] or {"cost": {"mean": None}, "count": 0}
+    assert other["cost"]["mean"] is None
+    assert limited["total"]["count"] == sum(g["count"] for g in limited["groups"]) + other["count"]
     # Some minutes are invalid then, some of them in stored segments.
     rows = await stored_run(engine, 82, 60)
-    check(await by_model(client, window), await of_window(engine, rows, window))
+    check(await by(client, name, window), await of_window(engine, rows, window), name)
+
+
+@pytest.mark.parametrize("name", BY)
+async def test_what_is_kept_answers_without_reading_spans(
+    client: httpx.AsyncClient, engine: AsyncEngine, name: str
+) -> None:
+    await stored_run(engine, 85, 60)
+    await warm(engine)
+    before = await by(client, name, (None, None))
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("DELETE FROM spans")
+    assert (await by(client, name, (None, None)))["groups"] == before["groups"] != []
 
 
 async def test_what_is_kept_is_read_and_is_compared_with_the_spans(engine: AsyncEngine) -> None:
@@ -90,7 +108,7 @@ async def test_what_is_kept_is_read_and_is_compared_with_the_spans(engine: Async
 
     async def kept() -> Any:
         async with database.transaction(Kind.SNAPSHOT) as tx:
-            return span_sums.added(await Columns().span_sums(tx, Arm(ExperimentKey(1))) or [])
+            return span_sums.added(await Columns().span_sums(tx, Arm(ExperimentKey(1)), "model") or [])
 
     before = await kept()
     assert len(before) > 3
@@ -101,13 +119,14 @@ async def test_what_is_kept_is_read_and_is_compared_with_the_spans(engine: Async
     assert {level for _, level, _ in await mismatches(database)} == {COLUMNS}
 
 
-async def test_very_many_models_are_read_from_the_spans(
+async def test_very_many_values_are_read_from_the_spans(
     client: httpx.AsyncClient, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(span_sums, "MODELS_OF_ONE_RANGE", 3)
+    monkeypatch.setattr(span_sums, "VALUES_OF_ONE_RANGE", 3)
     rows = await stored_run(engine, 84, 60)
     await warm(engine)
-    check(await by_model(client, (None, None)), await of_window(engine, rows, (None, None)))
+    for name in BY:
+        check(await by(client, name, (None, None)), await of_window(engine, rows, (None, None)), name)
 
 
 async def test_sums_larger_than_64_bits_are_kept(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
