@@ -36,7 +36,7 @@ async def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, asyncio.Future[A
     templates = {
         "test.html": "begin{{ wait('fast') }} {{ parts.fast }}{{ wait('slow') }} {{ parts.slow }} "
         "{{ calls_made() | map(attribute='path') | join(',') }}",
-        "missing_part.html": "missing: {{ message }}",
+        "missing_part.html": "missing: {{ message }}: {{ advice }}",
     }
     monkeypatch.setattr(streaming, "ENVIRONMENT", ENVIRONMENT.overlay(loader=DictLoader(templates)))
     return made
@@ -81,7 +81,21 @@ async def test_a_part_that_is_refused_late_is_named_where_it_would_be(
     pieces = pieces_of(await page_of_parts(asked(), "test.html", both()))  # type: ignore[arg-type]
     await anext(pieces)
     answers["/slow"].set_exception(Refused(SLOW, 503, "the <database> is away"))
-    assert "missing: the &lt;database&gt; is away" in "".join([piece async for piece in pieces])
+    assert "missing: the &lt;database&gt; is away: narrow it" in "".join([piece async for piece in pieces])
+
+
+async def test_other_parts_are_asked_for_once_the_essential_ones_are_there(
+    answers: dict[str, asyncio.Future[Any]],
+) -> None:
+    parts = Parts(asked(), "", {"slow": part(SLOW, str), "fast": part(FAST, str, is_essential=True)})
+    await asyncio.sleep(0.01)
+    assert parts.calls == [FAST]
+    answers["/fast"].set_result("1")
+    await parts.wait()
+    await asyncio.sleep(0.01)
+    assert parts.calls == [SLOW, FAST]
+    assert not parts.is_there("slow")
+    await parts.close()
 
 
 async def test_a_part_that_is_refused_soon_refuses_the_page(

@@ -59,7 +59,7 @@ async def _pieces(template: str, context: dict[str, Any], parts: Parts) -> Async
             except Refused as refused:
                 shown[name] = None
                 missing = ENVIRONMENT.get_template("missing_part.html")
-                ready.append(missing.render(message=refused.message, status=refused.status))
+                ready.append(missing.render(message=refused.message, status=refused.status, advice=parts.advice(name)))
         yield "".join(ready)
     finally:
         await parts.close()

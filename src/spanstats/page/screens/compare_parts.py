@@ -14,6 +14,7 @@ from .spread import spread
 _COMPARE, _ROWS, _HISTOGRAM = (f"/api/stats/v1/{path}" for path in ("compare", "compare/rows", "histogram"))
 _PER_PAGE = 15
 _PREVIEW = 300
+_ADVICE = "add a condition to the filter below, such as on timestamp, or pair items by none"
 
 
 def parts_of(choices: Choices) -> dict[str, Part]:
@@ -21,16 +22,18 @@ def parts_of(choices: Choices) -> dict[str, Part]:
     names = [choices.base, choices.candidates[choices.of]]
     return {
         "runs": Part(lambda _: _run_calls(choices), lambda *runs: runs, is_essential=True),
-        "answer": part(Call(_COMPARE, body=choices.body), lambda answer: _compared(answer, choices)),
+        "answer": part(Call(_COMPARE, body=choices.body), lambda answer: _compared(answer, choices), advice=_ADVICE),
         "items": Part(
             lambda compared: _item_calls(choices, compared),
             lambda answer=None: answer and _items(answer, names),
             after="answer",
+            advice=_ADVICE,
         ),
         "spread": Part(
             lambda compared: _spread_calls(choices, compared["measure"]),
             lambda answer=None: answer and spread(answer, names),
             after="answer",
+            advice=_ADVICE,
         ),
     }
 

@@ -11,16 +11,18 @@ from .run_choices import Choices, run_path
 _LIMIT = 12
 _MEASURES = ("cost.sum", "total_tokens.sum", "latency.mean")
 _MAX_TRACES_BY_SPAN = 20_000
-"""In a larger run the model is that of the trace: to read all of its spans takes seconds."""
+"""In a larger run with a filter the model is that of the trace: to read the spans of what matches takes seconds."""
+_ADVICE = "group by a field of traces, such as name, or add a condition to the filter, such as on timestamp"
 
 
 def groups_part(choices: Choices, traces: int) -> Part:
     """The most expensive groups; `traces` is how many the whole run has."""
     by = choices.by or "model"
     body = {**choices.filtered, "group_by": [by], "limit": _LIMIT, "measures": _MEASURES, "order_by": "-cost.sum"}
-    if by == "model" and traces > _MAX_TRACES_BY_SPAN:
+    if by == "model" and choices.conditions and traces > _MAX_TRACES_BY_SPAN:
         body["unit"] = "trace"
-    return part(Call(f"{run_path(choices.run_id)}/breakdown", body=body), lambda answer: _groups(answer, by))
+    call = Call(f"{run_path(choices.run_id)}/breakdown", body=body)
+    return part(call, lambda answer: _groups(answer, by), advice=_ADVICE)
 
 
 def _groups(answer: dict[str, Any], by: str) -> dict[str, Any]:
