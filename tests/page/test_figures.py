@@ -18,6 +18,8 @@ from spanstats.page.columns import column
         (-3.14159, "\u22123.14"),
         (0.0000123, "0.0000123"),
         (6.6e-9, "6.60\u00d710⁻⁹"),
+        (0.99996, "1.00"),
+        (-99.999, "\u2212100"),
         (-1.5e18, "\u22121.50\u00d710¹⁸"),
     ],
 )
@@ -35,7 +37,14 @@ def test_dollars(value: float | None, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0, "0\u202fs"), (0.00085, "850\u202fµs"), (1.25, "1.25\u202fs"), (90, "1.50\u202fmin"), (7200, "2\u202fh")],
+    [
+        (0, "0\u202fs"),
+        (0.00085, "850\u202fµs"),
+        (1.25, "1.25\u202fs"),
+        (90, "1.50\u202fmin"),
+        (0.9999, "1.00\u202fs"),
+        (7200, "2\u202fh"),
+    ],
 )
 def test_seconds_in_the_unit_that_fits(value: float, shown: str) -> None:
     assert figures.seconds(value) == shown

@@ -31,6 +31,7 @@ SCREENS = [
     "/ui/compare?base=base&candidate=candidate&measure=cost&show=all",
     "/ui/compare?run=candidate&run=base&measure=scores.correct&margin=0.01",
     f"/ui/compare?base=base&{urlencode({'candidate': world.HOSTILE})}",
+    "/ui/compare?base=base&candidate=candidate&f=model&op=%3D&v=no-such-model",
     "/ui/compare?base=base",
     f"/ui/compare?base=base&candidate=candidate&{urlencode({'candidate': world.HOSTILE})}&of=1&show=only_base",
     "/ui/compare?base=base&candidate=candidate&pair_by=none",
@@ -149,14 +150,46 @@ async def test_a_filter_that_matches_nothing_says_which_condition_did_it(filled:
     html = (await filled.browser.get("/ui/run?id=base&f=model&op=%3D&v=none&f=latency&op=gt&v=0")).text
     assert "No trace of this run matches" in html
     lines = [" ".join("".join(item.itertext()).split()) for item in parsed(html).iter("li")]
-    assert "model is none matches no trace at all. without model is none: 60 traces" in lines
-    assert "latency above 0 alone matches 60 traces. without latency above 0: 0 traces" in lines
+    assert "model is none matches no trace at all. Without it: 60 traces." in lines
+    assert "latency above 0 alone matches 60 traces. Without it: 0 traces." in lines
 
 
 async def test_conditions_that_only_together_match_nothing_are_shown_with_what_each_leaves(filled: Filled) -> None:
     html = (await filled.browser.get("/ui/run?id=base&f=status&op=%3D&v=error&f=scores__correct&op=%3D&v=1")).text
     lines = [" ".join("".join(item.itertext()).split()) for item in parsed(html).iter("li")]
-    assert any(line.startswith("status is error alone matches 6 traces. without status is error:") for line in lines)
+    assert any(line.startswith("status is error alone matches 6 traces. Without it: ") for line in lines)
+
+
+async def test_a_comparison_of_no_trace_says_which_run_has_none_and_which_condition_did_it(filled: Filled) -> None:
+    compared = "/ui/compare?base=base&candidate=candidate&f=model&op=%3D&v=none&f=latency&op=gt&v=0"
+    html = parsed((await filled.browser.get(compared)).text)
+    text = " ".join("".join(html.find(".//div[@class='empty']").itertext()).split())
+    assert "base and candidate have no trace that matches model is none and latency above 0" in text
+    assert "model is none matches no trace at all. Without it: 60 traces." in text
+    assert html.find(".//table") is None
+    assert html.find(".//ul[@class='verdicts']") is None
+    without = next(link.get("href") for link in html.iter("a") if link.text == "Without it")
+    assert html.find(".//a[@href='/ui/compare?base=base&candidate=candidate']").text == "Compare all traces"
+    assert parsed((await filled.browser.get(without)).text).find(".//ul[@class='verdicts']") is not None
+
+
+async def test_a_warning_on_a_measure_has_its_name_apart_and_where_no_item_is_common_that_is_said_once(
+    filled: Filled,
+) -> None:
+    odd = urlencode({"candidate": world.HOSTILE})
+    html = parsed((await filled.browser.get(f"/ui/compare?base=base&{odd}")).text)
+    warnings = html.findall(".//div[@class='notice warn small']//li")
+    texts = ["".join(warning.itertext()) for warning in warnings]
+    assert sum("in both arms" in text for text in texts) == 1
+    named = [warning for warning in warnings if "no value in some arm" in "".join(warning.itertext())]
+    assert named
+    assert {warning.find("bdi").text for warning in named} <= {
+        "cost",
+        "latency",
+        "output speed",
+        "correct",
+        "relevance",
+    }
 
 
 async def test_a_comparison_that_is_refused_says_why_and_what_else_to_ask(filled: Filled) -> None:
@@ -279,3 +312,26 @@ async def test_a_trace_says_what_it_does_not_show_and_where_all_of_it_is(
     whole = " ".join("".join(parsed((await filled.browser.get(more)).text).itertext()).split())
     assert "not shown" not in whole
     assert "Only the beginning" not in whole
+
+
+async def test_a_trace_of_another_run_is_not_shown(filled: Filled) -> None:
+    answer = await filled.browser.get("/ui/trace?run=candidate&id=base-9")
+    assert answer.status_code == 404
+    assert "There is no such trace in this run" in answer.text
+
+
+async def test_the_numbers_of_a_trace_are_sent_before_its_tree(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanstats.page.parts.PATIENCE_S", 0)
+    html = (await filled.browser.get("/ui/trace?run=base&id=base-9")).text
+    waits = html.index("Still reading")
+    assert html.index("answer a question") < html.index("Latency") < waits < html.index('class="tree"')
+
+
+async def test_spans_of_a_large_run_are_those_of_calls_unless_a_filter_would_read_them_all(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spanstats.page.screens.run_groups._MAX_TRACES_BY_SPAN", 10)
+    for more, unit in (("", "Spans"), ("&f=status&op=%3D&v=error", "Traces")):
+        html = parsed((await filled.browser.get(f"/ui/run?id=base{more}")).text)
+        heads = [head.text for head in html.find(".//div[@aria-label='Groups']").iter("th")]
+        assert heads[1] == unit

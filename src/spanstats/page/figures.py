@@ -23,7 +23,7 @@ def whole(value: float | None) -> str:
 
 def compact(value: float) -> str:
     """1 234, 12.3 k, 4.56 M: a count where there is little room."""
-    size, unit = next(((s, u) for s, u in ((1e9, "G"), (1e6, "M"), (1e4, "k")) if abs(value) >= s), (1.0, ""))
+    size, unit = next(((s, u) for s, u in ((1e9, "G"), (1e6, "M"), (1e4, "k")) if abs(_rounded(value)) >= s), (1.0, ""))
     size = 1e3 if unit == "k" else size
     return f"{digits(value / size)}{THIN}{unit}" if unit else whole(value)
 
@@ -38,11 +38,16 @@ def digits(value: float | None, significant: int = 3) -> str:
         return "∞" if value > 0 else f"{MINUS}∞"
     if not 1e-6 <= abs(value) < 1e12:
         return signed(_power(value, significant))
-    decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
+    decimals = max(0, significant - 1 - math.floor(math.log10(abs(_rounded(value, significant)))))
     text = f"{value:,.{decimals}f}"
     if decimals > 0 and float(value).is_integer():
         text = f"{value:,.0f}"
     return signed(text.replace(",", THIN))
+
+
+def _rounded(value: float, significant: int = 3) -> float:
+    """To as many digits: 0.9996 is shown as 1.00, not 1.000."""
+    return float(f"{value:.{significant - 1}e}")
 
 
 def _power(value: float, significant: int) -> str:
@@ -71,7 +76,7 @@ def seconds(value: float | None) -> str:
 
 def unit_of_seconds(value: float) -> tuple[float, str]:
     """The length of the unit in seconds, and its name."""
-    return next(((s, u) for s, u in _SECONDS if abs(value) >= s), _SECONDS[-1])
+    return next(((s, u) for s, u in _SECONDS if abs(_rounded(value)) >= s), _SECONDS[-1])
 
 
 def percent(value: float | None) -> str:

@@ -10,7 +10,7 @@ from ..figures import compact, measured, tick, whole
 from .svg import Scale, both_widths, element, line, picture, text, title
 
 _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 180.0, 44.0, 8.0, 22.0, 10.0
-_TICKS = 3
+_TICKS = 4
 _WIDEST = 90.0
 """Of a bar of one value."""
 _LETTER = 6.5

@@ -50,6 +50,7 @@ def _context(request: Request, choices: Choices) -> dict[str, Any]:
         "shown": SHOWN,
         "pairings": PAIRINGS,
         "link": lambda **changed: f"{root_of(request)}{choices.link(**changed)}",
+        "without": lambda index: f"{root_of(request)}{choices.without(index)}",
         "swapped": f"{root_of(request)}{choices.swapped}",
         "run_link": run_link,
         "filter_rows": rows_of(request, choices.conditions),

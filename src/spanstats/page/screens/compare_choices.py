@@ -1,7 +1,7 @@
 """What the address of a comparison chooses: the runs, how they are compared, and which items are shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import Request
@@ -68,6 +68,11 @@ class Choices:
         """This comparison with other options; one that is `None` is left out."""
         chosen = [(name, value) for name, value in ({**self.options} | changed).items() if value]
         return compare_link(self.base, self.candidates, [*chosen, *query_of(self.conditions)])
+
+    def without(self, index: int | None) -> str:
+        """This comparison without the condition at this index, or without all of them."""
+        left = [] if index is None else [c for i, c in enumerate(self.conditions) if i != index]
+        return replace(self, conditions=left).link()
 
     @property
     def swapped(self) -> str:

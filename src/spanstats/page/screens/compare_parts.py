@@ -4,10 +4,13 @@ from typing import Any
 
 from ..calls import Call
 from ..content import first_line
+from ..figures import measure_name
 from ..links import item_link
 from ..parts import Part, part
 from .compare_choices import Choices
 from .compare_measures import arm_of, chosen_measure, overview_of, shown_items
+from .no_match import blame_calls, blames_of
+from .run_choices import Choices as RunChoices
 from .run_choices import run_path
 from .spread import spread
 
@@ -30,10 +33,15 @@ def parts_of(choices: Choices) -> dict[str, Part]:
             advice=_ADVICE,
         ),
         "spread": Part(
-            lambda compared: _spread_calls(choices, compared["measure"]),
+            lambda compared: [] if compared["empty"] else _spread_calls(choices, compared["measure"]),
             lambda answer=None: answer and spread(answer, names),
             after="answer",
             advice=_ADVICE,
+        ),
+        "no_match": Part(
+            lambda compared: _blame_calls(choices, compared["empty"]),
+            lambda *answers: blames_of(choices.conditions, answers),
+            after="answer",
         ),
     }
 
@@ -57,7 +65,26 @@ def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:
         "unit": chosen["unit"] if chosen else None,
         "show": show,
         "counts": _counts(arms[choices.of], chosen),
+        "empty": [arm["experiment_id"] for arm in (answer["base"], arms[choices.of]) if not arm["traces"]],
+        "warned": _warnings(answer["warnings"], choices.of),
     }
+
+
+def _warnings(found: list[dict[str, Any]], of: int) -> list[dict[str, Any]]:
+    """Those on all candidates and on this one; what is about a measure has its label apart.
+
+    Where no item is common, that few are says nothing more.
+    """
+    ours = [warning for warning in found if warning["candidate"] in (None, of)]
+    implied = ("few_items", "low_overlap") if any(w["code"] == "no_common_items" for w in ours) else ()
+    return [_labelled(w) for w in ours if w["measure"] or w["code"] not in implied]
+
+
+def _labelled(warning: dict[str, Any]) -> dict[str, Any]:
+    measure = warning["measure"]
+    if not measure:
+        return {**warning, "label": None}
+    return {**warning, "label": measure_name(measure), "message": warning["message"].removeprefix(f"{measure}: ")}
 
 
 def _counts(arm: dict[str, Any], chosen: dict[str, Any] | None) -> dict[str, int]:
@@ -71,11 +98,16 @@ def _counts(arm: dict[str, Any], chosen: dict[str, Any] | None) -> dict[str, int
 def _item_calls(choices: Choices, compared: dict[str, Any]) -> list[Call]:
     """The items of one candidate; runs that are not paired have none."""
     measure = compared["measure"]
-    if measure is None or not choices.is_paired:
+    if measure is None or compared["empty"] or not choices.is_paired:
         return []
     more = {"candidate": choices.of, "measure": measure, "show": compared["show"]}
     body = {**choices.body, **more, "limit": _PER_PAGE, "preview_length": _PREVIEW}
     return [Call(_ROWS, body=body | ({"cursor": choices.cursor} if choices.cursor else {}))]
+
+
+def _blame_calls(choices: Choices, empty: list[str]) -> list[Call]:
+    """Why nothing of the first run without traces matches."""
+    return blame_calls(RunChoices(empty[0], choices.conditions)) if empty and choices.conditions else []
 
 
 def _spread_calls(choices: Choices, measure: str | None) -> list[Call]:

@@ -1,5 +1,6 @@
 """Which condition is to blame where no trace matches all of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,16 +24,23 @@ class Blame:
 
 def no_match_part(choices: Choices) -> Part:
     """After the figures, and only where they are of no trace: a `Blame` for each condition."""
+    return Part(
+        lambda figures: [] if figures["traces"] else blame_calls(choices),
+        lambda *answers: blames_of(choices.conditions, answers),
+        after="figures",
+    )
 
-    def calls(figures: dict[str, Any]) -> list[Call]:
-        if figures["traces"] or len(choices.conditions) > _MAX_CONDITIONS:
-            return []
-        path = run_path(choices.run_id)
-        pairs = [(replace(choices, conditions=[c]), choices.without(i)) for i, c in enumerate(choices.conditions)]
-        return [Call(path, body={**some.filtered, "measures": ["error.count"]}) for pair in pairs for some in pair]
 
-    def show(*answers: dict[str, Any]) -> list[Blame]:
-        counts = [answer["traces"] for answer in answers]
-        return [Blame(*blame) for blame in zip(choices.conditions, counts[::2], counts[1::2], strict=False)]
+def blame_calls(choices: Choices) -> list[Call]:
+    """How many traces match each condition alone, and how many all others; nothing where that is a lot to ask."""
+    if len(choices.conditions) > _MAX_CONDITIONS:
+        return []
+    path = run_path(choices.run_id)
+    pairs = [(replace(choices, conditions=[c]), choices.without(i)) for i, c in enumerate(choices.conditions)]
+    return [Call(path, body={**some.filtered, "measures": ["error.count"]}) for pair in pairs for some in pair]
 
-    return Part(calls, show, after="figures")
+
+def blames_of(conditions: Sequence[Condition], answers: Sequence[dict[str, Any]]) -> list[Blame]:
+    """What `blame_calls` answer, condition by condition."""
+    counts = [answer["traces"] for answer in answers]
+    return [Blame(*blame) for blame in zip(conditions, counts[::2], counts[1::2], strict=False)]

@@ -25,7 +25,7 @@ class TraceList:
 
 _LISTS = {
     "slowest": TraceList("-latency"),
-    "dearest": TraceList("-cost"),
+    "most_expensive": TraceList("-cost"),
     "failed": TraceList("-start_time", (Condition("status", "=", "error"),)),
     "newest": TraceList("-start_time"),
 }

@@ -31,7 +31,7 @@ def spread(answer: dict[str, Any], names: Sequence[str]) -> Spread | None:
     unit, missing = answer.get("unit"), [arm["missing"] for arm in arms]
     label = measure_name(answer["measure"])
     of_arms = [f"{name}, {counted(arm['count'], 'value')}" for name, arm in zip(names, arms, strict=False)]
-    sentence = f"How {label} is spread: {', '.join(of_arms)}"
+    sentence = f"Distribution of {label}: {', '.join(of_arms)}"
     values = answer.get("values")
     if values is not None and len(values) <= _FEW:
         names_of_values = [short(v["value"], unit) for v in values]
