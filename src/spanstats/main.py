@@ -100,9 +100,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # description: a request is compared with one route after another.
     routes = [route for router in _ROUTERS for route in router.routes]
     over_slashes = ReachingOverSlashes(routes, respan_unsupported.of_any_word.routes)
-    app.router.routes[:0] = [FoundByShape(routes), *routes, over_slashes]
+    by_shape = FoundByShape(routes)
+    app.router.routes[:0] = [by_shape, *routes, over_slashes]
     app.router.routes += page_routes(settings.ui)
-    app.surround(routes, _middleware(settings, tracing))
+    app.surround(by_shape, _middleware(settings, tracing))
     return app
 
 

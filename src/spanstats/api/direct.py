@@ -1,17 +1,18 @@
-"""The shortest way from a connection to the routes that are asked most.
+"""The shortest way from a connection to a route that needs nothing of FastAPI.
 
 FastAPI and Starlette lead a request through nine layers before a handler runs, and compare its path with one route
-after another: for a single span that costs as much as reading it. A route whose handler takes the request as it is, and
-whose path has no parameter, needs none of that. All others go the usual way.
+after another: for a single span that costs as much as reading it. A route whose handler makes the response from the
+request and from texts of its path and query (`KeyedRoute.is_direct`) needs none of that. All others go the usual way.
 """
 
 from collections.abc import Callable, Iterable
 
 from fastapi import FastAPI, Request
-from starlette.routing import BaseRoute
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import failures
+from .finding import FoundByShape
 from .routing import KeyedRoute
 
 
@@ -20,9 +21,9 @@ class Application(FastAPI):
 
     _outermost: ASGIApp | None = None
 
-    def surround(self, routes: Iterable[BaseRoute], middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) -> None:
+    def surround(self, by_shape: FoundByShape, middleware: Iterable[Callable[[ASGIApp], ASGIApp]]) -> None:
         """Answer those of the routes directly that can be; the first of the middleware is the innermost."""
-        app: ASGIApp = Direct(super().__call__, routes)
+        app: ASGIApp = Direct(super().__call__, by_shape, self.root_path)
         for around in middleware:
             app = around(app)
         self._outermost = app
@@ -32,23 +33,24 @@ class Application(FastAPI):
 
 
 class Direct:
-    """An ASGI application that answers by bare routes without parameters, and passes other requests on."""
+    """An ASGI application that answers by direct routes, and passes other requests on."""
 
-    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp, by_shape: FoundByShape, root_path: str = "") -> None:
+        """`root_path` is what proxies put before every path."""
         self._app = app
-        self._routes: dict[tuple[str, str], KeyedRoute] = {}
-        for route in routes:
-            if isinstance(route, KeyedRoute) and route.is_bare and "{" not in route.path:
+        self._by_shape = by_shape
+        self._root_path = root_path
+        self._by_path: dict[tuple[str, bytes], KeyedRoute] = {}
+        for route in by_shape.routes:
+            if isinstance(route, KeyedRoute) and route.is_direct and "{" not in route.path:
                 for method in route.methods or ():
-                    self._routes.setdefault((method, route.path), route)
+                    self._by_path.setdefault((method, route.path.encode()), route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Lifespans have no method. Other spellings of a path, and paths below a proxy's, go the usual way.
-        route = self._routes.get((scope.get("method", ""), scope.get("path", "")))
+        route = self._find(scope)
         if route is None:
             await self._app(scope, receive, send)
             return
-        scope["route"] = route
         request = Request(scope, receive, send)
         try:
             response = await route.checked(request)
@@ -58,3 +60,19 @@ class Direct:
                 raise
         else:
             await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> KeyedRoute | None:
+        """The direct route of this request, noted in the scope as the router does it. Lifespans have no method."""
+        # As it was sent: an id that decodes to a word of a path is none.
+        route = self._by_path.get((scope.get("method", ""), scope.get("raw_path") or b""))
+        if route is not None:
+            scope["route"] = route
+            return route
+        if self._root_path:
+            scope["root_path"] = self._root_path
+        match, child = self._by_shape.matches(scope)
+        by_shape = child.get("route")
+        if match is not Match.FULL or not isinstance(by_shape, KeyedRoute) or not by_shape.is_direct:
+            return None
+        scope.update(child)
+        return by_shape

@@ -20,7 +20,8 @@ class FoundByShape(BaseRoute):
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        listed = [(_shape(route.path), route) for route in routes if isinstance(route, TolerantRoute)]
+        self.routes = [route for route in routes if isinstance(route, TolerantRoute)]
+        listed = [(_shape(route.path), route) for route in self.routes]
         self._by_shape: dict[Shape, list[TolerantRoute]] = {
             shape: [route for other, route in listed if _may_be(other, shape)] for shape, _ in listed
         }

@@ -9,6 +9,9 @@ from inspect import signature
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi._compat import ModelField
+from fastapi.dependencies.models import Dependant
+from fastapi.security.base import SecurityBase
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..dialects import json_body
@@ -33,16 +36,16 @@ class KeyedRoute(TolerantRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        self.is_bare = self._is_bare()
-        """Whether the endpoint takes the request as it is and makes the response itself: nothing is left to resolve."""
-        if self.is_bare:
+        self.is_direct = self._is_direct()
+        """Whether the endpoint makes the response itself, from the request and from texts of its path and query."""
+        if self.is_direct:
             self.checked = self.get_route_handler()
             # FastAPI's own opens two stacks for what dependencies leave to be closed; errors are answered further out.
             self.app = _directly(self.checked)
 
     def get_route_handler(self) -> Handler:
         """The handler behind the key, the permission, the rate and the body of the request."""
-        handle = self.endpoint if self._is_bare() else super().get_route_handler()
+        handle = with_texts(self.endpoint, self.dependant) if self._is_direct() else super().get_route_handler()
         decodes = self.body_field is not None
 
         async def checked(request: Request) -> Response:
@@ -79,9 +82,37 @@ class KeyedRoute(TolerantRoute):
         state["database"] = tools.shards.database_of(caller, reads_only=self.permission is Permission.READ)
         return caller
 
-    def _is_bare(self) -> bool:
-        parameters = signature(self.endpoint).parameters
-        return list(parameters) == ["request"] and self.response_field is None
+    def _is_direct(self) -> bool:
+        takes = self.dependant
+        others = (takes.header_params, takes.cookie_params, takes.body_params)
+        return (
+            signature(self.endpoint).return_annotation is Response
+            and not any(others)
+            and all(isinstance(each.call, SecurityBase) for each in takes.dependencies)
+            and all(field.field_info.annotation is str for field in takes.path_params)
+            and all(map(_is_optional_text, takes.query_params))
+        )
+
+
+def _is_optional_text(field: ModelField) -> bool:
+    """Whether this is one text of the query, or `None`, of which nothing else is asked."""
+    info = field.field_info
+    return info.annotation == str | None and not info.metadata and info.default is None and field.alias == field.name
+
+
+def with_texts(endpoint: Callable[..., Coroutine[Any, Any, Response]], takes: Dependant) -> Handler:
+    """Calls the endpoint with what FastAPI would resolve to the same: the texts of path and query by their names."""
+    of_path = [field.name for field in takes.path_params]
+    of_query = [field.name for field in takes.query_params]
+
+    async def handle(request: Request) -> Response:
+        arguments: dict[str, Any] = {name: request.path_params[name] for name in of_path}
+        arguments |= {name: request.query_params.get(name) for name in of_query}
+        if takes.request_param_name:
+            arguments[takes.request_param_name] = request
+        return await endpoint(**arguments)
+
+    return handle
 
 
 def _directly(handle: Handler) -> ASGIApp:

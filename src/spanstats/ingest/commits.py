@@ -38,7 +38,7 @@ _ENOUGH_FOR_SECOND = 200
 _TURNS = 4
 """Turns of the event loop that bring no write, after which a transaction begins. They take some 10 us each."""
 _ENOUGH_FOR_FIRST = 400
-"""Spans that begin a transaction at once: more of them would hardly make it cheaper for each."""
+"""Spans that begin a transaction at once: a larger one is not cheaper for each of them."""
 _NEVER = sys.maxsize
 _ENOUGH = 2
 # Statement timeout, lock timeout, deadlock, serialization failure: another request may well succeed.
@@ -124,7 +124,7 @@ class Committer:
             asyncio.get_running_loop().call_soon(self._start_if_still, self._queue.weight, _TURNS)
 
     def _start_if_still(self, weight: int, turns: int) -> None:
-        """Start where the queue has had this weight for so many turns of the loop, else look again in the next turn."""
+        """Start once the queue has kept this weight for this number of turns of the loop; else look again in the next turn."""
         if self._queue.weight != weight:
             turns = _TURNS
         if turns == 0 or self._queue.weight >= _ENOUGH_FOR_FIRST:
