@@ -124,7 +124,7 @@ class Committer:
             asyncio.get_running_loop().call_soon(self._start_if_still, self._queue.weight, _TURNS)
 
     def _start_if_still(self, weight: int, turns: int) -> None:
-        """Start once the queue has kept this weight for this number of turns of the loop; else look again in the next turn."""
+        """Start once the queue has kept this weight for this number of turns of the loop; until then look again."""
         if self._queue.weight != weight:
             turns = _TURNS
         if turns == 0 or self._queue.weight >= _ENOUGH_FOR_FIRST:
