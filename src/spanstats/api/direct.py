@@ -40,11 +40,7 @@ class Direct:
         self._app = app
         self._by_shape = by_shape
         self._root_path = root_path
-        self._by_path: dict[tuple[str, bytes], KeyedRoute] = {}
-        for route in by_shape.routes:
-            if isinstance(route, KeyedRoute) and route.is_direct and "{" not in route.path:
-                for method in route.methods or ():
-                    self._by_path.setdefault((method, route.path.encode()), route)
+        self._by_path = _by_path(by_shape)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._find(scope)
@@ -76,3 +72,16 @@ class Direct:
             return None
         scope.update(child)
         return by_shape
+
+
+def _by_path(by_shape: FoundByShape) -> dict[tuple[str, bytes], KeyedRoute]:
+    """The direct routes without parameters by method and path, but for those that another route comes before."""
+    routes: dict[tuple[str, bytes], KeyedRoute] = {}
+    for route in by_shape.routes:
+        if isinstance(route, KeyedRoute) and route.is_direct and "{" not in route.path:
+            for method in route.methods or ():
+                raw = route.path.encode()
+                scope = {"type": "http", "method": method, "path": route.path, "raw_path": raw}
+                if by_shape.matches(scope)[1].get("route") is route:
+                    routes[method, raw] = route
+    return routes
