@@ -26,7 +26,8 @@ from spanstats.store.schema import migrate
 from spanstats.store.session import Database, create_engine
 
 from . import distributed, second_shard
-from .examples import examples
+from .examples import AGAIN, examples
+from .installed import without_further_cases
 from .order import in_order
 
 # Nothing in a test needs to outlive a power failure.
@@ -67,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     for item in items:
         if "server_url" in getattr(item, "fixturenames", ()):
             item.add_marker("database")
@@ -75,6 +76,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
             item.add_marker(pytest.mark.skip(reason=f"with one shard alone: {marker.args[0]}"))
     # Here `-m` and `-k` take their choice.
     yield
+    if AGAIN in os.environ:
+        kept = without_further_cases(items)
+        config.hook.pytest_deselected(items=list(set(items).difference(kept)))
+        items[:] = kept
     items[:] = in_order(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 

@@ -6,7 +6,8 @@ A test of SQL is one that asks for a database (`-m database`) and belongs to a p
 uses all of them at once. Routes, the page and dialects know no tables (an import contract), so what they send to
 PostgreSQL is what these packages make; their own tests run on the embedded server alone. So do those that start servers
 of their own, and those that are marked `one_version`: what they show does not come from PostgreSQL, and the others make
-the same statements.
+the same statements. Of a parametrized test the first case runs, as the others send like statements with other values,
+unless it is marked `every_case`: what differs between its cases is something that PostgreSQL decides.
 """
 
 import os
@@ -15,9 +16,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from spanstats.store import cluster
 
@@ -102,6 +105,18 @@ def run_tests(url: str) -> int:
     return subprocess.run(
         [sys.executable, "-m", "pytest", *chosen, *sys.argv[1:]], env=os.environ | {NAMED: url, AGAIN: "1"}, check=False
     ).returncode
+
+
+def without_further_cases(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """The tests, and of each that is parametrized the first case alone, unless it is marked `every_case`."""
+    seen: set[str] = set()
+    kept = []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if test not in seen or item.get_closest_marker("every_case") is not None:
+            kept.append(item)
+        seen.add(test)
+    return kept
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ OWN = "GRANT ALL ON SCHEMA public TO guest"
         ([OWN, "ALTER ROLE guest SET default_transaction_read_only = on"], "read-only"),
     ],
 )
+@pytest.mark.every_case("the messages are those of the server")
 def test_what_is_in_the_way_is_told_in_one_line(found: Found, statements: list[str], why: str) -> None:
     url = found(*statements)
     with pytest.raises(StartError, match=why) as told:

@@ -225,6 +225,7 @@ async def test_what_was_left_behind_is_closed_to_those_who_know_no_better(world:
         await moved(world, "three")
 
 
+@pytest.mark.one_version("the phases are ours")
 async def test_only_one_process_moves_a_tenant_and_to_one_shard(world: World) -> None:
     async with moves.mover_of(world.shards["first"], world.tenant_id) as mover:
         assert mover is not None
@@ -342,6 +343,7 @@ async def read_until(world: World, ended: asyncio.Event) -> None:
         assert known <= {row["trace_id"] for row in rows}
 
 
+@pytest.mark.one_version("our locks keep what is written meanwhile")
 async def test_a_tenant_is_moved_there_and_back_while_it_writes(world: World) -> None:
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -425,6 +427,7 @@ async def test_few_rows_are_copied_while_writes_are_refused_however_many_there_a
     await world.check()
 
 
+@pytest.mark.one_version("when to give up is our choice")
 async def test_a_tenant_that_writes_too_fast_stays_and_is_written_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,7 @@ async def change(engine: AsyncEngine, writer: Committer, rng: random.Random) -> 
 
 
 @pytest.mark.parametrize("seed", range(examples(4)))
+@pytest.mark.one_version("we pack and unpack")
 async def test_every_read_answers_the_same_before_during_and_after(engine: AsyncEngine, seed: int) -> None:
     rng = random.Random(seed)
     packed = 0
@@ -303,6 +304,7 @@ async def test_a_run_looks_only_at_traces_that_have_become_old_enough_since_the_
     assert await packed_traces(engine) == ["t0", "t1", "t10", "t20", "t30"]
 
 
+@pytest.mark.one_version("our locks keep what is written meanwhile")
 async def test_writers_and_packing_at_once_lose_nothing(engine: AsyncEngine) -> None:
     await allow(engine)
     rng = random.Random(7)

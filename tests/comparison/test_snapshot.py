@@ -107,6 +107,7 @@ async def reads_under_writers(engine: AsyncEngine, most: int) -> list[bool]:
     return found
 
 
+@pytest.mark.one_version("our transactions and invalidations keep the answers equal")
 async def test_nothing_differs_between_runs_that_are_written_as_one(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +115,7 @@ async def test_nothing_differs_between_runs_that_are_written_as_one(
     assert all(await reads_under_writers(engine, READS))
 
 
+@pytest.mark.one_version("our transactions and invalidations keep the answers equal")
 async def test_the_test_finds_a_comparison_that_reads_several_states(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

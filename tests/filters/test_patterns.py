@@ -31,6 +31,7 @@ def bound(*written: str) -> Bound:
 
 
 @pytest.mark.parametrize("pattern", ["", "a", "^a+$", "(?i)ab", r"\d{3}", "***=((", "[[:alpha:]]", "(?<=a)b", "\x00"])
+@pytest.mark.every_case("the server compiles them")
 async def test_what_the_database_compiles_is_accepted(engine: AsyncEngine, pattern: str) -> None:
     await check_patterns(Database(engine), bound("a", pattern))
 
@@ -39,6 +40,7 @@ async def test_what_the_database_compiles_is_accepted(engine: AsyncEngine, patte
     "pattern",
     ["(", "a{2", "a{300}", "[", "\\", "*", "(?P<x>a)", "[[:letter:]]", "[z-a]", "((a{1,255}){1,255}){1,255}"],
 )
+@pytest.mark.every_case("the server refuses them")
 async def test_what_it_does_not_compile_is_refused_at_its_condition(engine: AsyncEngine, pattern: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await check_patterns(Database(engine), bound("a", pattern, "("))

@@ -157,6 +157,7 @@ async def test_what_is_erased_leaves_no_block_of_scores(engine: AsyncEngine, mon
     assert await rows(engine, "SELECT 1 FROM score_blocks") == []
 
 
+@pytest.mark.one_version("how much is written is our choice")
 async def test_a_span_of_a_long_trace_writes_no_more_than_one_of_a_short_trace(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ ROLLED = [
 ]
 
 
+@pytest.mark.one_version("our transactions and invalidations keep the answers equal")
 async def test_answers_of_both_kinds_are_of_one_state(engine: AsyncEngine) -> None:
     rng, columns, ended = random.Random(71), Columns(), asyncio.Event()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:

@@ -60,6 +60,7 @@ def test_a_database_that_is_not_utf8_is_refused_with_a_way_out(server_url: str) 
 @pytest.mark.parametrize(
     ("left", "right"), [("ÀÉÎ", "àéî"), ("ΑΒΓ", "αβγ"), ("ПРИВЕТ", "привет"), ("PLAIN 1", "plain 1")]
 )
+@pytest.mark.every_case("the server folds them")
 def test_case_folds_for_every_script_whatever_the_locale(database_url: str, left: str, right: str) -> None:
     folded = f"SELECT lower_unicode('{left}') = '{right}' AS same, lower_unicode(NULL) IS NULL AS null"
     [row] = run_sql(database_url, folded)
