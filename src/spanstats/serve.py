@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,11 +20,10 @@ from uvicorn.supervisors import Multiprocess
 
 from . import database, logs, stopping
 from .allocator import keep_freed_memory
-from .catalog import keys
-from .catalog.keys import Placing
-from .domain.shards import FIRST
 from .errors import StartError
+from .first_key import first_key
 from .http1 import Http1
+from .listening import bound, listen
 from .main import create_app, tracing_of
 from .metrics import DIRECTORY
 from .migrating import check_schema, migrate
@@ -33,14 +31,15 @@ from .settings import PREFIX, Settings, load, misspelt
 from .sharding import migrate_shards
 from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
-from .store.session import Database, create_engine
-from .welcome import Key, welcome
+from .welcome import welcome
 
 logger = logging.getLogger(__name__)
 
 _WATCH_S = 0.5
+
 # Longer than clients and proxies keep an idle connection, so that theirs is the one that ends it.
 _KEEP_ALIVE_S = 75
+
 # Requests make little that only the collector can free: looking seldom, and never at what was imported, costs less.
 _COLLECT_EVERY = 20_000
 
@@ -73,7 +72,7 @@ def _started(settings: Settings, opened: ExitStack) -> socket.socket:
         logger.warning("%s", line)
     # What is wrong with it is reported here, in one line, and not by every worker.
     tracing_of(settings).stop()
-    listener = opened.enter_context(_bound(settings.host, settings.port))
+    listener = opened.enter_context(bound(settings.host, settings.port))
     server = EmbeddedServer(settings.data_dir) if settings.database_url is None else None
     if server is not None:
         _claim(server)
@@ -83,9 +82,9 @@ def _started(settings: Settings, opened: ExitStack) -> socket.socket:
     migrate_shards(settings, addresses.direct, may_be_away=True)
     os.environ[PREFIX + "DATABASE_URL"] = addresses.url
     os.environ[PREFIX + "DATABASE_DIRECT_URL"] = addresses.direct
-    key = asyncio.run(_first_key(settings, addresses.direct))
+    key = asyncio.run(first_key(settings, addresses.direct))
     opened.enter_context(_watched(server))
-    _listen(listener, settings)
+    listen(listener, settings)
     print(welcome(settings, listener.getsockname()[1], key), flush=True)
     return listener
 
@@ -149,35 +148,6 @@ def _metrics_shared(workers: int) -> Iterator[None]:
             del os.environ[DIRECTORY]
 
 
-@contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
-        listener = socket.socket(family, kind)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise _not_ours(host, port, error) from error
-    with listener:
-        yield listener
-
-
-def _listen(listener: socket.socket, settings: Settings) -> None:
-    # Only now: before that no request waits here for a database that is still starting.
-    try:
-        listener.listen(2048)
-    except OSError as error:
-        raise _not_ours(settings.host, settings.port, error) from error
-
-
-def _not_ours(host: str, port: int, error: OSError) -> StartError:
-    return StartError(
-        f"cannot listen on {host} port {port} ({error.strerror}): choose another: --host, --port or SPANSTATS_PORT"
-    )
-
-
 def _claim(server: EmbeddedServer) -> None:
     try:
         with database.usable_directory():
@@ -213,32 +183,3 @@ def _watch(server: EmbeddedServer, done: threading.Event) -> None:
         except (EmbeddedServerError, OSError) as error:
             # The cause (a full disk) may go away; until then requests are answered with 503.
             logger.error("%s", error, extra={"alike": "start"})
-
-
-async def _first_key(settings: Settings, url: str) -> Key:
-    """The key that the settings name, the one that an earlier start made, or a new one where there is none at all."""
-    database = Database(create_engine(url))
-    placing = Placing((FIRST, *(shard.name for shard in settings.shards)))
-    file = settings.data_dir.expanduser().resolve() / "api_key"
-    try:
-        if settings.api_key is not None:
-            plain, path = settings.api_key.get_secret_value(), None
-        elif file.exists():
-            plain, path = file.read_text().strip(), file
-        elif await keys.list_keys(database):
-            return Key(None, None, usable=True)
-        else:
-            plain, path = _keep(keys.generate(), file), None
-            await keys.ensure(database, plain, placing=placing)
-            return Key(plain, file, usable=True)
-        await keys.ensure(database, plain, placing=placing)
-        return Key(None, path, usable=await keys.find(database, plain) is not None)
-    finally:
-        await database.dispose()
-
-
-def _keep(plain: str, file: Path) -> str:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
-        out.write(plain + "\n")
-    return plain

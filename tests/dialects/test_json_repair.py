@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.dialects import json_repair
-from spanstats.dialects.json_repair import decode_items, decode_stored, reason_of
+from spanstats.dialects import json_mending
+from spanstats.dialects.json_items import reason_of
+from spanstats.dialects.json_repair import decode_items, decode_stored
 from spanstats.dialects.parea.logs import read_log
 from spanstats.dialects.respan.flat import read_batch
 from spanstats.dialects.storable import text_of_utf8
@@ -75,7 +76,7 @@ def test_digits_in_a_text_stay_as_they_are() -> None:
 
 
 def test_numbers_are_searched_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_repair, "_PIECE", 5)
+    monkeypatch.setattr(json_mending, "_STEP", 5)
     body = f"[{', '.join([*LARGE, *HELD] * 3)}]"
     assert decode_stored(list[Any], body.encode()).value == [*LARGE, *map(json.loads, HELD)] * 3
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Score, Span
-from spanstats.stats.measures import each_score
+from spanstats.stats.score_measures import each_score
 from tests.ingest.worlds import START, TENANT, committer, rows
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,8 @@ from ..columnar.format import FAILED, Mask, Numbers, Scores
 from ..columnar.needs import Needs
 from ..columnar.partial_costs import COST_COLUMNS, count_partial_costs
 from ..columnar.selection import Part, Selection
-from .measures import ANSWERED, BOOLEAN, COST_PARTIAL, MEASURES, NUMBER, TEXT, How
+from .measures import ANSWERED, COST_PARTIAL, MEASURES, How
+from .score_measures import BOOLEAN, NUMBER, TEXT
 from .sums import ScoreSums, Sums
 
 _VALUES: Mapping[How, Callable[[NumberSums], int | None]] = {

@@ -7,7 +7,7 @@ from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import MAX_TIME_US
 from ..store.session import Database, Driver
 from .evaluators import Evaluator, evaluators, evaluators_sql
-from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, ROLLED_UP_SCORES, Aggregate, each_score
+from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, Aggregate
 from .rollups import (
     DAY,
     HOUR,
@@ -19,6 +19,7 @@ from .rollups import (
     score_sums,
     trace_sums,
 )
+from .score_measures import ROLLED_UP_SCORES, each_score
 from .sums import ScoreSums, Sums, Window
 
 _ORIGIN = "'2000-01-01Z'"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..domain.keys import ExperimentKey
 from ..store.session import Driver
-from .measures import AGGREGATES, NEWEST, each_score
+from .measures import AGGREGATES, NEWEST
 from .rolled_up import bounds, ranges, read_sums, sums_statement
 from .rollups import (
     DAY,
@@ -20,6 +20,7 @@ from .rollups import (
     SCORES_READ,
     Level,
 )
+from .score_measures import each_score
 from .sums import Sums, Window
 
 _LACKS_NEWEST = f", (SELECT bool_or({NEWEST} IS NULL) FROM rolled) AS lacks_newest"

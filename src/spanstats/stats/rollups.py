@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..store.session import Driver
-from .measures import AGGREGATES, ANSWERED, ROLLED_UP_SCORES, Aggregate, each_score
+from .measures import AGGREGATES, ANSWERED, Aggregate
+from .score_measures import ROLLED_UP_SCORES, each_score
 
 
 @dataclass(frozen=True, slots=True)

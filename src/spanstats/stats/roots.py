@@ -12,8 +12,9 @@ from ..domain.keys import ExperimentKey, TenantId
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
 from .evaluators import evaluators_of
-from .measures import ANSWERED, SCORE_AGGREGATES
+from .measures import ANSWERED
 from .rolled_up import rolled_up
+from .score_measures import SCORE_AGGREGATES
 from .summary import Summary, directly
 from .sums import ScoreSums, Sums, Window
 

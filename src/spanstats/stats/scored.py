@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import traces
 from .matching import Parts, rows_of
-from .measures import ANSWERED, FIRSTS_OF_LONG, IS_FIRST, MEASURES, SCORE_AGGREGATES, SCORE_COLUMNS
+from .measures import ANSWERED, MEASURES
 from .rollups import JOINED_ANSWERED, SCORES_KEPT
+from .score_measures import FIRSTS_OF_LONG, IS_FIRST, SCORE_AGGREGATES, SCORE_COLUMNS
 
 MOST_SCORES = 16
 

@@ -27,7 +27,8 @@ from ..filters.span_fields import SPAN_VALUES
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import scores, spans
 from .evaluators import Evaluator, evaluators_of
-from .measures import ANSWERED, ROLLED_UP_SCORES, How
+from .measures import ANSWERED, How
+from .score_measures import ROLLED_UP_SCORES
 from .summary import Summary
 from .sums import ScoreSums
 

@@ -9,7 +9,8 @@ from enum import Enum
 import asyncpg
 
 from .addresses import Address
-from .connecting import Connection, Source, connect
+from .connecting import connect
+from .source import Connection, Source
 
 _PID = "SELECT pg_backend_pid()"
 _TRIES = 4

@@ -8,7 +8,9 @@ from ...domain.values import number
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..json_body import MAX_DEPTH, Escapes, check_marks, decode_checked, decoder
-from ..json_repair import check_levels, mended, reason_of
+from ..json_items import reason_of
+from ..json_mending import mended
+from ..json_repair import check_levels
 from ..numbers import is_unknown
 from ..storable import storable
 from .json_request import Event, JsonSpan, KeyValue, Request, Resource, ResourceSpans, Status, Value

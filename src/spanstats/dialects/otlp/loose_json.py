@@ -7,7 +7,8 @@ import msgspec
 
 from ...errors import InvalidInput
 from ..json_body import decoder, encode
-from ..json_repair import Decoded, decode_items, unreadable
+from ..json_items import unreadable
+from ..json_repair import Decoded, decode_items
 from .json_request import Request, ResourceSpans, ScopeSpans
 
 T = TypeVar("T")

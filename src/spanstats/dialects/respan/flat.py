@@ -9,7 +9,8 @@ from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
 from ..json_body import MAX_DEPTH, Escapes
-from ..json_repair import decode_list, decoded_item, reason_of
+from ..json_items import reason_of
+from ..json_repair import decode_list, decoded_item
 from ..names.blocks import read_block
 from ..names.reading import merged, own_numbers, read_first_token, read_usage
 from ..normalize import metadata_of, shorten, text_of, without_empty

@@ -13,9 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ...errors import Unavailable
-from ..addresses import DRIVER, parse
-from ..connecting import Source, creator
+from ..address_texts import DRIVER
+from ..addresses import parse
+from ..connecting import creator
 from ..outages import must_reconnect, unavailable_because
+from ..source import Source
 from ..tls import TlsError
 
 Driver: TypeAlias = Any
