@@ -31,6 +31,23 @@ def _without_nul(value: Any) -> Any:
     return value.replace("\0", "\ufffd") if type(value) is str and "\0" in value else value
 
 
+_FIGURES = (
+    "whole",
+    "digits",
+    "dollars",
+    "seconds",
+    "percent",
+    "measured",
+    "change",
+    "probability",
+    "score",
+    "counted",
+    "moment",
+    "measure_name",
+)
+"""Functions of `figures` that templates use as filters."""
+
+
 def _environment() -> Environment:
     # A template that names what it was not given is a fault, not an empty text.
     environment = Environment(
@@ -41,21 +58,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in (
-        "whole",
-        "digits",
-        "dollars",
-        "seconds",
-        "percent",
-        "measured",
-        "change",
-        "probability",
-        "score",
-        "counted",
-        "moment",
-        "measure_name",
-    ):
-        environment.filters[name] = getattr(figures, name)
+    environment.filters |= {name: getattr(figures, name) for name in _FIGURES}
     environment.filters |= {"as_text": as_text, "column": column, "layout": layout}
     environment.globals["version"] = _version()
     return environment

@@ -48,9 +48,20 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
     if not isinstance(item, dict):
         raise invalid(reason_of(item) or "must be an object", kind="dict_type")
     flat = _unwrapped(item)
+    span = _span(flat, ingested=ingested)
+    _add_times(span, flat)
+    _add_usage(span, flat)
+    if flat.get("disable_log") is not True:
+        _add_content(span, flat)
+    add_from_metadata(span, flat.get("experiment_id"))
+    add_evaluator_scores(span)
+    return shorten(span) if clean else storable(shorten(span))
+
+
+def _span(flat: dict[str, Any], *, ingested: bool) -> Span:
     trace_id, span_id = _ids(flat)
     kind = (text_of(flat.get("log_type")) or "").lower() or None
-    span = Span(
+    return Span(
         trace_id=trace_id,
         span_id=span_id,
         usage_once=ingested and kind is not None,
@@ -66,13 +77,6 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
         attributes=_attributes(flat),
         **_texts(flat),
     )
-    _add_times(span, flat)
-    _add_usage(span, flat)
-    if flat.get("disable_log") is not True:
-        _add_content(span, flat)
-    add_from_metadata(span, flat.get("experiment_id"))
-    add_evaluator_scores(span)
-    return shorten(span) if clean else storable(shorten(span))
 
 
 def _unwrapped(item: dict[str, Any]) -> dict[str, Any]:
