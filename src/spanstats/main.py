@@ -9,7 +9,6 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from .api import (
@@ -97,13 +96,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Not the server's root path: uvicorn would expect every proxy to strip it.
     app.root_path = settings.root_path
     failures.install(app)
-    routes = _add_routes(app, settings)
-    app.surround(routes, _middleware(settings, tracing))
+    by_shape = _add_routes(app, settings)
+    app.surround(by_shape, _middleware(settings, tracing))
     return app
 
 
-def _add_routes(app: FastAPI, settings: Settings) -> list[BaseRoute]:
-    """The routes that requests of clients may have."""
+def _add_routes(app: FastAPI, settings: Settings) -> FoundByShape:
+    """The routes of clients, found by the shape of a path."""
     # As they are: `include_router` would compile their paths again, and match every request twice. Before those of the
     # description: a request is compared with one route after another.
     routes = [route for router in _ROUTERS for route in router.routes]
@@ -111,12 +110,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> list[BaseRoute]:
     by_shape = FoundByShape(routes)
     app.router.routes[:0] = [by_shape, *routes, over_slashes]
     app.router.routes += page_routes(settings.ui)
-<<<<<<< HEAD
-    app.surround(by_shape, _middleware(settings, tracing))
-    return app
-=======
-    return routes
->>>>>>> 00b7cc8 (Name the steps of starting an application and of reading a flat span)
+    return by_shape
 
 
 def _middleware(settings: Settings, tracing: Tracing) -> Iterator[Callable[[ASGIApp], ASGIApp]]:

@@ -75,7 +75,7 @@ class Direct:
 
 
 def _by_path(by_shape: FoundByShape) -> dict[tuple[str, bytes], KeyedRoute]:
-    """The direct routes without parameters by method and path, but for those that another route comes before."""
+    """The direct routes without parameters by method and path, but for routes that another route comes before."""
     routes: dict[tuple[str, bytes], KeyedRoute] = {}
     for route in by_shape.routes:
         if isinstance(route, KeyedRoute) and route.is_direct and "{" not in route.path:
