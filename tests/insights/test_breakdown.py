@@ -15,6 +15,7 @@ from spanstats.domain.measures import tps_thousandths
 from spanstats.domain.values import iso
 from tests.ingest.worlds import START
 
+from .conftest import StoreOnce
 from .test_experiment import ask
 from .world import FILTERS, MINUTE, RUN, Row, expected, in_window, rows_of_run, stored_run, values_of
 
@@ -89,8 +90,8 @@ def check_group(found: dict[str, Any], rows: list[Row], measures: tuple[str, ...
 
 
 @pytest.mark.parametrize("name", TRACE_DIMENSIONS)
-async def test_groups_of_traces_are_exact_and_add_up(client: httpx.AsyncClient, engine: AsyncEngine, name: str) -> None:
-    rows = await stored_run(engine, 41, 200)
+async def test_groups_of_traces_are_exact_and_add_up(store_once: StoreOnce, name: str) -> None:
+    client, _, rows = await store_once(41, 200)
     for filters, keep in FILTERS[:5]:
         matching = [row for row in rows if keep(row)]
         wanted = groups_by(matching, TRACE_DIMENSIONS[name])
@@ -120,8 +121,8 @@ def check_sums(found: dict[str, Any], groups: int) -> None:
         assert other["latency"]["p95"] is other["cost"]["mean"] is other["total_tokens"]["std_dev"] is None
 
 
-async def test_two_dimensions_make_a_group_of_every_pair(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 42, 200)
+async def test_two_dimensions_make_a_group_of_every_pair(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(41, 200)
     names = ("metadata.topic", "status")
     found = await ask(client, PATH, group_by=list(names), measures=["cost.sum"], limit=1000)
     wanted = groups_by(rows, *(TRACE_DIMENSIONS[name] for name in names))
@@ -130,8 +131,8 @@ async def test_two_dimensions_make_a_group_of_every_pair(client: httpx.AsyncClie
         check_group(group, wanted[text([group["key"][name] for name in names])], ("cost.sum",))
 
 
-async def test_groups_stand_in_the_order_that_is_asked_for(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 43, 200)
+async def test_groups_stand_in_the_order_that_is_asked_for(store_once: StoreOnce) -> None:
+    client = (await store_once(41, 200)).client
 
     async def keys(order_by: str, of: Callable[[dict[str, Any]], Any]) -> None:
         body = {"group_by": "metadata.user", "measures": ["cost.sum", "latency.p95", "scores.accuracy.mean"]}
@@ -148,8 +149,8 @@ async def test_groups_stand_in_the_order_that_is_asked_for(client: httpx.AsyncCl
     await keys("key", lambda group: group["key"]["metadata.user"])
 
 
-async def test_a_trace_of_several_models_is_a_group_of_its_own(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 44, 200)
+async def test_a_trace_of_several_models_is_a_group_of_its_own(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(41, 200)
     found = await ask(client, PATH, group_by="model", unit="trace", measures=["cost.sum"])
     wanted = groups_by(rows, lambda row: row["model"], lambda row: row["many_models"])
     assert len(found["groups"]) == len(wanted)
@@ -195,10 +196,8 @@ OF_SPANS = (
 
 
 @pytest.mark.parametrize("name", SPAN_DIMENSIONS)
-async def test_groups_of_spans_have_each_span_once_and_add_up_to_the_traces(
-    client: httpx.AsyncClient, engine: AsyncEngine, name: str
-) -> None:
-    rows = await stored_run(engine, 45, 200)
+async def test_groups_of_spans_have_each_span_once_and_add_up_to_the_traces(store_once: StoreOnce, name: str) -> None:
+    client, engine, rows = await store_once(41, 200)
     window = START + 5_000 * MINUTE, START + 30_000 * MINUTE
     inside = {row["trace_id"] for row in in_window(rows, *window)}
     spans = [span for span in await spans_of_run(engine) if span["trace_id"] in inside]
@@ -224,10 +223,8 @@ async def test_groups_of_spans_have_each_span_once_and_add_up_to_the_traces(
         assert found["total"]["cost"]["sum"] == whole["measures"]["cost"]["sum"]
 
 
-async def test_a_field_of_spans_is_of_spans_unless_the_trace_has_it(
-    client: httpx.AsyncClient, engine: AsyncEngine
-) -> None:
-    await stored_run(engine, 46, 40)
+async def test_a_field_of_spans_is_of_spans_unless_the_trace_has_it(store_once: StoreOnce) -> None:
+    client = (await store_once(1, 10)).client
     assert (await ask(client, PATH, group_by="model"))["unit"] == "span"
     assert (await ask(client, PATH, group_by=["model", "metadata.topic"]))["unit"] == "span"
     assert (await ask(client, PATH, group_by="status"))["unit"] == "trace"
@@ -258,8 +255,8 @@ async def test_ten_thousand_values_are_cut_and_add_up(client: httpx.AsyncClient,
     check_sums(found, len(groups_by(rows, metadata("user"))))
 
 
-async def test_csv_equals_json(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 48, 120)
+async def test_csv_equals_json(store_once: StoreOnce) -> None:
+    client = (await store_once(41, 200)).client
     body = {"group_by": ["metadata.topic", "status"], "measures": list(MEASURES), "limit": 4}
     made = await ask(client, PATH, **body)
     answer = await client.post(PATH, json=body, headers={"accept": "text/csv"})
@@ -297,17 +294,15 @@ async def test_csv_equals_json(client: httpx.AsyncClient, engine: AsyncEngine) -
         ({"group_by": "status", "intervals": True}, "intervals"),
     ],
 )
-async def test_what_is_wrong_is_named(
-    client: httpx.AsyncClient, engine: AsyncEngine, body: dict[str, Any], where: str
-) -> None:
-    await stored_run(engine, 1, 10)
+async def test_what_is_wrong_is_named(store_once: StoreOnce, body: dict[str, Any], where: str) -> None:
+    client = (await store_once(1, 10)).client
     answer = await client.post(PATH, json=body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["detail"][0]["loc"][-1] == where, answer.text
 
 
-async def test_any_key_may_be_asked_for(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 1, 10)
+async def test_any_key_may_be_asked_for(store_once: StoreOnce) -> None:
+    client = (await store_once(1, 10)).client
     rng = random.Random(2)
     for key in ("a.b", "ü", "'; DROP TABLE traces; --", "%s {} :x $1", "\u0001", "x" * 250, "__proto__"):
         found = await ask(client, PATH, group_by=[f"metadata.{key}"], unit=rng.choice(["trace", "span"]))

@@ -13,6 +13,7 @@ from spanstats.domain.values import iso
 from tests.ingest.worlds import START
 from tests.stats.warming import warm
 
+from .conftest import StoreOnce
 from .world import FILTERS, MINUTE, RUN, UNITS, expected, in_window, stored_run, values_of
 
 pytestmark = pytest.mark.anyio
@@ -33,11 +34,9 @@ async def ask(client: httpx.AsyncClient, path: str, **body: Any) -> Any:
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("warmed", [False, True])
 async def test_every_aggregate_of_every_measure_is_exact_under_every_filter(
-    client: httpx.AsyncClient, engine: AsyncEngine, window: tuple[int | None, int | None], *, warmed: bool
+    store_once: StoreOnce, window: tuple[int | None, int | None], *, warmed: bool
 ) -> None:
-    rows = await stored_run(engine, 5)
-    if warmed:
-        await warm(engine)
+    client, _, rows = await store_once(5, warmed=warmed)
     start, end = (None if us is None else iso(us) for us in window)
     for filters, keep in FILTERS:
         matching = [row for row in in_window(rows, *window) if keep(row)]
@@ -73,8 +72,8 @@ async def test_without_names_all_operational_measures_and_all_scores_are_answere
         )
 
 
-async def test_costs_that_are_too_low_are_counted(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 11, 150)
+async def test_costs_that_are_too_low_are_counted(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(9, 200)
     for filters, keep in FILTERS[:4]:
         partial = sum(row["n_unpriced"] > 0 and row["cost_pd"] is not None for row in rows if keep(row))
         for aggregate in ("sum", "p50"):
@@ -85,10 +84,8 @@ async def test_costs_that_are_too_low_are_counted(client: httpx.AsyncClient, eng
         assert partial > 0 or filters is not None
 
 
-async def test_a_missing_score_may_count_as_zero_and_nothing_else_may(
-    client: httpx.AsyncClient, engine: AsyncEngine
-) -> None:
-    rows = await stored_run(engine, 7, 120)
+async def test_a_missing_score_may_count_as_zero_and_nothing_else_may(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(9, 200)
     aggregates = ("sum", "mean", "std_dev", "min", "max", "p10", "p50")
     measures = [f"{measure}.{aggregate}" for measure in ("cost", *SCORES) for aggregate in aggregates]
     found = await ask(client, PATH, measures=measures, missing="zero")
@@ -97,8 +94,8 @@ async def test_a_missing_score_may_count_as_zero_and_nothing_else_may(
         assert {name: found["measures"][measure][name] for name in wanted} == wanted, measure
 
 
-async def test_percentiles_are_those_of_numpy(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 8, 200)
+async def test_percentiles_are_those_of_numpy(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(9, 200)
     percents = [0, 1, 12.5, 50, 95, 99.9, 100]
     found = await ask(client, PATH, measures=[f"latency.p{p:g}" for p in percents])
     assert found["method"] == "linear"
@@ -108,10 +105,8 @@ async def test_percentiles_are_those_of_numpy(client: httpx.AsyncClient, engine:
     assert got == pytest.approx(list(wanted), rel=1e-12)
 
 
-async def test_an_interval_is_between_two_values_and_there_is_none_of_few(
-    client: httpx.AsyncClient, engine: AsyncEngine
-) -> None:
-    rows = await stored_run(engine, 9, 200)
+async def test_an_interval_is_between_two_values_and_there_is_none_of_few(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(9, 200)
     found = await ask(client, PATH, measures=["latency.p50", "latency.p99.9"], intervals=True)
     latency = found["measures"]["latency"]
     assert latency["intervals"]["p99.9"] is None
@@ -122,8 +117,8 @@ async def test_an_interval_is_between_two_values_and_there_is_none_of_few(
 
 
 @pytest.mark.one_version("we compute the interval")
-async def test_an_interval_around_a_mean_is_that_of_students_t(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 9, 200)
+async def test_an_interval_around_a_mean_is_that_of_students_t(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(9, 200)
     for filters, keep in FILTERS[:2]:
         latencies = [v / 10**6 for row in rows if keep(row) for v in values_of(row, "latency")]
         low, high = scipy.stats.t.interval(0.95, len(latencies) - 1, np.mean(latencies), scipy.stats.sem(latencies))
@@ -151,17 +146,17 @@ async def test_an_interval_around_a_mean_is_that_of_students_t(client: httpx.Asy
     ],
 )
 async def test_what_is_wrong_is_named_where_it_stands(
-    client: httpx.AsyncClient, engine: AsyncEngine, body: Any, where: list[str], said: str
+    store_once: StoreOnce, body: Any, where: list[str], said: str
 ) -> None:
-    await stored_run(engine, 1, 5)
+    client = (await store_once(1, 5)).client
     answer = await client.post(PATH, json=body)
     assert answer.status_code == 400, answer.text
     (problem,) = answer.json()["detail"]
     assert (problem["loc"], said in problem["msg"]) == (where, True), problem
 
 
-async def test_an_unknown_name_in_the_query_is_not_ignored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 1, 5)
+async def test_an_unknown_name_in_the_query_is_not_ignored(store_once: StoreOnce) -> None:
+    client = (await store_once(1, 5)).client
     answer = await client.get(PATH, params={"status": "error"})
     assert answer.status_code == 400
     assert answer.json()["detail"][0]["loc"] == ["query", "status"]
@@ -195,9 +190,9 @@ async def test_an_experiment_without_traces_has_counts_of_zero_and_no_numbers(cl
     assert found["measures"]["latency"]["p50"] is None
 
 
-async def test_random_filters_of_random_seeds(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+async def test_random_filters_of_random_seeds(store_once: StoreOnce) -> None:
     rng = random.Random(3)
-    rows = await stored_run(engine, 10, 150)
+    client, _, rows = await store_once(9, 200)
     for _ in range(12):
         bound = rng.randrange(10**7)
         matching = [row for row in rows if row["latency_us"] is not None and row["latency_us"] >= bound]

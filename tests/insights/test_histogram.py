@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.insights.edges import LINEAR, LOG, Binning, edges_of
 
+from .conftest import StoreOnce
 from .test_experiment import ask
 from .world import FILTERS, OTHER_RUN, RUN, rows_of_run, stored_run, unit_of, values_of
 
@@ -51,8 +52,8 @@ def check(arm: dict[str, Any], edges: list[Any], rows: list[Any], measure: str) 
             assert arm["counts"][number] == len(inside)
 
 
-async def test_counts_are_those_of_scipy(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 58, 200)
+async def test_counts_are_those_of_scipy(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(51, 150)
     for filters, keep in FILTERS[:5]:
         found = await ask(client, PATH, measure="latency", bins=30, filters=filters)
         values = [v / 10**6 for row in rows if keep(row) for v in values_of(row, "latency")]
@@ -61,8 +62,8 @@ async def test_counts_are_those_of_scipy(client: httpx.AsyncClient, engine: Asyn
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-async def test_counts_are_exact_and_add_up(client: httpx.AsyncClient, engine: AsyncEngine, measure: str) -> None:
-    rows = await stored_run(engine, 51, 150)
+async def test_counts_are_exact_and_add_up(store_once: StoreOnce, measure: str) -> None:
+    client, _, rows = await store_once(51, 150)
     for filters, keep in FILTERS[:4]:
         matching = [row for row in rows if keep(row)]
         for options in (
@@ -84,16 +85,16 @@ async def test_counts_are_exact_and_add_up(client: httpx.AsyncClient, engine: As
 
 
 @pytest.mark.one_version("we choose the bins")
-async def test_the_bins_are_those_of_numpy(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 52, 200)
+async def test_the_bins_are_those_of_numpy(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(51, 150)
     found = await ask(client, PATH, measure="latency", bins=50)
     latencies = [value / 10**6 for row in rows for value in values_of(row, "latency")]
     assert found["edges"] == pytest.approx(list(np.histogram_bin_edges(latencies, 50)), rel=1e-3, abs=1e-3)
     assert found["arms"][0]["counts"] == list(np.histogram(latencies, found["edges"])[0])
 
 
-async def test_zeros_are_below_a_log_scale(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 53, 100)
+async def test_zeros_are_below_a_log_scale(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(51, 150)
     found = await ask(client, PATH, measure="latency", scale="log", bins=5)
     zeros = sum(value == 0 for row in rows for value in values_of(row, "latency"))
     assert found["arms"][0]["below"] == zeros > 0
@@ -131,8 +132,8 @@ async def other_rows(engine: AsyncEngine) -> list[Any]:
     return found
 
 
-async def test_nothing_has_no_bins(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 55, 20)
+async def test_nothing_has_no_bins(store_once: StoreOnce) -> None:
+    client = (await store_once(1, 5)).client
     nothing = {"span_count": {"operator": "gt", "value": 1000}}
     found = await ask(client, PATH, measure="latency", filters=nothing)
     assert (found["edges"], found["values"]) == ([], [])
@@ -147,8 +148,8 @@ async def test_nothing_has_no_bins(client: httpx.AsyncClient, engine: AsyncEngin
     assert (found["edges"], found["arms"][0]["counts"]) == ([1, 1.5, 2], [0, 0])
 
 
-async def test_csv_equals_json(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 56, 80)
+async def test_csv_equals_json(store_once: StoreOnce) -> None:
+    client = (await store_once(51, 150)).client
     body = {"measure": "cost", "bins": 6, "low": 1, "high": 50_000}
     found = await ask(client, PATH, **body)
     answer = await client.post(PATH, json=body, headers={"accept": "text/csv"})
@@ -181,10 +182,8 @@ async def test_csv_equals_json(client: httpx.AsyncClient, engine: AsyncEngine) -
         ({"measure": "cost", "edges": [1, 2]}, ["body", "edges"]),
     ],
 )
-async def test_what_is_wrong_is_named(
-    client: httpx.AsyncClient, engine: AsyncEngine, body: dict[str, Any], where: list[str]
-) -> None:
-    await stored_run(engine, 1, 5)
+async def test_what_is_wrong_is_named(store_once: StoreOnce, body: dict[str, Any], where: list[str]) -> None:
+    client = (await store_once(1, 5)).client
     answer = await client.post(PATH, json=body)
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, where), answer.text
 
@@ -206,9 +205,9 @@ async def test_what_is_wrong_is_named(
     ],
 )
 async def test_what_is_wrong_with_an_arm_is_named_there(
-    client: httpx.AsyncClient, engine: AsyncEngine, body: dict[str, Any], where: list[Any]
+    store_once: StoreOnce, body: dict[str, Any], where: list[Any]
 ) -> None:
-    await stored_run(engine, 1, 5)
+    client = (await store_once(1, 5)).client
     answer = await client.post(ARMS, json={"measure": "latency", **body})
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, where), answer.text
 

@@ -9,16 +9,15 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.values import iso
 from spanstats.errors import InvalidInput
 from spanstats.insights.granularity import GRANULARITIES, MAX_POINTS, buckets
 from tests.ingest.worlds import START
-from tests.stats.warming import warm
 
+from .conftest import StoreOnce
 from .test_experiment import ask
-from .world import FILTERS, MINUTE, RUN, expected, in_window, stored_run
+from .world import FILTERS, MINUTE, RUN, expected, in_window
 
 pytestmark = pytest.mark.anyio
 
@@ -51,12 +50,10 @@ def bucket_of(us: int, granularity: str, zone: str) -> Any:
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Zurich", "Asia/Kathmandu"])
 @pytest.mark.parametrize("measures", [ROLLED, COMPUTED])
 async def test_points_are_exact_whatever_the_zone_and_the_filter(
-    client: httpx.AsyncClient, engine: AsyncEngine, zone: str, measures: tuple[str, ...]
+    store_once: StoreOnce, zone: str, measures: tuple[str, ...]
 ) -> None:
-    rows = await stored_run(engine, 21, 150)
     for warmed in (False, True):
-        if warmed:
-            await warm(engine)
+        client, _, rows = await store_once(21, 150, warmed=warmed)
         for granularity in ("day", "month", "hour") if measures is ROLLED else ("day", "week"):
             for filters, keep in FILTERS[:2]:
                 await check(
@@ -85,10 +82,8 @@ async def check(
             assert {key: point[measure][key] for key in wanted} == wanted, (point["start"], name)
 
 
-async def test_the_window_cuts_its_first_and_last_bucket_and_says_so(
-    client: httpx.AsyncClient, engine: AsyncEngine
-) -> None:
-    rows = await stored_run(engine, 22)
+async def test_the_window_cuts_its_first_and_last_bucket_and_says_so(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(22)
     start, end = START + 3_000 * MINUTE + 7, START + 30_000 * MINUTE + 11
     found = await ask(client, PATH, granularity="day", measures=["cost.sum"], start_time=iso(start), end_time=iso(end))
     points = found["points"]
@@ -98,8 +93,8 @@ async def test_the_window_cuts_its_first_and_last_bucket_and_says_so(
     assert points[-1]["start"] < iso(end) <= points[-1]["end"]
 
 
-async def test_empty_buckets_stand_or_are_left_out(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 23, 20)
+async def test_empty_buckets_stand_or_are_left_out(store_once: StoreOnce) -> None:
+    client = (await store_once(23, 20)).client
     by_fill = {
         fill: (await ask(client, PATH, granularity="hour", measures=["cost", "scores.accuracy.mean"], fill=fill))[
             "points"
@@ -118,10 +113,8 @@ async def test_empty_buckets_stand_or_are_left_out(client: httpx.AsyncClient, en
     assert all(p["cost"]["mean"] is None for p in by_fill["zero"] if p["cost"]["count"] == 0)
 
 
-async def test_too_many_points_name_the_next_coarser_granularity(
-    client: httpx.AsyncClient, engine: AsyncEngine
-) -> None:
-    await stored_run(engine, 24, 50)
+async def test_too_many_points_name_the_next_coarser_granularity(store_once: StoreOnce) -> None:
+    client = (await store_once(23, 20)).client
     refused = await client.get(PATH, params={"granularity": "minute"})
     assert refused.status_code == 400
     assert refused.json()["detail"] == [
@@ -150,17 +143,15 @@ async def test_too_many_points_name_the_next_coarser_granularity(
         {"start_time": "2250-01-01", "end_time": "2251-01-01"},
     ],
 )
-async def test_a_window_in_which_nothing_can_be_has_no_points(
-    client: httpx.AsyncClient, engine: AsyncEngine, window: dict[str, str]
-) -> None:
-    await stored_run(engine, 25, 5)
+async def test_a_window_in_which_nothing_can_be_has_no_points(store_once: StoreOnce, window: dict[str, str]) -> None:
+    client = (await store_once(23, 20)).client
     found = await client.get(PATH, params=window)
     assert found.status_code == 200, found.text
     assert found.json()["points"] == []
 
 
-async def test_auto_makes_about_fifty_points(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 26)
+async def test_auto_makes_about_fifty_points(store_once: StoreOnce) -> None:
+    client = (await store_once(22)).client
     found = (await client.get(PATH)).json()
     assert (found["granularity"], 35 <= len(found["points"]) <= 45) == ("day", True)
 

@@ -12,6 +12,7 @@ from spanstats.domain.values import iso
 from tests.ingest.worlds import START, rows
 from tests.stats.warming import warm
 
+from .conftest import StoreOnce
 from .test_experiment import PATH as OWN
 from .test_experiment import ask
 from .world import FILTERS, MINUTE, RUN, Row, in_window, stored_run, unit_of, values_of
@@ -36,12 +37,8 @@ def check_scores(found: dict[str, Any], matching: list[Row]) -> None:
 
 
 @pytest.mark.parametrize("warmed", [False, True])
-async def test_traces_with_a_score_are_counted_whatever_answers(
-    client: httpx.AsyncClient, engine: AsyncEngine, *, warmed: bool
-) -> None:
-    every = await stored_run(engine, 71)
-    if warmed:
-        await warm(engine)
+async def test_traces_with_a_score_are_counted_whatever_answers(store_once: StoreOnce, *, warmed: bool) -> None:
+    client, _, every = await store_once(71, warmed=warmed)
     start, end = (iso(us) for us in WINDOW)
     for filters, keep in FILTERS:
         matching = [row for row in every if keep(row)]
@@ -94,12 +91,8 @@ async def test_what_is_missing_is_the_same_everywhere(client: httpx.AsyncClient,
 
 
 @pytest.mark.parametrize("warmed", [False, True])
-async def test_percentiles_beside_a_summary_are_those_of_scipy(
-    client: httpx.AsyncClient, engine: AsyncEngine, *, warmed: bool
-) -> None:
-    every = await stored_run(engine, 74)
-    if warmed:
-        await warm(engine)
+async def test_percentiles_beside_a_summary_are_those_of_scipy(store_once: StoreOnce, *, warmed: bool) -> None:
+    client, _, every = await store_once(71, warmed=warmed)
     percents = ["0", "50", "95", "99.9", "100"]
     for filters, keep in FILTERS:
         body = {} if filters is None else {"filters": filters}
@@ -122,8 +115,8 @@ async def test_percentiles_beside_a_summary_are_those_of_scipy(
             assert list(of_measure.values()) == pytest.approx(np.asarray(wanted).tolist(), rel=1e-12)
 
 
-async def test_wrong_percents_are_named(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 75, 5)
+async def test_wrong_percents_are_named(store_once: StoreOnce) -> None:
+    client = (await store_once(75, 5)).client
     for wrong in ("101", "x", "50,", "1.2345", ",".join(map(str, range(11)))):
         answer = await client.get(PATH, params={"percentiles": wrong})
         assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["query", "percentiles"]), wrong

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.values import iso
 from spanstats.insights import narrowed
 from spanstats.insights.trace_list import _AT_ONCE
-from tests.stats.warming import warm
 
+from .conftest import StoreOnce
 from .test_experiment import ask
 from .world import FILTERS, RUN, Row, stored_run, unit_of, values_of
 
@@ -30,10 +30,8 @@ def value(row: Row, sort_by: str) -> float | None:
 
 
 @pytest.mark.parametrize("sort_by", ["latency", "cost", "ttft", "tps", "total_tokens", "scores.accuracy"])
-async def test_they_are_in_order_and_what_has_no_value_comes_last(
-    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str
-) -> None:
-    rows = await stored_run(engine, 61, 120)
+async def test_they_are_in_order_and_what_has_no_value_comes_last(store_once: StoreOnce, sort_by: str) -> None:
+    client, _, rows = await store_once(61, 120)
     by_id = {row["trace_id"]: row for row in rows}
     for sign in ("", "-"):
         found: list[dict[str, Any]] = []
@@ -51,16 +49,16 @@ async def test_they_are_in_order_and_what_has_no_value_comes_last(
 @pytest.mark.one_version("our columns tell which rows come first")
 @pytest.mark.parametrize("sort_by", ["latency", "ttft", "total_tokens", "scores.accuracy", "scores.mixed"])
 async def test_rows_are_the_same_where_columns_tell_which_come_first(
-    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str, monkeypatch: pytest.MonkeyPatch
+    store_once: StoreOnce, sort_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await stored_run(engine, 61, 120)
+    client = (await store_once(61, 120)).client
     filters = (None, FILTERS[0][0])
     asked = [
         {"sort_by": sign + sort_by, "limit": 9, "offset": offset, "filters": some}
         for sign, offset, some in product(("", "-"), (0, 20, 60), filters)
     ]
     wanted = [(await ask(client, PATH, **body))["traces"] for body in asked]
-    await warm(engine)
+    client = (await store_once(61, 120, warmed=True)).client
     monkeypatch.setattr(narrowed, "LARGE", 0)
     assert [(await ask(client, PATH, **body))["traces"] for body in asked] == wanted
 
@@ -70,11 +68,10 @@ async def test_rows_are_the_same_where_columns_tell_which_come_first(
     "sort_by", ["start_time", "-start_time", "-latency", "ttft", "name", "error_count", "-scores.accuracy"]
 )
 async def test_pages_that_begin_behind_a_row_hold_each_trace_once(
-    client: httpx.AsyncClient, engine: AsyncEngine, sort_by: str, has_columns: bool, monkeypatch: pytest.MonkeyPatch
+    store_once: StoreOnce, sort_by: str, has_columns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = await stored_run(engine, 65, 120)
+    client, _, rows = await store_once(61, 120, warmed=has_columns)
     if has_columns:
-        await warm(engine)
         monkeypatch.setattr(narrowed, "LARGE", 0)
     whole = await ask(client, PATH, sort_by=sort_by, limit=200)
     assert whole["next_cursor"] is None
@@ -91,8 +88,8 @@ async def test_pages_that_begin_behind_a_row_hold_each_trace_once(
     assert len(found) == len(rows)
 
 
-async def test_a_cursor_is_of_one_order(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 66, 20)
+async def test_a_cursor_is_of_one_order(store_once: StoreOnce) -> None:
+    client = (await store_once(66, 20)).client
     cursor = (await ask(client, PATH, sort_by="-latency", limit=2))["next_cursor"]
     of_text = b64encode(json.dumps(["latency", "x", "t1"]).encode()).decode()
     without_start = b64encode(json.dumps(["latency", 1, "t1"]).encode()).decode()
@@ -109,14 +106,14 @@ async def test_a_cursor_is_of_one_order(client: httpx.AsyncClient, engine: Async
     assert (both.status_code, both.json()["detail"][0]["loc"]) == (400, ["query", "offset"])
 
 
-async def test_a_cursor_may_hold_any_number_that_sorts(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 66, 20)
+async def test_a_cursor_may_hold_any_number_that_sorts(store_once: StoreOnce) -> None:
+    client = (await store_once(66, 20)).client
     beyond = b64encode(json.dumps(["span_count", 2**62, 1, "t1"]).encode()).decode()
     assert (await ask(client, PATH, sort_by="span_count", cursor=beyond))["traces"] == []
 
 
-async def test_a_row_says_what_is_stored(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    rows = await stored_run(engine, 62, 60)
+async def test_a_row_says_what_is_stored(store_once: StoreOnce) -> None:
+    client, _, rows = await store_once(61, 120)
     by_id = {row["trace_id"]: row for row in rows}
     for filters, keep in FILTERS[:4]:
         found = (await ask(client, PATH, filters=filters, limit=200))["traces"]
@@ -185,10 +182,8 @@ async def test_csv_of_nothing_has_a_header_and_of_no_experiment_is_not_found(
         ({"page": "1"}, "page"),
     ],
 )
-async def test_what_is_wrong_is_named(
-    client: httpx.AsyncClient, engine: AsyncEngine, query: dict[str, str], where: str
-) -> None:
-    await stored_run(engine, 1, 5)
+async def test_what_is_wrong_is_named(store_once: StoreOnce, query: dict[str, str], where: str) -> None:
+    client = (await store_once(66, 20)).client
     answer = await client.get(PATH, params=query)
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["query", where])
 
@@ -214,8 +209,8 @@ async def test_a_preview_has_what_went_in_and_out_of_the_root_cut(client: httpx.
     assert "input" not in without
 
 
-async def test_a_preview_has_bounds(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 64, 5)
+async def test_a_preview_has_bounds(store_once: StoreOnce) -> None:
+    client = (await store_once(66, 20)).client
     answer = await client.get(PATH, params={"preview_length": "10001"})
     assert answer.status_code == 400
     assert answer.json()["detail"][0]["loc"] == ["query", "preview_length"]
