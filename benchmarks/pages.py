@@ -66,6 +66,7 @@ async def measure(service: Service, report: Report, console: Console, traces: in
         runs = [(name, traces) for name in _NAMES] + [(f"paired-{i}", paired) for i in range(2)]
         keys = [await seed.experiment(connection, progress, tenant, n, name, COLUMNS) for name, n in runs]
     await connection.execute(_SPANS, keys[0][1])
+    await seed.invalidate(connection, keys[0][1])
     await connection.execute("VACUUM (ANALYZE) spans")
     await refresh_caches(service, connection)
     one = "SELECT trace_id, encode(item_key, 'hex') AS item_key FROM traces WHERE experiment_key = $1 LIMIT 1"

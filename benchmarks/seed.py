@@ -77,6 +77,11 @@ async def experiment(
         end = min(begin + _CHUNK, traces) - 1
         await connection.execute(put, tenant_id, key, begin, end, _DAYS_US, traces)
         progress.advance(task, end - begin + 1)
-    await connection.execute(_MARKS, key)
+    await invalidate(connection, key)
     progress.remove_task(task)
     return name, key
+
+
+async def invalidate(connection: asyncpg.Connection, experiment_key: int) -> None:
+    """All minutes of the experiment, as writes of the service do: what is put into tables directly does not."""
+    await connection.execute(_MARKS, experiment_key)

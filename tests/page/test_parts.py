@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -82,6 +83,37 @@ async def test_a_part_that_is_refused_late_is_named_where_it_would_be(
     await anext(pieces)
     answers["/slow"].set_exception(Refused(SLOW, 503, "the <database> is away"))
     assert "missing: the &lt;database&gt; is away: narrow it" in "".join([piece async for piece in pieces])
+
+
+async def test_a_part_that_cannot_be_shown_does_not_break_the_rest_of_the_page(
+    answers: dict[str, asyncio.Future[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts(asked(), "", {"fast": part(FAST, str), "slow": part(SLOW, lambda answer: answer["lacking"])})
+    answers["/fast"].set_result("1")
+    pieces = pieces_of(await page_of_parts(asked(), "test.html", parts))  # type: ignore[arg-type]
+    await anext(pieces)
+    answers["/slow"].set_result({"secret": 1})
+    rest = "".join([piece async for piece in pieces])
+    assert "missing: the log of the service says why: narrow it" in rest
+    assert rest.endswith("/fast,/slow")
+    assert "KeyError" in caplog.text
+
+
+async def test_what_comes_late_is_made_beside_the_event_loop(answers: dict[str, asyncio.Future[Any]]) -> None:
+    threads: list[int] = []
+
+    def shown(answer: str) -> str:
+        threads.append(threading.get_ident())
+        return answer
+
+    parts = Parts(asked(), "", {"fast": part(FAST, shown), "slow": part(SLOW, shown)})
+    answers["/fast"].set_result("1")
+    await asyncio.sleep(0.01)
+    pieces = pieces_of(await page_of_parts(asked(), "test.html", parts))  # type: ignore[arg-type]
+    answers["/slow"].set_result("2")
+    assert "2" in "".join([piece async for piece in pieces])
+    assert threads[0] == threading.get_ident()
+    assert threads[1] != threading.get_ident()
 
 
 async def test_other_parts_are_asked_for_once_the_essential_ones_are_there(

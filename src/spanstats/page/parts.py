@@ -51,6 +51,7 @@ class Parts:
         self._before = before
         self._calls: dict[str, Sequence[Call]] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._is_late = False
         self._parts = parts
         self._essential = [name for name, one in parts.items() if one.is_essential]
         for name, one in parts.items():
@@ -62,7 +63,9 @@ class Parts:
                 await asyncio.shield(self._tasks[essential])
         before = None if one.after is None else await asyncio.shield(self._tasks[one.after])
         self._calls[name] = one.calls(before)
-        return one.show(*await ask_all(self._request, self._key, *self._calls[name]))
+        answers = await ask_all(self._request, self._key, *self._calls[name])
+        # What comes late may be large: others do not wait until it is shown.
+        return await asyncio.to_thread(one.show, *answers) if self._is_late else one.show(*answers)
 
     @property
     def names(self) -> list[str]:
@@ -83,6 +86,7 @@ class Parts:
         for task in self._tasks.values():
             if task in done:
                 task.result()
+        self._is_late = True
 
     def advice(self, name: str) -> str:
         """What people may do where this part takes too long."""
