@@ -64,6 +64,9 @@ async def test_links_begin_with_the_path_that_a_proxy_adds(make_client: MakeClie
     assert 'href="/stats/ui/static/style.css' in form
     assert 'action="/stats/ui/sign-in"' in form
     assert (await visitor.get("/")).headers["location"] == "/stats/ui/"
+    signed_out = (await visitor.get("/ui/run?id=x")).headers["location"]
+    assert signed_out == "/stats/ui/sign-in?next=%2Fstats%2Fui%2Frun%3Fid%3Dx"
+    assert (await visitor.get("/stats/ui/run?id=x")).headers["location"] == signed_out
 
 
 async def test_a_page_that_is_turned_off_is_not_there(make_client: MakeClient) -> None:

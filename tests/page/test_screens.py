@@ -1,12 +1,15 @@
 """Every screen with real, odd and no data: valid HTML without scripts, every input labelled, every link answers."""
 
+import asyncio
 from collections import Counter
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx
 import pytest
 
 from spanstats.insights import described, listing, preparing
+from spanstats.insights.trace_tree import find_trace_tree
 
 from . import world
 from .conftest import Filled, parsed, sign_in, unsigned
@@ -321,7 +324,12 @@ async def test_a_trace_of_another_run_is_not_shown(filled: Filled) -> None:
 
 
 async def test_the_numbers_of_a_trace_are_sent_before_its_tree(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow(*asked: Any) -> Any:
+        await asyncio.sleep(0.5)
+        return await find_trace_tree(*asked)
+
     monkeypatch.setattr("spanstats.page.parts.PATIENCE_S", 0)
+    monkeypatch.setattr("spanstats.api.insights_trace.find_trace_tree", slow)
     html = (await filled.browser.get("/ui/trace?run=base&id=base-9")).text
     waits = html.index("Still reading")
     assert html.index("answer a question") < html.index("Latency") < waits < html.index('class="tree"')

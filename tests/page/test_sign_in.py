@@ -99,6 +99,17 @@ async def test_another_site_cannot_sign_somebody_in(visitor: httpx.AsyncClient, 
     assert "set-cookie" not in answer.headers
 
 
+async def test_a_key_that_may_not_read_is_told_once_what_to_do(visitor: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    await sign_in(visitor, await keys.create(Database(engine), "writer", "default", scope="ingest"))
+    visitor.cookies.set(
+        "spanstats_key", await keys.create(Database(engine), "w2", "default", scope="ingest"), path="/ui"
+    )
+    answer = await visitor.get("/ui/")
+    assert answer.status_code == 403
+    text = " ".join("".join(parsed(answer.text).find(".//main").itertext()).split())
+    assert text == "This API key may not read Sign out, and sign in with a key of scope read or all. All runs"
+
+
 async def test_sign_out_deletes_the_cookie(browser: httpx.AsyncClient) -> None:
     answer = await browser.post("/ui/sign-out")
     assert answer.status_code == 303
@@ -132,9 +143,11 @@ async def test_while_the_database_is_away_a_page_says_so_and_no_attempt_is_count
     assert answer.headers["retry-after"] == "3"
     assert "The database is away" in "".join(parsed(answer.text).itertext())
     visitor.cookies.set("spanstats_key", "a-key", path="/ui")
-    screen = await visitor.get("/ui/")
+    screen = await visitor.get("/ui/run?id=base&by=name")
     assert (screen.status_code, screen.headers["retry-after"]) == (503, "3")
-    assert "The database is away" in "".join(parsed(screen.text).itertext())
+    html = parsed(screen.text)
+    assert "The database is away" in "".join(html.itertext())
+    assert html.find(".//a[@class='button main']").get("href") == "/ui/run?id=base&by=name"
     assert "set-cookie" not in screen.headers
 
 

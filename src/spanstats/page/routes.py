@@ -37,6 +37,7 @@ async def no_such_screen(request: Request, path: str) -> Response:
         heading="Not found",
         message="There is no such page.",
         problems=(),
+        again=None,
         advice="Look for the run in the list.",
     )
 
@@ -51,6 +52,7 @@ async def wrong_method(request: Request, path: str) -> Response:
         heading="Not possible here",
         message=f"This page does not take {request.method}.",
         problems=(),
+        again=None,
         advice="Look for the run in the list.",
     )
     response.headers["Allow"] = "GET, HEAD"

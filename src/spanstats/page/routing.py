@@ -22,19 +22,22 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _ADVICE = {
     400: "Go back and change what is named above.",
-    403: "This key may not read. Sign out, and sign in with another one.",
+    403: "Sign out, and sign in with a key of scope read or all.",
     404: "It may have been deleted, belong to another tenant, or never have existed.",
-    429: "Wait a moment, then load the page again.",
-    500: "The log of the service says more. Load the page again.",
-    503: "Load the page again in a moment. If it stays so, /readyz says what the service waits for.",
+    429: "Wait a moment, then try again.",
+    500: "The log of the service says more.",
+    503: "Try again in a moment. If it stays so, /readyz says what the service waits for.",
 }
 _HEADINGS = {
     400: "That question has no answer",
-    403: "This key may not read",
+    403: "This API key may not read",
     404: "Not found",
     429: "Too many requests",
-    503: "No answer in time",
+    503: "No answer right now",
 }
+
+_PASSING = (429, 500, 503)
+"""What may be different when it is tried again."""
 
 
 class PageRoute(TolerantRoute):
@@ -75,10 +78,9 @@ class ScreenRoute(PageRoute):
 
 def sign_in_first(request: Request, reason: str | None = None) -> Response:
     """Leads to the sign-in, which leads back to this page."""
-    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     # With the reason `key` the sign-in says that the key was refused.
     more = f"&reason={reason}" if reason else ""
-    address = f"{root_of(request)}/ui/sign-in?next={quote(target, safe='')}{more}"
+    address = f"{root_of(request)}/ui/sign-in?next={quote(_address_of(request), safe='')}{more}"
     return RedirectResponse(address, 303, PAGE_HEADERS)
 
 
@@ -102,8 +104,17 @@ def _problem(
         heading=_HEADINGS.get(status, "This did not work"),
         message=message,
         problems=refused.problems if refused else (),
+        again=_address_of(request) if status in _PASSING else None,
         advice=_ADVICE.get(status, "Load the page again."),
     )
     if retry_after:
         response.headers["Retry-After"] = retry_after
     return response
+
+
+def _address_of(request: Request) -> str:
+    """The page that was asked for; of a form that was sent, that of the form."""
+    root, path = root_of(request), request.url.path
+    # Some proxies take off what they put before every path, some do not.
+    whole = path if path.startswith(f"{root}/") else root + path
+    return whole + (f"?{request.url.query}" if request.url.query else "")
