@@ -32,14 +32,27 @@ class NumberSums:
         if not count:
             return
         base, step = numbers.low, numbers.step
-        code_sum = sum_of(codes)
         self.count += count
+        if codes.strides == (0,):
+            self._add_equal(base, count, squares=squares, extremes=extremes)
+            return
+        code_sum = sum_of(codes)
         self.total += base * count + step * code_sum
         if squares:
             self.squares += base * base * count + 2 * base * step * code_sum + step * step * sum_of_squares(codes)
         if not extremes:
             return
-        low, high = base + step * int(codes.min()), base + step * int(codes.max())
+        self._add_extremes(base + step * int(np.minimum.reduce(codes)), base + step * int(np.maximum.reduce(codes)))
+
+    def _add_equal(self, value: int, count: int, *, squares: bool, extremes: bool) -> None:
+        """All are this value: a column that has it in every row."""
+        self.total += value * count
+        if squares:
+            self.squares += value * value * count
+        if extremes:
+            self._add_extremes(value, value)
+
+    def _add_extremes(self, low: int, high: int) -> None:
         self.low = low if self.low is None else min(self.low, low)
         self.high = high if self.high is None else max(self.high, high)
 
@@ -70,7 +83,7 @@ def traces_with(selection: Selection, measure: Measure) -> int:
 def sum_of(codes: Array) -> int:
     """Of unsigned codes; those of 8 bytes in two halves, each sum of which fits 64 bits."""
     if codes.dtype.itemsize < 8:
-        return int(codes.sum(dtype=np.uint64))
+        return int(np.add.reduce(codes, dtype=np.uint64))
     low, high = codes & np.uint64(2**32 - 1), codes >> np.uint64(32)
     return int(low.sum(dtype=np.uint64)) + (int(high.sum(dtype=np.uint64)) << 32)
 
@@ -78,7 +91,7 @@ def sum_of(codes: Array) -> int:
 def sum_of_squares(codes: Array) -> int:
     """Of unsigned codes of at most 65,536 rows."""
     width = codes.dtype.itemsize * 8
-    bound = int(codes.max(initial=0)) ** 2 * len(codes)
+    bound = int(np.maximum.reduce(codes, initial=0)) ** 2 * len(codes)
     if bound < _EXACT_IN_DOUBLE:
         exact = codes.astype(np.float64)
         return int(np.dot(exact, exact))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from ..store.session import Driver
 from .cache import ColumnCache
 from .format import INFO, SCORES, Chunk, Column, Info
-from .needs import Needs
+from .needs import Needs, needed_among
 from .stored import unpacked
 
 _FETCH = f"""
@@ -38,8 +38,8 @@ def _cached(cache: ColumnCache, chunk_id: int, needs: Needs) -> Decoded:
     if not isinstance(info, Info):
         return {}
     columns: dict[str, Column | Info] = {INFO: info}
-    for name in info.names:
-        if needs.wants(name) and (column := cache.get(chunk_id, name)) is not None:
+    for name in needed_among(info.names, needs):
+        if (column := cache.get(chunk_id, name)) is not None:
             columns[name] = column
     return columns
 
@@ -48,7 +48,7 @@ def _missing(columns: Decoded, needs: Needs) -> set[str]:
     info = columns.get(INFO)
     if not isinstance(info, Info):
         return {INFO, *needs.columns}
-    return {name for name in info.names if needs.wants(name) and name not in columns}
+    return {name for name in needed_among(info.names, needs) if name not in columns}
 
 
 def _decoded(rows: Sequence[tuple[int, str, bytes]]) -> dict[int, dict[str, Column | Info]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .format import ITEM_KEY, NUMBERS, SCORES, START_MICROSECOND, START_MINUTE, scores_column
 
@@ -32,6 +33,12 @@ class Needs:
     def wants(self, name: str) -> bool:
         """Whether the column is needed."""
         return name in self.columns or (self.every_score and name.startswith(SCORES))
+
+
+@lru_cache(maxsize=256)
+def needed_among(names: tuple[str, ...], needs: Needs) -> tuple[str, ...]:
+    """The needed ones of these names. Many chunks of an experiment have the same names."""
+    return tuple(name for name in names if needs.wants(name))
 
 
 STARTS = Needs(frozenset({START_MINUTE, START_MICROSECOND}))

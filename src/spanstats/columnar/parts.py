@@ -52,5 +52,7 @@ def _is_inside(segment: Segment, window: Segment) -> bool:
 
 def _invalid_in(segment: Segment, invalid: Sequence[int]) -> Sequence[int]:
     """Of ascending minutes those in the segment."""
+    if not invalid:
+        return ()
     first, end = np.searchsorted(np.array(invalid, np.int64), segment)
     return invalid[first:end]

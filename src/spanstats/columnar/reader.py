@@ -31,8 +31,8 @@ from .span_sums import read_span_sums
 
 T = TypeVar("T")
 
-_BATCH = 16
-"""Chunks that are worked on together, where a question can be answered bit by bit."""
+_BATCH_CHUNKS, _BATCH_TRACES = 256, 2**20
+"""At most this many chunks, or traces, are worked on together, where a question can be answered bit by bit."""
 
 
 class Columns:
@@ -151,7 +151,7 @@ def _in_batches(chunks: Sequence[StoredChunk]) -> Iterator[list[StoredChunk]]:
     batch: list[StoredChunk] = []
     for _, of_segment in groupby(chunks, key=attrgetter("segment")):
         batch += of_segment
-        if len(batch) >= _BATCH:
+        if len(batch) >= _BATCH_CHUNKS or sum(chunk.n for chunk in batch) >= _BATCH_TRACES:
             yield batch
             batch = []
     if batch:
