@@ -77,9 +77,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # Here `-m` and `-k` take their choice.
     yield
     if AGAIN in os.environ:
-        kept = without_further_cases(items)
-        config.hook.pytest_deselected(items=list(set(items).difference(kept)))
-        items[:] = kept
+        selected = without_further_cases(items)
+        config.hook.pytest_deselected(items=list(set(items).difference(selected)))
+        items[:] = selected
     items[:] = in_order(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
@@ -103,9 +103,9 @@ def _nothing_waits() -> None:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The address of a server on which tests may create databases."""
-    named = os.environ.get("SPANSTATS_TEST_DATABASE_URL")
-    if named:
-        yield make_url(named).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    address = os.environ.get("SPANSTATS_TEST_DATABASE_URL")
+    if address:
+        yield make_url(address).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
         return
     directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
     server = EmbeddedServer(directory, settings=QUICK)
@@ -146,9 +146,9 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on the test's own migrated database."""
-    made = patient_engine(database_url)
-    yield made
-    await made.dispose()
+    own_engine = patient_engine(database_url)
+    yield own_engine
+    await own_engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +168,9 @@ def filled_url(server_url: str, filled_template: str) -> Iterator[str]:
 @pytest.fixture
 async def filled(filled_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on that copy."""
-    made = patient_engine(filled_url)
-    yield made
-    await made.dispose()
+    filled_engine = patient_engine(filled_url)
+    yield filled_engine
+    await filled_engine.dispose()
 
 
 @pytest.fixture

@@ -26,12 +26,12 @@ _OF_AGGREGATES = {"array_agg", "jsonb_agg", "json_agg"}
 
 def refusals(sql: str) -> list[str]:
     """Why Citus would refuse the statements; empty where it takes them."""
-    found: list[str] = []
+    reasons: list[str] = []
     for statement in parse_sql(sql):
         ctes = [node for node in _nodes(statement) if isinstance(node, ast.CommonTableExpr)]
         for node in _nodes(statement):
-            found += _refused_of(node, ctes)
-    return found
+            reasons += _refused_of(node, ctes)
+    return reasons
 
 
 def _refused_of(node: ast.Node, ctes: Sequence[ast.CommonTableExpr]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def snippet(path: Path) -> str:
 def known_commands() -> set[str]:
     """`serve`, `keys create` and so on."""
     root: Any = typer.main.get_command(app)
-    found = set()
+    names = set()
     for name, command in root.commands.items():
-        found |= {f"{name} {inner}" for inner in getattr(command, "commands", {})} or {name}
-    return found
+        names |= {f"{name} {inner}" for inner in getattr(command, "commands", {})} or {name}
+    return names

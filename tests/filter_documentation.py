@@ -169,7 +169,7 @@ def _yes(holds: bool) -> str:
 def _fields(table: FieldTable, aliases: Mapping[str, str]) -> str:
     lines = ["| field | also | kind | of |", "|---|---|---|---|"]
     for name, spec in table.fields.items():
-        also = [alias for alias, meant in aliases.items() if meant == name and alias != name]
+        also = [alias for alias, field in aliases.items() if field == name and alias != name]
         lines.append(f"| `{name}` | {_codes(also)} | {spec.kind.value} | {_read_from(spec)} |")
     lines += [
         f"| `{name}` and a key | | {make('k').kind.value} | {_read_from(make('k'))} |"

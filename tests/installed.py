@@ -48,11 +48,11 @@ THROUGHOUT = (
 def main() -> int:
     if os.environ.get(NAMED):
         return run_tests(os.environ[NAMED])
-    found = installed()
-    if not found:
+    versions = installed()
+    if not versions:
         print(f"SKIPPED: the tests on another version of PostgreSQL; none is installed and {NAMED} is not set")
         return 0
-    version, binaries = min(found)
+    version, binaries = min(versions)
     print(f"The tests again, on PostgreSQL {version} of {binaries}")
     with temporary_server(binaries) as url:
         return run_tests(url)
@@ -61,13 +61,13 @@ def main() -> int:
 def installed() -> list[tuple[int, Path]]:
     """Versions and binaries of the servers of this machine that are recent enough, without the embedded one's."""
     folders = [folder for pattern in FOLDERS for folder in Path("/").glob(pattern[1:])]
-    found = [(version_of(folder), folder) for folder in folders if (folder / "initdb").exists()]
-    return [(version, folder) for version, folder in found if OLDEST <= version != int(cluster.MAJOR)]
+    versions = [(version_of(folder), folder) for folder in folders if (folder / "initdb").exists()]
+    return [(version, folder) for version, folder in versions if OLDEST <= version != int(cluster.MAJOR)]
 
 
 def version_of(binaries: Path) -> int:
-    told = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    number = re.search(r"\) (\d+)", told)
+    printed = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    number = re.search(r"\) (\d+)", printed)
     return int(number.group(1)) if number else 0
 
 
@@ -109,14 +109,14 @@ def run_tests(url: str) -> int:
 
 def without_further_cases(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """The tests, and of each that is parametrized the first case alone, unless it is marked `every_case`."""
-    seen: set[str] = set()
-    kept = []
+    tests: set[str] = set()
+    items_to_run = []
     for item in items:
         test = item.nodeid.partition("[")[0]
-        if test not in seen or item.get_closest_marker("every_case") is not None:
-            kept.append(item)
-        seen.add(test)
-    return kept
+        if test not in tests or item.get_closest_marker("every_case") is not None:
+            items_to_run.append(item)
+        tests.add(test)
+    return items_to_run
 
 
 if __name__ == "__main__":

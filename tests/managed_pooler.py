@@ -42,8 +42,8 @@ class ManagedPooler:
 
     @property
     def url(self) -> str:
-        named = make_url(self.database_url)
-        return f"postgresql://{named.username}@127.0.0.1:{self.port}/{named.database}"
+        address = make_url(self.database_url)
+        return f"postgresql://{address.username}@127.0.0.1:{self.port}/{address.database}"
 
     async def listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -78,13 +78,13 @@ class ManagedPooler:
         server.writer.close()
 
     async def _connect(self) -> Ending:
-        named = make_url(self.database_url)
-        host, port = named.query.get("host", named.host), named.port or 5432
+        address = make_url(self.database_url)
+        host, port = address.query.get("host", address.host), address.port or 5432
         if isinstance(host, str) and host.startswith("/"):
             reader, writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         else:
             reader, writer = await asyncio.open_connection(str(host), port)
-        pairs = {"user": named.username or "postgres", "database": named.database or "postgres"}
+        pairs = {"user": address.username or "postgres", "database": address.database or "postgres"}
         body = b"".join(f"{key}\0{value}\0".encode() for key, value in pairs.items()) + b"\0"
         writer.write(struct.pack("!ii", len(body) + 8, 196608) + body)
         while (await _message(reader))[0] != b"Z":
@@ -136,9 +136,9 @@ class _Client:
             self.pooler.refused.append(f"startup parameter {odd[0]}")
             self.writer.write(_error("08P01", f"unsupported startup parameter: {odd[0]}"))
             return False
-        told = {"server_version": "15.0", "client_encoding": "UTF8", "integer_datetimes": "on", "TimeZone": "UTC"}
+        parameters = {"server_version": "15.0", "client_encoding": "UTF8", "integer_datetimes": "on", "TimeZone": "UTC"}
         self.writer.write(_encoded(b"R", struct.pack("!i", 0)))
-        for name, value in (told | {"standard_conforming_strings": "on"}).items():
+        for name, value in (parameters | {"standard_conforming_strings": "on"}).items():
             self.writer.write(_encoded(b"S", f"{name}\0{value}\0".encode()))
         self.writer.write(_encoded(b"K", struct.pack("!ii", 4242, 4242)) + _READY)
         return True

@@ -109,10 +109,10 @@ def _fields() -> Iterable[tuple[str, tuple[str, ...]]]:
 
 
 def _holders() -> list[tuple[str, str, str]]:
-    found = [
+    rows = [
         (f"`{name}`", _codes(path for path in paths if path), source) for name, paths, source in blocks.USAGE_ATTRIBUTES
     ]
-    return found + [(f"`{name}`", "", f"{source}: costs") for name, source in blocks.COST_ATTRIBUTES]
+    return rows + [(f"`{name}`", "", f"{source}: costs") for name, source in blocks.COST_ATTRIBUTES]
 
 
 def _tables(tables: Table) -> Iterable[str]:

@@ -51,8 +51,8 @@ def pooling(
     users = place / "users.txt"
     users.write_text('"postgres" ""\n')
     file.write_text(_CONFIGURATION.format(target=target, port=port, life=life, size=size, mode=mode, users=users))
-    for made in (file, users):
-        made.chmod(0o644)
+    for path in (file, users):
+        path.chmod(0o644)
     for folder in (place, *place.parents[:-2]):
         folder.chmod(folder.stat().st_mode | 0o011)
     process = subprocess.Popen(

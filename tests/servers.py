@@ -47,15 +47,15 @@ class Server:
 def servers(count: int = 1, binaries: Path = cluster.BINARIES) -> Iterator[list[Server]]:
     """Servers that are not started and whose data is still to be made; what is left of them is stopped at the end."""
     owner = cluster.account()
-    made = []
+    all_servers = []
     for _ in range(count):
         directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
         shutil.chown(directory, owner.uid, owner.gid)
-        made.append(Server(directory, binaries))
+        all_servers.append(Server(directory, binaries))
     try:
-        yield made
+        yield all_servers
     finally:
-        for server in made:
+        for server in all_servers:
             with suppress(subprocess.CalledProcessError):
                 server.stop("immediate")
             shutil.rmtree(server.directory, ignore_errors=True)

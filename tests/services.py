@@ -75,9 +75,9 @@ class Service:
 
     def wait_for(self, path: str, status: int) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while (found := self.status(path)) != status:
+        while (status_now := self.status(path)) != status:
             assert self.process.poll() is None, self.err
-            assert time.monotonic() < deadline, f"{path} answers {found}\n{self.err}"
+            assert time.monotonic() < deadline, f"{path} answers {status_now}\n{self.err}"
             time.sleep(0.1)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:

@@ -134,10 +134,10 @@ async def live(engine: AsyncEngine, tenant_id: TenantId, steps: list[tuple[str, 
 
 def of_experiment(stored: Rows, traces: set[str]) -> Rows:
     """What of a tenant's rows belongs to the experiment of these traces."""
-    found = {table: [row for row in stored[table] if row["trace_id"] in traces] for table in UNDER_TRACES}
-    loose = {span["span_id"] for span in found["spans"] if span["by_span_id"]}
-    found["patches"] += [p for p in stored["patches"] if p["trace_id"] == "" and p["span_id"] in loose]
-    return {**found, "experiments": [row for row in stored["experiments"] if row["id"] == "e"]}
+    by_table = {table: [row for row in stored[table] if row["trace_id"] in traces] for table in UNDER_TRACES}
+    loose = {span["span_id"] for span in by_table["spans"] if span["by_span_id"]}
+    by_table["patches"] += [p for p in stored["patches"] if p["trace_id"] == "" and p["span_id"] in loose]
+    return {**by_table, "experiments": [row for row in stored["experiments"] if row["id"] == "e"]}
 
 
 async def named(engine: AsyncEngine, tenant: str, traces: set[str]) -> list[dict[str, Any]]:

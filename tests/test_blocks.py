@@ -128,7 +128,7 @@ def test_make_can_work_out_every_target(text: str) -> None:
 
 @pytest.mark.parametrize("text", checked(How.CLIENT))
 def test_what_a_reader_exports_is_what_the_clients_are_tested_with(text: str) -> None:
-    told = subprocess.run(
+    exports = subprocess.run(
         ["/bin/sh", "-c", f"{text}\nenv"],
         env={"URL": "http://u", "KEY": "k"},
         capture_output=True,
@@ -137,13 +137,13 @@ def test_what_a_reader_exports_is_what_the_clients_are_tested_with(text: str) ->
     ).stdout
     exported = {name for line in text.splitlines() for name in re.findall(r"(\w+)=", line) if name.isupper()}
     code = "import json, run; print(json.dumps(run.settings_of_clients('http://u', 'k')))"
-    asked = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT / "clients", capture_output=True, text=True, check=True
     )
-    given = json.loads(asked.stdout)
+    environment_of_tests = json.loads(done.stdout)
     assert len(exported) >= 2
-    assert {line for line in told.splitlines() if line.split("=")[0] in exported} == {
-        f"{n}={given[n]}" for n in exported
+    assert {line for line in exports.splitlines() if line.split("=")[0] in exported} == {
+        f"{n}={environment_of_tests[n]}" for n in exported
     }
 
 
@@ -154,8 +154,8 @@ def test_every_snippet_is_a_file_that_is_run(text: str) -> None:
 
 def test_those_that_test_docs_runs_are_those_that_it_looks_for() -> None:
     where = {How.OPERATIONS: ("docs/operations.md", "sh"), How.FILTER: (named(FILE), "json")}
-    for how, wanted in where.items():
-        assert [block for block in BLOCKS if block[:2] == wanted and [HOW[r] for r in rows_of(block)] != [how]] == []
+    for how, kind in where.items():
+        assert [block for block in BLOCKS if block[:2] == kind and [HOW[r] for r in rows_of(block)] != [how]] == []
         assert checked(how)
 
 
@@ -271,11 +271,11 @@ def test_what_compose_is_asked_for_is_there(text: str) -> None:
     services = compose()["services"]
     for line in re.findall(r"docker .*?(?=$|'| && )", text, re.MULTILINE):
         words = [word for word in shlex.split(line.split(" > ")[0].split(" < ")[0]) if not word.startswith("-")]
-        asked = words[2:] if words[1] == "compose" else words[1:]
-        assert asked[0] in ("exec", "up", "down", "kill", "start"), line
-        assert len(asked) == 1 or asked[1] in services, line
-        if len(asked) > 2 and asked[2] == "spanstats":
-            assert any(" ".join(asked[3:]).startswith(command) for command in known_commands()), line
+        arguments = words[2:] if words[1] == "compose" else words[1:]
+        assert arguments[0] in ("exec", "up", "down", "kill", "start"), line
+        assert len(arguments) == 1 or arguments[1] in services, line
+        if len(arguments) > 2 and arguments[2] == "spanstats":
+            assert any(" ".join(arguments[3:]).startswith(command) for command in known_commands()), line
     for script in re.findall(r"python (\S+\.py)", text):
         assert (ROOT / script).exists()
 
@@ -307,10 +307,10 @@ def test_statements_are_answered(text: str, database_url: str) -> None:
 
 @pytest.mark.parametrize("text", checked(How.SERVER))
 def test_the_server_takes_what_it_is_to_be_set_to(text: str, database_url: str) -> None:
-    told = dict(re.findall(r"^(\w+) = (\S+)", text, re.MULTILINE))
-    assert len(told) == len(text.splitlines())
-    assert cluster.DISCREET.items() <= told.items()
-    for name, value in told.items():
+    settings = dict(re.findall(r"^(\w+) = (\S+)", text, re.MULTILINE))
+    assert len(settings) == len(text.splitlines())
+    assert cluster.DISCREET.items() <= settings.items()
+    for name, value in settings.items():
         run_sql(database_url, f"SET {name} = {value}")
 
 

@@ -165,10 +165,10 @@ def test_a_second_service_on_the_same_data_is_refused(start: Start, environment:
 
 
 def test_a_port_in_use_is_told_before_anything_is_started(environment: dict[str, str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
         assert_one_line(run(environment, "serve", "--port", str(port)), str(port), "--port")
     assert not data(environment).exists()
 

@@ -43,11 +43,11 @@ async def exposed(client: httpx.AsyncClient) -> Served:
     await client.post(logs, json={"trace_id": "t"})
     await client.post(logs, json={"trace_id": []})
     text = (await client.get("/metrics")).text
-    found = {"up": ("gauge", set[str]())}
+    by_name = {"up": ("gauge", set[str]())}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            found.setdefault(sample.name, (family.type, set()))[1].update(sample.labels)
-    return found
+            by_name.setdefault(sample.name, (family.type, set()))[1].update(sample.labels)
+    return by_name
 
 
 @pytest.mark.parametrize("name", ["alerts.yml", "grafana-dashboard.json"])
@@ -56,7 +56,7 @@ async def test_every_expression_fits_the_metrics_that_are_served(make_client: Ma
     used = set()
     for expression, legend in drawn(DEPLOY / name):
         assert not faults(expression, legend, served), expression
-        used |= {found[0] for found in SELECTOR.findall(expression)}
+        used |= {match[0] for match in SELECTOR.findall(expression)}
     assert len(used) >= 8
 
 
@@ -174,5 +174,5 @@ def test_what_the_image_leaves_out_is_there_and_none_of_it_is_used() -> None:
 
 def test_the_database_of_the_compose_file_logs_as_little_of_clients_as_the_embedded_one() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    given = dict(option.removeprefix("-c").split("=") for option in services["database"]["command"][1:])
-    assert cluster.DISCREET.items() <= given.items()
+    options = dict(option.removeprefix("-c").split("=") for option in services["database"]["command"][1:])
+    assert cluster.DISCREET.items() <= options.items()

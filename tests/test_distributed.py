@@ -33,8 +33,8 @@ TAKEN = (
 
 @pytest.mark.parametrize(("sql", "reason"), REFUSED.items())
 def test_a_refused_form_is_found(sql: str, reason: str) -> None:
-    [found] = refusals(sql)
-    assert found.startswith(reason)
+    [refusal] = refusals(sql)
+    assert refusal.startswith(reason)
 
 
 @pytest.mark.parametrize("sql", TAKEN)

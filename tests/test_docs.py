@@ -88,9 +88,9 @@ def test_every_test_that_a_promise_names_exists() -> None:
     everywhere = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
     for row in rows:
         shown_by = row.split(" | ")[-1]
-        named = re.findall(r"`(?:tests/)?([\w/]+(?:\.py|/))`", shown_by)
-        assert named or "the same" in shown_by, row
-        for name in named:
+        paths = re.findall(r"`(?:tests/)?([\w/]+(?:\.py|/))`", shown_by)
+        assert paths or "the same" in shown_by, row
+        for name in paths:
             there = (ROOT / "tests" / name).exists() or ("/" not in name and name in everywhere)
             assert there, name
 
@@ -143,8 +143,8 @@ def test_the_commands_of_the_operations_document_work_in_their_order(
         )
         assert done.returncode == 0, done.stdout + done.stderr
         equal = "The rollups and columns equal"
-        for told in ("sps_", equal, "2 traces were imported", "0 traces were erased", "t2 is erased"):
-            assert told in done.stdout
+        for text in ("sps_", equal, "2 traces were imported", "0 traces were erased", "t2 is erased"):
+            assert text in done.stdout
         answer = httpx.get(f"{url}/api/parea/v1/experiment/e1/stats", headers={"x-api-key": "k"}).json()
         assert [trace["trace_id"] for trace in answer["parent_trace_stats"]] == ["t1"]
         assert service.stop() == 0

@@ -35,10 +35,10 @@ def test_nothing_is_lost_where_the_database_is_killed_amid_the_posting(
     service.wait_for("/readyz", 200)
     done = drill(service, f"kill -9 $(head -n 1 '{data(environment)}/postgres/postmaster.pid')")
     assert done.returncode == 0, done.stdout + done.stderr
-    told, found = done.stdout.splitlines()
-    assert "exit code 0" in told
-    assert ", 0 faults" in found
-    assert "'503'" in found
+    end, counts = done.stdout.splitlines()
+    assert "exit code 0" in end
+    assert ", 0 faults" in counts
+    assert "'503'" in counts
     assert service.stop() == 0
 
 

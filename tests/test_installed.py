@@ -39,5 +39,5 @@ def test_of_each_test_the_first_case_runs_again_or_every_case_where_it_says_so()
         *(Case("a.py::one"), Case("a.py::two[x]"), Case("a.py::two[y]"), Case("b.py::two[x]"), Case("b.py::two[[]")),
         *(Case(f"b.py::three[{name}]", "every_case") for name in "xyz"),
     ]
-    kept = {item.nodeid for item in installed.without_further_cases(cast(list[pytest.Item], cases))}
-    assert {case.nodeid for case in cases} - kept == {"a.py::two[y]", "b.py::two[[]"}
+    ids = {item.nodeid for item in installed.without_further_cases(cast(list[pytest.Item], cases))}
+    assert {case.nodeid for case in cases} - ids == {"a.py::two[y]", "b.py::two[[]"}

@@ -125,6 +125,6 @@ def test_outages_that_end_a_stream_are_alike_and_faults_are_each_written(
             logging.getLogger("x").error("it broke", exc_info=error)
     logging.getLogger("x").info("told")
     logging.getLogger("x").info("told")
-    found = lines(capsys)
-    assert [line.count("Unavailable") for line in found] == [1, 0, 0, 0, 0, 0, 0, 0]
-    assert [line.count("RuntimeError") for line in found] == [0, 1, 1, 1, 1, 1, 0, 0]
+    written = lines(capsys)
+    assert [line.count("Unavailable") for line in written] == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert [line.count("RuntimeError") for line in written] == [0, 1, 1, 1, 1, 1, 0, 0]

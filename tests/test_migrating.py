@@ -26,12 +26,12 @@ def found(server_url: str) -> Iterator[Found]:
     """Makes a database in which these statements were run, and a role of its own (`guest` in them); its address."""
     role = f"spanstats_guest_{os.getpid()}_{next(_numbers)}"
     run_sql(server_url, f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
-    with ExitStack() as made:
-        made.callback(run_sql, server_url, f"DROP ROLE {role}")
+    with ExitStack() as opened:
+        opened.callback(run_sql, server_url, f"DROP ROLE {role}")
 
         def make(*statements: str, options: str = "ENCODING 'UTF8'") -> str:
-            url = made.enter_context(fresh_database(server_url, options=options))
-            made.callback(run_sql, url, f"DROP OWNED BY {role}")
+            url = opened.enter_context(fresh_database(server_url, options=options))
+            opened.callback(run_sql, url, f"DROP OWNED BY {role}")
             for statement in statements:
                 run_sql(url, statement.replace("guest", role))
             return make_url(url).set(username=role, password="x").render_as_string(hide_password=False)  # noqa: S106
@@ -83,9 +83,9 @@ OWN = "GRANT ALL ON SCHEMA public TO guest"
 @pytest.mark.every_case("the messages are those of the server")
 def test_what_is_in_the_way_is_told_in_one_line(found: Found, statements: list[str], why: str) -> None:
     url = found(*statements)
-    with pytest.raises(StartError, match=why) as told:
+    with pytest.raises(StartError, match=why) as raised:
         migrate(url)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_another_encoding_is_refused(found: Found) -> None:

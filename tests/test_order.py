@@ -32,8 +32,8 @@ def test_a_single_worker_runs_them_as_they_stand() -> None:
 
 
 def test_those_that_wait_come_first_and_leave_one_worker_to_compute() -> None:
-    found = ordered(QUICK + WAITS, 3)
-    shares = [found[:8], found[8:16], found[16:]]
+    queue = ordered(QUICK + WAITS, 3)
+    shares = [queue[:8], queue[8:16], queue[16:]]
     assert shares[0][:2] == ["tests/test_docs.py::a", "tests/test_cli.py::a"]
     assert shares[1][:2] == ["tests/faults/test_a.py::a", "tests/faults/test_a.py::b"]
     assert set(shares[2]) <= set(QUICK)

@@ -42,5 +42,5 @@ def test_every_make_target_and_command_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z]+)", README)) - {"install"} <= targets
     commands = OPERATIONS.split("## Commands")[1].split("\n## ")[0]
-    named = set(re.findall(r"`spanstats ((?:(?:keys|rollups|traces|tenants) )?[a-z]+)", commands))
-    assert named == known_commands()
+    names = set(re.findall(r"`spanstats ((?:(?:keys|rollups|traces|tenants) )?[a-z]+)", commands))
+    assert names == known_commands()

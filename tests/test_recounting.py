@@ -67,10 +67,10 @@ class Caller(AbstractContextManager["Caller"]):
     def tokens(self) -> dict[str, int]:
         """By trace, from Parea's stats; the summary must say their sum."""
         entries = self.client.get("/api/parea/v1/experiment/e/stats").json()["parent_trace_stats"]
-        found = {entry["trace_id"]: entry["input_tokens"] for entry in entries}
+        by_trace = {entry["trace_id"]: entry["input_tokens"] for entry in entries}
         summary = self.client.get("/api/v2/experiments/e/logs/summary/").json()
-        assert summary["total_prompt_tokens"] == sum(found.values())
-        return found
+        assert summary["total_prompt_tokens"] == sum(by_trace.values())
+        return by_trace
 
 
 def test_old_numbers_stay_until_a_trace_is_touched_or_counted_again(
@@ -112,7 +112,7 @@ def test_a_recount_of_what_is_not_there_says_so_in_one_line(environment: dict[st
     for option, name in (("--experiment", "none"), ("--tenant", "nobody")):
         done = run(environment, "recount", option, name)
         assert done.returncode == 1
-        told = done.stderr.splitlines()[-1]
-        assert told.startswith("spanstats: There is no ")
-        assert told.endswith(name)
+        line = done.stderr.splitlines()[-1]
+        assert line.startswith("spanstats: There is no ")
+        assert line.endswith(name)
         assert "Stopped" not in done.stderr

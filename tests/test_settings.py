@@ -60,7 +60,7 @@ def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
 
 
 @pytest.mark.parametrize(
-    ("given", "taken"),
+    ("address", "whole_address"),
     [
         ("http://collector:4318", "http://collector:4318/v1/traces"),
         ("https://[::1]:4318/", "https://[::1]:4318/v1/traces"),
@@ -68,10 +68,10 @@ def test_a_wrong_value_is_one_line_that_names_the_variable_and_not_the_value(
     ],
 )
 def test_an_address_of_a_collector_without_a_path_has_the_usual_one(
-    monkeypatch: pytest.MonkeyPatch, given: str, taken: str
+    monkeypatch: pytest.MonkeyPatch, address: str, whole_address: str
 ) -> None:
-    monkeypatch.setenv("SPANSTATS_TRACING_ENDPOINT", given)
-    assert load().tracing_endpoint == taken
+    monkeypatch.setenv("SPANSTATS_TRACING_ENDPOINT", address)
+    assert load().tracing_endpoint == whole_address
 
 
 def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +87,9 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load().trusted_proxies == ("10.0.0.0/8", "::1")
 
 
-@pytest.mark.parametrize("given", ["proxy.example", "10.0.0.0/33", "10.0.0.7/8", "127.0.0.1;::1"])
-def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    monkeypatch.setenv("SPANSTATS_TRUSTED_PROXIES", given)
+@pytest.mark.parametrize("text", ["proxy.example", "10.0.0.0/33", "10.0.0.7/8", "127.0.0.1;::1"])
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SPANSTATS_TRUSTED_PROXIES", text)
     with pytest.raises(SettingsError, match="SPANSTATS_TRUSTED_PROXIES"):
         load()
 

@@ -97,12 +97,12 @@ class Api:
 def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     monkeypatch.setattr(plan, "FEW_TRACES", 0)
     with start_blocking_portal() as portal:
-        made = Api(portal, database_url)
+        whole_api = Api(portal, database_url)
         if second_shard.IS_ON:
             run_sql(database_url, "ALTER TABLE experiments ALTER COLUMN key RESTART WITH 1099511627776")
-        portal.call(made.start)
-        yield made
-        portal.call(made.stop)
+        portal.call(whole_api.start)
+        yield whole_api
+        portal.call(whole_api.stop)
 
 
 def _status(failed: bool | None) -> str | None:
@@ -146,8 +146,8 @@ class Writes(RuleBasedStateMachine):
         """Where there are two shards, the tenant may live in either."""
         self.api.move()
 
-    @rule(s=SPANS, cost=COSTS, tokens=TOKENS, score=st.none() | VALUES, failed=FAILED, kept=KEPT)
-    def log(self, s: int, cost: Any, tokens: Any, score: int | None, failed: bool | None, kept: Any) -> None:
+    @rule(s=SPANS, cost=COSTS, tokens=TOKENS, score=st.none() | VALUES, failed=FAILED, metadata=KEPT)
+    def log(self, s: int, cost: Any, tokens: Any, score: int | None, failed: bool | None, metadata: Any) -> None:
         """A span, or what is new of it: empty values leave what was there, and zeros leave tokens and cost."""
         new: dict[str, Any] = {
             "cost": None if cost is None else cost / 1e6,
@@ -155,7 +155,7 @@ class Writes(RuleBasedStateMachine):
             "output_tokens": tokens and tokens[1],
             "status": _status(failed),
             "scores": [] if score is None else [{"name": "own", "score": score}],
-            "metadata": kept,
+            "metadata": metadata,
         }
         ids = {
             "trace_id": self.span(PAREA, s),
@@ -167,24 +167,24 @@ class Writes(RuleBasedStateMachine):
         assert answer.status_code == 200, answer.text
         self._learn(PAREA, s, new)
 
-    @rule(s=SPANS, cost=COSTS, tokens=TOKENS, failed=FAILED, kept=KEPT)
-    def ingest(self, s: int, cost: Any, tokens: Any, failed: bool | None, kept: Any) -> None:
+    @rule(s=SPANS, cost=COSTS, tokens=TOKENS, failed=FAILED, metadata=KEPT)
+    def ingest(self, s: int, cost: Any, tokens: Any, failed: bool | None, metadata: Any) -> None:
         """As `log`, in the other dialect."""
         new: dict[str, Any] = {"cost": None if cost is None else cost / 1e6, "status": _status(failed)}
         counts = {"prompt_tokens": tokens and tokens[0], "completion_tokens": tokens and tokens[1]}
         ids = {"trace_unique_id": self.trace(FLAT), "span_unique_id": self.span(FLAT, s), "experiment_id": self.name}
         when = {"start_time": "2026-01-01T00:00:00Z", "span_parent_id": self.trace(FLAT) if s else None}
-        body = {**ids, **when, **new, **counts, "metadata": kept}
+        body = {**ids, **when, **new, **counts, "metadata": metadata}
         answer = self.api("POST", "/api/v1/traces/ingest", [body])
         assert (answer.status_code, answer.json()["rejected"]) == (200, []), answer.text
         own = {"input_tokens": tokens and tokens[0], "output_tokens": tokens and tokens[1]}
-        self._learn(FLAT, s, {**new, **own, "metadata": kept})
+        self._learn(FLAT, s, {**new, **own, "metadata": metadata})
 
     def _learn(self, t: int, s: int, new: dict[str, Any]) -> None:
-        known = self.sent.setdefault(self.span(t, s), {"trace": t, "root": s == 0})
+        span = self.sent.setdefault(self.span(t, s), {"trace": t, "root": s == 0})
         for field, value in new.items():
-            if value not in (None, []) and (value != 0 or not known.get(field)):
-                known[field] = value
+            if value not in (None, []) and (value != 0 or not span.get(field)):
+                span[field] = value
 
     @rule(s=SPANS, values=UPDATES)
     def update(self, s: int, values: dict[str, Any]) -> None:
@@ -194,8 +194,10 @@ class Writes(RuleBasedStateMachine):
         assert answer.status_code == 200, answer.text
         self.replaced.setdefault(self.span(PAREA, s), {}).update(values)
 
-    @rule(t=TRACES, s=SPANS, of_trace=st.booleans(), cost=COSTS, tokens=TOKENS, failed=FAILED, kept=KEPT)
-    def change(self, t: int, s: int, of_trace: bool, cost: Any, tokens: Any, failed: bool | None, kept: Any) -> None:
+    @rule(t=TRACES, s=SPANS, of_trace=st.booleans(), cost=COSTS, tokens=TOKENS, failed=FAILED, metadata=KEPT)
+    def change(
+        self, t: int, s: int, of_trace: bool, cost: Any, tokens: Any, failed: bool | None, metadata: Any
+    ) -> None:
         """Of a span, or of its trace, which means the root, else the earliest: over whatever is sent again.
 
         Nothing is said by null, and metadata is joined to what is there.
@@ -203,18 +205,18 @@ class Writes(RuleBasedStateMachine):
         metrics = {"cost": None if cost is None else cost / 1e6}
         if tokens is not None:
             metrics |= {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
-        body = {"metrics": metrics, "status": _status(failed), "metadata": kept}
-        named = self.span(t, s)
-        path = f"/api/v2/experiments/{self.name}/logs/{named}/" if of_trace else f"/api/request-logs/{named}/"
+        body = {"metrics": metrics, "status": _status(failed), "metadata": metadata}
+        span_id = self.span(t, s)
+        path = f"/api/v2/experiments/{self.name}/logs/{span_id}/" if of_trace else f"/api/request-logs/{span_id}/"
         answer = self.api("PATCH", path, body)
-        changed = self._first(t) if of_trace and (s == 0 or named in self.sent) else named
+        changed = self._first(t) if of_trace and (s == 0 or span_id in self.sent) else span_id
         assert answer.status_code == (200 if changed in self.sent else 404), answer.text
         if changed not in self.sent:
             return
         before = self._span(changed).get("metadata") or {}
         new = {"cost": metrics["cost"], "status": _status(failed)}
         new |= {"input_tokens": tokens and tokens[0], "output_tokens": tokens and tokens[1]}
-        new |= {"metadata": None if kept is None else {**before, **kept}}
+        new |= {"metadata": None if metadata is None else {**before, **metadata}}
         self.replaced.setdefault(changed, {}).update({name: v for name, v in new.items() if v is not None})
 
     def _first(self, trace: int) -> str | None:
@@ -272,13 +274,13 @@ class Writes(RuleBasedStateMachine):
             assert (summary.status_code, stats.status_code) == (404, 404)
             return
         traces = [self.totals(t) for t in (PAREA, FLAT) if any(s["trace"] == t for s in self.sent.values())]
-        found = summary.json()
-        assert found["total_count"] == len(traces)
-        assert found["total_cost"] == sum(t["cost"] or 0 for t in traces) / 1e6
-        assert found["total_prompt_tokens"] == sum(t["input_tokens"] for t in traces)
-        assert found["total_completion_tokens"] == sum(t["output_tokens"] for t in traces)
-        assert found["total_tokens"] == found["total_prompt_tokens"] + found["total_completion_tokens"]
-        assert found["error_count"] == sum(t["status"] == "error" for t in traces)
+        content = summary.json()
+        assert content["total_count"] == len(traces)
+        assert content["total_cost"] == sum(t["cost"] or 0 for t in traces) / 1e6
+        assert content["total_prompt_tokens"] == sum(t["input_tokens"] for t in traces)
+        assert content["total_completion_tokens"] == sum(t["output_tokens"] for t in traces)
+        assert content["total_tokens"] == content["total_prompt_tokens"] + content["total_completion_tokens"]
+        assert content["error_count"] == sum(t["status"] == "error" for t in traces)
         self._check_filtered("status", "error", [t for t in traces if t["status"] == "error"])
         self._check_filtered("metadata__a", 2, [t for t in traces if t["metadata"].get("a") == 2])
         listed = {entry["trace_id"]: entry for entry in stats.json()["parent_trace_stats"]}
@@ -292,12 +294,12 @@ class Writes(RuleBasedStateMachine):
                 assert sorted(score["score"] for score in entry["scores"]) == trace["scores"]
 
     def _check_filtered(self, field: str, value: object, matching: list[dict[str, Any]]) -> None:
-        asked = {"filters": {field: {"operator": "", "value": [value]}}}
-        found = self.api("POST", f"/api/v2/experiments/{self.name}/logs/summary/", asked).json()
-        assert found["total_count"] == len(matching)
-        assert found["error_count"] == sum(t["status"] == "error" for t in matching)
-        assert found["total_cost"] == sum(t["cost"] or 0 for t in matching) / 1e6
-        assert found["total_prompt_tokens"] == sum(t["input_tokens"] for t in matching)
+        body = {"filters": {field: {"operator": "", "value": [value]}}}
+        summary = self.api("POST", f"/api/v2/experiments/{self.name}/logs/summary/", body).json()
+        assert summary["total_count"] == len(matching)
+        assert summary["error_count"] == sum(t["status"] == "error" for t in matching)
+        assert summary["total_cost"] == sum(t["cost"] or 0 for t in matching) / 1e6
+        assert summary["total_prompt_tokens"] == sum(t["input_tokens"] for t in matching)
 
     def _check_log(self, trace: dict[str, Any]) -> None:
         log = self.api("GET", f"/api/v2/experiments/{self.name}/logs/{trace['id']}/").json()

@@ -49,10 +49,10 @@ def banned(path: str, text: str) -> list[str]:
     if path == "CONTRIBUTING.md":
         text = _NAMED.sub("", text)
     return [
-        f"{path}:{number}: {found.group()!r}: {instead}"
+        f"{path}:{number}: {match.group()!r}: {instead}"
         for number, line in enumerate(text.splitlines(), 1)
         for word, instead in BANNED.items()
-        for found in re.finditer(rf"\b(?:{word})\b", line, re.IGNORECASE)
+        for match in re.finditer(rf"\b(?:{word})\b", line, re.IGNORECASE)
     ]
 
 

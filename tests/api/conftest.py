@@ -67,8 +67,8 @@ def client(request: pytest.FixtureRequest) -> httpx.AsyncClient:
     A test that looks into the database or patches the program has an application and a database of its own, where the
     client is of tenant `default`. The others of a module share one application, and each has a tenant of its own.
     """
-    found: httpx.AsyncClient = request.getfixturevalue("own_client" if _is_apart(request) else "shared_client")
-    return found
+    own_or_shared: httpx.AsyncClient = request.getfixturevalue("own_client" if _is_apart(request) else "shared_client")
+    return own_or_shared
 
 
 @pytest.fixture

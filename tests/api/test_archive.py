@@ -38,7 +38,7 @@ async def filled(client: httpx.AsyncClient) -> str:
     experiment = (await replay(client)).experiment
     stats = (await client.get(f"{API}/experiment/{experiment}/stats")).json()["parent_trace_stats"]
     first, second = (trace["trace_id"] for trace in stats[:2])
-    sent = [
+    requests = [
         (
             "PUT",
             f"{API}/trace_log",
@@ -66,7 +66,7 @@ async def filled(client: httpx.AsyncClient) -> str:
             ],
         ),
     ]
-    for method, path, body in sent:
+    for method, path, body in requests:
         answer = await client.request(method, path, json=body)
         assert answer.status_code in (200, 201), answer.text
     return experiment
@@ -87,30 +87,30 @@ async def imported(engine: AsyncEngine, content: bytes, tenant: str = "stranger"
 
 async def held(engine: AsyncEngine, tenant: str) -> dict[str, list[dict[str, Any]]]:
     tenant_id = (await placement.home_of(Database(engine), tenant)).tenant_id
-    found = {}
+    rows_by_table = {}
     for table, order in TABLES.items():
         all_rows = await rows(engine, f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY {order}", tenant_id)
         dropped = OWN | ({"changed_at"} if table == "patches" else set())
         dropped |= {"created_at"} if table == "scores" else set()
-        found[table] = [{k: v for k, v in row.items() if k not in dropped} for row in all_rows]
-    return found
+        rows_by_table[table] = [{k: v for k, v in row.items() if k not in dropped} for row in all_rows]
+    return rows_by_table
 
 
 async def answers(client: httpx.AsyncClient, experiment: str) -> list[bytes]:
     summary = f"/api/v2/experiments/{experiment}/logs/summary/"
     logs = f"/api/v2/experiments/{experiment}/logs"
     stats = await client.get(f"{API}/experiment/{experiment}/stats")
-    found = [stats, await client.get(summary)]
-    found.append(await client.post(summary, json={"filters": {"metadata__n": {"operator": "gte", "value": [1]}}}))
-    found.append(await client.post(summary, json={"filters": {"score__human": {"operator": "lt", "value": [1]}}}))
+    every = [stats, await client.get(summary)]
+    every.append(await client.post(summary, json={"filters": {"metadata__n": {"operator": "gte", "value": [1]}}}))
+    every.append(await client.post(summary, json={"filters": {"score__human": {"operator": "lt", "value": [1]}}}))
     listed = await client.post(f"{logs}/list/", json={})
-    found.append(listed)
+    every.append(listed)
     traces = [f"{logs}/{log['id']}/" for log in listed.json()["results"]]
     traces += [f"{API}/trace_log/{trace['trace_id']}" for trace in stats.json()["parent_trace_stats"]]
-    found += [await client.get(path) for path in traces]
-    assert all(answer.status_code in (200, 400) for answer in found), [a.text[:200] for a in found]
-    assert found[1].json()["total_count"] >= 5
-    return [answer.content for answer in found]
+    every += [await client.get(path) for path in traces]
+    assert all(answer.status_code in (200, 400) for answer in every), [a.text[:200] for a in every]
+    assert every[1].json()["total_count"] >= 5
+    return [answer.content for answer in every]
 
 
 async def test_the_copy_has_the_same_rows_and_answers_the_same(

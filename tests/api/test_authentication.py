@@ -63,8 +63,8 @@ def test_authorization_sent_twice_is_refused() -> None:
 class Lookups:
     """Counts look-ups of the keys that exist."""
 
-    def __init__(self, **known: KeyInfo) -> None:
-        self.known = known
+    def __init__(self, **infos: KeyInfo) -> None:
+        self.infos = infos
         self.count = 0
         self.fault: Exception | None = None
 
@@ -73,16 +73,16 @@ class Lookups:
         await asyncio.sleep(0)
         if self.fault is not None:
             raise self.fault
-        return self.known.get(key)
+        return self.infos.get(key)
 
 
 @pytest.mark.parametrize("key", ["good", "bad"])
 async def test_a_key_is_looked_up_once_while_it_is_remembered(key: str) -> None:
     lookups = Lookups(good=INFO)
     cache = KeyCache(lookups)
-    found = await asyncio.gather(*(cache.find(key) for _ in range(50)))
-    found.append(await cache.find(key))
-    assert set(found) == {INFO if key == "good" else None}
+    infos = await asyncio.gather(*(cache.find(key) for _ in range(50)))
+    infos.append(await cache.find(key))
+    assert set(infos) == {INFO if key == "good" else None}
     assert lookups.count == 1
 
 
@@ -91,7 +91,7 @@ async def test_what_is_remembered_expires() -> None:
     cache = KeyCache(lookups, lifetime_s=0.01)
     assert await cache.find("good") == INFO
     assert await cache.find("new") is None
-    lookups.known = {"new": INFO}
+    lookups.infos = {"new": INFO}
     await asyncio.sleep(0.02)
     assert await cache.find("good") is None
     assert await cache.find("new") == INFO

@@ -200,8 +200,8 @@ def test_damaged_content_is_read_as_the_original_or_refused(
     compressed = ENCODERS[encoding](content)
     damaged = compressed[:place] + damage + compressed[place + len(damage) :]
     try:
-        found = asyncio.run(read_body(sent(damaged, encoding=encoding), LIMIT))
+        read_back = asyncio.run(read_body(sent(damaged, encoding=encoding), LIMIT))
     except InvalidInput:
         return
     # Both formats end in a checksum; an empty body is no damaged one, and bare deflate has no checksum.
-    assert found == content or not damaged or place < 2
+    assert read_back == content or not damaged or place < 2

@@ -31,10 +31,10 @@ async def test_a_table_has_the_numbers_of_the_answer(client: httpx.AsyncClient) 
     body = {**ARMS, "margins": {"latency": "10%", "cost": 0.001}, "candidates": ["b", "c"]}
     await ingest(client, *(root("c", i, input={"other": i}, latency=i) for i in range(30)))
     answer = (await client.post(PATH, json=body)).json()
-    found = table(await client.post(PATH, json=body, headers={"Accept": "text/csv"}))
+    lines = table(await client.post(PATH, json=body, headers={"Accept": "text/csv"}))
     expected = [(c["experiment_id"], name, m) for c in answer["candidates"] for name, m in c["measures"].items()]
-    assert len(found) == len(expected)
-    for row, (candidate, name, measure) in zip(found, expected, strict=True):
+    assert len(lines) == len(expected)
+    for row, (candidate, name, measure) in zip(lines, expected, strict=True):
         tested = measure["paired"] or measure["unpaired"]
         about = {"candidate": candidate, "measure": name, **{k: measure[k] for k in ("kind", "unit", "better")}}
         for column, text in row.items():
@@ -49,9 +49,9 @@ async def test_the_table_of_rows_has_the_rows_of_all_pages(client: httpx.AsyncCl
     while cursor is not None or not listed:
         page = (await client.post(f"{PATH}/rows", json={**body, "cursor": cursor})).json()
         listed, cursor = listed + page["rows"], page["next_cursor"]
-    found = table(await client.post(f"{PATH}/rows", json=body, headers={"Accept": "text/csv"}))
-    assert len(found) == len(listed) == page["count"] == 30
-    for text, row in zip(found, listed, strict=True):
+    lines = table(await client.post(f"{PATH}/rows", json=body, headers={"Accept": "text/csv"}))
+    assert len(lines) == len(listed) == page["count"] == 30
+    for text, row in zip(lines, listed, strict=True):
         base, candidate = row["arms"]
         assert text["item_key"] == row["item_key"]
         assert says(text["difference"], row["difference"])
@@ -66,9 +66,9 @@ async def test_names_that_a_spreadsheet_would_run_are_quoted(client: httpx.Async
     await ingest(client, *(root("=a", i, latency=1) for i in range(3)), *(root("+b", i, latency=2) for i in range(3)))
     await score(client, "=a-0", evaluator_slug="=cmd", numerical_value=1)
     body = {"base": "=a", "candidates": ["+b"]}
-    found = table(await client.post(PATH, json=body, headers={"Accept": "text/csv"}))
-    assert {row["candidate"] for row in found} == {"'+b"}
-    assert "scores.=cmd" in {row["measure"] for row in found}
+    lines = table(await client.post(PATH, json=body, headers={"Accept": "text/csv"}))
+    assert {row["candidate"] for row in lines} == {"'+b"}
+    assert "scores.=cmd" in {row["measure"] for row in lines}
 
 
 async def test_what_takes_too_long_is_an_outage_that_says_so(make_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +116,9 @@ HOSTILE: list[Any] = [
 async def test_nothing_that_is_sent_is_a_fault_of_ours(client: httpx.AsyncClient, path: str) -> None:
     await two_runs(client, 2)
     for body in HOSTILE:
-        sent = {**body, "measure": "latency"} if isinstance(body, dict) and path.endswith("rows") else body
-        answer = await client.post(path, content=json.dumps(sent))
-        assert answer.status_code in (200, 400, 404, 422), (sent, answer.text)
-        assert answer.status_code != 422 or not isinstance(sent, dict), (sent, answer.text)
+        request_body = {**body, "measure": "latency"} if isinstance(body, dict) and path.endswith("rows") else body
+        answer = await client.post(path, content=json.dumps(request_body))
+        assert answer.status_code in (200, 400, 404, 422), (request_body, answer.text)
+        assert answer.status_code != 422 or not isinstance(request_body, dict), (request_body, answer.text)
         assert "SELECT" not in answer.text
     assert (await client.post(PATH, json=ARMS)).status_code == 200

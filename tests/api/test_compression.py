@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 async def answered(parts: list[bytes], accepted: bytes) -> tuple[dict[bytes, bytes], bytes]:
     """The headers and the body as they are sent, of an answer in these parts."""
-    sent: list[Message] = []
+    messages: list[Message] = []
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         head = [(b"content-type", b"application/json")]
@@ -25,11 +25,11 @@ async def answered(parts: list[bytes], accepted: bytes) -> tuple[dict[bytes, byt
         return {"type": "http.request"}
 
     async def send(message: Message) -> None:
-        sent.append(message)
+        messages.append(message)
 
     await Compression(app)({"type": "http", "headers": [(b"accept-encoding", accepted)]}, receive, send)
-    assert [m["type"] for m in sent] == ["http.response.start", *["http.response.body"] * len(parts)]
-    return dict(sent[0]["headers"]), b"".join(m["body"] for m in sent[1:])
+    assert [m["type"] for m in messages] == ["http.response.start", *["http.response.body"] * len(parts)]
+    return dict(messages[0]["headers"]), b"".join(m["body"] for m in messages[1:])
 
 
 @pytest.mark.parametrize("accepted", [b"gzip, deflate", b"identity"])

@@ -19,11 +19,11 @@ def read(data: bytes) -> list[list[str]]:
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=2)))
 def test_every_text_is_read_back_and_none_is_a_formula(rows: list[list[str]]) -> None:
-    found = read(csv_text(*rows))
-    assert [[cell.removeprefix("'") for cell in row] for row in found] == [
+    read_back = read(csv_text(*rows))
+    assert [[cell.removeprefix("'") for cell in row] for row in read_back] == [
         [cell.removeprefix("'") for cell in row] for row in rows
     ]
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for row in found for cell in row)
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for row in read_back for cell in row)
 
 
 def test_numbers_stay_numbers_and_no_value_is_an_empty_cell() -> None:
@@ -47,8 +47,8 @@ def test_numbers_stay_numbers_and_no_value_is_an_empty_cell() -> None:
 
 @pytest.mark.anyio
 async def test_pages_follow_the_header_and_an_empty_table_has_one() -> None:
-    async def pages(*found: list[list[Any]]) -> AsyncIterator[list[list[Any]]]:
-        for page in found:
+    async def pages(*each: list[list[Any]]) -> AsyncIterator[list[list[Any]]]:
+        for page in each:
             yield page
 
     pieces = [piece async for piece in csv_pieces(["a"], pages([[1], [2]], [[3]]))]

@@ -86,8 +86,8 @@ async def test_others_are_answered_while_a_long_body_is_read(
     begun, answered = reading_waits(monkeypatch)
     body = b'{"resourceSpans":[]}' + b" " * LONG
     coding = {"Content-Encoding": "gzip"} if how == "compressed" else {}
-    sent = gzip.compress(body) if coding else body
-    export = asyncio.create_task(client.post("/v1/traces", content=sent, headers=coding))
+    content = gzip.compress(body) if coding else body
+    export = asyncio.create_task(client.post("/v1/traces", content=content, headers=coding))
     await asyncio.to_thread(begun.wait, 60)
     assert (await client.get("/healthz")).status_code == 200
     assert not export.done()

@@ -45,15 +45,15 @@ def tried_in_turn(scope: dict[str, Any]) -> BaseRoute | None:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_route_is_the_one_that_trying_them_in_turn_finds(method: str) -> None:
     assert isinstance(FIRST, FoundByShape)
-    found = 0
+    n_matches = 0
     for path in SPELLINGS:
         match, child = FIRST.matches(scope_of(method, path))
         if match is Match.FULL:
-            found += 1
+            n_matches += 1
             assert child["route"] is tried_in_turn(scope_of(method, path)), (method, path)
         else:
             assert match is Match.NONE
-    assert method == "OPTIONS" or found > 0
+    assert method == "OPTIONS" or n_matches > 0
 
 
 def test_every_route_is_found_without_trying_them_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,9 +153,9 @@ READS = (
 @given(st.lists(REQUESTS, min_size=1, max_size=3))
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_no_request_is_a_fault(client: httpx.AsyncClient, requests: list[tuple[str, Any]]) -> None:
-    known = {"trace_unique_id": "t", "span_unique_id": "t", "metadata": {"experiment_id": "e"}}
+    span = {"trace_unique_id": "t", "span_unique_id": "t", "metadata": {"experiment_id": "e"}}
     reads = [(f"GET {path}", None) for path in READS]
-    for route, body in [("POST /api/v1/traces/ingest", [known]), *requests, *reads]:
+    for route, body in [("POST /api/v1/traces/ingest", [span]), *requests, *reads]:
         method, path = route.split()
         content = b"" if body is None else json.dumps(body).encode()
         answer = await client.request(method, path, content=content)

@@ -52,17 +52,17 @@ def test_head_answers_like_get_without_a_body(start: Start, database_url: str) -
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     others = ("/docs", "/openapi.json", "/", "/ui/", "/ui/sign-in", "/ui/static/style.css", "/ui/no/such/page")
     for path in ("/healthz", "/readyz", "/metrics", "/api/parea/v1/", "/api/parea/v1", *others):
-        asked = {}
+        by_method = {}
         for method in ("GET", "HEAD"):
             connection.request(method, path, headers={"Accept": "text/html"})
             answer = connection.getresponse()
-            asked[method] = answer.status, answer.headers["content-type"], answer.headers["content-length"]
+            by_method[method] = answer.status, answer.headers["content-type"], answer.headers["content-length"]
             # A body after HEAD would be taken for the next answer on this connection.
             is_redirect = answer.status == 303
             assert bool(answer.read()) == (method == "GET" and not is_redirect), path
-        assert asked["HEAD"][:2] == asked["GET"][:2], path
-        assert asked["HEAD"][0] == {"/": 303, "/ui/": 303, "/ui/no/such/page": 404}.get(path, 200)
-        assert asked["HEAD"][2] is not None or path in others
+        assert by_method["HEAD"][:2] == by_method["GET"][:2], path
+        assert by_method["HEAD"][0] == {"/": 303, "/ui/": 303, "/ui/no/such/page": 404}.get(path, 200)
+        assert by_method["HEAD"][2] is not None or path in others
     connection.close()
     assert service.stop() == 0
 

@@ -119,17 +119,17 @@ def routes() -> list[tuple[str, str]]:
     refused = {path for path in UNSUPPORTED if not path.startswith("/api/pulses/")}
     refused = {path.removesuffix("*") + end for path in refused for end in ("", "{below}")}
     served = [r for r in application().routes if isinstance(r, Route) and (r.path not in refused)]
-    found = [(m, r.path) for r in served for m in sorted(r.methods or ()) if m != "HEAD"]
-    return [(m, p) for m, p in found if p != "/" and not p.startswith(("/docs", "/redoc", "/openapi.json", "/ui"))]
+    pairs = [(m, r.path) for r in served for m in sorted(r.methods or ()) if m != "HEAD"]
+    return [(m, p) for m, p in pairs if p != "/" and not p.startswith(("/docs", "/redoc", "/openapi.json", "/ui"))]
 
 
 ROUTES = routes()
 WRITING = [(m, re.sub(r"{[^}]*}", "1", p)) for m, p in ROUTES if m != "GET"]
 
 
-async def check(client: httpx.AsyncClient, method: str, path: str, **sent: Any) -> int:
-    answer = await client.request(method, path, **sent)
-    where = method, path, str(sent)[:300], answer.status_code, answer.text[:300]
+async def check(client: httpx.AsyncClient, method: str, path: str, **request: Any) -> int:
+    answer = await client.request(method, path, **request)
+    where = method, path, str(request)[:300], answer.status_code, answer.text[:300]
     assert answer.status_code in ANSWERS, where
     if answer.headers.get("content-type") != "application/x-protobuf":
         assert_nothing_leaked(answer.text)
@@ -317,8 +317,8 @@ async def test_trees_without_sense_are_stored_and_read(client: httpx.AsyncClient
     for sender in (client, stranger):
         assert (await sender.post("/api/v1/traces/ingest", json=trees)).status_code == 200
     for reader in (client, stranger):
-        found = (await reader.get("/api/v2/experiments/trees/logs/summary/")).json()
-        assert (found["total_count"], found["total_cost"]) == (5, 9)
+        summary = (await reader.get("/api/v2/experiments/trees/logs/summary/")).json()
+        assert (summary["total_count"], summary["total_cost"]) == (5, 9)
         for trace in ("cycle", "self", "twins", "roots", "orphan"):
             assert (await reader.get(f"/api/v2/experiments/trees/logs/{trace}/")).status_code == 200
         assert (await reader.post("/api/parea/v1/experiment/trees/trace_logs")).status_code == 200
@@ -353,10 +353,10 @@ async def test_a_tenant_that_asks_too_often_is_held_back_alone(make_client: Make
     client = await make_client(requests_per_second=5)
     paths = ("/api/parea/v1/experiment/e/stats", "/api/v2/experiments/e/logs/summary/", "/v1/traces")
     answers = [await client.request("POST" if p == "/v1/traces" else "GET", p, json={}) for p in paths * 7]
-    held = [answer for answer in answers if answer.status_code == 429]
-    assert len(answers) - len(held) in range(5, 12)
-    assert {str(answer.url.path) for answer in held} == set(paths)
-    for answer in held:
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(answers) - len(refused) in range(5, 12)
+    assert {str(answer.url.path) for answer in refused} == set(paths)
+    for answer in refused:
         assert int(answer.headers["retry-after"]) >= 1
         _check_shape(Dialect.of(answer.url.path), answer)
     assert (await client.get("/healthz")).status_code == 200
@@ -436,12 +436,12 @@ async def test_text_too_long_for_an_index_is_kept_cut_or_refused_by_name(client:
         for name in SCORE_TEXTS:
             score = {"log_id": "l", "evaluator_id": f"{name}-{n}", "numerical_value": 1, name: value}
             await check(client, "POST", "/api/scores/", json=score)
-        named = {"name": value, "run_name": value, "column_names": [value], "metadata": {value: value}}
+        names = {"name": value, "run_name": value, "column_names": [value], "metadata": {value: value}}
         cases = {"test_cases": [{"inputs": {value: value}, "target": value, "tags": [value]}]}
         for path in ("project", "experiment", "collection"):
-            await check(client, "POST", f"/api/parea/v1/{path}", json=named)
-        await check(client, "POST", "/api/parea/v1/collection", json={**named, **cases, "name": f"c{n}"})
-        await check(client, "POST", "/api/v2/experiments/", json={**named, "status": value, "description": value})
+            await check(client, "POST", f"/api/parea/v1/{path}", json=names)
+        await check(client, "POST", "/api/parea/v1/collection", json={**names, **cases, "name": f"c{n}"})
+        await check(client, "POST", "/api/v2/experiments/", json={**names, "status": value, "description": value})
     listed = await client.get("/api/request-logs/list/", params={"page_size": 1000})
     assert listed.status_code == 200
     assert (await client.get("/api/request-logs/summary/")).json()["total_count"] == listed.json()["count"] > 100
@@ -457,8 +457,8 @@ async def test_a_page_of_more_content_than_is_held_at_once_is_refused_a_smaller_
         for more in ({}, {"detail": "1"}):
             refused = await client.get(path, params=more)
             assert (refused.status_code, "smaller" in refused.text) == (413, True), path
-            taken = await client.get(path, params={"page_size": "2", **more})
-            assert [len(log["input"]) for log in taken.json()["results"]] == [4000, 4000]
+            smaller = await client.get(path, params={"page_size": "2", **more})
+            assert [len(log["input"]) for log in smaller.json()["results"]] == [4000, 4000]
     # Trees are read in parts, and so are never too many.
     trees = (await client.post("/api/parea/v1/experiment/e/trace_logs")).json()
     assert [len(tree["inputs"]["input"]) if tree["inputs"] else 0 for tree in trees] == [4000] * 5

@@ -22,8 +22,8 @@ def encoded(id_: str) -> str:
     return WORDS.get(id_, quote(id_, safe=""))
 
 
-async def log(client: httpx.AsyncClient, **sent: object) -> httpx.Response:
-    return await client.post(f"{PAREA}/trace_log", json={"start_timestamp": "2026-05-01T00:00:00Z", **sent})
+async def log(client: httpx.AsyncClient, **fields: object) -> httpx.Response:
+    return await client.post(f"{PAREA}/trace_log", json={"start_timestamp": "2026-05-01T00:00:00Z", **fields})
 
 
 async def test_every_route_answers_for_an_id_that_is_percent_encoded(client: httpx.AsyncClient) -> None:
@@ -128,7 +128,7 @@ async def test_an_id_that_no_path_can_carry_is_refused_by_name_at_every_door(
     named(await client.post("/api/scores/", json={"log_id": id_, "evaluator_slug": "q"}), 400, "log_id")
     attribute = {"key": "respan.metadata.experiment_id", "value": {"stringValue": id_}}
     span = {**SPAN, "traceId": "0" * 31 + "1", "attributes": [attribute]}
-    sent = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
-    answer = (await client.post("/api/v2/traces", json=sent)).json()["partialSuccess"]
+    export = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    answer = (await client.post("/api/v2/traces", json=export)).json()["partialSuccess"]
     assert answer["rejectedSpans"] in (1, "1")
     assert "must not be" in answer["errorMessage"]

@@ -36,16 +36,16 @@ def requests(instrumentation: str) -> list[Path]:
     return sorted((HOME / instrumentation).iterdir())
 
 
-async def replay(client: httpx.AsyncClient, instrumentation: str, sent: Iterable[Path]) -> None:
+async def replay(client: httpx.AsyncClient, instrumentation: str, paths: Iterable[Path]) -> None:
     path = "/api/v1/traces/ingest" if instrumentation in FLAT else "/api/v1/traces"
-    for request in sent:
+    for request in paths:
         kind = "application/x-protobuf" if request.suffix == ".pb" else "application/json"
         answer = await client.post(path, content=request.read_bytes(), headers={"Content-Type": kind})
         assert answer.status_code == 200, (request.name, answer.text)
 
 
-def shuffled_and_doubled(sent: list[Path], seed: int) -> list[Path]:
-    twice = sent * 2
+def shuffled_and_doubled(paths: list[Path], seed: int) -> list[Path]:
+    twice = paths * 2
     random.Random(seed).shuffle(twice)
     return twice
 
@@ -55,15 +55,15 @@ def shuffled_and_doubled(sent: list[Path], seed: int) -> list[Path]:
 async def test_every_run_gives_the_ledgers_figures_at_both_endpoints(
     client: httpx.AsyncClient, instrumentation: str, order: str
 ) -> None:
-    sent = requests(instrumentation)
-    await replay(client, instrumentation, sent if order == "whole" else shuffled_and_doubled(sent, seed=len(sent)))
+    paths = requests(instrumentation)
+    await replay(client, instrumentation, paths if order == "whole" else shuffled_and_doubled(paths, seed=len(paths)))
     wrong = {}
     for experiment, bought in LEDGER[instrumentation].items():
         right = expected(instrumentation, experiment, bought)
-        told = {"summary": await summary(client, experiment), "stats": await stats(client, experiment)}
-        for endpoint, found in told.items():
-            if found != pytest.approx(right, rel=1e-9, abs=1e-12):
-                wrong[experiment, endpoint] = {"found": found, "right": right}
+        by_endpoint = {"summary": await summary(client, experiment), "stats": await stats(client, experiment)}
+        for endpoint, figures in by_endpoint.items():
+            if figures != pytest.approx(right, rel=1e-9, abs=1e-12):
+                wrong[experiment, endpoint] = {"found": figures, "right": right}
     assert wrong == {}
 
 
@@ -75,9 +75,9 @@ def expected(instrumentation: str, experiment: str, bought: dict[str, Any]) -> d
 
 
 async def summary(client: httpx.AsyncClient, experiment: str) -> dict[str, float]:
-    found = (await client.get(f"/api/v2/experiments/{experiment}/logs/summary/")).json()
+    content = (await client.get(f"/api/v2/experiments/{experiment}/logs/summary/")).json()
     names = {"input": "total_prompt_tokens", "output": "total_completion_tokens", "cost": "total_cost"}
-    return {name: found[key] for name, key in names.items()}
+    return {name: content[key] for name, key in names.items()}
 
 
 async def stats(client: httpx.AsyncClient, experiment: str) -> dict[str, float]:

@@ -67,8 +67,8 @@ async def found(client: httpx.AsyncClient, condition: dict[str, Any]) -> set[str
 
 
 async def found_by_parea(client: httpx.AsyncClient, key: str, operator: str, value: Any) -> set[str]:
-    asked = {"filter_field": "metadata", "filter_key": key, "filter_operator": operator, "filter_value": value}
-    answer = await client.post("/api/parea/v1/experiment/e/trace_logs", json=asked)
+    condition = {"filter_field": "metadata", "filter_key": key, "filter_operator": operator, "filter_value": value}
+    answer = await client.post("/api/parea/v1/experiment/e/trace_logs", json=condition)
     return {log["trace_id"] for log in answer.json()}
 
 

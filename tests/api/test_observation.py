@@ -88,14 +88,14 @@ async def test_metrics_can_be_turned_off(make_client: MakeClient) -> None:
     ],
 )
 async def test_the_answer_names_its_request(
-    client: httpx.AsyncClient, sent: dict[str, str], expected: str | None
+    client: httpx.AsyncClient, headers: dict[str, str], expected: str | None
 ) -> None:
-    given = [(await client.get("/healthz", headers=sent)).headers.get_list("x-request-id") for _ in range(2)]
+    ids = [(await client.get("/healthz", headers=headers)).headers.get_list("x-request-id") for _ in range(2)]
     if expected is not None:
-        assert given == [[expected]] * 2
+        assert ids == [[expected]] * 2
     else:
-        assert all(re.fullmatch("[0-9a-f]{32}", only) for [only] in given)
-        assert given[0] != given[1]
+        assert all(re.fullmatch("[0-9a-f]{32}", only) for [only] in ids)
+        assert ids[0] != ids[1]
 
 
 async def test_the_access_log_tells_neither_key_nor_content(

@@ -42,15 +42,15 @@ async def summary(client: httpx.AsyncClient) -> dict[str, Any]:
 async def test_json_in_json_out(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/v2/traces", json=export(span(1), span(2)))
     assert (answer.status_code, answer.json()) == (200, {"partialSuccess": {}})
-    found = await summary(client)
-    assert (found["total_count"], found["avg_latency"]) == (2, 1.500000)
+    totals = await summary(client)
+    assert (totals["total_count"], totals["avg_latency"]) == (2, 1.500000)
 
 
 @pytest.mark.parametrize("compressed", [False, True])
 async def test_protobuf_in_protobuf_out(client: httpx.AsyncClient, compressed: bool) -> None:
-    sent = as_protobuf(export(span(1), span(2)))
+    message = as_protobuf(export(span(1), span(2)))
     extra = {"content-encoding": "gzip"} if compressed else {}
-    body = gzip.compress(sent) if compressed else sent
+    body = gzip.compress(message) if compressed else message
     answer = await client.post("/v1/traces", content=body, headers={**PROTOBUF, **extra})
     assert (answer.status_code, answer.content) == (200, b"")
     assert not response(answer).HasField("partial_success")
@@ -68,8 +68,8 @@ async def test_a_bad_span_costs_its_neighbours_nothing(client: httpx.AsyncClient
 
 
 async def test_a_bad_span_in_protobuf_is_counted_in_protobuf(client: httpx.AsyncClient) -> None:
-    sent = as_protobuf(export(span(1), span(2, traceId="00" * 16)))
-    partial = response(await client.post("/api/v1/traces", content=sent, headers=PROTOBUF)).partial_success
+    message = as_protobuf(export(span(1), span(2, traceId="00" * 16)))
+    partial = response(await client.post("/api/v1/traces", content=message, headers=PROTOBUF)).partial_success
     assert partial.rejected_spans == 1
     assert partial.error_message
 
@@ -109,9 +109,9 @@ async def test_a_tenants_spans_are_its_own(make_client: MakeClient) -> None:
     [{}, {"resourceSpans": []}, {"resourceSpans": [{"scopeSpans": []}]}, {"resourceMetrics": [{}]}, {"spans": [{}]}],
 )
 async def test_a_request_without_spans_is_told_that_nothing_was_stored(
-    client: httpx.AsyncClient, sent: dict[str, Any]
+    client: httpx.AsyncClient, body: dict[str, Any]
 ) -> None:
-    answer = await client.post("/api/v1/traces", json=sent)
+    answer = await client.post("/api/v1/traces", json=body)
     assert answer.status_code == 200
     assert "no spans" in answer.json()["partialSuccess"]["errorMessage"]
     assert answer.json()["partialSuccess"]["rejectedSpans"] == 0
@@ -131,8 +131,8 @@ async def test_a_request_that_announces_no_body_is_refused(client: httpx.AsyncCl
 
 
 async def test_spans_under_older_names_are_stored(client: httpx.AsyncClient) -> None:
-    sent = json.dumps(export(span(1), span(2))).replace("scopeSpans", "instrumentationLibrarySpans")
-    answer = await client.post("/v1/traces", content=sent.encode())
+    body = json.dumps(export(span(1), span(2))).replace("scopeSpans", "instrumentationLibrarySpans")
+    answer = await client.post("/v1/traces", content=body.encode())
     assert (answer.status_code, answer.json()) == (200, {"partialSuccess": {}})
     assert (await summary(client))["total_count"] == 2
 
@@ -157,10 +157,10 @@ async def test_a_value_of_64_levels_is_stored_and_read_and_a_deeper_one_costs_it
     assert partial["errorMessage"].startswith("span 1: attributes: ")
     assert (await summary(client))["total_count"] == len(names) + 1
     for n in range(1, 2 * len(names), 2):
-        found = await client.get(f"/api/request-logs/{n:016x}/")
-        assert found.status_code == 200
+        stored = await client.get(f"/api/request-logs/{n:016x}/")
+        assert stored.status_code == 200
         # Attributes that no reader knows are kept, and not shown here.
-        assert n > 4 or '"end"' in found.text.replace("\\", "")
+        assert n > 4 or '"end"' in stored.text.replace("\\", "")
     listed = await client.post("/api/request-logs/list/", json={})
     assert (listed.status_code, len(listed.json()["results"])) == (200, len(names) + 1)
 
@@ -169,6 +169,6 @@ async def test_a_large_attribute_of_another_namespace_is_cut_and_said_to_be(clie
     large = {"langgraph.state": {"stringValue": "x" * 300_000}, "langgraph.step": {"stringValue": "1"}}
     attributes = [*span(1)["attributes"], *({"key": key, "value": value} for key, value in large.items())]
     answer = await client.post("/v1/traces", json=export(span(1, attributes=attributes)))
-    told = {"rejectedSpans": 0, "errorMessage": f"span {1:016x}: langgraph.state was cut to 256 KiB"}
-    assert answer.json() == {"partialSuccess": told}
+    partial = {"rejectedSpans": 0, "errorMessage": f"span {1:016x}: langgraph.state was cut to 256 KiB"}
+    assert answer.json() == {"partialSuccess": partial}
     assert (await summary(client))["total_count"] == 1

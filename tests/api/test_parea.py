@@ -22,8 +22,8 @@ def log(trace_id: str = "root", **fields: Any) -> dict[str, Any]:
     return {"trace_id": trace_id, "start_timestamp": "2026-01-01T00:00:00Z", "experiment_uuid": "e", **fields}
 
 
-async def post(client: httpx.AsyncClient, *sent: dict[str, Any]) -> None:
-    for body in sent:
+async def post(client: httpx.AsyncClient, *bodies: dict[str, Any]) -> None:
+    for body in bodies:
         answer = await client.post(f"{API}/trace_log", json=body)
         assert (answer.status_code, answer.content) == (200, b"null")
 
@@ -55,35 +55,35 @@ async def test_the_project_without_a_name_is_the_default_one(client: httpx.Async
 
 
 async def test_an_experiment_is_answered_as_it_was_asked_for(client: httpx.AsyncClient) -> None:
-    asked = {"name": "Capture Exp", "run_name": "r-1", "metadata": {"k": "v"}, "project_uuid": "p", "is_public": True}
-    made = (await client.post(f"{API}/experiment", json=asked)).json()
-    assert {name: made[name] for name in asked} == asked
-    assert made.keys() == asked.keys() | {"uuid", "created_at"}
-    assert await stats(client, made["uuid"]) == []
+    request = {"name": "Capture Exp", "run_name": "r-1", "metadata": {"k": "v"}, "project_uuid": "p", "is_public": True}
+    experiment = (await client.post(f"{API}/experiment", json=request)).json()
+    assert {name: experiment[name] for name in request} == request
+    assert experiment.keys() == request.keys() | {"uuid", "created_at"}
+    assert await stats(client, experiment["uuid"]) == []
 
 
 async def test_a_run_without_a_name_gets_one(client: httpx.AsyncClient) -> None:
     for run_name in (None, ""):
-        made = (await create(client, run_name=run_name, metadata={"run_name": str(run_name)})).json()
-        assert made["run_name"]
+        experiment = (await create(client, run_name=run_name, metadata={"run_name": str(run_name)})).json()
+        assert experiment["run_name"]
 
 
 async def test_a_retry_gets_the_same_experiment_and_another_run_a_conflict(client: httpx.AsyncClient) -> None:
     first, retry = [await create(client, run_name="r") for _ in range(2)]
     assert first.json() == retry.json()
-    taken = await create(client, run_name="r", metadata={"other": "1"})
-    assert taken.status_code == 400
-    assert "r" in taken.json()["detail"]
+    conflict = await create(client, run_name="r", metadata={"other": "1"})
+    assert conflict.status_code == 400
+    assert "r" in conflict.json()["detail"]
     await post(client, log(experiment_uuid=first.json()["uuid"]))
     assert (await create(client, run_name="r")).status_code == 400
 
 
 async def test_unstorable_text_is_replaced_and_never_a_fault(client: httpx.AsyncClient) -> None:
-    asked = json.dumps({"name": "n\0\ud800", "metadata": {"k\0": {"deep": ["\0"]}}})
-    made = await client.post(f"{API}/experiment", content=asked)
-    assert made.status_code == 200, made.text
-    assert made.json()["name"] == "n\ufffd\ufffd"
-    assert made.json()["metadata"] == {"k\ufffd": {"deep": ["\ufffd"]}}
+    request = json.dumps({"name": "n\0\ud800", "metadata": {"k\0": {"deep": ["\0"]}}})
+    answer = await client.post(f"{API}/experiment", content=request)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["name"] == "n\ufffd\ufffd"
+    assert answer.json()["metadata"] == {"k\ufffd": {"deep": ["\ufffd"]}}
     assert (await client.post(f"{API}/project", json={"name": "p\0"})).status_code == 422
     assert (await client.post(f"{API}/project", json={"name": "p" * 257})).status_code == 422
 
@@ -115,9 +115,9 @@ async def test_what_was_neither_created_nor_named_is_404(client: httpx.AsyncClie
 async def test_a_trace_sums_its_spans_in_any_order_and_however_often_sent(client: httpx.AsyncClient) -> None:
     root = log("root", latency=0.25, trace_name="main", scores=[{"name": "exact", "score": True}])
     child = log("child", parent_trace_id="root", root_trace_id="root", input_tokens=11, output_tokens=7, cost=0.0000975)
-    sent = [root, child, root, child]
-    random.Random(1).shuffle(sent)
-    await asyncio.gather(*(post(client, body) for body in sent))
+    bodies = [root, child, root, child]
+    random.Random(1).shuffle(bodies)
+    await asyncio.gather(*(post(client, body) for body in bodies))
     assert await stats(client) == [
         {
             "trace_id": "root",

@@ -36,13 +36,13 @@ async def post(client: httpx.AsyncClient, path: str, body: Any, status: int = 20
 async def test_the_recorded_dataset_is_read_back_as_it_was_made(client: httpx.AsyncClient) -> None:
     for seq in (112, 113, 112, 113):
         assert (await send(client, seq)).content == b"null"
-    found = (await send(client, 114)).json()
-    assert (found["name"], found["column_names"]) == ("ds", ["question", "n"])
-    assert rows(found) == [({"question": "a", "n": "1"}, "x", ["g"]), ({"question": "b", "n": "2"}, None, [])]
-    assert all(int(key) == row["id"] for key, row in found["test_cases"].items())
-    assert {row["test_case_collection_id"] for row in found["test_cases"].values()} == {found["id"]}
-    assert found["created_at"] <= found["last_updated_at"]
-    assert await get(client, found["id"]) == found
+    dataset = (await send(client, 114)).json()
+    assert (dataset["name"], dataset["column_names"]) == ("ds", ["question", "n"])
+    assert rows(dataset) == [({"question": "a", "n": "1"}, "x", ["g"]), ({"question": "b", "n": "2"}, None, [])]
+    assert all(int(key) == row["id"] for key, row in dataset["test_cases"].items())
+    assert {row["test_case_collection_id"] for row in dataset["test_cases"].values()} == {dataset["id"]}
+    assert dataset["created_at"] <= dataset["last_updated_at"]
+    assert await get(client, dataset["id"]) == dataset
 
 
 @pytest.mark.parametrize("name", ["nowhere", "7", "9999999999999", "a\ufffd", "%00", "a/b"])
@@ -72,19 +72,19 @@ async def test_values_that_are_no_text_are_kept_as_json(client: httpx.AsyncClien
         "tags": [3, "t", None],
     }
     await post(client, "collection", {"id": None, "name": "d", "test_cases": [case]})
-    found = await get(client, "d")
-    assert rows(found) == [({"n": "1", "deep": '{"a":[true]}', "nul\ufffd": "\ufffd"}, '{"b":2}', ["3", "t"])]
-    assert found["column_names"] == ["n", "deep", "nul\ufffd"]
+    dataset = await get(client, "d")
+    assert rows(dataset) == [({"n": "1", "deep": '{"a":[true]}', "nul\ufffd": "\ufffd"}, '{"b":2}', ["3", "t"])]
+    assert dataset["column_names"] == ["n", "deep", "nul\ufffd"]
 
 
 async def test_rows_are_added_by_id_or_name_and_bring_their_columns(client: httpx.AsyncClient) -> None:
     await post(client, "collection", {"name": "d", "column_names": ["a"]})
-    made = await get(client, "d")
-    await post(client, "testcases", {"id": made["id"], "test_cases": [{"inputs": {"b": "1"}}]})
+    before = await get(client, "d")
+    await post(client, "testcases", {"id": before["id"], "test_cases": [{"inputs": {"b": "1"}}]})
     await post(client, "testcases", {"id": None, "name": "d", "test_cases": [{"inputs": {"a": "1"}}]})
-    found = await get(client, "d")
-    assert [inputs for inputs, _, _ in rows(found)] == [{"b": "1"}, {"a": "1"}]
-    assert found["column_names"] == ["a", "b"]
+    after = await get(client, "d")
+    assert [inputs for inputs, _, _ in rows(after)] == [{"b": "1"}, {"a": "1"}]
+    assert after["column_names"] == ["a", "b"]
     await post(client, "testcases", {"name": "nowhere"}, 404)
     await post(client, "testcases", {"id": 99999}, 404)
 
@@ -93,15 +93,21 @@ async def test_a_row_is_changed_in_what_is_not_null(client: httpx.AsyncClient) -
     await post(
         client, "collection", {"name": "d", "test_cases": [{"inputs": {"a": "1"}, "target": "t", "tags": ["x"]}]}
     )
-    found = await get(client, "d")
-    (row_id,) = found["test_cases"]
-    path = f"update_test_case/{found['id']}/{row_id}"
+    dataset = await get(client, "d")
+    (row_id,) = dataset["test_cases"]
+    path = f"update_test_case/{dataset['id']}/{row_id}"
     await post(client, path, {"inputs": None, "target": 3.5, "tags": None})
     assert rows(await get(client, "d")) == [({"a": "1"}, "3.5", ["x"])]
     await post(client, path, {"inputs": {"b": "2"}, "tags": []})
     await post(client, path, {})
     assert rows(await get(client, "d")) == [({"b": "2"}, "3.5", [])]
-    for other in (f"{found['id']}/0", f"0/{row_id}", f"x/{row_id}", f"{found['id']}/99999999999", f"{found['id']}/²"):
+    for other in (
+        f"{dataset['id']}/0",
+        f"0/{row_id}",
+        f"x/{row_id}",
+        f"{dataset['id']}/99999999999",
+        f"{dataset['id']}/²",
+    ):
         await post(client, f"update_test_case/{other}", {"target": "no"}, 404)
 
 

@@ -63,7 +63,7 @@ async def test_every_condition_narrows_and_all_hold_together(client: httpx.Async
         ({"experiment_uuids": ["nowhere"]}, []),
         ({"project_name": "p", "experiment_name_filter": "Rivers", "run_name_filter": "second"}, [b]),
     ]
-    wrong = {str(f): found for f, ids in cases if (found := [e["uuid"] for e in await listed(client, **f)]) != ids}
+    wrong = {str(f): uuids for f, ids in cases if (uuids := [e["uuid"] for e in await listed(client, **f)]) != ids}
     assert wrong == {}
 
 
@@ -101,8 +101,8 @@ async def test_means_are_over_the_traces_that_the_stats_list(client: httpx.Async
     expected = {name: fmean(s["score"] for s in scores if s["name"] == name) for name in ("ok", "q")}
     for word, field in (("Cost", "cost"), ("Total Tokens", "total_tokens"), ("Latency", "latency")):
         expected[word] = fmean(e[field] for e in entries if e[field] is not None)
-    found = {s["var1"]: s["value"] for s in only["pinned_stats"]}
-    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+    means = {s["var1"]: s["value"] for s in only["pinned_stats"]}
+    assert {name: means[name] for name in expected} == pytest.approx(expected, abs=1e-9)
     await log(client, "never sent", uuid)
     (only,) = await listed(client)
     assert only["num_samples"] == 5

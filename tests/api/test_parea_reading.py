@@ -48,10 +48,10 @@ async def stats_of(run: Recording) -> list[dict[str, Any]]:
 async def test_the_recorded_lists_hold_the_experiment_with_the_means_of_its_stats(run: Recording) -> None:
     (of_project,), (by_id,) = await run.answer(97), await run.answer(98)
     assert of_project == by_id
-    sent = recorded()[1]["body"]
+    request_body = recorded()[1]["body"]
     assert (by_id["uuid"], by_id["project_uuid"]) == (run.experiment, run.project)
     assert {n: by_id[n] for n in ("name", "run_name", "metadata")} == {
-        n: sent[n] for n in ("name", "run_name", "metadata")
+        n: request_body[n] for n in ("name", "run_name", "metadata")
     }
     assert (by_id["status"], by_id["is_public"], by_id["num_samples"]) == ("failed", False, 10)
     entries = await stats_of(run)
@@ -113,18 +113,20 @@ async def test_filters_find_the_roots_that_the_logs_themselves_say(run: Recordin
     for case, holds in cases:
         body = dict(zip(keys, case, strict=True))
         answer = await run.client.post(f"{API}/experiment/{run.experiment}/trace_logs", json=body)
-        found = {tree["trace_id"] for tree in answer.json()}
-        if found != {log["trace_id"] for log in roots if holds(log)}:
-            wrong[case] = found
+        root_ids = {tree["trace_id"] for tree in answer.json()}
+        if root_ids != {log["trace_id"] for log in roots if holds(log)}:
+            wrong[case] = root_ids
     assert wrong == {}
 
 
 async def test_every_recorded_log_stands_once_in_its_roots_tree_with_its_own_numbers(run: Recording) -> None:
-    sent = {log_id: run.as_sent(log) for log_id, log in sent_logs().items()}
+    logs_as_sent = {log_id: run.as_sent(log) for log_id, log in sent_logs().items()}
     answer = await run.client.post(f"{API}/experiment/{run.experiment}/trace_logs", json={})
-    found = [log for tree in answer.json() for log, _ in walk(tree)]
-    in_experiment = {i for i, log in sent.items() if log["root_trace_id"] in {t["trace_id"] for t in answer.json()}}
-    assert Counter(log["trace_id"] for log in found) == Counter(in_experiment)
+    every = [log for tree in answer.json() for log, _ in walk(tree)]
+    in_experiment = {
+        i for i, log in logs_as_sent.items() if log["root_trace_id"] in {t["trace_id"] for t in answer.json()}
+    }
+    assert Counter(log["trace_id"] for log in every) == Counter(in_experiment)
     same: tuple[str, ...] = (
         "parent_trace_id",
         "root_trace_id",
@@ -137,13 +139,13 @@ async def test_every_recorded_log_stands_once_in_its_roots_tree_with_its_own_num
     )
     same += ("latency", "time_to_first_token", "input_tokens", "output_tokens", "total_tokens", "cost", "status")
     same += ("trace_name", "depth", "execution_order", "session_id", "end_user_identifier", "cache_hit", "metadata")
-    for log in found:
-        wanted = sent[log["trace_id"]]
-        assert {name: log[name] for name in same} == {name: wanted[name] or NOTHING.get(name) for name in same}
+    for log in every:
+        as_sent = logs_as_sent[log["trace_id"]]
+        assert {name: log[name] for name in same} == {name: as_sent[name] or NOTHING.get(name) for name in same}
         assert [(s["name"], s["score"], s["reason"]) for s in log["scores"]] == [
-            (s["name"], s["score"], s["reason"]) for s in wanted["scores"]
+            (s["name"], s["score"], s["reason"]) for s in as_sent["scores"]
         ]
-        assert set(log["children"]) >= set(wanted["children"])
+        assert set(log["children"]) >= set(as_sent["children"])
         assert log["project_uuid"] == run.project
         assert log["experiment_uuid"] in (run.experiment, None)
 
@@ -186,14 +188,14 @@ async def test_feedback_stands_beside_the_scores_and_the_last_word_counts(run: R
 
 async def test_feedback_may_come_first_and_its_target_fills_in_only_what_is_missing(client: httpx.AsyncClient) -> None:
     for log_id in ("with", "without"):
-        said = {"score": 1, "inference_id": log_id, "target": "from feedback"}
-        assert (await client.post(f"{API}/feedback", json=said)).json() is None
+        feedback = {"score": 1, "inference_id": log_id, "target": "from feedback"}
+        assert (await client.post(f"{API}/feedback", json=feedback)).json() is None
         assert (await client.get(f"{API}/trace_log/{log_id}")).status_code == 404
         log = {"trace_id": log_id, "start_timestamp": "2026-01-01", "target": "own" if log_id == "with" else None}
         await client.post(f"{API}/trace_log", json=log)
-    found = [(await client.get(f"{API}/trace_log/{log_id}")).json() for log_id in ("with", "without")]
-    assert [log["target"] for log in found] == ["own", "from feedback"]
-    assert [log["feedback_score"] for log in found] == [1.0, 1.0]
+    logs = [(await client.get(f"{API}/trace_log/{log_id}")).json() for log_id in ("with", "without")]
+    assert [log["target"] for log in logs] == ["own", "from feedback"]
+    assert [log["feedback_score"] for log in logs] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -251,8 +253,8 @@ async def test_pages_are_narrowed_by_status_time_and_condition(run: Recording) -
     log = {"trace_id": "recent", "project_name": "by name"}
     for days, log_id in ((0, "now"), (20, "weeks ago"), (400, "last year")):
         await run.client.post(f"{API}/trace_log", json={**log, "trace_id": log_id, "start_timestamp": ago(days)})
-    found = {word: await total(project_name="by name", time_range=word) for word in ("na", "1h", "7d", "1m", "1y")}
-    assert found == {"na": 3, "1h": 1, "7d": 1, "1m": 2, "1y": 2}
+    totals = {word: await total(project_name="by name", time_range=word) for word in ("na", "1h", "7d", "1m", "1y")}
+    assert totals == {"na": 3, "1h": 1, "7d": 1, "1m": 2, "1y": 2}
 
 
 def ago(days: int) -> str:
@@ -270,16 +272,16 @@ async def test_an_update_is_seen_in_the_tree(client: httpx.AsyncClient) -> None:
 
 async def test_a_trace_that_names_no_project_belongs_to_that_of_its_experiment(client: httpx.AsyncClient) -> None:
     ids = [(await client.post(f"{API}/project", json={"name": name})).json()["uuid"] for name in ("one", "two")]
-    made = await client.post(f"{API}/experiment", json={"name": "e", "project_uuid": ids[0]})
-    log = {"start_timestamp": "2026-01-01", "experiment_uuid": made.json()["uuid"]}
-    for log_id, named in (("a", {}), ("b", {"project_uuid": ids[1]}), ("c", {"project_name": "two"}), ("d", {})):
-        body = {**log, "trace_id": log_id, **named} | ({"experiment_uuid": None} if log_id == "d" else {})
+    experiment = await client.post(f"{API}/experiment", json={"name": "e", "project_uuid": ids[0]})
+    log = {"start_timestamp": "2026-01-01", "experiment_uuid": experiment.json()["uuid"]}
+    for log_id, project in (("a", {}), ("b", {"project_uuid": ids[1]}), ("c", {"project_name": "two"}), ("d", {})):
+        body = {**log, "trace_id": log_id, **project} | ({"experiment_uuid": None} if log_id == "d" else {})
         assert (await client.post(f"{API}/trace_log", json=body)).status_code == 200
-    found = {}
+    by_project = {}
     for name in ("one", "two", "three"):
         page = (await client.post(f"{API}/get_trace_logs", json={"project_name": name})).json()
-        found[name] = {tree["trace_id"] for tree in page["results"]}
-    assert found == {"one": {"a"}, "two": {"b", "c"}, "three": set()}
+        by_project[name] = {tree["trace_id"] for tree in page["results"]}
+    assert by_project == {"one": {"a"}, "two": {"b", "c"}, "three": set()}
 
 
 async def test_logs_outside_of_experiments_are_traces_of_their_project(run: Recording) -> None:

@@ -99,12 +99,12 @@ async def test_a_pattern_that_takes_too_long_is_503_and_holds_up_no_other_reques
     client = await make_client(read_timeout_s=0.5)
     await client.post("/api/v1/traces/ingest", json=spans(input="a" * 300_000, error_message="a" * 300_000))
     slow = named("error_message", "(?:(?=a+b)a)+c")
-    asked = [asyncio.ensure_future(client.post("/api/request-logs/list/", json=slow)) for _ in range(3)]
+    requests = [asyncio.ensure_future(client.post("/api/request-logs/list/", json=slow)) for _ in range(3)]
     answered = 0
-    while not all(request.done() for request in asked):
+    while not all(request.done() for request in requests):
         assert (await client.post(f"{E}/logs/summary/", json=matching("question"))).json()["total_count"] == 1
         answered += 1
-    for request in asked:
+    for request in requests:
         answer = await request
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert answer.json()["error"] == "the query took longer than this service allows"

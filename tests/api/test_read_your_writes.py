@@ -11,14 +11,14 @@ RUNS, ROWS = 5, 40
 
 def logs(run: int) -> list[dict[str, object]]:
     """A run's spans in the order in which the SDK posts them: children and evaluations around their root."""
-    found = []
+    bodies = []
     for row in range(ROWS):
         root = f"run{run}-row{row}"
         common = {"experiment_uuid": f"run{run}", "root_trace_id": root, "start_timestamp": "2026-01-01T00:00:00Z"}
-        found.append({**common, "trace_id": f"{root}-llm", "parent_trace_id": root, "input_tokens": 3, "cost": 0.5})
-        found.append({**common, "trace_id": root, "parent_trace_id": root, "scores": [{"name": "exact", "score": 1}]})
-        found.append({**common, "trace_id": f"{root}-judge", "parent_trace_id": root, "output_tokens": 2})
-    return found
+        bodies.append({**common, "trace_id": f"{root}-llm", "parent_trace_id": root, "input_tokens": 3, "cost": 0.5})
+        bodies.append({**common, "trace_id": root, "parent_trace_id": root, "scores": [{"name": "exact", "score": 1}]})
+        bodies.append({**common, "trace_id": f"{root}-judge", "parent_trace_id": root, "output_tokens": 2})
+    return bodies
 
 
 async def test_stats_right_after_the_last_answer_of_a_run_are_complete(client: httpx.AsyncClient) -> None:

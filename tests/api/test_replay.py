@@ -26,8 +26,8 @@ async def test_the_parea_sdks_run_has_the_stats_that_its_logs_add_up_to(client: 
     recorded = load("parea/python_sdk_run.json")
     ((recorded_id, expected),) = load("parea/expected_stats.json")["experiments"].items()
     project = (await client.post(f"{API}/project", json=recorded[0]["body"])).json()
-    wanted = {**recorded[1]["body"], "project_uuid": project["uuid"]}
-    created = (await client.post(f"{API}/experiment", json=wanted)).json()
+    experiment = {**recorded[1]["body"], "project_uuid": project["uuid"]}
+    created = (await client.post(f"{API}/experiment", json=experiment)).json()
     logs = [r for r in recorded if r["path"] == f"{API}/trace_log" and r["method"] in ("POST", "PUT")]
     for request in shuffled(logs, seed):
         body = json.dumps(request["body"]).replace(recorded_id, created["uuid"])
@@ -35,9 +35,9 @@ async def test_the_parea_sdks_run_has_the_stats_that_its_logs_add_up_to(client: 
         assert answer.status_code == 200, answer.text
     end = next(r for r in recorded if r["path"].endswith("/finished"))
     answer = await client.post(f"{API}/experiment/{created['uuid']}/finished", json=end["body"])
-    found = answer.json()["parent_trace_stats"]
-    assert found == (await client.get(f"{API}/experiment/{created['uuid']}/stats")).json()["parent_trace_stats"]
-    assert [_comparable(e) for e in found] == [_comparable(e) for e in expected["stats"]["parent_trace_stats"]]
+    stats = answer.json()["parent_trace_stats"]
+    assert stats == (await client.get(f"{API}/experiment/{created['uuid']}/stats")).json()["parent_trace_stats"]
+    assert [_comparable(e) for e in stats] == [_comparable(e) for e in expected["stats"]["parent_trace_stats"]]
 
 
 def _comparable(entry: dict[str, Any]) -> dict[str, Any]:
@@ -73,13 +73,13 @@ async def test_the_respan_clients_traces_have_the_summary_that_they_add_up_to(
             for t in expected.values()
             if t["experiment_id"] == experiment and any(part in t["files"][0] for part in replayed)
         ]
-        found = (await client.get(f"/api/v2/experiments/{experiment}/logs/summary/")).json()
-        assert found["total_count"] == found["number_of_requests"] == len(traces) > 0
+        summary = (await client.get(f"/api/v2/experiments/{experiment}/logs/summary/")).json()
+        assert summary["total_count"] == summary["number_of_requests"] == len(traces) > 0
         for kind in ("total_tokens", "prompt_tokens", "completion_tokens"):
-            assert found[f"total_{kind.removeprefix('total_')}"] == sum(t[kind] for t in traces)
+            assert summary[f"total_{kind.removeprefix('total_')}"] == sum(t[kind] for t in traces)
         mean = sum(t["root_latency_s"] for t in traces) / len(traces)
-        assert found["avg_latency"] == pytest.approx(mean, abs=1e-6)
-        assert found["error_count"] == sum(t["status"] == "error" for t in traces)
+        assert summary["avg_latency"] == pytest.approx(mean, abs=1e-6)
+        assert summary["error_count"] == sum(t["status"] == "error" for t in traces)
 
 
 async def test_the_recorded_summaries_are_answered(client: httpx.AsyncClient) -> None:

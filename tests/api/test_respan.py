@@ -64,11 +64,11 @@ async def test_none_but_bad_spans_are_400(client: httpx.AsyncClient) -> None:
 
 async def test_an_experiment_without_traces_is_all_zeros(client: httpx.AsyncClient) -> None:
     await ingest(client, flat("a"))
-    found = await get(client, start_time="2027-01-01")
-    assert found.keys() == SUMMARY_EXAMPLE.keys()
-    assert found.pop("scores") == {}
-    assert set(found.pop("missing").values()) == {0}
-    assert set(found.values()) == {0}
+    summary = await get(client, start_time="2027-01-01")
+    assert summary.keys() == SUMMARY_EXAMPLE.keys()
+    assert summary.pop("scores") == {}
+    assert set(summary.pop("missing").values()) == {0}
+    assert set(summary.values()) == {0}
 
 
 async def test_totals_and_means_are_of_the_traces_that_have_the_value(client: httpx.AsyncClient) -> None:
@@ -79,8 +79,8 @@ async def test_totals_and_means_are_of_the_traces_that_have_the_value(client: ht
         flat("b", latency=1, cost=0.2, status="error"),
         flat("c"),
     )
-    found = await get(client)
-    assert found == {
+    summary = await get(client)
+    assert summary == {
         "total_count": 3,
         "number_of_requests": 3,
         "total_cost": 0.3,
@@ -99,7 +99,7 @@ async def test_totals_and_means_are_of_the_traces_that_have_the_value(client: ht
         "cost_partial_count": 0,
         "missing": {"cost": 1, "latency": 1, "tps": 2, "ttft": 2},
     }
-    assert isinstance(found["total_tokens"], int)
+    assert isinstance(summary["total_tokens"], int)
 
 
 async def test_scores_are_aggregated_by_evaluator(client: httpx.AsyncClient) -> None:

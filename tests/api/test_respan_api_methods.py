@@ -49,8 +49,8 @@ def test_the_documents_say_of_every_method_what_it_answers() -> None:
     described = dict(_rows(_DOCUMENT.read_text()))
     for method in METHODS:
         family = f"{method.name.partition('.')[0]}.*"
-        said = described.get(method.name, described.get(family))
-        assert said == method.decision, (method, said)
+        decision = described.get(method.name, described.get(family))
+        assert decision == method.decision, (method, decision)
 
 
 def _rows(text: str) -> list[tuple[str, str]]:

@@ -44,17 +44,17 @@ async def total(client: httpx.AsyncClient, experiment_id: str) -> int | None:
 async def test_an_experiment_is_created_read_changed_and_replaced(client: httpx.AsyncClient) -> None:
     answer = await client.post(ALL, json={**NEW, "experiment_id": "mine", "colour": "blue"})
     assert answer.status_code == 201, answer.text
-    made = answer.json()
-    ExperimentObject.model_validate(made)
-    assert (made["id"], made["status"], made["workflow_count"]) == ("mine", "pending", 1)
-    assert (made["batch_size"], made["concurrency"], made["enable_tracing"]) == (100, 15, True)
-    assert (await client.get(one("mine"))).json() == made
+    created = answer.json()
+    ExperimentObject.model_validate(created)
+    assert (created["id"], created["status"], created["workflow_count"]) == ("mine", "pending", 1)
+    assert (created["batch_size"], created["concurrency"], created["enable_tracing"]) == (100, 15, True)
+    assert (await client.get(one("mine"))).json() == created
     assert await total(client, "mine") == 0
     changed = (await client.patch(one("mine"), json={"name": "Other", "tags": [{"name": "t"}]})).json()
-    assert changed == {**made, "name": "Other", "tags": [{"name": "t"}]}
+    assert changed == {**created, "name": "Other", "tags": [{"name": "t"}]}
     replaced = (await client.put(one("mine"), json={"name": "Third"})).json()
     assert (replaced["name"], replaced["workflow"], replaced["tags"], replaced["dataset_id"]) == ("Third", [], [], None)
-    assert replaced["created_at"] == made["created_at"]
+    assert replaced["created_at"] == created["created_at"]
     assert (await client.patch(one("mine"), json={"status": "completed"})).json()["progress"] == 100
 
 
@@ -99,18 +99,18 @@ async def test_lists_are_filtered_sorted_and_paged_to_an_empty_page(client: http
         await client.post(ALL, json=body)
     await ingest(client, flat("t", "named"))
     filters = {"dataset_id": {"operator": "", "value": ["d1"]}}
-    seen: list[str] = []
+    ids: list[str] = []
     for page in range(1, 9):
         query = {"page": str(page), "page_size": "2", "sort_by": "name"}
         answer = await client.post(LIST, json={"filters": filters}, params=query)
         assert answer.status_code == 200, answer.text
-        found = answer.json()
-        ExperimentList.model_validate(found)
-        assert found["count"] == 3
-        if not found["results"]:
+        content = answer.json()
+        ExperimentList.model_validate(content)
+        assert content["count"] == 3
+        if not content["results"]:
             break
-        seen += [e["id"] for e in found["results"]]
-    assert seen == ["e1", "e3", "e5"]
+        ids += [e["id"] for e in content["results"]]
+    assert ids == ["e1", "e3", "e5"]
     assert (await client.post("/api/v2/experiments/summary", json={"filters": filters})).json() == {"total_count": 3}
     assert (await client.get("/api/v2/experiments/summary/")).json() == {"total_count": 8}
     newest = (await client.get(LIST)).json()["results"]
@@ -168,7 +168,7 @@ async def test_writers_that_meet_a_deletion_leave_either_the_old_or_a_new_experi
     make_client: MakeClient, engine: AsyncEngine
 ) -> None:
     first, second = await make_client(), await make_client()
-    sent = [flat(f"t{n}", cost=1) for n in range(60)]
+    bodies = [flat(f"t{n}", cost=1) for n in range(60)]
 
     async def write(client: httpx.AsyncClient, spans: list[dict[str, Any]]) -> None:
         for span in spans:
@@ -179,7 +179,7 @@ async def test_writers_that_meet_a_deletion_leave_either_the_old_or_a_new_experi
             await asyncio.sleep(0.05)
             assert (await first.delete(one("e"))).status_code in (204, 404)
 
-    await asyncio.gather(write(first, sent[:40]), write(second, sent[20:]), delete())
+    await asyncio.gather(write(first, bodies[:40]), write(second, bodies[20:]), delete())
     while await erase_some(Database(engine), limit=5):
         pass
     await assert_traces_equal_their_spans(engine)

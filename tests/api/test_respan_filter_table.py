@@ -45,9 +45,9 @@ async def test_list_and_summary_find_what_the_table_says(
         body = json.dumps({"filters": filters}).encode()
         listed = await client.post("/api/v2/experiments/table/logs/list/", content=body)
         summed = await client.post("/api/v2/experiments/table/logs/summary/", content=body)
-        found = {log["id"] for log in listed.json()["results"]} if listed.status_code == 200 else listed.text
+        ids = {log["id"] for log in listed.json()["results"]} if listed.status_code == 200 else listed.text
         count = summed.json().get("total_count")
-        if found != expected or count != len(expected):
-            wrong.append((filters, expected, found, count))
+        if ids != expected or count != len(expected):
+            wrong.append((filters, expected, ids, count))
     assert len(TRACE_CASES) > 80
     assert not wrong

@@ -20,17 +20,17 @@ SUMMARY = "/api/v2/experiments/exp_1/logs/summary/"
 
 
 async def total(client: httpx.AsyncClient) -> dict[str, Any]:
-    found: dict[str, Any] = (await client.get(SUMMARY)).json()
-    return found
+    summary: dict[str, Any] = (await client.get(SUMMARY)).json()
+    return summary
 
 
 async def test_a_span_without_ids_becomes_a_trace_of_its_own_at_every_spelling_of_the_path(
     client: httpx.AsyncClient,
 ) -> None:
-    sent = load("respan/respan-api-0.1.47-create-span-01.json")["body"]
+    span = load("respan/respan-api-0.1.47-create-span-01.json")["body"]
     ids = set()
     for path in PATHS:
-        answer = await client.post(path, json=sent)
+        answer = await client.post(path, json=span)
         assert answer.status_code == 201, answer.text
         created = answer.json()
         assert created["id"] == created["unique_id"]
@@ -43,9 +43,9 @@ async def test_a_span_without_ids_becomes_a_trace_of_its_own_at_every_spelling_o
 
 
 async def test_a_span_without_a_cost_is_answered_with_its_price(client: httpx.AsyncClient) -> None:
-    sent = {"model": "gpt-4o", "prompt_tokens": 1000, "completion_tokens": 500, "timestamp": "2026-01-01T00:00:00Z"}
-    assert (await client.post("/api/request-logs/", json=sent)).json()["cost"] == 0.0075
-    assert (await client.post("/api/request-logs/", json={**sent, "model": "nobody's"})).json()["cost"] is None
+    span = {"model": "gpt-4o", "prompt_tokens": 1000, "completion_tokens": 500, "timestamp": "2026-01-01T00:00:00Z"}
+    assert (await client.post("/api/request-logs/", json=span)).json()["cost"] == 0.0075
+    assert (await client.post("/api/request-logs/", json={**span, "model": "nobody's"})).json()["cost"] is None
 
 
 async def test_the_recorded_requests_of_the_old_client_are_stored(client: httpx.AsyncClient) -> None:
@@ -65,10 +65,10 @@ async def test_a_bulk_names_what_it_could_not_store(client: httpx.AsyncClient) -
     good = record["body"]["logs"][0]
     answer = await client.post("/request-logs/bulk", json={"logs": [good, {"cost": "much"}, good, 7]})
     assert answer.status_code == 201
-    found = answer.json()
-    assert (found["success_count"], found["error_count"]) == (2, 2)
-    assert [e["index"] for e in found["errors"]] == [1, 3]
-    assert "cost" in found["errors"][0]["error"]
+    content = answer.json()
+    assert (content["success_count"], content["error_count"]) == (2, 2)
+    assert [e["index"] for e in content["errors"]] == [1, 3]
+    assert "cost" in content["errors"][0]["error"]
     assert (await total(client))["total_count"] == 3
 
 
@@ -87,8 +87,8 @@ async def test_a_span_that_cannot_be_read_is_400(client: httpx.AsyncClient, cont
 
 
 async def test_the_same_ids_again_are_the_same_span(client: httpx.AsyncClient) -> None:
-    sent = {"trace_unique_id": "t", "span_unique_id": "s", "metadata": {"experiment_id": "exp_1"}, "cost": 0.5}
+    span = {"trace_unique_id": "t", "span_unique_id": "s", "metadata": {"experiment_id": "exp_1"}, "cost": 0.5}
     for _ in range(3):
-        assert (await client.post("/api/request-logs/", json=sent)).json()["cost"] == 0.5
-    found = await total(client)
-    assert (found["total_count"], found["total_cost"]) == (1, 0.5)
+        assert (await client.post("/api/request-logs/", json=span)).json()["cost"] == 0.5
+    summary = await total(client)
+    assert (summary["total_count"], summary["total_cost"]) == (1, 0.5)

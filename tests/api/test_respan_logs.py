@@ -95,29 +95,29 @@ async def test_list_and_summary_agree_under_any_filters_and_windows(client: http
         summary = (await client.post(SUMMARY, json=body, params=query)).json()
         answer = await client.post(LIST, json=body, params={**query, "page_size": "1000"})
         assert answer.status_code == 200, (body, answer.text)
-        found = answer.json()
-        assert found["count"] == summary["total_count"] == len(found["results"]), body
-        assert sum(log["total_tokens"] for log in found["results"]) == summary["total_tokens"]
-        costs = [Decimal(repr(log["total_cost"])) for log in found["results"] if log["total_cost"] is not None]
+        page = answer.json()
+        assert page["count"] == summary["total_count"] == len(page["results"]), body
+        assert sum(log["total_tokens"] for log in page["results"]) == summary["total_tokens"]
+        costs = [Decimal(repr(log["total_cost"])) for log in page["results"] if log["total_cost"] is not None]
         assert float(sum(costs)) == summary["total_cost"]
-        counts.add(found["count"])
+        counts.add(page["count"])
     assert len(counts) > 8
 
 
 async def test_a_client_that_pages_until_a_page_is_empty_ends_with_every_trace_once(client: httpx.AsyncClient) -> None:
     await ingest(client, *some_spans(random.Random(5), 250))
     for query in ({}, {"sort_by": "-cost"}, {"sort_by": "name", "page_size": "60"}):
-        seen: list[str] = []
+        ids: list[str] = []
         for page in range(1, 20):
             answer = await client.post(LIST, json={}, params={**query, "page": str(page)})
             assert answer.status_code == 200
-            found = answer.json()
-            LogList.model_validate(found)
-            assert found["count"] == 250
-            if not found["results"]:
+            content = answer.json()
+            LogList.model_validate(content)
+            assert content["count"] == 250
+            if not content["results"]:
                 break
-            seen += [log["id"] for log in found["results"]]
-        assert len(seen) == len(set(seen)) == 250
+            ids += [log["id"] for log in content["results"]]
+        assert len(ids) == len(set(ids)) == 250
     default = (await client.post(LIST, json={})).json()["results"]
     assert len(default) == 100
     assert [log["start_time"] for log in default] == sorted((log["start_time"] for log in default), reverse=True)
@@ -126,8 +126,8 @@ async def test_a_client_that_pages_until_a_page_is_empty_ends_with_every_trace_o
 @pytest.mark.parametrize(("sort_by", "field"), [("cost", "total_cost"), ("-duration", "duration"), ("name", "name")])
 async def test_lists_are_sorted_with_absent_values_last(client: httpx.AsyncClient, sort_by: str, field: str) -> None:
     await ingest(client, *some_spans(random.Random(6), 40))
-    found = (await client.get(LIST, params={"sort_by": sort_by})).json()["results"]
-    values = [log[field] for log in found]
+    logs = (await client.get(LIST, params={"sort_by": sort_by})).json()["results"]
+    values = [log[field] for log in logs]
     present = [value for value in values if value is not None]
     assert values == [*sorted(present, reverse=sort_by.startswith("-")), *[None] * (len(values) - len(present))]
 
@@ -207,10 +207,10 @@ async def test_a_change_of_a_log_is_seen_and_outlives_a_repeat_of_its_span(clien
 
 
 async def test_a_change_reaches_a_span_of_parea_s_too(client: httpx.AsyncClient) -> None:
-    sent = {"trace_id": "p", "start_timestamp": "2026-01-01T00:00:00Z", "experiment_uuid": "e", "cost": 1}
-    await client.post("/api/parea/v1/trace_log", json=sent)
+    body = {"trace_id": "p", "start_timestamp": "2026-01-01T00:00:00Z", "experiment_uuid": "e", "cost": 1}
+    await client.post("/api/parea/v1/trace_log", json=body)
     assert (await client.patch(f"{EXPERIMENT}/logs/p/", json={"metrics": {"cost": 0.5}})).status_code == 200
-    await client.post("/api/parea/v1/trace_log", json=sent)
+    await client.post("/api/parea/v1/trace_log", json=body)
     assert (await client.get(SUMMARY)).json()["total_cost"] == 0.5
 
 
@@ -242,14 +242,14 @@ async def test_a_histogram_has_exact_bins(client: httpx.AsyncClient) -> None:
         await client.post(f"{EXPERIMENT}/histogram", params={**query, "evaluator_id": "quality:grader"}),
     ):
         assert answer.status_code == 200, answer.text
-        found = answer.json()
-        assert [(b["lower"], b["upper"], b["count"]) for b in found["bins"]] == [
+        histogram = answer.json()
+        assert [(b["lower"], b["upper"], b["count"]) for b in histogram["bins"]] == [
             (0, 0.25, 3),
             (0.25, 0.5, 2),
             (0.5, 0.75, 1),
             (0.75, 1, 3),
         ]
-        assert found["stats"] == {"min": 0, "max": 1, "mean": pytest.approx(sum(values) / 9, rel=1e-15), "total": 9}
+        assert histogram["stats"] == {"min": 0, "max": 1, "mean": pytest.approx(sum(values) / 9, rel=1e-15), "total": 9}
     empty = (await client.get(f"{EXPERIMENT}/histogram/", params={"evaluator_id": "nobody"})).json()
     assert (empty["bins"], empty["stats"]["total"]) == ([], 0)
     for wrong in ({}, {"evaluator_id": "q", "bins": "51"}, {"evaluator_id": "q", "bins": "0"}):
@@ -262,9 +262,9 @@ async def test_the_recorded_list_is_answered(client: httpx.AsyncClient) -> None:
     await ingest(client, flat("t", metadata=metadata), flat("u", metadata={**metadata, "comparison_key": "b"}))
     answer = await client.post(record["path"], json=record["body"], params=record["query"])
     assert answer.status_code == 200, answer.text
-    found = answer.json()
-    assert [log["id"] for log in found["results"]] == ["t"]
-    assert (found["count"], found["current_filters"]) == (1, record["body"]["filters"])
+    page = answer.json()
+    assert [log["id"] for log in page["results"]] == ["t"]
+    assert (page["count"], page["current_filters"]) == (1, record["body"]["filters"])
 
 
 async def test_wrong_questions_are_400_501_or_404_in_respan_s_shape(

@@ -30,13 +30,13 @@ async def ingest(client: httpx.AsyncClient, *spans: dict[str, Any]) -> None:
 async def post(client: httpx.AsyncClient, log_id: str, **fields: Any) -> dict[str, Any]:
     answer = await client.post(f"/api/logs/{log_id}/scores/", json={"evaluator_slug": "quality", **fields})
     assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
+    score: dict[str, Any] = answer.json()
+    return score
 
 
 async def scores(client: httpx.AsyncClient) -> dict[str, Any]:
-    found: dict[str, Any] = (await client.get(SUMMARY)).json()["scores"]
-    return found
+    by_evaluator: dict[str, Any] = (await client.get(SUMMARY)).json()["scores"]
+    return by_evaluator
 
 
 async def matching(client: httpx.AsyncClient, name: str, operator: str, value: Any) -> int:
@@ -51,10 +51,10 @@ async def test_the_recorded_score_is_answered_with_what_its_client_requires(clie
     record = load("respan/respan-api-0.1.47-create-score-01.json")
     answer = await client.post(record["path"], json=record["body"])
     assert answer.status_code == 201
-    made = answer.json()
-    assert made["id"]
-    assert made["created_at"]
-    assert (made["log_id"], made["evaluator_slug"], made["numerical_value"]) == ("l1", "e1", 0.9)
+    score = answer.json()
+    assert score["id"]
+    assert score["created_at"]
+    assert (score["log_id"], score["evaluator_slug"], score["numerical_value"]) == ("l1", "e1", 0.9)
 
 
 async def test_a_repeat_updates_the_score_of_its_log_evaluator_and_scorer(client: httpx.AsyncClient) -> None:
@@ -96,8 +96,8 @@ async def test_a_score_that_comes_before_its_span_counts_once_that_is_there(
 
 async def test_changes_and_deletions_are_seen_at_once(client: httpx.AsyncClient) -> None:
     await ingest(client, flat("t", "root"))
-    made = await post(client, "t", numerical_value=0.25, explanation="why", environment="prod")
-    path = f"/api/scores/{made['id']}/"
+    score = await post(client, "t", numerical_value=0.25, explanation="why", environment="prod")
+    path = f"/api/scores/{score['id']}/"
     changed = (await client.patch(path, json={"numerical_value": 4})).json()
     assert (changed["numerical_value"], changed["explanation"], changed["environment"]) == (4, "why", "prod")
     assert await matching(client, "quality", "", 4) == 1
@@ -105,7 +105,7 @@ async def test_changes_and_deletions_are_seen_at_once(client: httpx.AsyncClient)
     assert (replaced["boolean_value"], replaced["numerical_value"], replaced["explanation"]) == (True, None, None)
     (entry,) = (await scores(client)).values()
     assert (entry["true_count"], entry["avg_score"], entry["score_value_type"]) == (1, None, "boolean")
-    of_log = f"/api/logs/t/scores/{made['id']}/"
+    of_log = f"/api/logs/t/scores/{score['id']}/"
     assert (await client.get(of_log)).json() == replaced
     assert (await client.delete(of_log)).status_code == 204
     assert await scores(client) == {}
@@ -113,8 +113,8 @@ async def test_changes_and_deletions_are_seen_at_once(client: httpx.AsyncClient)
 
 
 async def test_a_waiting_score_can_be_changed_and_deleted(client: httpx.AsyncClient) -> None:
-    made = await post(client, "t", numerical_value=0.25)
-    path = f"/api/scores/{made['id']}/"
+    score = await post(client, "t", numerical_value=0.25)
+    path = f"/api/scores/{score['id']}/"
     assert (await client.patch(path, json={"numerical_value": 0.5})).json()["numerical_value"] == 0.5
     assert (await client.delete(path)).status_code == 204
     assert (await client.get(path)).status_code == 404
@@ -138,11 +138,11 @@ async def test_every_type_of_value_is_read_back_and_counted(
     client: httpx.AsyncClient, value: dict[str, Any], summary: tuple[Any, ...]
 ) -> None:
     await ingest(client, flat("t", "root"))
-    made = await post(client, "t", **value)
-    assert {name: made[name] for name in value} == value
+    score = await post(client, "t", **value)
+    assert {name: score[name] for name in value} == value
     (entry,) = (await scores(client)).values()
-    kept = ("score_value_type", "avg_score", "true_count", "count")
-    assert tuple(entry[name] for name in kept) == summary
+    names = ("score_value_type", "avg_score", "true_count", "count")
+    assert tuple(entry[name] for name in names) == summary
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ async def test_what_is_no_score_is_400_and_named(client: httpx.AsyncClient, body
 
 
 async def test_a_score_cannot_change_whose_it_is(client: httpx.AsyncClient) -> None:
-    made = await post(client, "t", numerical_value=1)
+    score = await post(client, "t", numerical_value=1)
     for change in ({"evaluator_slug": "other"}, {"log_id": "u"}, {"scorer": "bob"}):
-        assert (await client.patch(f"/api/scores/{made['id']}/", json=change)).status_code == 400
+        assert (await client.patch(f"/api/scores/{score['id']}/", json=change)).status_code == 400
 
 
 async def test_a_standalone_score_hides_that_of_the_evaluators_span(client: httpx.AsyncClient) -> None:
@@ -177,13 +177,13 @@ async def test_a_standalone_score_hides_that_of_the_evaluators_span(client: http
     span = flat("t", "judge", "root", log_type="score", span_name="evaluator.quality", output=output)
     await ingest(client, flat("t", "root"), span)
     assert (await scores(client))["eval_1"]["avg_score"] == 1
-    made = await post(client, "judge", numerical_value=3)
-    assert (made["evaluator_id"], made["evaluator_name"]) == ("eval_1", "Quality")
+    score = await post(client, "judge", numerical_value=3)
+    assert (score["evaluator_id"], score["evaluator_name"]) == ("eval_1", "Quality")
     (entry,) = (await scores(client)).values()
     assert (entry["avg_score"], entry["count"]) == (3, 1)
     for name in ("eval_1", "quality", "Quality"):
         assert await matching(client, name, "gt", 2) == 1
-    await client.delete(f"/api/scores/{made['id']}/")
+    await client.delete(f"/api/scores/{score['id']}/")
     assert (await scores(client))["eval_1"]["avg_score"] == 1
 
 
@@ -200,15 +200,15 @@ async def test_lists_are_filtered_and_paged_to_an_empty_page(client: httpx.Async
     for number in range(5):
         await post(client, f"t{number}", numerical_value=number / 4)
     body = {"filters": {"numerical_value": {"operator": "gte", "value": [0.5]}}}
-    seen: list[str] = []
+    log_ids: list[str] = []
     for page in range(1, 9):
         query = {"page": str(page), "page_size": "2", "sort_by": "-numerical_value"}
         answer = (await client.post("/api/scores/list/", json=body, params=query)).json()
         assert answer["count"] == 3
         if not answer["results"]:
             break
-        seen += [score["log_id"] for score in answer["results"]]
-    assert seen == ["t4", "t3", "t2"]
+        log_ids += [score["log_id"] for score in answer["results"]]
+    assert log_ids == ["t4", "t3", "t2"]
     assert (await client.get("/api/scores/")).json()["count"] == 5
     for wrong in ({"sort_by": "colour"}, {"page": "0"}, {"page_size": "1001"}):
         assert (await client.get("/api/scores/", params=wrong)).status_code == 400
@@ -216,11 +216,11 @@ async def test_lists_are_filtered_and_paged_to_an_empty_page(client: httpx.Async
 
 async def test_another_tenant_neither_sees_nor_scores(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
     await ingest(client, flat("t", "root"))
-    made = await post(client, "t", numerical_value=0.5)
+    score = await post(client, "t", numerical_value=0.5)
     theirs = await post(stranger, "t", numerical_value=7)
     (entry,) = (await scores(client)).values()
     assert (entry["avg_score"], entry["count"]) == (0.5, 1)
-    assert (await client.get(f"/api/scores/{made['id']}/")).json()["numerical_value"] == 0.5
+    assert (await client.get(f"/api/scores/{score['id']}/")).json()["numerical_value"] == 0.5
     assert (await stranger.get(f"/api/scores/{theirs['id']}/")).json()["numerical_value"] == 7
     other = await post(client, "t", numerical_value=1, scorer="ann")
     for method in ("GET", "PATCH", "PUT", "DELETE"):

@@ -38,10 +38,10 @@ async def test_a_test_tool_finds_every_span_of_a_trace_and_one_root(client: http
     await ingest(client, flat("t", "call", "root", **call), flat("t", "root"), flat("u", "other"))
     filters = {"trace_unique_id": {"operator": "", "value": ["t"]}}
     answer = await client.post("/request-logs/list/", json={"filters": filters}, params={"page_size": "500"})
-    found = answer.json()
-    SpanList.model_validate(found)
-    assert sorted(span["span_unique_id"] for span in found["results"]) == ["call", "root"]
-    assert [span["id"] for span in found["results"] if not span["span_parent_id"]] == ["root"]
+    page = answer.json()
+    SpanList.model_validate(page)
+    assert sorted(span["span_unique_id"] for span in page["results"]) == ["call", "root"]
+    assert [span["id"] for span in page["results"] if not span["span_parent_id"]] == ["root"]
     whole = (await client.get("/request-logs/call/")).json()
     SpanObject.model_validate(whole)
     assert (whole["prompt_tokens"], whole["completion_tokens"], whole["cost"]) == (10, 5, 0.000075)
@@ -49,7 +49,7 @@ async def test_a_test_tool_finds_every_span_of_a_trace_and_one_root(client: http
 
 
 async def test_a_span_is_read_with_all_that_was_sent(client: httpx.AsyncClient) -> None:
-    sent: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "span_name": "answer",
         "log_type": "chat",
         "model": "m",
@@ -65,12 +65,12 @@ async def test_a_span_is_read_with_all_that_was_sent(client: httpx.AsyncClient) 
         "status_code": 500,
         "error_message": "boom",
     }
-    await ingest(client, flat("t", "s", **sent))
-    found = (await client.get("/api/request-logs/s/")).json()
-    kept = {name: value for name, value in sent.items() if name != "latency"}
-    assert {name: found[name] for name in kept} == kept
-    assert (found["tokens_per_second"], found["status"], found["is_root_span"]) == (2.5, "error", True)
-    assert (found["prompt_messages"], found["completion_message"]) == (sent["input"], sent["output"])
+    await ingest(client, flat("t", "s", **fields))
+    read_back = (await client.get("/api/request-logs/s/")).json()
+    same = {name: value for name, value in fields.items() if name != "latency"}
+    assert {name: read_back[name] for name in same} == same
+    assert (read_back["tokens_per_second"], read_back["status"], read_back["is_root_span"]) == (2.5, "error", True)
+    assert (read_back["prompt_messages"], read_back["completion_message"]) == (fields["input"], fields["output"])
     (only,) = (await client.get(LIST, params={"include_fields": "model, cost"})).json()["results"]
     assert only.keys() == {"id", "unique_id", "model", "cost"}
 
@@ -84,14 +84,14 @@ async def test_a_list_answers_text_where_it_was_sent_as_text(client: httpx.Async
         "name": "s",
         "startTimeUnixNano": "1777593600000000000",
     }
-    sent = {"resourceSpans": [{"scopeSpans": [{"spans": [{**span, "attributes": attributes}]}]}]}
-    assert (await client.post("/api/v2/traces", json=sent)).status_code == 200
+    export = {"resourceSpans": [{"scopeSpans": [{"spans": [{**span, "attributes": attributes}]}]}]}
+    assert (await client.post("/api/v2/traces", json=export)).status_code == 200
     await ingest(client, flat("t", "text", input="hi", output='{"a": 1}'), flat("t", "json", input=[{"a": 1}]))
     results = (await client.get(LIST, params={"sort_by": "id"})).json()["results"]
-    found = {row["id"]: (row["input"], row["output"]) for row in results}
-    assert found["0" * 15 + "7"] == ('{"args": [1]}', "[1, 2]")
-    assert found["text"] == ("hi", '{"a": 1}')
-    assert found["json"] == ([{"a": 1}], None)
+    contents = {row["id"]: (row["input"], row["output"]) for row in results}
+    assert contents["0" * 15 + "7"] == ('{"args": [1]}', "[1, 2]")
+    assert contents["text"] == ("hi", '{"a": 1}')
+    assert contents["json"] == ([{"a": 1}], None)
     assert (await client.get(f"/api/request-logs/{'0' * 15}7/")).json()["input"] == {"args": [1]}
 
 
@@ -144,16 +144,16 @@ async def test_a_query_may_name_the_value_of_any_field(client: httpx.AsyncClient
 
 
 async def test_a_change_of_a_span_is_seen_and_outlives_a_repeat(client: httpx.AsyncClient) -> None:
-    sent = flat("t", "s", cost=1, metadata={"a": 1})
-    await ingest(client, sent)
+    span = flat("t", "s", cost=1, metadata={"a": 1})
+    await ingest(client, span)
     change = {"positive_feedback": True, "note": "well", "metadata": {"b": 2}}
     for _ in range(2):
         answer = await client.patch("/api/request-logs/s/", json=change)
         assert answer.status_code == 200, answer.text
-        found = answer.json()
-        assert (found["positive_feedback"], found["note"], found["cost"]) == (True, "well", 1)
-        assert found["metadata"] == {"a": 1, "b": 2}
-        await ingest(client, {**sent, "note": "bad"})
+        changed = answer.json()
+        assert (changed["positive_feedback"], changed["note"], changed["cost"]) == (True, "well", 1)
+        assert changed["metadata"] == {"a": 1, "b": 2}
+        await ingest(client, {**span, "note": "bad"})
     assert await matching(client, {"note": "well", "positive_feedback": True}) == ["s"]
     assert (await client.patch("/api/request-logs/s/", json={"note": 7})).status_code == 400
     assert (await client.patch("/api/request-logs/nobody/", json=change)).status_code == 404
@@ -161,7 +161,7 @@ async def test_a_change_of_a_span_is_seen_and_outlives_a_repeat(client: httpx.As
 
 async def test_a_summary_is_over_spans(client: httpx.AsyncClient) -> None:
     rng = random.Random(1)
-    sent = [
+    spans = [
         flat(
             f"t{n % 7}",
             f"s{n}",
@@ -174,28 +174,28 @@ async def test_a_summary_is_over_spans(client: httpx.AsyncClient) -> None:
         )
         for n in range(40)
     ]
-    await ingest(client, *sent)
+    await ingest(client, *spans)
     for n in range(0, 40, 3):
         body = {"evaluator_slug": "quality", "numerical_value": n / 8}
         await client.post(f"/api/logs/s{n}/scores/", json=body)
-    found = (await client.get(SUMMARY)).json()
-    assert (found["total_count"], found["error_count"]) == (40, sum(s["status"] == "error" for s in sent))
-    assert (found["total_requests"], found["average_latency"]) == (40, found["avg_latency"])
-    assert found["average_cost"] == pytest.approx(found["total_cost"] / found["cost_count"], rel=1e-15)
-    assert found["total_cost"] == float(sum(Decimal(repr(s["cost"])) for s in sent if s["cost"] is not None))
-    assert found["total_tokens"] == sum(s["prompt_tokens"] + s["completion_tokens"] for s in sent)
-    assert found["avg_latency"] == pytest.approx(sum(s["latency"] for s in sent) / 40, rel=1e-15)
-    rates = [s["completion_tokens"] / s["latency"] for s in sent if s["latency"] and s["completion_tokens"]]
-    assert found["avg_tps"] == pytest.approx(sum(rates) / len(rates), rel=1e-12)
-    quality = found["scores"]["quality"]
+    summary = (await client.get(SUMMARY)).json()
+    assert (summary["total_count"], summary["error_count"]) == (40, sum(s["status"] == "error" for s in spans))
+    assert (summary["total_requests"], summary["average_latency"]) == (40, summary["avg_latency"])
+    assert summary["average_cost"] == pytest.approx(summary["total_cost"] / summary["cost_count"], rel=1e-15)
+    assert summary["total_cost"] == float(sum(Decimal(repr(s["cost"])) for s in spans if s["cost"] is not None))
+    assert summary["total_tokens"] == sum(s["prompt_tokens"] + s["completion_tokens"] for s in spans)
+    assert summary["avg_latency"] == pytest.approx(sum(s["latency"] for s in spans) / 40, rel=1e-15)
+    rates = [s["completion_tokens"] / s["latency"] for s in spans if s["latency"] and s["completion_tokens"]]
+    assert summary["avg_tps"] == pytest.approx(sum(rates) / len(rates), rel=1e-12)
+    quality = summary["scores"]["quality"]
     assert (quality["count"], quality["avg_score"], quality["max_score"]) == (14, sum(range(0, 40, 3)) / 8 / 14, 39 / 8)
 
 
 async def test_nothing_is_all_zeros(client: httpx.AsyncClient) -> None:
-    found = (await client.post(SUMMARY, json={})).json()
-    assert found.pop("scores") == {}
-    assert set(found.pop("missing").values()) == {0}
-    assert set(found.values()) == {0}
+    summary = (await client.post(SUMMARY, json={})).json()
+    assert summary.pop("scores") == {}
+    assert set(summary.pop("missing").values()) == {0}
+    assert set(summary.values()) == {0}
 
 
 async def test_the_recorded_reads_of_the_old_client_are_answered(client: httpx.AsyncClient) -> None:

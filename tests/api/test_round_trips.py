@@ -99,11 +99,11 @@ async def test_a_request_takes_these_round_trips(
     monkeypatch.setattr(KeyCache.__init__, "__defaults__", (3_600.0, 10_000))
     async with counted(database_url) as wire:
         client = await make_client(database_url=wire.url, database_direct_url=database_url)
-        found = []
+        counts = []
         for method, path, body, _ in ROUND_TRIPS:
             for _again in range(3):
                 before = wire.round_trips
                 answer = await client.request(method, path, json=body)
                 assert answer.is_success, (path, answer.text)
-            found.append((method, path, body, wire.round_trips - before))
-        assert found == ROUND_TRIPS
+            counts.append((method, path, body, wire.round_trips - before))
+        assert counts == ROUND_TRIPS

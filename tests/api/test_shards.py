@@ -56,11 +56,11 @@ def second_url(database_url: str) -> str:
 @asynccontextmanager
 async def shards(database_url: str, second_url: str) -> AsyncIterator[World]:
     async with AsyncExitStack() as opened:
-        made = []
+        databases = []
         for url in (database_url, second_url):
-            made.append(Database(create_engine(url)))
-            opened.push_async_callback(made[-1].dispose)
-        directory, second = made
+            databases.append(Database(create_engine(url)))
+            opened.push_async_callback(databases[-1].dispose)
+        directory, second = databases
         await placement.register(directory, second, "two")
         settings = Settings(database_url=database_url, shards=f"two={second_url}")
         manager = await opened.enter_async_context(LifespanManager(create_app(settings)))
@@ -80,8 +80,8 @@ def client_of(app: Any, key: str) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def world(database_url: str, second_url: str) -> AsyncIterator[World]:
-    async with shards(database_url, second_url) as made:
-        yield made
+    async with shards(database_url, second_url) as both:
+        yield both
 
 
 REQUESTS: list[tuple[str, str, Any]] = [
@@ -110,16 +110,16 @@ async def ask(client: httpx.AsyncClient, request: tuple[str, str, Any]) -> tuple
 
 async def test_every_answer_of_either_shard_is_the_same(world: World) -> None:
     for request in REQUESTS:
-        found = [await ask(client, request) for client in (world.first_client, world.second_client)]
-        assert without_times(found[0]) == without_times(found[1]), request
+        answers = [await ask(client, request) for client in (world.first_client, world.second_client)]
+        assert without_times(answers[0]) == without_times(answers[1]), request
     summary = await world.second_client.post("/api/v2/experiments/e/logs/summary/", json={})
     assert summary.json()["total_count"] == 2
     assert summary.json()["total_cost"] == 1.25
 
 
-def without_times(found: tuple[int, bytes]) -> tuple[int, bytes]:
+def without_times(answer: tuple[int, bytes]) -> tuple[int, bytes]:
     """The answer without the moments at which it was asked for."""
-    return found[0], re.sub(rb'"(as_of|created_at)":"[^"]*"', b"", found[1])
+    return answer[0], re.sub(rb'"(as_of|created_at)":"[^"]*"', b"", answer[1])
 
 
 async def count(database: Database, table: str) -> int:

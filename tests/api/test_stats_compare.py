@@ -37,17 +37,17 @@ async def two_runs(client: httpx.AsyncClient, n: int = 40) -> None:
 
 
 async def compared(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
-    sent = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}], **body}
-    answer = await client.post(PATH, json=sent)
+    request_body = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}], **body}
+    answer = await client.post(PATH, json=request_body)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    comparison: dict[str, Any] = answer.json()
+    return comparison
 
 
 async def test_a_comparison_says_what_is_better_worse_and_not_known(client: httpx.AsyncClient) -> None:
     await two_runs(client)
-    found = await compared(client, margins={"cost": "1%"})
-    assert found["base"] == {
+    comparison = await compared(client, margins={"cost": "1%"})
+    assert comparison["base"] == {
         "experiment_id": "a",
         "traces": 40,
         "items": 40,
@@ -55,7 +55,7 @@ async def test_a_comparison_says_what_is_better_worse_and_not_known(client: http
         "without_key": 0,
         "without_root": 0,
     }
-    [candidate] = found["candidates"]
+    [candidate] = comparison["candidates"]
     assert candidate["pairing"] == {
         "by": "input",
         "both": 40,
@@ -82,9 +82,9 @@ async def test_a_comparison_says_what_is_better_worse_and_not_known(client: http
     assert (cost["difference"], cost["p_value"], cost["verdict"], cost["margin"]) == (0, 1.0, "equivalent", 0.0001)
     assert measures["ttft"]["paired"]["verdict"] == "insufficient"
     assert measures["ttft"]["base"] == {"mean": None, "count": 0, "missing": 40}
-    assert (found["correction"], found["confidence"]) == ({"method": "holm", "tests": 7}, 0.95)
-    assert found["warnings"] == []
-    assert found["as_of"].endswith("+00:00")
+    assert (comparison["correction"], comparison["confidence"]) == ({"method": "holm", "tests": 7}, 0.95)
+    assert comparison["warnings"] == []
+    assert comparison["as_of"].endswith("+00:00")
 
 
 async def test_measures_are_counted_by_what_is_concluded_of_them(client: httpx.AsyncClient) -> None:
@@ -119,9 +119,9 @@ async def test_items_that_differ_within_a_margin_are_not_unchanged(client: httpx
 
 async def test_arms_agree_with_their_summaries(client: httpx.AsyncClient) -> None:
     await two_runs(client)
-    found = await compared(client)
+    comparison = await compared(client)
     summary = (await client.get("/api/v2/experiments/b/logs/summary/")).json()
-    measures = found["candidates"][0]["measures"]
+    measures = comparison["candidates"][0]["measures"]
     assert measures["latency"]["candidate"]["mean"] == summary["avg_latency"]
     assert measures["scores.right"]["candidate"]["count"] == summary["scores"]["right"]["count"]
 
@@ -129,22 +129,22 @@ async def test_arms_agree_with_their_summaries(client: httpx.AsyncClient) -> Non
 async def test_one_run_splits_by_filters(client: httpx.AsyncClient) -> None:
     await ingest(client, *(root("e", i, input={"n": i // 2}, model=f"m{i % 2}", latency=1 + i % 2) for i in range(80)))
     arms = [{"experiment_id": "e", "filters": {"model": f"m{m}"}} for m in (0, 1)]
-    found = await compared(client, base=arms[0], candidates=[arms[1]], measures=["latency"])
-    latency = found["candidates"][0]["measures"]["latency"]["paired"]
+    comparison = await compared(client, base=arms[0], candidates=[arms[1]], measures=["latency"])
+    latency = comparison["candidates"][0]["measures"]["latency"]["paired"]
     assert (latency["items"], latency["difference"], latency["method"]) == (40, 1.0, "sign")
 
 
 async def test_runs_without_common_items_are_compared_as_a_whole(client: httpx.AsyncClient) -> None:
     await ingest(client, *(root("a", i, latency=1 + i % 3) for i in range(40)))
     await ingest(client, *(root("b", i, input={"other": i}, latency=2 + i % 3) for i in range(40)))
-    found = await compared(client, measures=["latency"])
-    latency = found["candidates"][0]["measures"]["latency"]
+    comparison = await compared(client, measures=["latency"])
+    latency = comparison["candidates"][0]["measures"]["latency"]
     assert (latency["paired"], latency["unpaired"]["method"], latency["unpaired"]["verdict"]) == (
         None,
         "welch",
         "worse",
     )
-    assert [w["code"] for w in found["warnings"]] == ["no_common_items", "few_items", "low_overlap"]
+    assert [w["code"] for w in comparison["warnings"]] == ["no_common_items", "few_items", "low_overlap"]
     unpaired = await compared(client, measures=["latency"], pair_by="none")
     assert unpaired["candidates"][0]["measures"]["latency"]["unpaired"] == latency["unpaired"]
     assert unpaired["candidates"][0]["pairing"] == {"by": "none"}
@@ -169,8 +169,8 @@ async def test_items_pair_by_what_a_client_names(client: httpx.AsyncClient, pair
             for i in range(40)
         ]
         await ingest(client, *(root(experiment, i, latency=i, metadata=metadata[i]) for i in range(40)))
-    found = await compared(client, pair_by=pair_by)
-    [candidate] = found["candidates"]
+    comparison = await compared(client, pair_by=pair_by)
+    [candidate] = comparison["candidates"]
     assert candidate["pairing"]["both"] == both
     assert candidate["without_key"] == 40 - both
 
@@ -296,7 +296,7 @@ async def test_an_item_without_a_value_in_both_arms_is_missing_once(client: http
     await ingest(client, *(root(arm, i, latency=1) for arm in "ab" for i in range(4)))
     for log_id in ("a-0", "b-0", "a-1"):
         await score(client, log_id, evaluator_slug="right", numerical_value=1)
-    found = (await compared(client, measures=["scores.right"]))["warnings"]
-    assert [w["message"] for w in found if w["code"] == "many_missing"] == [
+    warnings = (await compared(client, measures=["scores.right"]))["warnings"]
+    assert [w["message"] for w in warnings if w["code"] == "many_missing"] == [
         "scores.right: 3 of 4 items have no value in some arm"
     ]

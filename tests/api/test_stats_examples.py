@@ -26,16 +26,16 @@ ITEMS = 4
 async def two_runs(client: httpx.AsyncClient) -> None:
     """The runs that examples name, with what they measure, filter and group by."""
     for name in ("run-a", "run-b"):
-        given = {"metadata": {"topic": "billing"}, "cost": 0.01}
-        await ingest(client, *(root(name, i, latency=1 + i, **given) for i in range(ITEMS)))
+        fields = {"metadata": {"topic": "billing"}, "cost": 0.01}
+        await ingest(client, *(root(name, i, latency=1 + i, **fields) for i in range(ITEMS)))
         for i in range(ITEMS):
             await score(client, f"{name}-{i}", evaluator_slug="exact", numerical_value=i / 4)
 
 
 async def item_key(client: httpx.AsyncClient) -> str:
     listed = await client.post("/api/v2/experiments/run-a/logs/list/", json={})
-    found: str = listed.json()["results"][0]["comparison_key"]
-    return found
+    key: str = listed.json()["results"][0]["comparison_key"]
+    return key
 
 
 def queries(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -54,15 +54,15 @@ def queries(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def bodies(operation: dict[str, Any]) -> list[Any]:
     """The examples of the body; there is at least one."""
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    found: list[Any] = schema["examples"]
-    return found
+    examples: list[Any] = schema["examples"]
+    return examples
 
 
 def check_answer(operation: dict[str, Any], answer: Any) -> None:
     described = operation["responses"]["200"]["content"]["application/json"]
     components = {"components": description()["components"]}
-    for found in (answer, described["example"]):
-        jsonschema_rs.validate({**components, **described["schema"]}, found)
+    for document in (answer, described["example"]):
+        jsonschema_rs.validate({**components, **described["schema"]}, document)
     # What the example shows is really there.
     assert set(described["example"]) <= set(answer) | {"method"}
 

@@ -20,8 +20,8 @@ ARMS = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}]}
 async def rows(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
     answer = await client.post(ROWS, json={**ARMS, "measure": "latency", **body})
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    content: dict[str, Any] = answer.json()
+    return content
 
 
 async def latencies(client: httpx.AsyncClient) -> list[float]:
@@ -34,11 +34,11 @@ async def latencies(client: httpx.AsyncClient) -> list[float]:
 
 async def test_the_largest_losses_come_first(client: httpx.AsyncClient) -> None:
     await latencies(client)
-    found = await rows(client)
-    assert (found["measure"], found["unit"], found["better"], found["count"]) == ("latency", "s", "lower", 5)
-    assert [row["difference"] for row in found["rows"]] == [5, 4, 3, 2, 1]
-    assert {row["change"] for row in found["rows"]} == {"worsened"}
-    first = found["rows"][0]
+    page = await rows(client)
+    assert (page["measure"], page["unit"], page["better"], page["count"]) == ("latency", "s", "lower", 5)
+    assert [row["difference"] for row in page["rows"]] == [5, 4, 3, 2, 1]
+    assert {row["change"] for row in page["rows"]} == {"worsened"}
+    first = page["rows"][0]
     assert (first["input"], first["target"]) == ({"n": 0}, "yes")
     base, candidate = first["arms"]
     assert (base["value"], base["traces"], base["trace_ids"], base["output"]) == (10, 1, ["a-0"], "a0")
@@ -48,7 +48,7 @@ async def test_the_largest_losses_come_first(client: httpx.AsyncClient) -> None:
         "success",
         {},
     )
-    assert found["next_cursor"] is None
+    assert page["next_cursor"] is None
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ async def test_rows_are_shown_and_ordered_as_asked(
     client: httpx.AsyncClient, show: str, order_by: str, expected: list[Any]
 ) -> None:
     await latencies(client)
-    found = await rows(client, show=show, order_by=order_by)
-    assert [row["difference"] for row in found["rows"]] == expected
-    assert found["count"] == len(expected)
+    page = await rows(client, show=show, order_by=order_by)
+    assert [row["difference"] for row in page["rows"]] == expected
+    assert page["count"] == len(expected)
 
 
 async def test_pages_neither_repeat_nor_skip(client: httpx.AsyncClient) -> None:
@@ -107,16 +107,16 @@ async def test_rows_are_a_table_that_opens_safely(client: httpx.AsyncClient) -> 
     answer = await client.post(ROWS, json={**ARMS, "measure": "latency"}, headers={"Accept": "text/csv"})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    found = list(csv.DictReader(io.StringIO(answer.text)))
-    assert len(found) == 250
-    assert (found[0]["difference"], found[0]["base_output"], found[0]["change"]) == ("1.0", "'=1+1", "worsened")
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(lines) == 250
+    assert (lines[0]["difference"], lines[0]["base_output"], lines[0]["change"]) == ("1.0", "'=1+1", "worsened")
 
 
 async def test_a_comparison_is_a_table(client: httpx.AsyncClient) -> None:
     await two_runs(client, 30)
     answer = await client.post("/api/stats/v1/compare", json=ARMS, headers={"Accept": "text/csv"})
-    found = {row["measure"]: row for row in csv.DictReader(io.StringIO(answer.text))}
-    assert (found["latency"]["verdict"], found["latency"]["candidate"]) == ("worse", "b")
+    by_measure = {row["measure"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+    assert (by_measure["latency"]["verdict"], by_measure["latency"]["candidate"]) == ("worse", "b")
 
 
 WRONG = [
@@ -151,9 +151,9 @@ async def test_an_item_shows_all_its_trials(client: httpx.AsyncClient) -> None:
     key = listed[0]["comparison_key"]
     answer = await client.get(f"/api/stats/v1/items/{key}", params={"experiment": ["a", "b"]})
     assert answer.status_code == 200, answer.text
-    found = answer.json()
-    a, b = found["experiments"]
-    assert (found["item_key"], found["input"]) == (key, {"q": 1})
+    item = answer.json()
+    a, b = item["experiments"]
+    assert (item["item_key"], item["input"]) == (key, {"q": 1})
     assert [trial["output"] for trial in a["trials"]] == ["a0", "a1", "a2", "a3"]
     assert [trial["scores"] for trial in a["trials"]] == [{"right": i > 0} for i in range(4)]
     assert a["passes"]["scores.right"] == [
@@ -181,12 +181,12 @@ async def test_of_more_trials_than_are_shown_nothing_is_said(
 
 async def test_the_first_trial_is_shown_whatever_part_of_a_filter_finds_it(client: httpx.AsyncClient) -> None:
     times = [f"2026-05-01T00:00:0{second}Z" for second in range(4)]
-    sent = {"input": {"q": 1}, "model": "m"}
-    await ingest(client, *(root("a", i, **sent, start_time=times[i], latency=i, output=i) for i in (1, 2, 3)))
+    fields = {"input": {"q": 1}, "model": "m"}
+    await ingest(client, *(root("a", i, **fields, start_time=times[i], latency=i, output=i) for i in (1, 2, 3)))
     other = {**root("a", 1, model="n", start_time=times[1]), "span_unique_id": "x", "span_parent_id": "a-1"}
     await ingest(client, other, root("b", 1, input={"q": 1}, latency=9))
-    found = await rows(client, base={"experiment_id": "a", "filters": {"model": "m"}})
-    [row] = found["rows"]
+    page = await rows(client, base={"experiment_id": "a", "filters": {"model": "m"}})
+    [row] = page["rows"]
     assert row["arms"][0]["trace_ids"] == ["a-1", "a-2", "a-3"]
     assert row["arms"][0]["output"] == 1
 
@@ -205,9 +205,9 @@ BASELINE_B = "/api/stats/v1/experiments/b/baseline"
 
 async def test_a_run_is_compared_with_the_base_that_is_named(client: httpx.AsyncClient) -> None:
     await two_runs(client, 30)
-    named = await client.get(COMPARE_B, params={"base": "a"})
+    by_name = await client.get(COMPARE_B, params={"base": "a"})
     posted = await client.post("/api/stats/v1/compare", json=ARMS)
-    assert {**named.json(), "as_of": None} == {**posted.json(), "as_of": None}
+    assert {**by_name.json(), "as_of": None} == {**posted.json(), "as_of": None}
     assert (await client.get(COMPARE_B, params={"base": "b"})).status_code == 400
     assert (await client.get(COMPARE_B, params={"base": "c"})).json()["error"] == "base: experiment c not found"
 
@@ -217,8 +217,8 @@ async def test_without_a_base_the_baseline_is_taken_and_never_guessed(client: ht
     missing = await client.get(COMPARE_B)
     assert (missing.status_code, missing.json()["detail"][0]["loc"]) == (400, ["query", "base"])
     assert (await client.put(BASELINE_B, json={"baseline": "a"})).json()["baseline"] == "a"
-    found = await client.get(COMPARE_B)
-    assert found.json()["base"]["experiment_id"] == "a"
+    comparison = await client.get(COMPARE_B)
+    assert comparison.json()["base"]["experiment_id"] == "a"
     await client.put(BASELINE_B, json={"baseline": None})
     assert (await client.get(COMPARE_B)).status_code == 400
     assert (await client.put(BASELINE_B, json={"baseline": "a", "project": True})).status_code == 400
@@ -231,8 +231,8 @@ async def test_an_experiment_shows_its_baseline(client: httpx.AsyncClient) -> No
     await two_runs(client, 1)
     for baseline in ("a", None):
         await client.put(BASELINE_B, json={"baseline": baseline})
-        found = await client.get("/api/stats/v1/experiments/b")
-        assert found.json()["experiment"]["baseline"] == baseline
+        experiment = await client.get("/api/stats/v1/experiments/b")
+        assert experiment.json()["experiment"]["baseline"] == baseline
 
 
 @pytest.mark.parametrize(
@@ -260,12 +260,12 @@ async def test_null_says_no_more_than_an_absent_key(client: httpx.AsyncClient) -
     rows = {"show": None, "order_by": None, "limit": None, "cursor": None, "candidate": None, "preview_length": None}
     options = ("pair_by", "measures", "better", "margins", "cluster_by", "missing", "confidence", "correction")
     arm = {"experiment_id": "a", "filters": None, "operator": None, "start_time": None, "end_time": None}
-    sent = {"base": arm, "candidates": [{**arm, "experiment_id": "b"}], **dict.fromkeys(options)}
+    with_nulls = {"base": arm, "candidates": [{**arm, "experiment_id": "b"}], **dict.fromkeys(options)}
     plain = {"base": "a", "candidates": ["b"]}
     for path, more, plain_more in (("", {}, {}), ("/rows", {"measure": "latency"} | rows, {"measure": "latency"})):
         answers = [
             (await client.post(f"/api/stats/v1/compare{path}", json=body)).json()
-            for body in (sent | more, plain | plain_more)
+            for body in (with_nulls | more, plain | plain_more)
         ]
         assert answers[0] | {"as_of": None} == answers[1] | {"as_of": None}
         assert "error" not in answers[0]
@@ -281,9 +281,9 @@ async def test_a_baseline_may_be_that_of_a_project(client: httpx.AsyncClient) ->
         f"/api/stats/v1/experiments/{runs[0]}/baseline", json={"baseline": runs[0], "project": True}
     )
     assert set_one.status_code == 200, set_one.text
-    found = await client.get(f"/api/stats/v1/experiments/{runs[1]}/compare")
-    assert (found.status_code, found.json()["base"]["experiment_id"]) == (200, runs[0])
-    assert {w["code"] for w in found.json()["warnings"]} >= {"unfinished"}
+    comparison = await client.get(f"/api/stats/v1/experiments/{runs[1]}/compare")
+    assert (comparison.status_code, comparison.json()["base"]["experiment_id"]) == (200, runs[0])
+    assert {w["code"] for w in comparison.json()["warnings"]} >= {"unfinished"}
     # Not with itself.
     assert (await client.get(f"/api/stats/v1/experiments/{runs[0]}/compare")).status_code == 400
 

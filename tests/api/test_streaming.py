@@ -94,8 +94,8 @@ async def sent(streams: Streams, source: Source, connection: Connection, seconds
 
 
 async def test_slow_clients_hold_as_many_sources_as_they_may_and_no_more() -> None:
-    streams, held = Streams(2, 0.1), [Source(*[b"x"] * 10) for _ in range(2)]
-    slow = [asyncio.create_task(sent(streams, source, Connection(slow=True), 0.5)) for source in held]
+    streams, sources = Streams(2, 0.1), [Source(*[b"x"] * 10) for _ in range(2)]
+    slow = [asyncio.create_task(sent(streams, source, Connection(slow=True), 0.5)) for source in sources]
     await asyncio.sleep(0.05)
     waiting = Source(b"[]")
     with pytest.raises(Unavailable, match="streamed") as refused:
@@ -103,7 +103,7 @@ async def test_slow_clients_hold_as_many_sources_as_they_may_and_no_more() -> No
     assert refused.value.retry_after_s > 0
     assert not waiting.closed
     await asyncio.gather(*slow, return_exceptions=True)
-    assert all(source.closed for source in held)
+    assert all(source.closed for source in sources)
     for _ in range(3):
         await sent(streams, Source(b"[", b"]"), Connection())
 

@@ -15,9 +15,9 @@ ROWS = [Row({"k": "1"}, None, []), Row({"k": "1"}, "t", ["a"])]
 
 
 async def inputs(database: Database, name: str = "d") -> list[str]:
-    found = await datasets.find(database, TENANT, name)
-    assert found is not None
-    return [row.inputs["k"] for row in found.rows]
+    dataset = await datasets.find(database, TENANT, name)
+    assert dataset is not None
+    return [row.inputs["k"] for row in dataset.rows]
 
 
 async def age_by(database: Database, seconds: int) -> None:
@@ -38,9 +38,9 @@ async def test_a_repeated_creation_changes_nothing_whenever_it_comes(database: D
 async def test_the_order_of_columns_makes_no_other_dataset(database: Database) -> None:
     for columns in (["a", "b"], ["b", "a"]):
         await datasets.create(database, TENANT, "d", columns, [])
-    found = await datasets.find(database, TENANT, "d")
-    assert found is not None
-    assert found.column_names == ["a", "b"]
+    dataset = await datasets.find(database, TENANT, "d")
+    assert dataset is not None
+    assert dataset.column_names == ["a", "b"]
 
 
 async def test_repeated_rows_are_a_retry_only_for_a_while(database: Database) -> None:
@@ -64,9 +64,9 @@ async def test_a_name_of_digits_is_found_unless_it_is_an_id(database: Database) 
     for name in ("2", "other", "31"):
         await datasets.create(database, TENANT, name, [], [])
     names = {}
-    for asked in ("1", "2", "3", "31", "4"):
-        found = await datasets.find(database, TENANT, asked)
-        names[asked] = found and found.name
+    for id_or_name in ("1", "2", "3", "31", "4"):
+        dataset = await datasets.find(database, TENANT, id_or_name)
+        names[id_or_name] = dataset and dataset.name
     assert names == {"1": "2", "2": "other", "3": "31", "31": "31", "4": None}
 
 

@@ -82,12 +82,12 @@ async def test_several_at_once_erase_everything_once(engine: AsyncEngine) -> Non
 
 
 async def test_what_is_deleted_is_not_found_and_may_be_made_again(engine: AsyncEngine) -> None:
-    made = await definitions.create(Database(engine), TENANT, "e", {"name": "first"})
+    first = await definitions.create(Database(engine), TENANT, "e", {"name": "first"})
     await definitions.delete(Database(engine), TENANT, "e")
     with pytest.raises(NotFound):
         await definitions.get(Database(engine), TENANT, "e")
     again = await definitions.create(Database(engine), TENANT, "e", {"name": "second"})
-    assert again.key != made.key
+    assert again.key != first.key
     while await erase_some(Database(engine)):
         pass
     assert (await definitions.get(Database(engine), TENANT, "e")).name == "second"

@@ -31,17 +31,27 @@ async def execute(engine: AsyncEngine, statement: Executable) -> None:
 
 
 async def test_a_created_run_is_found_as_it_was_made(engine: AsyncEngine) -> None:
-    made = await create(engine, RUN)
-    found = await experiments.find(Database(engine), TENANT, made.id)
-    assert found == made
-    assert (made.name, made.run_name, made.project_id, made.metadata) == ("exp", "first-run", "p1", {"k": "v"})
-    assert (made.status, made.created, made.finished_at, made.dataset_stats) == ("running", True, None, None)
+    created = await create(engine, RUN)
+    read_back = await experiments.find(Database(engine), TENANT, created.id)
+    assert read_back == created
+    assert (created.name, created.run_name, created.project_id, created.metadata) == (
+        "exp",
+        "first-run",
+        "p1",
+        {"k": "v"},
+    )
+    assert (created.status, created.created, created.finished_at, created.dataset_stats) == (
+        "running",
+        True,
+        None,
+        None,
+    )
 
 
 async def test_metadata_that_was_not_sent_is_none(engine: AsyncEngine) -> None:
-    made = await create(engine, replace(RUN, metadata=None))
+    created = await create(engine, replace(RUN, metadata=None))
     async with Database(engine).transaction(Kind.READ) as tx:
-        assert await tx.driver.fetchval("SELECT metadata IS NULL FROM experiments WHERE key = $1", made.key)
+        assert await tx.driver.fetchval("SELECT metadata IS NULL FROM experiments WHERE key = $1", created.key)
 
 
 @pytest.mark.parametrize("run_name", ["first-run", None])
@@ -53,8 +63,8 @@ async def test_the_same_request_again_is_a_retry(engine: AsyncEngine, run_name: 
 
 async def test_many_identical_requests_at_once_make_one_run(engine: AsyncEngine) -> None:
     for run in (RUN, replace(RUN, run_name=None)):
-        made = await asyncio.gather(*(create(engine, run) for _ in range(20)))
-        assert len({experiment.id for experiment in made}) == 1
+        runs = await asyncio.gather(*(create(engine, run) for _ in range(20)))
+        assert len({experiment.id for experiment in runs}) == 1
 
 
 async def test_other_requests_without_a_run_name_get_runs_of_their_own(engine: AsyncEngine) -> None:
@@ -80,19 +90,19 @@ async def test_another_key_is_no_retry(engine: AsyncEngine) -> None:
 
 
 async def test_after_a_minute_it_is_no_retry(engine: AsyncEngine) -> None:
-    made = await create(engine, RUN)
+    created = await create(engine, RUN)
     for age, is_retry in (("59 s", True), ("61 s", False)):
         await execute(engine, update(table).values(created_at=func.now() - text(f"interval '{age}'")))
         if is_retry:
-            assert (await create(engine, RUN)).id == made.id
+            assert (await create(engine, RUN)).id == created.id
         else:
             with pytest.raises(Conflict):
                 await create(engine, RUN)
 
 
 async def test_after_a_trace_it_is_no_retry(engine: AsyncEngine) -> None:
-    made = await create(engine, RUN)
-    trace = {"tenant_id": TENANT, "trace_id": "t", "experiment_key": made.key, "start_time": 0, "end_time": 0}
+    created = await create(engine, RUN)
+    trace = {"tenant_id": TENANT, "trace_id": "t", "experiment_key": created.key, "start_time": 0, "end_time": 0}
     counts = dict.fromkeys(["prompt_tokens", "completion_tokens", "total_tokens", "n_errors", "n_llm_calls"], 0)
     flags = {"has_root": True, "many_models": False, "status": "success", "n_spans": 1}
     await execute(engine, insert(traces).values(**trace, **counts, **flags))
@@ -101,29 +111,29 @@ async def test_after_a_trace_it_is_no_retry(engine: AsyncEngine) -> None:
 
 
 async def test_after_the_end_it_is_no_retry(engine: AsyncEngine) -> None:
-    made = await create(engine, RUN)
-    await experiments.finish(Database(engine), TENANT, made.id, "completed", [])
+    created = await create(engine, RUN)
+    await experiments.finish(Database(engine), TENANT, created.id, "completed", [])
     with pytest.raises(Conflict):
         await create(engine, RUN)
 
 
 async def test_a_run_name_is_free_elsewhere(engine: AsyncEngine) -> None:
     elsewhere = [replace(RUN, name="other"), replace(RUN, project_id="p2"), replace(RUN, project_id="")]
-    made = [await create(engine, run) for run in (RUN, *elsewhere)]
-    made.append(await create(engine, RUN, tenant=TenantId(TENANT + 1)))
-    assert len({experiment.id for experiment in made}) == 5
+    runs = [await create(engine, run) for run in (RUN, *elsewhere)]
+    runs.append(await create(engine, RUN, tenant=TenantId(TENANT + 1)))
+    assert len({experiment.id for experiment in runs}) == 5
 
 
 async def test_names_of_any_length_and_script_are_kept(engine: AsyncEngine) -> None:
     run = replace(RUN, name="n" * 5000, run_name="\U0001f9ea" * 1000)
-    made = await create(engine, run)
-    assert (made.name, made.run_name) == (run.name, run.run_name)
+    created = await create(engine, run)
+    assert (created.name, created.run_name) == (run.name, run.run_name)
 
 
 async def test_finishing_again_replaces_what_was_said(engine: AsyncEngine) -> None:
-    made = await create(engine, RUN)
-    await experiments.finish(Database(engine), TENANT, made.id, "failed", [{"name": "a", "score": 1.0}])
-    ended = await experiments.finish(Database(engine), TENANT, made.id, "completed", [{"name": "b", "score": 0.5}])
+    created = await create(engine, RUN)
+    await experiments.finish(Database(engine), TENANT, created.id, "failed", [{"name": "a", "score": 1.0}])
+    ended = await experiments.finish(Database(engine), TENANT, created.id, "completed", [{"name": "b", "score": 0.5}])
     assert (ended.status, ended.dataset_stats) == ("completed", [{"name": "b", "score": 0.5}])
     assert ended.finished_at is not None
 
@@ -137,17 +147,17 @@ async def test_what_does_not_exist_is_not_found(engine: AsyncEngine, experiment_
 
 
 async def test_another_tenants_experiment_does_not_exist(engine: AsyncEngine) -> None:
-    made = await create(engine, RUN)
+    created = await create(engine, RUN)
     with pytest.raises(NotFound):
-        await experiments.get(Database(engine), TenantId(TENANT + 1), made.id)
+        await experiments.get(Database(engine), TenantId(TENANT + 1), created.id)
     with pytest.raises(NotFound):
-        await experiments.finish(Database(engine), TenantId(TENANT + 1), made.id, "failed", [])
-    assert (await experiments.get(Database(engine), TENANT, made.id)).status == "running"
+        await experiments.finish(Database(engine), TenantId(TENANT + 1), created.id, "failed", [])
+    assert (await experiments.get(Database(engine), TENANT, created.id)).status == "running"
 
 
 async def test_a_deleted_experiment_does_not_exist(engine: AsyncEngine) -> None:
-    made = await create(engine, RUN)
+    created = await create(engine, RUN)
     await execute(engine, update(table).values(deleted_at=func.now()))
     with pytest.raises(NotFound):
-        await experiments.get(Database(engine), TENANT, made.id)
-    assert (await create(engine, RUN)).id != made.id
+        await experiments.get(Database(engine), TENANT, created.id)
+    assert (await create(engine, RUN)).id != created.id

@@ -13,23 +13,23 @@ pytestmark = pytest.mark.anyio
 async def test_a_key_leads_to_its_tenant_and_scope(database: Database) -> None:
     plain = await keys.create(database, "ci", "acme", "read")
     other = await keys.create(database, "ci", "acme")
-    found, same = await keys.find(database, plain), await keys.find(database, other)
-    assert found is not None
+    info, same = await keys.find(database, plain), await keys.find(database, other)
+    assert info is not None
     assert same is not None
-    assert (found.scope, same.scope) == ("read", "all")
-    assert found.tenant_id == same.tenant_id
-    assert found.key_id != same.key_id
+    assert (info.scope, same.scope) == ("read", "all")
+    assert info.tenant_id == same.tenant_id
+    assert info.key_id != same.key_id
 
 
 async def test_tenants_differ(database: Database) -> None:
-    found = [await keys.find(database, await keys.create(database, "k", tenant)) for tenant in ("a", "b")]
-    assert len({key.tenant_id for key in found if key is not None}) == 2
+    infos = [await keys.find(database, await keys.create(database, "k", tenant)) for tenant in ("a", "b")]
+    assert len({key.tenant_id for key in infos if key is not None}) == 2
 
 
 async def test_keys_have_256_random_bits_and_never_repeat() -> None:
-    made = {keys.generate() for _ in range(100)}
-    assert len(made) == 100
-    assert all(key.startswith("sps_") and len(key) == 4 + 43 for key in made)
+    generated = {keys.generate() for _ in range(100)}
+    assert len(generated) == 100
+    assert all(key.startswith("sps_") and len(key) == 4 + 43 for key in generated)
 
 
 @pytest.mark.one_database("keys are in the first shard")
@@ -64,23 +64,23 @@ async def test_ensuring_a_key_again_changes_nothing(database: Database) -> None:
 
 async def test_a_revoked_key_is_dead_and_ensuring_it_does_not_wake_it(database: Database) -> None:
     plain = await keys.create(database, "ci")
-    kept = await keys.create(database, "other")
-    found = await keys.find(database, plain)
-    assert found is not None
-    await keys.revoke(database, found.key_id)
+    other = await keys.create(database, "other")
+    info = await keys.find(database, plain)
+    assert info is not None
+    await keys.revoke(database, info.key_id)
     await keys.ensure(database, plain)
     assert await keys.find(database, plain) is None
-    assert await keys.find(database, kept) is not None
+    assert await keys.find(database, other) is not None
 
 
 async def test_revoking_again_keeps_the_first_time(database: Database) -> None:
     await keys.create(database, "ci", "acme", "ingest")
-    [made] = await keys.list_keys(database)
-    await keys.revoke(database, made.id)
+    [listed] = await keys.list_keys(database)
+    await keys.revoke(database, listed.id)
     [first] = await keys.list_keys(database)
-    await keys.revoke(database, made.id)
+    await keys.revoke(database, listed.id)
     assert await keys.list_keys(database) == [first]
-    assert (first.tenant, first.name, first.scope, made.revoked_at) == ("acme", "ci", "ingest", None)
+    assert (first.tenant, first.name, first.scope, listed.revoked_at) == ("acme", "ci", "ingest", None)
     assert first.revoked_at is not None
     assert first.revoked_at > first.created_at > 1_700_000_000_000_000
 

@@ -62,10 +62,10 @@ async def shards(database_url: str) -> AsyncIterator[Shards]:
     await asyncio.to_thread(run_sql, database_url, "CREATE SCHEMA two")
     second = f"{database_url}{'&' if '?' in database_url else '?'}schema=two"
     await asyncio.to_thread(migrate, second)
-    made = {"first": Database(create_engine(database_url)), "two": Database(create_engine(second))}
-    await placement.register(made["first"], made["two"], "two")
-    yield made
-    for database in made.values():
+    databases = {"first": Database(create_engine(database_url)), "two": Database(create_engine(second))}
+    await placement.register(databases["first"], databases["two"], "two")
+    yield databases
+    for database in databases.values():
         await database.dispose()
 
 
@@ -154,8 +154,8 @@ class World:
 async def world(shards: Shards) -> AsyncIterator[World]:
     tenant_id = await keys.ensure_tenant(shards["first"], "t", BOTH)
     other = await keys.ensure_tenant(shards["first"], "other", BOTH)
-    made, stays = World(shards, tenant_id), World(shards, other)
-    for one in (made, stays):
+    moves, stays = World(shards, tenant_id), World(shards, other)
+    for one in (moves, stays):
         for n in range(30):
             await one.write(f"t{n}", n)
         await one.decorate("t1")
@@ -165,22 +165,22 @@ async def world(shards: Shards) -> AsyncIterator[World]:
         await projects.get_or_create(first, one.tenant_id, "p")
         await datasets.create(first, one.tenant_id, "d", ["k"], [Row({"k": "1"}, None, [])])
     before = await everything(shards["first"], other)
-    yield made
+    yield moves
     assert await everything(shards["first"], other) == before
-    for one in (made, stays):
+    for one in (moves, stays):
         await one.stop()
 
 
 async def everything(shard: Database, tenant_id: TenantId) -> dict[str, list[str]]:
     """All rows of the tenant, as text."""
-    found = {}
+    rows_by_table = {}
     async with shard.transaction(Kind.SNAPSHOT) as tx:
         for table in copying.LOGGED:
             whose = "dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)"
             where = whose if "tenant_id" not in table.columns else "tenant_id = $1"
             rows = await tx.driver.fetch(f"SELECT x::text FROM {table.name} x WHERE {where} ORDER BY 1", tenant_id)
-            found[table.name] = [row[0] for row in rows]
-    return found
+            rows_by_table[table.name] = [row[0] for row in rows]
+    return rows_by_table
 
 
 async def moved(world: World, target: str) -> int:
@@ -298,10 +298,10 @@ async def test_a_mover_killed_at_any_moment_loses_nothing_and_the_next_goes_on(
     random_ = random.Random(7)
     before = await everything(world.shards["first"], world.tenant_id)
     steps = 0
-    seen = set()
+    homes = set()
     while await killed_after(world, steps):
         await moves.let_writes_go_on(world.shards["first"], world.shards)
-        seen.add(await world.home())
+        homes.add(await world.home())
         await world.check()
         # It can be written to at once, wherever it lives: old traces, new ones, and one that goes.
         for trace in (f"t{random_.randrange(30)}", f"k{steps}"):
@@ -313,7 +313,7 @@ async def test_a_mover_killed_at_any_moment_loses_nothing_and_the_next_goes_on(
         before = await everything(world.shards[await world.home()], world.tenant_id)
         steps += 1
     assert steps > 20
-    assert seen == {"first", "two"}
+    assert homes == {"first", "two"}
     assert await world.home() == "two"
     assert await everything(world.shards["two"], world.tenant_id) == before
     assert not any((await everything(world.shards["first"], world.tenant_id)).values())
@@ -334,13 +334,13 @@ async def write_until(world: World, ended: asyncio.Event, lane: int) -> None:
 async def read_until(world: World, ended: asyncio.Event) -> None:
     """Every read holds what was acknowledged before it."""
     while not ended.is_set():
-        known = {*world.costs}
+        trace_ids = {*world.costs}
         try:
             async with world.shards[await world.home()].of_tenant(world.tenant_id).transaction(Kind.SNAPSHOT) as tx:
                 rows = await tx.driver.fetch("SELECT trace_id FROM traces WHERE tenant_id = $1", world.tenant_id)
         except TenantMoved:
             continue
-        assert known <= {row["trace_id"] for row in rows}
+        assert trace_ids <= {row["trace_id"] for row in rows}
 
 
 @pytest.mark.one_version("our locks keep what is written meanwhile")
@@ -372,7 +372,7 @@ class Refused(NamedTuple):
 @pytest.fixture
 def refused(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Refused]:
     """One for each move."""
-    found: list[Refused] = []
+    refusals: list[Refused] = []
     began: list[int] = []
     fence, arrive = moves.set_fence, moves.Mover.arrive
 
@@ -384,12 +384,12 @@ def refused(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Refused]:
 
     async def arriving(self: moves.Mover, under_way: moves.Move) -> None:
         # The last but one closing was that of the old shard; the new one is closed too before the tenant arrives.
-        found.append(await copied_since(world.shards["two"], world.tenant_id, began[-2]))
+        refusals.append(await copied_since(world.shards["two"], world.tenant_id, began[-2]))
         await arrive(self, under_way)
 
     monkeypatch.setattr("spanstats.catalog.moving.set_fence", fencing)
     monkeypatch.setattr(moves.Mover, "arrive", arriving)
-    return found
+    return refusals
 
 
 async def copied_since(shard: Database, tenant_id: TenantId, transaction: int) -> Refused:

@@ -85,26 +85,26 @@ def without_times(span: Span) -> Span:
 async def answers(engine: AsyncEngine, tenant: TenantId) -> dict[str, Any]:
     """What can be read of all that is the tenant's."""
     database = Database(engine)
-    found: dict[str, Any] = {}
+    by_question: dict[str, Any] = {}
     ids = [r["trace_id"] for r in await rows(engine, "SELECT trace_id FROM traces WHERE tenant_id = $1", tenant)]
     async with database.transaction(Kind.SNAPSHOT) as tx:
         whole = await spans_with_content(tx.driver, [TraceKey(tenant, i) for i in sorted(ids)])
-        found["whole"] = {
+        by_question["whole"] = {
             key.trace_id: [without_times(s) for s in sorted(s, key=lambda s: s.span_id)] for key, s in whole.items()
         }
     for number, filter_ in enumerate([{}, *FILTERS]):
         tree = read_filters({"filters": filter_}, SPAN_FIELD_NAMES) if filter_ else None
         where = [] if tree is None else [compile_predicate(bind(tree, SPANS), tenant)]
         page = await page_of_spans(database, tenant, where, order_by("start_time", descending=True), 15, 2)
-        found[f"page {number}"] = page.count, [without_times(span) for span in page.spans]
-        found[f"sums {number}"] = (await summarize_spans(database, tenant, where)).sums
-    found["one"] = [without_times(s) for n in range(7) if (s := await find_span(database, tenant, f"t1-{n}"))]
-    found["traces"] = [
+        by_question[f"page {number}"] = page.count, [without_times(span) for span in page.spans]
+        by_question[f"sums {number}"] = (await summarize_spans(database, tenant, where)).sums
+    by_question["one"] = [without_times(s) for n in range(7) if (s := await find_span(database, tenant, f"t1-{n}"))]
+    by_question["traces"] = [
         {k: v for k, v in row.items() if k not in ("tenant_id", "experiment_key")}
         for row in await rows(engine, "SELECT * FROM traces WHERE tenant_id = $1 ORDER BY trace_id", tenant)
     ]
-    found["archive"] = [line async for line in _archived(engine, tenant)]
-    return found
+    by_question["archive"] = [line async for line in _archived(engine, tenant)]
+    return by_question
 
 
 async def _archived(engine: AsyncEngine, tenant: TenantId) -> Any:

@@ -25,6 +25,6 @@ async def test_tenants_do_not_share_projects(database: Database) -> None:
 
 
 async def test_of_many_at_once_exactly_one_created_the_project(database: Database) -> None:
-    found = await asyncio.gather(*(projects.get_or_create(database, TenantId(1), "race") for _ in range(30)))
-    assert len({project.id for project in found}) == 1
-    assert sum(project.was_created for project in found) == 1
+    every = await asyncio.gather(*(projects.get_or_create(database, TenantId(1), "race") for _ in range(30)))
+    assert len({project.id for project in every}) == 1
+    assert sum(project.was_created for project in every) == 1

@@ -48,8 +48,8 @@ async def test_exactly_the_older_traces_go_and_the_rollups_follow(
 
     left = {(t["tenant_id"], t["trace_id"]) for t in before if t["start_time"] >= cut}
     for table in ("traces", *UNDER_TRACES):
-        found = await rows(engine, f"SELECT DISTINCT tenant_id, trace_id FROM {table} WHERE trace_id <> ''")
-        assert {tuple(row.values()) for row in found} <= left, table
+        remaining = await rows(engine, f"SELECT DISTINCT tenant_id, trace_id FROM {table} WHERE trace_id <> ''")
+        assert {tuple(row.values()) for row in remaining} <= left, table
     assert len(await rows(engine, "SELECT 1 FROM traces")) == len(left)
     await warm(engine)
     assert await mismatches(Database(engine)) == []

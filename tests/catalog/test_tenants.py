@@ -85,13 +85,13 @@ def owner(table: Table) -> str:
 
 async def held(engine: AsyncEngine, tenant_id: TenantId) -> dict[str, Counter[str]]:
     """The tenant's rows in every table that may have any, as text."""
-    found = {}
+    by_table = {}
     for table in metadata.tables.values():
         if table.name not in OF_NOBODY:
             whose = f"{owner(table)} IN ({OWNERS.get(owner(table), 'SELECT $1::int')})"
             texts = await rows(engine, f"SELECT x::text AS row FROM {table.name} x WHERE {whose}", tenant_id)
-            found[table.name] = Counter(row["row"] for row in texts)
-    return found
+            by_table[table.name] = Counter(row["row"] for row in texts)
+    return by_table
 
 
 async def counts(engine: AsyncEngine) -> dict[str, int]:
@@ -105,21 +105,21 @@ async def test_a_tenant_goes_with_all_that_is_its_own_from_every_table(
     monkeypatch.setattr(tenants, "_LAST_WRITES_S", 0)
     monkeypatch.setattr(tenants, "TRACES_AT_A_TIME", 2)
     plain = {name: await keys.create(Database(engine), "k", name) for name in ("kept", "gone")}
-    kept, gone = [(await home_of(Database(engine), name)).tenant_id for name in plain]
-    await fill(engine, kept)
-    await pack_one(engine, kept)
-    await score_much(engine, kept)
+    staying, gone = [(await home_of(Database(engine), name)).tenant_id for name in plain]
+    await fill(engine, staying)
+    await pack_one(engine, staying)
+    await score_much(engine, staying)
     await warm(engine)
-    before, alone = await held(engine, kept), await counts(engine)
+    before, alone = await held(engine, staying), await counts(engine)
     await fill(engine, gone)
     await pack_one(engine, gone)
     await score_much(engine, gone)
     # A table that nobody filled would prove nothing.
-    assert [name for name, found in (await held(engine, gone)).items() if not found] == []
+    assert [name for name, of_table in (await held(engine, gone)).items() if not of_table] == []
     assert [count async for count in tenants.delete(Database(engine), Database(engine), gone)] == [2, 1]
     # Rows whose experiment or dataset is gone can be found by their number alone.
     assert await counts(engine) == {**alone, "tenants": 1, "api_keys": 1}
-    assert await held(engine, kept) == before
+    assert await held(engine, staying) == before
     assert await keys.find(Database(engine), plain["gone"]) is None
     assert await keys.find(Database(engine), plain["kept"]) is not None
     assert await mismatches(Database(engine)) == []
@@ -175,8 +175,8 @@ async def test_a_patch_that_is_changed_meanwhile_stays(engine: AsyncEngine) -> N
         await writer.submit(TenantId(1), [span(0, by_span_id=True)])
         await writer.override(TenantId(1), "s0", {"name": "before"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
-            seen = await read_overrides(tx.driver, [TraceKey(TenantId(1), "t0")])
+            overrides = await read_overrides(tx.driver, [TraceKey(TenantId(1), "t0")])
         await writer.override(TenantId(1), "s0", {"name": "after"})
         async with Database(engine).transaction(Kind.WRITE) as tx:
-            await delete_overrides(tx.driver, seen)
+            await delete_overrides(tx.driver, overrides)
     assert [row["fields"] for row in await rows(engine, "SELECT fields FROM patches")] == [{"name": "after"}]

@@ -44,8 +44,8 @@ traces = st.lists(
 COST, SPANS, JUDGED = NumberOf("cost_pd"), NumberOf("n_spans"), ScoresOf(frozenset({"judge", "unknown"}))
 
 
-def numbers(found: list[int | None]) -> Numbers:
-    return numbers_of(np.array([n or 0 for n in found], np.int64), np.array([n is not None for n in found], np.bool_))
+def numbers(values: list[int | None]) -> Numbers:
+    return numbers_of(np.array([n or 0 for n in values], np.int64), np.array([n is not None for n in values], np.bool_))
 
 
 def chunk_of(members: list[Trace]) -> Chunk:
@@ -78,10 +78,10 @@ def test_sums_counts_extremes_and_squares_are_exact(chunks: list[list[Trace]]) -
     selected = [t for members in chunks for t in members if t["selected"]]
     assert selection.n == len(selected)
     for measure in (COST, SPANS, JUDGED):
-        found, expected = sums(selection, measure, squares=True), measured(selected, measure)
-        assert (found.count, found.total) == (len(expected), sum(expected))
-        assert found.squares == sum(v * v for v in expected)
-        assert (found.low, found.high) == (min(expected, default=None), max(expected, default=None))
+        actual, expected = sums(selection, measure, squares=True), measured(selected, measure)
+        assert (actual.count, actual.total) == (len(expected), sum(expected))
+        assert actual.squares == sum(v * v for v in expected)
+        assert (actual.low, actual.high) == (min(expected, default=None), max(expected, default=None))
     assert traces_with(selection, COST) == sum(t["cost_pd"] is not None for t in selected)
     assert traces_with(selection, JUDGED) == sum(any(s is not None for s in t["scores"]) for t in selected)
 
@@ -115,12 +115,12 @@ def test_each_value_is_in_one_bin(chunks: list[list[Trace]], edges: list[Fractio
     edges = sorted(edges)
     columns = [column for column in values(selection_of(chunks), COST) if len(column.codes)]
     drawn = [int(v) for column in columns for v in column.values()]
-    found = counts_between(columns, edges)
+    counts = counts_between(columns, edges)
     inside = [int(sum(a <= int(v) < b for v in drawn)) for a, b in pairwise(edges)]
     inside[-1] += int(sum(int(v) == edges[-1] for v in drawn))
-    assert found.counts == inside
-    assert found.below == sum(int(v) < edges[0] for v in drawn)
-    assert found.above == sum(int(v) > edges[-1] for v in drawn)
+    assert counts.counts == inside
+    assert counts.below == sum(int(v) < edges[0] for v in drawn)
+    assert counts.above == sum(int(v) > edges[-1] for v in drawn)
     distinct = Counter(drawn)
     assert different_values(columns, 3) == (sorted(distinct.items()) if len(distinct) <= 3 else None)
     ends = [end for column in columns if (end := extremes(column)) is not None]
@@ -143,25 +143,25 @@ def test_groups_add_up_to_what_plain_python_adds_up(chunks: list[list[Trace]]) -
         lambda t: next((s for s in t["scores"] if s is not None), None),
     ]
     for dimensions in ([], [0], [1], [2], [3], [0, 1], [3, 2]):
-        found = group(selection, [by[d] for d in dimensions])
+        groups = group(selection, [by[d] for d in dimensions])
         # 1 and true are different keys of JSON and equal in Python; 1 and 1.0 are one key.
         expected: dict[tuple[str, ...], list[Trace]] = {}
         for t in selected:
             expected.setdefault(tuple(repr(keys_of[d](t)) for d in dimensions), []).append(t)
-        keys = list(zip(*found.keys_of(range(len(found))), strict=True)) if dimensions else [()] * len(found)
+        keys = list(zip(*groups.keys_of(range(len(groups))), strict=True)) if dimensions else [()] * len(groups)
         names = [tuple(map(repr, key)) for key in keys]
-        assert dict(zip(names, found.counts.tolist(), strict=True)) == {k: len(m) for k, m in expected.items()}
+        assert dict(zip(names, groups.counts.tolist(), strict=True)) == {k: len(m) for k, m in expected.items()}
         for measure in (COST, SPANS, JUDGED):
-            added, ends = group_sums(found, measure), group_extremes(found, measure)
+            added, ends = group_sums(groups, measure), group_extremes(groups, measure)
             drawn = [sorted(measured(expected[name], measure)) for name in names]
             ranks = [range(len(of_group)) for of_group in drawn]
-            ordered = group_order_statistics(found, measure, range(len(found)), ranks, [0] * len(found))
+            ordered = group_order_statistics(groups, measure, range(len(groups)), ranks, [0] * len(groups))
             assert ordered == [dict(enumerate(of_group)) for of_group in drawn]
             assert added.counts.tolist() == [len(of_group) for of_group in drawn]
             assert added.totals.tolist() == [sum(of_group) for of_group in drawn]
-            assert group_squares(found, measure) == [sum(v * v for v in of_group) for of_group in drawn]
+            assert group_squares(groups, measure) == [sum(v * v for v in of_group) for of_group in drawn]
             assert ends == [(of_group[0], of_group[-1]) if of_group else None for of_group in drawn]
-        scored = group_score_counts(found, JUDGED.keys)
+        scored = group_score_counts(groups, JUDGED.keys)
         of_groups = [expected[name] for name in names]
         assert scored.traces.tolist() == [sum(any(s is not None for s in t["scores"]) for t in g) for g in of_groups]
         assert scored.texts.tolist() == [sum(t["scores"].count(None) for t in g) for g in of_groups]

@@ -59,5 +59,5 @@ def test_there_is_never_more_than_there_is_room_for() -> None:
             cache.put(key, sizes[key], sizes[key])
         else:
             assert size == sizes[key]
-        kept = sum(each.size for each in cache._kept.values())
-        assert cache.size == kept <= 1_000
+        total = sum(each.size for each in cache._kept.values())
+        assert cache.size == total <= 1_000

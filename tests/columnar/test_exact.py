@@ -71,9 +71,9 @@ FILTERS: tuple[dict[str, Any], ...] = (
 
 def compiled(filters: object) -> Filter:
     tree = read_filters({"filters": filters})
-    made = compile_filter(EVERYTHING if tree is None else bind(tree, TRACES), TENANT)
-    assert resolve(made.predicate, TENANT) is not None
-    return made
+    matching = compile_filter(EVERYTHING if tree is None else bind(tree, TRACES), TENANT)
+    assert resolve(matching.predicate, TENANT) is not None
+    return matching
 
 
 @pytest.fixture(autouse=True)
@@ -166,9 +166,9 @@ async def test_no_answer_differs_while_writers_and_refreshes_run(engine: AsyncEn
         reads = stored = 0
         # Without chunks nothing would be read from columns.
         while reads < READS or stored < READS:
-            same, found = await three_reads(engine, columns, rng)
+            same, of_reads = await three_reads(engine, columns, rng)
             assert same
-            reads, stored = reads + 3, stored + found
+            reads, stored = reads + 3, stored + of_reads
 
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         for number in range(8):
@@ -205,7 +205,7 @@ async def refresh_and_take_invalidations_late(engine: AsyncEngine) -> None:
 
 @pytest.mark.one_version("our locks and invalidations keep the answers equal")
 async def test_the_comparison_finds_a_refresh_that_takes_invalidations_late(engine: AsyncEngine) -> None:
-    rng, ended, found = random.Random(9), asyncio.Event(), False
+    rng, ended, differs = random.Random(9), asyncio.Event(), False
 
     async def refresh_wrongly() -> None:
         while not ended.is_set():
@@ -218,11 +218,11 @@ async def test_the_comparison_finds_a_refresh_that_takes_invalidations_late(engi
         group.create_task(refresh_wrongly())
         for _ in range(50 * READS):
             same, _ = await three_reads(engine, Columns(), rng)
-            found = not same
-            if found:
+            differs = not same
+            if differs:
                 break
         ended.set()
-    assert found
+    assert differs
 
 
 async def fill(engine: AsyncEngine) -> None:
@@ -235,15 +235,15 @@ async def fill(engine: AsyncEngine) -> None:
 
 @pytest.mark.parametrize("filters", FILTERS)
 async def test_columns_alone_give_what_the_traces_give(filled: AsyncEngine, filters: object) -> None:
-    matching, rng, found = compiled(filters), random.Random(7), 0
+    matching, rng, total = compiled(filters), random.Random(7), 0
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         for key in range(1, len(EXPERIMENTS) + 1):
             for window in (Window(), *(random_window(rng) for _ in range(5))):
                 answers = [await filtered(tx, key, window, matching, n_scores=n) for n in (1, 3, 16)]
                 assert answers == [await directly(tx, ExperimentKey(key), window, matching.parts, n_scores=3)] * 3
                 assert (await filtered(tx, key, window, matching, n_scores=0))[0] == answers[0][0]
-                found += answers[0][0]["n"] or 0
-    assert found > 20
+                total += answers[0][0]["n"] or 0
+    assert total > 20
 
 
 async def test_valid_minutes_are_read_from_the_columns_alone(filled: AsyncEngine) -> None:
@@ -270,9 +270,9 @@ async def test_what_a_chunk_omits_is_read_from_the_traces(engine: AsyncEngine) -
     assert [info.omitted for info in infos if isinstance(info, Info)] == [("metadata.essay",)]
     async with engine.connect() as connection:
         await connection.exec_driver_sql("UPDATE traces SET total_tokens = 5")
-    asked = {"essay": "x" * 300 + "1", "env": "prod"}
+    values = {"essay": "x" * 300 + "1", "env": "prod"}
     for names, tokens in ((["essay"], 20), (["env"], 0), (["essay", "env"], 20)):
-        matching = compiled({f"metadata__{name}": {"operator": "", "value": [asked[name]]} for name in names})
+        matching = compiled({f"metadata__{name}": {"operator": "", "value": [values[name]]} for name in names})
         async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
             sums, _ = await filtered(tx, 1, Window(), matching)
         assert (sums["n"], sums["total_tokens"]) == (4, tokens)
@@ -299,9 +299,9 @@ async def test_scores_of_all_sorts_are_summed_from_columns(engine: AsyncEngine) 
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         for filters in ({}, FILTERS[1], {"duration": {"operator": "lt", "value": [0.0001]}}):
             matching = compiled(filters)
-            found = await filtered(tx, 1, Window(), matching, n_scores=6)
-            assert found == await directly(tx, ExperimentKey(1), Window(), matching.parts, n_scores=6)
-            assert len(found[1]) == 6
+            sums = await filtered(tx, 1, Window(), matching, n_scores=6)
+            assert sums == await directly(tx, ExperimentKey(1), Window(), matching.parts, n_scores=6)
+            assert len(sums[1]) == 6
 
 
 async def test_false_alone_is_counted(engine: AsyncEngine) -> None:
@@ -315,9 +315,9 @@ async def test_false_alone_is_counted(engine: AsyncEngine) -> None:
             )
     await warm(engine)
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        found = await filtered(tx, 1, Window(), compiled(FILTERS[1]))
-        assert (found[1]["passed"].n_false, found[1]["passed"].n_true) == (3, 0)
-        assert found == await directly(tx, ExperimentKey(1), Window(), compiled(FILTERS[1]).parts)
+        sums = await filtered(tx, 1, Window(), compiled(FILTERS[1]))
+        assert (sums[1]["passed"].n_false, sums[1]["passed"].n_true) == (3, 0)
+        assert sums == await directly(tx, ExperimentKey(1), Window(), compiled(FILTERS[1]).parts)
 
 
 async def test_nothing_is_kept_of_statements_that_do_not_come_again(engine: AsyncEngine) -> None:
@@ -325,9 +325,9 @@ async def test_nothing_is_kept_of_statements_that_do_not_come_again(engine: Asyn
         before = 0
         for tokens in range(20):
             await filtered(tx, 1, Window(), compiled({"total_tokens": {"operator": "gt", "value": [tokens]}}))
-            kept = await tx.driver.fetchval("SELECT count(*) FROM pg_prepared_statements")
-            assert kept <= (before or kept)
-            before = kept
+            count = await tx.driver.fetchval("SELECT count(*) FROM pg_prepared_statements")
+            assert count <= (before or count)
+            before = count
 
 
 async def test_numbers_at_the_ends_of_their_range_are_summed(engine: AsyncEngine) -> None:
@@ -352,11 +352,11 @@ async def test_a_segment_of_very_many_models_is_read_from_the_traces(
     monkeypatch.setattr(members, "FEW_VALUES", 64)
     async with committer(engine) as writer:
         times = [START + n * MINUTE for n in range(70)]
-        named = [
+        spans = [
             Span(trace_id=f"t{n}", span_id=f"t{n}", experiment_id="a", model=f"m{n}", start_us=t, end_us=t + 9)
             for n, t in enumerate(times)
         ]
-        await writer.submit(TENANT, named)
+        await writer.submit(TENANT, spans)
     await warm(engine)
     stored = "SELECT name FROM column_data WHERE name IN ('model', 'status')"
     assert [row["name"] for row in await rows(engine, stored)] == ["status"]
@@ -367,7 +367,7 @@ async def test_a_segment_of_very_many_models_is_read_from_the_traces(
             assert sums["n"] == n
     # Once there are fewer, they have a column.
     async with committer(engine) as writer:
-        await writer.submit(TENANT, [Span(trace_id=s.trace_id, span_id=s.span_id, model="m") for s in named])
+        await writer.submit(TENANT, [Span(trace_id=s.trace_id, span_id=s.span_id, model="m") for s in spans])
     await warm(engine)
     assert sorted(row["name"] for row in await rows(engine, stored)) == ["model", "status"]
     assert await refresh_columns(engine) == 0

@@ -12,12 +12,12 @@ from spanstats.columnar.selection import Part, Selection
 values = st.lists(st.none() | st.integers(-(2**62), 2**62) | st.integers(0, 3), min_size=1, max_size=30)
 
 
-def chunk_of(found: list[int | None], minute: int) -> Chunk:
+def chunk_of(values: list[int | None], minute: int) -> Chunk:
     """A trace for each value, a microsecond apart from the beginning of the minute."""
-    n = len(found)
-    has = np.array([v is not None for v in found])
+    n = len(values)
+    has = np.array([v is not None for v in values])
     columns = {
-        "latency_us": numbers_of(np.array([v or 0 for v in found], np.int64), has),
+        "latency_us": numbers_of(np.array([v or 0 for v in values], np.int64), has),
         START_MINUTE: numbers_of(np.full(n, minute, np.int64), np.ones(n, np.bool_)),
         START_MICROSECOND: numbers_of(np.arange(n, dtype=np.int64), np.ones(n, np.bool_)),
     }
@@ -35,18 +35,18 @@ def positions(draw: st.DrawFn) -> Position:
 def test_the_first_traces_are_among_those_that_start_then(
     chunks: list[list[int | None]], count: int, descending: bool, behind: Position | None
 ) -> None:
-    selection = Selection([Part(chunk_of(found, minute)) for minute, found in enumerate(chunks)])
-    found = starts_of_first(selection, "latency_us", count, descending=descending, behind=behind)
+    selection = Selection([Part(chunk_of(actual, minute)) for minute, actual in enumerate(chunks)])
+    actual = starts_of_first(selection, "latency_us", count, descending=descending, behind=behind)
     sign = -1 if descending else 1
 
     def order(value: int | None, start: int) -> tuple[bool, int, int]:
         return value is None, sign * (value or 0), sign * start
 
-    known = [(v, minute * 60_000_000 + i) for minute, vs in enumerate(chunks) for i, v in enumerate(vs)]
-    ordered = sorted(known, key=lambda row: order(*row))
-    wanted = [row for row in ordered if behind is None or order(*row) > order(behind.value, behind.start)]
+    every = [(v, minute * 60_000_000 + i) for minute, vs in enumerate(chunks) for i, v in enumerate(vs)]
+    ordered = sorted(every, key=lambda row: order(*row))
+    following = [row for row in ordered if behind is None or order(*row) > order(behind.value, behind.start)]
     at_position = set() if behind is None else {behind.start}
-    assert found == sorted({start for _, start in wanted[:count]} | at_position)
+    assert actual == sorted({start for _, start in following[:count]} | at_position)
 
 
 def test_rows_that_are_not_meant_do_not_come_first() -> None:

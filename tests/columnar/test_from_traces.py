@@ -82,19 +82,19 @@ def item_keys(chunk: Chunk) -> list[bytes]:
 
 def decoded(chunk: Chunk) -> list[dict[str, Any]]:
     """What the columns say of each trace."""
-    found: list[dict[str, Any]] = [{"scores": []} for _ in range(chunk.n)]
+    of_traces: list[dict[str, Any]] = [{"scores": []} for _ in range(chunk.n)]
     for name in (*MEASURED, "has_root", "many_models", "failed", "key_sent"):
         numbers = chunk.numbers(name)
         valid = [True] * chunk.n if numbers.valid is None else numbers.valid
-        for trace, value, has in zip(found, numbers.values().tolist(), valid, strict=True):
+        for trace, value, has in zip(of_traces, numbers.values().tolist(), valid, strict=True):
             trace[name] = value if has else None
-    for trace, start in zip(found, starts_of(chunk).tolist(), strict=True):
+    for trace, start in zip(of_traces, starts_of(chunk).tolist(), strict=True):
         trace["start_time"] = start
     for name in (*TEXTS, *(name for name in chunk.columns if name.startswith(OBJECTS))):
-        for trace, value in zip(found, texts(chunk.texts(name), chunk.n), strict=True):
+        for trace, value in zip(of_traces, texts(chunk.texts(name), chunk.n), strict=True):
             if value is not None:
                 trace[name] = value
-    for trace, of_item in zip(found, item_keys(chunk), strict=True):
+    for trace, of_item in zip(of_traces, item_keys(chunk), strict=True):
         trace[ITEM_KEY] = of_item
     for key in chunk.evaluators():
         scores = chunk.scores(key)
@@ -103,21 +103,21 @@ def decoded(chunk: Chunk) -> list[dict[str, Any]]:
         places = range(chunk.n) if scores.rows is None else scores.rows
         each = zip(places, scores.values.values().tolist(), valid, scores.kinds.values().tolist(), strict=True)
         for row, value, has, kind in each:
-            found[row]["scores"].append((key, value if has else None, kind))
-    return found
+            of_traces[row]["scores"].append((key, value if has else None, kind))
+    return of_traces
 
 
 def expected(row: dict[str, Any]) -> dict[str, Any]:
     numbers = {name: row[name] for name in (*MEASURED, "start_time", ITEM_KEY)}
     numbers |= {"has_root": int(row["has_root"]), "many_models": int(row["many_models"])}
-    named = {name: row[name] for name in TEXTS if row[name] is not None}
+    present = {name: row[name] for name in TEXTS if row[name] is not None}
     members = {f"{o}.{k}": v for o in ("labels", "metadata") for k, v in (row[o] or {}).items()}
     scores = zip(row["score_keys"] or [], row["score_values"] or [], row["score_kinds"] or [0] * 99, strict=False)
     return {
         **numbers,
         "failed": int(row["status"] == "error"),
         "key_sent": int(bool((row["labels"] or {}).get("comparison_key"))),
-        **named,
+        **present,
         **members,
         "scores": sorted(scores, key=lambda s: s[0]),
     }
@@ -131,10 +131,10 @@ async def test_every_value_is_found_again(engine: AsyncEngine, most: int) -> Non
         await connection.exec_driver_sql(KEYED)
     stored = await rows(engine, "SELECT * FROM traces ORDER BY start_time, trace_id")
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        found = chunks_of_traces(
+        stream = chunks_of_traces(
             tx, [Rows(traces.c.tenant_id == 1)], EVERYTHING, every_member=True, in_order=True, most=most
         )
-        chunks = [chunk async for chunk in found]
+        chunks = [chunk async for chunk in stream]
     assert [chunk.n for chunk in chunks] == [most] * (150 // most) + ([150 % most] if 150 % most else [])
     assert [t for chunk in chunks for t in decoded(chunk)] == [expected(row) for row in stored]
     assert {chunk.info.omitted for chunk in chunks} == {()}

@@ -37,12 +37,12 @@ def made_of(*metadata: dict[str, Any] | None) -> Members:
 
 def decoded(members: Members, n: int) -> list[dict[str, Any]]:
     """What the columns say of each of `n` traces."""
-    found: list[dict[str, Any]] = [{} for _ in range(n)]
+    objects: list[dict[str, Any]] = [{} for _ in range(n)]
     for name, column in members.columns().items():
-        for of_trace, code in zip(found, column.codes, strict=True):
+        for of_trace, code in zip(objects, column.codes, strict=True):
             if code:
                 of_trace[name] = json.loads(column.values[code - 1])
-    return found
+    return objects
 
 
 @given(traces, st.integers(1, 5))
@@ -111,11 +111,11 @@ async def test_large_metadata_is_not_looked_into(engine: AsyncEngine) -> None:
             span = Span(trace_id=f"t{n}", span_id=f"t{n}", experiment_id=f"e{n}", metadata=metadata, **times)
             await writer.submit(TENANT, [span])
     await warm(engine)
-    found = await rows(engine, f"SELECT data FROM column_data JOIN column_chunks ON id = chunk_id {INFOS}")
-    omitted = [info.omitted for row in found if isinstance(info := unpacked(row["data"]), Info)]
+    infos = await rows(engine, f"SELECT data FROM column_data JOIN column_chunks ON id = chunk_id {INFOS}")
+    omitted = [info.omitted for row in infos if isinstance(info := unpacked(row["data"]), Info)]
     assert omitted == [(), (EVERY_NAME,), (EVERY_NAME,), (EVERY_NAME,)]
-    named = "SELECT name FROM column_data WHERE starts_with(name, 'metadata')"
-    assert [row["name"] for row in await rows(engine, named)] == ["metadata.a"]
+    statement = "SELECT name FROM column_data WHERE starts_with(name, 'metadata')"
+    assert [row["name"] for row in await rows(engine, statement)] == ["metadata.a"]
     assert await mismatches(Database(engine)) == []
     assert await refresh_columns(engine) == 0
 

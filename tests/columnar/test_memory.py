@@ -92,6 +92,6 @@ async def test_a_question_of_columns_or_of_traces_ends(
 async def test_a_question_of_spans_ends(engine: AsyncEngine) -> None:
     await stored_run(engine, 2, 60)
     async with snapshot(Database(engine), TENANT) as state:
-        asked = state, Columns(question_bytes=10), ExperimentKey(1), Question(), [Dimension("span_name")]
+        arguments = state, Columns(question_bytes=10), ExperimentKey(1), Question(), [Dimension("span_name")]
         with pytest.raises(Unavailable, match="narrow the window, filter, or name fewer measures"):
-            await select_spans(*asked)
+            await select_spans(*arguments)

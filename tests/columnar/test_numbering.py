@@ -39,12 +39,12 @@ def test_no_more_texts_are_remembered_than_it_may() -> None:
 
 def test_a_column_that_is_gone_is_forgotten() -> None:
     numbering = Numbering()
-    kept, gone = texts_of([b"1", b"2"]), texts_of([b"2", b"3"])
-    assert np.array_equal(numbering.of(kept), [0, 1, 2])
+    staying, gone = texts_of([b"1", b"2"]), texts_of([b"2", b"3"])
+    assert np.array_equal(numbering.of(staying), [0, 1, 2])
     assert np.array_equal(numbering.of(gone), [0, 2, 3])
     del gone
     gc.collect()
-    assert list(numbering._known) == [kept]
+    assert list(numbering._known) == [staying]
 
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**30), max_value=10**30)

@@ -55,10 +55,10 @@ async def test_columns_and_sql_find_the_same_traces(engine: AsyncEngine, world: 
     await refill(engine, world)
     for tree in trees:
         predicate = bind(tree, TRACES)
-        found = await traces_in_columns(engine, predicate)
+        ids = await traces_in_columns(engine, predicate)
         # A path into metadata looks at more than one member.
-        assert (found is None) == any("." in (condition.key or "") for condition in conditions(tree))
-        assert found is None or sorted(found) == sorted(await ids_in_sql(engine, predicate)), tree
+        assert (ids is None) == any("." in (condition.key or "") for condition in conditions(tree))
+        assert ids is None or sorted(ids) == sorted(await ids_in_sql(engine, predicate)), tree
 
 
 COMPARED: dict[Operator, Callable[[Any, Any], bool]] = {
@@ -85,8 +85,8 @@ def test_numbers_compare_as_in_python(
     drawn, valid = np.array([c or 0 for c in costs], np.int64), np.array([c is not None for c in costs], np.bool_)
     column = numbers_of(drawn, valid)
     for name, compare in COMPARED.items():
-        found = passes(column, name, (low,)).tolist()
-        assert found == [cost is not None and compare(cost, low) for cost in costs], name
+        passing = passes(column, name, (low,)).tolist()
+        assert passing == [cost is not None and compare(cost, low) for cost in costs], name
     between = passes(column, Operator.BETWEEN, (low, high)).tolist()
     assert between == [cost is not None and low <= cost <= high for cost in costs]
     operands = tuple(value for value in (*same, costs[0]) if value is not None)

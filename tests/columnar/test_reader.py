@@ -64,8 +64,8 @@ async def test_each_arm_has_its_own_window_and_filter(engine: AsyncEngine) -> No
         Arm(ExperimentKey(1), Window(START + 1), failed),
         Arm(ExperimentKey(2)),
     ]
-    found = await Columns().answer(Database(engine), arms, needs_of(TOKENS), totals)
-    assert found == [(40, 780), (10, 180), (10, 145), (9, 180), (0, 0)]
+    answers = await Columns().answer(Database(engine), arms, needs_of(TOKENS), totals)
+    assert answers == [(40, 780), (10, 180), (10, 145), (9, 180), (0, 0)]
 
 
 async def test_work_that_takes_too_long_ends(engine: AsyncEngine) -> None:

@@ -143,9 +143,9 @@ async def test_the_check_finds_each_wrong_byte_and_each_missing_segment(engine: 
     ):
         async with engine.connect() as connection:
             await connection.exec_driver_sql(change)
-        found = await mismatches(Database(engine))
-        assert found, change
-        assert {(key, level) for key, level, _ in found} == {(1, COLUMNS)}
+        differing = await mismatches(Database(engine))
+        assert differing, change
+        assert {(key, level) for key, level, _ in differing} == {(1, COLUMNS)}
         assert await invalidate_everything(Database(engine)) > 0
         assert await mismatches(Database(engine)) == []
         await warm(engine)

@@ -48,8 +48,8 @@ class Process:
         tree = read_filters({"filters": {"status": {"operator": "", "value": ["success"]}}})
         assert tree is not None
         matching = compile_filter(bind(tree, TRACES), TENANT)
-        found = await summarize(self.columns, Database(self.engine), TENANT, "e", Window(), matching)
-        return found.total("cost_pd")
+        summary = await summarize(self.columns, Database(self.engine), TENANT, "e", Window(), matching)
+        return summary.total("cost_pd")
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ def at(hour: int, minute: int = 0) -> int:
 
 
 def test_a_quiet_day_is_one_segment() -> None:
-    made = plan(TODAY, {at(3): 5, at(20): 5}, [], {at(3): True}, most=10)
-    assert made.write == [(TODAY, TODAY + DAY_US)]
-    assert made.drop == []
+    day_plan = plan(TODAY, {at(3): 5, at(20): 5}, [], {at(3): True}, most=10)
+    assert day_plan.write == [(TODAY, TODAY + DAY_US)]
+    assert day_plan.drop == []
 
 
 def test_busy_times_are_cut_into_narrower_segments() -> None:
@@ -35,15 +35,15 @@ def test_a_minute_is_never_cut() -> None:
 
 def test_a_segment_takes_the_place_of_all_that_it_overlaps() -> None:
     stored = [(at(0), at(6)), (at(6), at(7)), (at(12), at(18))]
-    made = plan(TODAY, {at(0): 4, at(13): 4, at(1): 4}, stored, {at(0): True, at(6): True}, most=10)
-    assert made.write == [(at(0), at(12))]
-    assert made.drop == stored[:2]
+    day_plan = plan(TODAY, {at(0): 4, at(13): 4, at(1): 4}, stored, {at(0): True, at(6): True}, most=10)
+    assert day_plan.write == [(at(0), at(12))]
+    assert day_plan.drop == stored[:2]
 
 
 def test_what_was_wide_gives_way_to_what_is_narrow() -> None:
     stored = [(TODAY, TODAY + DAY_US)]
-    made = plan(TODAY, {at(0): 8, at(13): 8}, stored, {at(13): True}, most=10)
-    assert (made.write, made.drop) == ([(at(12), at(24))], stored)
+    day_plan = plan(TODAY, {at(0): 8, at(13): 8}, stored, {at(13): True}, most=10)
+    assert (day_plan.write, day_plan.drop) == ([(at(12), at(24))], stored)
 
 
 def test_little_that_is_marked_waits_until_it_has_waited_for_long() -> None:
@@ -63,14 +63,14 @@ def test_every_mark_is_worked_off_in_bounded_steps(counts: dict[int, int], marke
     stored: list[Segment] = []
     left, steps = set(marked), 0
     while left:
-        made = plan(TODAY, counts, stored, dict.fromkeys(left, True), most)
-        assert made.write
+        day_plan = plan(TODAY, counts, stored, dict.fromkeys(left, True), most)
+        assert day_plan.write
         steps += 1
-        for lo, hi in made.write:
+        for lo, hi in day_plan.write:
             traces = sum(n for minute, n in counts.items() if lo <= minute < hi)
             assert traces <= most or hi - lo == MINUTE_US
             left -= {minute for minute in left if lo <= minute < hi}
-        kept = [old for old in stored if old not in made.drop]
-        stored = sorted(kept + made.write)
+        remaining = [old for old in stored if old not in day_plan.drop]
+        stored = sorted(remaining + day_plan.write)
         assert all(a[1] <= b[0] for a, b in pairwise(stored)), "two segments overlap"
     assert steps <= len(set(marked))

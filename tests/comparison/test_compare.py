@@ -36,11 +36,11 @@ AUTO = PairBy("auto")
 
 def random_run(rng: random.Random, experiment: str, *, trials: int, items: int = 30) -> list[Span]:
     """Roots, some items more than once, some never, some without a key; values that may be missing."""
-    found = []
+    spans = []
     for item in range(items):
         ids = [f"{experiment}-{item}-{trial}" for trial in range(rng.randrange(trials + 1))]
-        found += [_root(rng, experiment, trace_id, f'{{"item": {item}}}') for trace_id in ids]
-    return found + [_root(rng, experiment, f"{experiment}-none-{n}", None) for n in range(3)]
+        spans += [_root(rng, experiment, trace_id, f'{{"item": {item}}}') for trace_id in ids]
+    return spans + [_root(rng, experiment, f"{experiment}-none-{n}", None) for n in range(3)]
 
 
 def _root(rng: random.Random, experiment: str, trace_id: str, document: str | None) -> Span:
@@ -85,19 +85,19 @@ def or_zero(values: Values) -> Values:
 
 
 def by_item(spans: list[Span], values: Values) -> Items:
-    found: dict[str, list[int]] = {}
+    by_key: dict[str, list[int]] = {}
     for span in spans:
         if span.input is not None:
-            found.setdefault(input_key(span.input), []).extend(values(span))
-    return found
+            by_key.setdefault(input_key(span.input), []).extend(values(span))
+    return by_key
 
 
 async def run(engine: AsyncEngine, request: Request) -> Comparison:
     return await compare(Columns(), Database(engine), TENANT, request, {"exact": {"exact"}, "quality": {"quality"}})
 
 
-def result(found: Comparison, name: str, place: int = 0) -> MeasureResult:
-    return next(r for r in found.candidates[place].measures if r.measure.name == name)
+def result(comparison: Comparison, name: str, place: int = 0) -> MeasureResult:
+    return next(r for r in comparison.candidates[place].measures if r.measure.name == name)
 
 
 @pytest.mark.parametrize("trials", [1, 4])
@@ -114,9 +114,9 @@ async def test_every_measure_is_what_its_values_make_it(
     request = Request(
         Arm("a"), (Arm("b"), Arm("c")), AUTO, cluster_by=cluster_by, margins={"cost": Margin(Fraction(1, 10))}
     )
-    found = await run(engine, request)
+    comparison = await run(engine, request)
     for place, candidate in enumerate(("b", "c")):
-        pairing = found.candidates[place].pairing
+        pairing = comparison.candidates[place].pairing
         keys = [by_item(runs[arm], lambda _: []).keys() for arm in ("a", candidate)]
         assert pairing is not None
         assert (pairing.both, pairing.only_base, pairing.only_candidate) == (
@@ -124,13 +124,17 @@ async def test_every_measure_is_what_its_values_make_it(
             len(keys[0] - keys[1]),
             len(keys[1] - keys[0]),
         )
-        assert (found.base.traces, found.base.items, found.base.without_key) == (len(runs["a"]), len(keys[0]), 3)
+        assert (comparison.base.traces, comparison.base.items, comparison.base.without_key) == (
+            len(runs["a"]),
+            len(keys[0]),
+            3,
+        )
         for name, (one, values) in ONE_OF.items():
             a, b = (by_item(runs[arm], values) for arm in ("a", candidate))
             clusters = clusters_of(runs["a"] + runs[candidate]) if cluster_by else None
             margin = Fraction(1, 10) if name == "cost" else Fraction(0)
             expected = paired_sums(a, b, clusters, margin, one)
-            found_one = result(found, name, place)
+            found_one = result(comparison, name, place)
             assert found_one.paired is not None
             check_sums(found_one, expected)
             assert found_one.outcome == paired_test(expected, 0.95), name
@@ -141,23 +145,23 @@ async def test_every_measure_is_what_its_values_make_it(
             assert own.missing == len([span for span in runs[candidate] if not values(span)]), name
 
 
-def check_sums(found: MeasureResult, expected: Any) -> None:
-    ours = found.paired
+def check_sums(of_measure: MeasureResult, expected: Any) -> None:
+    ours = of_measure.paired
     assert ours is not None
     for name in ("n", "missing_base", "missing_candidate", "up", "down", "over", "under", "binary"):
-        assert getattr(ours, name) == getattr(expected, name), (found.measure.name, name)
+        assert getattr(ours, name) == getattr(expected, name), (of_measure.measure.name, name)
     for name in ("a", "b"):
-        assert ours.mean(getattr(ours, name)) == expected.mean(getattr(expected, name)), (found.measure.name, name)
+        assert ours.mean(getattr(ours, name)) == expected.mean(getattr(expected, name)), (of_measure.measure.name, name)
 
 
 def clusters_of(spans: list[Span]) -> dict[str, str]:
     """The least topic of the traces of an item, in either arm; the item itself where none has one."""
-    found: dict[str, list[str]] = {}
+    topics_by_key: dict[str, list[str]] = {}
     for span in spans:
         if span.input is not None:
-            topics = found.setdefault(input_key(span.input), [])
+            topics = topics_by_key.setdefault(input_key(span.input), [])
             topics += [] if span.metadata is None else [span.metadata["topic"]]
-    return {key: min(topics, default=f"own {key}") for key, topics in found.items()}
+    return {key: min(topics, default=f"own {key}") for key, topics in topics_by_key.items()}
 
 
 async def test_swapped_arms_mirror_every_number(engine: AsyncEngine) -> None:
@@ -222,8 +226,8 @@ async def test_a_run_against_a_filter_of_itself_differs_in_nothing(engine: Async
     every = traces.c.total_tokens >= 0
     filtered = Arm("a", matching=Filter(EVERYTHING, TENANT, [every]))
     margins = {name: Margin(Fraction(1, 1000)) for name in ("cost", "error", "scores.quality", "scores.exact")}
-    found = await run(engine, Request(Arm("a"), (filtered,), AUTO, margins=margins))
-    for ours in found.candidates[0].measures:
+    comparison = await run(engine, Request(Arm("a"), (filtered,), AUTO, margins=margins))
+    for ours in comparison.candidates[0].measures:
         assert ours.paired is not None
         assert ours.conclusion is not None
         if ours.paired.n < 2:
@@ -239,12 +243,12 @@ async def test_an_arm_is_a_window_and_a_filter(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, spans)
     middle = START + 5 * 10**8
-    found = await run(engine, Request(Arm("a", Window(None, middle)), (Arm("a", Window(middle, None)),), AUTO))
+    comparison = await run(engine, Request(Arm("a", Window(None, middle)), (Arm("a", Window(middle, None)),), AUTO))
     arms = [[s for s in spans if (s.start_us or 0) < middle], [s for s in spans if (s.start_us or 0) >= middle]]
-    assert (found.base.traces, found.candidates[0].arm.traces) == tuple(map(len, arms))
+    assert (comparison.base.traces, comparison.candidates[0].arm.traces) == tuple(map(len, arms))
     one, values = ONE_OF["latency"]
     a, b = (by_item(arm, values) for arm in arms)
-    check_sums(result(found, "latency"), paired_sums(a, b, one=one))
+    check_sums(result(comparison, "latency"), paired_sums(a, b, one=one))
 
 
 async def test_a_missing_score_may_count_as_zero(engine: AsyncEngine) -> None:
@@ -253,14 +257,14 @@ async def test_a_missing_score_may_count_as_zero(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         for spans in runs.values():
             await writer.submit(TENANT, spans)
-    found = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO, zero_for_missing=True))
+    comparison = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO, zero_for_missing=True))
     for name in ("scores.exact", "scores.quality"):
         one, values = ONE_OF[name]
         a, b = (by_item(runs[arm], or_zero(values)) for arm in ("a", "b"))
-        check_sums(result(found, name), paired_sums(a, b, one=one))
+        check_sums(result(comparison, name), paired_sums(a, b, one=one))
     one, values = ONE_OF["cost"]
     a, b = (by_item(runs[arm], values) for arm in ("a", "b"))
-    check_sums(result(found, "cost"), paired_sums(a, b, one=one))
+    check_sums(result(comparison, "cost"), paired_sums(a, b, one=one))
 
 
 async def test_many_different_counts_of_traces_are_exact_enough(engine: AsyncEngine) -> None:
@@ -271,14 +275,16 @@ async def test_many_different_counts_of_traces_are_exact_enough(engine: AsyncEng
     async with committer(engine) as writer:
         await writer.submit(TENANT, base)
         await writer.submit(TENANT, candidate)
-    found = result(await run(engine, Request(Arm("a"), (Arm("b"),), AUTO)), "prompt_tokens")
+    of_measure = result(await run(engine, Request(Arm("a"), (Arm("b"),), AUTO)), "prompt_tokens")
     a, b = (by_item(arm, ONE_OF["prompt_tokens"][1]) for arm in (base, candidate))
     expected = paired_sums(a, b)
-    assert float(found.difference or 0) == float(expected.mean(expected.b - expected.a) or 0)
+    assert float(of_measure.difference or 0) == float(expected.mean(expected.b - expected.a) or 0)
     test = paired_test(expected, 0.95)
-    assert (found.outcome.std_error, found.outcome.p_value) == pytest.approx((test.std_error, test.p_value), rel=1e-12)
-    assert found.paired is not None
-    assert (found.paired.up, found.paired.down) == (expected.up, expected.down)
+    assert (of_measure.outcome.std_error, of_measure.outcome.p_value) == pytest.approx(
+        (test.std_error, test.p_value), rel=1e-12
+    )
+    assert of_measure.paired is not None
+    assert (of_measure.paired.up, of_measure.paired.down) == (expected.up, expected.down)
 
 
 async def test_traces_that_wait_for_their_keys_are_counted(engine: AsyncEngine) -> None:
@@ -288,15 +294,15 @@ async def test_traces_that_wait_for_their_keys_are_counted(engine: AsyncEngine) 
             await writer.submit(TENANT, random_run(rng, name, trials=1))
     async with engine.connect() as connection:
         await connection.execute(text("UPDATE traces SET item_key = NULL WHERE trace_id LIKE 'a-%'"))
-    found = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO))
-    assert found.base.without_key == found.base.traces
-    assert {w.code for w in found.warnings} >= {"no_common_items"}
-    assert result(found, "latency").outcome.method == "welch"
+    comparison = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO))
+    assert comparison.base.without_key == comparison.base.traces
+    assert {w.code for w in comparison.warnings} >= {"no_common_items"}
+    assert result(comparison, "latency").outcome.method == "welch"
     while await derive_some(Database(engine), 7):
         pass
-    found = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO))
-    assert found.base.without_key == 3
-    assert result(found, "latency").outcome.method == "paired_t"
+    comparison = await run(engine, Request(Arm("a"), (Arm("b"),), AUTO))
+    assert comparison.base.without_key == 3
+    assert result(comparison, "latency").outcome.method == "paired_t"
 
 
 async def test_arms_as_a_whole_have_their_sums_and_squares(engine: AsyncEngine) -> None:
@@ -305,9 +311,9 @@ async def test_arms_as_a_whole_have_their_sums_and_squares(engine: AsyncEngine) 
     async with committer(engine) as writer:
         for spans in runs.values():
             await writer.submit(TENANT, spans)
-    found = await run(engine, Request(Arm("a"), (Arm("b"),), None))
+    comparison = await run(engine, Request(Arm("a"), (Arm("b"),), None))
     for name, (_, values) in ONE_OF.items():
-        ours = result(found, name)
+        ours = result(comparison, name)
         for arm, sums in (("a", ours.base), ("b", ours.candidate)):
             every = [v for span in runs[arm] for v in values(span)]
             having = len([span for span in runs[arm] if values(span)])
@@ -323,8 +329,8 @@ async def test_items_whose_ids_are_equal_numbers_are_paired(engine: AsyncEngine)
             for span, value in zip(spans, of_run, strict=True):
                 span.metadata = {"item": value}
             await writer.submit(TENANT, spans)
-    found = await run(engine, Request(Arm("a"), (Arm("b"),), PairBy("metadata.item")))
-    pairing = found.candidates[0].pairing
+    comparison = await run(engine, Request(Arm("a"), (Arm("b"),), PairBy("metadata.item")))
+    pairing = comparison.candidates[0].pairing
     assert pairing is not None
     # As with every other id, the text "3" is the number 3: SDKs differ in what they make of an id.
     assert (pairing.both, pairing.only_base, pairing.only_candidate) == (4, 1, 0)

@@ -84,8 +84,8 @@ async def test_columns_and_the_table_give_the_same_traces(
     for _ in ("partly stored", "stored"):
         for arm in ARMS:
             async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-                (found,) = await find_arms(tx, TENANT, [arm])
-                from_columns = rows(await read_traces(columns, tx, found, plan))
-                assert from_columns == rows(await read_from_traces(tx, found, plan)), arm
+                (resolved_arm,) = await find_arms(tx, TENANT, [arm])
+                from_columns = rows(await read_traces(columns, tx, resolved_arm, plan))
+                assert from_columns == rows(await read_from_traces(tx, resolved_arm, plan)), arm
                 assert len(from_columns) > 5 or arm.window.end_us == 1
         await warm(engine)

@@ -41,12 +41,12 @@ def test_the_paired_t_is_scipys(items: Drawn, confidence: float) -> None:
     assume(len(a) >= 2 and np.std(b - a) > 1e-6 * np.max(np.abs(np.concatenate([a, b]))))
     sums = paired_sums(base, candidate)
     assume(not (sums.single and sums.binary))
-    found, expected = paired_test(sums, confidence), scipy.stats.ttest_rel(b, a)
+    outcome, expected = paired_test(sums, confidence), scipy.stats.ttest_rel(b, a)
     interval = expected.confidence_interval(confidence)
-    assert found.method == "paired_t"
-    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-6)
+    assert outcome.method == "paired_t"
+    assert outcome.p_value == pytest.approx(expected.pvalue, rel=1e-6)
     width = interval.high - interval.low
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-7 * width)
+    assert (outcome.low, outcome.high) == pytest.approx((interval.low, interval.high), abs=1e-7 * width)
     assert sums.mean(sums.b - sums.a) == pytest.approx(np.mean(b - a), abs=1e-7 * width)
 
 
@@ -59,17 +59,17 @@ def test_clustered_errors_are_those_of_a_regression_on_a_constant(items: Drawn, 
     a, b = item_means(base, candidate)
     groups = np.array([clusters[k] for k in base if base[k] and candidate[k]])
     assume(len(set(groups)) >= 2)
-    found = paired_test(paired_sums(base, candidate, clusters), confidence)
+    outcome = paired_test(paired_sums(base, candidate, clusters), confidence)
     n, c = len(a), len(set(groups))
     # statsmodels' small-sample factor is C/(C-1) (n-1)/(n-1) for one column.
     fit = OLS(b - a, np.ones(n)).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     assume(fit.bse[0] > 1e-6 * np.max(np.abs(np.concatenate([a, b]))))
-    assert found.method == "clustered_t"
-    assert found.df == c - 1
-    assert found.std_error == pytest.approx(fit.bse[0], rel=1e-6)
-    assert found.p_value == pytest.approx(fit.pvalues[0], rel=1e-6, abs=1e-12)
+    assert outcome.method == "clustered_t"
+    assert outcome.df == c - 1
+    assert outcome.std_error == pytest.approx(fit.bse[0], rel=1e-6)
+    assert outcome.p_value == pytest.approx(fit.pvalues[0], rel=1e-6, abs=1e-12)
     low, high = fit.conf_int(1 - confidence)[0]
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-6 * (high - low))
+    assert (outcome.low, outcome.high) == pytest.approx((low, high), abs=1e-6 * (high - low))
 
 
 @given(ITEMS)
@@ -87,17 +87,17 @@ def test_ones_and_zeros_get_mcnemars_mid_p_and_bonett_and_prices_interval(
 ) -> None:
     one = 10**9
     base, candidate, _ = split([([one * a], [one * b], 0) for a, b in pairs])
-    found = paired_test(paired_sums(base, candidate, one=one), confidence)
+    outcome = paired_test(paired_sums(base, candidate, one=one), confidence)
     n, up = len(pairs), sum(b and not a for a, b in pairs)
     down = sum(a and not b for a, b in pairs)
-    assert found.method == "mcnemar_mid_p"
+    assert outcome.method == "mcnemar_mid_p"
     pmf = scipy.stats.binom.pmf(min(up, down), up + down, 0.5)
-    assert found.p_value == pytest.approx(scipy.stats.binomtest(up, up + down).pvalue - pmf if up != down else 1)
+    assert outcome.p_value == pytest.approx(scipy.stats.binomtest(up, up + down).pvalue - pmf if up != down else 1)
     # Bonett and Price 2012, equation 10: Wald's interval of the table with a pair added to both changes.
     p12, p21 = (down + 1) / (n + 2), (up + 1) / (n + 2)
     half = scipy.stats.norm.ppf(0.5 + confidence / 2) * math.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
-    assert found.low == pytest.approx(max(-1, p21 - p12 - half))
-    assert found.high == pytest.approx(min(1, p21 - p12 + half))
+    assert outcome.low == pytest.approx(max(-1, p21 - p12 - half))
+    assert outcome.high == pytest.approx(min(1, p21 - p12 + half))
 
 
 @given(ITEMS)
@@ -125,8 +125,8 @@ def test_every_trace_told_twice_changes_no_difference_and_no_error(items: Drawn)
 
 def test_equal_differences_are_left_to_the_sign_test() -> None:
     base = {f"i{n}": [n * 7] for n in range(6)}
-    found = paired_test(paired_sums(base, {k: [v + 3] for k, (v,) in base.items()}), 0.95)
-    assert (found.method, found.p_value, found.low, found.high) == ("sign", 2**-5, None, None)
+    outcome = paired_test(paired_sums(base, {k: [v + 3] for k, (v,) in base.items()}), 0.95)
+    assert (outcome.method, outcome.p_value, outcome.low, outcome.high) == ("sign", 2**-5, None, None)
     same = paired_test(paired_sums(base, base), 0.95)
     assert (same.method, same.p_value, same.low, same.high) == ("paired_t", 1.0, 0.0, 0.0)
 
@@ -143,8 +143,8 @@ def test_the_relative_difference_is_the_delta_methods(items: Drawn, confidence: 
     base, candidate, _ = split(items)
     a, b = item_means(base, candidate)
     assume(len(a) >= 2)
-    found = relative(paired_sums(base, candidate), confidence)
-    if found is None:
+    outcome = relative(paired_sums(base, candidate), confidence)
+    if outcome is None:
         se = np.std(a, ddof=1) / math.sqrt(len(a))
         assert np.mean(a) < 4.000001 * se or np.mean(a) <= 0
         return
@@ -152,8 +152,8 @@ def test_the_relative_difference_is_the_delta_methods(items: Drawn, confidence: 
     cov = np.cov(a, b)
     variance = (cov[1, 1] - 2 * r * cov[0, 1] + r * r * cov[0, 0]) / n / np.mean(a) ** 2
     half = scipy.stats.t.ppf(0.5 + confidence / 2, n - 1) * math.sqrt(max(variance, 0))
-    assert found.difference == pytest.approx(r - 1, abs=1e-9 * max(1, abs(r)))
-    assert found.high - found.low == pytest.approx(2 * half, rel=1e-4, abs=1e-6 * max(1, abs(r)))
+    assert outcome.difference == pytest.approx(r - 1, abs=1e-9 * max(1, abs(r)))
+    assert outcome.high - outcome.low == pytest.approx(2 * half, rel=1e-4, abs=1e-6 * max(1, abs(r)))
 
 
 VALUES = st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=60)
@@ -162,18 +162,18 @@ VALUES = st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=60)
 @given(VALUES, VALUES, CONFIDENCE)
 def test_welchs_t_is_scipys(base: list[int], candidate: list[int], confidence: float) -> None:
     assume(all(np.std(arm) > 1e-6 * np.max(np.abs(arm)) for arm in (base, candidate)))
-    found = welch_test(arm_sums(base), arm_sums(candidate), confidence)
+    outcome = welch_test(arm_sums(base), arm_sums(candidate), confidence)
     expected = scipy.stats.ttest_ind(np.array(candidate, float), np.array(base, float), equal_var=False)
     interval = expected.confidence_interval(confidence)
-    assert (found.p_value, found.df) == pytest.approx((expected.pvalue, expected.df), rel=1e-6)
-    assert (found.low, found.high) == pytest.approx(tuple(interval), abs=1e-6 * (interval.high - interval.low))
+    assert (outcome.p_value, outcome.df) == pytest.approx((expected.pvalue, expected.df), rel=1e-6)
+    assert (outcome.low, outcome.high) == pytest.approx(tuple(interval), abs=1e-6 * (interval.high - interval.low))
 
 
 def test_the_smallest_detectable_difference_has_a_power_of_80_percent() -> None:
     rng = random.Random(5)
     base = {f"i{n}": [rng.randrange(100)] for n in range(50)}
-    found = paired_test(paired_sums(base, {k: [v + rng.randrange(30)] for k, (v,) in base.items()}), 0.95)
-    assert found.std_error is not None
-    assert found.smallest == pytest.approx(
-        (scipy.stats.t.ppf(0.975, 49) + scipy.stats.t.ppf(0.8, 49)) * found.std_error
+    outcome = paired_test(paired_sums(base, {k: [v + rng.randrange(30)] for k, (v,) in base.items()}), 0.95)
+    assert outcome.std_error is not None
+    assert outcome.smallest == pytest.approx(
+        (scipy.stats.t.ppf(0.975, 49) + scipy.stats.t.ppf(0.8, 49)) * outcome.std_error
     )

@@ -64,9 +64,9 @@ async def refresh(engine: AsyncEngine, rng: random.Random, ended: asyncio.Event)
 async def are_equal(engine: AsyncEngine, columns: Columns, request: Request) -> bool:
     """Whether nothing differs between the runs."""
     evaluators = {"right": {"right"}, "grade": {"grade"}}
-    found = await compare(columns, Database(engine), TENANT, request, evaluators)
-    (candidate,) = found.candidates
-    same = (found.base.traces, found.base.failed) == (candidate.arm.traces, candidate.arm.failed)
+    comparison = await compare(columns, Database(engine), TENANT, request, evaluators)
+    (candidate,) = comparison.candidates
+    same = (comparison.base.traces, comparison.base.failed) == (candidate.arm.traces, candidate.arm.failed)
     for measure in candidate.measures:
         same &= (measure.base, measure.difference or 0) == (measure.candidate, 0)
         if measure.paired is not None:
@@ -92,7 +92,7 @@ REQUESTS = [
 
 async def reads_under_writers(engine: AsyncEngine, most: int) -> list[bool]:
     """Whether runs were equal in each read; no more reads after one in which they were not."""
-    ended, columns, found = asyncio.Event(), Columns(), [True]
+    ended, columns, same = asyncio.Event(), Columns(), [True]
     rng = random.Random(9)
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         first = await stack.enter_async_context(committer(engine))
@@ -101,10 +101,10 @@ async def reads_under_writers(engine: AsyncEngine, most: int) -> list[bool]:
             writer = await stack.enter_async_context(committer(engine))
             group.create_task(write(writer, random.Random(number), ended))
         group.create_task(refresh(engine, random.Random(100), ended))
-        while found[-1] and len(found) <= most:
-            found.append(await are_equal(engine, columns, rng.choice(REQUESTS)))
+        while same[-1] and len(same) <= most:
+            same.append(await are_equal(engine, columns, rng.choice(REQUESTS)))
         ended.set()
-    return found
+    return same
 
 
 @pytest.mark.one_version("our transactions and invalidations keep the answers equal")

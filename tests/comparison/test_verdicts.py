@@ -29,17 +29,17 @@ VAGUE = Outcome("paired_t", 0.05, -0.1, 0.1, (-0.083, 0.083), 0.9, 0.14, 99)
 )
 def test_verdicts(test: Outcome, difference: float, higher: bool, margin: float | None, verdict: Verdict) -> None:
     margin_ = None if margin is None else Fraction(str(margin))
-    found = conclude(
+    conclusion = conclude(
         test, Fraction(str(difference)), test.p_value, 100, higher_is_better=higher, margin=margin_, confidence=0.95
     )
-    assert found.verdict is verdict
+    assert conclusion.verdict is verdict
 
 
 def test_significance_is_of_the_corrected_p() -> None:
-    kept = conclude(
+    conclusion = conclude(
         replace(CLEAR, p_value=0.01), Fraction(1), 0.06, 100, higher_is_better=True, margin=None, confidence=0.95
     )
-    assert (kept.verdict, kept.significant) == (Verdict.INCONCLUSIVE, False)
+    assert (conclusion.verdict, conclusion.significant) == (Verdict.INCONCLUSIVE, False)
 
 
 def test_the_items_that_a_margin_needs_grow_with_its_square() -> None:

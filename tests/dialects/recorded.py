@@ -27,8 +27,8 @@ def respan(name: str) -> bytes:
     record = load(f"respan/{name}")
     if "body_base64" not in record:
         return json.dumps(record["body"]).encode()
-    sent = base64.b64decode(record["body_base64"])
-    return gzip.decompress(sent) if record["headers"].get("Content-Encoding") == "gzip" else sent
+    body = base64.b64decode(record["body_base64"])
+    return gzip.decompress(body) if record["headers"].get("Content-Encoding") == "gzip" else body
 
 
 def parea_logs() -> list[bytes]:

@@ -65,14 +65,14 @@ HELD = ["9" * 4_300, "-1.5", "1e308", "9" * 400 + "e-200", "1e-999", "0." + "0" 
 
 def test_a_number_that_is_too_large_becomes_a_text_and_others_stay() -> None:
     body = f"[{', '.join([*LARGE, *HELD])}]"
-    found = decode_stored(list[Any], body.encode())
-    assert found.value == [*LARGE, *map(json.loads, HELD)]
+    decoded = decode_stored(list[Any], body.encode())
+    assert decoded.value == [*LARGE, *map(json.loads, HELD)]
 
 
 def test_digits_in_a_text_stay_as_they_are() -> None:
     text = f'"1e400, {"9" * 5_000}'
-    found = decode_stored(list[Any], json.dumps([text]).encode()[:-1] + b", 1e400]")
-    assert found.value == [text, "1e400"]
+    decoded = decode_stored(list[Any], json.dumps([text]).encode()[:-1] + b", 1e400]")
+    assert decoded.value == [text, "1e400"]
 
 
 def test_numbers_are_searched_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +87,8 @@ def test_a_log_keeps_a_number_that_is_too_large_as_text() -> None:
 
 def test_what_is_mended_is_said_to_be() -> None:
     assert decode_stored(object, b'["a"]').mended is False
-    found = decode_stored(object, b'["\xff", "NaN", NaN, "a\\"Infinity", -Infinity]')
-    assert (found.value, found.mended, found.unstorable) == (
+    decoded = decode_stored(object, b'["\xff", "NaN", NaN, "a\\"Infinity", -Infinity]')
+    assert (decoded.value, decoded.mended, decoded.unstorable) == (
         ["\0", "NaN", "NaN", 'a"Infinity', "-Infinity"],
         True,
         True,
@@ -153,5 +153,5 @@ def test_numbers_that_json_lacks_are_named_wherever_they_are(parts: list[tuple[b
 
 def test_numbers_that_json_lacks_are_named_in_long_bodies() -> None:
     for part, value in (NAMED | TEXTS).items():
-        found = decode_stored(object, b"[NaN" + (b"," + part) * 100_000 + b",-Infinity]").value
-        assert found == ["NaN", *[value] * 100_000, "-Infinity"]
+        decoded = decode_stored(object, b"[NaN" + (b"," + part) * 100_000 + b",-Infinity]").value
+        assert decoded == ["NaN", *[value] * 100_000, "-Infinity"]

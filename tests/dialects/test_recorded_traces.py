@@ -43,9 +43,9 @@ def test_a_recorded_trace_adds_up_to_what_is_expected(trace_id: str) -> None:
     if trace_id.startswith("(none sent"):
         [trace_id] = {span.trace_id for span in spans}
     members = [span for span in spans if span.trace_id == trace_id]
-    named = {span.experiment_id for span in members} - {None}
+    experiment_ids = {span.experiment_id for span in members} - {None}
     trace = traces_of(members)[trace_id]
-    assert named == ({expected["experiment_id"]} - {None})
+    assert experiment_ids == ({expected["experiment_id"]} - {None})
     assert (trace.n_spans, trace.n_errors, trace.status) == (
         expected["spans"],
         expected["error_spans"],

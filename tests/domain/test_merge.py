@@ -101,14 +101,14 @@ def test_a_zero_counts_where_nothing_was_known_and_never_erases() -> None:
 
 def test_a_span_that_names_its_trace_moves_and_one_that_does_not_stays() -> None:
     concluded = make(trace_id="own", filled=Filled.TRACE)
-    named = make(trace_id="root")
-    assert merge(concluded, named).trace_id == "root"
-    assert merge(named, concluded).trace_id == "root"
-    assert merge(named, make(trace_id="other")).trace_id == "other"
+    with_trace = make(trace_id="root")
+    assert merge(concluded, with_trace).trace_id == "root"
+    assert merge(with_trace, concluded).trace_id == "root"
+    assert merge(with_trace, make(trace_id="other")).trace_id == "other"
 
 
 @pytest.mark.parametrize(
-    ("sent", "start", "end", "latency"),
+    ("fields", "start", "end", "latency"),
     [
         ({}, ARRIVAL_US, ARRIVAL_US, None),
         ({"start_us": 10, "end_us": 25}, 10, 25, 15),
@@ -121,13 +121,13 @@ def test_a_span_that_names_its_trace_moves_and_one_that_does_not_stays() -> None
         ({"end_us": 25}, 25, 25, None),
     ],
 )
-def test_missing_times_and_latency_are_filled_in(sent: Any, start: int, end: int, latency: int | None) -> None:
-    span = settle(make(**sent), price)
+def test_missing_times_and_latency_are_filled_in(fields: Any, start: int, end: int, latency: int | None) -> None:
+    span = settle(make(**fields), price)
     assert (span.start_us, span.end_us, span.latency_us) == (start, end, latency)
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"),
+    ("fields", "status"),
     [
         ({}, "success"),
         ({"error": "x"}, "error"),
@@ -137,8 +137,8 @@ def test_missing_times_and_latency_are_filled_in(sent: Any, start: int, end: int
         ({"status": "running"}, "running"),
     ],
 )
-def test_a_missing_status_follows_the_error(sent: Any, status: str) -> None:
-    assert settle(make(**sent), price).status == status
+def test_a_missing_status_follows_the_error(fields: Any, status: str) -> None:
+    assert settle(make(**fields), price).status == status
 
 
 def test_cost_is_priced_only_where_none_was_sent() -> None:
@@ -171,7 +171,7 @@ def test_a_patch_replaces_exactly_what_it_names_null_included() -> None:
 def test_a_cost_of_zero_for_tokens_of_a_priced_model_is_no_cost_in_pareas_dialect(
     fields: dict[str, Any], cost_pd: int
 ) -> None:
-    sent = {"by_span_id": True, "model": "a", "prompt_tokens": 5, "cost_pd": 0, **fields}
-    once = settle(make(**sent), price)
+    values = {"by_span_id": True, "model": "a", "prompt_tokens": 5, "cost_pd": 0, **fields}
+    once = settle(make(**values), price)
     assert once.cost_pd == cost_pd
-    assert settle(merge(once, make(**sent)), price).cost_pd == cost_pd
+    assert settle(merge(once, make(**values)), price).cost_pd == cost_pd

@@ -57,11 +57,11 @@ def flags(span: Span) -> dict[str, bool]:
     }
 
 
-def shown(spans: list[Span], found: dict[str, dict[str, bool]]) -> dict[str, dict[str, bool]]:
+def shown(spans: list[Span], flags_by_span: dict[str, dict[str, bool]]) -> dict[str, dict[str, bool]]:
     """Only of what a span has: that nothing of it counts says nothing."""
     by_id = {s.span_id: s for s in spans}
     result = {}
-    for span_id, flags_ in found.items():
+    for span_id, flags_ in flags_by_span.items():
         span = by_id[span_id]
         has = {
             "tokens": bool(span.prompt_tokens or span.completion_tokens),
@@ -93,8 +93,8 @@ def line(s: Span) -> str:
 def test_what_counts_is_what_the_rules_say(spans: list[Span]) -> None:
     expected = counted(spans)
     count_usage(spans)
-    found = shown(spans, {s.span_id: flags(s) for s in spans})
-    assert found == shown(spans, expected), "\n".join(map(line, sorted(spans, key=lambda s: s.span_id)))
+    ours = shown(spans, {s.span_id: flags(s) for s in spans})
+    assert ours == shown(spans, expected), "\n".join(map(line, sorted(spans, key=lambda s: s.span_id)))
     trace = finish("t", fold(spans))
     assert {name: getattr(trace, name) for name in totals(spans)} == totals(spans)
 
@@ -124,13 +124,15 @@ def test_a_span_that_is_added_to_a_trace_leaves_what_all_spans_together_make(spa
         near.add(new)
         whole = [copy(span) for span in here]
         count_usage(whole)
-        found = {s.span_id: s.uncounted for s in here}
-        assert found == {s.span_id: s.uncounted for s in whole}, "\n".join(map(line, here))
+        added = {s.span_id: s.uncounted for s in here}
+        assert added == {s.span_id: s.uncounted for s in whole}, "\n".join(map(line, here))
 
 
 def span(span_id: str, parent_id: str | None = None, **fields: Any) -> Span:
-    made = Span(trace_id="t", span_id=span_id, parent_id=parent_id, usage_once=True, start_us=1, end_us=9, **fields)
-    return settle(made, lambda s: 1_000 * s.prompt_tokens if s.model and s.prompt_tokens else None)
+    unsettled = Span(
+        trace_id="t", span_id=span_id, parent_id=parent_id, usage_once=True, start_us=1, end_us=9, **fields
+    )
+    return settle(unsettled, lambda s: 1_000 * s.prompt_tokens if s.model and s.prompt_tokens else None)
 
 
 USAGE: dict[str, Any] = {"prompt_tokens": 100, "completion_tokens": 20}
@@ -199,9 +201,9 @@ def test_a_call_that_two_instrumentations_watch_is_one() -> None:
 
 
 def test_of_one_call_the_cost_that_is_better_known_counts() -> None:
-    sent = span("a", kind="llm", cost_pd=5, **USAGE)
-    assert sums(sent, span("b", "a", kind="llm", model="m", **USAGE)) == (100, 20, 5, 1)
-    assert sums(sent, span("b", "a", kind="llm", cost_pd=3, **USAGE)) == (100, 20, 3, 1)
+    outer = span("a", kind="llm", cost_pd=5, **USAGE)
+    assert sums(outer, span("b", "a", kind="llm", model="m", **USAGE)) == (100, 20, 5, 1)
+    assert sums(outer, span("b", "a", kind="llm", cost_pd=3, **USAGE)) == (100, 20, 3, 1)
     assert sums(span("a", kind="llm", model="m", **USAGE), span("b", "a", kind="llm", **USAGE))[2] == 100_000
 
 
@@ -227,7 +229,7 @@ def beside(**unnamed: Any) -> list[Span]:
         "usage_once": True,
         "completion_tokens": 20,
     }
-    named = Span(span_id="n", response_id="msg_1", start_us=20_000, end_us=80_000, prompt_tokens=1850, **call)
+    with_id = Span(span_id="n", response_id="msg_1", start_us=20_000, end_us=80_000, prompt_tokens=1850, **call)
     raw = {
         "start_us": 10_000,
         "end_us": 90_000,
@@ -235,7 +237,7 @@ def beside(**unnamed: Any) -> list[Span]:
         "cache_read_tokens": 1500,
         "cache_write_tokens": 300,
     }
-    return [Span(span_id="p", trace_id="t", usage_once=True), named, Span(span_id="u", **{**call, **raw, **unnamed})]
+    return [Span(span_id="p", trace_id="t", usage_once=True), with_id, Span(span_id="u", **{**call, **raw, **unnamed})]
 
 
 def test_a_call_told_side_by_side_counts_once_where_one_of_the_two_knows_its_response_id() -> None:

@@ -14,17 +14,17 @@ def counted(spans: list[Span]) -> dict[str, dict[str, bool]]:
 
 
 def totals(spans: list[Span]) -> dict[str, Any]:
-    found = counted(spans)
-    costs = [s.cost_pd for s in spans if s.cost_pd is not None and found[s.span_id]["cost"]]
-    with_tokens = [s for s in spans if found[s.span_id]["tokens"]]
+    flags = counted(spans)
+    costs = [s.cost_pd for s in spans if s.cost_pd is not None and flags[s.span_id]["cost"]]
+    with_tokens = [s for s in spans if flags[s.span_id]["tokens"]]
     return {
         "prompt_tokens": sum(s.prompt_tokens or 0 for s in with_tokens),
         "completion_tokens": sum(s.completion_tokens or 0 for s in with_tokens),
         "total_tokens": sum(s.total_tokens or 0 for s in with_tokens),
         "cost_pd": sum(costs) if costs else None,
-        "n_llm_calls": sum(is_call(s) and found[s.span_id]["call"] for s in spans),
+        "n_llm_calls": sum(is_call(s) and flags[s.span_id]["call"] for s in spans),
         "n_unpriced": sum(
-            has_tokens(s) and s.model is not None and s.cost_pd is None and found[s.span_id]["cost"]
+            has_tokens(s) and s.model is not None and s.cost_pd is None and flags[s.span_id]["cost"]
             for s in with_tokens
         ),
     }
@@ -62,12 +62,12 @@ class Rules:
         return next((s for s in self.spans if s.span_id == span.parent_id), None)
 
     def above(self, span: Span) -> list[Span]:
-        found = []
+        ancestors = []
         parent = self.parents[span.span_id]
         while parent is not None:
-            found.append(parent)
+            ancestors.append(parent)
             parent = self.parents[parent.span_id]
-        return found
+        return ancestors
 
     def below(self, span: Span) -> list[Span]:
         return [s for s in self.spans if any(a is span for a in self.above(s))]
@@ -80,15 +80,15 @@ class Rules:
 
         Of several around a call the nearest is compared.
         """
-        found = []
+        inside = []
         for inner in self.below(outer) if outer.usage_once and is_call(outer) else []:
             near = [a for a in self.above(inner) if is_call(a) and self.may_use_the_same(a, inner)]
             if not is_call(inner) or not near or near[0] is not outer:
                 continue
             two_ids = outer.response_id and inner.response_id and outer.response_id != inner.response_id
             if self._holds(outer, inner) and not two_ids:
-                found.append(inner)
-        return found
+                inside.append(inner)
+        return inside
 
     def may_use_the_same(self, one: Span, other: Span) -> bool:
         if (one.completion_tokens or 0) != (other.completion_tokens or 0):
@@ -105,7 +105,7 @@ class Rules:
 
     def _chosen(self) -> dict[str, Span | None]:
         """By response id the span that counts, where several have it."""
-        found: dict[str, Span | None] = {}
+        by_name: dict[str, Span | None] = {}
         for name in {s.response_id for s in self.spans if s.response_id and s.usage_once}:
             sharing = [
                 s
@@ -114,11 +114,11 @@ class Rules:
             ]
             inner = [self.same_below(s) for s in self.spans if s.response_id == name and s.usage_once]
             if any(them and all(s.response_id != name for s in them) for them in inner):
-                found[name] = None
+                by_name[name] = None
             elif len(sharing) > 1:
                 candidates = [s for s in sharing if has_tokens(s)] or sharing
                 innermost = [s for s in candidates if not any(o in candidates for o in self.below(s))]
-                found[name] = min(
+                by_name[name] = min(
                     innermost,
                     key=lambda s: (
                         not is_call(s),
@@ -128,7 +128,7 @@ class Rules:
                         s.span_id.encode(),
                     ),
                 )
-        return found
+        return by_name
 
     def _tells(self, span: Span) -> bool:
         return has_tokens(span) or is_call(span) or has_cost(span)

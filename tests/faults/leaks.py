@@ -23,5 +23,5 @@ _NEVER = re.compile(
 
 def assert_nothing_leaked(text: str) -> None:
     """Fails with the place, where the text of a log or an answer tells what it must not."""
-    found = _NEVER.search(text)
-    assert found is None, text[max(0, found.start() - 300) : found.end() + 300] if found else ""
+    match = _NEVER.search(text)
+    assert match is None, text[max(0, match.start() - 300) : match.end() + 300] if match else ""

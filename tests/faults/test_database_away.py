@@ -78,8 +78,8 @@ def assert_down(service: Service, requests: list[tuple[str, str, object]] = REQU
 def assert_up(service: Service) -> None:
     service.wait_for("/readyz", 200)
     deadline = time.monotonic() + 60
-    while not (found := {a.status_code for a in ask_all(service)}) <= {200, 201, 400}:
-        assert time.monotonic() < deadline, found
+    while not (statuses := {a.status_code for a in ask_all(service)}) <= {200, 201, 400}:
+        assert time.monotonic() < deadline, statuses
     assert service.process.poll() is None
 
 

@@ -83,5 +83,5 @@ def test_a_promoted_standby_is_served_from_and_nothing_is_answered_by_the_old_pr
 
 
 def _connections(server: Server) -> int:
-    found = run_sql(server.url, "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'spanstats'")
-    return int(found[0]["n"])
+    counts = run_sql(server.url, "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'spanstats'")
+    return int(counts[0]["n"])

@@ -86,8 +86,8 @@ def _check_that_other_tenants_ids_never_were(service: Service, database_url: str
                 client.request(method, p, json=body, headers=theirs) for p in (path, path.replace(name, absent[name]))
             ]
             assert answers[0].status_code == answers[1].status_code, path
-            seen = [re.sub(f"{name}|{absent[name]}", "ID", answer.text) for answer in answers]
-            assert seen[0] == seen[1], path
+            texts = [re.sub(f"{name}|{absent[name]}", "ID", answer.text) for answer in answers]
+            assert texts[0] == texts[1], path
             assert_nothing_leaked(answers[0].text)
         assert client.get("/api/request-logs/ours/", headers=OURS).status_code == 200
 

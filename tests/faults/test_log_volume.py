@@ -22,8 +22,8 @@ def test_an_outage_is_told_a_few_times_and_every_request_in_the_access_log(start
         assert_up(service)
         proxy.refuse()
         with ThreadPoolExecutor(16) as pool:
-            sent = [requests[n % len(requests)] for n in range(COUNT)]
-            statuses = [answer.status_code for answer in pool.map(lambda request: ask(service, request), sent)]
+            each = [requests[n % len(requests)] for n in range(COUNT)]
+            statuses = [answer.status_code for answer in pool.map(lambda request: ask(service, request), each)]
         assert statuses == [503] * COUNT
         proxy.accept()
         assert_up(service)
@@ -32,7 +32,7 @@ def test_an_outage_is_told_a_few_times_and_every_request_in_the_access_log(start
         assert service.stop() == 0
     lines = service.err.splitlines()
     assert len([line for line in lines if " info " in line and "status=503" in line]) >= COUNT
-    told = [line for line in lines if re.search(" (warning|error) ", line)]
-    assert 1 <= len([line for line in told if "database is away" in line]) <= 20
-    assert 1 <= len([line for line in told if "Invalid HTTP" in line]) <= 20
-    assert len(told) <= 40, told
+    problems = [line for line in lines if re.search(" (warning|error) ", line)]
+    assert 1 <= len([line for line in problems if "database is away" in line]) <= 20
+    assert 1 <= len([line for line in problems if "Invalid HTTP" in line]) <= 20
+    assert len(problems) <= 40, problems

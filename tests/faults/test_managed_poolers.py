@@ -55,6 +55,6 @@ def test_the_start_says_what_a_managed_pooler_needs(database_url: str) -> None:
             (pooler.url, "SPANSTATS_DATABASE_DIRECT_URL"),
             (f"{pooler.url}?options=-c%20geqo%3Doff", "options"),
         ):
-            with pytest.raises(StartError, match=why) as told, opened(Settings(database_url=url)):
+            with pytest.raises(StartError, match=why) as raised, opened(Settings(database_url=url)):
                 pass
-            assert "\n" not in str(told.value)
+            assert "\n" not in str(raised.value)

@@ -103,11 +103,11 @@ def test_what_cannot_work_is_refused_at_the_start(tmp_path: Path, environment: d
             ({_URL: lent.url, _DIRECT: lent.url}, "the server itself"),
         ]
         for variables, why in refused:
-            named: dict[str, Any] = {n.removeprefix("SPANSTATS_").lower(): text for n, text in variables.items()}
-            settings = Settings(**named)
-            with pytest.raises(StartError, match=why) as told, opened(settings):
+            values: dict[str, Any] = {n.removeprefix("SPANSTATS_").lower(): text for n, text in variables.items()}
+            settings = Settings(**values)
+            with pytest.raises(StartError, match=why) as raised, opened(settings):
                 pass
-            assert "\n" not in str(told.value)
+            assert "\n" not in str(raised.value)
         done = run(environment | refused[0][0], "serve", "--port", "0")
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
 
@@ -127,10 +127,10 @@ def _ask_often(service: Service) -> None:
     until = time.monotonic() + 1.5
 
     def ask(_number: int) -> set[int]:
-        seen = set()
+        statuses = set()
         while time.monotonic() < until:
-            seen |= {service.status(path, KEY) for path in ("/readyz", "/api/v2/experiments/e/logs/summary/")}
-        return seen
+            statuses |= {service.status(path, KEY) for path in ("/readyz", "/api/v2/experiments/e/logs/summary/")}
+        return statuses
 
     with ThreadPoolExecutor(6) as pool:
         assert set().union(*pool.map(ask, range(6))) == {200}

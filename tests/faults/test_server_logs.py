@@ -36,23 +36,23 @@ FAILING = [
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
-    made = EmbeddedServer(tmp_path / "data", settings={"fsync": "off", "shared_buffers": "32MB"})
-    await asyncio.to_thread(made.start)
-    yield made
-    await asyncio.to_thread(made.stop)
+    embedded = EmbeddedServer(tmp_path / "data", settings={"fsync": "off", "shared_buffers": "32MB"})
+    await asyncio.to_thread(embedded.start)
+    yield embedded
+    await asyncio.to_thread(embedded.stop)
 
 
 @pytest.fixture
 async def connect(server: EmbeddedServer) -> AsyncIterator[Connect]:
-    made: list[Connection] = []
+    connections: list[Connection] = []
 
     async def begin() -> Connection:
         impatient = {"statement_timeout": "2s", "deadlock_timeout": "10ms"}
-        made.append(await asyncpg.connect(server.url().replace("+asyncpg", ""), server_settings=impatient))
-        return made[-1]
+        connections.append(await asyncpg.connect(server.url().replace("+asyncpg", ""), server_settings=impatient))
+        return connections[-1]
 
     yield begin
-    for connection in made:
+    for connection in connections:
         connection.terminate()
 
 
@@ -80,8 +80,8 @@ async def test_failed_cancelled_and_killed_statements_leave_nothing_of_themselve
     other = await connect()
     await other.execute("SELECT pg_terminate_backend($1::int)", victim["pid"])
     # What an operator needs is there all the same.
-    told = "database system is ready to accept connections", "terminating connection due to administrator command"
-    assert_nothing_leaked(await logged(server, *told))
+    lines = "database system is ready to accept connections", "terminating connection due to administrator command"
+    assert_nothing_leaked(await logged(server, *lines))
 
 
 async def test_a_killed_backend_is_told_of_without_what_it_was_doing(server: EmbeddedServer, connect: Connect) -> None:

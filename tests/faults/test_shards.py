@@ -38,11 +38,11 @@ def test_one_shard_comes_to_harm_and_only_its_tenants_notice(
         variables = {"SPANSTATS_DATABASE_URL": database_url, "SPANSTATS_SHARDS": f"two={proxy.url}", **QUICK}
         service = start(**variables)
         service.wait_for("/readyz", 200)
-        made = [
+        runs = [
             run(environment | variables, "keys", "create", "k", "--tenant", n, "--shard", n) for n in ("first", "two")
         ]
-        assert [done.returncode for done in made] == [0, 0], made
-        first_key, second_key = (done.stdout.strip() for done in made)
+        assert [done.returncode for done in runs] == [0, 0], runs
+        first_key, second_key = (done.stdout.strip() for done in runs)
         assert run(environment | variables, "keys", "create", "k", "--shard", "three").returncode == 1
         assert [post(service, key).status_code for key in (first_key, second_key)] == [200, 200]
         for harm, mend in (
@@ -79,10 +79,10 @@ def test_a_service_starts_without_a_shard_and_takes_it_in_when_it_comes(
     assert (away.returncode, "shard three" in away.stderr) == (1, True)
     second.start()
     assert run(environment | variables, "migrate").returncode == 0
-    made = run(environment | variables, "keys", "create", "k", "--tenant", "t", "--shard", "three")
-    wait_for(service, STATS, made.stdout.strip(), 404)
+    created = run(environment | variables, "keys", "create", "k", "--tenant", "t", "--shard", "three")
+    wait_for(service, STATS, created.stdout.strip(), 404)
     assert shards_of(service) == {"three": "ready"}
-    assert post(service, made.stdout.strip()).status_code == 200
+    assert post(service, created.stdout.strip()).status_code == 200
     assert service.stop() == 0
 
 
@@ -95,6 +95,6 @@ def shards_of(service: Service) -> dict[str, str]:
 def wait_for(service: Service, path: str, key: str, status: int = 200) -> None:
     """Until the path answers so to this key."""
     deadline = time.monotonic() + PATIENCE_S
-    while (found := service.status(path, key)) != status:
-        assert time.monotonic() < deadline, f"{path} answers {found}\n{service.err}"
+    while (status_now := service.status(path, key)) != status:
+        assert time.monotonic() < deadline, f"{path} answers {status_now}\n{service.err}"
         time.sleep(0.1)

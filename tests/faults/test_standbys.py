@@ -39,8 +39,8 @@ class World(NamedTuple):
 
     def until_in_use(self, count: int) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while (found := self.in_use()) != count:
-            assert time.monotonic() < deadline, (found, self.reads.err)
+        while (count_now := self.in_use()) != count:
+            assert time.monotonic() < deadline, (count_now, self.reads.err)
             time.sleep(0.1)
 
     def in_use(self) -> int:
@@ -62,15 +62,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             standby.start()
         with proxy_to(standbys[0].url) as proxy, starting(place, environment_in(place)) as start:
             writes = start(SPANSTATS_DATABASE_URL=primary.url, **QUICK)
-            named = f"{proxy.url} {standbys[1].url}"
+            read_urls = f"{proxy.url} {standbys[1].url}"
             reads = start(
-                SPANSTATS_DATABASE_URL=primary.url, SPANSTATS_READ_URLS=named, SPANSTATS_READ_WAIT_S="0.3", **QUICK
+                SPANSTATS_DATABASE_URL=primary.url, SPANSTATS_READ_URLS=read_urls, SPANSTATS_READ_WAIT_S="0.3", **QUICK
             )
             for service in (writes, reads):
                 service.wait_for("/readyz", 200)
-            made = World(writes, reads, proxy, primary, standbys)
-            made.until_in_use(2)
-            yield made
+            whole = World(writes, reads, proxy, primary, standbys)
+            whole.until_in_use(2)
+            yield whole
             for service in (writes, reads):
                 assert service.stop() == 0
                 assert_nothing_leaked(service.err)

@@ -131,8 +131,8 @@ def count(service: Service, experiment: str, *lines: str) -> int:
     """How many traces a summary without filters finds."""
     [(status, body)] = talk(service, sized("GET", f"/api/v2/experiments/{experiment}/logs/summary/", b"", *lines))
     assert status == 200, body
-    found: int = json.loads(body)["total_count"]
-    return found
+    total: int = json.loads(body)["total_count"]
+    return total
 
 
 def test_a_write_with_an_offer_is_stored_however_it_comes(service: Service) -> None:

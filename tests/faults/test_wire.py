@@ -15,12 +15,12 @@ HANGS_S = 30
 """A service that has not answered by then never will."""
 
 
-def say(service: Service, sent: bytes) -> bytes:
+def say(service: Service, content: bytes) -> bytes:
     """What comes back until the connection is closed or falls silent."""
     received = b""
     with socket.create_connection(("127.0.0.1", service.port), timeout=HANGS_S) as connection:
         try:
-            connection.sendall(sent)
+            connection.sendall(content)
             while part := connection.recv(65536):
                 received += part
                 if b"\r\n\r\n" in received:

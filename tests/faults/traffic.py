@@ -67,9 +67,9 @@ class Traffic:
 
     async def until(self, spans: int, timeout_s: float = 180) -> None:
         """Return once so many spans were acknowledged since now."""
-        wanted = len(self.ledger.acknowledged) + spans
+        goal = len(self.ledger.acknowledged) + spans
         async with asyncio.timeout(timeout_s):
-            while len(self.ledger.acknowledged) < wanted:
+            while len(self.ledger.acknowledged) < goal:
                 await asyncio.sleep(0.02)
 
     async def _post(self, kind: str, lane: int) -> None:

@@ -165,17 +165,17 @@ def holds(node: Condition | Group, values: Callable[[str, str | None], list[Any]
     if isinstance(node, Group) and node.is_range:
         first = node.members[0]
         assert isinstance(first, Condition)
-        found = values(first.field, first.key)
-        return any(all(holds(m, lambda *_, v=value: [v], rules) for m in node.members) for value in found)
+        present = values(first.field, first.key)
+        return any(all(holds(m, lambda *_, v=value: [v], rules) for m in node.members) for value in present)
     if isinstance(node, Group):
         return (all if node.connector == "AND" else any)(holds(m, values, rules) for m in node.members)
-    found = values(node.field, node.key)
+    present = values(node.field, node.key)
     name, negated = positive(node)
-    passed = found_any(name, found, node, rules)
+    passed = found_any(name, present, node, rules)
     if not negated:
         return passed
     presence = name in (Operator.EXISTS, Operator.NOT_EMPTY)
-    return not passed and (presence or bool(found) or node.field not in rules.needs_value)
+    return not passed and (presence or bool(present) or node.field not in rules.needs_value)
 
 
 def positive(node: Condition) -> tuple[Operator, bool]:
@@ -188,14 +188,14 @@ def positive(node: Condition) -> tuple[Operator, bool]:
     return Operator(name.removeprefix("not_")) if negated else node.operator, negated
 
 
-def found_any(name: Operator, found: list[Any], node: Condition, rules: Rules) -> bool:
+def found_any(name: Operator, present: list[Any], node: Condition, rules: Rules) -> bool:
     if name is Operator.EXISTS:
-        return bool(found)
+        return bool(present)
     if name is Operator.NOT_EMPTY:
-        return any(value != "" for value in found)
-    if name is Operator.EQUALS and None in node.values and not found:
+        return any(value != "" for value in present)
+    if name is Operator.EQUALS and None in node.values and not present:
         return True
-    return any(passes(name, value, node, rules) for value in found if value is not None)
+    return any(passes(name, value, node, rules) for value in present if value is not None)
 
 
 def passes(name: Operator, value: Any, node: Condition, rules: Rules) -> bool:
@@ -270,21 +270,21 @@ def text_of(written: Any, field: str) -> str:
     return synonyms.get(text.lower(), text.lower()) if field in STATUSES else text
 
 
-def textual(name: Operator, value: str, wanted: str) -> bool:
+def textual(name: Operator, value: str, operand: str) -> bool:
     match name:
         case Operator.CONTAINS:
-            return wanted.lower() in value.lower()
+            return operand.lower() in value.lower()
         case Operator.STARTSWITH:
-            return value.startswith(wanted)
+            return value.startswith(operand)
         case Operator.ENDSWITH:
-            return value.endswith(wanted)
+            return value.endswith(operand)
         case Operator.IEXACT:
-            return wanted.lower() == value.lower()
+            return operand.lower() == value.lower()
         case Operator.ILIKE:
             parts = {"%": ".*", "_": "."}
-            pattern = "".join(parts.get(c, re.escape(c)) for c in wanted.lower())
+            pattern = "".join(parts.get(c, re.escape(c)) for c in operand.lower())
             return re.fullmatch(pattern, value.lower(), re.DOTALL) is not None
         case Operator.REGEX:
             # Python's `$` also looks before a last newline.
-            return re.search(wanted.replace("$", r"\Z"), value, re.ASCII | re.DOTALL) is not None
+            return re.search(operand.replace("$", r"\Z"), value, re.ASCII | re.DOTALL) is not None
     raise AssertionError(name)

@@ -113,10 +113,10 @@ spans = st.builds(
 @st.composite
 def worlds(draw: st.DrawFn) -> list[Span]:
     """Spans with ids that differ everywhere."""
-    made = draw(st.lists(spans, min_size=1, max_size=9))
-    for number, span in enumerate(made):
+    drawn = draw(st.lists(spans, min_size=1, max_size=9))
+    for number, span in enumerate(drawn):
         span.span_id = f"s{number}"
-    return made
+    return drawn
 
 
 def literals(kind: Kind, operator: Operator) -> st.SearchStrategy[Any]:

@@ -237,10 +237,10 @@ ALIASES = {"Accuracy": frozenset({"acc", "pass"})}
 
 
 async def test_filters_find_the_traces_that_they_describe(world: AsyncEngine) -> None:
-    found = {}
+    by_case = {}
     for number, (filters, _) in enumerate(TRACE_CASES):
-        found[number] = await matching_traces(world, bind(read_filters({"filters": filters}), TRACES, ALIASES))
-    wrong = {str(case): found[n] for n, case in enumerate(TRACE_CASES) if found[n] != case[1]}
+        by_case[number] = await matching_traces(world, bind(read_filters({"filters": filters}), TRACES, ALIASES))
+    wrong = {str(case): by_case[n] for n, case in enumerate(TRACE_CASES) if by_case[n] != case[1]}
     assert wrong == {}
 
 
@@ -276,11 +276,11 @@ SPAN_CASES: list[tuple[Any, set[str]]] = [
 
 
 async def test_filters_find_the_spans_that_they_describe(world: AsyncEngine) -> None:
-    found = {}
+    by_case = {}
     for number, (filters, _) in enumerate(SPAN_CASES):
         tree = read_filters({"filters": filters}, SPAN_FIELD_NAMES)
-        found[number] = await matching_spans(world, bind(tree, SPANS))
-    wrong = {str(case): found[n] for n, case in enumerate(SPAN_CASES) if found[n] != case[1]}
+        by_case[number] = await matching_spans(world, bind(tree, SPANS))
+    wrong = {str(case): by_case[n] for n, case in enumerate(SPAN_CASES) if by_case[n] != case[1]}
     assert wrong == {}
 
 
@@ -334,7 +334,7 @@ async def test_filters_on_root_logs_find_the_traces_that_they_describe(world: As
     keys = ("filter_field", "filter_key", "filter_operator", "filter_value")
     wrong = {}
     for case, expected in ROOT_CASES:
-        found = await matching_traces(world, bind(read_filter(dict(zip(keys, case, strict=True))), ROOTS))
-        if found & WITH_ROOT != expected:
-            wrong[case] = found
+        ids = await matching_traces(world, bind(read_filter(dict(zip(keys, case, strict=True))), ROOTS))
+        if ids & WITH_ROOT != expected:
+            wrong[case] = ids
     assert wrong == {}

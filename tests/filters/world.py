@@ -48,13 +48,13 @@ async def store(engine: AsyncEngine, stored: Sequence[Span], tenant: int = TENAN
 
 async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
     """The ids of the tenant's traces for which the predicate holds."""
-    found = await _traces_where(engine, compile_predicate(predicate, TENANT))
+    ids = await _traces_where(engine, compile_predicate(predicate, TENANT))
     compiled = compile_filter(predicate, TENANT)
     first, *others = [await _traces_where(engine, part) for part in compiled.parts]
-    assert sorted(chain(first, *others)) == sorted(found)
+    assert sorted(chain(first, *others)) == sorted(ids)
     in_columns = await traces_in_columns(engine, predicate)
     assert in_columns is None or sorted(in_columns) == sorted(first)
-    return set(found)
+    return set(ids)
 
 
 async def traces_in_columns(engine: AsyncEngine, predicate: Bound) -> list[str] | None:
@@ -66,8 +66,8 @@ async def traces_in_columns(engine: AsyncEngine, predicate: Bound) -> list[str] 
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         ids = select(traces.c.trace_id).where(ours).order_by(traces.c.start_time, traces.c.trace_id)
         ordered = list((await tx.connection.execute(ids)).scalars())
-        found = chunks_of_traces(tx, [Rows(ours)], EVERY_COLUMN, every_member=True, in_order=True, most=3)
-        chunks = dict(enumerate([chunk async for chunk in found]))
+        stream = chunks_of_traces(tx, [Rows(ours)], EVERY_COLUMN, every_member=True, in_order=True, most=3)
+        chunks = dict(enumerate([chunk async for chunk in stream]))
         passing = await Verdicts().ask(tx, resolved.text_tests(), chunks)
     omitted = {name for name in resolved.needs.columns for chunk in chunks.values() if not chunk.info.has(name)}
     if omitted:

@@ -79,8 +79,8 @@ def test_the_exit_code_says_what_was_found(url: str) -> None:
     assert unsure.exit_code == 2
     sure = gate(url, "main", "good", "--fail-on", "inconclusive", "--margin", "latency=5%", "--measure", "latency")
     assert sure.exit_code == 0, sure.stdout
-    found = json.loads(gate(url, "main", "slow", "--format", "json").stdout)
-    assert found["candidates"][0]["measures"]["latency"]["paired"]["verdict"] == "worse"
+    report = json.loads(gate(url, "main", "slow", "--format", "json").stdout)
+    assert report["candidates"][0]["measures"]["latency"]["paired"]["verdict"] == "worse"
     turned = gate(url, "main", "slow", "--better", "latency=higher")
     assert turned.exit_code == 0
 
@@ -99,10 +99,10 @@ def test_no_answer_has_a_code_of_its_own(url: str) -> None:
 
 
 def test_what_the_documentation_shows_can_be_typed(url: str) -> None:
-    asked, gated = re.findall(r"^```sh\n(.*?)^```$", COMPARISON.read_text(), re.MULTILINE | re.DOTALL)
+    curl, gated = re.findall(r"^```sh\n(.*?)^```$", COMPARISON.read_text(), re.MULTILINE | re.DOTALL)
     variables = {"SPANSTATS_URL": url, "SPANSTATS_API_KEY": KEY, "PATH": f"{SPANSTATS.parent}:{os.environ['PATH']}"}
     shell: dict[str, Any] = {"env": os.environ | variables, "capture_output": True, "text": True, "check": True}
-    answer = json.loads(subprocess.run(["/bin/sh", "-c", asked], **shell).stdout)
+    answer = json.loads(subprocess.run(["/bin/sh", "-c", curl], **shell).stdout)
     assert answer["candidates"][0]["measures"]["scores.exact"]["paired"]["margin"] == 0.01
     assert "| scores.exact |" in subprocess.run(["/bin/sh", "-c", gated], **shell).stdout
 

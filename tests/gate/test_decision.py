@@ -37,7 +37,7 @@ def answer(**verdicts: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "named", "strict", "outcome"),
+    ("verdicts", "measures", "strict", "outcome"),
     [
         ({"cost": "better", "latency": "inconclusive"}, (), False, Exit.PASSED),
         ({"cost": "better", "latency": "worse"}, (), False, Exit.WORSE),
@@ -49,8 +49,8 @@ def answer(**verdicts: str) -> dict[str, Any]:
         ({"cost": "equivalent"}, (), True, Exit.PASSED),
     ],
 )
-def test_outcomes(verdicts: dict[str, str], named: tuple[str, ...], strict: bool, outcome: Exit) -> None:
-    assert decide(answer(**verdicts), named, fail_on_inconclusive=strict) is outcome
+def test_outcomes(verdicts: dict[str, str], measures: tuple[str, ...], strict: bool, outcome: Exit) -> None:
+    assert decide(answer(**verdicts), measures, fail_on_inconclusive=strict) is outcome
 
 
 def test_text_is_a_table_with_warnings_and_the_outcome() -> None:
@@ -63,7 +63,7 @@ def test_text_is_a_table_with_warnings_and_the_outcome() -> None:
 
 
 def test_markdown_is_safe_whatever_things_are_called() -> None:
-    found = markdown_report(answer(cost="better"), Exit.PASSED)
-    assert found.startswith("### b\\|\\* against a: 1,200 items in both\n\n| measure | base |")
-    assert "| cost (USD) | 0.5 | 0.75 | +0.25 | -0.125 to +0.625 | 0.250 | better |" in found
-    assert found.endswith("> **Warning:** Only 3 items\n\n**No measure is worse.**\n")
+    text = markdown_report(answer(cost="better"), Exit.PASSED)
+    assert text.startswith("### b\\|\\* against a: 1,200 items in both\n\n| measure | base |")
+    assert "| cost (USD) | 0.5 | 0.75 | +0.25 | -0.125 to +0.625 | 0.250 | better |" in text
+    assert text.endswith("> **Warning:** Only 3 items\n\n**No measure is worse.**\n")

@@ -72,13 +72,13 @@ async def test_a_repeat_leaves_one_of_the_two_versions_whole(engine: AsyncEngine
             *(w.submit(TENANT, [s]) for w, version in zip(writers, versions, strict=True) for s in version)
         )
     for row in await rows(engine, "SELECT span_id, prompt_tokens, completion_tokens, start_time FROM spans"):
-        sent = [
+        triples = [
             (s.prompt_tokens, s.completion_tokens, s.start_us)
             for v in versions
             for s in v
             if s.span_id == row["span_id"]
         ]
-        assert (row["prompt_tokens"], row["completion_tokens"], row["start_time"]) in sent
+        assert (row["prompt_tokens"], row["completion_tokens"], row["start_time"]) in triples
 
 
 async def test_concurrent_posts_that_name_different_traces_leave_one_span_in_one_trace(engine: AsyncEngine) -> None:

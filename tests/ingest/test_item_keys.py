@@ -25,8 +25,8 @@ def span(span_id: str, trace_id: str = "t", **fields: Any) -> Span:
 
 
 async def key_of(engine: AsyncEngine, trace_id: str = "t") -> tuple[str | None, int | None]:
-    found = await rows(engine, "SELECT item_key, target_key FROM traces WHERE trace_id = $1", trace_id)
-    [row] = found
+    keys = await rows(engine, "SELECT item_key, target_key FROM traces WHERE trace_id = $1", trace_id)
+    [row] = keys
     return None if row["item_key"] is None else row["item_key"].hex(), row["target_key"]
 
 
@@ -90,10 +90,10 @@ async def test_old_traces_get_their_keys_in_the_background(engine: AsyncEngine) 
     async with engine.connect() as connection:
         await connection.execute(text("UPDATE traces SET item_key = NULL, target_key = NULL"))
         await connection.execute(text("UPDATE spans SET input_key = NULL, target_key = NULL"))
-    taken = []
+    counts = []
     while done := await derive_some(Database(engine), limit=4):
-        taken.append(done)
-    assert taken == [4, 4, 1]
+        counts.append(done)
+    assert counts == [4, 4, 1]
     assert await rows(engine, "SELECT trace_id, item_key, target_key FROM traces ORDER BY trace_id") == before
     after = await rows(engine, "SELECT trace_id, span_id, input_key, target_key FROM spans ORDER BY 1, 2")
     assert after == spans_before

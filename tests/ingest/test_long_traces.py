@@ -163,15 +163,15 @@ async def test_a_span_of_a_long_trace_writes_no_more_than_one_of_a_short_trace(
 ) -> None:
     """Spans with tokens change the entry without its scores; one with scores writes these, and those near to them."""
     writer = rendering(engine)
-    sent: list[int] = []
+    sizes: list[int] = []
     write, write_blocks = changes.write, score_blocks.write
 
     async def counted(driver: Any, changed: Any, traces: Any = (), before: Any = ()) -> None:
-        sent.append(sum(len(to_json(row)) for row in traces))
+        sizes.append(sum(len(to_json(row)) for row in traces))
         await write(driver, changed, traces, before)
 
     async def counted_blocks(driver: Any, blocks: Any, replaced: Any) -> None:
-        sent.append(sum(len(packed) + len(entry) for found in blocks.values() for _, packed, entry in found))
+        sizes.append(sum(len(packed) + len(entry) for of_trace in blocks.values() for _, packed, entry in of_trace))
         await write_blocks(driver, blocks, replaced)
 
     monkeypatch.setattr(changes, "write", counted)
@@ -186,10 +186,10 @@ async def test_a_span_of_a_long_trace_writes_no_more_than_one_of_a_short_trace(
             trace_id="t", span_id=f"{n:05}", parent_id="00000" if n else None, start_us=START + n, scores=scores
         )
         span.prompt_tokens = 10 if n % 3 == 0 else None
-        sent.clear()
+        sizes.clear()
         await writer.submit(TENANT, [span])
         if n > 21 * 7:
-            (scored if scores else unscored).append(sum(sent))
+            (scored if scores else unscored).append(sum(sizes))
     await writer.stop()
     assert sum(unscored[-50:]) < 1.1 * sum(unscored[:50])
     assert sum(scored[-20:]) < 1.1 * sum(scored[:20])

@@ -43,21 +43,21 @@ def spans_of(trace_id: str, numbers: range) -> list[Span]:
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> set[threading.Thread]:
     """Which threads folded traces and made spans of rows."""
-    seen: set[threading.Thread] = set()
-    made = stored_spans._spans_by_key
+    used_threads: set[threading.Thread] = set()
+    spans_of_rows = stored_spans._spans_by_key
 
     def folding(spans: Iterable[Span]) -> TraceFold:
-        seen.add(threading.current_thread())
+        used_threads.add(threading.current_thread())
         return fold(spans)
 
     def making(rows: Iterable[object]) -> object:
-        seen.add(threading.current_thread())
-        return made(rows)
+        used_threads.add(threading.current_thread())
+        return spans_of_rows(rows)
 
     monkeypatch.setattr(lock, "fold", folding)
     monkeypatch.setattr(stored, "fold", folding)
     monkeypatch.setattr(stored_spans, "_spans_by_key", making)
-    return seen
+    return used_threads
 
 
 @pytest.fixture

@@ -73,14 +73,14 @@ def test_every_price_list_of_the_table_costs_what_the_package_says(data: st.Data
         **({"cached_beside_input": True} if beside else {}),
         **({"reasoning_beside_output": True} if apart else {}),
     }
-    sent = span(
+    priced = span(
         prompt_tokens=total - read - write if beside else total,
         completion_tokens=completion - reasoning if apart else completion,
         cache_read_tokens=read,
         cache_write_tokens=write,
         attributes=details,
     )
-    assert (0 if rates is None else rates.cost_pd(sent)) == expected
+    assert (0 if rates is None else rates.cost_pd(priced)) == expected
 
 
 @pytest.mark.parametrize("boundary", [-1, 0, 1])
@@ -112,9 +112,9 @@ def test_a_model_that_the_package_knows_costs_the_same_here(model: str, provider
     moment = datetime.fromtimestamp(START_US // 10**6, UTC)
     usage = Usage(input_tokens=1234, output_tokens=567, cache_read_tokens=100)
     expected = calc_price(usage, model, provider_id=provider, genai_request_timestamp=moment).total_price
-    found = cost(model=model, provider=provider, prompt_tokens=1234, completion_tokens=567, cache_read_tokens=100)
-    assert found == rounded(expected)
-    assert found
+    ours = cost(model=model, provider=provider, prompt_tokens=1234, completion_tokens=567, cache_read_tokens=100)
+    assert ours == rounded(expected)
+    assert ours
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_details_that_cannot_be_never_change_the_sum(details: dict[str, Any]) ->
 
 def test_an_answers_alias_costs_what_the_model_that_was_asked_for_does() -> None:
     tokens = {"prompt_tokens": 1000, "completion_tokens": 100}
-    asked = {"request_model": "gpt-4o-mini"}
-    assert cost(model="our-deployment", attributes=asked, **tokens) == cost(model="gpt-4o-mini", **tokens)
-    assert cost(model="gpt-4o", attributes=asked, **tokens) == cost(model="gpt-4o", **tokens)
+    attributes = {"request_model": "gpt-4o-mini"}
+    assert cost(model="our-deployment", attributes=attributes, **tokens) == cost(model="gpt-4o-mini", **tokens)
+    assert cost(model="gpt-4o", attributes=attributes, **tokens) == cost(model="gpt-4o", **tokens)
     assert cost(model="our-deployment", attributes={"request_model": "ours"}, **tokens) is None
 
 
@@ -248,9 +248,9 @@ def test_a_provider_is_known_however_it_is_spelled(provider: str, model: str) ->
     home = {"gcp": "google", "google": "google", "vertex_ai": "google", "azure-openai": "openai", "azure": "openai"}
     home |= {"xai": "x-ai", "x_ai": "x-ai", "mistral_ai": "mistral"}
     plain = home.get(provider.partition(".")[0], provider.partition(".")[0])
-    found = cost(model=model, provider=provider, prompt_tokens=1000, completion_tokens=100)
-    assert found
-    assert found == cost(model=model, provider=plain, prompt_tokens=1000, completion_tokens=100)
+    ours = cost(model=model, provider=provider, prompt_tokens=1000, completion_tokens=100)
+    assert ours
+    assert ours == cost(model=model, provider=plain, prompt_tokens=1000, completion_tokens=100)
 
 
 @pytest.mark.parametrize(
@@ -301,8 +301,8 @@ def assert_same(provider: str, model: ModelInfo, moment: datetime) -> None:
     except LookupError:
         return
     start_us = int(moment.timestamp()) * 10**6
-    found = cost(model=model.id, provider=provider, prompt_tokens=1000, completion_tokens=10, start_us=start_us)
-    assert (found or 0) == rounded(matched.total_price)
+    ours = cost(model=model.id, provider=provider, prompt_tokens=1000, completion_tokens=10, start_us=start_us)
+    assert (ours or 0) == rounded(matched.total_price)
 
 
 def test_memory_is_bounded_and_forgetting_changes_no_price() -> None:

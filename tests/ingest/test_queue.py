@@ -22,8 +22,8 @@ def loose(span_id: str, trace: str) -> Span:
     return Span(trace_id=trace, span_id=span_id, by_span_id=True, start_us=START)
 
 
-def put(queue: Queue, *sent: Span) -> Waiting:
-    return queue.put(Write(TENANT, list(sent)), len(sent), 0)
+def put(queue: Queue, *batch: Span) -> Waiting:
+    return queue.put(Write(TENANT, list(batch)), len(batch), 0)
 
 
 async def test_nothing_is_taken_that_would_wait_for_what_is_being_written() -> None:
@@ -59,11 +59,11 @@ async def test_an_update_of_a_span_that_is_found_by_its_id_never_passes_the_span
 
 async def test_too_little_is_left_where_it_is() -> None:
     queue = Queue(QueueLimits())
-    sent = [put(queue, *spans(f"t{n}")) for n in range(9)]
+    waiting = [put(queue, *spans(f"t{n}")) for n in range(9)]
     assert queue.take((), at_least=10) == []
     assert queue.weight == 9
-    sent.append(put(queue, *spans("t9")))
-    assert queue.take((), at_least=10) == sent
+    waiting.append(put(queue, *spans("t9")))
+    assert queue.take((), at_least=10) == waiting
 
 
 @settings(max_examples=examples(150))
@@ -81,20 +81,20 @@ def test_two_at_once_never_meet_and_no_span_overtakes_itself(
             put(queue, *(Span(trace_id=f"t{t}", span_id=f"{t}-{s}", by_span_id=s == 0) for t, s in request))
         arrived = list(queue._waiting)
         running: list[list[Waiting]] = []
-        taken: list[Waiting] = []
+        in_order: list[Waiting] = []
         while queue.weight or running:
             busy = [w for group in running for w in group]
             group = queue.take(busy) if len(running) < 2 else []
             assert sum(w.weight for w in group) <= 6
             met = [touched(w.write) for w in busy]
             assert all(m.isdisjoint(touched(w.write)) for w in group for m in met)
-            taken += group
+            in_order += group
             running += [group] if group else []
             if not group or data.draw(st.booleans()):
                 running.pop(data.draw(st.integers(0, len(running) - 1)))
-        assert len(taken) == len(arrived)
+        assert len(in_order) == len(arrived)
         for key in {t for w in arrived for t in touched(w.write) if is_identity(t)}:
-            order = [[id(w) for w in part if key in touched(w.write)] for part in (arrived, taken)]
+            order = [[id(w) for w in part if key in touched(w.write)] for part in (arrived, in_order)]
             assert order[0] == order[1]
 
     asyncio.run(write_all())
@@ -104,16 +104,16 @@ async def test_a_large_request_does_not_wait_for_a_transaction_that_it_does_not_
     async with committer(engine) as writer:
         await writer.submit(TENANT, spans("held"))
         async with trace_locked(engine, "held"):
-            held = asyncio.create_task(writer.submit(TENANT, spans("held", 2)))
+            blocked = asyncio.create_task(writer.submit(TENANT, spans("held", 2)))
             await asyncio.sleep(0.05)
             small = asyncio.create_task(writer.submit(TENANT, spans("small")))
             again = asyncio.create_task(writer.submit(TENANT, spans("held", 300)))
             await asyncio.sleep(0.05)
             async with asyncio.timeout(5):
                 await asyncio.gather(writer.submit(TENANT, spans("large", 300)), small)
-            assert not held.done()
+            assert not blocked.done()
             assert not again.done()
-        await asyncio.gather(held, again)
+        await asyncio.gather(blocked, again)
     assert {t: row["n_spans"] for t, row in (await stored_traces(engine)).items()} == {
         "held": 300, "small": 1, "large": 300,
     }  # fmt: skip

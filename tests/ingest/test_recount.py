@@ -60,8 +60,8 @@ async def old(engine: AsyncEngine) -> Callable[[], Any]:
     await refresh_rollups(Database(engine))
 
     async def numbers() -> list[tuple[int, int, int]]:
-        found = (await stored_traces(engine)).values()
-        return [(row["prompt_tokens"], row["cost_pd"], row["n_llm_calls"]) for row in found]
+        stored = (await stored_traces(engine)).values()
+        return [(row["prompt_tokens"], row["cost_pd"], row["n_llm_calls"]) for row in stored]
 
     return numbers
 

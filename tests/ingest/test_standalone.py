@@ -33,8 +33,8 @@ def posted(log_id: str, value: float, key: str = "q", **fields: Any) -> Standalo
 
 
 async def placed(engine: AsyncEngine) -> list[tuple[Any, ...]]:
-    found = await rows(engine, "SELECT trace_id, span_id, value FROM scores WHERE source = 'api' ORDER BY 1, 2, 3")
-    return [tuple(row.values()) for row in found]
+    scores = await rows(engine, "SELECT trace_id, span_id, value FROM scores WHERE source = 'api' ORDER BY 1, 2, 3")
+    return [tuple(row.values()) for row in scores]
 
 
 async def test_a_log_is_the_span_of_its_id_of_several_the_latest_else_the_trace(engine: AsyncEngine) -> None:

@@ -67,19 +67,19 @@ async def test_every_order_of_arrival_gives_the_same_trace(engine: AsyncEngine) 
 
 
 def _fields(span: Span, number: int) -> dict[str, object]:
-    kept = ("start_us", "experiment_id", "prompt_tokens", "ttft_us", "metadata")
-    return {"parent_id": f"{number}r", **{name: getattr(span, name) for name in kept}}
+    names = ("start_us", "experiment_id", "prompt_tokens", "ttft_us", "metadata")
+    return {"parent_id": f"{number}r", **{name: getattr(span, name) for name in names}}
 
 
 async def test_scores_are_the_same_numbers_when_a_later_span_reads_them_again(engine: AsyncEngine) -> None:
-    sent = [Score(f"s{n}", value) for n, value in enumerate([-0.0, 0.0, 0.1, 5e-324, 1e15, 1e22, 9e9 + 1e-6])]
+    scores = [Score(f"s{n}", value) for n, value in enumerate([-0.0, 0.0, 0.1, 5e-324, 1e15, 1e22, 9e9 + 1e-6])]
     writer = Committer(Database(engine), Tools(price_of_known_models, stats_entry, Evaluators()))
     entries = []
-    for span in (parea("r", parent_id="r", scores=sent), parea("c", parent_id="r")):
+    for span in (parea("r", parent_id="r", scores=scores), parea("c", parent_id="r")):
         await writer.submit(TENANT, [span])
         entries.append(json.loads((await stored_traces(engine))["r"]["entry"])["scores"])
     await writer.stop()
-    assert [[repr(score["score"]) for score in entry] for entry in entries] == [[repr(s.value) for s in sent]] * 2
+    assert [[repr(score["score"]) for score in entry] for entry in entries] == [[repr(s.value) for s in scores]] * 2
 
 
 async def test_an_identical_repeat_changes_no_row_and_marks_nothing(engine: AsyncEngine) -> None:
@@ -159,8 +159,8 @@ async def test_the_same_ids_in_two_tenants_are_two_spans(engine: AsyncEngine) ->
     async with committer(engine) as writer:
         await writer.submit(TenantId(1), [parea("r", experiment_id="e", prompt_tokens=1)])
         await writer.submit(TenantId(2), [parea("r", experiment_id="e", prompt_tokens=2)])
-    found = await rows(engine, "SELECT tenant_id, prompt_tokens FROM traces ORDER BY 1")
-    assert [tuple(r.values()) for r in found] == [(1, 1), (2, 2)]
+    totals = await rows(engine, "SELECT tenant_id, prompt_tokens FROM traces ORDER BY 1")
+    assert [tuple(r.values()) for r in totals] == [(1, 1), (2, 2)]
     assert len(await rows(engine, "SELECT 1 FROM experiments")) == 2
 
 
@@ -225,8 +225,8 @@ async def test_a_deleted_experiment_that_only_a_child_names_is_not_fallen_back_t
             await connection.exec_driver_sql("UPDATE experiments SET deleted_at = now() WHERE id = 'gone'")
         # An earlier root that names none: the trace would fall to the earliest span that names one.
         await writer.submit(TENANT, [parea("c0", start_us=START - 9, parent_id="c0")])
-    (kept,) = await rows(engine, "SELECT key FROM experiments WHERE id = 'kept'")
-    assert (await stored_traces(engine))["r"]["experiment_key"] == kept["key"]
+    (remaining,) = await rows(engine, "SELECT key FROM experiments WHERE id = 'kept'")
+    assert (await stored_traces(engine))["r"]["experiment_key"] == remaining["key"]
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ TRACES, WRITERS = 12, 4
 
 def make_spans(rng: random.Random, trace: int, size: int) -> list[Span]:
     """Agents, steps and calls, some told twice: as an inner call, or by a response id that others have."""
-    found: list[Span] = []
+    spans: list[Span] = []
     for number in range(size):
-        above = rng.choice(found) if found else None
+        above = rng.choice(spans) if spans else None
         kind = rng.choice(["agent", "step", "tool", "chat", "chat", "generation"]) if above else "workflow"
         start = START + (rng.randrange(50) if above is None else (above.start_us or 0) - START)
         span = Span(
@@ -48,8 +48,8 @@ def make_spans(rng: random.Random, trace: int, size: int) -> list[Span]:
         )
         if above is not None and above.kind == kind == "chat":
             span.prompt_tokens, span.completion_tokens = above.prompt_tokens, above.completion_tokens
-        found.append(span)
-    return found
+        spans.append(span)
+    return spans
 
 
 async def assert_all_is_counted_by_the_rules(engine: AsyncEngine) -> None:
@@ -82,8 +82,8 @@ async def test_writers_in_any_order_leave_every_trace_counted_by_the_rules(
     batches = [posted[i : i + batch_size] for i in range(0, len(posted), batch_size)]
     async with AsyncExitStack() as stack:
         writers = [await stack.enter_async_context(committer(engine)) for _ in range(WRITERS)]
-        sent = [writer.submit(TENANT, batch) for i, batch in enumerate(batches) for writer in [writers[i % WRITERS]]]
-        await asyncio.gather(*sent)
+        writes = [writer.submit(TENANT, batch) for i, batch in enumerate(batches) for writer in [writers[i % WRITERS]]]
+        await asyncio.gather(*writes)
     await assert_all_is_counted_by_the_rules(engine)
 
 
@@ -107,8 +107,8 @@ async def test_a_child_that_comes_late_takes_the_usage_of_its_agent_away(engine:
     async with committer(engine) as writer:
         for span, flags in ((agent, {"a": 0}), (call, {"a": 0, "c": 0}), (step, {"a": 3, "b": 0, "c": 0})):
             await writer.submit(TENANT, [span])
-            found = await rows(engine, "SELECT span_id, uncounted FROM spans")
-            assert {row["span_id"]: row["uncounted"] for row in found} == flags
+            uncounted = await rows(engine, "SELECT span_id, uncounted FROM spans")
+            assert {row["span_id"]: row["uncounted"] for row in uncounted} == flags
         await writer.override_stored(TENANT, "t", "c", {"prompt_tokens": 0, "completion_tokens": 0, "cost_pd": None})
     assert (await stored_traces(engine))["t"]["prompt_tokens"] == 100
 

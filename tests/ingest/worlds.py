@@ -31,11 +31,11 @@ def new_tools() -> Tools:
 
 @asynccontextmanager
 async def committer(engine: AsyncEngine, limits: QueueLimits | None = None) -> AsyncIterator[Committer]:
-    made = Committer(Database(engine), new_tools(), limits)
+    writer = Committer(Database(engine), new_tools(), limits)
     try:
-        yield made
+        yield writer
     finally:
-        await made.stop()
+        await writer.stop()
 
 
 async def rows(engine: AsyncEngine, sql: str, *values: Any) -> list[dict[str, Any]]:
@@ -58,14 +58,14 @@ async def expected_traces(engine: AsyncEngine) -> dict[str, dict[str, Any]]:
     for span in spans:
         own = [s for s in scores if (s["trace_id"], s["span_id"]) == (span["trace_id"], span["span_id"])]
         by_trace.setdefault(span["trace_id"], []).append({**span, "scores": own})
-    return {trace_id: _trace(found) for trace_id, found in by_trace.items()}
+    return {trace_id: _trace(of_trace) for trace_id, of_trace in by_trace.items()}
 
 
 def _trace(spans: list[dict[str, Any]]) -> dict[str, Any]:
     spans = sorted(spans, key=lambda s: (s["start_time"], s["span_id"].encode()))
     roots = [s for s in spans if s["parent_id"] in (None, s["span_id"]) or s["trace_id"] == s["span_id"]]
     root = roots[0] if roots else None
-    named = [s["experiment_key"] for s in [*roots[:1], *spans] if s["experiment_key"] is not None]
+    experiment_keys = [s["experiment_key"] for s in [*roots[:1], *spans] if s["experiment_key"] is not None]
     costs = [s["cost_pd"] for s in spans if s["cost_pd"] is not None]
     metadata: dict[str, Any] = {}
     for span in [*roots[:1], *spans]:
@@ -86,7 +86,7 @@ def _trace(spans: list[dict[str, Any]]) -> dict[str, Any]:
         "name": root["name"] if root else None,
         "status": ("error" if failed else "success") if is_silent or root is None else root["status"],
         "has_root": root is not None,
-        "experiment_key": named[0] if named else None,
+        "experiment_key": experiment_keys[0] if experiment_keys else None,
         "metadata": metadata,
         "n_scores": sum(len(s["scores"]) for s in spans),
         "score_total": sum(round(c["value"] * 10**9) for s in spans for c in s["scores"] if c["value"] is not None),
@@ -97,8 +97,8 @@ def comparable(trace: dict[str, Any]) -> dict[str, Any]:
     """A stored trace as `expected_traces` describes it."""
     scores = trace["score_values"] or []
     counted = {"n_scores": len(scores), "score_total": sum(v for v in scores if v is not None)}
-    kept = {k: trace[k] for k in _COMPARED}
-    return {**kept, **counted, "metadata": trace["metadata"] or {}}
+    same = {k: trace[k] for k in _COMPARED}
+    return {**same, **counted, "metadata": trace["metadata"] or {}}
 
 
 _COMPARED = (

@@ -25,15 +25,15 @@ async def keys_of(client: httpx.AsyncClient, metadata: object) -> dict[str, obje
     assert (await client.post("/api/v1/traces/ingest", json=[span])).status_code == 200
     answer = await client.get(PATH)
     assert answer.status_code == 200, answer.text
-    found: dict[str, object] = answer.json()
-    return found
+    content: dict[str, object] = answer.json()
+    return content
 
 
 async def test_keys_of_the_newest_traces_are_there_at_once(client: httpx.AsyncClient) -> None:
-    found = await keys_of(client, {"b.c": 1, "none": None, "Ä": [1]})
-    assert found["metadata"] == ["b.c", "experiment_id", "Ä"]
-    assert "customer_identifier" in found["labels"]  # type: ignore[operator]
-    assert found["truncated"] is False
+    keys = await keys_of(client, {"b.c": 1, "none": None, "Ä": [1]})
+    assert keys["metadata"] == ["b.c", "experiment_id", "Ä"]
+    assert "customer_identifier" in keys["labels"]  # type: ignore[operator]
+    assert keys["truncated"] is False
 
 
 async def test_keys_of_older_traces_come_from_columns(
@@ -41,21 +41,21 @@ async def test_keys_of_older_traces_come_from_columns(
 ) -> None:
     rows = await stored_run(engine, 3, 300)
     monkeypatch.setattr(known_keys, "NEWEST_TRACES", 0)
-    found: dict[str, list[str]] = {"metadata": []}
+    keys: dict[str, list[str]] = {"metadata": []}
     # The application refreshes in the background as well: what it has taken is stored once it commits.
     for _ in range(100):
         await warm(engine)
-        found = (await client.get(PATH)).json()
-        if found["metadata"]:
+        keys = (await client.get(PATH)).json()
+        if keys["metadata"]:
             break
-    assert found["metadata"] == sorted({key for row in rows for key in row["metadata"] or {}})
+    assert keys["metadata"] == sorted({key for row in rows for key in row["metadata"] or {}})
 
 
 async def test_only_so_many_are_answered(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_keys, "MOST_KEYS", 2)
-    found = await keys_of(client, {"a": 1, "b": 2, "c": 3})
-    assert len([*found["metadata"], *found["labels"]]) == 2  # type: ignore[misc]
-    assert found["truncated"] is True
+    keys = await keys_of(client, {"a": 1, "b": 2, "c": 3})
+    assert len([*keys["metadata"], *keys["labels"]]) == 2  # type: ignore[misc]
+    assert keys["truncated"] is True
 
 
 async def test_another_tenant_finds_nothing(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:

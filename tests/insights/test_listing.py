@@ -33,12 +33,12 @@ async def test_figures_of_the_list_are_those_of_each_experiment(client: httpx.As
     measures = ["cost.sum", "latency.mean", "latency.p95", "error.mean", "scores.accuracy.mean"]
     listed = await ask(client, PATH, measures=measures)
     assert listed["count"] == 2
-    (found,) = (e for e in listed["experiments"] if e["id"] == RUN)
+    (experiment,) = (e for e in listed["experiments"] if e["id"] == RUN)
     one = await ask(client, f"{PATH}/{RUN}", measures=measures)
-    assert {k: found[k] for k in ("traces", "failed", "measures")} == {
+    assert {k: experiment[k] for k in ("traces", "failed", "measures")} == {
         k: one[k] for k in ("traces", "failed", "measures")
     }
-    assert found["measures"]["cost"]["sum"] == expected(rows, "cost", ["sum"])["sum"]
+    assert experiment["measures"]["cost"]["sum"] == expected(rows, "cost", ["sum"])["sum"]
     rolled = await ask(client, PATH, measures=["cost.sum"], start_time="2026-05-30T00:00:00Z")
     windowed = await ask(client, f"{PATH}/{RUN}", measures=["cost.sum"], start_time="2026-05-30T00:00:00Z")
     assert next(e["measures"] for e in rolled["experiments"] if e["id"] == RUN) == windowed["measures"]
@@ -63,14 +63,14 @@ async def test_pages_that_begin_behind_an_experiment_hold_each_once(client: http
         await create(client, f"run {number % 3}")
     whole = (await client.get(PATH, params={"sort_by": sort_by})).json()
     assert whole["next_cursor"] is None
-    found: list[dict[str, Any]] = []
+    paged: list[dict[str, Any]] = []
     page: dict[str, Any] = {"next_cursor": ""}
     while page["next_cursor"] is not None:
-        asked = {"sort_by": sort_by, "page_size": 2, "cursor": page["next_cursor"]}
-        page = (await client.get(PATH, params=asked)).json()
+        options = {"sort_by": sort_by, "page_size": 2, "cursor": page["next_cursor"]}
+        page = (await client.get(PATH, params=options)).json()
         assert page["count"] == 7
-        found += page["experiments"]
-    assert found == whole["experiments"]
+        paged += page["experiments"]
+    assert paged == whole["experiments"]
 
 
 async def test_it_is_searched_by_project_and_metadata(client: httpx.AsyncClient) -> None:
@@ -81,10 +81,10 @@ async def test_it_is_searched_by_project_and_metadata(client: httpx.AsyncClient)
     await create(client, "apart")
     assert len(await names(client, project="Search")) == 2
     assert len(await names(client, project=project)) == 2
-    found = (await client.get(PATH, params={"metadata.env": "prod"})).json()["experiments"]
-    assert [(e["run_name"], e["project"]) for e in found] == [("one", "Search")]
-    found = await ask(client, PATH, metadata={"env": "test", "n": 1})
-    assert [e["run_name"] for e in found["experiments"]] == ["two"]
+    listed = (await client.get(PATH, params={"metadata.env": "prod"})).json()["experiments"]
+    assert [(e["run_name"], e["project"]) for e in listed] == [("one", "Search")]
+    listed = await ask(client, PATH, metadata={"env": "test", "n": 1})
+    assert [e["run_name"] for e in listed["experiments"]] == ["two"]
     assert await names(client, search="TWO") == ["run"]
 
 

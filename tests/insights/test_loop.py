@@ -67,18 +67,18 @@ COMPARED: list[tuple[str, dict[str, Any]]] = [
 def longest(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The processor time of the callback that took longest; a busy machine does not add to it, nor does the collection
     of what all tests before have left."""
-    found = [0.0]
+    longest_s = [0.0]
     run = asyncio.events.Handle._run
 
     def timed(handle: asyncio.Handle) -> None:
         began = time.thread_time()
         run(handle)
-        found[0] = max(found[0], time.thread_time() - began)
+        longest_s[0] = max(longest_s[0], time.thread_time() - began)
 
     monkeypatch.setattr(asyncio.events.Handle, "_run", timed)
     gc.collect()
     gc.freeze()
-    return found
+    return longest_s
 
 
 async def assert_short(
@@ -112,8 +112,8 @@ async def test_large_comparisons_let_others_go_on(
 ) -> None:
     await filled(engine, warmed=warmed)
     for path, body in COMPARED:
-        found = await assert_short(longest, ask, client, f"/api/stats/v1/compare{path}", **body)
-    item = found["rows"][0]["item_key"]
+        content = await assert_short(longest, ask, client, f"/api/stats/v1/compare{path}", **body)
+    item = content["rows"][0]["item_key"]
     answer = await assert_short(longest, client.get, f"/api/stats/v1/items/{item}", params={"experiment": RUN})
     assert answer.status_code == 200
 

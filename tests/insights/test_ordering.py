@@ -36,7 +36,7 @@ def grouped(names: list[Any], figures: list[tuple[int, int, int]]) -> GroupedFig
     counts, totals, traces = (list(column) for column in zip(*figures, strict=True))
     totals = [total if n else 0 for n, total in zip(counts, totals, strict=True)]
     in_traces = np.array(traces, np.int64)
-    of_groups = Keys([msgspec.json.encode(name) for name in names], lambda found: list(map(msgspec.json.decode, found)))
+    of_groups = Keys([msgspec.json.encode(name) for name in names], lambda texts: list(map(msgspec.json.decode, texts)))
     groups = Groups(Selection([]), [], in_traces, [of_groups], [np.arange(len(names) + 1)])
     sums = GroupSums(np.array(counts, np.int64), np.array(totals, object))
     measure = MeasureSums(MeasureSpec(COST, ("sum", "mean")), in_traces, sums, None, fill_scores=False)
@@ -49,7 +49,7 @@ def test_the_first_groups_are_those_of_all_in_order(
     by: str, names: list[Any], data: st.DataObject, descending: bool, most: int
 ) -> None:
     figures = data.draw(st.lists(rows, min_size=len(names) + 1, max_size=len(names) + 1))
-    found = grouped(names, figures)
+    of_groups = grouped(names, figures)
     every = [None, *names]
 
     def value(group: int) -> Any:
@@ -66,6 +66,8 @@ def test_the_first_groups_are_those_of_all_in_order(
         without = [group for group in range(len(every)) if value(group) is None]
         expected += sorted(without, key=lambda group: place(every[group]))
     _, _, aggregate = by.partition(".")
-    first, others = in_order(found, Order(by, descending, MeasureSpec(COST, (aggregate,)) if aggregate else None), most)
+    first, others = in_order(
+        of_groups, Order(by, descending, MeasureSpec(COST, (aggregate,)) if aggregate else None), most
+    )
     assert first == expected[:most]
     assert sorted(others) == sorted(expected[most:])

@@ -36,10 +36,10 @@ async def test_while_sums_wait_an_answer_that_skips_them_says_how_many_minutes_a
         minutes = (await connection.exec_driver_sql(_MINUTES)).scalar_one()
     one = await ask(client, ONE, skip_preparing=True)
     (listed,) = [e for e in (await ask(client, ALL, skip_preparing=True))["experiments"] if e["id"] == RUN]
-    for found in (one, listed):
-        assert found["preparing"]["sum_minutes"] == minutes
-        assert [found[name] for name in TOTALS] == [None] * len(TOTALS)
-        assert found["measures"] == {}
+    for content in (one, listed):
+        assert content["preparing"]["sum_minutes"] == minutes
+        assert [content[name] for name in TOTALS] == [None] * len(TOTALS)
+        assert content["measures"] == {}
 
 
 async def test_once_sums_are_there_figures_are_answered_and_waiting_columns_are_named(
@@ -50,18 +50,18 @@ async def test_once_sums_are_there_figures_are_answered_and_waiting_columns_are_
     await warm(engine)
     async with engine.begin() as connection:
         await connection.exec_driver_sql(_INVALIDATE_COLUMNS)
-    found = await ask(client, ONE, skip_preparing=True)
-    assert found["preparing"] == {"sum_minutes": 0, "column_minutes": 1}
-    assert (found["traces"], found["measures"]) == (exact["traces"], exact["measures"])
+    content = await ask(client, ONE, skip_preparing=True)
+    assert content["preparing"] == {"sum_minutes": 0, "column_minutes": 1}
+    assert (content["traces"], content["measures"]) == (exact["traces"], exact["measures"])
     (listed,) = [e for e in (await ask(client, ALL, skip_preparing=True))["experiments"] if e["id"] == RUN]
-    assert (listed["preparing"], listed["traces"]) == (found["preparing"], exact["traces"])
+    assert (listed["preparing"], listed["traces"]) == (content["preparing"], exact["traces"])
 
 
 async def test_where_nothing_waits_nothing_is_left_out(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
     await stored_run(engine, 73, 40)
     await warm(engine)
-    found = await ask(client, ONE, skip_preparing=True)
-    assert found["preparing"] is None
+    content = await ask(client, ONE, skip_preparing=True)
+    assert content["preparing"] is None
     waited = await ask(client, ONE)
     assert "preparing" not in waited
-    assert found["measures"] == waited["measures"]
+    assert content["measures"] == waited["measures"]

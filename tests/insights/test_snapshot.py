@@ -52,8 +52,8 @@ async def compare(state: Snapshot, columns: Columns, rng: random.Random) -> None
     measures = measure_specs([parse_name(name) for name in ROLLED], {})
     rolled = Question(random_window(rng), None, measures)
     computed = Question(rolled.window, EVERYTHING, measures)
-    found = [await measure(state, columns, experiment.key, question) for question in (rolled, computed)]
-    assert shown(found[0], rolled) == shown(found[1], rolled)
+    both = [await measure(state, columns, experiment.key, question) for question in (rolled, computed)]
+    assert shown(both[0], rolled) == shown(both[1], rolled)
     zone = time_zone(rng.choice(["UTC", "Asia/Kathmandu"]))
     edges = buckets(rng.choice(["hour", "day"]), zone, START - MINUTE, START + (HOURS * 60 + 1) * MINUTE)
     points = [await points_of(state, columns, experiment, question, edges) for question in (rolled, computed)]

@@ -24,13 +24,13 @@ EVALUATORS = ("accuracy", "passed", "mixed")
 WINDOW = START + 3 * MINUTE + 7, START + 20_000 * MINUTE + 1
 
 
-def check_scores(found: dict[str, Any], matching: list[Row]) -> None:
+def check_scores(summary: dict[str, Any], matching: list[Row]) -> None:
     """A trace may have several scores of one evaluator, and texts beside numbers."""
-    assert found["total_count"] == len(matching)
+    assert summary["total_count"] == len(matching)
     for name in EVALUATORS:
         having = sum(bool(values_of(row, f"scores.{name}")) for row in matching)
-        if name in found["scores"]:
-            score = found["scores"][name]
+        if name in summary["scores"]:
+            score = summary["scores"][name]
             assert (score["trace_count"], score["missing_count"]) == (having, len(matching) - having), name
         else:
             assert not having
@@ -99,10 +99,10 @@ async def test_percentiles_beside_a_summary_are_those_of_scipy(store_once: Store
         plain = await ask(client, PATH, **body)
         assert not {"percentiles", "method"} & plain.keys()
         answer = await client.post(PATH, json=body, params={"percentiles": ",".join(percents)})
-        found = answer.json()
-        assert found.pop("method") == "linear"
-        percentiles = found.pop("percentiles")
-        assert found == plain
+        summary = answer.json()
+        assert summary.pop("method") == "linear"
+        percentiles = summary.pop("percentiles")
+        assert summary == plain
         assert list(percentiles) == ["latency", "cost", "ttft", "total_tokens"]
         for measure, of_measure in percentiles.items():
             assert list(of_measure) == percents
@@ -111,8 +111,8 @@ async def test_percentiles_beside_a_summary_are_those_of_scipy(store_once: Store
                 assert set(of_measure.values()) == {None}
                 continue
             # Hyndman and Fan's seventh definition.
-            wanted = scipy.stats.mstats.mquantiles(values, [float(p) / 100 for p in percents], alphap=1, betap=1)
-            assert list(of_measure.values()) == pytest.approx(np.asarray(wanted).tolist(), rel=1e-12)
+            quantiles = scipy.stats.mstats.mquantiles(values, [float(p) / 100 for p in percents], alphap=1, betap=1)
+            assert list(of_measure.values()) == pytest.approx(np.asarray(quantiles).tolist(), rel=1e-12)
 
 
 async def test_wrong_percents_are_named(store_once: StoreOnce) -> None:

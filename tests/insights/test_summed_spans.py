@@ -40,17 +40,17 @@ BY = {"model": "model", "span_name": "name", "provider_id": "provider", "log_typ
 WINDOWS = ((None, None), (START + 5_000 * MINUTE, START + 30_000 * MINUTE), (START + 20_000 * MINUTE + 1, None))
 
 
-async def by(client: httpx.AsyncClient, name: str, window: tuple[int | None, int | None], **asked: Any) -> Any:
+async def by(client: httpx.AsyncClient, name: str, window: tuple[int | None, int | None], **options: Any) -> Any:
     start, end = (None if us is None else iso(us) for us in window)
-    return await ask(client, PATH, group_by=name, measures=list(MEASURES), start_time=start, end_time=end, **asked)
+    return await ask(client, PATH, group_by=name, measures=list(MEASURES), start_time=start, end_time=end, **options)
 
 
-def check(found: Any, spans: list[Row], name: str) -> None:
-    wanted = groups_by(spans, lambda span: span[BY[name]])
-    assert {_key(group, name) for group in found["groups"]} == set(wanted)
-    for group in found["groups"]:
-        check_group(group, wanted[_key(group, name)], MEASURES)
-    check_group(found["total"], spans, MEASURES)
+def check(breakdown: Any, spans: list[Row], name: str) -> None:
+    spans_by_key = groups_by(spans, lambda span: span[BY[name]])
+    assert {_key(group, name) for group in breakdown["groups"]} == set(spans_by_key)
+    for group in breakdown["groups"]:
+        check_group(group, spans_by_key[_key(group, name)], MEASURES)
+    check_group(breakdown["total"], spans, MEASURES)
 
 
 def _key(group: Row, name: str) -> str:
@@ -136,5 +136,5 @@ async def test_sums_larger_than_64_bits_are_kept(client: httpx.AsyncClient, engi
             span.start_us, span.end_us = START + n, START + n + 1
             await writer.submit(TENANT, [span])
     await warm(engine)
-    found = await ask(client, PATH, group_by="model", measures=["cost.sum"])
-    assert found["groups"][0]["cost"] == {"count": 120, "missing": 0, "sum": 12_000_000.0}
+    breakdown = await ask(client, PATH, group_by="model", measures=["cost.sum"])
+    assert breakdown["groups"][0]["cost"] == {"count": 120, "missing": 0, "sum": 12_000_000.0}

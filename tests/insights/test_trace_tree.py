@@ -15,7 +15,7 @@ TREE = {"a": None, "b": "a", "c": "b", "d": "a", "e": "missing"}
 
 
 def span(name: str, second: int, **fields: Any) -> dict[str, Any]:
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "span_unique_id": name,
         "span_parent_id": TREE[name],
         "span_name": name,
@@ -23,14 +23,14 @@ def span(name: str, second: int, **fields: Any) -> dict[str, Any]:
         "latency": 1.5,
         "metadata": {"experiment_id": "run"},
     }
-    return flat("t", **(known | fields))
+    return flat("t", **(defaults | fields))
 
 
 async def read(client: httpx.AsyncClient, path: str = PATH, **query: Any) -> dict[str, Any]:
     answer = await client.get(path, params=query)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    content: dict[str, Any] = answer.json()
+    return content
 
 
 def names(spans: list[dict[str, Any]]) -> list[Any]:
@@ -45,25 +45,25 @@ async def five_spans(client: httpx.AsyncClient) -> None:
 
 async def test_spans_say_when_they_begin_and_how_long_they_take(client: httpx.AsyncClient) -> None:
     await five_spans(client)
-    found = await read(client)
-    (top,) = found["spans"]
+    content = await read(client)
+    (top,) = content["spans"]
     assert names([top]) == [("a", [("b", [("c", [])]), ("d", []), ("e", [])])]
     times = {s["span_id"]: (s["begins_after"], s["takes"]) for s in (top, *top["children"])}
     assert times == {"a": (1.0, 8.0), "b": (0.0, 1.5), "d": (3.0, 0.25), "e": (21.0, 1.5)}
-    assert found["takes"] == 22.5
-    assert (found["began"], found["ended"]) == ("2026-11-20T10:00:09+00:00", "2026-11-20T10:00:31.500000+00:00")
-    assert (found["shown"], found["not_shown"]) == (5, 0)
+    assert content["takes"] == 22.5
+    assert (content["began"], content["ended"]) == ("2026-11-20T10:00:09+00:00", "2026-11-20T10:00:31.500000+00:00")
+    assert (content["shown"], content["not_shown"]) == (5, 0)
 
 
 @pytest.mark.parametrize("most", range(1, 7))
 async def test_of_many_spans_the_first_are_shown_with_their_parents(client: httpx.AsyncClient, most: int) -> None:
     await five_spans(client)
-    found = await read(client, max_spans=most)
-    shown = [name for (top,) in [names(found["spans"])] for name in _walked(top)]
+    content = await read(client, max_spans=most)
+    shown = [name for (top,) in [names(content["spans"])] for name in _walked(top)]
     assert shown == ["a", "b", "c", "d", "e"][:most]
-    assert (found["shown"], found["not_shown"]) == (min(most, 5), max(0, 5 - most))
+    assert (content["shown"], content["not_shown"]) == (min(most, 5), max(0, 5 - most))
     # The extent is that of all spans.
-    assert found["takes"] == 22.5
+    assert content["takes"] == 22.5
 
 
 def _walked(node: Any) -> list[str]:
@@ -86,10 +86,10 @@ async def test_scores_and_numbers_are_those_of_the_log(client: httpx.AsyncClient
     await five_spans(client)
     score = {"evaluator_slug": "right", "boolean_value": True}
     assert (await client.post("/api/logs/b/scores/", json=score)).status_code == 201
-    found, log = await read(client), await read(client, "/api/v2/experiments/run/logs/t/")
-    assert found["trace"]["scores"] == log["scores"] != {}
-    assert found["trace"]["latency"] == log["duration"]
-    spans = {s["span_id"]: s for s in _spans(found["spans"])}
+    content, log = await read(client), await read(client, "/api/v2/experiments/run/logs/t/")
+    assert content["trace"]["scores"] == log["scores"] != {}
+    assert content["trace"]["latency"] == log["duration"]
+    spans = {s["span_id"]: s for s in _spans(content["spans"])}
     for other in _spans(log["span_tree"]):
         one = spans[other["id"]]
         assert one["scores"] == other["scores"]
@@ -117,8 +117,8 @@ async def test_what_is_not_the_experiments_is_not_found(client: httpx.AsyncClien
 
 async def test_ids_with_slashes_are_found(client: httpx.AsyncClient) -> None:
     await ingest(client, flat("t/1", span_unique_id="s/1", metadata={"experiment_id": "run/1"}))
-    found = await read(client, "/api/stats/v1/experiments/run%2F1/traces/t%2F1")
-    assert found["trace"]["trace_id"] == "t/1"
+    content = await read(client, "/api/stats/v1/experiments/run%2F1/traces/t%2F1")
+    assert content["trace"]["trace_id"] == "t/1"
 
 
 async def test_however_deep_spans_lie_none_is_lost(client: httpx.AsyncClient) -> None:
@@ -133,9 +133,9 @@ async def test_however_deep_spans_lie_none_is_lost(client: httpx.AsyncClient) ->
         for i in range(400)
     ]
     await ingest(client, *chain)
-    found = await read(client, max_spans=350)
-    assert len(_spans(found["spans"])) == found["shown"] == 350
-    assert found["not_shown"] == 50
+    content = await read(client, max_spans=350)
+    assert len(_spans(content["spans"])) == content["shown"] == 350
+    assert content["not_shown"] == 50
     flatter = await read(client, max_spans=350, max_depth=3)
     assert [s["span_id"] for s in _spans(flatter["spans"])] == [f"s{i:04}" for i in range(350)]
     assert all(not s["children"] for top in flatter["spans"] for child in top["children"] for s in child["children"])

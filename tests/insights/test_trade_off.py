@@ -29,8 +29,8 @@ def beats(one: Point, other: Point) -> bool:
 @settings(max_examples=examples(200))
 @given(st.lists(st.tuples(means, means), max_size=12))
 def test_what_is_unbeaten_is_beaten_by_no_other_point(points: list[Point]) -> None:
-    known = [point for point in points if None not in point]
-    expected = [None if None in p else not any(beats(other, p) for other in known) for p in points]
+    whole = [point for point in points if None not in point]
+    expected = [None if None in p else not any(beats(other, p) for other in whole) for p in points]
     assert unbeaten(points) == expected
 
 
@@ -43,8 +43,8 @@ def test_means_that_floats_take_for_equal_are_told_apart() -> None:
 async def listed(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
     answer = await client.get(PATH, params=query)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    content: dict[str, Any] = answer.json()
+    return content
 
 
 async def three_runs(client: httpx.AsyncClient) -> None:
@@ -63,8 +63,8 @@ async def three_runs(client: httpx.AsyncClient) -> None:
 async def test_a_list_says_which_experiments_no_other_one_beats(client: httpx.AsyncClient) -> None:
     await three_runs(client)
     experiments = {e["id"]: e["measures"] for e in (await listed(client, pareto="true"))["experiments"]}
-    found = {name: measures["scores.right"]["pareto"] for name, measures in experiments.items() if name != "unscored"}
-    assert found == {"good": True, "cheap": True, "bad": False, "free": None}
+    by_name = {name: measures["scores.right"]["pareto"] for name, measures in experiments.items() if name != "unscored"}
+    assert by_name == {"good": True, "cheap": True, "bad": False, "free": None}
     assert {name for name, m in experiments["good"].items() if "pareto" in m} == {
         "scores.right",
         "scores.tone",
@@ -82,8 +82,8 @@ async def test_only_experiments_of_the_answer_are_compared_and_only_by_means_tha
     (alone,) = (await listed(client, pareto="true", search="bad"))["experiments"]
     assert alone["measures"]["scores.right"]["pareto"] is True
     for measures in ("scores.right.mean", "scores.right.p50,cost.mean", "scores.right.mean,cost.max"):
-        found = (await listed(client, pareto="true", measures=measures))["experiments"]
-        assert {e["measures"]["scores.right"]["pareto"] for e in found} == {None}
+        experiments = (await listed(client, pareto="true", measures=measures))["experiments"]
+        assert {e["measures"]["scores.right"]["pareto"] for e in experiments} == {None}
 
 
 @pytest.mark.anyio

@@ -34,13 +34,13 @@ UNITS = {
 
 def random_spans(rng: random.Random, traces: int) -> list[Span]:
     """Traces of one to four spans, some without a root, with ties, nulls and scores of every kind."""
-    made: list[Span] = []
+    spans: list[Span] = []
     for number in range(traces):
         run, start = rng.choice([RUN, RUN, RUN, OTHER_RUN]), START + rng.randrange(HOURS * 60) * MINUTE
         has_root = rng.random() < 0.9
         places = range(rng.randrange(1, 5))
-        made += [_span(rng, f"t{number}", place, run, start + place * 1000, has_root=has_root) for place in places]
-    return made
+        spans += [_span(rng, f"t{number}", place, run, start + place * 1000, has_root=has_root) for place in places]
+    return spans
 
 
 def _span(rng: random.Random, trace: str, place: int, run: str, start: int, *, has_root: bool) -> Span:
@@ -92,8 +92,8 @@ async def stored_run(engine: AsyncEngine, seed: int, traces: int = 300) -> list[
 
 async def rows_of_run(engine: AsyncEngine) -> list[Row]:
     async with engine.connect() as connection:
-        found = await connection.exec_driver_sql(f"SELECT key FROM experiments WHERE id = '{RUN}'")
-        key = found.scalar_one()
+        result = await connection.exec_driver_sql(f"SELECT key FROM experiments WHERE id = '{RUN}'")
+        key = result.scalar_one()
     return [row for row in (await stored_traces(engine)).values() if row["experiment_key"] == key]
 
 
@@ -118,12 +118,12 @@ def expected(rows: Iterable[Row], measure: str, aggregates: Iterable[str], *, ze
     every = [values_of(row, measure) for row in rows]
     is_score = measure.startswith("scores.")
     filled = [value or [0] for value in every] if zero and is_score else every
-    values, unit = sorted(v for found in filled for v in found), unit_of(measure)
-    missing = sum(not found for found in filled)
-    made: dict[str, Any] = {"count": len(values), "missing": missing}
+    values, unit = sorted(v for of_trace in filled for v in of_trace), unit_of(measure)
+    missing = sum(not of_trace for of_trace in filled)
+    figures: dict[str, Any] = {"count": len(values), "missing": missing}
     if is_score:
-        made["trace_count"] = sum(bool(found) for found in every)
-    return made | {name: _aggregate(name, values, unit) for name in aggregates if name not in made}
+        figures["trace_count"] = sum(bool(of_trace) for of_trace in every)
+    return figures | {name: _aggregate(name, values, unit) for name in aggregates if name not in figures}
 
 
 def _aggregate(name: str, values: list[int], unit: int) -> float | int | None:
@@ -133,9 +133,9 @@ def _aggregate(name: str, values: list[int], unit: int) -> float | int | None:
     if name == "std_dev":
         mean = Fraction(sum(values), n)
         return math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / unit**2)
-    made = {"sum": total, "mean": total / n, "min": Fraction(values[0], unit), "max": Fraction(values[-1], unit)}
-    found = made[name] if name in made else _percentile(values, Fraction(name[1:]) / 100) / unit
-    return int(found) if unit == 1 and name in ("sum", "min", "max") else float(found)
+    exact = {"sum": total, "mean": total / n, "min": Fraction(values[0], unit), "max": Fraction(values[-1], unit)}
+    value = exact[name] if name in exact else _percentile(values, Fraction(name[1:]) / 100) / unit
+    return int(value) if unit == 1 and name in ("sum", "min", "max") else float(value)
 
 
 def _percentile(values: list[int], share: Fraction) -> Fraction:

@@ -48,9 +48,9 @@ class Collector:
             time.sleep(0.01)
 
 
-def attributes(found: Any) -> dict[str, Any]:
+def attributes(holder: Any) -> dict[str, Any]:
     """Attributes of a span or a resource as plain values."""
-    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in found.attributes}
+    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in holder.attributes}
 
 
 @contextmanager

@@ -55,9 +55,9 @@ def test_the_last_spans_are_sent_before_the_end_under_the_names_of_the_environme
     assert set(collector.paths) == {"/v1/traces"}
     assert {headers["authorization"] for headers in collector.headers} == {"Bearer sesame"}
     resources = [attributes(spans.resource) for request in collector.requests for spans in request.resource_spans]
-    for found in resources:
-        assert (found["service.name"], found["deployment.environment.name"]) == ("ours", "test")
-        assert found["service.version"]
+    for resource in resources:
+        assert (resource["service.name"], resource["deployment.environment.name"]) == ("ours", "test")
+        assert resource["service.version"]
     assert "sesame" not in service.out + service.err
 
 
@@ -86,8 +86,8 @@ def test_a_collector_that_is_away_costs_no_request_and_ends_no_later_than_promis
         assert service.stop() == 0
         assert time.monotonic() - began < 20
     # Told, but not once for each of the 120 spans and the attempts to send them.
-    told = [line for line in service.err.splitlines() if "spans" in line.lower() or "Span" in line]
-    assert 1 <= len(told) <= 3
+    lines = [line for line in service.err.splitlines() if "spans" in line.lower() or "Span" in line]
+    assert 1 <= len(lines) <= 3
     assert "Traceback" not in service.err
 
 

@@ -126,8 +126,8 @@ async def test_a_write_whose_shared_commit_failed_shows_that_one_and_its_own(
     assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [200, 422, 200]
     collector.wait_until(lambda: len(collector.named("ingest commit")) == 5)
     commits = collector.named("ingest commit")[2:]
-    told = [(attributes(span)["spanstats.requests"], attributes(span).get("error.type")) for span in commits]
-    assert told == [(2, "InvalidInput"), (1, "InvalidInput"), (1, None)]
+    outcomes = [(attributes(span)["spanstats.requests"], attributes(span).get("error.type")) for span in commits]
+    assert outcomes == [(2, "InvalidInput"), (1, "InvalidInput"), (1, None)]
     assert [span.status.code == Status.STATUS_CODE_ERROR for span in commits] == [True, True, False]
 
 
@@ -151,12 +151,12 @@ async def test_the_wait_for_room_in_a_full_queue_is_shown(
 
 async def test_the_statements_behind_both_answers_are_shown(client: httpx.AsyncClient, collector: Collector) -> None:
     await client.post(POST, json=LOG)
-    path, wanted = (
+    path, body = (
         SUMMARY.format(experiment_id="e1"),
         {"filters": [{"field": "status", "operator": "=", "value": "success"}]},
     )
     stats, whole = await client.get(STATS.format(experiment_uuid="e1")), await client.get(path)
-    filtered = await client.post(path, json=wanted)
+    filtered = await client.post(path, json=body)
     assert {answer.status_code for answer in (stats, whole, filtered)} == {200}
     below = {
         "stats page": f"GET {STATS}",
@@ -187,9 +187,9 @@ async def test_nothing_that_a_client_sends_leaves_but_its_trace_and_request_id(
     await client.request("SECRET", "/secret", headers={"traceparent": "secret" * 200})
     collector.wait_until(lambda: len([span for span in collector.spans if span.kind == Span.SPAN_KIND_SERVER]) == 4)
     key = client.headers["authorization"].split()[1].encode()
-    for sent in collector.bodies:
-        assert b"secret" not in sent.lower()
-        assert key not in sent
+    for export in collector.bodies:
+        assert b"secret" not in export.lower()
+        assert key not in export
     assert attributes(collector.one(f"POST {POST}"))["spanstats.request_id"] == "job-7"
     assert attributes(collector.one("HTTP"))["http.request.method"] == "_OTHER"
     assert "secret" not in caplog.text
@@ -207,8 +207,8 @@ async def test_of_a_fault_only_its_kind_is_told(
     assert (await over_a_socket(client).post("/api/parea/v1/project", json={"name": "p"})).status_code == 500
     span = collector.one("POST /api/parea/v1/project")
     assert (span.status.code, span.status.message) == (Status.STATUS_CODE_ERROR, "")
-    told = attributes(span)
-    assert (told["http.response.status_code"], told["error.type"]) == (500, "ZeroDivisionError")
+    values = attributes(span)
+    assert (values["http.response.status_code"], values["error.type"]) == (500, "ZeroDivisionError")
     assert not span.events
     assert b"secret" not in b"".join(collector.bodies)
 

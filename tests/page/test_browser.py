@@ -74,9 +74,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def empty_key(service: Service) -> str:
     """The key of a tenant that has sent nothing."""
-    made = run(environment_in(service.place.parent), "keys", "create", "page", "--tenant", "empty")
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
+    created = run(environment_in(service.place.parent), "keys", "create", "page", "--tenant", "empty")
+    assert created.returncode == 0, created.stderr
+    return created.stdout.strip()
 
 
 async def _fill(service: Service) -> None:
@@ -127,8 +127,8 @@ class Visit:
             self.tab.emulate_media(color_scheme=scheme)
             # Of a page that was looked at in light, darkness changes the colours alone.
             axe, options = (Axe(), _ALL_RULES) if scheme == "light" else (Axe("0"), _RULES_OF_COLOUR)
-            found = axe.run(self.tab, options=options)
-            assert found.violations_count == 0, f"{name} {scheme} {width}: {found.generate_report()}"
+            result = axe.run(self.tab, options=options)
+            assert result.violations_count == 0, f"{name} {scheme} {width}: {result.generate_report()}"
             assert self.tab.evaluate("document.documentElement.scrollWidth") <= width, name
             if SCREENSHOTS:
                 file = f"{name.replace(' ', '-')}-{scheme}-{width}.png"
@@ -137,8 +137,8 @@ class Visit:
     @property
     def moved(self) -> list[str]:
         """What was there and has moved, and by how much: https://web.dev/articles/cls, without a window of time."""
-        found: list[str] = self.tab.evaluate(_SHIFT)
-        return found
+        shifts: list[str] = self.tab.evaluate(_SHIFT)
+        return shifts
 
 
 _ALL_RULES = {"resultTypes": ["violations"]}
@@ -166,9 +166,9 @@ def test_every_screen_is_accessible_quiet_and_fits(service: Service, chromium: "
             visit.open(path)
         visit.check(name, width)
     assert visit.complaints == []
-    for name, (path, said) in FAILING.items():
+    for name, (path, message) in FAILING.items():
         visit.tab.goto(visit.url + path)
-        assert said in visit.tab.inner_text("main")
+        assert message in visit.tab.inner_text("main")
         visit.check(name, width)
     visit.context.close()
 
@@ -270,11 +270,11 @@ def test_the_script_adds_and_removes_conditions_at_once(service: Service, chromi
 
 def test_the_reference_is_shown_without_another_machine(service: Service, chromium: "sync_api.Browser") -> None:
     visit = Visit(service, chromium)
-    asked: list[str] = []
-    visit.tab.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    visit.tab.on("request", lambda request: urls.append(request.url))
     visit.open("/docs")
     visit.tab.wait_for_selector(".opblock", timeout=30_000)
     assert visit.tab.locator(".opblock").count() > 20
-    assert all(url.startswith((visit.url, "data:")) for url in asked)
+    assert all(url.startswith((visit.url, "data:")) for url in urls)
     assert visit.complaints == []
     visit.context.close()

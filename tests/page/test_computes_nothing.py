@@ -54,8 +54,8 @@ def computed_in(template: str) -> list[str]:
         id(operand.expr) for operand in tree.find_all(nodes.Operand)
     }
     operators = (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow, nodes.Neg)
-    found = [f"line {n.lineno}: {type(n).__name__}" for n in tree.find_all(operators)]
-    return [*found, *_filters(tree, compared)]
+    lines = [f"line {n.lineno}: {type(n).__name__}" for n in tree.find_all(operators)]
+    return [*lines, *_filters(tree, compared)]
 
 
 def _filters(tree: nodes.Template, compared: set[int]) -> Iterator[str]:

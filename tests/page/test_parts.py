@@ -27,10 +27,10 @@ FAST, SLOW = Call("/fast"), Call("/slow")
 async def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, asyncio.Future[Any]]:
     """What each call of the interface answers, once the test says so."""
     loop = asyncio.get_running_loop()
-    made = {call.path: loop.create_future() for call in (FAST, SLOW)}
+    futures = {call.path: loop.create_future() for call in (FAST, SLOW)}
 
     async def ask_all(_request: object, _key: str, *calls: Call) -> list[Any]:
-        return [await asyncio.shield(made[call.path]) for call in calls]
+        return [await asyncio.shield(futures[call.path]) for call in calls]
 
     monkeypatch.setattr(parts_module, "ask_all", ask_all)
     monkeypatch.setattr(parts_module, "PATIENCE_S", 0)
@@ -40,7 +40,7 @@ async def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, asyncio.Future[A
         "missing_part.html": "missing: {{ message }}: {{ advice }}",
     }
     monkeypatch.setattr(streaming, "ENVIRONMENT", ENVIRONMENT.overlay(loader=DictLoader(templates)))
-    return made
+    return futures
 
 
 def asked() -> Request:

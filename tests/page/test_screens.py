@@ -66,14 +66,14 @@ async def test_a_screen_is_valid_safe_and_labelled(filled: Filled, path: str) ->
 
 
 async def test_every_link_of_every_screen_answers(filled: Filled) -> None:
-    seen, waiting, kinds = set[str](), list(SCREENS), Counter[tuple[str, ...]]()
+    visited, waiting, kinds = set[str](), list(SCREENS), Counter[tuple[str, ...]]()
     while waiting:
         path = waiting.pop(0)
         # Links of one kind differ in the values of their query.
         kind = (urlsplit(path).path, *sorted({name for name, _ in parse_qsl(urlsplit(path).query)}))
-        if path in seen or kinds[kind] == _OF_A_KIND:
+        if path in visited or kinds[kind] == _OF_A_KIND:
             continue
-        seen.add(path)
+        visited.add(path)
         kinds[kind] += 1
         answer = await filled.browser.get(path)
         assert answer.status_code == 200, (path, answer.text[:2000])
@@ -184,9 +184,9 @@ async def test_a_warning_on_a_measure_has_its_name_apart_and_where_no_item_is_co
     warnings = html.findall(".//div[@class='notice warn small']//li")
     texts = ["".join(warning.itertext()) for warning in warnings]
     assert sum("in both arms" in text for text in texts) == 1
-    named = [warning for warning in warnings if "no value in some arm" in "".join(warning.itertext())]
-    assert named
-    assert {warning.find("bdi").text for warning in named} <= {
+    of_measures = [warning for warning in warnings if "no value in some arm" in "".join(warning.itertext())]
+    assert of_measures
+    assert {warning.find("bdi").text for warning in of_measures} <= {
         "cost",
         "latency",
         "output speed",

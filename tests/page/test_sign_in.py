@@ -238,10 +238,10 @@ async def test_the_form_is_labelled_and_valid(visitor: httpx.AsyncClient) -> Non
 
 
 @pytest.mark.parametrize(
-    ("given", "trusted"), [(("10.0.0.0/8",), ["10.0.0.0/8"]), (("*",), "*"), ((), []), (None, ["127.0.0.1", "::1"])]
+    ("proxies", "trusted"), [(("10.0.0.0/8",), ["10.0.0.0/8"]), (("*",), "*"), ((), []), (None, ["127.0.0.1", "::1"])]
 )
 def test_the_server_trusts_the_proxies_that_are_named(
-    monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...] | None, trusted: object
+    monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...] | None, trusted: object
 ) -> None:
     class Configured(Exception):
         pass
@@ -251,6 +251,6 @@ def test_the_server_trusts_the_proxies_that_are_named(
         raise Configured
 
     monkeypatch.setattr("uvicorn.Config", config)
-    settings = Settings() if given is None else Settings(trusted_proxies=given)
+    settings = Settings() if proxies is None else Settings(trusted_proxies=proxies)
     with socket.socket() as listener, pytest.raises(Configured):
         serve._serve(listener, settings)

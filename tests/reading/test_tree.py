@@ -62,5 +62,5 @@ def test_every_span_stands_once_below_its_parent_or_a_top(links: dict[str, str |
 
 
 def test_siblings_follow_the_given_order() -> None:
-    found = tree(spans(("r", None), ("a", "r"), ("b", "r")), sort=lambda s: -(s.start_us or 0))
-    assert shape(found) == [("r", ["b", "a"])]
+    tops = tree(spans(("r", None), ("a", "r"), ("b", "r")), sort=lambda s: -(s.start_us or 0))
+    assert shape(tops) == [("r", ["b", "a"])]

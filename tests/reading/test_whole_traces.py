@@ -24,10 +24,10 @@ def trace(number: int, n_spans: int) -> list[Span]:
     """Several traces begin at the same moment."""
     start = 1_800_000_000 * SECOND + number // 3 * SECOND
     trace_id = f"t{number:02}"
-    made = [Span(trace_id=trace_id, span_id=f"s{n}", parent_id=None if n == 0 else "s0") for n in range(n_spans)]
-    for span in made:
+    spans = [Span(trace_id=trace_id, span_id=f"s{n}", parent_id=None if n == 0 else "s0") for n in range(n_spans)]
+    for span in spans:
         span.start_us, span.end_us, span.status, span.received_us = start, start + SECOND, "success", start
-    return made
+    return spans
 
 
 WORLD = [trace(n, 1 + n % 4) for n in range(20)]
@@ -57,10 +57,10 @@ async def test_pages_and_pieces_of_any_size_hold_every_trace_once(
     monkeypatch.setattr(whole_traces, "FOUND_AT_A_TIME", at_a_time)
     monkeypatch.setattr(whole_traces, "SPANS_AT_A_TIME", at_a_time)
     in_order = [f"t{n:02}" for n in range(20)]
-    found = await read(world)
-    assert ids(found) == in_order
-    assert all(len(piece) == 1 or sum(map(len, piece)) <= at_a_time for piece in found)
-    assert [len(spans) for piece in found for spans in piece] == [len(spans) for spans in WORLD]
+    pieces = await read(world)
+    assert ids(pieces) == in_order
+    assert all(len(piece) == 1 or sum(map(len, piece)) <= at_a_time for piece in pieces)
+    assert [len(spans) for piece in pieces for spans in piece] == [len(spans) for spans in WORLD]
     newest_first = in_order[::-1]
     assert ids(await read(world, newest_first=True)) == newest_first
     for offset in (0, 1, 7, 19, 20, 25):
@@ -70,16 +70,16 @@ async def test_pages_and_pieces_of_any_size_hold_every_trace_once(
 
 
 async def test_what_stood_under_a_deleted_experiment_is_not_found(engine: AsyncEngine) -> None:
-    kept, deleted, free = trace(1, 2), trace(2, 2), trace(3, 2)
+    staying, deleted, free = trace(1, 2), trace(2, 2), trace(3, 2)
     async with Database(engine).transaction(Kind.WRITE) as tx:
         for experiment_id, deleted_at in (("kept", None), ("deleted", 1)):
             values = {"tenant_id": TENANT, "id": experiment_id, "deleted_at": deleted_at}
             await tx.connection.execute(insert(experiments).values(values))
         keys = dict((await tx.connection.execute(select(experiments.c.id, experiments.c.key))).all())
-    for spans, name in ((kept, "kept"), (deleted, "deleted")):
+    for spans, name in ((staying, "kept"), (deleted, "deleted")):
         for span in spans:
             span.experiment_key = keys[name]
-    await store(engine, [*kept, *deleted, *free])
+    await store(engine, [*staying, *deleted, *free])
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         assert await whole_traces.count(tx, [*WHERE, whole_traces.is_kept()]) == 2
         assert [await whole_traces.trace_of(tx, TENANT, t) for t in ("t01", "t02", "t03")] == [
@@ -88,7 +88,7 @@ async def test_what_stood_under_a_deleted_experiment_is_not_found(engine: AsyncE
             (TENANT, "t03"),
         ]
         assert await whole_traces.trace_of(tx, TENANT, "s1") == (TENANT, "t03")
-        assert await whole_traces.experiment_ids(tx, TENANT, [*kept, *deleted]) == {keys["kept"]: "kept"}
+        assert await whole_traces.experiment_ids(tx, TENANT, [*staying, *deleted]) == {keys["kept"]: "kept"}
 
 
 async def test_a_span_is_found_before_a_trace_and_of_several_the_last(world: AsyncEngine) -> None:

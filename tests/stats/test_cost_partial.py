@@ -39,7 +39,7 @@ async def test_a_cost_that_leaves_a_span_out_is_counted_by_rollups(engine: Async
     expected = sum(r["cost_pd"] is not None and r["n_unpriced"] > 0 for r in within)
     assert 0 < expected < len(within)
     for _ in ("cold", "warm"):
-        found = await rolled_up_by_name(Database(engine), TENANT, "exp", window)
-        assert found is not None
-        assert found[0][0]["n_cost_partial"] == expected
+        sums = await rolled_up_by_name(Database(engine), TENANT, "exp", window)
+        assert sums is not None
+        assert sums[0][0]["n_cost_partial"] == expected
         await refresh_rollups(Database(engine))

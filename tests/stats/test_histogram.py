@@ -39,9 +39,14 @@ async def test_bins_are_those_of_exact_fractions(engine: AsyncEngine, seed: int)
     stored = await rows(engine, "SELECT score_values[1] AS v, experiment_key FROM traces")
     values = [row["v"] for row in stored]
     for bins in (1, 2, 7, 20, 50):
-        found = await histogram(Database(engine), stored[0]["experiment_key"], {"q"}, bins)
-        assert found.counts == by_hand(values, bins)
-        assert (found.low, found.high, found.total, found.count) == (min(values), max(values), sum(values), len(values))
+        distribution = await histogram(Database(engine), stored[0]["experiment_key"], {"q"}, bins)
+        assert distribution.counts == by_hand(values, bins)
+        assert (distribution.low, distribution.high, distribution.total, distribution.count) == (
+            min(values),
+            max(values),
+            sum(values),
+            len(values),
+        )
 
 
 async def test_equal_scores_are_one_bin_and_no_scores_none(engine: AsyncEngine) -> None:
@@ -49,6 +54,6 @@ async def test_equal_scores_are_one_bin_and_no_scores_none(engine: AsyncEngine) 
         scored = Span(trace_id="t", span_id="s", experiment_id="e", start_us=START, scores=[Score("q", 0.5)] * 3)
         await writer.submit(TENANT, [scored])
     (row,) = await rows(engine, "SELECT experiment_key FROM traces")
-    found = await histogram(Database(engine), row["experiment_key"], {"q"}, 20)
-    assert (found.counts, found.low, found.high) == ([3], 500_000_000, 500_000_000)
+    distribution = await histogram(Database(engine), row["experiment_key"], {"q"}, 20)
+    assert (distribution.counts, distribution.low, distribution.high) == ([3], 500_000_000, 500_000_000)
     assert (await histogram(Database(engine), row["experiment_key"], {"nobody"}, 20)).counts == []

@@ -24,12 +24,12 @@ def scores_of(count: int) -> list[Score]:
 
 
 def expected(scores: list[Score]) -> list[tuple[str, bool]]:
-    seen: set[str] = set()
-    found = []
+    keys: set[str] = set()
+    firsts = []
     for score in scores:
-        found.append((score.key, score.value is not None and score.key not in seen))
-        seen |= {score.key} if score.value is not None else set()
-    return sorted(found)
+        firsts.append((score.key, score.value is not None and score.key not in keys))
+        keys |= {score.key} if score.value is not None else set()
+    return sorted(firsts)
 
 
 @pytest.mark.parametrize("count", [3, 64, 65, 300])
@@ -43,5 +43,5 @@ async def test_the_first_number_of_each_evaluator_is_found_in_traces_of_any_numb
     ]
     async with committer(engine) as writer:
         await writer.submit(TENANT, spans)
-    found: list[dict[str, Any]] = await rows(engine, each_score("trace_id = 't'"))
-    assert sorted((row["name"], row["is_first"]) for row in found) == expected(scores)
+    each: list[dict[str, Any]] = await rows(engine, each_score("trace_id = 't'"))
+    assert sorted((row["name"], row["is_first"]) for row in each) == expected(scores)

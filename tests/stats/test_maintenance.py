@@ -49,9 +49,9 @@ async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncE
     (minute,) = await rows(filled, f"SELECT * FROM rollups WHERE level = 0 AND bucket = ({first}) LIMIT 1")
     async with filled.connect() as connection:
         await connection.exec_driver_sql(f"UPDATE rollups SET n = n + 1 WHERE level = 0 AND bucket = ({first})")
-    found = await mismatches(Database(filled))
-    assert (minute["experiment_key"], 0, minute["bucket"]) in found
-    assert {level for _, level, _ in found} == {0, 1}
+    differing = await mismatches(Database(filled))
+    assert (minute["experiment_key"], 0, minute["bucket"]) in differing
+    assert {level for _, level, _ in differing} == {0, 1}
     assert await invalidate_everything(Database(filled)) > 0
     assert await mismatches(Database(filled)) == []
     await warm(filled)

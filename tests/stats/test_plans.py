@@ -65,11 +65,11 @@ async def nodes(driver: Driver, sql: str, *values: Any, analyze: bool = True) ->
     """All nodes of the plan, as it ran unless it is only planned."""
     (row,) = await driver.fetch(f"EXPLAIN (ANALYZE {analyze}, FORMAT JSON) {sql}", *values)
     document = json.loads(row[0]) if isinstance(row[0], str) else row[0]
-    pending, found = [document[0]["Plan"]], []
+    pending, visited = [document[0]["Plan"]], []
     while pending:
-        found.append(pending.pop())
-        pending += found[-1].get("Plans", [])
-    return found
+        visited.append(pending.pop())
+        pending += visited[-1].get("Plans", [])
+    return visited
 
 
 def rows_read(plan: list[dict[str, Any]], table: str) -> int:
@@ -304,7 +304,7 @@ async def _planned_scans(engine: AsyncEngine, sql: str, types: str, values: str)
     """Where a statement that is planned once reads tables, but for the question whether there is any early score."""
     async with Database(engine).transaction(Kind.INGEST) as tx:
         await tx.driver.execute(f"PREPARE planned ({types}) AS {sql}")
-        found = await nodes(tx.driver, f"EXECUTE planned({values})", analyze=False)
+        all_nodes = await nodes(tx.driver, f"EXECUTE planned({values})", analyze=False)
         await tx.driver.execute("DEALLOCATE planned")
-    scans = [n for n in found if n["Node Type"].endswith("Scan") and "Relation Name" in n]
+    scans = [n for n in all_nodes if n["Node Type"].endswith("Scan") and "Relation Name" in n]
     return [n for n in scans if n["Relation Name"] != "early_scores" or "Index Cond" in n or "TID Cond" in n]

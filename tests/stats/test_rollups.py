@@ -33,10 +33,10 @@ class Killed(Exception):
 async def rebuild_once(engine: AsyncEngine, limit: int = 10_000, *, killed: bool = False) -> int:
     async with Database(engine).transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
-        taken = await rollups.refresh(tx.driver, limit)
+        n_invalidations = await rollups.refresh(tx.driver, limit)
         if killed:
             raise Killed
-        return taken
+        return n_invalidations
 
 
 async def rebuild_and_take_marks_late(engine: AsyncEngine) -> None:
@@ -121,7 +121,7 @@ async def is_exact(tx: Transaction, key: ExperimentKey, window: Window) -> bool:
     """Whether the answer from rollups is that from the traces, of one snapshot."""
     sums, scores = await rolled_up(tx.driver, key, window)
     having = await tx.driver.fetch(TRACES_WITH_SCORES, key, window.start_us, window.end_us)
-    if {name: found.n_traces for name, found in scores.items()} != {row["name"]: row["n"] for row in having}:
+    if {name: of_name.n_traces for name, of_name in scores.items()} != {row["name"]: row["n"] for row in having}:
         return False
     expected, expected_scores = await directly(tx, key, window)
     # Read beside the rollups: a trace whose cost is partial is found by an index.
@@ -132,8 +132,8 @@ async def is_exact(tx: Transaction, key: ExperimentKey, window: Window) -> bool:
 async def five_reads(engine: AsyncEngine, rng: random.Random) -> bool:
     """Whether the answers from rollups are those from the traces."""
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        asked = [(ExperimentKey(rng.randrange(1, len(EXPERIMENTS) + 1)), random_window(rng)) for _ in range(5)]
-        return all([await is_exact(tx, *one) for one in asked])
+        questions = [(ExperimentKey(rng.randrange(1, len(EXPERIMENTS) + 1)), random_window(rng)) for _ in range(5)]
+        return all([await is_exact(tx, *one) for one in questions])
 
 
 @pytest.mark.one_version("our locks and invalidations keep the answers equal")
@@ -157,7 +157,7 @@ async def test_no_answer_differs_while_eight_writers_and_rebuilds_run(engine: As
 
 @pytest.mark.one_version("our locks and invalidations keep the answers equal")
 async def test_the_comparison_finds_a_rebuild_that_takes_its_marks_late(engine: AsyncEngine) -> None:
-    rng, ended, found = random.Random(9), asyncio.Event(), False
+    rng, ended, differs = random.Random(9), asyncio.Event(), False
 
     async def rebuild_wrongly() -> None:
         while not ended.is_set():
@@ -169,11 +169,11 @@ async def test_the_comparison_finds_a_rebuild_that_takes_its_marks_late(engine: 
             group.create_task(write(writer, random.Random(number), ended))
         group.create_task(rebuild_wrongly())
         for _ in range(50 * READS):
-            found = not await five_reads(engine, rng)
-            if found:
+            differs = not await five_reads(engine, rng)
+            if differs:
                 break
         ended.set()
-    assert found
+    assert differs
 
 
 def lone_span(prompt_tokens: int) -> Span:

@@ -53,16 +53,16 @@ async def test_sums_are_those_of_the_traces_with_a_root(engine: AsyncEngine, see
     for is_warm in (False, True):
         if is_warm:
             assert await refresh_once(Database(engine), wait=True) > 0
-        found = await summaries_of_roots(Database(engine), TENANT, EXPERIMENTS)
-        assert found.keys() == set(EXPERIMENTS)
+        summaries = await summaries_of_roots(Database(engine), TENANT, EXPERIMENTS)
+        assert summaries.keys() == set(EXPERIMENTS)
         for key in EXPERIMENTS:
             members = [m for m in by_trace(spans).values() if m[0].experiment_key == key and has_root(m)]
-            summary = found[key]
+            summary = summaries[key]
             assert summary.total("n") == len(members)
             assert summary.total("total_tokens") == sum(s.total_tokens or 0 for m in members for s in m)
             costs = [[s.cost_pd for s in m if s.cost_pd is not None] for m in members]
-            known = [sum(c) for c in costs if c]
-            assert summary.mean("cost_pd") == (Fraction(sum(known), len(known)) if known else None)
+            sums = [sum(c) for c in costs if c]
+            assert summary.mean("cost_pd") == (Fraction(sum(sums), len(sums)) if sums else None)
             latencies = [m[0].latency_us for m in members if m[0].latency_us is not None]
             assert (summary.total("n_latency_us"), summary.total("latency_us")) == (len(latencies), sum(latencies))
             values = [score.value for m in members for s in m for score in s.scores or []]

@@ -99,10 +99,10 @@ async def test_columns_are_read_where_that_is_faster(
     async with engine.connect() as connection:
         for statement in prepared.split("; "):
             await connection.exec_driver_sql(statement)
-    asked = []
+    calls = []
 
     async def note(*_asked: object, **_more: object) -> object:
-        asked.append("directly")
+        calls.append("directly")
         return {}, {}
 
     monkeypatch.setattr("spanstats.stats.summary.directly", note)
@@ -110,4 +110,4 @@ async def test_columns_are_read_where_that_is_faster(
     assert tree is not None
     matching = compile_filter(bind(tree, TRACES), TENANT)
     await summarize(Columns(), Database(engine), TENANT, EXPERIMENTS[0], Window(), matching)
-    assert asked == ([] if reads_columns else ["directly"])
+    assert calls == ([] if reads_columns else ["directly"])

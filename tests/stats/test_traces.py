@@ -25,8 +25,8 @@ async def stored(engine: AsyncEngine, count: int, starts: int, length: int) -> l
     async with Database(engine).transaction(Kind.WRITE) as tx:
         await tx.driver.execute("INSERT INTO experiments (tenant_id, id) VALUES (1, 'e')")
         await tx.driver.execute(_INSERT, count, starts, length)
-        found = await tx.driver.fetch("SELECT trace_id, start_time FROM traces WHERE has_root")
-    return [row["trace_id"] for row in sorted(found, key=lambda row: (row["start_time"], row["trace_id"]))]
+        with_root = await tx.driver.fetch("SELECT trace_id, start_time FROM traces WHERE has_root")
+    return [row["trace_id"] for row in sorted(with_root, key=lambda row: (row["start_time"], row["trace_id"]))]
 
 
 async def read(engine: AsyncEngine) -> list[str]:

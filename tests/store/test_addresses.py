@@ -77,7 +77,7 @@ def test_hosts_are_names_addresses_and_sockets(text: str, hosts: list[Host]) -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "taken"),
+    ("options", "parameters"),
     [
         ("sslmode=no-verify", {"sslmode": "require"}),
         ("ssl=true", {"sslmode": "require"}),
@@ -96,8 +96,8 @@ def test_hosts_are_names_addresses_and_sockets(text: str, hosts: list[Host]) -> 
         ("min_protocol_version=3.0&max_protocol_version=latest", {}),
     ],
 )
-def test_options_go_by_the_names_of_libpq(options: str, taken: dict[str, str]) -> None:
-    assert parse(f"postgresql://{AT}?{options}").parameters == USUAL | taken
+def test_options_go_by_the_names_of_libpq(options: str, parameters: dict[str, str]) -> None:
+    assert parse(f"postgresql://{AT}?{options}").parameters == USUAL | parameters
 
 
 @pytest.mark.parametrize(
@@ -152,18 +152,24 @@ def test_an_address_that_is_written_out_is_read_as_the_same(text: str) -> None:
 def test_variables_of_libpq_stand_in_for_what_an_address_does_not_say(tmp_path: Path) -> None:
     (tmp_path / ".postgresql").mkdir()
     (tmp_path / ".postgresql" / "root.crt").touch()
-    said = {"PGSSLMODE": "verify-full", "PGPASSWORD": "p", "PGPORT": "7", "PGHOST": "elsewhere", "HOME": str(tmp_path)}
-    address = parse("postgresql://u@h/d", said)
+    environment = {
+        "PGSSLMODE": "verify-full",
+        "PGPASSWORD": "p",
+        "PGPORT": "7",
+        "PGHOST": "elsewhere",
+        "HOME": str(tmp_path),
+    }
+    address = parse("postgresql://u@h/d", environment)
     assert (address.hosts, address.get("password")) == ((Host("h", 7),), "p")
     assert address.get("sslrootcert") == str(tmp_path / ".postgresql" / "root.crt")
-    assert parse("postgresql://u:q@h:8/d?sslmode=disable", said).get("password") == "q"
+    assert parse("postgresql://u:q@h:8/d?sslmode=disable", environment).get("password") == "q"
     # An address of this program for itself is whole.
-    assert parse("postgresql+asyncpg://u@h/d", said).parameters == {"host": "h", "user": "u", "dbname": "d"}
+    assert parse("postgresql+asyncpg://u@h/d", environment).parameters == {"host": "h", "user": "u", "dbname": "d"}
 
 
 def test_variables_made_of_files_end_where_their_line_ends() -> None:
-    said = {"PGPASSWORD": "p w \r\n", "PGHOST": "h\n", "PGPORT": "7\n", "PGUSER": "u\n", "PGSSLMODE": "\n"}
-    address = parse("postgresql:///d", said)
+    environment = {"PGPASSWORD": "p w \r\n", "PGHOST": "h\n", "PGPORT": "7\n", "PGUSER": "u\n", "PGSSLMODE": "\n"}
+    address = parse("postgresql:///d", environment)
     assert (address.hosts, address.user, address.get("password")) == ((Host("h", 7),), "u", "p w ")
     assert address.get("sslmode") is None
 

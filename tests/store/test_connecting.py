@@ -39,23 +39,23 @@ ODD = 'p@ss:w/r?d%41#é "q"+&=\'\\'
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The certificates."""
-    made = tmp_path_factory.mktemp("certificates")
-    certificates.make(made)
-    return made
+    folder = tmp_path_factory.mktemp("certificates")
+    certificates.make(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def server(place: Path) -> Iterator[Server]:
     assert INSTALLED is not None
-    with servers(binaries=INSTALLED[1]) as (made,):
-        initialise(made)
+    with servers(binaries=INSTALLED[1]) as (own_server,):
+        initialise(own_server)
         files = {"ssl_cert_file": "server.crt", "ssl_key_file": "server.key", "ssl_ca_file": "ca.crt"}
         for file in files.values():
-            kept = shutil.copy(place / file, made.directory)
-            shutil.chown(kept, cluster.account().uid)
-            Path(kept).chmod(0o600)
-        (made.directory / "data" / "pg_hba.conf").write_text(_RULES)
-        made.start(ssl="on", **{name: f"'{made.directory / file}'" for name, file in files.items()})
+            copy = shutil.copy(place / file, own_server.directory)
+            shutil.chown(copy, cluster.account().uid)
+            Path(copy).chmod(0o600)
+        (own_server.directory / "data" / "pg_hba.conf").write_text(_RULES)
+        own_server.start(ssl="on", **{name: f"'{own_server.directory / file}'" for name, file in files.items()})
         for statement in (
             "CREATE ROLE certified LOGIN",
             "CREATE ROLE plain LOGIN",
@@ -66,8 +66,8 @@ def server(place: Path) -> Iterator[Server]:
             "CREATE DATABASE readers",
             "ALTER DATABASE readers SET default_transaction_read_only = on",
         ):
-            run_sql(made.url, statement)
-        yield made
+            run_sql(own_server.url, statement)
+        yield own_server
 
 
 def _text(value: str) -> str:

@@ -20,17 +20,17 @@ from spanstats.store.embedded import EmbeddedServer
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="spanstats-"))
-    yield made
-    shutil.rmtree(made)
+    path = Path(tempfile.mkdtemp(prefix="spanstats-"))
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture
 def server(directory: Path) -> Iterator[EmbeddedServer]:
-    made = EmbeddedServer(directory, patience_s=60, settings=QUICK | {"fsync": "on", "full_page_writes": "on"})
-    made.start()
-    yield made
-    made.stop()
+    embedded = EmbeddedServer(directory, patience_s=60, settings=QUICK | {"fsync": "on", "full_page_writes": "on"})
+    embedded.start()
+    yield embedded
+    embedded.stop()
 
 
 def postmaster(directory: Path) -> int:

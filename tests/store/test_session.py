@@ -29,10 +29,10 @@ async def rows(engine: AsyncEngine) -> list[int]:
 
 async def test_times_are_microseconds_since_1970_in_both_ways(engine: AsyncEngine) -> None:
     async with Database(engine).transaction(Kind.READ) as tx:
-        sent = await tx.driver.fetchval("SELECT $1::timestamptz", 1_700_000_000_123_456)
-        known = await tx.driver.fetchval("SELECT '1970-01-01 00:00:01.000002Z'::timestamptz")
+        parameter = await tx.driver.fetchval("SELECT $1::timestamptz", 1_700_000_000_123_456)
+        constant = await tx.driver.fetchval("SELECT '1970-01-01 00:00:01.000002Z'::timestamptz")
         many = await tx.driver.fetchval("SELECT $1::timestamptz[]", [0, -1])
-    assert (sent, known, many) == (1_700_000_000_123_456, 1_000_002, [0, -1])
+    assert (parameter, constant, many) == (1_700_000_000_123_456, 1_000_002, [0, -1])
 
 
 async def test_a_block_that_ends_well_is_committed(kept: str, engine: AsyncEngine) -> None:

@@ -38,20 +38,20 @@ def address(server: Server) -> str:
 
 @pytest.fixture
 async def primary(pair: tuple[Server, Server]) -> AsyncIterator[Database]:
-    made = Database(create_engine(address(pair[0])))
-    yield made
-    await made.dispose()
+    database = Database(create_engine(address(pair[0])))
+    yield database
+    await database.dispose()
 
 
 @pytest.fixture
 async def standbys(pair: tuple[Server, Server], primary: Database) -> AsyncIterator[HotStandbys]:
-    made = HotStandbys(primary, {1: create_engine(address(pair[1]), pool_size=2, to_standby=True)}, wait_s=0.3)
-    watching = asyncio.create_task(made.watch(every_s=0.05))
-    await until_in_use(made, 1)
-    yield made
+    hot_standbys = HotStandbys(primary, {1: create_engine(address(pair[1]), pool_size=2, to_standby=True)}, wait_s=0.3)
+    watching = asyncio.create_task(hot_standbys.watch(every_s=0.05))
+    await until_in_use(hot_standbys, 1)
+    yield hot_standbys
     watching.cancel()
     await asyncio.wait([watching])
-    await made.dispose()
+    await hot_standbys.dispose()
 
 
 async def until_in_use(standbys: HotStandbys, count: int) -> None:

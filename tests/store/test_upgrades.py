@@ -49,11 +49,11 @@ def revisions() -> list[str]:
 
 
 def columns(url: str) -> dict[str, dict[str, tuple[str, bool]]]:
-    found: dict[str, dict[str, tuple[str, bool]]] = {}
+    by_table: dict[str, dict[str, tuple[str, bool]]] = {}
     for row in run_sql(url, COLUMNS):
         is_identity = row["is_identity"] == "YES"
-        found.setdefault(row["table_name"], {})[row["column_name"]] = row["udt_name"], is_identity
-    return found
+        by_table.setdefault(row["table_name"], {})[row["column_name"]] = row["udt_name"], is_identity
+    return by_table
 
 
 def indexes(url: str) -> set[str]:
@@ -62,12 +62,12 @@ def indexes(url: str) -> set[str]:
 
 def fill(url: str) -> None:
     for table, described in columns(url).items():
-        given = {
+        values = {
             name: REFERRING.get(name, SAMPLES[kind])
             for name, (kind, is_identity) in described.items()
             if not is_identity
         }
-        run_sql(url, f"INSERT INTO {table} ({', '.join(given)}) VALUES ({', '.join(given.values())})")
+        run_sql(url, f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})")
 
 
 def contents(url: str, tables: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -86,10 +86,10 @@ def test_data_of_the_first_revision_is_intact_after_each_upgrade(empty_database_
     assert all(before.values())
     for revision in later:
         command.upgrade(schema.configuration(empty_database_url), revision)
-        kept = columns(empty_database_url)
-        after = contents(empty_database_url, {table: kept[table] for table in tables if table in kept})
+        newest = columns(empty_database_url)
+        after = contents(empty_database_url, {table: newest[table] for table in tables if table in newest})
         for table, rows in after.items():
-            shared = tables[table].keys() & kept[table].keys()
+            shared = tables[table].keys() & newest[table].keys()
             assert [{k: row[k] for k in shared} for row in rows] == [
                 {k: row[k] for k in shared} for row in before[table]
             ], (revision, table)

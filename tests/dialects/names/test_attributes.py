@@ -66,8 +66,10 @@ def test_the_first_event_of_a_chunk_is_the_first_token(name: str) -> None:
 @pytest.mark.parametrize(("field", "row"), rows(TOKENS, DETAILS, COSTS, FIRST_TOKEN), ids=str)
 @pytest.mark.parametrize("unknown", ["NaN", "", "None", "null", None])
 def test_a_number_that_is_not_known_never_costs_the_span(field: str, row: Name, unknown: Any) -> None:
-    sent = {"key": row.name, "value": {"doubleValue": "NaN"} if unknown == "NaN" else {"stringValue": unknown}}
-    [span] = read_both(request(wire() | {"attributes": [sent if unknown is not None else {"key": row.name}]})).spans
+    attribute = {"key": row.name, "value": {"doubleValue": "NaN"} if unknown == "NaN" else {"stringValue": unknown}}
+    [span] = read_both(
+        request(wire() | {"attributes": [attribute if unknown is not None else {"key": row.name}]})
+    ).spans
     assert getattr(span, field, None) is None
     assert field not in span.attributes
 
@@ -162,14 +164,14 @@ def test_what_langfuse_takes_out_of_the_input_and_output_is_still_paid(
 
 
 def test_thoughts_of_googles_agents_are_paid_on_top_of_their_output() -> None:
-    sent = {"gen_ai.usage.output_tokens": 50, "gen_ai.usage.experimental.reasoning_tokens": 10}
-    kinds = kinds_of(read({"gen_ai.system": "gcp.vertex.agent", **sent}))
+    attributes = {"gen_ai.usage.output_tokens": 50, "gen_ai.usage.experimental.reasoning_tokens": 10}
+    kinds = kinds_of(read({"gen_ai.system": "gcp.vertex.agent", **attributes}))
     assert (kinds.completion, kinds.reasoning) == (50, 10)
 
 
 def test_claude_codes_cached_tokens_are_paid_beside_its_input() -> None:
-    sent = {"model": "claude-opus-4-5", "gen_ai.system": "anthropic", "input_tokens": 2, "output_tokens": 1200}
-    span = read({**sent, "cache_read_tokens": 1, "cache_creation_tokens": 1, "ttft_ms": 900})
+    attributes = {"model": "claude-opus-4-5", "gen_ai.system": "anthropic", "input_tokens": 2, "output_tokens": 1200}
+    span = read({**attributes, "cache_read_tokens": 1, "cache_creation_tokens": 1, "ttft_ms": 900})
     kinds = kinds_of(span)
     assert (kinds.prompt, kinds.read, kinds.written, kinds.completion) == (2, 1, 1, 1200)
     assert (span.ttft_us, span.is_llm_call) == (900_000, True)
@@ -177,8 +179,8 @@ def test_claude_codes_cached_tokens_are_paid_beside_its_input() -> None:
 
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_texts_of_mlflow_are_the_same_with_the_quotes_of_json_as_without(quote: str) -> None:
-    sent = {"mlflow.spanType": "CHAT_MODEL", "mlflow.llm.model": "gpt-4o-mini", "mlflow.llm.provider": "openai"}
-    span = read({name: f"{quote}{text}{quote}" for name, text in sent.items()})
+    attributes = {"mlflow.spanType": "CHAT_MODEL", "mlflow.llm.model": "gpt-4o-mini", "mlflow.llm.provider": "openai"}
+    span = read({name: f"{quote}{text}{quote}" for name, text in attributes.items()})
     assert (span.kind, span.model, span.provider) == ("chat", "gpt-4o-mini", "openai")
 
 
@@ -257,7 +259,7 @@ def test_results_of_evaluators_are_scores_whichever_way_they_come() -> None:
 
 @pytest.mark.parametrize(("prefix", "inner"), NUMBERED.items())
 def test_numbered_results_are_scores(prefix: str, inner: str) -> None:
-    sent = {
+    attributes = {
         f"{prefix}1.{inner}name": "b",
         f"{prefix}1.{inner}score": 0.25,
         f"{prefix}0.{inner}name": "a",
@@ -265,7 +267,7 @@ def test_numbered_results_are_scores(prefix: str, inner: str) -> None:
         f"{prefix}0.{inner}explanation": "why",
         f"{prefix}x.{inner}score": 1,
     }
-    assert [(s.key, s.value, s.text, s.reason) for s in read(sent).scores or []] == [
+    assert [(s.key, s.value, s.text, s.reason) for s in read(attributes).scores or []] == [
         ("a", None, "good", "why"),
         ("b", 0.25, None, None),
     ]
@@ -304,8 +306,8 @@ def test_an_attribute_that_nobody_sent_as_metadata_never_costs_the_span_and_is_c
     ],
 )
 def test_the_experiment_is_named_by_prefixed_metadata_without_its_prefix(prefix: str) -> None:
-    sent = {f"{prefix}experiment_id": "e", f"{prefix}topic": "t"}
-    [span] = read_both(request(wire(sent), resource={"experiment_id": "r"})).spans
+    attributes = {f"{prefix}experiment_id": "e", f"{prefix}topic": "t"}
+    [span] = read_both(request(wire(attributes), resource={"experiment_id": "r"})).spans
     assert (span.experiment_id, span.metadata) == ("e", {"experiment_id": "e", "topic": "t"})
 
 

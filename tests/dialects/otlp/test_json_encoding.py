@@ -38,12 +38,12 @@ def read(*spans: Any) -> Any:
         ({"attributes": [{"key": "n", "value": {"intValue": "1.5"}}]}, "intValue"),
     ],
 )
-def test_a_bad_span_is_rejected_by_field_and_costs_no_other(change: dict[str, Any], named: str) -> None:
+def test_a_bad_span_is_rejected_by_field_and_costs_no_other(change: dict[str, Any], field: str) -> None:
     batch = read(wire(), wire() | change, wire(spanId="12" * 8))
     assert [span.span_id for span in batch.spans] == [SPAN_ID, "12" * 8]
     [(index, problem)] = batch.rejected
-    assert (index, problem.location[0]) == (1, named)
-    assert batch.reasons.startswith(f"span 1: {named}: ")
+    assert (index, problem.location[0]) == (1, field)
+    assert batch.reasons.startswith(f"span 1: {field}: ")
 
 
 @pytest.mark.parametrize("span", [None, 5, "x", [], {"name": 5}, {"attributes": {}}, {"events": [1]}, {"status": 2}])
@@ -98,9 +98,9 @@ def test_a_request_without_spans_is_good_and_empty(body: str) -> None:
 
 
 def test_an_unreadable_resource_costs_no_span() -> None:
-    sent = request(wire())
-    sent["resourceSpans"][0]["resource"] = {"attributes": 5}
-    assert len(read_json(json.dumps(sent).encode()).spans) == 1
+    body = request(wire())
+    body["resourceSpans"][0]["resource"] = {"attributes": 5}
+    assert len(read_json(json.dumps(body).encode()).spans) == 1
 
 
 def test_more_spans_than_the_limit_are_too_many() -> None:

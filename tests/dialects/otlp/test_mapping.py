@@ -54,10 +54,10 @@ def wire(attributes: dict[str, Any] | None = None, **fields: Any) -> dict[str, A
     return {"traceId": TRACE, "spanId": SPAN_ID, "attributes": pairs(attributes or {}), **times, **fields}
 
 
-def read_both(sent: dict[str, Any]) -> Batch:
+def read_both(body: dict[str, Any]) -> Batch:
     """What both encodings read, which must be the same."""
-    from_json = otlp.read_json(json.dumps(sent).encode())
-    assert otlp.read_protobuf(as_protobuf(sent)) == from_json
+    from_json = otlp.read_json(json.dumps(body).encode())
+    assert otlp.read_protobuf(as_protobuf(body)) == from_json
     return from_json
 
 
@@ -320,12 +320,12 @@ def test_a_time_of_zero_was_not_sent(absent: dict[str, str]) -> None:
         ({"respan.metadata.big": "x" * (256 * 1024)}, "metadata"),
     ],
 )
-def test_a_span_with_an_unusable_number_or_id_is_rejected_by_name(attributes: Any, named: str) -> None:
-    sent = request(wire(attributes))
+def test_a_span_with_an_unusable_number_or_id_is_rejected_by_name(attributes: Any, field: str) -> None:
+    body = request(wire(attributes))
     if float("inf") in attributes.values():
-        sent = request(wire() | {"attributes": [{"key": named, "value": {"doubleValue": "Infinity"}}]})
-    [(_, problem)] = read_both(sent).rejected
-    assert problem.location == (named,)
+        body = request(wire() | {"attributes": [{"key": field, "value": {"doubleValue": "Infinity"}}]})
+    [(_, problem)] = read_both(body).rejected
+    assert problem.location == (field,)
 
 
 def test_text_that_cannot_be_stored_is_replaced() -> None:
@@ -374,8 +374,8 @@ def test_the_name_of_a_sender_that_cannot_be_stored_is_replaced() -> None:
     "escape", ["\\\\u0000", "\\u005cu0000", "\\u005Cud800", "\\\\ud800", "\\u0000", "\\\\\\u00750000"]
 )
 def test_text_inside_json_text_is_replaced_too_however_it_is_escaped(escape: str) -> None:
-    sent = json.dumps(request(wire({"respan.metadata": '{"k": "@"}', "respan.properties": '{"k": "@"}'})))
-    [span] = otlp.read_json(sent.replace("@", escape).encode()).spans
+    body = json.dumps(request(wire({"respan.metadata": '{"k": "@"}', "respan.properties": '{"k": "@"}'})))
+    [span] = otlp.read_json(body.replace("@", escape).encode()).spans
     assert "\\u0000" not in msgspec.json.encode(span).decode()
     assert "\ufffd" in str(span.metadata) + str(span.attributes)
 
@@ -395,8 +395,8 @@ def test_an_evaluators_span_carries_scores_of_its_own_source() -> None:
     ("flags", "is_root"), [(0x301, True), (0x300, True), (0x101, False), (0x201, False), (1, False), (None, False)]
 )
 def test_a_span_whose_parent_is_in_another_process_is_a_root(flags: int | None, is_root: bool) -> None:
-    sent: dict[str, Any] = {} if flags is None else {"flags": flags}
-    span = read(parentSpanId="ef" * 8, **sent)
+    fields: dict[str, Any] = {} if flags is None else {"flags": flags}
+    span = read(parentSpanId="ef" * 8, **fields)
     assert (span.is_root, span.parent_id) == (is_root, "ef" * 8)
 
 

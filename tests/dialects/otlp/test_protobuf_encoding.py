@@ -38,10 +38,10 @@ def test_ids_are_bytes_and_read_as_hex() -> None:
         ((b"\x01" * 16, b"\x01" * 8, b"\x01"), "parentSpanId"),
     ],
 )
-def test_a_span_with_a_bad_id_is_rejected_alone(ids: tuple[bytes, bytes, bytes], named: str) -> None:
+def test_a_span_with_a_bad_id_is_rejected_alone(ids: tuple[bytes, bytes, bytes], field: str) -> None:
     batch = read_protobuf(sent((b"\x01" * 16, b"\x02" * 8, b""), ids))
     assert len(batch.spans) == 1
-    assert [(index, problem.location) for index, problem in batch.rejected] == [(1, (named,))]
+    assert [(index, problem.location) for index, problem in batch.rejected] == [(1, (field,))]
 
 
 def test_an_empty_body_is_a_request_without_spans() -> None:

@@ -48,8 +48,8 @@ def test_a_scope_that_is_no_object_costs_no_other(bad: Any) -> None:
 
 
 def test_a_span_keeps_its_resource_beside_one_that_is_no_object() -> None:
-    sent = request(wire(), resource={"service.name": "shop"})
-    batch = read_json(json.dumps({"resourceSpans": [None, *sent["resourceSpans"]]}).encode())
+    export = request(wire(), resource={"service.name": "shop"})
+    batch = read_json(json.dumps({"resourceSpans": [None, *export["resourceSpans"]]}).encode())
     assert [span.attributes["service_name"] for span in batch.spans] == ["shop"]
 
 
@@ -60,10 +60,10 @@ def test_a_body_that_is_no_request_is_refused(body: str) -> None:
 
 
 @pytest.mark.parametrize(("key", "kept"), [("doubleValue", True), ("unheard", True), ("intValue", False)])
-def test_a_number_that_is_too_large_costs_at_most_its_span(key: str, kept: bool) -> None:
+def test_a_number_that_is_too_large_costs_at_most_its_span(key: str, is_stored: bool) -> None:
     body = json.dumps(request(*spans(attributes=attribute({key: 0.5}, "a.state")))).replace("0.5", "9" * 5_000)
     batch = read_json(body.encode())
-    assert ids(batch) == (IDS if kept else [IDS[0], IDS[2]])
+    assert ids(batch) == (IDS if is_stored else [IDS[0], IDS[2]])
     if key == "doubleValue":
         assert batch.spans[1].attributes["a.state"] == "9" * 5_000
 
@@ -176,9 +176,9 @@ def test_text_that_is_not_utf_8_costs_no_more_than_itself(bad: bytes, where: str
         "message": {"status": {"code": 2, "message": mark}},
         "scope": {},
     }
-    sent = request(*spans(**odds[where]))
-    sent["resourceSpans"][0]["scopeSpans"][0]["scope"] = {"name": mark if where == "scope" else "s"}
-    for body, read in ((as_protobuf(sent), read_protobuf), (json.dumps(sent).encode(), read_json)):
+    export = request(*spans(**odds[where]))
+    export["resourceSpans"][0]["scopeSpans"][0]["scope"] = {"name": mark if where == "scope" else "s"}
+    for body, read in ((as_protobuf(export), read_protobuf), (json.dumps(export).encode(), read_json)):
         assert mark.encode() in body
         batch = read(body.replace(mark.encode(), bad))
         assert (ids(batch), batch.rejected) == (IDS, [])
@@ -189,8 +189,8 @@ def test_text_that_is_not_utf_8_costs_no_more_than_itself(bad: bytes, where: str
 
 def test_an_id_that_is_not_utf_8_is_refused_and_not_made_another() -> None:
     odd = {"attributes": attribute({"stringValue": "exp~"}, "respan.metadata.experiment_id")}
-    sent = request(*spans(**odd))
-    for body, read in ((as_protobuf(sent), read_protobuf), (json.dumps(sent).encode(), read_json)):
+    export = request(*spans(**odd))
+    for body, read in ((as_protobuf(export), read_protobuf), (json.dumps(export).encode(), read_json)):
         batch = read(body.replace(b"exp~", b"exp\xff"))
         assert ids(batch) == [IDS[0], IDS[2]]
         assert [index for index, _ in batch.rejected] == [1]
@@ -245,9 +245,9 @@ def test_whatever_becomes_of_the_bytes_of_one_span_the_others_are_stored(data: s
         odd[data.draw(st.integers(0, len(odd) - 1))] = data.draw(st.integers(0, 255))
     part = bytes(odd[: data.draw(st.integers(0, len(odd)))])
     batch = read_protobuf(protobuf(first, part, last))
-    found = ids(batch)
-    assert (found[0], found[-1]) == (IDS[0], IDS[2])
-    assert len(found) + len(batch.rejected) == 3
+    stored_ids = ids(batch)
+    assert (stored_ids[0], stored_ids[-1]) == (IDS[0], IDS[2])
+    assert len(stored_ids) + len(batch.rejected) == 3
 
 
 @given(st.data())
@@ -257,9 +257,9 @@ def test_whatever_stands_in_a_text_or_number_of_one_span_in_json_the_others_are_
     body = json.dumps(request(*spans(**odd))).encode()
     for mark in (b"MARK", b'"TOKEN"'):
         batch = read_json(body.replace(mark, noise))
-        found = ids(batch)
-        assert (found[0], found[-1]) == (IDS[0], IDS[2])
-        assert len(found) + len(batch.rejected) == 3
+        stored_ids = ids(batch)
+        assert (stored_ids[0], stored_ids[-1]) == (IDS[0], IDS[2])
+        assert len(stored_ids) + len(batch.rejected) == 3
 
 
 @given(st.binary(max_size=300))
@@ -281,14 +281,14 @@ def snake(value: Any) -> Any:
 
 
 def test_older_names_of_fields_are_read() -> None:
-    sent = request(*spans(attributes=attribute({"stringValue": "a_b"}, "my_key")))
-    expected = read_json(json.dumps(sent).encode())
+    export = request(*spans(attributes=attribute({"stringValue": "a_b"}, "my_key")))
+    expected = read_json(json.dumps(export).encode())
     assert ids(expected) == IDS
-    assert read_json(json.dumps(snake(sent)).encode()) == expected
+    assert read_json(json.dumps(snake(export)).encode()) == expected
     for name in ("instrumentationLibrarySpans", "instrumentation_library_spans"):
-        old = json.dumps(sent).replace("scopeSpans", name).encode()
+        old = json.dumps(export).replace("scopeSpans", name).encode()
         assert read_json(old) == expected
-    scope = as_protobuf(sent)
+    scope = as_protobuf(export)
     request_ = ExportTraceServiceRequest.FromString(scope)
     inner = request_.resource_spans[0].scope_spans[0].SerializeToString()
     assert read_protobuf(field(1, varint(1000 << 3 | 2) + varint(len(inner)) + inner)) == expected
@@ -311,14 +311,14 @@ def test_a_long_export_is_read_as_a_short_one(instrumentation: str, monkeypatch:
 def test_a_message_of_millions_of_fields_costs_its_own_span() -> None:
     good, other = (as_bytes(span) for span in spans()[:2])
     empty_attributes = b"\x4a\x00" * 200_000
-    found = read_protobuf(protobuf(good, as_bytes(wire(spanId=IDS[2])) + empty_attributes, other))
-    assert ids(found) == IDS[:2]
-    assert [(index, str(problem)) for index, problem in found.rejected] == [(1, "has too many fields")]
+    batch = read_protobuf(protobuf(good, as_bytes(wire(spanId=IDS[2])) + empty_attributes, other))
+    assert ids(batch) == IDS[:2]
+    assert [(index, str(problem)) for index, problem in batch.rejected] == [(1, "has too many fields")]
 
 
 def test_of_millions_of_empty_messages_around_spans_few_are_read() -> None:
     scope = field(2, field(2, as_bytes(wire(spanId=IDS[0]))))
-    found = read_protobuf(field(1, scope) + b"\x0a\x00" * 1_000_000)
-    assert (ids(found), len(found.rejected)) == (IDS[:1], 1)
+    batch = read_protobuf(field(1, scope) + b"\x0a\x00" * 1_000_000)
+    assert (ids(batch), len(batch.rejected)) == (IDS[:1], 1)
     with pytest.raises(InvalidInput):
         read_protobuf(field(1, scope + b"\x12\x00" * 1_000_000))

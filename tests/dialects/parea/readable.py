@@ -5,7 +5,7 @@ from typing import Any
 
 def walk(tree: dict[str, Any], depth: int = 0) -> list[tuple[dict[str, Any], int]]:
     """Every log of a tree with its depth."""
-    return [(tree, depth), *(found for child in tree["children_logs"] for found in walk(child, depth + 1))]
+    return [(tree, depth), *(below for child in tree["children_logs"] for below in walk(child, depth + 1))]
 
 
 NOT_NULL = {

@@ -24,8 +24,8 @@ def experiment(**fields: Any) -> Experiment:
 
 
 def read(summary: Summary, **fields: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(listed(experiment(**fields), summary))
-    return found
+    entry: dict[str, Any] = json.loads(listed(experiment(**fields), summary))
+    return entry
 
 
 def summary(
@@ -36,9 +36,9 @@ def summary(
 
 def test_means_stand_in_the_units_and_under_the_names_of_the_dialect() -> None:
     sums = {"n": 4, "cost_pd": 3, "n_cost_pd": 2, "total_tokens": 10, "completion_tokens": 6, "prompt_tokens": 4}
-    found = read(summary({}, {}, **sums, latency_us=1_500_001, n_latency_us=3))
-    assert found["num_samples"] == 4
-    assert [(s["var1"], s["operation"], s["value"], s["var2"]) for s in found["pinned_stats"]] == [
+    entry = read(summary({}, {}, **sums, latency_us=1_500_001, n_latency_us=3))
+    assert entry["num_samples"] == 4
+    assert [(s["var1"], s["operation"], s["value"], s["var2"]) for s in entry["pinned_stats"]] == [
         ("Cost", "mean", 1.5e-12, None),
         ("Total Tokens", "mean", 2.5, None),
         ("Output Tokens", "mean", 1.5, None),
@@ -60,8 +60,8 @@ def test_scores_of_one_name_have_one_mean_and_those_without_a_number_none() -> N
 
 
 def test_what_the_run_said_of_the_whole_dataset_comes_last() -> None:
-    said = [{"name": "f1", "score": 0.5, "reason": "r"}, {"name": "f1", "score": 2, "reason": None}]
-    stats = read(summary(n=1), dataset_stats=said)["pinned_stats"]
+    dataset_stats = [{"name": "f1", "score": 0.5, "reason": "r"}, {"name": "f1", "score": 2, "reason": None}]
+    stats = read(summary(n=1), dataset_stats=dataset_stats)["pinned_stats"]
     assert [(s["var1"], s["operation"], s["value"]) for s in stats[-2:]] == [
         ("f1", "custom", 0.5),
         ("f1", "custom", 2.0),
@@ -80,13 +80,13 @@ def test_the_status_is_always_a_word_that_readers_know(status: str | None, word:
 
 
 def test_texts_are_never_null() -> None:
-    found = read(summary())
-    assert {name: found[name] for name in ("name", "run_name", "project_uuid", "is_public", "metadata")} == {
+    entry = read(summary())
+    assert {name: entry[name] for name in ("name", "run_name", "project_uuid", "is_public", "metadata")} == {
         "name": "e",
         "run_name": "",
         "project_uuid": "",
         "is_public": False,
         "metadata": None,
     }
-    assert found["created_at"] == "2026-01-01T00:00:00.000001+00:00"
+    assert entry["created_at"] == "2026-01-01T00:00:00.000001+00:00"
     assert read(summary(), definition={"is_public": True})["is_public"] is True

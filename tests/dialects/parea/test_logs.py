@@ -38,26 +38,26 @@ def test_the_recorded_run_adds_up_to_the_expected_stats() -> None:
         if any(s.trace_id == t.trace_id == s.span_id and s.experiment_id == experiment for s in spans)
     ]
     entries = [json.loads(stats.stats_entry(t)) for t in sorted(mine, key=lambda t: (t.start_us, t.trace_id))]
-    for entry, wanted in zip(entries, expected["stats"]["parent_trace_stats"], strict=True):
-        assert sorted(map(str, entry.pop("scores"))) == sorted(map(str, wanted.pop("scores")))
-        assert entry.pop("cost") == pytest.approx(wanted.pop("cost"), abs=1e-12)
-        assert entry == wanted
+    for entry, expected_entry in zip(entries, expected["stats"]["parent_trace_stats"], strict=True):
+        assert sorted(map(str, entry.pop("scores"))) == sorted(map(str, expected_entry.pop("scores")))
+        assert entry.pop("cost") == pytest.approx(expected_entry.pop("cost"), abs=1e-12)
+        assert entry == expected_entry
 
 
 def test_a_recorded_log_is_kept_whole() -> None:
-    sent = next(r["body"] for r in load("parea/python_sdk_run.json") if r["seq"] == 31)
-    span = read_log(json.dumps(sent).encode())
-    assert (span.trace_id, span.span_id, span.is_root, span.by_span_id) == (sent["trace_id"],) * 2 + (True, True)
-    assert span.experiment_id == sent["experiment_uuid"]
+    body = next(r["body"] for r in load("parea/python_sdk_run.json") if r["seq"] == 31)
+    span = read_log(json.dumps(body).encode())
+    assert (span.trace_id, span.span_id, span.is_root, span.by_span_id) == (body["trace_id"],) * 2 + (True, True)
+    assert span.experiment_id == body["experiment_uuid"]
     assert (span.name, span.status, span.latency_us, span.cost_pd) == ("main", "success", 34_980, 0)
-    assert json.loads(span.input or "") == sent["inputs"]
-    assert json.loads(span.output or "") == sent["output"]
+    assert json.loads(span.input or "") == body["inputs"]
+    assert json.loads(span.output or "") == body["output"]
     assert span.labels == {
-        "project_id": sent["project_uuid"],
-        "session_identifier": sent["session_id"],
-        "customer_identifier": sent["end_user_identifier"],
+        "project_id": body["project_uuid"],
+        "session_identifier": body["session_id"],
+        "customer_identifier": body["end_user_identifier"],
     }
-    assert span.attributes["children"] == sent["children"]
+    assert span.attributes["children"] == body["children"]
     assert [s.value for s in span.scores or []] == [0.0, 0.75]
 
 
@@ -92,8 +92,8 @@ def test_the_trace_is_the_roots_else_the_parents_else_the_logs_own(
         ("1970-01-01T00:00:00Z", 0),
     ],
 )
-def test_every_form_of_time_is_read_as_utc_and_cut_to_microseconds(sent: str, microseconds: int) -> None:
-    assert read(start_timestamp=sent).start_us == microseconds
+def test_every_form_of_time_is_read_as_utc_and_cut_to_microseconds(text: str, microseconds: int) -> None:
+    assert read(start_timestamp=text).start_us == microseconds
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_numbers_are_exact_and_whole_ones_may_be_floats() -> None:
 
 
 def test_scores_are_numbers_and_the_log_survives_those_that_are_not() -> None:
-    sent = [
+    scores = [
         {"name": "a", "score": 1, "evaluation_metric_id": 7, "reason": "why"},
         {"name": "b", "score": True},
         {"name": "b", "score": False, "reason": None},
@@ -164,7 +164,7 @@ def test_scores_are_numbers_and_the_log_survives_those_that_are_not() -> None:
         {"score": 1},
         "nonsense",
     ]
-    assert read(scores=sent).scores == [
+    assert read(scores=scores).scores == [
         Score("a", 1.0, reason="why", metric_id=7, name="a"),
         Score("b", 1.0, name="b"),
         Score("b", 0.0, name="b"),
@@ -231,8 +231,8 @@ def test_nulls_empties_and_unknown_fields_are_not_carried() -> None:
 
 
 @pytest.mark.parametrize("sent", [None, ""])
-def test_a_missing_start_is_not_carried(sent: str | None) -> None:
-    assert read(start_timestamp=sent).start_us is None
+def test_a_missing_start_is_not_carried(text: str | None) -> None:
+    assert read(start_timestamp=text).start_us is None
 
 
 @pytest.mark.parametrize("field", sorted(set(TraceLog.__struct_fields__) - {"trace_id", "start_timestamp"}))
@@ -260,7 +260,7 @@ def test_any_json_body_without_usable_id_and_time_is_refused(value: object) -> N
 
 
 def test_fields_of_the_log_and_of_the_update_are_the_same() -> None:
-    known = {"trace_id", "parent_trace_id", "root_trace_id", "experiment_uuid"}
-    known |= {*ATTRIBUTES, *LABELS, "trace_name", "start_timestamp", "end_timestamp", "latency", "inputs"}
-    known |= {"time_to_first_token", "input_tokens", "output_tokens", "total_tokens", "cost", "status", "error"}
-    assert set(TraceLog.__struct_fields__) == known | {"output", "target", "metadata", "scores"}
+    names = {"trace_id", "parent_trace_id", "root_trace_id", "experiment_uuid"}
+    names |= {*ATTRIBUTES, *LABELS, "trace_name", "start_timestamp", "end_timestamp", "latency", "inputs"}
+    names |= {"time_to_first_token", "input_tokens", "output_tokens", "total_tokens", "cost", "status", "error"}
+    assert set(TraceLog.__struct_fields__) == names | {"output", "target", "metadata", "scores"}

@@ -58,9 +58,9 @@ def test_children_stand_by_execution_order_then_start_then_id() -> None:
 
 
 def test_a_log_whose_parent_never_came_hangs_below_the_root_and_circles_are_cut() -> None:
-    found = read(log(), child("lost", "never"), child("x", "y"), child("y", "x"), child("second", "second"))
-    assert shape(found) == ("r", [("lost", []), ("second", []), ("x", [("y", [])])])
-    assert {log["trace_id"]: log["parent_trace_id"] for log, _ in walk(found)} == {
+    tree = read(log(), child("lost", "never"), child("x", "y"), child("y", "x"), child("second", "second"))
+    assert shape(tree) == ("r", [("lost", []), ("second", []), ("x", [("y", [])])])
+    assert {log["trace_id"]: log["parent_trace_id"] for log, _ in walk(tree)} == {
         "r": "r",
         "lost": "never",
         "second": "r",
@@ -70,14 +70,14 @@ def test_a_log_whose_parent_never_came_hangs_below_the_root_and_circles_are_cut(
 
 
 def test_a_root_without_parent_names_itself() -> None:
-    found = read(log(root_trace_id="r"))
-    assert (found["parent_trace_id"], found["root_trace_id"]) == ("r", "r")
+    tree = read(log(root_trace_id="r"))
+    assert (tree["parent_trace_id"], tree["root_trace_id"]) == ("r", "r")
 
 
 def test_numbers_are_the_logs_own_and_null_stays_null() -> None:
-    found = read(log(), child("c", cost=0.0000975, latency=0.5, input_tokens=11, output_tokens=7, total_tokens=18))
-    assert (found["cost"], found["total_tokens"], found["latency"]) == (None, None, None)
-    (below,) = found["children_logs"]
+    tree = read(log(), child("c", cost=0.0000975, latency=0.5, input_tokens=11, output_tokens=7, total_tokens=18))
+    assert (tree["cost"], tree["total_tokens"], tree["latency"]) == (None, None, None)
+    (below,) = tree["children_logs"]
     assert (below["cost"], below["latency"]) == (9.75e-05, 0.5)
     assert (below["input_tokens"], below["output_tokens"], below["total_tokens"]) == (11, 7, 18)
 
@@ -99,15 +99,17 @@ def test_numbers_are_the_logs_own_and_null_stays_null() -> None:
         ),
     ],
 )
-def test_a_configuration_is_given_back_without_what_breaks_readers(sent: Any, read_back: dict[str, Any]) -> None:
-    assert read(log(configuration=sent))["configuration"] == read_back
+def test_a_configuration_is_given_back_without_what_breaks_readers(
+    configuration: Any, read_back: dict[str, Any]
+) -> None:
+    assert read(log(configuration=configuration))["configuration"] == read_back
 
 
 def test_documents_are_given_back_as_they_were_sent() -> None:
     inputs = {"n": 1, "big": 10**30, "text": 'é"', "deep": {"a": [None, True]}}
-    found = read(log(inputs=inputs, output='plain "text"', target={"a": [1]}))
-    assert found["inputs"] == inputs
-    assert (found["output"], found["target"]) == ('plain "text"', '{"a": [1]}')
+    tree = read(log(inputs=inputs, output='plain "text"', target={"a": [1]}))
+    assert tree["inputs"] == inputs
+    assert (tree["output"], tree["target"]) == ('plain "text"', '{"a": [1]}')
 
 
 def test_scores_without_a_number_are_left_out_and_repeats_kept() -> None:
@@ -132,9 +134,9 @@ def test_the_root_of_another_dialect_goes_by_its_traces_id() -> None:
         Span(trace_id="t", span_id="r", start_us=1),
         Span(trace_id="t", span_id="c", parent_id="r", start_us=2, kind="chat", input='["not a message"]'),
     ]
-    found = read(*map(settled, spans))
-    (below,) = found["children_logs"]
-    assert (found["trace_id"], found["children"]) == ("t", ["c"])
+    tree = read(*map(settled, spans))
+    (below,) = tree["children_logs"]
+    assert (tree["trace_id"], tree["children"]) == ("t", ["c"])
     assert (below["trace_id"], below["parent_trace_id"], below["inputs"]) == ("c", "t", {"input": ["not a message"]})
     nodes = trees.forest(list(map(settled, spans)))
     for log_id in ("t", "r"):
@@ -167,9 +169,9 @@ def test_whatever_was_sent_can_be_read_back(fields: dict[str, Any], messages: li
     """Odd values at every place that readers look into."""
     nested: dict[str, Any] = {"configuration": {"model": "m", "messages": messages, "model_params": fields}}
     nested |= {"comments": messages, "images": messages, "annotations": {"1": {"a": fields}, "x": {}}, "tags": messages}
-    for sent in (fields, nested):
+    for values in (fields, nested):
         try:
-            spans = [log(**sent), child("c", **sent)]
+            spans = [log(**values), child("c", **values)]
         except InvalidInput:
             continue
         assert len(walk(read(*spans))) == 2

@@ -15,8 +15,8 @@ def scores(output: Any, **fields: Any) -> list[Score] | None:
 
 
 def test_results_stand_under_the_evaluators_slug() -> None:
-    found = scores({"quality": {"primary_score": 0.9, "evaluator_id": "id"}, "safe": {"primary_score": True}, "x": 5})
-    assert found == [
+    read = scores({"quality": {"primary_score": 0.9, "evaluator_id": "id"}, "safe": {"primary_score": True}, "x": 5})
+    assert read == [
         Score("id", 0.9, evaluator_id="id", slug="quality", source="evaluator"),
         Score("safe", 1.0, "boolean", slug="safe", source="evaluator"),
     ]
@@ -24,8 +24,8 @@ def test_results_stand_under_the_evaluators_slug() -> None:
 
 def test_a_workflows_result_stands_under_output_and_the_slug_is_in_the_spans_name() -> None:
     result = {"primary_score": 4, "evaluator_id": "id", "evaluator_name": "Quality", "score_value_type": "percentage"}
-    found = scores({"workflow_type": "eval", "output": result}, kind="custom", name="evaluator.quality")
-    assert found == [
+    read = scores({"workflow_type": "eval", "output": result}, kind="custom", name="evaluator.quality")
+    assert read == [
         Score("id", 4.0, "percentage", evaluator_id="id", slug="quality", name="Quality", source="evaluator")
     ]
 
@@ -45,9 +45,9 @@ def test_a_workflows_result_stands_under_output_and_the_slug_is_in_the_spans_nam
     ],
 )
 def test_a_score_has_a_number_or_text_and_the_type_that_fits(
-    primary: Any, named: str | None, value: float | None, text: str | None, value_type: str
+    primary: Any, named_type: str | None, value: float | None, text: str | None, value_type: str
 ) -> None:
-    [score] = scores({"e": {"primary_score": primary, "score_value_type": named}}) or []
+    [score] = scores({"e": {"primary_score": primary, "score_value_type": named_type}}) or []
     assert (score.value, score.text, score.value_type) == (value, text, value_type)
 
 

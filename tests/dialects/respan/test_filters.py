@@ -282,8 +282,8 @@ def problems(body: Any, names: Mapping[str, str], table: FieldTable) -> Sequence
 @given(filters=ANY_JSON, operator=st.none() | LEAVES)
 def test_any_json_at_all_is_compiled_or_refused(filters: Any, operator: Any) -> None:
     for names, table in ((LOG_FIELD_NAMES, TRACES), (SPAN_FIELD_NAMES, SPANS)):
-        found = problems({"filters": filters, "operator": operator}, names, table)
-        assert all(problem.location[0] == "body" for problem in found)
+        every = problems({"filters": filters, "operator": operator}, names, table)
+        assert all(problem.location[0] == "body" for problem in every)
 
 
 @given(body=ANY_JSON)

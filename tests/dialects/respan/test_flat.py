@@ -37,8 +37,8 @@ def test_ids_are_kept_and_absent_ones_are_made() -> None:
 
 
 def test_a_batch_keeps_its_good_spans_and_names_the_others() -> None:
-    given = {"trace_unique_id": "t", "span_unique_id": "s"}
-    batch = read_batch(json.dumps([{"trace_unique_id": "t"}, given, 5, {"span_unique_id": 7}]).encode())
+    item = {"trace_unique_id": "t", "span_unique_id": "s"}
+    batch = read_batch(json.dumps([{"trace_unique_id": "t"}, item, 5, {"span_unique_id": 7}]).encode())
     assert [span.trace_id for span in batch.spans] == ["t", "t"]
     assert batch.spans[0].span_id not in ("", "s")
     assert [(i, p.location) for i, p in batch.rejected] == [(2, ()), (3, ("span_unique_id",))]

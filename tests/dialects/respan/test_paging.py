@@ -47,10 +47,10 @@ def test_flags() -> None:
 
 
 def test_neighbours_keep_the_rest_of_the_query() -> None:
-    found = envelope(10, Paging(2, 3), [], "http://h/list/?sort_by=-cost&page=2&q=a%26b", {"a": 1})
-    assert found["next"] == "http://h/list/?sort_by=-cost&q=a%26b&page=3"
-    assert found["previous"] == "http://h/list/?sort_by=-cost&q=a%26b&page=1"
-    assert found["current_filters"] == {"a": 1}
+    page = envelope(10, Paging(2, 3), [], "http://h/list/?sort_by=-cost&page=2&q=a%26b", {"a": 1})
+    assert page["next"] == "http://h/list/?sort_by=-cost&q=a%26b&page=3"
+    assert page["previous"] == "http://h/list/?sort_by=-cost&q=a%26b&page=1"
+    assert page["current_filters"] == {"a": 1}
     assert envelope(6, Paging(2, 3), [], "http://h/")["next"] is None
 
 
