@@ -77,7 +77,7 @@ async def test_metrics_can_be_turned_off(make_client: MakeClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "expected"),
+    ("headers", "expected"),
     [
         ({"x-request-id": "job-7/3"}, "job-7/3"),
         ({"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}, TRACE),

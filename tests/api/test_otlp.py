@@ -105,7 +105,7 @@ async def test_a_tenants_spans_are_its_own(make_client: MakeClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "body",
     [{}, {"resourceSpans": []}, {"resourceSpans": [{"scopeSpans": []}]}, {"resourceMetrics": [{}]}, {"spans": [{}]}],
 )
 async def test_a_request_without_spans_is_told_that_nothing_was_stored(

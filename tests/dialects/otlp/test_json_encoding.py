@@ -17,7 +17,7 @@ def read(*spans: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "field"),
     [
         ({"traceId": None}, "traceId"),
         ({"traceId": ""}, "traceId"),

@@ -305,7 +305,7 @@ def test_a_time_of_zero_was_not_sent(absent: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "named"),
+    ("attributes", "field"),
     [
         ({"gen_ai.usage.input_tokens": -1}, "gen_ai.usage.input_tokens"),
         ({"gen_ai.usage.input_tokens": 2**31}, "gen_ai.usage.input_tokens"),

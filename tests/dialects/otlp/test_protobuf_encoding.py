@@ -29,7 +29,7 @@ def test_ids_are_bytes_and_read_as_hex() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "named"),
+    ("ids", "field"),
     [
         ((b"", b"\x01" * 8, b""), "traceId"),
         ((bytes(16), b"\x01" * 8, b""), "traceId"),

@@ -59,7 +59,7 @@ def test_a_body_that_is_no_request_is_refused(body: str) -> None:
         read_json(body.encode())
 
 
-@pytest.mark.parametrize(("key", "kept"), [("doubleValue", True), ("unheard", True), ("intValue", False)])
+@pytest.mark.parametrize(("key", "is_stored"), [("doubleValue", True), ("unheard", True), ("intValue", False)])
 def test_a_number_that_is_too_large_costs_at_most_its_span(key: str, is_stored: bool) -> None:
     body = json.dumps(request(*spans(attributes=attribute({key: 0.5}, "a.state")))).replace("0.5", "9" * 5_000)
     batch = read_json(body.encode())

@@ -82,7 +82,7 @@ def test_the_trace_is_the_roots_else_the_parents_else_the_logs_own(
 
 
 @pytest.mark.parametrize(
-    ("sent", "microseconds"),
+    ("text", "microseconds"),
     [
         (START, START_US),
         ("2026-11-21T18:53:26+00:00", START_US - 446_774),
@@ -230,7 +230,7 @@ def test_nulls_empties_and_unknown_fields_are_not_carried() -> None:
     assert (span.input, span.output, span.error, span.status, span.name) == (None,) * 5
 
 
-@pytest.mark.parametrize("sent", [None, ""])
+@pytest.mark.parametrize("text", [None, ""])
 def test_a_missing_start_is_not_carried(text: str | None) -> None:
     assert read(start_timestamp=text).start_us is None
 

@@ -83,7 +83,7 @@ def test_numbers_are_the_logs_own_and_null_stays_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "read_back"),
+    ("configuration", "read_back"),
     [
         (None, {}),
         ({"model": None, "messages": None, "model_params": {"temp": 1.0}}, {}),

@@ -31,7 +31,7 @@ def test_a_workflows_result_stands_under_output_and_the_slug_is_in_the_spans_nam
 
 
 @pytest.mark.parametrize(
-    ("primary", "named", "value", "text", "value_type"),
+    ("primary", "named_type", "value", "text", "value_type"),
     [
         ("good", None, None, "good", "text"),
         (["a", "b"], None, None, '["a","b"]', "categorical"),
