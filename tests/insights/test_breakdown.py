@@ -33,16 +33,16 @@ def metadata(name: str) -> KeyOf:
 
 def first_score(name: str) -> KeyOf:
     def key(row: Row) -> Any:
-        found = values_of(row, f"scores.{name}")
-        return None if not found else found[0] / 10**9 if found[0] % 10**9 else found[0] // 10**9
+        values = values_of(row, f"scores.{name}")
+        return None if not values else values[0] / 10**9 if values[0] % 10**9 else values[0] // 10**9
 
     return key
 
 
 def in_unit(column: str, per_unit: int) -> KeyOf:
     def key(row: Row) -> Any:
-        found = row[column]
-        return None if found is None else found / per_unit if found % per_unit else found // per_unit
+        value = row[column]
+        return None if value is None else value / per_unit if value % per_unit else value // per_unit
 
     return key
 
@@ -74,19 +74,19 @@ def text(key: list[Any]) -> str:
 
 
 def groups_by(rows: list[Row], *keys: KeyOf) -> dict[str, list[Row]]:
-    made: dict[str, list[Row]] = {}
+    by_keys: dict[str, list[Row]] = {}
     for row in rows:
-        made.setdefault(text([key(row) for key in keys]), []).append(row)
-    return made
+        by_keys.setdefault(text([key(row) for key in keys]), []).append(row)
+    return by_keys
 
 
-def check_group(found: dict[str, Any], rows: list[Row], measures: tuple[str, ...]) -> None:
-    assert found["count"] == len(rows)
-    assert found["failed"] == sum(row["status"] == "error" for row in rows)
+def check_group(group: dict[str, Any], rows: list[Row], measures: tuple[str, ...]) -> None:
+    assert group["count"] == len(rows)
+    assert group["failed"] == sum(row["status"] == "error" for row in rows)
     for name in measures:
         measure, _, aggregate = name.rpartition(".")
-        wanted = expected(rows, measure, [aggregate])
-        assert {key: found[measure][key] for key in wanted} == wanted, name
+        expected_figures = expected(rows, measure, [aggregate])
+        assert {key: group[measure][key] for key in expected_figures} == expected_figures, name
 
 
 @pytest.mark.parametrize("name", TRACE_DIMENSIONS)
@@ -94,22 +94,22 @@ async def test_groups_of_traces_are_exact_and_add_up(store_once: StoreOnce, name
     client, _, rows = await store_once(41, 200)
     for filters, keep in FILTERS[:5]:
         matching = [row for row in rows if keep(row)]
-        wanted = groups_by(matching, TRACE_DIMENSIONS[name])
+        rows_by_key = groups_by(matching, TRACE_DIMENSIONS[name])
         for limit in (1_000, 3):
-            found = await ask(
+            breakdown = await ask(
                 client, PATH, group_by=[name], measures=list(MEASURES), filters=filters, limit=limit, unit="trace"
             )
-            for group in found["groups"]:
-                check_group(group, wanted[text([group["key"][name]])], MEASURES)
-            assert len(found["groups"]) == min(limit, len(wanted))
-            check_group(found["total"], matching, MEASURES)
-            check_sums(found, len(wanted))
+            for group in breakdown["groups"]:
+                check_group(group, rows_by_key[text([group["key"][name]])], MEASURES)
+            assert len(breakdown["groups"]) == min(limit, len(rows_by_key))
+            check_group(breakdown["total"], matching, MEASURES)
+            check_sums(breakdown, len(rows_by_key))
 
 
-def check_sums(found: dict[str, Any], groups: int) -> None:
+def check_sums(breakdown: dict[str, Any], groups: int) -> None:
     """The groups and the others are the total."""
-    listed, other, total = found["groups"], found["other"], found["total"]
-    assert found["truncated"] == (len(listed) < groups) == (other is not None)
+    listed, other, total = breakdown["groups"], breakdown["other"], breakdown["total"]
+    assert breakdown["truncated"] == (len(listed) < groups) == (other is not None)
     parts = [*listed, *([other] if other else [])]
     assert len(listed) + (other["groups"] if other else 0) == groups
     assert sum(part["count"] for part in parts) == total["count"]
@@ -124,11 +124,11 @@ def check_sums(found: dict[str, Any], groups: int) -> None:
 async def test_two_dimensions_make_a_group_of_every_pair(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(41, 200)
     names = ("metadata.topic", "status")
-    found = await ask(client, PATH, group_by=list(names), measures=["cost.sum"], limit=1000)
-    wanted = groups_by(rows, *(TRACE_DIMENSIONS[name] for name in names))
-    assert len(found["groups"]) == len(wanted)
-    for group in found["groups"]:
-        check_group(group, wanted[text([group["key"][name] for name in names])], ("cost.sum",))
+    breakdown = await ask(client, PATH, group_by=list(names), measures=["cost.sum"], limit=1000)
+    rows_by_key = groups_by(rows, *(TRACE_DIMENSIONS[name] for name in names))
+    assert len(breakdown["groups"]) == len(rows_by_key)
+    for group in breakdown["groups"]:
+        check_group(group, rows_by_key[text([group["key"][name] for name in names])], ("cost.sum",))
 
 
 async def test_groups_stand_in_the_order_that_is_asked_for(store_once: StoreOnce) -> None:
@@ -136,10 +136,10 @@ async def test_groups_stand_in_the_order_that_is_asked_for(store_once: StoreOnce
 
     async def keys(order_by: str, of: Callable[[dict[str, Any]], Any]) -> None:
         body = {"group_by": "metadata.user", "measures": ["cost.sum", "latency.p95", "scores.accuracy.mean"]}
-        found = [of(group) for group in (await ask(client, PATH, order_by=order_by, limit=1000, **body))["groups"]]
-        known = [value for value in found if value is not None]
-        assert known == sorted(known, reverse=order_by.startswith("-"))
-        assert found[: len(known)] == known
+        values = [of(group) for group in (await ask(client, PATH, order_by=order_by, limit=1000, **body))["groups"]]
+        with_value = [value for value in values if value is not None]
+        assert with_value == sorted(with_value, reverse=order_by.startswith("-"))
+        assert values[: len(with_value)] == with_value
 
     await keys("-count", lambda group: group["count"])
     await keys("cost.sum", lambda group: group["cost"]["sum"])
@@ -151,12 +151,14 @@ async def test_groups_stand_in_the_order_that_is_asked_for(store_once: StoreOnce
 
 async def test_a_trace_of_several_models_is_a_group_of_its_own(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(41, 200)
-    found = await ask(client, PATH, group_by="model", unit="trace", measures=["cost.sum"])
-    wanted = groups_by(rows, lambda row: row["model"], lambda row: row["many_models"])
-    assert len(found["groups"]) == len(wanted)
-    for group in found["groups"]:
-        check_group(group, wanted[text([group["key"]["model"], group["key"].get("several", False)])], ("cost.sum",))
-    assert sum(group["key"].get("several", False) for group in found["groups"]) == 1
+    breakdown = await ask(client, PATH, group_by="model", unit="trace", measures=["cost.sum"])
+    rows_by_key = groups_by(rows, lambda row: row["model"], lambda row: row["many_models"])
+    assert len(breakdown["groups"]) == len(rows_by_key)
+    for group in breakdown["groups"]:
+        check_group(
+            group, rows_by_key[text([group["key"]["model"], group["key"].get("several", False)])], ("cost.sum",)
+        )
+    assert sum(group["key"].get("several", False) for group in breakdown["groups"]) == 1
 
 
 _SPANS = f"""
@@ -175,13 +177,13 @@ SPAN_DIMENSIONS: dict[str, KeyOf] = {
 
 async def spans_of_run(engine: AsyncEngine) -> list[Row]:
     async with engine.connect() as connection:
-        found = [dict(row._mapping) for row in await connection.exec_driver_sql(_SPANS)]
-    for span in found:
+        spans = [dict(row._mapping) for row in await connection.exec_driver_sql(_SPANS)]
+    for span in spans:
         counts = not span["uncounted"] & 1
         speed = tps_thousandths(span["completion_tokens"] or 0, span["latency_us"])
         span.update({name: span[name] if counts else None for name in ("prompt_tokens", "total_tokens")})
         span.update(cost_pd=None if span["uncounted"] & 2 else span["cost_pd"], tps=speed)
-    return found
+    return spans
 
 
 OF_SPANS = (
@@ -202,7 +204,7 @@ async def test_groups_of_spans_have_each_span_once_and_add_up_to_the_traces(stor
     inside = {row["trace_id"] for row in in_window(rows, *window)}
     spans = [span for span in await spans_of_run(engine) if span["trace_id"] in inside]
     start, end = map(iso, window)
-    found = await ask(
+    breakdown = await ask(
         client,
         PATH,
         group_by=[name],
@@ -211,16 +213,16 @@ async def test_groups_of_spans_have_each_span_once_and_add_up_to_the_traces(stor
         start_time=start,
         end_time=end,
     )
-    wanted = groups_by(spans, SPAN_DIMENSIONS[name])
-    assert len(found["groups"]) == len(wanted)
-    for group in found["groups"]:
-        check_group(group, wanted[text([group["key"][name]])], OF_SPANS)
+    spans_by_key = groups_by(spans, SPAN_DIMENSIONS[name])
+    assert len(breakdown["groups"]) == len(spans_by_key)
+    for group in breakdown["groups"]:
+        check_group(group, spans_by_key[text([group["key"][name]])], OF_SPANS)
     whole = await ask(
         client, f"/api/stats/v1/experiments/{RUN}", measures=["cost", "total_tokens"], start_time=start, end_time=end
     )
     for measure in ("cost", "total_tokens"):
-        assert found["total"][measure.split(".")[0]]["count"] >= 0
-        assert found["total"]["cost"]["sum"] == whole["measures"]["cost"]["sum"]
+        assert breakdown["total"][measure.split(".")[0]]["count"] >= 0
+        assert breakdown["total"]["cost"]["sum"] == whole["measures"]["cost"]["sum"]
 
 
 async def test_a_field_of_spans_is_of_spans_unless_the_trace_has_it(store_once: StoreOnce) -> None:
@@ -250,19 +252,19 @@ async def test_ten_thousand_values_are_cut_and_add_up(client: httpx.AsyncClient,
             "UPDATE traces SET experiment_key = (SELECT key FROM experiments WHERE id = 'run')"
         )
     rows = await rows_of_run(engine)
-    found = await ask(client, PATH, group_by="metadata.user", measures=list(MEASURES))
-    assert len(found["groups"]) == 50
-    check_sums(found, len(groups_by(rows, metadata("user"))))
+    breakdown = await ask(client, PATH, group_by="metadata.user", measures=list(MEASURES))
+    assert len(breakdown["groups"]) == 50
+    check_sums(breakdown, len(groups_by(rows, metadata("user"))))
 
 
 async def test_csv_equals_json(store_once: StoreOnce) -> None:
     client = (await store_once(41, 200)).client
     body = {"group_by": ["metadata.topic", "status"], "measures": list(MEASURES), "limit": 4}
-    made = await ask(client, PATH, **body)
+    breakdown = await ask(client, PATH, **body)
     answer = await client.post(PATH, json=body, headers={"accept": "text/csv"})
     table = list(csv.DictReader(io.StringIO(answer.text, newline="")))
     assert [row["row"] for row in table] == ["group"] * 4 + ["other", "total"]
-    for row, one in zip(table, [*made["groups"], made["other"], made["total"]], strict=True):
+    for row, one in zip(table, [*breakdown["groups"], breakdown["other"], breakdown["total"]], strict=True):
         assert int(row["count"]) == one["count"]
         key = one.get("key", {}).get("metadata.topic")
         shown = "" if key is None else key if isinstance(key, str) else json.dumps(key)
@@ -305,6 +307,6 @@ async def test_any_key_may_be_asked_for(store_once: StoreOnce) -> None:
     client = (await store_once(1, 10)).client
     rng = random.Random(2)
     for key in ("a.b", "ü", "'; DROP TABLE traces; --", "%s {} :x $1", "\u0001", "x" * 250, "__proto__"):
-        found = await ask(client, PATH, group_by=[f"metadata.{key}"], unit=rng.choice(["trace", "span"]))
-        assert [group["key"] for group in found["groups"]] == [{f"metadata.{key}": None}]
+        breakdown = await ask(client, PATH, group_by=[f"metadata.{key}"], unit=rng.choice(["trace", "span"]))
+        assert [group["key"] for group in breakdown["groups"]] == [{f"metadata.{key}": None}]
     assert (await client.post(PATH, json={"group_by": ["metadata.\u0000"]})).status_code == 400

@@ -43,12 +43,15 @@ async def test_every_aggregate_of_every_measure_is_exact_under_every_filter(
         for at in range(0, len(AGGREGATES), 2):
             aggregates = AGGREGATES[at : at + 2]
             measures = [f"{measure}.{aggregate}" for measure in MEASURES for aggregate in aggregates]
-            found = await ask(client, PATH, filters=filters, start_time=start, end_time=end, measures=measures)
-            assert found["traces"] == len(matching)
-            assert found["failed"] == sum(row["status"] == "error" for row in matching)
+            figures = await ask(client, PATH, filters=filters, start_time=start, end_time=end, measures=measures)
+            assert figures["traces"] == len(matching)
+            assert figures["failed"] == sum(row["status"] == "error" for row in matching)
             for measure in MEASURES:
-                wanted = expected(matching, measure, aggregates)
-                assert {name: found["measures"][measure][name] for name in wanted} == wanted, (filters, measure)
+                expected_figures = expected(matching, measure, aggregates)
+                assert {name: figures["measures"][measure][name] for name in expected_figures} == expected_figures, (
+                    filters,
+                    measure,
+                )
 
 
 async def test_without_names_all_operational_measures_and_all_scores_are_answered(
@@ -58,14 +61,14 @@ async def test_without_names_all_operational_measures_and_all_scores_are_answere
     for warmed in (False, True):
         if warmed:
             await warm(engine)
-        found = (await client.get(PATH)).json()["measures"]
-        assert set(found) == {*MEASURES} - {"span_count", "llm_call_count"}
-        for measure in found:
-            wanted = expected(rows, measure, ("sum", "mean", "std_dev"))
-            assert {name: found[measure][name] for name in wanted} == wanted, measure
-            assert found[measure]["count"] + found[measure]["missing"] == len(rows) or measure in SCORES
-        assert all(found[score]["trace_count"] + found[score]["missing"] == len(rows) for score in SCORES)
-        assert found["scores.mixed"]["text_count"] == sum(
+        figures = (await client.get(PATH)).json()["measures"]
+        assert set(figures) == {*MEASURES} - {"span_count", "llm_call_count"}
+        for measure in figures:
+            expected_figures = expected(rows, measure, ("sum", "mean", "std_dev"))
+            assert {name: figures[measure][name] for name in expected_figures} == expected_figures, measure
+            assert figures[measure]["count"] + figures[measure]["missing"] == len(rows) or measure in SCORES
+        assert all(figures[score]["trace_count"] + figures[score]["missing"] == len(rows) for score in SCORES)
+        assert figures["scores.mixed"]["text_count"] == sum(
             kind == 2 and key == "mixed"
             for row in rows
             for key, kind in zip(row["score_keys"] or [], row["score_kinds"] or [], strict=False)
@@ -77,8 +80,8 @@ async def test_costs_that_are_too_low_are_counted(store_once: StoreOnce) -> None
     for filters, keep in FILTERS[:4]:
         partial = sum(row["n_unpriced"] > 0 and row["cost_pd"] is not None for row in rows if keep(row))
         for aggregate in ("sum", "p50"):
-            found = await ask(client, PATH, filters=filters, measures=[f"cost.{aggregate}"])
-            assert found["cost_partial_count"] == partial
+            figures = await ask(client, PATH, filters=filters, measures=[f"cost.{aggregate}"])
+            assert figures["cost_partial_count"] == partial
             grouped = await ask(client, f"{PATH}/breakdown", filters=filters, group_by="status", measures=["cost.sum"])
             assert sum(group["cost_partial_count"] for group in grouped["groups"]) == partial
         assert partial > 0 or filters is not None
@@ -88,27 +91,27 @@ async def test_a_missing_score_may_count_as_zero_and_nothing_else_may(store_once
     client, _, rows = await store_once(9, 200)
     aggregates = ("sum", "mean", "std_dev", "min", "max", "p10", "p50")
     measures = [f"{measure}.{aggregate}" for measure in ("cost", *SCORES) for aggregate in aggregates]
-    found = await ask(client, PATH, measures=measures, missing="zero")
+    figures = await ask(client, PATH, measures=measures, missing="zero")
     for measure in ("cost", *SCORES):
-        wanted = expected(rows, measure, aggregates, zero=True)
-        assert {name: found["measures"][measure][name] for name in wanted} == wanted, measure
+        expected_figures = expected(rows, measure, aggregates, zero=True)
+        assert {name: figures["measures"][measure][name] for name in expected_figures} == expected_figures, measure
 
 
 async def test_percentiles_are_those_of_numpy(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(9, 200)
     percents = [0, 1, 12.5, 50, 95, 99.9, 100]
-    found = await ask(client, PATH, measures=[f"latency.p{p:g}" for p in percents])
-    assert found["method"] == "linear"
+    figures = await ask(client, PATH, measures=[f"latency.p{p:g}" for p in percents])
+    assert figures["method"] == "linear"
     latencies = [v / 10**6 for row in rows for v in values_of(row, "latency")]
-    wanted = np.quantile(latencies, [p / 100 for p in percents])
-    got = [found["measures"]["latency"][f"p{p:g}"] for p in percents]
-    assert got == pytest.approx(list(wanted), rel=1e-12)
+    quantiles = np.quantile(latencies, [p / 100 for p in percents])
+    got = [figures["measures"]["latency"][f"p{p:g}"] for p in percents]
+    assert got == pytest.approx(list(quantiles), rel=1e-12)
 
 
 async def test_an_interval_is_between_two_values_and_there_is_none_of_few(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(9, 200)
-    found = await ask(client, PATH, measures=["latency.p50", "latency.p99.9"], intervals=True)
-    latency = found["measures"]["latency"]
+    figures = await ask(client, PATH, measures=["latency.p50", "latency.p99.9"], intervals=True)
+    latency = figures["measures"]["latency"]
     assert latency["intervals"]["p99.9"] is None
     interval, latencies = latency["intervals"]["p50"], {v / 10**6 for row in rows for v in values_of(row, "latency")}
     assert interval["low"] in latencies
@@ -123,13 +126,13 @@ async def test_an_interval_around_a_mean_is_that_of_students_t(store_once: Store
         latencies = [v / 10**6 for row in rows if keep(row) for v in values_of(row, "latency")]
         low, high = scipy.stats.t.interval(0.95, len(latencies) - 1, np.mean(latencies), scipy.stats.sem(latencies))
         for measures in (["latency.mean"], ["latency.mean", "latency.p50"]):
-            found = await ask(client, PATH, measures=measures, intervals=True, filters=filters)
-            interval = found["measures"]["latency"]["intervals"]["mean"]
+            figures = await ask(client, PATH, measures=measures, intervals=True, filters=filters)
+            interval = figures["measures"]["latency"]["intervals"]["mean"]
             assert interval == {"low": pytest.approx(low), "high": pytest.approx(high), "confidence": 0.95}
 
 
 @pytest.mark.parametrize(
-    ("body", "where", "said"),
+    ("body", "where", "message"),
     [
         ({"measures": ["colour.sum"]}, ["body", "measures"], "unknown measure 'colour'"),
         ({"measures": ["scores.nobody.mean"]}, ["body", "measures"], "no evaluator is called 'nobody'"),
@@ -146,13 +149,13 @@ async def test_an_interval_around_a_mean_is_that_of_students_t(store_once: Store
     ],
 )
 async def test_what_is_wrong_is_named_where_it_stands(
-    store_once: StoreOnce, body: Any, where: list[str], said: str
+    store_once: StoreOnce, body: Any, where: list[str], message: str
 ) -> None:
     client = (await store_once(1, 5)).client
     answer = await client.post(PATH, json=body)
     assert answer.status_code == 400, answer.text
     (problem,) = answer.json()["detail"]
-    assert (problem["loc"], said in problem["msg"]) == (where, True), problem
+    assert (problem["loc"], message in problem["msg"]) == (where, True), problem
 
 
 async def test_an_unknown_name_in_the_query_is_not_ignored(store_once: StoreOnce) -> None:
@@ -176,9 +179,9 @@ async def test_an_experiment_without_traces_has_counts_of_zero_and_no_numbers(cl
     created = await client.post("/api/v2/experiments/", json={"id": "empty", "name": "Nothing yet"})
     assert created.status_code == 201, created.text
     path = f"/api/stats/v1/experiments/{created.json()['id']}"
-    found = await ask(client, path, measures=["cost", "latency.p50"], intervals=True)
-    assert found["traces"] == 0
-    assert found["measures"]["cost"] == {
+    figures = await ask(client, path, measures=["cost", "latency.p50"], intervals=True)
+    assert figures["traces"] == 0
+    assert figures["measures"]["cost"] == {
         "unit": "USD",
         "count": 0,
         "missing": 0,
@@ -187,7 +190,7 @@ async def test_an_experiment_without_traces_has_counts_of_zero_and_no_numbers(cl
         "std_dev": None,
         "intervals": {"mean": None},
     }
-    assert found["measures"]["latency"]["p50"] is None
+    assert figures["measures"]["latency"]["p50"] is None
 
 
 async def test_random_filters_of_random_seeds(store_once: StoreOnce) -> None:
@@ -197,11 +200,11 @@ async def test_random_filters_of_random_seeds(store_once: StoreOnce) -> None:
         bound = rng.randrange(10**7)
         matching = [row for row in rows if row["latency_us"] is not None and row["latency_us"] >= bound]
         measure, percent = rng.choice(MEASURES), rng.randrange(101)
-        found = await ask(
+        figures = await ask(
             client, PATH, filters={"duration": {"gte": bound / 10**6}}, measures=[f"{measure}.p{percent}"]
         )
-        wanted = expected(matching, measure, [f"p{percent}"])
-        assert {name: found["measures"][measure][name] for name in wanted} == wanted
+        expected_figures = expected(matching, measure, [f"p{percent}"])
+        assert {name: figures["measures"][measure][name] for name in expected_figures} == expected_figures
 
 
 async def test_scores_are_answered_alike_where_rollups_are_of_a_version_that_did_not_count_their_traces(
@@ -209,11 +212,11 @@ async def test_scores_are_answered_alike_where_rollups_are_of_a_version_that_did
 ) -> None:
     await stored_run(engine, 12, 200)
     await warm(engine)
-    wanted = (await ask(client, PATH))["measures"]
-    assert any(figures["missing"] for name, figures in wanted.items() if name in SCORES)
+    before = (await ask(client, PATH))["measures"]
+    assert any(figures["missing"] for name, figures in before.items() if name in SCORES)
     async with engine.begin() as connection:
         await connection.exec_driver_sql(
             "UPDATE rollups SET scores = (SELECT jsonb_object_agg(key, value - 8) FROM jsonb_each(scores))"
             " WHERE level = 0 OR bucket > '2026-01-01' AND scores IS NOT NULL"
         )
-    assert (await ask(client, PATH))["measures"] == wanted
+    assert (await ask(client, PATH))["measures"] == before

@@ -38,9 +38,9 @@ async def exactly(client: httpx.AsyncClient, path: str, **body: Any) -> Any:
 def check(arm: dict[str, Any], edges: list[Any], rows: list[Any], measure: str) -> None:
     """Counted again, with the decimals of the answer."""
     every = [values_of(row, measure) for row in rows]
-    values = [Decimal(value) / unit_of(measure) for found in every for value in found]
+    values = [Decimal(value) / unit_of(measure) for of_trace in every for value in of_trace]
     assert arm["count"] == len(values)
-    assert arm["missing"] == sum(not found for found in every)
+    assert arm["missing"] == sum(not of_trace for of_trace in every)
     assert sum(arm["counts"]) + arm["below"] + arm["above"] == len(values)
     if edges:
         bounds = [Decimal(edge) for edge in edges]
@@ -55,10 +55,10 @@ def check(arm: dict[str, Any], edges: list[Any], rows: list[Any], measure: str) 
 async def test_counts_are_those_of_scipy(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(51, 150)
     for filters, keep in FILTERS[:5]:
-        found = await ask(client, PATH, measure="latency", bins=30, filters=filters)
+        histogram = await ask(client, PATH, measure="latency", bins=30, filters=filters)
         values = [v / 10**6 for row in rows if keep(row) for v in values_of(row, "latency")]
-        wanted = scipy.stats.binned_statistic(values, values, "count", bins=found["edges"])
-        assert found["arms"][0]["counts"] == wanted.statistic.tolist()
+        binned = scipy.stats.binned_statistic(values, values, "count", bins=histogram["edges"])
+        assert histogram["arms"][0]["counts"] == binned.statistic.tolist()
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -74,31 +74,33 @@ async def test_counts_are_exact_and_add_up(store_once: StoreOnce, measure: str) 
             {"low": 0.5, "high": 2},
             {"low": 1},
         ):
-            found = await exactly(client, PATH, measure=measure, **options, **({"filters": filters} if filters else {}))
-            (arm,) = found["arms"]
-            check(arm, found["edges"], matching, measure)
+            histogram = await exactly(
+                client, PATH, measure=measure, **options, **({"filters": filters} if filters else {})
+            )
+            (arm,) = histogram["arms"]
+            check(arm, histogram["edges"], matching, measure)
             values = {value for row in matching for value in values_of(row, measure)}
-            assert (found["values"] is None) == (len(values) > 32)
-            if found["values"] is not None:
-                assert [Decimal(v["value"]) * unit_of(measure) for v in found["values"]] == sorted(values)
-                assert sum(v["count"] for v in found["values"]) == arm["count"]
+            assert (histogram["values"] is None) == (len(values) > 32)
+            if histogram["values"] is not None:
+                assert [Decimal(v["value"]) * unit_of(measure) for v in histogram["values"]] == sorted(values)
+                assert sum(v["count"] for v in histogram["values"]) == arm["count"]
 
 
 @pytest.mark.one_version("we choose the bins")
 async def test_the_bins_are_those_of_numpy(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(51, 150)
-    found = await ask(client, PATH, measure="latency", bins=50)
+    histogram = await ask(client, PATH, measure="latency", bins=50)
     latencies = [value / 10**6 for row in rows for value in values_of(row, "latency")]
-    assert found["edges"] == pytest.approx(list(np.histogram_bin_edges(latencies, 50)), rel=1e-3, abs=1e-3)
-    assert found["arms"][0]["counts"] == list(np.histogram(latencies, found["edges"])[0])
+    assert histogram["edges"] == pytest.approx(list(np.histogram_bin_edges(latencies, 50)), rel=1e-3, abs=1e-3)
+    assert histogram["arms"][0]["counts"] == list(np.histogram(latencies, histogram["edges"])[0])
 
 
 async def test_zeros_are_below_a_log_scale(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(51, 150)
-    found = await ask(client, PATH, measure="latency", scale="log", bins=5)
+    histogram = await ask(client, PATH, measure="latency", scale="log", bins=5)
     zeros = sum(value == 0 for row in rows for value in values_of(row, "latency"))
-    assert found["arms"][0]["below"] == zeros > 0
-    ratios = [b / a for a, b in zip(found["edges"], found["edges"][1:], strict=False)]
+    assert histogram["arms"][0]["below"] == zeros > 0
+    ratios = [b / a for a, b in zip(histogram["edges"], histogram["edges"][1:], strict=False)]
     assert ratios == pytest.approx([ratios[0]] * 5, rel=0.01)
 
 
@@ -111,10 +113,12 @@ async def test_arms_share_their_edges(client: httpx.AsyncClient, engine: AsyncEn
         {"experiment_id": RUN, "filters": {"status": "error"}},
     ]
     for options in ({"bins": 9}, {"edges": [0, 1, 2.5, 7]}):
-        found = await exactly(client, ARMS, measure="latency", arms=arms, **options)
-        for arm, of_arm in zip(found["arms"], (rows, others, [r for r in rows if r["status"] == "error"]), strict=True):
-            check(arm, found["edges"], of_arm, "latency")
-    assert found["edges"] == [0, 1, Decimal("2.5"), 7]
+        histogram = await exactly(client, ARMS, measure="latency", arms=arms, **options)
+        for arm, of_arm in zip(
+            histogram["arms"], (rows, others, [r for r in rows if r["status"] == "error"]), strict=True
+        ):
+            check(arm, histogram["edges"], of_arm, "latency")
+    assert histogram["edges"] == [0, 1, Decimal("2.5"), 7]
     passed = await ask(client, ARMS, measure="scores.passed", arms=arms[:2])
     assert [[v["value"], sum(v["counts"])] for v in passed["values"]] == [
         [v["value"], v["count"]] for v in passed["values"]
@@ -125,43 +129,43 @@ async def other_rows(engine: AsyncEngine) -> list[Any]:
     async with engine.connect() as connection:
         await connection.exec_driver_sql(f"UPDATE experiments SET id = 'x' WHERE id = '{RUN}'")
         await connection.exec_driver_sql(f"UPDATE experiments SET id = '{RUN}' WHERE id = '{OTHER_RUN}'")
-    found = await rows_of_run(engine)
+    others = await rows_of_run(engine)
     async with engine.connect() as connection:
         await connection.exec_driver_sql(f"UPDATE experiments SET id = '{OTHER_RUN}' WHERE id = '{RUN}'")
         await connection.exec_driver_sql(f"UPDATE experiments SET id = '{RUN}' WHERE id = 'x'")
-    return found
+    return others
 
 
 async def test_nothing_has_no_bins(store_once: StoreOnce) -> None:
     client = (await store_once(1, 5)).client
     nothing = {"span_count": {"operator": "gt", "value": 1000}}
-    found = await ask(client, PATH, measure="latency", filters=nothing)
-    assert (found["edges"], found["values"]) == ([], [])
-    assert {k: found["arms"][0][k] for k in ("counts", "below", "above", "count", "missing")} == {
+    histogram = await ask(client, PATH, measure="latency", filters=nothing)
+    assert (histogram["edges"], histogram["values"]) == ([], [])
+    assert {k: histogram["arms"][0][k] for k in ("counts", "below", "above", "count", "missing")} == {
         "counts": [],
         "below": 0,
         "above": 0,
         "count": 0,
         "missing": 0,
     }
-    found = await ask(client, PATH, measure="latency", filters=nothing, low=1, high=2, bins=2)
-    assert (found["edges"], found["arms"][0]["counts"]) == ([1, 1.5, 2], [0, 0])
+    histogram = await ask(client, PATH, measure="latency", filters=nothing, low=1, high=2, bins=2)
+    assert (histogram["edges"], histogram["arms"][0]["counts"]) == ([1, 1.5, 2], [0, 0])
 
 
 async def test_csv_equals_json(store_once: StoreOnce) -> None:
     client = (await store_once(51, 150)).client
     body = {"measure": "cost", "bins": 6, "low": 1, "high": 50_000}
-    found = await ask(client, PATH, **body)
+    histogram = await ask(client, PATH, **body)
     answer = await client.post(PATH, json=body, headers={"accept": "text/csv"})
     header, below, *bins, above = csv.reader(io.StringIO(answer.text, newline=""))
     assert header == ["from", "to", f"count 1 {RUN}"]
-    (arm,) = found["arms"]
+    (arm,) = histogram["arms"]
     assert [int(below[2]), *(int(row[2]) for row in bins), int(above[2])] == [
         arm["below"],
         *arm["counts"],
         arm["above"],
     ]
-    assert [float(row[0]) for row in bins] == found["edges"][:-1]
+    assert [float(row[0]) for row in bins] == histogram["edges"][:-1]
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ async def test_points_are_exact_whatever_the_zone_and_the_filter(
 async def check(
     client: httpx.AsyncClient, rows: list[Any], measures: tuple[str, ...], *, granularity: str, zone: str, **body: Any
 ) -> None:
-    found = await ask(client, PATH, granularity=granularity, time_zone=zone, measures=list(measures), **body)
-    points = found["points"]
+    series = await ask(client, PATH, granularity=granularity, time_zone=zone, measures=list(measures), **body)
+    points = series["points"]
     groups: dict[Any, list[Any]] = {}
     for row in rows:
         groups.setdefault(bucket_of(row["start_time"], granularity, zone), []).append(row)
@@ -78,15 +78,15 @@ async def check(
         assert point["count"] == len(of_bucket)
         for name in measures:
             measure, _, aggregate = name.rpartition(".")
-            wanted = expected(of_bucket, measure, [aggregate])
-            assert {key: point[measure][key] for key in wanted} == wanted, (point["start"], name)
+            expected_figures = expected(of_bucket, measure, [aggregate])
+            assert {key: point[measure][key] for key in expected_figures} == expected_figures, (point["start"], name)
 
 
 async def test_the_window_cuts_its_first_and_last_bucket_and_says_so(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(22)
     start, end = START + 3_000 * MINUTE + 7, START + 30_000 * MINUTE + 11
-    found = await ask(client, PATH, granularity="day", measures=["cost.sum"], start_time=iso(start), end_time=iso(end))
-    points = found["points"]
+    series = await ask(client, PATH, granularity="day", measures=["cost.sum"], start_time=iso(start), end_time=iso(end))
+    points = series["points"]
     assert sum(point["count"] for point in points) == len(in_window(rows, start, end))
     assert [point["partial"] for point in points] == [True, *[False] * (len(points) - 2), True]
     assert points[0]["start"] <= iso(start) < points[0]["end"]
@@ -145,15 +145,15 @@ async def test_too_many_points_name_the_next_coarser_granularity(store_once: Sto
 )
 async def test_a_window_in_which_nothing_can_be_has_no_points(store_once: StoreOnce, window: dict[str, str]) -> None:
     client = (await store_once(23, 20)).client
-    found = await client.get(PATH, params=window)
-    assert found.status_code == 200, found.text
-    assert found.json()["points"] == []
+    answer = await client.get(PATH, params=window)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["points"] == []
 
 
 async def test_auto_makes_about_fifty_points(store_once: StoreOnce) -> None:
     client = (await store_once(22)).client
-    found = (await client.get(PATH)).json()
-    assert (found["granularity"], 35 <= len(found["points"]) <= 45) == ("day", True)
+    series = (await client.get(PATH)).json()
+    assert (series["granularity"], 35 <= len(series["points"]) <= 45) == ("day", True)
 
 
 @given(
@@ -165,23 +165,26 @@ async def test_auto_makes_about_fifty_points(store_once: StoreOnce) -> None:
 def test_buckets_are_those_of_the_clock_on_the_wall(zone: str, granularity: str, first: int, minutes: int) -> None:
     start, end = first * MINUTE, (first + minutes) * MINUTE
     try:
-        made = buckets(granularity, ZoneInfo(zone), start, end)
+        all_buckets = buckets(granularity, ZoneInfo(zone), start, end)
     except InvalidInput:
         assert minutes > MAX_POINTS - 2
         return
-    assert made.edges[0] <= start < made.edges[1]
-    assert made.edges[-2] <= end < made.edges[-1]
-    assert all(a < b for a, b in zip(made.edges, made.edges[1:], strict=False))
+    assert all_buckets.edges[0] <= start < all_buckets.edges[1]
+    assert all_buckets.edges[-2] <= end < all_buckets.edges[-1]
+    assert all(a < b for a, b in zip(all_buckets.edges, all_buckets.edges[1:], strict=False))
     rng = random.Random(first)
     for _ in range(20):
         at = rng.randint(start, end)
-        number = made.index(at)
-        assert made.edges[number] <= at < made.edges[number + 1]
+        number = all_buckets.index(at)
+        assert all_buckets.edges[number] <= at < all_buckets.edges[number + 1]
         if granularity in ("day", "week", "month"):
             # The first moment of the bucket, and the last one before the next, have the same date, week or month.
-            inside = {bucket_of(us, granularity, zone) for us in (made.edges[number], at, made.edges[number + 1] - 1)}
+            inside = {
+                bucket_of(us, granularity, zone)
+                for us in (all_buckets.edges[number], at, all_buckets.edges[number + 1] - 1)
+            }
             assert len(inside) == 1
-            assert bucket_of(made.edges[number] - 1, granularity, zone) not in inside
+            assert bucket_of(all_buckets.edges[number] - 1, granularity, zone) not in inside
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)])

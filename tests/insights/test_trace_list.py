@@ -25,8 +25,8 @@ PATH = f"/api/stats/v1/experiments/{RUN}/traces"
 
 
 def value(row: Row, sort_by: str) -> float | None:
-    found = values_of(row, sort_by)
-    return found[0] / unit_of(sort_by) if found else None
+    values = values_of(row, sort_by)
+    return values[0] / unit_of(sort_by) if values else None
 
 
 @pytest.mark.parametrize("sort_by", ["latency", "cost", "ttft", "tps", "total_tokens", "scores.accuracy"])
@@ -34,16 +34,16 @@ async def test_they_are_in_order_and_what_has_no_value_comes_last(store_once: St
     client, _, rows = await store_once(61, 120)
     by_id = {row["trace_id"]: row for row in rows}
     for sign in ("", "-"):
-        found: list[dict[str, Any]] = []
+        listed: list[dict[str, Any]] = []
         while True:
-            page = await ask(client, PATH, sort_by=sign + sort_by, limit=37, offset=len(found))
-            found += page["traces"]
+            page = await ask(client, PATH, sort_by=sign + sort_by, limit=37, offset=len(listed))
+            listed += page["traces"]
             if not page["has_more"]:
                 break
-        assert sorted(trace["trace_id"] for trace in found) == sorted(by_id)
-        values = [value(by_id[trace["trace_id"]], sort_by) for trace in found]
-        known = [v for v in values if v is not None]
-        assert values[: len(known)] == known == sorted(known, reverse=sign == "-")
+        assert sorted(trace["trace_id"] for trace in listed) == sorted(by_id)
+        values = [value(by_id[trace["trace_id"]], sort_by) for trace in listed]
+        with_value = [v for v in values if v is not None]
+        assert values[: len(with_value)] == with_value == sorted(with_value, reverse=sign == "-")
 
 
 @pytest.mark.one_version("our columns tell which rows come first")
@@ -53,14 +53,14 @@ async def test_rows_are_the_same_where_columns_tell_which_come_first(
 ) -> None:
     client = (await store_once(61, 120)).client
     filters = (None, FILTERS[0][0])
-    asked = [
+    bodies = [
         {"sort_by": sign + sort_by, "limit": 9, "offset": offset, "filters": some}
         for sign, offset, some in product(("", "-"), (0, 20, 60), filters)
     ]
-    wanted = [(await ask(client, PATH, **body))["traces"] for body in asked]
+    before = [(await ask(client, PATH, **body))["traces"] for body in bodies]
     client = (await store_once(61, 120, warmed=True)).client
     monkeypatch.setattr(narrowed, "LARGE", 0)
-    assert [(await ask(client, PATH, **body))["traces"] for body in asked] == wanted
+    assert [(await ask(client, PATH, **body))["traces"] for body in bodies] == before
 
 
 @pytest.mark.parametrize("has_columns", [False, True])
@@ -75,17 +75,17 @@ async def test_pages_that_begin_behind_a_row_hold_each_trace_once(
         monkeypatch.setattr(narrowed, "LARGE", 0)
     whole = await ask(client, PATH, sort_by=sort_by, limit=200)
     assert whole["next_cursor"] is None
-    found: list[dict[str, Any]] = []
-    asked: dict[str, Any] = {}
+    paged: list[dict[str, Any]] = []
+    options: dict[str, Any] = {}
     while True:
-        page = await ask(client, PATH, sort_by=sort_by, limit=17, **asked)
-        found += page["traces"]
+        page = await ask(client, PATH, sort_by=sort_by, limit=17, **options)
+        paged += page["traces"]
         assert page["has_more"] == (page["next_cursor"] is not None)
         if not page["has_more"]:
             break
-        asked = {"cursor": page["next_cursor"]}
-    assert found == whole["traces"]
-    assert len(found) == len(rows)
+        options = {"cursor": page["next_cursor"]}
+    assert paged == whole["traces"]
+    assert len(paged) == len(rows)
 
 
 async def test_a_cursor_is_of_one_order(store_once: StoreOnce) -> None:
@@ -116,8 +116,8 @@ async def test_a_row_says_what_is_stored(store_once: StoreOnce) -> None:
     client, _, rows = await store_once(61, 120)
     by_id = {row["trace_id"]: row for row in rows}
     for filters, keep in FILTERS[:4]:
-        found = (await ask(client, PATH, filters=filters, limit=200))["traces"]
-        assert {trace["trace_id"] for trace in found} == {row["trace_id"] for row in rows if keep(row)}
+        listed = (await ask(client, PATH, filters=filters, limit=200))["traces"]
+        assert {trace["trace_id"] for trace in listed} == {row["trace_id"] for row in rows if keep(row)}
     for trace in (await ask(client, PATH, limit=200))["traces"]:
         row = by_id[trace["trace_id"]]
         assert trace["start_time"] == iso(row["start_time"])
