@@ -28,15 +28,24 @@ from spanstats.store.session import Database, create_engine
 from . import distributed, second_shard
 from .examples import AGAIN, examples
 from .installed import without_further_cases
+from .memory import store_in_memory
 from .order import in_order
 
 # Nothing in a test needs to outlive a power failure.
-QUICK = {"shared_buffers": "128MB", "fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+QUICK = {
+    "shared_buffers": "128MB",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_wal_size": "128MB",
+}
 
 # What a developer's shell says of other servers: the tests have their own.
 if not os.environ.get("SPANSTATS_TEST_DATABASE_URL"):
     for variable in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[variable]
+
+store_in_memory()
 
 # How long an example takes, or to think of it, says more of the machine's other work than of the code.
 settings.register_profile(

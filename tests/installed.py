@@ -25,6 +25,7 @@ import pytest
 from spanstats.store import cluster
 
 from .examples import AGAIN
+from .memory import store_in_memory
 
 NAMED = "SPANSTATS_TEST_DATABASE_URL"
 FOLDERS = (
@@ -46,6 +47,7 @@ THROUGHOUT = (
 
 
 def main() -> int:
+    store_in_memory()
     if os.environ.get(NAMED):
         return run_tests(os.environ[NAMED])
     versions = installed()
@@ -90,7 +92,8 @@ def temporary_server(binaries: Path) -> Iterator[str]:
 
     try:
         run("initdb", "-D", data, "-U", "postgres", "--encoding=UTF8", "--locale=C", "--auth=trust")
-        options = f"-k {directory} -c listen_addresses='' -c fsync=off -c full_page_writes=off -c autovacuum=off"
+        settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=128MB")
+        options = f"-k {directory} -c " + " -c ".join(settings)
         run("pg_ctl", "-D", data, "-w", "-l", f"{data}/log.txt", "-o", options, "start")
         try:
             yield f"postgresql://postgres@/postgres?host={directory}"

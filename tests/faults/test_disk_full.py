@@ -21,28 +21,28 @@ _MIB = 2**20
 
 
 @pytest.fixture
-def small_disk(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
+def small_file_system(environment: dict[str, str], tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, in memory, under the data directory."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=320m,mode=0755", "spanstats-test", str(place)]
+    mount_point = tmp_path / "disk"
+    mount_point.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=320m,mode=0755", "spanstats-test", str(mount_point)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"a file system of limited size cannot be mounted here: {mounted.stderr.strip()}")
-    environment["SPANSTATS_DATA_DIR"] = str(place / "data")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
+    environment["SPANSTATS_DATA_DIR"] = str(mount_point / "data")
+    yield mount_point
+    subprocess.run(["umount", "--lazy", str(mount_point)], check=True)  # noqa: S607
 
 
 async def test_a_full_disk_is_an_outage_that_ends_with_room(
-    small_disk: Path, start: Start, environment: dict[str, str]
+    small_file_system: Path, start: Start, environment: dict[str, str]
 ) -> None:
     service = start(SPANSTATS_API_KEY=KEY)
     await asyncio.to_thread(service.wait_for, "/readyz", 200)
-    ballast = small_disk / "ballast"
+    ballast = small_file_system / "ballast"
     async with Traffic(service.port) as traffic:
         await traffic.until(500)
-        free = os.statvfs(small_disk)
+        free = os.statvfs(small_file_system)
         with ballast.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - 3 * _MIB)
         async with asyncio.timeout(180):
