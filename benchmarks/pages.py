@@ -29,6 +29,16 @@ SELECT tenant_id, trace_id, CASE WHEN is_call THEN 'call' ELSE trace_id END, CAS
     CASE WHEN is_call THEN cost_pd END, latency_us
 FROM traces CROSS JOIN (VALUES (false), (true)) AS spans(is_call) WHERE experiment_key = $1
 """
+_MANY_SPANS = 10_000
+# More spans of one trace, each a child of an earlier one.
+_TREE = """
+INSERT INTO spans (tenant_id, trace_id, span_id, parent_id, by_span_id, name, kind, status, start_time, end_time,
+    borrow, filled, received_at, latency_us)
+SELECT tenant_id, trace_id, 'span-' || n, CASE WHEN n <= 7 THEN trace_id ELSE 'span-' || n / 7 END, true,
+    'step ' || n % 50, 'task', 'success', start_time + n * interval '1 millisecond',
+    start_time + (n + 5) * interval '1 millisecond', 0, 0, start_time, 5000
+FROM traces CROSS JOIN generate_series(1, $3) AS n WHERE experiment_key = $1 AND trace_id = $2
+"""
 _FILTER = "f=status&op=%3D&v=error"
 _SCREENS = {
     "runs": "/ui/",
@@ -42,6 +52,7 @@ _SCREENS = {
     "comparison, filtered": f"/ui/compare?base=other&candidate=run&{_FILTER}",
     "item": "/ui/item?key={item}&run=run&run=other",
     "trace": "/ui/trace?run=run&id={trace}",
+    "trace of {spans:,} spans": "/ui/trace?run=run&id={tree}",
     "comparison of {paired:,} items": "/ui/compare?base=paired-0&candidate=paired-1",
     "run, by span name": "/ui/run?id=run&by=span_name",
 }
@@ -66,14 +77,16 @@ async def measure(service: Service, report: Report, console: Console, traces: in
         runs = [(name, traces) for name in _NAMES] + [(f"paired-{i}", paired) for i in range(2)]
         keys = [await seed.experiment(connection, progress, tenant, n, name, COLUMNS) for name, n in runs]
     await connection.execute(_SPANS, keys[0][1])
+    two = "SELECT trace_id, encode(item_key, 'hex') AS item_key FROM traces WHERE experiment_key = $1 LIMIT 2"
+    row, long = await connection.fetch(two, keys[0][1])
+    await connection.execute(_TREE, keys[0][1], long["trace_id"], _MANY_SPANS)
     await seed.invalidate(connection, keys[0][1])
     await connection.execute("VACUUM (ANALYZE) spans")
     await refresh_caches(service, connection)
-    one = "SELECT trace_id, encode(item_key, 'hex') AS item_key FROM traces WHERE experiment_key = $1 LIMIT 1"
-    row = await connection.fetchrow(one, keys[0][1])
     await connection.close()
     for name, path in _SCREENS.items():
-        shown, address = name.format(paired=paired), path.format(trace=row["trace_id"], item=row["item_key"])
+        shown = name.format(paired=paired, spans=_MANY_SPANS)
+        address = path.format(trace=row["trace_id"], item=row["item_key"], tree=long["trace_id"])
         _report(report, shown, [_asked(service.port, address) for _ in range(1 + _TIMES)])
     report.add("memory of the worker after all screens", service.rss_mib(), "MiB", "at most 500")
 

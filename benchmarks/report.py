@@ -47,7 +47,8 @@ class Report:
             "# Measured",
             "",
             f"`{command.strip()}` on {when}: {os.cpu_count()} cores ({platform.machine()}), {_memory_gib():.0f} GiB, "
-            f"Python {platform.python_version()}; load generator, service and PostgreSQL share the machine.",
+            f"Python {platform.python_version()}; load generator, service and PostgreSQL share the machine, whose load "
+            f"average was {os.getloadavg()[0]:.1f} in the last minute.",
             "",
             "| what | measured | target | note |",
             "|---|---|---|---|",

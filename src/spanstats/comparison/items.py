@@ -72,8 +72,11 @@ def match(base: ArmTraces, candidate: ArmTraces) -> Items:
 
 
 def _order(keys: Keys) -> NDArray[np.int64]:
-    """By the first half of each key, and within equal ones by the second: these rarely differ."""
-    order = np.argsort(keys[:, 0], kind="stable")
+    """By the first half of each key, and within equal ones by the second: these rarely differ.
+
+    Equal keys come in any order: a stable sort takes three times as long.
+    """
+    order = np.argsort(keys[:, 0])
     first, second = keys[order, 0], keys[order, 1]
     if ((first[1:] == first[:-1]) & (second[1:] != second[:-1])).any():
         return np.lexsort((keys[:, 1], keys[:, 0]))

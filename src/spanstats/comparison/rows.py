@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
 from ..errors import invalid
@@ -147,12 +149,12 @@ async def _rows(tx: Transaction, matched: _Matched, page: PageOfItems) -> list[R
     values, measure = matched.values, matched.measure
     keys = [key_of(matched.items, item) for item in page.items]
     firsts = [await first_trials(tx, arm, matched.pair_by, keys) for arm in matched.arms]
-    change = changes(values, measure, matched.margin)
-    index = {item: i for i, item in enumerate(values.there.nonzero()[0].tolist())}
+    change = await asyncio.to_thread(changes, values, measure, matched.margin)
+    there = np.flatnonzero(values.there)
     rows = []
     for item, key in zip(page.items, keys, strict=True):
         base, candidate = _arms_of_row(matched, item, [of_arm.get(key) for of_arm in firsts])
-        at = index.get(item)
+        at = int(np.searchsorted(there, item)) if values.there[item] else None
         difference = None if at is None else Fraction(int(values.d[at]), measure.one * values.scale)
         sign = None if at is None else int(change[at]) * (1 if measure.higher_is_better else -1)
         rows.append(Row(key, base, candidate, difference, sign))
