@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanstats.page import edits
-from spanstats.page.content import as_text, first_line, word_changes
+from spanstats.page.conditions import Condition
+from spanstats.page.content import as_text, brief, first_line, word_changes
 
 texts = st.text(alphabet="ab \n", max_size=60)
 
@@ -75,3 +76,9 @@ def test_content_as_text() -> None:
     assert first_line("x" * 300, 10) == "x" * 9 + "…"
     assert first_line({"question": "How much?"}) == "How much?"
     assert first_line({"a": "b", "c": 1}) == '{"a":"b","c":1}'
+
+
+def test_a_long_name_within_a_sentence_is_cut_and_an_odd_one_is_one_line() -> None:
+    assert brief("correct") == "correct"
+    assert len(brief("n" * 255)) == 60
+    assert brief(Condition("model", "=", "a\n\tb")) == "model is a b"

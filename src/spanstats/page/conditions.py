@@ -16,6 +16,7 @@ FIELDS = (
     "environment",
     "customer_identifier",
     "span_name",
+    "timestamp",
 )
 """What the builder proposes; any field of the filter table may be written."""
 

@@ -35,6 +35,11 @@ def first_line(value: Any, most: int = 200) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+def brief(value: Any, most: int = 60) -> str:
+    """A name or condition within a sentence, cut where it is long."""
+    return first_line(str(value), most)
+
+
 def word_changes(before: str, after: str) -> list[Piece]:
     """The pieces that both have, that only the first has, and that only the second has, in order."""
     if before == after:

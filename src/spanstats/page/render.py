@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from . import figures
 from .calls import Call
 from .columns import column, layout
-from .content import as_text
+from .content import as_text, brief
 from .headers import PAGE_HEADERS
 from .session import key_of, root_of
 
@@ -59,7 +59,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {name: getattr(figures, name) for name in _FIGURES}
-    environment.filters |= {"as_text": as_text, "column": column, "layout": layout}
+    environment.filters |= {"as_text": as_text, "brief": brief, "column": column, "layout": layout}
     environment.globals["version"] = _version()
     return environment
 
