@@ -18,11 +18,11 @@ from .conftest import fresh_database, run_sql
 
 _numbers = itertools.count()
 
-Found = Callable[..., str]
+DatabaseWith = Callable[..., str]
 
 
 @pytest.fixture
-def found(server_url: str) -> Iterator[Found]:
+def database_with(server_url: str) -> Iterator[DatabaseWith]:
     """Makes a database in which these statements were run, and a role of its own (`guest` in them); its address."""
     role = f"spanstats_guest_{os.getpid()}_{next(_numbers)}"
     run_sql(server_url, f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
@@ -81,15 +81,15 @@ OWN = "GRANT ALL ON SCHEMA public TO guest"
     ],
 )
 @pytest.mark.every_case("the messages are those of the server")
-def test_what_is_in_the_way_is_told_in_one_line(found: Found, statements: list[str], why: str) -> None:
-    url = found(*statements)
+def test_what_is_in_the_way_is_told_in_one_line(database_with: DatabaseWith, statements: list[str], why: str) -> None:
+    url = database_with(*statements)
     with pytest.raises(StartError, match=why) as raised:
         migrate(url)
     assert "\n" not in str(raised.value)
 
 
-def test_another_encoding_is_refused(found: Found) -> None:
-    url = found(OWN, options="ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'")
+def test_another_encoding_is_refused(database_with: DatabaseWith) -> None:
+    url = database_with(OWN, options="ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'")
     with pytest.raises(StartError, match="must be UTF8"):
         migrate(url)
 
@@ -152,8 +152,8 @@ def test_another_encoding_is_refused(found: Found) -> None:
         "how the role writes values",
     ],
 )
-def test_what_is_not_in_the_way_is_left_alone(found: Found, statements: list[str]) -> None:
-    url = found(*statements)
+def test_what_is_not_in_the_way_is_left_alone(database_with: DatabaseWith, statements: list[str]) -> None:
+    url = database_with(*statements)
     migrate(url)
     check_schema(url)
     [row] = run_sql(url, "SELECT count(*) AS n FROM pg_tables WHERE tableowner = current_user")
@@ -161,8 +161,8 @@ def test_what_is_not_in_the_way_is_left_alone(found: Found, statements: list[str
     migrate(url)
 
 
-def test_a_schema_may_be_named_in_the_address(found: Found) -> None:
-    url = found("CREATE SCHEMA app AUTHORIZATION guest", "CREATE TABLE projects (id int)")
+def test_a_schema_may_be_named_in_the_address(database_with: DatabaseWith) -> None:
+    url = database_with("CREATE SCHEMA app AUTHORIZATION guest", "CREATE TABLE projects (id int)")
     own = f"{url}{'&' if '?' in url else '?'}schema=app"
     migrate(own)
     check_schema(own)
@@ -170,8 +170,8 @@ def test_a_schema_may_be_named_in_the_address(found: Found) -> None:
         check_schema(url)
 
 
-def test_a_user_that_may_not_read_is_told_so(found: Found, server_url: str) -> None:
-    url = found("SELECT 1")
+def test_a_user_that_may_not_read_is_told_so(database_with: DatabaseWith, server_url: str) -> None:
+    url = database_with("SELECT 1")
     admin = make_url(server_url).set(database=make_url(url).database).render_as_string(hide_password=False)
     migrate(admin)
     with pytest.raises(StartError, match="grant it SELECT"):

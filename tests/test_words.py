@@ -43,3 +43,23 @@ def test_the_list_of_words_may_name_them_and_other_words_may_contain_them() -> N
     text = "Renewed, oddsmaker, outstretched.\n\n| not | but |\n|---|---|\n| anew | again |\n"
     assert words.banned("CONTRIBUTING.md", text) == []
     assert words.banned("docs/x.md", text) != []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "found = rows()",
+        "def read(sent): ...",
+        "total = [n for wanted in groups for n in wanted]",
+        "def read(*, asked=1): ...",
+        "if (known := rows()): ...",
+    ],
+)
+def test_a_participle_that_is_the_name_of_a_variable_is_found_with_its_line(code: str) -> None:
+    (line,) = words.banned_names("src/x.py", f"\n{code}\n")
+    assert line.startswith("src/x.py:2: ")
+
+
+def test_functions_attributes_and_longer_names_may_have_participles() -> None:
+    code = "def known(): ...\nself.sent = 1\nrequested, found_any = by_name['found'], body.known\n"
+    assert words.banned_names("src/x.py", code) == []

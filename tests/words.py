@@ -1,5 +1,6 @@
 """The words that the project does not use (CONTRIBUTING.md, Words). `python -m tests.words` lists where they are."""
 
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,11 @@ BANNED: dict[str, str] = {
 }
 """What is not written, and what to write for it."""
 
+BANNED_NAMES = frozenset(
+    ("asked", "found", "given", "known", "made", "meant", "named", "said", "seen", "sent", "taken", "told", "wanted")
+)
+"""Participles that are no names of variables and parameters: a name says what is in it, such as rows, body or keys."""
+
 TEXTS = ("src/**/*.py", "src/**/*.html", "docs/**/*.md", "*.md")
 
 # The table that names the words.
@@ -56,9 +62,26 @@ def banned(path: str, text: str) -> list[str]:
     ]
 
 
+def banned_names(path: str, text: str) -> list[str]:
+    """A line for each variable or parameter of a module that has a participle as its name."""
+    return [
+        f"{path}:{node.lineno}: variable {name!r}: the name of what it holds: rows, body, keys"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Name | ast.arg) and (name := _name_of(node)) in BANNED_NAMES
+    ]
+
+
+def _name_of(node: ast.Name | ast.arg) -> str | None:
+    if isinstance(node, ast.arg):
+        return node.arg
+    return node.id if isinstance(node.ctx, ast.Store) else None
+
+
 def all_banned() -> list[str]:
     """Every banned word of the project."""
-    return [line for path, text in texts() for line in banned(path, text)]
+    modules = sorted(path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py"))
+    names = [line for path in modules for line in banned_names(str(path.relative_to(ROOT)), path.read_text())]
+    return [*(line for path, text in texts() for line in banned(path, text)), *names]
 
 
 if __name__ == "__main__":

@@ -75,17 +75,17 @@ def on_databases(work: Callable[[Databases], Coroutine[Any, Any, T]]) -> T:
     settings = load()
 
     async def run(urls: Mapping[str, str]) -> T:
-        found = Databases({name: Database(create_engine(url)) for name, url in urls.items()})
+        databases = Databases({name: Database(create_engine(url)) for name, url in urls.items()})
         try:
-            return await work(found)
+            return await work(databases)
         finally:
-            for one in found.by_name.values():
+            for one in databases.by_name.values():
                 await one.dispose()
 
-    with database.opened(settings) as found:
-        check_schema(found.direct)
+    with database.opened(settings) as opened:
+        check_schema(opened.direct)
         others = {shard.name: shard.url.get_secret_value() for shard in settings.shards}
-        return asyncio.run(run({FIRST: found.direct} | others))
+        return asyncio.run(run({FIRST: opened.direct} | others))
 
 
 def migrate_shards(settings: Settings, directory_url: str, *, may_be_away: bool) -> None:

@@ -38,8 +38,8 @@ class StoreOnce(Protocol):
 @pytest.fixture(scope="module")
 def new_database(server_url: str, template: str) -> Iterator[Callable[[], str]]:
     """Makes migrated databases that are dropped behind the last test of the module; returns their addresses."""
-    with ExitStack() as made:
-        yield lambda: made.enter_context(fresh_database(server_url, template))
+    with ExitStack() as databases:
+        yield lambda: databases.enter_context(fresh_database(server_url, template))
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ async def store_once(new_database: Callable[[], str]) -> AsyncIterator[StoreOnce
 
     Its rollups and columns are refreshed where it is `warmed`, and by nothing else.
     """
-    found: dict[tuple[int, int, bool], StoredOnce] = {}
+    by_key: dict[tuple[int, int, bool], StoredOnce] = {}
     async with AsyncExitStack() as opened:
 
         async def store(seed: int, traces: int = 300, *, warmed: bool = False) -> StoredOnce:
             key = seed, traces, warmed
-            if key not in found:
-                found[key] = await _stored(opened, *key)
-            return found[key]
+            if key not in by_key:
+                by_key[key] = await _stored(opened, *key)
+            return by_key[key]
 
         async def _stored(opened: AsyncExitStack, seed: int, traces: int, warmed: bool) -> StoredOnce:
             url = await asyncio.to_thread(new_database)

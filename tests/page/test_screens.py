@@ -324,9 +324,9 @@ async def test_a_trace_of_another_run_is_not_shown(filled: Filled) -> None:
 
 
 async def test_the_numbers_of_a_trace_are_sent_before_its_tree(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def slow(*asked: Any) -> Any:
+    async def slow(*arguments: Any) -> Any:
         await asyncio.sleep(0.5)
-        return await find_trace_tree(*asked)
+        return await find_trace_tree(*arguments)
 
     monkeypatch.setattr("spanstats.page.parts.PATIENCE_S", 0)
     monkeypatch.setattr("spanstats.api.insights_trace.find_trace_tree", slow)

@@ -14,24 +14,24 @@ T = TypeVar("T")
 
 
 async def beside(
-    request: Request, read: Callable[Concatenate[bytes, P], T], sent: bytes, *args: P.args, **options: P.kwargs
+    request: Request, read: Callable[Concatenate[bytes, P], T], body: bytes, *args: P.args, **options: P.kwargs
 ) -> T:
     """What `read` makes of a body; of a long one in a thread, where the loop gets its turn every few milliseconds.
 
     Raises `Unavailable` where too many long bodies wait for that.
     """
-    return await beside_above(LONG, request, read, sent, *args, **options)
+    return await beside_above(LONG, request, read, body, *args, **options)
 
 
 async def beside_above(
     length: int,
     request: Request,
     read: Callable[Concatenate[bytes, P], T],
-    sent: bytes,
+    body: bytes,
     *args: P.args,
     **options: P.kwargs,
 ) -> T:
     """As `beside`, where a body is long above this length in bytes."""
-    if len(sent) <= length:
-        return read(sent, *args, **options)
-    return await resources(request).decoding.run(partial(read, sent, *args, **options), len(sent))
+    if len(body) <= length:
+        return read(body, *args, **options)
+    return await resources(request).decoding.run(partial(read, body, *args, **options), len(body))

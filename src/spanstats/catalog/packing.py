@@ -61,8 +61,8 @@ DELETE FROM span_payloads WHERE ctid = ANY (ARRAY(
 async def pack_some(driver: Driver, keys: Sequence[TraceKey], before_us: int) -> int:
     """Pack those of these traces that are not packed and have got no span since this time; of how many."""
     locked = [TraceKey(*row) for row in await driver.fetch(_LOCK, *columns(keys), before_us)]
-    found = await driver.fetch(_PAYLOADS, *columns(locked), FILTERED) if locked else []
-    of_traces = [(key, _alike(rows)) for key, rows in groupby(found, lambda row: TraceKey(*row[:2]))]
+    payloads = await driver.fetch(_PAYLOADS, *columns(locked), FILTERED) if locked else []
+    of_traces = [(key, _alike(rows)) for key, rows in groupby(payloads, lambda row: TraceKey(*row[:2]))]
     chosen = [(key, rows) for key, rows in of_traces if len(rows) >= _LEAST_SPANS and _bytes(rows) <= _MOST_BYTES]
     if chosen:
         await driver.execute(_INSERT, *columns(await asyncio.to_thread(_packed, chosen)))
@@ -72,9 +72,9 @@ async def pack_some(driver: Driver, keys: Sequence[TraceKey], before_us: int) ->
 
 def _alike(rows: Iterable[Any]) -> list[Any]:
     """The rows with the metadata and labels that most of them have."""
-    found = list(rows)
-    ((usual, _),) = Counter(row[7:] for row in found).most_common(1)
-    return [row for row in found if row[7:] == usual]
+    every = list(rows)
+    ((usual, _),) = Counter(row[7:] for row in every).most_common(1)
+    return [row for row in every if row[7:] == usual]
 
 
 def _packed(traces: Iterable[tuple[TraceKey, list[Any]]]) -> list[tuple[Any, ...]]:

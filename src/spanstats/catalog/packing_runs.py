@@ -86,8 +86,8 @@ async def _pack_all(database: Database, before_us: int, block: int, blocks: int)
     while True:
         async with database.transaction(Kind.READ) as tx:
             bounds = (block, 0), (block + BLOCKS_AT_A_TIME, 0)
-            found = await tx.driver.fetch(_FIND_IN_BLOCKS, *bounds, _MOST_SPANS, before_us)
-        async for packed in _pack_found(database, found, before_us):
+            keys = await tx.driver.fetch(_FIND_IN_BLOCKS, *bounds, _MOST_SPANS, before_us)
+        async for packed in _pack_found(database, keys, before_us):
             yield packed
         block += BLOCKS_AT_A_TIME
         if block >= blocks:
@@ -101,16 +101,16 @@ async def _pack_started(database: Database, from_us: int, before_us: int) -> Asy
     while from_us < before_us:
         until_us = min(from_us + _LONGEST_US, before_us)
         async with database.transaction(Kind.READ) as tx:
-            found = await tx.driver.fetch(_FIND_STARTED, from_us, until_us, _MOST_SPANS)
-        async for packed in _pack_found(database, found, before_us):
+            keys = await tx.driver.fetch(_FIND_STARTED, from_us, until_us, _MOST_SPANS)
+        async for packed in _pack_found(database, keys, before_us):
             yield packed
         await _remember(database, _LOOKED, until_us)
         from_us = until_us
 
 
-async def _pack_found(database: Database, found: Sequence[Any], before_us: int) -> AsyncGenerator[int, None]:
-    for start in range(0, len(found), TRACES_AT_A_TIME):
-        keys = [TraceKey(*row) for row in found[start : start + TRACES_AT_A_TIME]]
+async def _pack_found(database: Database, rows: Sequence[Any], before_us: int) -> AsyncGenerator[int, None]:
+    for start in range(0, len(rows), TRACES_AT_A_TIME):
+        keys = [TraceKey(*row) for row in rows[start : start + TRACES_AT_A_TIME]]
         async with database.transaction(Kind.WRITE) as tx:
             packed = await pack_some(tx.driver, keys, before_us)
         yield packed

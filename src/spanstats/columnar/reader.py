@@ -119,8 +119,8 @@ class Columns:
         beside = await read_span_sums(tx.driver, arm.experiment_key, _ranges_outside(snapshot, lacking), [column])
         if column not in beside:
             return None
-        kept = (s for c, s in sums.items() if isinstance(s, SpanSums) and c.segment not in lacking)
-        return [beside[column], *kept]
+        of_chunks = (s for c, s in sums.items() if isinstance(s, SpanSums) and c.segment not in lacking)
+        return [beside[column], *of_chunks]
 
     async def _fetched(
         self, tx: Transaction, plan: FromColumns, chunks: Sequence[StoredChunk], needs: Needs

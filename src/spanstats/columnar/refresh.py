@@ -118,8 +118,8 @@ async def chunks_of_segment(tx: Transaction, experiment_key: ExperimentKey, segm
 
 
 def _with_span_sums(chunk: Chunk, sums: Mapping[str, SpanSums]) -> Chunk:
-    named = {SPAN_SUMS[column]: of_column for column, of_column in sums.items()}
-    return Chunk(replace(chunk.info, names=(*chunk.info.names, *named)), {**chunk.columns, **named})
+    by_name = {SPAN_SUMS[column]: of_column for column, of_column in sums.items()}
+    return Chunk(replace(chunk.info, names=(*chunk.info.names, *by_name)), {**chunk.columns, **by_name})
 
 
 async def _put(driver: Driver, key: tuple[int, int, int, int], chunk: Chunk) -> None:

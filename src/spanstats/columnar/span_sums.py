@@ -73,7 +73,7 @@ def sums_by(columns: Sequence[str]) -> str:
 
     Spans are read once, trace by trace, and added up by all columns together, which have few values as a rule.
     """
-    named, of_spans = ", ".join(columns), ", ".join(f"s.{column}" for column in columns)
+    all_columns, of_spans = ", ".join(columns), ", ".join(f"s.{column}" for column in columns)
     which = " ".join(f"WHEN GROUPING({column}) = 0 THEN '{column}'" for column in columns)
     return f"""
         WITH by_all AS MATERIALIZED (
@@ -85,7 +85,7 @@ def sums_by(columns: Sequence[str]) -> str:
             GROUP BY {of_spans}
         ),
         by_each AS (
-            SELECT CASE {which} END AS of_column, coalesce({named}) AS value, sum(spans), sum(failed), {_ADDED}
+            SELECT CASE {which} END AS of_column, coalesce({all_columns}) AS value, sum(spans), sum(failed), {_ADDED}
             FROM by_all GROUP BY GROUPING SETS ({", ".join(f"({column})" for column in columns)})
         )
         SELECT (numbered.one).* FROM (

@@ -41,17 +41,17 @@ def span_key(tenant_id: TenantId, span: Span) -> SpanIdentity:
 def touched(write: Write) -> frozenset[Touched]:
     """The keys that two transactions would wait for each other on, as far as the write has them."""
     tenant_id = write.tenant_id
-    found = {(tenant_id, span.trace_id, "") for span in write.spans}
-    found |= {span_key(tenant_id, span) for span in write.spans}
+    keys = {(tenant_id, span.trace_id, "") for span in write.spans}
+    keys |= {span_key(tenant_id, span) for span in write.spans}
     if write.override is not None:
-        found.add((tenant_id, "", write.override[0]))
+        keys.add((tenant_id, "", write.override[0]))
     if write.stored_override is not None:
         trace_id, span_id, _ = write.stored_override
-        found |= {(tenant_id, trace_id, ""), (tenant_id, trace_id, span_id)}
+        keys |= {(tenant_id, trace_id, ""), (tenant_id, trace_id, span_id)}
     log_id = write.score.log_id if write.score is not None else write.log
     if log_id is not None:
-        found |= {(tenant_id, "", log_id), (tenant_id, log_id, "")}
-    return frozenset(found)
+        keys |= {(tenant_id, "", log_id), (tenant_id, log_id, "")}
+    return frozenset(keys)
 
 
 def is_identity(touched: Touched) -> bool:
@@ -77,11 +77,11 @@ class Batch:
         return sorted(of_spans | self.overrides.keys() | {GlobalSpanKey(*log) for log in self.logs})
 
     @property
-    def named(self) -> set[NamedExperiment]:
+    def experiment_names(self) -> set[NamedExperiment]:
         """The experiments that spans name."""
         # Of a few experiments there are many spans.
         distinct = {(key[0], s.experiment_id) for key, s in self.spans.items() if s.experiment_id is not None}
-        return {NamedExperiment(*named) for named in distinct}
+        return {NamedExperiment(*pair) for pair in distinct}
 
 
 def collect(writes: Iterable[Write]) -> Batch:

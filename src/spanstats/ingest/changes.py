@@ -24,8 +24,8 @@ ON CONFLICT (tenant_id, trace_id, span_id) DO UPDATE SET fields = excluded.field
 
 def _deleting(table: str, and_: str = "") -> str:
     """By address, once found by key: the trace's lock keeps the rows where they are."""
-    found = row_of_span(table, "ctid", rest=and_)
-    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {SPAN_KEYS} CROSS JOIN {found} x))"
+    row = row_of_span(table, "ctid", rest=and_)
+    return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {SPAN_KEYS} CROSS JOIN {row} x))"
 
 
 DELETE_SPANS = [_deleting("spans"), _deleting("span_payloads")]

@@ -45,8 +45,8 @@ class Evaluators:
         The last rows that a write locks: no other lock is waited for while they are held.
         """
         self._forget_before(driver.generation)
-        named = {EvaluatorKey(tenant, score.key): score for tenant, span in spans for score in span.scores or ()}
-        new = {k: s for k, s in sorted(named.items()) if not _is_known(self._known.get(k), s)}
+        by_key = {EvaluatorKey(tenant, score.key): score for tenant, span in spans for score in span.scores or ()}
+        new = {k: s for k, s in sorted(by_key.items()) if not _is_known(self._known.get(k), s)}
         if new:
             rows = [(*k, s.evaluator_id, s.slug, s.name, s.value_type) for k, s in new.items()]
             await driver.execute(_UPSERT, *columns(rows))
@@ -66,9 +66,9 @@ class Evaluators:
             self._generation = generation
 
 
-def _is_known(known: Score | None, score: Score) -> bool:
+def _is_known(old_score: Score | None, score: Score) -> bool:
     """Whether the score adds nothing to the evaluator."""
-    if known is None or known.value_type != score.value_type:
+    if old_score is None or old_score.value_type != score.value_type:
         return False
-    pairs = ((known.evaluator_id, score.evaluator_id), (known.slug, score.slug), (known.name, score.name))
-    return all(given is None or given == old for old, given in pairs)
+    pairs = ((old_score.evaluator_id, score.evaluator_id), (old_score.slug, score.slug), (old_score.name, score.name))
+    return all(new is None or new == old for old, new in pairs)

@@ -17,11 +17,11 @@ _LOCK = "SELECT key FROM experiments WHERE key = ANY($1::bigint[]) AND deleted_a
 
 
 async def lock_or_insert_experiments(
-    driver: Driver, named: Set[NamedExperiment], locked: Mapping[NamedExperiment, ExperimentKey] | None = None
+    driver: Driver, names: Set[NamedExperiment], locked: Mapping[NamedExperiment, ExperimentKey] | None = None
 ) -> dict[NamedExperiment, ExperimentKey]:
     """Lock the experiments, inserting ones that do not exist; their keys. `locked` are locked already."""
-    keys = dict(locked) if locked is not None else (await identify(driver, (), named)).experiments
-    while missing := sorted(named - keys.keys()):
+    keys = dict(locked) if locked is not None else (await identify(driver, (), names)).experiments
+    while missing := sorted(names - keys.keys()):
         await driver.execute(_INSERT, *columns(missing))
         keys |= (await identify(driver, (), missing)).experiments
     return keys

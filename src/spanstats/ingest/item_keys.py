@@ -66,14 +66,16 @@ INSERT INTO rollup_marks (experiment_key, minute) SELECT * FROM minutes
 async def derive_some(database: Database, limit: int = TRACES_AT_A_TIME) -> int:
     """Derive the keys of at most `limit` traces; of how many. Raises `Unavailable`."""
     async with database.transaction(Kind.WRITE) as tx:
-        found = await tx.driver.fetch(_WITHOUT, limit)
-        if found:
-            await _derive(tx.driver, found)
-    return len(found)
+        rows = await tx.driver.fetch(_WITHOUT, limit)
+        if rows:
+            await _derive(tx.driver, rows)
+    return len(rows)
 
 
-async def _derive(driver: Driver, found: list[Any]) -> None:
-    roots = [SpanKey(r["tenant_id"], r["trace_id"], r["root_span_id"]) for r in found if r["root_span_id"] is not None]
+async def _derive(driver: Driver, without_key: list[Any]) -> None:
+    roots = [
+        SpanKey(r["tenant_id"], r["trace_id"], r["root_span_id"]) for r in without_key if r["root_span_id"] is not None
+    ]
     rows = await driver.fetch(_CONTENT, *columns(roots)) if roots else []
     # Some are large, and requests are served meanwhile.
     of_roots = await asyncio.to_thread(_keys_of, rows)
@@ -81,7 +83,7 @@ async def _derive(driver: Driver, found: list[Any]) -> None:
     if with_keys:
         await driver.execute(_PUT_SPANS, *columns(with_keys))
     traces = []
-    for row in found:
+    for row in without_key:
         key = TraceKey(row["tenant_id"], row["trace_id"])
         own, target = of_roots.get(key, (NO_KEY, None))
         traces.append((*key, key_of_text(row["sent"]) if row["sent"] else own, target))

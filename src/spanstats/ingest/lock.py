@@ -44,14 +44,14 @@ async def lock(driver: Driver, batch: Batch, resolved: Resolved, tools: Tools) -
 
 def _by_trace(incoming: list[Incoming], others: Collection[TraceKey]) -> dict[TraceKey, list[Span]]:
     """The spans by the trace that they belong to, and the traces that they leave, and the others."""
-    found: dict[TraceKey, list[Span]] = {key: [] for key in others}
+    by_trace: dict[TraceKey, list[Span]] = {key: [] for key in others}
     for each in incoming:
         before, trace_id = each.stored_key.trace, each.span.trace_id
-        spans = found.setdefault(before, [])
+        spans = by_trace.setdefault(before, [])
         if trace_id != before.trace_id:
-            spans = found.setdefault(TraceKey(each.tenant_id, trace_id), [])
+            spans = by_trace.setdefault(TraceKey(each.tenant_id, trace_id), [])
         spans.append(each.span)
-    return dict(sorted(found.items()))
+    return dict(sorted(by_trace.items()))
 
 
 # Makes the row that a trace is locked with where the batch has no span at all. It is never kept.

@@ -68,10 +68,10 @@ class PendingScore:
 
 async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, TraceKey]:
     """The traces of the stored logs: of the span of this id (of several the latest), else the trace of this id."""
-    found = await driver.fetch(FIND_LOGS, *columns(sorted(logs))) if logs else []
+    of_logs = await driver.fetch(FIND_LOGS, *columns(sorted(logs))) if logs else []
     return {
         LogKey(r["tenant_id"], r["log_id"]): TraceKey(r["tenant_id"], r["trace_id"])
-        for r in found
+        for r in of_logs
         if r["trace_id"] is not None
     }
 
@@ -83,8 +83,8 @@ async def lock_pending(
     if new:
         latest = {(tenant, score.id): (tenant, score.id, score.log_id, score) for tenant, score in new}
         await driver.execute(_INSERT, *columns([(*row[:3], rows.to_json(row[3])) for row in latest.values()]))
-    found = await driver.fetch(LOCK_PENDING, *columns(sorted(traces))) if traces else []
-    pending = [(r["tenant_id"], msgspec.convert(r["fields"], StandaloneScore)) for r in found]
+    locked = await driver.fetch(LOCK_PENDING, *columns(sorted(traces))) if traces else []
+    pending = [(r["tenant_id"], msgspec.convert(r["fields"], StandaloneScore)) for r in locked]
     return [PendingScore(traces[LogKey(tenant, score.log_id)], score) for tenant, score in pending]
 
 

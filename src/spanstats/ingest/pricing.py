@@ -112,8 +112,8 @@ class Prices:
         try:
             match = self._matches.pop(key)
         except KeyError:
-            found = self._find(provider, model)
-            match = None if found is None else _Match(found)
+            info = self._find(provider, model)
+            match = None if info is None else _Match(info)
         self._matches[key] = match
         if len(self._matches) > self._remembered:
             self._matches.popitem(last=False)
@@ -127,8 +127,8 @@ class Prices:
         undated = _DATE.sub("", name)
         for spelling in (name, undated) if undated != name else (name,):
             for home, rest in self._homes(provider, spelling):
-                if home is not None and (found := home.find_model(rest, all_providers=self._providers)):
-                    return found
+                if home is not None and (info := home.find_model(rest, all_providers=self._providers)):
+                    return info
         return None
 
     def _homes(self, provider: str | None, name: str) -> Iterator[tuple[Provider | None, str]]:
@@ -146,10 +146,12 @@ class Prices:
             yield self._suggested(name), name
 
     def _suggested(self, name: str) -> Provider | None:
-        found = next((p for p in self._providers if p.model_match is not None and p.model_match.is_match(name)), None)
-        if found is None and (vendor := next((v for pattern, v in _VENDORS if pattern.match(name)), None)):
+        provider = next(
+            (p for p in self._providers if p.model_match is not None and p.model_match.is_match(name)), None
+        )
+        if provider is None and (vendor := next((v for pattern, v in _VENDORS if pattern.match(name)), None)):
             return find_provider_by_id(self._providers, vendor)
-        return found
+        return provider
 
 
 def _spellings(provider: str | None) -> list[str]:

@@ -121,9 +121,9 @@ class Queue:
         self.weight -= sum(w.weight for w in late)
         return late
 
-    async def forget(self, taken: Iterable[Waiting]) -> None:
+    async def forget(self, group: Iterable[Waiting]) -> None:
         """These make room for others."""
-        for waiting in taken:
+        for waiting in group:
             self._spans -= waiting.weight
             self._bytes -= waiting.size
             QUEUE_SPANS.dec(waiting.weight)

@@ -112,11 +112,11 @@ class Identified:
 
 
 async def identify(
-    driver: Driver, ids: Collection[GlobalSpanKey], named: Collection[NamedExperiment] = ()
+    driver: Driver, ids: Collection[GlobalSpanKey], names: Collection[NamedExperiment] = ()
 ) -> Identified:
     """What is stored of these spans, and the named experiments that exist, which it locks against deletion."""
     result = Identified()
-    span_columns, name_columns = [columns(keys) if keys else [[], []] for keys in (ids, named)]
+    span_columns, name_columns = [columns(keys) if keys else [[], []] for keys in (ids, names)]
     rows = await driver.fetch(IDENTIFY_STATEMENT, *span_columns, *name_columns)
     for tenant_id, name, experiment_key, trace_id, fields in rows:
         if trace_id is not None:
@@ -185,8 +185,8 @@ async def read_relatives(
     for row in await driver.fetch(ANCESTORS_STATEMENT, *columns(keys)) if keys else []:
         span = span_of(row.items())
         relatives[TraceKey(row["tenant_id"], span.trace_id)].spans[span.span_id] = span
-    asked = {(*key, s.response_id) for key, (_, spans) in growing.items() for s in spans if s.response_id}
-    rows = await driver.fetch(SAME_IDS_STATEMENT, *columns(sorted(asked))) if asked else []
+    responses = {(*key, s.response_id) for key, (_, spans) in growing.items() for s in spans if s.response_id}
+    rows = await driver.fetch(SAME_IDS_STATEMENT, *columns(sorted(responses))) if responses else []
     for tenant_id, trace_id, span_id, response_id in rows:
         relatives[TraceKey(tenant_id, trace_id)].ids.setdefault(response_id, set()).add(span_id)
     return relatives

@@ -70,8 +70,8 @@ async def recount(
     experiment_key = None if experiment_id is None else await _experiment(database, tenant_id, experiment_id)
     while True:
         async with database.with_timeouts(_TIMEOUTS).transaction(Kind.WRITE) as tx:
-            found = await tx.driver.fetch(_AFTER, tenant_id, after, experiment_key, _TRACES_AT_A_TIME)
-            ids = _first([(row["trace_id"], row["n_spans"]) for row in found])
+            traces = await tx.driver.fetch(_AFTER, tenant_id, after, experiment_key, _TRACES_AT_A_TIME)
+            ids = _first([(row["trace_id"], row["n_spans"]) for row in traces])
             if not ids:
                 return
             done = Recounted(len(ids), await recount_traces(tx.driver, tenant_id, ids, tools), ids[-1])
@@ -81,17 +81,17 @@ async def recount(
 
 async def _experiment(database: Database, tenant_id: TenantId, experiment_id: str) -> int:
     async with database.with_timeouts(_TIMEOUTS).transaction(Kind.READ) as tx:
-        found: int | None = await tx.driver.fetchval(_EXPERIMENT, tenant_id, experiment_id)
-    if found is None:
+        key: int | None = await tx.driver.fetchval(_EXPERIMENT, tenant_id, experiment_id)
+    if key is None:
         raise NotFound(f"There is no experiment {experiment_id}")
-    return found
+    return key
 
 
-def _first(found: list[tuple[str, int]]) -> list[str]:
+def _first(traces: list[tuple[str, int]]) -> list[str]:
     """As many as have a bounded number of spans together, one at least."""
     ids: list[str] = []
     total = 0
-    for trace_id, n_spans in found:
+    for trace_id, n_spans in traces:
         total += n_spans
         if ids and total > _SPANS_AT_A_TIME:
             break

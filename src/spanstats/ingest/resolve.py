@@ -53,10 +53,10 @@ class Resolved:
 async def resolve(driver: Driver, batch: Batch, price: Price, now_us: int) -> Resolved:
     """Resolve the batch's spans, whose global ids are locked. Experiments that they name first are inserted."""
     stored, experiments = Identified(), dict[NamedExperiment, ExperimentKey]()
-    global_ids, named = batch.global_ids, batch.named
-    if global_ids or named:
-        stored = await identify(driver, global_ids, named)
-        experiments = await lock_or_insert_experiments(driver, named, stored.experiments)
+    global_ids, names = batch.global_ids, batch.experiment_names
+    if global_ids or names:
+        stored = await identify(driver, global_ids, names)
+        experiments = await lock_or_insert_experiments(driver, names, stored.experiments)
     overrides = {k: join_overrides(stored.overrides.get(k, {}), fields) for k, fields in batch.overrides.items()}
     stored.overrides.update(overrides)
     spans = _with_overridden(batch, stored)

@@ -70,9 +70,9 @@ async def restore_experiment(
             about = (e.name, e.run_name, e.run_key, e.status, *map(_json, (e.metadata, e.definition, e.dataset_stats)))
             values = (tenant_id, e.id, e.created, e.created_us, project, *about, e.started_us, e.finished_us)
             key: ExperimentKey | None = await tx.driver.fetchval(_EXPERIMENT, *values)
-            named = [(v.key, v.id, v.slug, v.name, v.value_type) for v in evaluators]
-            if named:
-                await tx.driver.execute(_EVALUATORS, tenant_id, *columns(named))
+            evaluator_rows = [(v.key, v.id, v.slug, v.name, v.value_type) for v in evaluators]
+            if evaluator_rows:
+                await tx.driver.execute(_EVALUATORS, tenant_id, *columns(evaluator_rows))
     except asyncpg.UniqueViolationError:
         raise Conflict(f"Run name {e.run_name} is already used in experiment {e.name}") from None
     if key is None:

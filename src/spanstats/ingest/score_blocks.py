@@ -52,13 +52,13 @@ async def find_insertions(
 ) -> dict[TraceKey, Insertion | None]:
     """Where the scores go that these traces get; `None` where they are not next to each other."""
     keys = [(*key, *order_of(spans[-1])) for key, spans in added.items()]
-    found: dict[TraceKey, Insertion | None] = dict.fromkeys(added)
+    insertions: dict[TraceKey, Insertion | None] = dict.fromkeys(added)
     for tenant_id, trace_id, start_us, span_id, scores, before in (
         await driver.fetch(BLOCK_STATEMENT, *columns(keys)) if keys else []
     ):
         key = TraceKey(tenant_id, trace_id)
-        found[key] = insert(ScoreBlock((start_us, span_id), unpack_scores(scores)), int(before), added[key])
-    return found
+        insertions[key] = insert(ScoreBlock((start_us, span_id), unpack_scores(scores)), int(before), added[key])
+    return insertions
 
 
 async def write(

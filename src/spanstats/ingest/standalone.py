@@ -102,8 +102,8 @@ def _span_of(spans: Mapping[TraceKey, Mapping[str, Span]], pending: PendingScore
 
 
 async def _read(driver: Driver, traces: Collection[TraceKey]) -> list[_Row]:
-    found = await driver.fetch(_STORED, *columns(traces)) if traces else []
-    return [_Row(SpanKey(*row[:3]), *row[3:]) for row in map(tuple, found)]
+    scores = await driver.fetch(_STORED, *columns(traces)) if traces else []
+    return [_Row(SpanKey(*row[:3]), *row[3:]) for row in map(tuple, scores)]
 
 
 async def _write(driver: Driver, scores: list[_Row], score: StandaloneScore, span: SpanKey, is_new: bool) -> str:

@@ -89,8 +89,8 @@ def _grow(state: TraceFold, spans: Sequence[Span], relatives: Relatives) -> bool
 async def _load_insertions(driver: Driver, stored: Stored, spans: dict[TraceKey, list[Span]]) -> None:
     """Leave out of `stored.folds` traces with blocks that the new scores are not inserted into."""
     added = {k: added_scores(f, spans[k]) for k, f in stored.folds.items() if f.in_blocks}
-    found = await score_blocks.find_insertions(driver, {k: scores for k, scores in added.items() if scores})
-    stored.insertions = {k: insertion for k, insertion in found.items() if insertion is not None}
+    insertions = await score_blocks.find_insertions(driver, {k: scores for k, scores in added.items() if scores})
+    stored.insertions = {k: insertion for k, insertion in insertions.items() if insertion is not None}
     for key in [k for k, scores in added.items() if scores is None or (scores and k not in stored.insertions)]:
         del stored.folds[key]
 

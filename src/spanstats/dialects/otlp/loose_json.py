@@ -37,10 +37,10 @@ def decode_request(body: bytes, path: bytes, item_depth: int) -> Decoded[Request
     except InvalidInput as error:
         if error.problems[0].kind != "json_type":
             raise
-        found = _decode_parts(body, path, item_depth)
-        if found is None:
+        request = _decode_parts(body, path, item_depth)
+        if request is None:
             raise
-    return found
+    return request
 
 
 def _decode_parts(body: bytes, path: bytes, item_depth: int) -> Decoded[Request] | None:

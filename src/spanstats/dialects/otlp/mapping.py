@@ -97,17 +97,17 @@ def to_span(wire: WireSpan) -> Span:
 
 def _add_numbers(span: Span, by: Sorted) -> None:
     """Tokens, costs and what a price follows from: by their own names, else out of a block."""
-    found: FieldValues = {f: (value, NUMBERS[name]) for f, (value, name) in by.number.items() if f != "ttft_us"}
+    values: FieldValues = {f: (value, NUMBERS[name]) for f, (value, name) in by.number.items() if f != "ttft_us"}
     if by.block:
-        found = merged([found, *read_blocks(by.block)])
-    if not found:
+        values = merged([values, *read_blocks(by.block)])
+    if not values:
         return
-    usage = read_usage(found, span.model, span.provider)
+    usage = read_usage(values, span.model, span.provider)
     for field, number in usage.fields.items():
         setattr(span, field, number)
     span.attributes |= usage.details
-    if "service_tier" in found:
-        span.attributes.setdefault("service_tier", found["service_tier"][0])
+    if "service_tier" in values:
+        span.attributes.setdefault("service_tier", values["service_tier"][0])
 
 
 def _add_first_token(span: Span, by: Sorted, wire: WireSpan) -> None:
@@ -227,7 +227,7 @@ def _add_attributes(span: Span, by: Sorted) -> None:
     for name in ("prompt", "properties") if by.object else ():
         if name in by.object:
             value = by.object[name][0]
-            attributes[name] = value if (found := as_object_or_none(value)) is None else found
+            attributes[name] = value if (object_ := as_object_or_none(value)) is None else object_
     if isinstance(prompt := attributes.get("prompt"), dict):
         for name in _PROMPT_FIELDS:
             if prompt.get(name) is not None:

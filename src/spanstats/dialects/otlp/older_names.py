@@ -26,7 +26,7 @@ def _renamed(value: Any) -> Any:
         return [_renamed(item) for item in value]
     if not isinstance(value, dict):
         return value
-    named = {_UNDERSCORE.sub(lambda m: m[1].upper(), name): _renamed(item) for name, item in value.items()}
-    if old := named.pop(_OLD_SCOPES, None):
-        named[_SCOPES] = named.get(_SCOPES) or old
-    return named
+    members = {_UNDERSCORE.sub(lambda m: m[1].upper(), name): _renamed(item) for name, item in value.items()}
+    if old := members.pop(_OLD_SCOPES, None):
+        members[_SCOPES] = members.get(_SCOPES) or old
+    return members

@@ -134,15 +134,15 @@ def _wire(span: Any, resource: dict[str, Any]) -> WireSpan:
     )
 
 
-def _events(sent: Iterable[Any]) -> list[WireEvent]:
-    return [WireEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in sent if is_read(e.name)]
+def _events(events: Iterable[Any]) -> list[WireEvent]:
+    return [WireEvent(e.name, e.time_unix_nano, _attributes(e.attributes)) for e in events if is_read(e.name)]
 
 
-def _id(sent: bytes, field: str, length: int) -> str:
+def _id(id_: bytes, field: str, length: int) -> str:
     """As hex. The rule that both encodings share checks it."""
-    if len(sent) == length and sent.strip(b"\0"):
-        return sent.hex()
-    return hex_id(sent.hex(), field, 2 * length)
+    if len(id_) == length and id_.strip(b"\0"):
+        return id_.hex()
+    return hex_id(id_.hex(), field, 2 * length)
 
 
 def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ class _Target(NamedTuple):
 
 
 @lru_cache(maxsize=4_096)
-def _target(sent: str) -> _Target:
+def _target(attribute: str) -> _Target:
     """Senders use few names, each very often."""
-    name = _PREFIX + sent[len(_OLD_PREFIX) :] if sent.startswith(_OLD_PREFIX) else sent
+    name = _PREFIX + attribute[len(_OLD_PREFIX) :] if attribute.startswith(_OLD_PREFIX) else attribute
     if (target := TARGETS.get(name)) is not None:
         return _Target(*target, name)
     if "." not in name:
@@ -76,10 +76,10 @@ class Sorted:
         """Names without a namespace that no table has: metadata too."""
         self.rest: dict[str, Any] = {}
         ranks: dict[str, int] = {}
-        for sent, value in attributes.items():
+        for attribute, value in attributes.items():
             if value is None or value == "":
                 continue
-            section, field, rank, name = _target(sent)
+            section, field, rank, name = _target(attribute)
             if field == "":
                 getattr(self, section)[name] = value
                 continue
@@ -101,10 +101,10 @@ class Sorted:
                 ranks[field] = rank
 
     def _choose(
-        self, values: dict[str, tuple[Any, str]], field: str, found: tuple[Any, str], *, is_better: bool
+        self, values: dict[str, tuple[Any, str]], field: str, value: tuple[Any, str], *, is_better: bool
     ) -> None:
         """Of two values of one field."""
-        winner, (lost, name) = (found, values[field]) if is_better else (values[field], found)
+        winner, (lost, name) = (value, values[field]) if is_better else (values[field], value)
         values[field] = winner
         if lost != winner[0]:
             self.rest[name] = lost

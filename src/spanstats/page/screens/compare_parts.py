@@ -70,12 +70,12 @@ def _compared(answer: dict[str, Any], choices: Choices) -> dict[str, Any]:
     }
 
 
-def _warnings(found: list[dict[str, Any]], of: int) -> list[dict[str, Any]]:
+def _warnings(warnings: list[dict[str, Any]], of: int) -> list[dict[str, Any]]:
     """Those on all candidates and on this one; what is about a measure has its label apart.
 
     Where no item is common, that few are says nothing more.
     """
-    ours = [warning for warning in found if warning["candidate"] in (None, of)]
+    ours = [warning for warning in warnings if warning["candidate"] in (None, of)]
     implied = ("few_items", "low_overlap") if any(w["code"] == "no_common_items" for w in ours) else ()
     return [_labelled(w) for w in ours if w["measure"] or w["code"] not in implied]
 
