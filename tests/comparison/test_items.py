@@ -29,10 +29,10 @@ def test_each_trace_is_of_the_item_that_its_key_names(
 ) -> None:
     items = match(arm(base), arm(candidate))
     assert [halves(key) for key in items.keys] == sorted({*base, *candidate} - {(0, 0)})
-    for found, keys in ((items.base, base), (items.candidate, candidate)):
-        named = [None if code < 0 else halves(items.keys[code]) for code in found.codes]
-        assert named == [None if key == (0, 0) else key for key in keys]
+    for arm_items, keys in ((items.base, base), (items.candidate, candidate)):
+        keys_of_traces = [None if code < 0 else halves(items.keys[code]) for code in arm_items.codes]
+        assert keys_of_traces == [None if key == (0, 0) else key for key in keys]
         counts = Counter(key for key in keys if key != (0, 0))
-        assert found.traces.tolist() == [counts[halves(key)] for key in items.keys]
+        assert arm_items.traces.tolist() == [counts[halves(key)] for key in items.keys]
     common = {*base} & {*candidate} - {(0, 0)}
     assert items.both.tolist() == [halves(key) in common for key in items.keys]
