@@ -62,7 +62,7 @@ def prune(
 
 
 def unpack() -> None:
-    """Store all payloads as the version before reads them, to go back to it; nothing is packed for a day afterwards."""
+    """Store all traces as the version before reads them, to go back to it; nothing is packed for a day afterwards."""
 
     async def work(databases: Databases) -> int:
         each = (await databases.all()).values()

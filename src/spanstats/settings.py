@@ -122,7 +122,10 @@ class Settings(BaseSettings):
     )
 
     pack_after_hours: float | None = Field(
-        24, gt=0, le=876_000, description="Payloads of traces that began longer ago are compressed. Empty: none are."
+        24,
+        gt=0,
+        le=876_000,
+        description="Traces that began longer ago are packed into fewer bytes. Empty: none are.",
     )
 
     max_body_bytes: Count = Field(20 * MEBIBYTE, description="Largest body, compressed and decompressed (413).")

@@ -2,13 +2,15 @@
 
 import asyncio
 import random
+from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.examples import examples
-from tests.ingest.worlds import START, TENANT, committer, rows
+from tests.ingest.worlds import START, TENANT, committer, new_tools, rows
 
 from spanstats.catalog import packing, packing_runs, retention
 from spanstats.catalog.packing import pack_some
@@ -16,19 +18,28 @@ from spanstats.catalog.packing_runs import pack_traces
 from spanstats.catalog.unpacking import unpack_all
 from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
 from spanstats.dialects.respan.filters import read_filters
-from spanstats.domain.keys import SpanKey, TenantId, TraceKey
+from spanstats.domain.keys import LogKey, SpanKey, TenantId, TraceKey
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.span_fields import SPANS
+from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest.commits import Committer
+from spanstats.ingest.item_keys import derive_some
+from spanstats.ingest.pending import find_logs
+from spanstats.ingest.recount import recount
 from spanstats.reading import archive, sizes
+from spanstats.reading.logs import first_spans
+from spanstats.reading.scores import scores_of_log
 from spanstats.reading.spans import find_span, order_by, page_of_spans
 from spanstats.reading.traces import spans_with_content
+from spanstats.reading.whole_traces import span_of_log
 from spanstats.stats.spans import summarize_spans
+from spanstats.store import erase, packed_spans
 from spanstats.store.packed_format import Payload, pack, unpack
 from spanstats.store.session import Database, Driver, Kind
+from spanstats.store.tables import spans, traces
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +57,15 @@ FILTERS: list[dict[str, Any]] = [
     {"note": {"operator": "", "value": ["a", "0"]}},
     {"behaviors": {"operator": "", "value": ["b"]}},
     {"stream": {"operator": "", "value": [True]}},
+    {"span_unique_id": {"operator": "", "value": ["t1-3", "g1"]}},
+    {"prompt_tokens": {"operator": "gt", "value": [4]}},
 ]
+BY_SPANS: list[dict[str, Any]] = [
+    {"span_unique_id": {"operator": "", "value": ["t1-3"]}},
+    {"span_parent_id": {"operator": "contains", "value": ["-2"]}},
+    {"span_parent_id": {"operator": "not", "value": ["t2-0"]}},
+]
+"""Filters of traces by what any of their spans is."""
 
 
 def span_of(rng: random.Random, number: int | None = None) -> Span:
@@ -98,6 +117,18 @@ async def answers(engine: AsyncEngine, tenant: TenantId) -> dict[str, Any]:
         page = await page_of_spans(database, tenant, where, order_by("start_time", descending=True), 15, 2)
         by_question[f"page {number}"] = page.count, [without_times(span) for span in page.spans]
         by_question[f"sums {number}"] = (await summarize_spans(database, tenant, where)).sums
+    async with database.transaction(Kind.SNAPSHOT) as tx:
+        for number, filter_ in enumerate(BY_SPANS):
+            condition = compile_predicate(bind(read_filters({"filters": filter_}), TRACES), tenant)
+            statement = select(traces.c.trace_id).where(traces.c.tenant_id == tenant, condition).order_by("trace_id")
+            by_question[f"by spans {number}"] = (await tx.connection.execute(statement)).scalars().all()
+        by_question["logs"] = {key.log_id: trace.trace_id for key, trace in (await _logs(tx.driver, tenant)).items()}
+        by_question["of log"] = [await span_of_log(tx, tenant, log) for log in ("t1", "t1-2", "g0")]
+        by_question["of log"] = [key and key[1:] for key in by_question["of log"]]
+        by_question["first"] = [without_times(s) for s in (await first_spans(tx.driver, sorted(whole))).values()]
+        by_question["overrides"] = sorted(o[1] for o in await erase.read_overrides(tx.driver, sorted(whole)))
+    of_logs = [await scores_of_log(database, tenant, f"t1-{n}") for n in range(7)]
+    by_question["scored"] = [scored and [score.id for score in scored] for scored in of_logs]
     by_question["one"] = [without_times(s) for n in range(7) if (s := await find_span(database, tenant, f"t1-{n}"))]
     by_question["traces"] = [
         {k: v for k, v in row.items() if k not in ("tenant_id", "experiment_key")}
@@ -105,6 +136,10 @@ async def answers(engine: AsyncEngine, tenant: TenantId) -> dict[str, Any]:
     ]
     by_question["archive"] = [line async for line in _archived(engine, tenant)]
     return by_question
+
+
+async def _logs(driver: Driver, tenant: TenantId) -> dict[LogKey, TraceKey]:
+    return await find_logs(driver, [LogKey(tenant, log) for log in ("t1", "t1-2", "t2-3", "g0", "g1", "g2", "none")])
 
 
 async def _archived(engine: AsyncEngine, tenant: TenantId) -> Any:
@@ -156,7 +191,13 @@ async def test_every_read_answers_the_same_before_during_and_after(engine: Async
     assert packed > 4
     await unpacked(engine)
     await assert_alike(engine)
+    await assert_unpacked(engine)
+
+
+async def assert_unpacked(engine: AsyncEngine) -> None:
     assert await payload_rows(engine, PACKED) == await payload_rows(engine, IN_ROWS)
+    assert await span_rows(engine, PACKED) == await span_rows(engine, IN_ROWS)
+    assert await count(engine, "packed_spans") == await count(engine, "packed_payloads") == 0
 
 
 async def unpacked(engine: AsyncEngine) -> int:
@@ -182,6 +223,17 @@ async def payload_rows(engine: AsyncEngine, tenant: TenantId) -> list[dict[str, 
             attributes::text FROM span_payloads WHERE tenant_id = $1 ORDER BY trace_id, span_id
     """
     return await rows(engine, statement, tenant)
+
+
+async def span_rows(engine: AsyncEngine, tenant: TenantId) -> list[dict[str, Any]]:
+    names = [c.name for c in spans.columns if c.name not in ("tenant_id", "received_at")]
+    statement = f"SELECT {', '.join(names)} FROM spans WHERE tenant_id = $1 ORDER BY trace_id, span_id"
+    return await rows(engine, statement, tenant)
+
+
+async def count(engine: AsyncEngine, table: str) -> int:
+    [row] = await rows(engine, f"SELECT count(*) AS n FROM {table}")
+    return int(row["n"])
 
 
 async def allow(engine: AsyncEngine) -> None:
@@ -241,17 +293,75 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert len(roots) == 60
 
 
+@pytest.mark.parametrize(("module", "statement"), [(packing, "_DELETE"), (packed_spans, "_PACK")])
 async def test_a_process_that_dies_while_it_packs_leaves_all_as_it_was(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, module: ModuleType, statement: str
 ) -> None:
     async with committer(engine) as writer:
         await fill(writer, random.Random(2))
     before = await payload_rows(engine, PACKED)
-    monkeypatch.setattr(packing, "_DELETE", f"{packing._DELETE} AND 1 / 0 = 1")
+    dying = getattr(module, statement).replace("ctid = ANY", "1 / 0 = 1 OR ctid = ANY")
+    monkeypatch.setattr(module, statement, dying)
     with pytest.raises(Exception, match="division by zero"):
         await pack_a_few(engine, random.Random(3))
     assert await packed_traces(engine) == []
     assert await payload_rows(engine, PACKED) == before
+    assert await count(engine, "packed_spans") == 0
+
+
+async def pack_these(engine: AsyncEngine, *trace_ids: str) -> int:
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        return await pack_some(tx.driver, [TraceKey(PACKED, trace_id) for trace_id in trace_ids], LATER)
+
+
+async def test_a_late_span_takes_the_others_out_and_they_are_packed_again(engine: AsyncEngine) -> None:
+    def span(number: int) -> Span:
+        parent = "0" if number else None
+        return Span(trace_id="t", span_id=f"{number}", parent_id=parent, input=f'"{number}"', start_us=START)
+
+    async with committer(engine) as writer:
+        await writer.submit(PACKED, [span(n) for n in range(4)])
+        assert await pack_these(engine, "t") == 1
+        assert (await count(engine, "spans"), await count(engine, "packed_spans")) == (0, 4)
+        await writer.submit(PACKED, [span(4), msgspec.structs.replace(span(2), output='"again"')])
+        assert (await count(engine, "spans"), await count(engine, "packed_spans")) == (5, 0)
+    assert await packed_traces(engine) == ["t"]
+    assert await pack_these(engine, "t") == 1
+    assert (await count(engine, "spans"), await count(engine, "packed_spans")) == (0, 5)
+    async with Database(engine).transaction(Kind.READ) as tx:
+        spans_of_trace = (await spans_with_content(tx.driver, [TraceKey(PACKED, "t")]))[TraceKey(PACKED, "t")]
+    contents = {s.span_id: (s.input, s.output) for s in spans_of_trace}
+    assert contents == {f"{n}": (f'"{n}"', '"again"' if n == 2 else None) for n in range(5)}
+
+
+async def test_a_trace_whose_payloads_the_version_before_has_packed_is_packed_whole(engine: AsyncEngine) -> None:
+    await allow(engine)
+    async with committer(engine) as writer:
+        await fill(writer, random.Random(1))
+    assert await pack_these(engine, "t1", "t2") == 2
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        await packed_spans.unpack_spans(tx.driver, [TraceKey(PACKED, "t1"), TraceKey(PACKED, "t2")])
+    await assert_alike(engine)
+    assert sum([n async for n in pack_traces(Database(engine), LATER)]) > 2
+    assert await count(engine, "spans") == 0
+    await assert_alike(engine)
+
+
+async def test_what_is_derived_later_is_written_to_packed_spans_too(engine: AsyncEngine) -> None:
+    """Keys of items, and what counts."""
+    async with committer(engine) as writer:
+        await fill(writer, random.Random(1))
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        await tx.driver.execute("UPDATE spans SET input_key = NULL, uncounted = 3")
+        await tx.driver.execute("UPDATE traces SET item_key = NULL, experiment_key = 1")
+    assert await pack_these(engine, *(f"t{n}" for n in range(6))) == 6
+    while await derive_some(Database(engine)):
+        pass
+    for tenant in (PACKED, IN_ROWS):
+        assert [done.traces async for done in recount(Database(engine), tenant, new_tools())] == [6]
+    await assert_alike(engine)
+    await unpacked(engine)
+    await assert_unpacked(engine)
 
 
 async def test_a_trace_that_has_got_a_span_lately_is_left(engine: AsyncEngine) -> None:
@@ -329,7 +439,7 @@ async def test_writers_and_packing_at_once_lose_nothing(engine: AsyncEngine) -> 
     assert await packed_traces(engine)
     await assert_alike(engine)
     assert await unpacked(engine) > 0
-    assert await payload_rows(engine, PACKED) == await payload_rows(engine, IN_ROWS)
+    await assert_unpacked(engine)
 
 
 async def test_what_is_erased_leaves_no_packed_payload(engine: AsyncEngine) -> None:
@@ -340,6 +450,7 @@ async def test_what_is_erased_leaves_no_packed_payload(engine: AsyncEngine) -> N
     async for _ in retention.prune(Database(engine), LATER):
         pass
     assert await packed_traces(engine) == []
+    assert await count(engine, "packed_spans") == await count(engine, "spans") == 0
 
 
 async def test_large_traces_stay_in_rows(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,8 +463,9 @@ async def test_large_traces_stay_in_rows(engine: AsyncEngine, monkeypatch: pytes
             ]
             await writer.submit(TENANT, [root, *children])
     async with Database(engine).transaction(Kind.WRITE) as tx:
-        assert await pack_some(tx.driver, [TraceKey(TENANT, "large"), TraceKey(TENANT, "small")], LATER) == 1
+        assert await pack_some(tx.driver, [TraceKey(TENANT, "large"), TraceKey(TENANT, "small")], LATER) == 2
     assert await packed_traces(engine) == ["small"]
+    assert await count(engine, "spans") == 0
 
 
 async def test_the_content_of_a_page_is_measured_before_it_is_read(

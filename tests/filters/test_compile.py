@@ -16,7 +16,7 @@ from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import EVERYTHING, Bound, Condition, Group, Junction, Test
 from spanstats.filters.span_fields import SPANS
 from spanstats.filters.trace_fields import TRACES
-from spanstats.store.tables import span_payloads, spans, traces
+from spanstats.store.tables import EVERY_SPAN, every_span, span_payloads, traces
 
 TENANT = TenantId(7)
 DIALECT = asyncpg.dialect()
@@ -34,9 +34,12 @@ def sql_of(predicate: Bound, of_spans: bool = False) -> tuple[str, str]:
     """The condition's text and its parameters, in order."""
     statement: Select[tuple[str]] = select(traces.c.trace_id)
     if of_spans:
-        statement = select(spans.c.span_id).select_from(spans.join(span_payloads, spans.c.span_id.isnot(None)))
+        statement = select(every_span.c.span_id).select_from(
+            every_span.join(span_payloads, every_span.c.span_id.isnot(None))
+        )
     compiled = statement.where(compile_predicate(predicate, TENANT)).compile(dialect=DIALECT)
-    text = re.sub(r"\s+", " ", str(compiled)).split(" WHERE ", 1)[1]
+    sql = str(compiled).replace(f"{EVERY_SPAN} AS every_span", "every_span")
+    text = re.sub(r"\s+", " ", sql).split(" WHERE ", 1)[1]
     return text, repr([compiled.params[name] for name in compiled.positiontup or ()])
 
 
@@ -81,8 +84,9 @@ def test_members_of_groups_are_joined_by_their_own_connector() -> None:
 
 def test_spans_are_read_for_their_model_only_where_models_differ() -> None:
     text, _ = sql_of(bind(Group("AND", (Condition("model", Operator.EQUALS, ("m",), ()),), ()), TRACES))
-    of_spans = "spans.tenant_id = $2::INTEGER AND spans.trace_id = traces.trace_id AND spans.model = $3::VARCHAR"
-    look = f"EXISTS (SELECT 1 FROM spans WHERE {of_spans} LIMIT ALL OFFSET 0)"
+    same = "every_span.tenant_id = $2::INTEGER AND every_span.trace_id = traces.trace_id"
+    of_spans = f"{same} AND every_span.model = $3::VARCHAR"
+    look = f"EXISTS (SELECT 1 FROM every_span WHERE {of_spans} LIMIT ALL OFFSET 0)"
     assert text == f"traces.model = $1::VARCHAR OR traces.many_models AND ({look})"
 
 

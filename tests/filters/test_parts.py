@@ -16,7 +16,7 @@ from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_parts
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
-from spanstats.store.tables import traces
+from spanstats.store.tables import EVERY_SPAN, traces
 
 FAILED = {"status": {"operator": "", "value": ["error"]}}
 ANY_STATUS = {"status": {"operator": "", "value": ["success", "error"]}}
@@ -72,7 +72,8 @@ def test_one_comparison_is_left_to_the_index(filters: object, expected: str) -> 
 def test_only_traces_of_several_models_are_asked_for_their_spans() -> None:
     alike, differ = parts_of(MODEL | DEAR)
     assert alike == "model = 'm' AND (cost_pd >= 500000000000) IS true AND NOT many_models IS true"
-    assert differ.startswith("many_models AND (model = 'm' OR many_models AND (EXISTS (SELECT 1 FROM spans WHERE ")
+    spans = f"EXISTS (SELECT 1 FROM {EVERY_SPAN} AS every_span WHERE "
+    assert differ.startswith(f"many_models AND (model = 'm' OR many_models AND ({spans}")
 
 
 def test_no_model_is_of_traces_whose_spans_are_alike() -> None:

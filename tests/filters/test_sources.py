@@ -9,7 +9,7 @@ from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.sources import spans_matching
 from spanstats.filters.span_fields import SPANS
-from spanstats.store.tables import packed_payloads, span_payloads, spans
+from spanstats.store.tables import every_span, packed_payloads, span_payloads
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from spanstats.store.tables import packed_payloads, span_payloads, spans
 )
 def test_payloads_are_joined_only_for_fields_that_stand_there(field: str, joined: bool) -> None:
     tree = read_filters({"filters": {field: {"operator": "", "value": ["1"]}}}, SPAN_FIELD_NAMES)
-    first, *packed = spans_matching([compile_predicate(bind(tree, SPANS), TenantId(1)), spans.c.tenant_id == 1])
-    assert first.source.is_derived_from(spans)
+    first, *packed = spans_matching([compile_predicate(bind(tree, SPANS), TenantId(1)), every_span.c.tenant_id == 1])
+    assert first.source.is_derived_from(every_span)
     assert first.source.is_derived_from(span_payloads) is joined
     assert [rows.source.is_derived_from(packed_payloads) for rows in packed] == [True] * joined

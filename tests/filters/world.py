@@ -22,7 +22,7 @@ from spanstats.filters.compile import compile_predicate
 from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import Bound
 from spanstats.store.session import Database, Driver, Kind
-from spanstats.store.tables import span_payloads, spans, traces
+from spanstats.store.tables import every_span, span_payloads, spans, traces
 
 TENANT, OTHER_TENANT = TenantId(1), TenantId(2)
 EMPTY = "DELETE FROM spans; DELETE FROM span_payloads; DELETE FROM scores; DELETE FROM traces"
@@ -84,9 +84,9 @@ async def _traces_where(engine: AsyncEngine, condition: ColumnElement[bool]) -> 
 
 async def matching_spans(engine: AsyncEngine, predicate: Bound) -> set[str]:
     """The ids of the tenant's spans for which the predicate holds."""
-    same = and_(*(spans.c[c] == span_payloads.c[c] for c in ("tenant_id", "trace_id", "span_id")))
-    condition = and_(spans.c.tenant_id == TENANT, compile_predicate(predicate, TENANT))
-    statement = select(spans.c.span_id).select_from(spans.join(span_payloads, same)).where(condition)
+    same = and_(*(every_span.c[c] == span_payloads.c[c] for c in ("tenant_id", "trace_id", "span_id")))
+    condition = and_(every_span.c.tenant_id == TENANT, compile_predicate(predicate, TENANT))
+    statement = select(every_span.c.span_id).select_from(every_span.join(span_payloads, same)).where(condition)
     async with Database(engine).transaction(Kind.READ) as tx:
         return set((await tx.connection.execute(statement)).scalars())
 

@@ -278,6 +278,8 @@ _SIZES = (0, 100, 200, 400, 600, 1_000)
 _GROW = """
 INSERT INTO spans (tenant_id, trace_id, span_id, by_span_id, status, start_time, end_time, borrow, filled, received_at)
 SELECT 1, md5((n / 7)::text), md5(n::text), true, 'success', now(), now(), 0, 0, now() FROM generate_series({0}, {1}) n;
+INSERT INTO packed_spans
+SELECT (json_populate_record(NULL::packed_spans, to_json(spans))).* FROM spans ORDER BY span_id LIMIT {1} - {0} + 1;
 INSERT INTO span_payloads (tenant_id, trace_id, span_id) SELECT tenant_id, trace_id, span_id FROM spans
 ON CONFLICT DO NOTHING;
 INSERT INTO experiments (tenant_id, id) SELECT 1, md5(n::text) FROM generate_series({0}, {1}) n;

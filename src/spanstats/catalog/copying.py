@@ -18,6 +18,7 @@ from ..store.tables import (
     evaluators,
     experiments,
     packed_payloads,
+    packed_spans,
     patches,
     projects,
     score_blocks,
@@ -28,7 +29,7 @@ from ..store.tables import (
     traces,
 )
 
-BY_TRACE = (spans, span_payloads, packed_payloads, scores, score_blocks, traces)
+BY_TRACE = (spans, packed_spans, span_payloads, packed_payloads, scores, score_blocks, traces)
 """Tables whose rows are copied trace by trace."""
 
 CATALOGS = (projects, evaluators, test_cases, datasets, experiments, early_scores)

@@ -16,6 +16,7 @@ from ..store.erase import OverrideVersion, delete_overrides, erase_spans, erase_
 from ..store.outages import translated
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import columns
+from ..store.tables import EVERY_SPAN
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,9 @@ SELECT DISTINCT k, date_trunc('minute', t, 'UTC') FROM unnest($1::bigint[], $2::
 WHERE k IS NOT NULL
 """
 # Of spans that never came, or are gone.
-_FORGET_PATCHES = """
+_FORGET_PATCHES = f"""
 DELETE FROM patches p WHERE trace_id = '' AND changed_at < $1 AND ($2::int IS NULL OR tenant_id = $2)
-    AND NOT EXISTS (SELECT 1 FROM spans s WHERE s.tenant_id = p.tenant_id AND s.span_id = p.span_id)
+    AND NOT EXISTS (SELECT 1 FROM {EVERY_SPAN} s WHERE s.tenant_id = p.tenant_id AND s.span_id = p.span_id)
 """
 _FORGET_SCORES = "DELETE FROM early_scores WHERE created_at < $1 AND ($2::int IS NULL OR tenant_id = $2)"
 

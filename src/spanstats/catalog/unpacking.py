@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from ..domain.keys import TraceKey
 from ..store.erase import ERASE
 from ..store.packed_payloads import unpack_traces
+from ..store.packed_spans import unpack_spans
 from ..store.score_blocks import ENTRY, HAS_BLOCKS
 from ..store.session import Database, Kind, Timeouts
 from ..store.spans import columns
@@ -15,6 +16,7 @@ _TIMEOUTS = Timeouts(read_s=600, write_s=60)
 _ALLOW_FROM = "UPDATE packing SET allowed_from = {}"
 _PACKED = """
 (SELECT tenant_id, trace_id FROM packed_payloads ORDER BY tenant_id, trace_id LIMIT $1)
+UNION (SELECT tenant_id, trace_id FROM packed_spans ORDER BY tenant_id, trace_id LIMIT $1)
 UNION (SELECT tenant_id, trace_id FROM score_blocks ORDER BY tenant_id, trace_id LIMIT $1)
 ORDER BY tenant_id, trace_id LIMIT $1
 """
@@ -42,6 +44,7 @@ async def unpack_all(database: Database) -> AsyncGenerator[int, None]:
             keys = [TraceKey(*row) for row in await tx.driver.fetch(_PACKED, TRACES_AT_A_TIME)]
             if keys:
                 await tx.driver.execute(_LOCK_PACKED, *columns(keys))
+                await unpack_spans(tx.driver, keys)
                 await unpack_traces(tx.driver, keys)
                 await tx.driver.execute(_STORE_ENTRIES, *columns(keys))
                 await tx.driver.execute(ERASE["score_blocks"], *columns(keys))

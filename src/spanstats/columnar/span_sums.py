@@ -7,6 +7,7 @@ from typing import TypeAlias
 from ..domain.keys import ExperimentKey
 from ..domain.span import Uncounted
 from ..store.session import Driver
+from ..store.tables import EVERY_SPAN
 from .format import SPAN_SUMS, SpanSums
 from .segments import Segment
 
@@ -81,7 +82,7 @@ def sums_by(columns: Sequence[str]) -> str:
                 count(*) FILTER (WHERE s.status = 'error') AS failed, {_AGGREGATES}
             FROM unnest($2::timestamptz[], $3::timestamptz[]) AS ranges(lo, hi)
             JOIN traces t ON t.experiment_key = $1 AND t.start_time >= ranges.lo AND t.start_time < ranges.hi
-            JOIN spans s ON s.tenant_id = t.tenant_id AND s.trace_id = t.trace_id
+            JOIN {EVERY_SPAN} s ON s.tenant_id = t.tenant_id AND s.trace_id = t.trace_id
             GROUP BY {of_spans}
         ),
         by_each AS (

@@ -23,7 +23,7 @@ from ..domain.keys import ExperimentKey
 from ..domain.values import is_clean
 from ..errors import invalid
 from ..filters.json_sql import constant, json_member, jsonb_number, parameter
-from ..store.tables import spans, traces
+from ..store.tables import every_span, traces
 
 NONE = "none"
 AUTO = "auto"
@@ -113,7 +113,7 @@ def has_comparison_key() -> ColumnElement[bool]:
 
 def _input_key() -> Key:
     """That of the root's input even where a comparison key was sent; without one the trace's key is the input's."""
-    s = spans.c
+    s = every_span.c
     of_root = (
         select(s.input_key)
         .where(s.tenant_id == traces.c.tenant_id, s.trace_id == traces.c.trace_id, s.span_id == traces.c.root_span_id)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from ..domain.keys import TenantId
-from ..store.tables import scores, span_payloads, spans, traces
+from ..store.tables import every_span, scores, span_payloads, traces
 from . import scores_sql
 from .containment import contains_equal
 from .fields import (
@@ -169,7 +169,7 @@ def _trace_scores(field: TraceScores, operator: OperatorSpec, operands: tuple[An
 
 def _span_scores(field: SpanScores, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
     c = scores.c
-    of_span = (c.tenant_id == rows.tenant, c.trace_id == spans.c.trace_id, c.span_id == spans.c.span_id)
+    of_span = (c.tenant_id == rows.tenant, c.trace_id == every_span.c.trace_id, c.span_id == every_span.c.span_id)
     # A text score has no number, but it is there.
     column = c.evaluator_key if operator.reads is Reads.PRESENCE else c.value
     passes = operator.build(column, operands, KINDS[Kind.REAL].sql)
@@ -185,6 +185,6 @@ def _exists(sources: tuple[FromClause, ...], *conditions: Condition, rarely: boo
 
     Where it is `rarely` asked, an offset keeps PostgreSQL from reading all spans beforehand to answer for a few rows.
     """
-    outside = {traces, spans, span_payloads} - set(sources)
+    outside = {traces, every_span, span_payloads} - set(sources)
     selected = select(_ONE).select_from(*sources).where(*conditions).correlate(*outside)
     return (selected.offset(_NOTHING) if rarely else selected).exists()

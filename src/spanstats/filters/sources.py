@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, FromClause, Table, and_, cast, exists, literal_column, null
 from sqlalchemy.sql import visitors
 
-from ..store.tables import packed_payloads, span_payloads, spans
+from ..store.tables import every_span, packed_payloads, span_payloads
 
 Condition = ColumnElement[bool]
 
@@ -21,18 +21,18 @@ class SpanRows:
 
 
 def _same(table: Table, *names: str) -> Condition:
-    return and_(*(spans.c[name] == table.c[name] for name in names))
+    return and_(*(every_span.c[name] == table.c[name] for name in names))
 
 
 _SAME_SPAN = _same(span_payloads, "tenant_id", "trace_id", "span_id")
-_WITH_PAYLOADS = spans.join(span_payloads, _SAME_SPAN)
-_PACKED = spans.join(packed_payloads, _same(packed_payloads, "tenant_id", "trace_id"))
-_IS_PACKED = ~exists(literal_column("1")).where(_SAME_SPAN).correlate(spans)
+_WITH_PAYLOADS = every_span.join(span_payloads, _SAME_SPAN)
+_PACKED = every_span.join(packed_payloads, _same(packed_payloads, "tenant_id", "trace_id"))
+_IS_PACKED = ~exists(literal_column("1")).where(_SAME_SPAN).correlate(every_span)
 # Of packed payloads what can be asked is the same for all spans of a trace, or null.
 _OF_PACKED = {
     column: packed_payloads.c[column.name] if column.name in packed_payloads.c else cast(null(), column.type)
     for column in span_payloads.c
-    if column.name not in spans.c
+    if column.name not in every_span.c
 }
 
 
@@ -40,7 +40,7 @@ def spans_matching(where: Sequence[Condition]) -> list[SpanRows]:
     """The spans for which conditions over `spans` and `span_payloads` hold; none is in two of the parts."""
     columns = (e for condition in where for e in visitors.iterate(condition) if isinstance(e, Column))
     if not any(column.table is span_payloads for column in columns):
-        return [SpanRows(spans, list(where))]
+        return [SpanRows(every_span, list(where))]
     of_packed = [adapted(condition, _OF_PACKED) for condition in where]
     return [SpanRows(_WITH_PAYLOADS, list(where)), SpanRows(_PACKED, [_IS_PACKED, *of_packed])]
 

@@ -20,13 +20,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ..store.tables import span_payloads, spans
+from ..store.tables import every_span, span_payloads
 from .fields import FieldTable, Members, Mixed, NullMode, Plain, RowField, SpanScores, Value
 from .json_sql import constant, json_member, jsonb_as_number, jsonb_as_text, jsonb_number, parameter
 from .json_values import json_at, path_of
 from .kinds import Kind
 
-_COLUMNS = spans.c
+_COLUMNS = every_span.c
 _LABELS, _ATTRIBUTES = span_payloads.c.labels, span_payloads.c.attributes
 
 
@@ -39,7 +39,7 @@ class SpanValue:
 
 
 def _column(kind: Kind, name: str) -> SpanValue:
-    return SpanValue(Plain(kind, _COLUMNS[name]), spans)
+    return SpanValue(Plain(kind, _COLUMNS[name]), every_span)
 
 
 def _label(name: str) -> SpanValue:
@@ -94,18 +94,20 @@ SPAN_VALUES: dict[str, SpanValue] = {
     "trace_unique_id": _column(Kind.TEXT, "trace_id"),
     "span_unique_id": _column(Kind.TEXT, "span_id"),
     "span_parent_id": _column(Kind.TEXT, "parent_id"),
-    "is_root_span": SpanValue(Plain(Kind.BOOLEAN, _IS_ROOT), spans),
+    "is_root_span": SpanValue(Plain(Kind.BOOLEAN, _IS_ROOT), every_span),
     "span_name": _column(Kind.TEXT, "name"),
     "span_workflow_name": _column(Kind.TEXT, "workflow_name"),
     "log_type": _column(Kind.TEXT, "kind"),
     "model": _column(Kind.TEXT, "model"),
     "status": _column(Kind.STATUS, "status"),
-    "status_code": SpanValue(Mixed(cast(_COLUMNS.status_code, Text()), cast(_COLUMNS.status_code, Numeric())), spans),
+    "status_code": SpanValue(
+        Mixed(cast(_COLUMNS.status_code, Text()), cast(_COLUMNS.status_code, Numeric())), every_span
+    ),
     "start_time": _column(Kind.TIME, "start_time"),
     "end_time": _column(Kind.TIME, "end_time"),
     "latency": _column(Kind.DURATION, "latency_us"),
     "time_to_first_token": _column(Kind.DURATION, "ttft_us"),
-    "tokens_per_second": SpanValue(Plain(Kind.RATE, _tokens_per_second()), spans),
+    "tokens_per_second": SpanValue(Plain(Kind.RATE, _tokens_per_second()), every_span),
     "cost": _column(Kind.MONEY, "cost_pd"),
     "prompt_tokens": _column(Kind.INTEGER, "prompt_tokens"),
     "completion_tokens": _column(Kind.INTEGER, "completion_tokens"),

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Text, literal_column, select
 
-from ..store.tables import experiments, span_payloads, spans, traces
+from ..store.tables import every_span, experiments, span_payloads, traces
 from .fields import (
     Field,
     FieldTable,
@@ -132,7 +132,10 @@ def _root_input(key: str) -> SpanField:
 
 
 _EXPERIMENT_ID = (
-    select(experiments.c.id).where(experiments.c.key == spans.c.experiment_key).correlate(spans).scalar_subquery()
+    select(experiments.c.id)
+    .where(experiments.c.key == every_span.c.experiment_key)
+    .correlate(every_span)
+    .scalar_subquery()
 )
 
 _OF_ROOT = (
@@ -166,7 +169,7 @@ ROOTS = FieldTable(
         "latency": _column(Kind.DURATION, "latency_us"),
         "total_tokens": _of_root("total_request_tokens"),
         "experiment_id": SpanField(
-            value=Plain(Kind.TEXT, _EXPERIMENT_ID), table=spans, quantifier=Quantifier.ROOT_SPAN
+            value=Plain(Kind.TEXT, _EXPERIMENT_ID), table=every_span, quantifier=Quantifier.ROOT_SPAN
         ),
         "input": _document("input"),
         "output": _document("output"),

@@ -10,6 +10,7 @@ from ..domain.item_key import NO_KEY, input_key, key_of_text, target_key
 from ..domain.keys import SpanKey, TraceKey
 from ..errors import Unavailable
 from ..store.by_key import SPAN_KEYS, row_of_span
+from ..store.packed_spans import unpack_spans
 from ..store.session import Database, Driver, Kind
 from ..store.spans import columns
 
@@ -81,6 +82,7 @@ async def _derive(driver: Driver, without_key: list[Any]) -> None:
     of_roots = await asyncio.to_thread(_keys_of, rows)
     with_keys = [(*root, *of_roots[root.trace]) for root in roots if root.trace in of_roots]
     if with_keys:
+        await unpack_spans(driver, {root.trace for root in roots})
         await driver.execute(_PUT_SPANS, *columns(with_keys))
     traces = []
     for row in without_key:

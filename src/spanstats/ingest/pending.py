@@ -14,7 +14,7 @@ import msgspec
 from ..domain.keys import LogKey, ScoreKey, TenantId, TraceKey
 from ..domain.standalone import StandaloneScore
 from ..errors import InvalidInput, invalid
-from ..store.by_key import rows_of_tenant
+from ..store.by_key import rows_of_tenant, spans_of_tenant
 from ..store.session import Driver
 from ..store.spans import columns
 from . import rows
@@ -25,7 +25,7 @@ MAX_OF_SPAN = 100
 _LOGS = "unnest($1::int[], $2::text[]) AS k(tenant_id, log_id)"
 FIND_LOGS = f"""
 SELECT k.tenant_id, k.log_id, coalesce(
-    (SELECT s.trace_id FROM {rows_of_tenant("spans", "span_id", "k.log_id")} s
+    (SELECT s.trace_id FROM {spans_of_tenant("span_id", "k.log_id", "trace_id, start_time")} s
      ORDER BY s.start_time DESC, s.trace_id DESC LIMIT 1),
     (SELECT t.trace_id FROM traces t WHERE t.tenant_id = k.tenant_id AND t.trace_id = k.log_id)
 ) AS trace_id

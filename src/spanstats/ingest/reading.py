@@ -15,7 +15,8 @@ from ..domain.reported_usage import Usage
 from ..domain.reports import reports_of
 from ..domain.span import Score, Span
 from ..domain.trace_fold import SpanScores
-from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant
+from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant, spans_of_tenant
+from ..store.packed_spans import unpack_spans
 from ..store.session import Driver
 from ..store.spans import LABELS_AND_METADATA, PAYLOAD_OF_SPAN, SCORE_COLUMNS, SPAN_LIST, columns, span_of
 from ..threads import beside_if_many
@@ -25,7 +26,7 @@ from .rows import unpack_scores
 # $1, $2: spans with global ids; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion
 # (which locks the row FOR UPDATE) waits for all of them.
 _EXPERIMENT = rows_of_tenant("experiments", "id", "k.id", "*", "AND deleted_at IS NULL", "FOR KEY SHARE")
-_STORED = rows_of_tenant("spans", "span_id", "k.span_id", "trace_id", "AND by_span_id")
+_STORED = spans_of_tenant("span_id", "k.span_id", "trace_id", "AND by_span_id")
 IDENTIFY_STATEMENT = f"""
 WITH held AS MATERIALIZED (
     SELECT e.tenant_id, e.id, e.key FROM unnest($3::int[], $4::text[]) AS k(tenant_id, id) CROSS JOIN {_EXPERIMENT} e
@@ -46,11 +47,15 @@ SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {SPAN_KEYS} CROSS JOIN 
 # Values travel as they are: JSON has no negative zero.
 _SCORE = ", ".join(f"'{name}', x{column[1:]}" for name, column in SCORE_COLUMNS.items() if name != "value")
 _IN_ORDER = "x.ordinal, x.evaluator_key"
-# A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does.
+_IS_PACKED = """
+(SELECT true FROM packed_spans WHERE tenant_id = traces.tenant_id
+    AND trace_id BETWEEN traces.trace_id AND traces.trace_id ORDER BY trace_id LIMIT 1) AS is_packed
+"""
+# A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does, or is packed.
 TRACES_STATEMENT = f"""
 SELECT t.tenant_id AS at_tenant, t.trace_id AS at_trace, t.experiment_key AS at_experiment, t.start_time AS at_start,
-    t.score_keys IS NOT NULL AS scored, t.fold, own.scores, own.values, {SPAN_LIST}, {LABELS_AND_METADATA}
-FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id")} t
+    t.score_keys IS NOT NULL AS scored, t.fold, t.is_packed, own.scores, own.values, {SPAN_LIST}, {LABELS_AND_METADATA}
+FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id", f"*, {_IS_PACKED}")} t
 LEFT JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id", "*", "AND t.fold IS NULL")} s ON true
 {PAYLOAD_OF_SPAN}
 LEFT JOIN LATERAL (
@@ -59,7 +64,7 @@ LEFT JOIN LATERAL (
     FROM scores x WHERE x.tenant_id = s.tenant_id AND x.trace_id = s.trace_id AND x.span_id = s.span_id
 ) own ON t.score_keys IS NOT NULL
 """
-_OF_TRACE = 8
+_OF_TRACE = 9
 
 FOLD_SCORES_STATEMENT = f"""
 SELECT t.tenant_id, t.trace_id, t.fold_scores FROM {TRACE_KEYS}
@@ -152,8 +157,15 @@ class TraceBefore(NamedTuple):
 async def read_traces(
     driver: Driver, keys: Collection[TraceKey]
 ) -> tuple[dict[TraceKey, TraceBefore], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
-    """The locked traces; of traces that keep no fold also their spans, without content, and the scores of these."""
+    """The locked traces; of traces that keep no fold also their spans, without content, and the scores of these.
+
+    Packed traces get their spans back where they are written.
+    """
     rows = await driver.fetch(TRACES_STATEMENT, *columns(keys))
+    packed = {TraceKey(row["at_tenant"], row["at_trace"]) for row in rows if row["is_packed"]}
+    if packed:
+        await unpack_spans(driver, packed)
+        rows = await driver.fetch(TRACES_STATEMENT, *columns(keys))
     return await beside_if_many(len(rows), _traces_of, rows)
 
 
@@ -164,7 +176,7 @@ def _traces_of(
     spans: dict[SpanKey, Span] = {}
     scores: dict[SpanKey, list[Score]] = {}
     for row in rows:
-        tenant_id, trace_id, *trace, span_scores, values = row[:_OF_TRACE]
+        tenant_id, trace_id, *trace, _, span_scores, values = row[:_OF_TRACE]
         traces[TraceKey(tenant_id, trace_id)] = TraceBefore(*trace)
         if row["span_id"] is not None:
             span = span_of(list(row.items())[_OF_TRACE:])

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from ..domain.keys import TenantId, TraceKey
 from ..errors import NotFound
 from ..store.packed_payloads import unpack_traces
+from ..store.packed_spans import unpack_spans
 from ..store.session import Database, Driver, Kind, Timeouts
+from ..store.tables import EVERY_SPAN
 from . import changes
 from .merging import count_again
 from .reading import TraceBefore
@@ -44,8 +46,8 @@ WHERE s.tenant_id = $1 AND s.trace_id = ANY ($2::text[]) AND s.usage_once IS NUL
     AND s.trace_id ~ '^[0-9a-f]{32}$' AND s.span_id ~ '^[0-9a-f]{16}$'
     AND p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
 """
-_HAVE_UNKNOWN = """
-SELECT DISTINCT trace_id FROM spans
+_HAVE_UNKNOWN = f"""
+SELECT DISTINCT trace_id FROM {EVERY_SPAN} s
 WHERE tenant_id = $1 AND trace_id = ANY ($2::text[]) AND usage_once IS NULL AND NOT by_span_id
 """
 _EXPERIMENT = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
@@ -104,7 +106,9 @@ async def recount_traces(driver: Driver, tenant_id: TenantId, ids: list[str], to
     rows = await driver.fetch(_NEXT, tenant_id, ids)
     unknown = [row["trace_id"] for row in await driver.fetch(_HAVE_UNKNOWN, tenant_id, ids)]
     if unknown:
-        await unpack_traces(driver, [TraceKey(tenant_id, trace_id) for trace_id in unknown])
+        of_unknown = [TraceKey(tenant_id, trace_id) for trace_id in unknown]
+        await unpack_spans(driver, of_unknown)
+        await unpack_traces(driver, of_unknown)
         await driver.execute(_KNOW, tenant_id, unknown)
     before = {TraceKey(tenant_id, row["trace_id"]): row for row in rows}
     stored = Stored(
@@ -112,7 +116,9 @@ async def recount_traces(driver: Driver, tenant_id: TenantId, ids: list[str], to
     )
     await load_whole(driver, stored, before.keys())
     stored.to_fold |= before.keys()
-    await changes.update_uncounted(driver, count_again(stored))
+    recounted = count_again(stored)
+    await unpack_spans(driver, {key.trace for key in recounted})
+    await changes.update_uncounted(driver, recounted)
     changed: dict[TraceKey, TraceRow] = {}
     for key, old in before.items():
         state = fold_trace(stored, key)

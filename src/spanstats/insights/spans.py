@@ -19,7 +19,7 @@ from ..domain.keys import ExperimentKey
 from ..domain.span import Uncounted
 from ..filters.parts import compile_filter
 from ..stats.matching import ALL, within
-from ..store.tables import spans, traces
+from ..store.tables import every_span, traces
 from .dimensions import OF_SPANS, Dimension
 from .questions import Question
 from .snapshot import Snapshot
@@ -34,17 +34,17 @@ def dimension_of_spans(number: int) -> ByText:
 
 
 def _counted(name: str, uncounted: int) -> ColumnElement[Any]:
-    counts = spans.c.uncounted.op("&")(uncounted) == literal_column("0")
-    return case((counts, spans.c[name]), else_=null())
+    counts = every_span.c.uncounted.op("&")(uncounted) == literal_column("0")
+    return case((counts, every_span.c[name]), else_=null())
 
 
 _NUMBERS: Mapping[str, ColumnElement[Any]] = {
     "cost_pd": _counted("cost_pd", Uncounted.COST),
     **{name: _counted(name, Uncounted.TOKENS) for name in ("prompt_tokens", "completion_tokens", "total_tokens")},
-    "latency_us": spans.c.latency_us,
-    "ttft_us": spans.c.ttft_us,
-    "output_tokens": spans.c.completion_tokens,
-    FAILED: case((spans.c.status == literal_column("'error'"), literal_column("1")), else_=literal_column("0")),
+    "latency_us": every_span.c.latency_us,
+    "ttft_us": every_span.c.ttft_us,
+    "output_tokens": every_span.c.completion_tokens,
+    FAILED: case((every_span.c.status == literal_column("'error'"), literal_column("1")), else_=literal_column("0")),
 }
 """Of each span; `output_tokens` are those of its own speed, whether they count in the trace or not."""
 
@@ -84,8 +84,8 @@ def _blocks(condition: ColumnElement[bool], dimensions: Sequence[Dimension]) -> 
     block: ColumnElement[int] = literal_column(f"(row_number() OVER () - 1) / {_BLOCK}").label("block")
     keys = [_json(dimension).label(f"dimension_{i}") for i, dimension in enumerate(dimensions)]
     numbers = [value.label(name) for name, value in _NUMBERS.items()]
-    same_trace = and_(spans.c.tenant_id == traces.c.tenant_id, spans.c.trace_id == traces.c.trace_id)
-    rows = select(block, *numbers, *keys).select_from(traces.join(spans, same_trace)).where(condition)
+    same_trace = and_(every_span.c.tenant_id == traces.c.tenant_id, every_span.c.trace_id == traces.c.trace_id)
+    rows = select(block, *numbers, *keys).select_from(traces.join(every_span, same_trace)).where(condition)
     aggregates: list[ColumnElement[Any]] = [literal_column("count(*)::int").label("n")]
     for name in _NUMBERS:
         packed = f"string_agg(int8send(coalesce({name}, 0)::bigint), '')"
@@ -99,7 +99,7 @@ def _blocks(condition: ColumnElement[bool], dimensions: Sequence[Dimension]) -> 
 def _json(dimension: Dimension) -> ColumnElement[str]:
     """The value of the dimension as JSON text: of the span where it has it, else of its trace."""
     if dimension.name in OF_SPANS:
-        return cast(func.to_jsonb(spans.c[OF_SPANS[dimension.name]]), Text())
+        return cast(func.to_jsonb(every_span.c[OF_SPANS[dimension.name]]), Text())
     column, dot, key = dimension.of_trace().partition(".")
     if not dot:
         return cast(func.to_jsonb(traces.c[column]), Text())

@@ -11,16 +11,16 @@ from ..domain.merge import counting
 from ..domain.span import Score, Span
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, columns, scores_of_traces, spans_by_key
-from ..store.tables import traces
+from ..store.tables import EVERY_SPAN, traces
 from .sizes import check_spans, check_traces
 from .traces import spans_with_content
 
 Condition = ColumnElement[bool]
 
 # The root, else the earliest span.
-_FIRST = """
+_FIRST = f"""
 SELECT k.tenant_id, k.trace_id, coalesce(t.root_span_id, (
-    SELECT s.span_id FROM spans s WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
+    SELECT s.span_id FROM {EVERY_SPAN} s WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
     ORDER BY s.start_time, s.span_id LIMIT 1
 )) AS span_id
 FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)

@@ -14,7 +14,7 @@ from ..domain.values import is_clean
 from ..filters.sources import adapted, spans_matching
 from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
-from ..store.tables import spans
+from ..store.tables import EVERY_SPAN, every_span
 from .sizes import check_spans
 
 Condition = ColumnElement[bool]
@@ -29,14 +29,15 @@ class SpanPage:
     spans: list[Span]
 
 
-_LATEST = """
-SELECT trace_id FROM spans WHERE tenant_id = $1 AND span_id = $2 ORDER BY start_time DESC, trace_id DESC LIMIT 1
+_LATEST = f"""
+SELECT trace_id FROM {EVERY_SPAN} s WHERE tenant_id = $1 AND span_id = $2
+ORDER BY start_time DESC, trace_id DESC LIMIT 1
 """
 
 
 def order_by(name: str, descending: bool) -> Order:
     """Spans by this column of theirs, nulls last, and by their ids where it is the same."""
-    column, ties = spans.c[name], (spans.c.trace_id, spans.c.span_id)
+    column, ties = every_span.c[name], (every_span.c.trace_id, every_span.c.span_id)
     # The start is never null, and only without the clause is its index walked.
     first = column.desc() if descending else column.asc()
     return (first if name == "start_time" else first.nulls_last(), *(t.desc() if descending else t.asc() for t in ties))
@@ -44,8 +45,8 @@ def order_by(name: str, descending: bool) -> Order:
 
 def started_within(start_us: int | None, end_us: int | None) -> list[Condition]:
     """Spans that start in a window (microseconds, end exclusive)."""
-    where = [] if start_us is None else [spans.c.start_time >= start_us]
-    return where if end_us is None else [*where, spans.c.start_time < end_us]
+    where = [] if start_us is None else [every_span.c.start_time >= start_us]
+    return where if end_us is None else [*where, every_span.c.start_time < end_us]
 
 
 async def find_span(database: Database, tenant_id: TenantId, span_id: str) -> Span | None:
@@ -97,7 +98,7 @@ async def page_of_spans(
 async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition]) -> int:
     counts = [
         select(func.count()).select_from(rows.source).where(*rows.where).scalar_subquery()
-        for rows in spans_matching([spans.c.tenant_id == tenant_id, *where])
+        for rows in spans_matching([every_span.c.tenant_id == tenant_id, *where])
     ]
     return sum((await tx.connection.execute(select(*counts))).one())
 
@@ -106,14 +107,14 @@ async def _keys(
     tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
 ) -> list[SpanKey]:
     ordering = {e.name for each in order for e in visitors.iterate(each) if isinstance(e, Column)}
-    columns = [spans.c[name] for name in ["tenant_id", *sorted(ordering | {"trace_id", "span_id"})]]
+    columns = [every_span.c[name] for name in ["tenant_id", *sorted(ordering | {"trace_id", "span_id"})]]
     first, *others = [
         select(*columns).select_from(rows.source).where(*rows.where).order_by(*order).limit(limit + offset)
-        for rows in spans_matching([spans.c.tenant_id == tenant_id, *where])
+        for rows in spans_matching([every_span.c.tenant_id == tenant_id, *where])
     ]
     statement: Select[Any] = first.limit(limit).offset(offset)
     if others:
         keys = union_all(first, *others).subquery()
-        ordered = [adapted(each, {spans.c[name]: column for name, column in keys.c.items()}) for each in order]
+        ordered = [adapted(each, {every_span.c[name]: column for name, column in keys.c.items()}) for each in order]
         statement = select(keys).order_by(*ordered).limit(limit).offset(offset)
     return [SpanKey(r.tenant_id, r.trace_id, r.span_id) for r in (await tx.connection.execute(statement)).all()]

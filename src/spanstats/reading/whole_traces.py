@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..store.session import Transaction
-from ..store.tables import experiments, spans, traces
+from ..store.tables import every_span, experiments, traces
 from .logs import first_spans
 from .sizes import light_parts
 from .traces import spans_with_content
@@ -124,9 +124,9 @@ async def find_kept(tx: Transaction, key: TraceKey) -> Any:
 
 async def trace_of(tx: Transaction, tenant_id: TenantId, log_id: str) -> TraceKey | None:
     """The trace of the span of this id (of several the one that began last), else the trace of this id."""
-    s = spans.c
+    s = every_span.c
     of_trace = and_(_c.tenant_id == s.tenant_id, _c.trace_id == s.trace_id)
-    by_span = select(s.trace_id).select_from(spans.join(traces, of_trace))
+    by_span = select(s.trace_id).select_from(every_span.join(traces, of_trace))
     newest = by_span.where(s.tenant_id == tenant_id, s.span_id == log_id, is_kept())
     by_trace = select(_c.trace_id).where(_c.tenant_id == tenant_id, _c.trace_id == log_id, is_kept())
     for statement in (newest.order_by(s.start_time.desc(), s.trace_id).limit(1), by_trace):
@@ -147,7 +147,7 @@ async def span_of_log(tx: Transaction, tenant_id: TenantId, log_id: str) -> Span
     first = (await first_spans(tx.driver, [key])).get(key)
     if first is None or first.by_span_id:
         return None
-    s = spans.c
+    s = every_span.c
     itself = select(exists().where(s.tenant_id == tenant_id, s.trace_id == key[1], s.span_id == log_id))
     is_span = (await tx.connection.execute(itself)).scalar_one()
     return SpanKey(*key, log_id if is_span else first.span_id)

@@ -25,14 +25,14 @@ from ..filters import scores_sql
 from ..filters.sources import SpanRows, spans_matching
 from ..filters.span_fields import SPAN_VALUES
 from ..store.session import Database, Kind, Transaction
-from ..store.tables import scores, spans
+from ..store.tables import every_span, scores
 from .evaluators import Evaluator, evaluators_of
 from .measures import ANSWERED, How
 from .score_measures import ROLLED_UP_SCORES
 from .summary import Summary
 from .sums import ScoreSums
 
-_s = spans.c
+_s = every_span.c
 
 
 def _counted(name: str, uncounted: int) -> ColumnElement[Any]:

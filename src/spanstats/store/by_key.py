@@ -23,6 +23,21 @@ def row_of_span(table: str, columns: str = "*", key: str = "k", rest: str = "") 
     return f"LATERAL (SELECT {columns} FROM {table} WHERE {condition} ORDER BY trace_id, span_id OFFSET 0)"
 
 
+def spans_of_tenant(column: str, value: str, columns: str, rest: str = "") -> str:
+    """The spans of `k.tenant_id` that have this value, of packed traces and of others; the columns by their names."""
+    return _both(*(rows_of_tenant(table, column, value, columns, rest) for table in ("spans", "packed_spans")))
+
+
+def span_of_key(columns: str) -> str:
+    """The span with the key `k`, of a packed trace or of another."""
+    of_packed = rows_of_tenant("packed_spans", "trace_id", "k.trace_id", columns, "AND span_id = k.span_id")
+    return _both(row_of_span("spans", columns), of_packed)
+
+
+def _both(first: str, second: str) -> str:
+    return f"LATERAL ({first.removeprefix('LATERAL ')} UNION ALL {second.removeprefix('LATERAL ')})"
+
+
 def packed_with(span: str = "s", payload: str = "p") -> str:
     """The packed payloads that that of a span is among, looked for only where it has no row in `span_payloads`."""
     condition = f"tenant_id = {span}.tenant_id AND trace_id = {span}.trace_id AND {payload}.span_id IS NULL"

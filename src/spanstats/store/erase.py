@@ -5,10 +5,11 @@ from collections.abc import Collection
 from ..domain.keys import TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .session import Driver
+from .tables import EVERY_SPAN
 
-_OVERRIDES = """
+_OVERRIDES = f"""
 SELECT p.tenant_id, p.span_id, p.changed_at FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
-JOIN spans s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.by_span_id
+JOIN {EVERY_SPAN} s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.by_span_id
 JOIN patches p ON p.tenant_id = s.tenant_id AND p.trace_id = '' AND p.span_id = s.span_id
 """
 # Locked in the order in which writers lock them. One that was changed meanwhile is an override of later spans.
@@ -28,7 +29,7 @@ def _erasing(table: str) -> str:
     return f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {rows} x))"
 
 
-_OF_SPANS = ("spans", "span_payloads", "packed_payloads", "scores", "score_blocks", "patches")
+_OF_SPANS = ("spans", "packed_spans", "span_payloads", "packed_payloads", "scores", "score_blocks", "patches")
 ERASE = {table: _erasing(table) for table in (*_OF_SPANS, "traces")}
 
 OverrideVersion = tuple[int, str, int]

@@ -13,12 +13,13 @@ from ..domain.keys import SpanKey, TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .packed_format import Payload, unpack
 from .session import Driver
+from .tables import EVERY_SPAN
 
 _PACKED = f"""
 SELECT p.tenant_id, p.trace_id, p.packed FROM {TRACE_KEYS}
 CROSS JOIN {rows_of_tenant("packed_payloads", "trace_id", "k.trace_id")} p
 """
-_UNPACKED = """
+_UNPACKED = f"""
 WITH of_spans AS MATERIALIZED (
     SELECT u.tenant_id, u.trace_id, u.span_id, u.input::json, u.output::json, u.target::json, c.metadata, c.labels,
         u.attributes::jsonb
@@ -26,7 +27,8 @@ WITH of_spans AS MATERIALIZED (
         AS u(tenant_id, trace_id, span_id, input, output, target, attributes)
     JOIN packed_payloads c ON c.tenant_id = u.tenant_id AND c.trace_id = u.trace_id
     WHERE EXISTS (
-        SELECT 1 FROM spans s WHERE s.tenant_id = u.tenant_id AND s.trace_id = u.trace_id AND s.span_id = u.span_id
+        SELECT 1 FROM {EVERY_SPAN} s
+        WHERE s.tenant_id = u.tenant_id AND s.trace_id = u.trace_id AND s.span_id = u.span_id
     )
 )
 INSERT INTO span_payloads (tenant_id, trace_id, span_id, input, output, target, metadata, labels, attributes)

@@ -9,7 +9,7 @@ from sqlalchemy import LargeBinary
 from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Score, Span
 from ..threads import beside_if_many
-from .by_key import SPAN_KEYS, TRACE_KEYS, packed_with, row_of_span, rows_of_tenant
+from .by_key import SPAN_KEYS, TRACE_KEYS, packed_with, row_of_span, rows_of_tenant, span_of_key, spans_of_tenant
 from .packed_payloads import payloads_of
 from .session import Driver
 from .tables import spans as spans_table
@@ -21,18 +21,19 @@ SPAN_LIST = ", ".join(
     f"encode(s.{c.name}, 'hex') AS {c.name}" if isinstance(c.type, LargeBinary) else f"s.{c.name}"
     for c in spans_table.columns
 )
+_COLUMNS = ", ".join(c.name for c in spans_table.columns)
 LABELS_AND_METADATA = "coalesce(p.labels, c.labels) AS labels, coalesce(p.metadata, c.metadata) AS metadata"
 PAYLOAD_OF_SPAN = f"""
 LEFT JOIN {row_of_span("span_payloads", key="s")} p ON true LEFT JOIN {packed_with()} c ON true
 """
 SPANS_OF_TRACES = f"""
 SELECT {SPAN_LIST}, {LABELS_AND_METADATA} FROM {TRACE_KEYS}
-CROSS JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id")} s {PAYLOAD_OF_SPAN}
+CROSS JOIN {spans_of_tenant("trace_id", "k.trace_id", _COLUMNS)} s {PAYLOAD_OF_SPAN}
 """
 
 _SPANS_BY_KEY = f"""
 SELECT {SPAN_LIST}, {LABELS_AND_METADATA} FROM {SPAN_KEYS}
-CROSS JOIN {row_of_span("spans")} s {PAYLOAD_OF_SPAN}
+CROSS JOIN {span_of_key(_COLUMNS)} s {PAYLOAD_OF_SPAN}
 """
 
 CONTENT = f"""

@@ -6,11 +6,22 @@ is found by (tenant_id, trace_id).
 
 from .catalog_tables import api_keys, datasets, evaluators, experiments, projects, tenants, test_cases
 from .columns import ByBytes, Time, metadata, optional, required, written_at
+from .every_span import EVERY_SPAN, every_span
 from .shard_tables import move_log, packing, primary_lives, shards, tenant_fences, tenant_moves
-from .span_tables import early_scores, packed_payloads, patches, score_blocks, scores, span_payloads, spans
+from .span_tables import (
+    early_scores,
+    packed_payloads,
+    packed_spans,
+    patches,
+    score_blocks,
+    scores,
+    span_payloads,
+    spans,
+)
 from .trace_table import MEASURED, traces
 
 __all__ = [
+    "EVERY_SPAN",
     "MEASURED",
     "ByBytes",
     "Time",
@@ -18,11 +29,13 @@ __all__ = [
     "datasets",
     "early_scores",
     "evaluators",
+    "every_span",
     "experiments",
     "metadata",
     "move_log",
     "optional",
     "packed_payloads",
+    "packed_spans",
     "packing",
     "patches",
     "primary_lives",

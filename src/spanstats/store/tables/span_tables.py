@@ -72,6 +72,16 @@ spans = Table(
     ),
 )
 
+# Spans of packed traces, found by trace: without a key of each span, and with columns in an order without padding.
+packed_spans = Table(
+    "packed_spans",
+    metadata,
+    *(Column(column.name, column.type, nullable=column.nullable) for column in spans.columns),
+    Index(None, "tenant_id", "trace_id"),
+    Index(None, "tenant_id", "span_id"),
+    Index(None, "tenant_id", "start_time"),
+)
+
 span_payloads = Table(
     "span_payloads",
     metadata,

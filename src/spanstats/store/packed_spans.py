@@ -1,0 +1,46 @@
+"""Spans of packed traces in a table of their own (`packed_spans`), with smaller indexes.
+
+All spans of a trace are in one of the two tables. A transaction that changes spans of a trace has its lock, and moves
+them to `spans` first.
+"""
+
+from collections.abc import Collection
+
+from ..domain.keys import TraceKey
+from .by_key import TRACE_KEYS, rows_of_tenant
+from .session import Driver
+from .tables import packed_spans, spans
+
+_LIST = ", ".join(column.name for column in spans.columns)
+
+
+def _moving(source: str, target: str) -> str:
+    """By address, once found by key: the trace's lock keeps the rows where they are."""
+    addresses = rows_of_tenant(source, "trace_id", "k.trace_id", "ctid")
+    return f"""
+WITH moved AS (
+    DELETE FROM {source} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {addresses} x))
+    RETURNING {_LIST}
+)
+INSERT INTO {target} ({_LIST}) SELECT {_LIST} FROM moved ORDER BY tenant_id, trace_id, start_time
+"""
+
+
+_PACK = _moving(spans.name, packed_spans.name)
+_UNPACK = _moving(packed_spans.name, spans.name)
+
+
+async def pack_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
+    """Move the spans of these traces, which the caller has locked, to `packed_spans`."""
+    if traces:
+        await driver.execute(_PACK, *_columns(traces))
+
+
+async def unpack_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
+    """Move the spans of these traces, which the caller has locked, back to `spans`."""
+    if traces:
+        await driver.execute(_UNPACK, *_columns(traces))
+
+
+def _columns(traces: Collection[TraceKey]) -> tuple[list[int], list[str]]:
+    return [key.tenant_id for key in traces], [key.trace_id for key in traces]
