@@ -204,9 +204,9 @@ def test_a_database_that_never_answers_is_given_up_on(environment: dict[str, str
 
 def test_a_database_that_does_not_exist_is_not_waited_for(environment: dict[str, str], server_url: str) -> None:
     environment["SPANSTATS_DATABASE_URL"] = server_url.replace("/postgres?", "/no_such?")
-    began = time.monotonic()
+    # Longer than `run` is patient.
+    environment["SPANSTATS_DATABASE_WAIT_S"] = "3600"
     assert_one_line(run(environment, "migrate"), "no_such")
-    assert time.monotonic() - began < 30
 
 
 def test_a_named_database_is_migrated_then_keys_can_be_made(

@@ -29,14 +29,14 @@ def handles_sigterm(process: Process) -> bool:
 
 
 def stopped_after(start: Start, wait_s: float, **variables: str) -> None:
-    service = start(SPANSTATS_API_KEY="k", SPANSTATS_GRACE_PERIOD_S="5", **variables)
+    """SIGTERM ends a start that would wait for its database longer than a test is patient."""
+    patient = {"SPANSTATS_GRACE_PERIOD_S": "5", "SPANSTATS_DATABASE_WAIT_S": "3600"}
+    service = start(SPANSTATS_API_KEY="k", **patient, **variables)
     while not handles_sigterm(service.process):
         time.sleep(0.005)
     time.sleep(wait_s)
     service.process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
     assert service.process.wait(PATIENCE_S) == 0, service.err
-    assert time.monotonic() - began < 5 + 10, service.err
     assert "Traceback" not in service.err
     assert "Exception ignored" not in service.err
 
@@ -85,7 +85,7 @@ import os, runpy, signal, sys, time
 import spanstats.serve as serve
 def migrate(_url):
     os.kill(os.getpid(), signal.SIGTERM)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 3600
     for _ in range(3):
         try:
             while time.monotonic() < until:
@@ -96,7 +96,6 @@ serve.migrate = migrate
 sys.argv = ["spanstats", "serve", "--port", "0"]
 runpy.run_module("spanstats", run_name="__main__")
 """
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", deaf],
         env=environment | {"SPANSTATS_DATABASE_URL": empty_database_url},
@@ -106,7 +105,6 @@ runpy.run_module("spanstats", run_name="__main__")
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("module", ["spanstats.cli", "spanstats.serve", "spanstats.api.health"])

@@ -1,7 +1,6 @@
 """Regular expressions that the database refuses, and those that take it long."""
 
 import asyncio
-import time
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -69,11 +68,10 @@ async def test_a_match_that_takes_long_ends_with_the_statement_and_holds_up_no_o
             await tx.driver.fetchval(slow)
 
     matching = asyncio.ensure_future(match())
-    answered, began = 0, time.monotonic()
+    answered = 0
     while not matching.done():
         assert (await Database(engine).row("SELECT 1"))[0] == 1
         answered += 1
     with pytest.raises(Unavailable, match="took longer than this service allows"):
         await matching
     assert answered > 1
-    assert time.monotonic() - began < 30

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from tests.services import NO_TLS, SPANSTATS, Service, Start, environment, free_port, start
+from tests.services import NO_TLS, Service, Start, environment, free_port, run, start
 
 from .collector import Collector, attributes, silent
 
@@ -17,6 +17,8 @@ __all__ = ["environment", "start"]
 KEY = "my-own-key"
 ANYWHERE = {"SPANSTATS_PORT": "0"}
 STATS = "/api/parea/v1/experiment/e/stats"
+FOR_EVER_S = "3600"
+"""For an export: neither a request nor the end of a service that waits for one comes within the patience of a test."""
 LOG = {"trace_id": "t", "root_trace_id": "t", "experiment_uuid": "e", "trace_name": "n"}
 
 
@@ -70,21 +72,14 @@ def test_a_collector_that_is_away_costs_no_request_and_ends_no_later_than_promis
             SPANSTATS_DATABASE_URL=database_url,
             SPANSTATS_API_KEY=KEY,
             SPANSTATS_TRACING_ENDPOINT=deaf if listens else f"http://127.0.0.1:{free_port()}",
+            OTEL_EXPORTER_OTLP_TIMEOUT=FOR_EVER_S,
             OTEL_BSP_MAX_QUEUE_SIZE="8",
             OTEL_BSP_MAX_EXPORT_BATCH_SIZE="4",
         )
         service.wait_for("/readyz", 200)
         post(service, "first")
-        slowest = 0.0
-        for number in range(40):
-            began = time.monotonic()
-            assert post(service, f"t{number}").status_code == 200
-            slowest = max(slowest, time.monotonic() - began)
-        # An export is given up after ten seconds: no request waits for one.
-        assert slowest < 5
-        began = time.monotonic()
+        assert [post(service, f"t{number}").status_code for number in range(40)] == [200] * 40
         assert service.stop() == 0
-        assert time.monotonic() - began < 20
     # Told, but not once for each of the 120 spans and the attempts to send them.
     lines = [line for line in service.err.splitlines() if "spans" in line.lower() or "Span" in line]
     assert 1 <= len(lines) <= 3
@@ -101,6 +96,7 @@ def test_a_service_that_is_its_own_collector_does_not_trace_what_it_sends_itself
         SPANSTATS_API_KEY=KEY,
         SPANSTATS_TRACING_ENDPOINT=f"http://127.0.0.1:{port}/v1/traces",
         OTEL_EXPORTER_OTLP_HEADERS=f"x-api-key={KEY}",
+        OTEL_EXPORTER_OTLP_TIMEOUT=FOR_EVER_S,
     )
     service.wait_for("/readyz", 200)
     assert post(service, "t1").status_code == 200
@@ -112,9 +108,7 @@ def test_a_service_that_is_its_own_collector_does_not_trace_what_it_sends_itself
     time.sleep(1)
     assert ingested(service) == 3
     assert post(service, "t2").status_code == 200
-    began = time.monotonic()
     assert service.stop() == 0
-    assert time.monotonic() - began < 20
 
 
 def tell(environment: dict[str, str], program: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -168,14 +162,7 @@ def test_without_the_extra_the_start_says_what_to_install(environment: dict[str,
 def test_a_wrong_setting_ends_the_start_in_one_line(
     environment: dict[str, str], variables: dict[str, str], words: list[str]
 ) -> None:
-    done = subprocess.run(
-        [*SPANSTATS, "serve"],
-        env=environment | variables | ANYWHERE,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    done = run(environment | variables | ANYWHERE, "serve")
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("spanstats: ")

@@ -22,9 +22,11 @@ from . import world
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine is, pages come whole."""
-    monkeypatch.setattr("spanstats.page.parts.PATIENCE_S", 60)
+def patience() -> Iterator[None]:
+    """However busy the machine is, pages come whole. Whoever asks for `monkeypatch` has an application to itself."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("spanstats.page.parts.PATIENCE_S", 60)
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, cast
 
 import httpx
@@ -23,8 +24,10 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
-def forgotten_failures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spanstats.page.screens.sign_in._attempts", Attempts())
+def forgotten_failures() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("spanstats.page.screens.sign_in._attempts", Attempts())
+        yield
 
 
 async def test_a_valid_key_is_kept_in_a_cookie_that_scripts_and_other_sites_do_not_see(
