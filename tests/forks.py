@@ -1,7 +1,8 @@
 """Processes of the command `spanstats`, forked from one that has imported it.
 
 Tests start a hundred services and commands, and imports are most of what such a process computes. After its imports a
-process is the same, beginning with `spanstats/__main__.py`; `tests/test_cli.py` starts it as a shell does, too.
+process is the same, beginning with `spanstats/__main__.py`; `tests/test_cli.py` starts it as a shell does, too. Scripts
+of documents find a command that is forked so in the folder that `command_in` fills.
 """
 
 import array
@@ -19,8 +20,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from types import FrameType
-from typing import IO, NoReturn
+from typing import IO, NamedTuple, NoReturn
 
 IMPORTED = ("spanstats.cli", "spanstats.serve", "uvicorn.lifespan.on", "uvicorn.loops.uvloop")
 _MESSAGE_BYTES = 1 << 18
@@ -38,9 +40,10 @@ class Forked:
     ) -> None:
         reading, writing = os.pipe()
         self._report = os.fdopen(reading, "rb", buffering=0)
-        message = json.dumps({"arguments": [*arguments], "environment": {**environment}}).encode()
+        started = {"arguments": [*arguments], "environment": {**environment}, "folder": os.getcwd()}
+        message = json.dumps(started).encode()
         with os.fdopen(writing, "wb") as report:
-            socket.send_fds(_parent(), [message], [file.fileno() for file in (out, err, report)])
+            socket.send_fds(_parent().control, [message], [file.fileno() for file in (out, err, report)])
         self.pid = self._number()
         self.returncode: int | None = None
 
@@ -71,40 +74,84 @@ class Forked:
         return number[0]
 
 
+_COMMAND = """#!{python} -IS
+import array, json, os, socket, sys
+reading, writing = os.pipe()
+started = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}}
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as parent:
+    parent.connect({address!r})
+    socket.send_fds(parent, [json.dumps(started).encode()], [1, 2, writing])
+os.close(writing)
+with os.fdopen(reading, "rb") as report:
+    number, code = array.array("i", report.read(8))
+sys.exit(code if code >= 0 else 128 - code)
+"""
+
+
+def command_in(folder: Path) -> Path:
+    """Write the command `spanstats` into the folder, for the variable PATH of a shell; it has no input. The folder."""
+    command = folder / "spanstats"
+    command.write_text(_COMMAND.format(python=sys.executable, address=_parent().address))
+    command.chmod(0o755)
+    return folder
+
+
+class _Parent(NamedTuple):
+    """The process that forks others."""
+
+    control: socket.socket
+    """What it is sent by this process, with which it ends."""
+    address: str
+    """Where it listens to other processes: no file, so nothing is left of it."""
+
+
 @cache
-def _parent() -> socket.socket:
-    """The socket of a process that forks others, which ends with this one."""
+def _parent() -> _Parent:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
+    address = f"\0spanstats-forks-{os.getpid()}"
+    with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(address)
+        listening.listen()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MESSAGE_BYTES)
-        command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        files = [theirs.fileno(), listening.fileno()]
+        command = [sys.executable, "-m", __name__, *map(str, files)]
+        process = subprocess.Popen(command, pass_fds=files, stdin=subprocess.DEVNULL)
 
     def end() -> None:
         ours.close()
         process.wait()
 
     atexit.register(end)
-    return ours
+    return _Parent(ours, address)
 
 
-def serve(control: socket.socket) -> None:
-    """Fork a process for every message, until the other end is closed."""
+def serve(control: socket.socket, listening: socket.socket) -> None:
+    """Fork a process for every message, until the other end of `control` is closed."""
     for name in IMPORTED:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, _reap)
     while True:
-        message, files, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, _FILES)
-        if not message:
+        ready, _, _ = select.select([control, listening], [], [])
+        if listening in ready:
+            with listening.accept()[0] as asking:
+                _fork(asking, [control, listening, asking])
+        if control in ready and not _fork(control, [control, listening]):
             return
-        if os.fork() == 0:
-            control.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _run_and_report(**json.loads(message), files=files)
-        for file in files:
-            os.close(file)
+
+
+def _fork(asking: socket.socket, of_parent: Sequence[socket.socket]) -> bool:
+    """Fork a process for the next message; whether there was one."""
+    message, files, _, _ = socket.recv_fds(asking, _MESSAGE_BYTES, _FILES)
+    if message and os.fork() == 0:
+        for each in of_parent:
+            each.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _run_and_report(**json.loads(message), files=files)
+    for file in files:
+        os.close(file)
+    return bool(message)
 
 
 def _reap(_signal: int, _frame: FrameType | None) -> None:
@@ -113,7 +160,7 @@ def _reap(_signal: int, _frame: FrameType | None) -> None:
             pass
 
 
-def _run_and_report(arguments: list[str], environment: dict[str, str], files: list[int]) -> None:
+def _run_and_report(arguments: list[str], environment: dict[str, str], folder: str, files: list[int]) -> None:
     """Run `spanstats` in a process of its own, and write its number and in the end its exit code."""
     *streams, report = files
     number = os.fork()
@@ -128,6 +175,7 @@ def _run_and_report(arguments: list[str], environment: dict[str, str], files: li
     for descriptor, file in enumerate(streams, start=1):
         os.dup2(file, descriptor)
         os.close(file)
+    os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     _run(arguments)
@@ -140,4 +188,4 @@ def _run(arguments: list[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:]))

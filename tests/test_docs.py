@@ -24,6 +24,7 @@ from tests.conftest import fresh_database, run_sql
 from . import name_documentation
 from .documentation import ROOT, known_commands
 from .filter_documentation import FILE, document
+from .forks import command_in
 from .test_cli import Start, environment, start
 
 __all__ = ["environment", "start"]
@@ -135,7 +136,7 @@ def test_the_commands_of_the_operations_document_work_in_their_order(
             "KEY": "k",
             "EXPERIMENT": "e1",
             "TRACE": "t2",
-            "PATH": f"{Path(sys.executable).parent}:{cluster.BINARIES}:{os.environ['PATH']}",
+            "PATH": f"{command_in(tmp_path)}:{Path(sys.executable).parent}:{cluster.BINARIES}:{os.environ['PATH']}",
         }
         script = "\n".join(["set -eu", *blocks(OPERATIONS, "sh")])
         done = subprocess.run(

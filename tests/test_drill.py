@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .documentation import ROOT
+from .forks import command_in
 from .services import Service, Start, data, environment, start
 
 __all__ = ["environment", "start"]
@@ -43,12 +44,13 @@ def test_nothing_is_lost_where_the_database_is_killed_amid_the_posting(
 
 
 @pytest.mark.one_database("the harm that it does is done at one address")
-def test_a_trace_that_is_lost_is_found_missing_in_both_answers(start: Start, database_url: str) -> None:
+def test_a_trace_that_is_lost_is_found_missing_in_both_answers(start: Start, database_url: str, tmp_path: Path) -> None:
     service = start(SPANSTATS_API_KEY="k", SPANSTATS_DATABASE_URL=database_url)
     service.wait_for("/readyz", 200)
     url = database_url.replace("+asyncpg", "")
-    python = f"SPANSTATS_DATABASE_URL={shlex.quote(url)} {shlex.quote(sys.executable)}"
-    done = drill(service, f"{python} -m spanstats traces delete $({python} -c {shlex.quote(FIRST)})")
+    first = f"{shlex.quote(sys.executable)} -c {shlex.quote(FIRST)}"
+    command = shlex.quote(str(command_in(tmp_path) / "spanstats"))
+    done = drill(service, f"export SPANSTATS_DATABASE_URL={shlex.quote(url)}; {command} traces delete $({first})")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "is lost" in done.stdout
     assert "the summary's total_count" in done.stdout

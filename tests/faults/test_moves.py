@@ -1,8 +1,8 @@
 """A tenant is moved to a shard on another server and back while it is written to and read; movers are killed."""
 
 import asyncio
+import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.conftest import connect, run_sql
+from tests.forks import Forked
 from tests.servers import Server, initialise, servers
-from tests.services import PATIENCE_S, SPANSTATS, Start, run
+from tests.services import PATIENCE_S, Start, run
 
 from .test_database_away import QUICK
 from .writer import Client
@@ -78,14 +79,13 @@ def test_a_tenant_moves_under_load_and_a_mover_is_killed_in_every_phase(
     for service in services:
         service.wait_for("/readyz", 200)
     urls = {"first": database_url, "two": second.url}
-    move = [*SPANSTATS, "tenants", "move", "default"]
     # One service writes, the other reads: what the one learns of the move, the other must know as well.
-    with Client(*services) as client:
+    with Client(*services) as client, open(os.devnull, "wb") as nowhere:
         for _ in range(20):
             client.goes_on()
         for phase in PHASES:
             with held(urls[phase.shard], phase.hold):
-                mover = subprocess.Popen([*move, "two"], env=environment | variables, stderr=subprocess.DEVNULL)
+                mover = Forked(["tenants", "move", "default", "two"], environment | variables, nowhere, nowhere)
                 wait_until(urls[phase.shard], phase.shows)
                 mover.send_signal(signal.SIGKILL)
                 assert mover.wait() == -signal.SIGKILL, phase.name

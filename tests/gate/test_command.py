@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from spanstats.cli import app
 from tests.conftest import fresh_database
+from tests.forks import command_in
 from tests.services import environment_in, starting
 
 KEY = "a-key-for-the-gate"
@@ -120,7 +121,7 @@ def test_the_workflow_of_the_documentation_comments_and_fails(url: str, tmp_path
             "CANDIDATE": candidate,
             "GITHUB_STEP_SUMMARY": str(summary),
             "GITHUB_OUTPUT": str(output),
-            "PATH": f"{SPANSTATS.parent}:{os.environ['PATH']}",
+            "PATH": f"{command_in(tmp_path)}:{os.environ['PATH']}",
         }
         # As the runner calls `shell: bash`.
         done = subprocess.run(
