@@ -17,7 +17,7 @@ from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.score_blocks import BLOCKS_FROM
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
-from spanstats.domain.values import MAX_TIME_US
+from spanstats.domain.times import MAX_TIME_US
 from spanstats.errors import NotFound
 from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store.erase import delete_overrides, read_overrides

@@ -15,9 +15,10 @@ from spanstats.columnar.probe import Verdicts
 from spanstats.columnar.refresh import EVERY_COLUMN
 from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Span
+from spanstats.domain.times import iso
 from spanstats.domain.trace import Trace, finish
 from spanstats.domain.trace_fold import fold
-from spanstats.domain.values import billionths, iso
+from spanstats.domain.values import billionths
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.parts import compile_filter
 from spanstats.filters.predicate import Bound

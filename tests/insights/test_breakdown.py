@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.measures import tps_thousandths
-from spanstats.domain.values import iso
+from spanstats.domain.times import iso
 from tests.ingest.worlds import START
 
 from .conftest import StoreOnce

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.columnar import snapshot as columns
 from spanstats.columnar import span_sums
 from spanstats.columnar.format import SPAN_SUMS
-from spanstats.domain.values import MAX_TIME_US
+from spanstats.domain.times import MAX_TIME_US
 from spanstats.domain.window import Window
 from spanstats.insights import series
 from spanstats.stats import rolled_up, rolled_up_many

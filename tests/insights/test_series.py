@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.domain.values import iso
+from spanstats.domain.times import iso
 from spanstats.errors import InvalidInput
 from spanstats.insights.granularity import GRANULARITIES, MAX_POINTS, buckets
 from tests.ingest.worlds import START

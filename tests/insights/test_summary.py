@@ -8,7 +8,7 @@ import pytest
 import scipy
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.domain.values import iso
+from spanstats.domain.times import iso
 from tests.ingest.worlds import START, rows
 from tests.stats.warming import warm
 

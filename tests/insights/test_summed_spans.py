@@ -11,7 +11,7 @@ from spanstats.columnar.arms import Arm
 from spanstats.columnar.reader import Columns
 from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Span
-from spanstats.domain.values import iso
+from spanstats.domain.times import iso
 from spanstats.stats.maintenance import COLUMNS, mismatches
 from spanstats.store.session import Database, Kind
 from tests.ingest.worlds import START, TENANT, committer

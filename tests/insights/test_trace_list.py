@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.domain.values import iso
+from spanstats.domain.times import iso
 from spanstats.insights import narrowed
 from spanstats.insights.trace_list import _AT_ONCE
 

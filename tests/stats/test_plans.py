@@ -21,7 +21,7 @@ from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
-from spanstats.ingest import changes, pending, reading, rows
+from spanstats.ingest import changes, pending, reading
 from spanstats.stats import from_columns, rolled_up, traces
 from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.matching import within
@@ -261,10 +261,10 @@ _WRITES = {
     **{f"delete {n}": (statement, *_SPANS) for n, statement in enumerate(changes.DELETE_SPANS)},
     **{f"erase {table}": (statement, *_TRACES) for table, statement in erase.ERASE.items()},
     "identify": (reading.IDENTIFY_STATEMENT, "int[], text[], int[], text[]", "'{1}', '{s}', '{1}', '{e}'"),
-    "lock": (rows.LOCK_OR_INSERT_TRACES, "json", "'[]'"),
+    "lock": (write_statements.LOCK_OR_INSERT_TRACES, "json", "'[]'"),
     "read": (reading.TRACES_STATEMENT, *_TRACES),
     "write": (
-        rows.WRITE_SPANS_AND_TRACES,
+        write_statements.WRITE_SPANS_AND_TRACES,
         "json, int[], json, bigint[], timestamptz[]",
         "'[]', '{}', '[]', '{}', '{}'",
     ),

@@ -10,7 +10,7 @@ from ..dialects.normalize import check_scores
 from ..dialects.parea import bodies, feedback, langchain, logs, patches
 from ..dialects.parea.feedback import FeedbackRequest
 from ..dialects.parea.schema import ErrorMessage
-from ..domain.values import iso
+from ..domain.times import iso
 from ..errors import OutOfScope
 from ..metrics import ingested
 from ..reading.log_pages import find_span_of_log

@@ -13,7 +13,7 @@ from ..dialects.parea.dataset_schema import (
     TestCaseCollection,
     UpdateTestCase,
 )
-from ..domain.values import iso
+from ..domain.times import iso
 from ..errors import NotFound, invalid
 from .answers import json_answer
 from .failures import within

@@ -18,7 +18,7 @@ from ..dialects.parea.schema import (
     ProjectAnswer,
     ProjectRequest,
 )
-from ..domain.values import iso
+from ..domain.times import iso
 from ..stats import traces
 from ..stats.roots import summaries_of_roots
 from ..stats.traces import stats_document

@@ -12,7 +12,7 @@ from ..dialects.respan.filters import read_filters
 from ..dialects.respan.paging import Paging, envelope, read_paging
 from ..dialects.respan.schema import ErrorAnswer
 from ..domain.span import Span
-from ..domain.values import moment
+from ..domain.times import moment
 from ..errors import invalid
 from ..filters.compile import Condition, compile_predicate
 from ..filters.fields import FieldTable

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..domain.keys import ExperimentKey
-from ..domain.values import MAX_TIME_US
+from ..domain.times import MAX_TIME_US
 from ..domain.window import MINUTE_US, Window
 from ..store.session import Driver
 from .segments import Segment

@@ -6,7 +6,8 @@ value that is no number, or is out of range, is refused by name (`domain/values.
 
 from typing import Any
 
-from ..domain.values import MAX_TOKENS, instant, microseconds, picodollars, scaled, tokens
+from ..domain.times import instant
+from ..domain.values import MAX_TOKENS, microseconds, picodollars, scaled, tokens
 
 _UNKNOWN_WORDS = frozenset({"", "nan", "null", "none", "undefined", "n/a"})
 _MILLI = 1_000

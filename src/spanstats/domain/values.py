@@ -1,32 +1,39 @@
-"""Values as clients send them, made into whole microseconds, picodollars, tokens and safe text.
+"""Values as clients send them, made into whole picodollars and microseconds, tokens and safe text. Times: `times.py`.
 
-Ranges are those of the service (cost 0 to 100,000 dollars, tokens 0 to 2^31-1, latency 0 to 366 days, times 1970 to
-2200): a value outside is refused by name, never clamped. Every function raises `InvalidInput` located at `field`.
+Ranges are those of the service (cost 0 to 100,000 dollars, tokens 0 to 2^31-1, latency 0 to 366 days): a value outside
+is refused by name, never clamped. Every function raises `InvalidInput` located at `field`.
 """
 
-import math
 import re
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import lru_cache
 
 from ..errors import invalid
 
 MICRO = 1_000_000
+
 PICO = 1_000_000_000_000
+
 NANO = 1_000_000_000
+
 MAX_COST_PD = 100_000 * PICO
+
 MAX_TOKENS = 2**31 - 1
+
 MAX_LATENCY_US = 366 * 86_400 * MICRO
-MAX_TIME_US = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * MICRO
+
 MAX_SCORE = 9e9
 
 # JSON lets both through as escapes; PostgreSQL stores neither.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
 # Wide enough for any double, so that rounding happens once.
 _EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
+
 _MAX_NUMBER_TEXT = 400
+
 _DOTS = frozenset({".", ".."})
+
 # A product of doubles below this is off by less than 0.001, so away from a tie it rounds as the decimal would.
 _EXACTLY_ROUNDED = 2.0**40
 
@@ -146,67 +153,6 @@ def tokens(value: object, field: str) -> int | None:
     if not 0 <= exact <= MAX_TOKENS:
         raise invalid(f"must be 0 to {MAX_TOKENS}", field, kind="out_of_range")
     return int(exact)
-
-
-def instant(value: object, field: str) -> int | None:
-    """A `moment` between 1970 and 2200."""
-    us = moment(value, field)
-    return None if us is None else _in_range(us, field)
-
-
-def moment(value: object, field: str) -> int | None:
-    """ISO 8601 text as microseconds, cut; no zone is UTC; a date alone is its midnight; `None` for null and empty.
-
-    A space where a `+` was (an offset that was not percent-encoded) is read as the plus. Years 1 to 9999: what is only
-    compared with stored times may lie outside their range.
-    """
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str) or len(value) > 64:
-        raise invalid("must be an ISO 8601 time", field, kind="datetime_parsing")
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        parsed = _spaced(value, field)
-    return since_epoch(parsed)
-
-
-def _spaced(value: str, field: str) -> datetime:
-    try:
-        return datetime.fromisoformat(_SPACED_OFFSET.sub(r"\1+\2", value.strip().upper()))
-    except ValueError:
-        raise invalid("must be an ISO 8601 time", field, kind="datetime_parsing") from None
-
-
-_SPACED_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_NAIVE = datetime(1970, 1, 1)
-
-
-def since_epoch(when: datetime) -> int:
-    """Microseconds since 1970; subtraction never overflows, where a conversion to UTC would near year 1 and 9999."""
-    delta = when - _EPOCH if when.tzinfo else when - _EPOCH_NAIVE
-    return (delta.days * 86_400 + delta.seconds) * MICRO + delta.microseconds
-
-
-def _in_range(us: int, field: str) -> int:
-    if not 0 <= us <= MAX_TIME_US:
-        raise invalid("must lie between 1970 and 2200", field, kind="out_of_range")
-    return us
-
-
-def epoch(value: object, field: str, unit_per_second: int) -> int | None:
-    """A count since 1970 in 1/unit seconds as microseconds, cut; `None` for null and zero."""
-    if value is None or value == 0 or value == "0" or value == "":
-        return None
-    exact = number(value, field) * MICRO / unit_per_second
-    return _in_range(math.floor(exact), field)
-
-
-def iso(us: int) -> str:
-    """A time as ISO 8601 with zone, such as `2026-11-21T18:53:26.439017+00:00`."""
-    whole, part = divmod(us, MICRO)
-    return datetime.fromtimestamp(whole, UTC).replace(microsecond=part).isoformat()
 
 
 # Scores are few values, each very often, and all of a long trace are read with each new one.

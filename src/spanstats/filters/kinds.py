@@ -14,7 +14,8 @@ from sqlalchemy import BigInteger, Boolean, DateTime, Double, Numeric, Text
 from sqlalchemy.types import TypeEngine
 
 from ..domain.span import normal_status
-from ..domain.values import MICRO, NANO, PICO, is_clean, moment, number, round_units
+from ..domain.times import moment
+from ..domain.values import MICRO, NANO, PICO, is_clean, number, round_units
 from ..errors import invalid
 
 

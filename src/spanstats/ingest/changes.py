@@ -11,6 +11,7 @@ from ..store.session import Driver
 from ..store.spans import columns
 from . import rows
 from .rows import TraceRow
+from .write_statements import LOCK_OR_INSERT_TRACES, WRITE_SPANS_AND_TRACES
 
 Changed = list[tuple[TenantId, Span]]
 """(tenant id, span)"""
@@ -68,7 +69,7 @@ async def write(
         return
     tenants, spans = columns(changed) if changed else ([], [])
     starts = columns(before) if before else ([], [])
-    await driver.execute(rows.WRITE_SPANS_AND_TRACES, rows.to_json(spans), tenants, rows.to_json(traces), *starts)
+    await driver.execute(WRITE_SPANS_AND_TRACES, rows.to_json(spans), tenants, rows.to_json(traces), *starts)
 
 
 async def move_spans(driver: Driver, moved: Sequence[tuple[SpanKey, str]]) -> None:
@@ -99,5 +100,5 @@ async def lock_or_insert_traces(driver: Driver, as_new: Sequence[TraceRow]) -> t
 
     The keys of the inserted traces, and whether any standalone score is pending.
     """
-    any_pending, tenants, traces = await driver.fetchrow(rows.LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
+    any_pending, tenants, traces = await driver.fetchrow(LOCK_OR_INSERT_TRACES, rows.to_json(as_new))
     return set(map(TraceKey, tenants or (), traces or ())), any_pending

@@ -9,7 +9,8 @@ from ..columnar.dimensions import ByNumber, ByScore, ByText, ByTime
 from ..columnar.dimensions import Dimension as ColumnDimension
 from ..columnar.format import member_column
 from ..columnar.predicate import START as START_TIME
-from ..domain.values import MICRO, NANO, PICO, iso, since_epoch
+from ..domain.times import iso, since_epoch
+from ..domain.values import MICRO, NANO, PICO
 from ..errors import invalid
 from ..filters.trace_fields import TRACE_LABELS
 from .measures import MILLI, SCORES, MeasureSpec

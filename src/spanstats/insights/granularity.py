@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ..domain.values import MAX_TIME_US, MICRO, since_epoch
+from ..domain.times import MAX_TIME_US, since_epoch
+from ..domain.values import MICRO
 from ..errors import invalid
 
 GRANULARITIES = ("minute", "hour", "day", "week", "month")

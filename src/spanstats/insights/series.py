@@ -10,7 +10,7 @@ from ..columnar.groups import group
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection
 from ..domain.keys import TenantId
-from ..domain.values import MAX_TIME_US
+from ..domain.times import MAX_TIME_US
 from ..errors import invalid
 from ..stats.evaluators import Evaluator, evaluators_of
 from ..stats.rolled_up_many import rolled_up_by_bucket

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..domain.keys import ExperimentKey, TenantId
-from ..domain.values import MAX_TIME_US
+from ..domain.times import MAX_TIME_US
 from ..store.session import Database, Driver
 from .evaluators import Evaluator, evaluators, evaluators_sql
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, Aggregate

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ...domain.values import iso
+from ...domain.times import iso
 from ...insights.figures import Figures, OfScores, answer
 from ...insights.measures import MeasureSpec
 from ...insights.percentiles import METHOD

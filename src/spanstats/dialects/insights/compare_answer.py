@@ -8,7 +8,7 @@ from ...comparison.grouping import grouped
 from ...comparison.measures import Measure, Scores
 from ...comparison.results import ArmResult, CandidateResult, Comparison, MeasureResult, TextResult
 from ...comparison.sums import ArmSums
-from ...domain.values import iso
+from ...domain.times import iso
 from ...stats.evaluators import Evaluator
 from .passes_answer import passes_answer
 

@@ -8,7 +8,8 @@ from typing import Any
 from ...comparison.correction import CORRECTIONS
 from ...comparison.pairing import checked, read_pair_by
 from ...comparison.request import MOST_CANDIDATES, MOST_MEASURES, Margin
-from ...domain.values import identifier, moment, number
+from ...domain.times import moment
+from ...domain.values import identifier, number
 from ...domain.window import Window
 from ...errors import InvalidInput, Location, invalid
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from ...domain.values import MAX_TIME_US, is_clean
+from ...domain.times import MAX_TIME_US
+from ...domain.values import is_clean
 from ...insights.keyset import Behind
 from .options import Options
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...domain.values import iso
+from ...domain.times import iso
 from ...insights.known_keys import KnownKeys
 from .answers import Json, experiment_object
 from .schema import EXPERIMENT, SNAPSHOT, described

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ...domain.values import is_clean, moment, number
+from ...domain.times import moment
+from ...domain.values import is_clean, number
 from ...errors import InvalidInput, Problem, invalid
 from ...stats.sums import Window
 

@@ -7,7 +7,8 @@ from typing import Any
 from ...comparison.one_item import InRun, OneItem
 from ...comparison.rows import Row, RowArm, Rows
 from ...comparison.trials import Trial
-from ...domain.values import MICRO, NANO, PICO, iso
+from ...domain.times import iso
+from ...domain.values import MICRO, NANO, PICO
 from ...stats.evaluators import Evaluator
 from ..respan.logs import content
 from .passes_answer import passes_answer

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ...domain.values import iso
+from ...domain.times import iso
 from ...insights.granularity import AUTO, GRANULARITIES
 from ...insights.measured import nothing
 from ...insights.questions import Question

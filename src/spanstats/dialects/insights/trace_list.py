@@ -5,7 +5,8 @@ from fractions import Fraction
 from typing import Any
 
 from ...domain.span import Span
-from ...domain.values import MICRO, NANO, PICO, iso
+from ...domain.times import iso
+from ...domain.values import MICRO, NANO, PICO
 from ...insights.measures import MILLI, SCORES
 from ...insights.questions import Question
 from ...insights.trace_list import MAX_LIMIT, MAX_OFFSET, SORTS, TraceList

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...domain.span import Span
-from ...domain.values import MICRO, PICO, iso
+from ...domain.times import iso
+from ...domain.values import MICRO, PICO
 from ...insights.trace_tree import Extent, TraceTree
 from ...reading.tree import Node
 from ..json_body import encode

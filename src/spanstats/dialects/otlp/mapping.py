@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...domain.span import Span
-from ...domain.values import MAX_TIME_US
+from ...domain.times import MAX_TIME_US
 from ...errors import InvalidInput, invalid
 from ..document import SENT_AS_TEXT, from_text, from_value, parsed
 from ..json_body import as_object_or_none

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from ...catalog.experiments import Experiment
-from ...domain.values import MICRO, NANO, PICO, iso
+from ...domain.times import iso
+from ...domain.values import MICRO, NANO, PICO
 from ...stats.summary import Summary
 
 # The only words that the SDKs can read; what other dialects call it is read as one of them.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...domain.span import normal_status
-from ...domain.values import instant
+from ...domain.times import instant
 from ..document import from_value
 from ..normalize import metadata_of
 from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens

@@ -7,7 +7,8 @@ trace, project and experiment from the top run. Runs carry no cost.
 from typing import Any
 
 from ...domain.span import Filled, Span
-from ...domain.values import epoch, identifier, instant
+from ...domain.times import epoch, instant
+from ...domain.values import identifier
 from ...errors import InvalidInput, invalid
 from ..document import from_value
 from ..json_body import MAX_DEPTH

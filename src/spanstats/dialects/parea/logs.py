@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from ...domain.span import Filled, Span, normal_status
-from ...domain.values import identifier, instant
+from ...domain.times import instant
+from ...domain.values import identifier
 from ...errors import InvalidInput, invalid
 from ..document import from_raw
 from ..json_body import MAX_DEPTH

@@ -11,7 +11,8 @@ import msgspec
 
 from ...domain.keys import ExperimentKey
 from ...domain.span import Score, Span
-from ...domain.values import MICRO, PICO, iso
+from ...domain.times import iso
+from ...domain.values import MICRO, PICO
 from ...reading.tree import Node, by_start, tree
 from .coerce import annotations, comments, configuration, images, number, text, texts, whole
 from .fields import LABELS

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 from ...catalog.definitions import Defined
-from ...domain.values import clean, identifier, iso
+from ...domain.times import iso
+from ...domain.values import clean, identifier
 from ...errors import InvalidInput, Problem
 from ..storable import scrub
 from .experiment_schema import NUMBERS, OBJECT_LISTS, TEXT_LISTS, TEXTS

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 from ...domain.span import Span, normal_status
-from ...domain.values import MAX_COST_PD, PICO, identifier, instant, scaled
+from ...domain.times import instant
+from ...domain.values import MAX_COST_PD, PICO, identifier, scaled
 from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...domain.span import Span
-from ...domain.values import MICRO, PICO, iso
+from ...domain.times import iso
+from ...domain.values import MICRO, PICO
 from ...errors import invalid
 from ..batch import Batch, read_each
 from ..json_body import MAX_DEPTH

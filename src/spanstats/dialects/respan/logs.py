@@ -3,7 +3,8 @@
 from typing import Any
 
 from ...domain.span import Score, Span, normal_status
-from ...domain.values import PICO, iso, microseconds, picodollars, tokens
+from ...domain.times import iso
+from ...domain.values import PICO, microseconds, picodollars, tokens
 from ...errors import invalid
 from ...reading.logs import Log
 from ...reading.tree import Node, tree

@@ -9,7 +9,8 @@ import msgspec
 
 from ...domain.span import SCORE_TYPES, Score
 from ...domain.standalone import StandaloneScore
-from ...domain.values import MAX_SCORE, clean, identifier, iso, number
+from ...domain.times import iso
+from ...domain.values import MAX_SCORE, clean, identifier, number
 from ...errors import invalid
 from ..document import from_text, parsed
 from ..json_body import encode
