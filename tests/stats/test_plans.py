@@ -21,7 +21,7 @@ from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
-from spanstats.ingest import changes, pending, reading
+from spanstats.ingest import changes, pending, reading, write_statements
 from spanstats.stats import from_columns, rolled_up, traces
 from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.matching import within
