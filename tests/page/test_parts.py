@@ -139,6 +139,28 @@ async def test_a_part_that_is_refused_soon_refuses_the_page(
         await page_of_parts(asked(), "test.html", both())
 
 
+@pytest.mark.parametrize("is_essential", [False, True])
+async def test_a_part_without_an_answer_for_now_is_left_out_unless_it_is_essential(
+    answers: dict[str, asyncio.Future[Any]], monkeypatch: pytest.MonkeyPatch, is_essential: bool
+) -> None:
+    monkeypatch.setattr(parts_module, "PATIENCE_S", 10)
+    answers["/fast"].set_exception(Refused(FAST, 503, "it needs too much memory"))
+    answers["/slow"].set_result("2")
+    parts = Parts(asked(), "", {"fast": part(FAST, str, is_essential=is_essential), "slow": part(SLOW, str)})
+    if is_essential:
+        with pytest.raises(Refused, match="memory"):
+            await page_of_parts(asked(), "test.html", parts)
+        return
+    page = await page_of_parts(asked(), "test.html", parts)
+    html = (
+        bytes(page.body).decode()
+        if not isinstance(page, StreamingResponse)
+        else "".join([p async for p in pieces_of(page)])
+    )
+    assert "missing: it needs too much memory: narrow it" in html
+    assert html.endswith("2 /fast,/slow")
+
+
 async def test_without_an_essential_part_there_is_no_page_however_late_it_is_refused(
     answers: dict[str, asyncio.Future[Any]],
 ) -> None:

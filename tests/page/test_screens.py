@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import httpx
 import pytest
 
+from spanstats.errors import Unavailable
 from spanstats.insights import described, listing, preparing
 from spanstats.insights.trace_tree import find_trace_tree
 
@@ -343,3 +344,30 @@ async def test_spans_of_a_large_run_are_those_of_calls_unless_a_filter_would_rea
         html = parsed((await filled.browser.get(f"/ui/run?id=base{more}")).text)
         heads = [head.text for head in html.find(".//div[@aria-label='Groups']").iter("th")]
         assert heads[1] == unit
+
+
+@pytest.mark.parametrize(
+    ("path", "function", "advice"),
+    [
+        ("/ui/run?id=base&by=span_name", "insights_breakdown.break_down", "group by a field of traces, such as name"),
+        ("/ui/compare?base=base&candidate=candidate", "stats_compare.comparison.compare", "or pair items by none"),
+        ("/ui/compare?base=base&candidate=candidate", "stats_compare.pages_of_rows", "or pair items by none"),
+        ("/ui/run?id=base", "insights_traces.list_traces", "narrow it with a filter"),
+    ],
+)
+async def test_a_part_that_takes_too_long_says_what_to_do_and_leaves_the_rest(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, path: str, function: str, advice: str
+) -> None:
+    def too_long(*_: object, **__: object) -> None:
+        raise Unavailable("the answer took longer than this service allows")
+
+    monkeypatch.setattr(f"spanstats.api.{function}", too_long)
+    answer = await filled.browser.get(path)
+    assert answer.status_code == 200
+    html = parsed(answer.text)
+    (notice,) = html.findall(".//div[@class='notice bad']")
+    text = " ".join("".join(notice.itertext()).split())
+    assert "the answer took longer than this service allows" in text
+    assert advice in text
+    assert html.find(".//h1") is not None
+    assert html.find(".//details[@class='filters']") is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import Request
 
-from .calls import Call, ask_all
+from .calls import Call, Refused, ask_all
 
 PATIENCE_S = 0.05
 """How long a page waits for all of its parts before it sends what it has: by then, most are there, and requests
@@ -77,14 +77,17 @@ class Parts:
         return [*self._before, *(call for name in self._tasks for call in self._calls.get(name, ()))]
 
     async def wait(self) -> None:
-        """Until the essential parts are there, and all or `PATIENCE_S` is over. Raises the first `Refused`."""
+        """Until the essential parts are there, and all or `PATIENCE_S` is over.
+
+        Raises the first `Refused`, but of other parts that have no answer for now: the page is shown without these.
+        """
         if not self._tasks:
             return
         for name in self._essential:
             await self.shown(name)
         done, _ = await asyncio.wait(self._tasks.values(), timeout=PATIENCE_S, return_when=asyncio.FIRST_EXCEPTION)
         for task in self._tasks.values():
-            if task in done:
+            if task in done and not _has_no_answer_for_now(task):
                 task.result()
         self._is_late = True
 
@@ -105,3 +108,8 @@ class Parts:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+
+def _has_no_answer_for_now(done: asyncio.Task[Any]) -> bool:
+    refused = done.exception()
+    return isinstance(refused, Refused) and refused.status == 503
