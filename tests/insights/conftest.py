@@ -1,7 +1,7 @@
 """The application that the tests of answers ask, and runs that many of them read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from typing import NamedTuple, Protocol
 
@@ -19,7 +19,10 @@ from tests.conftest import PATIENT, fresh_database, patient_engine
 from tests.second_shard import settings_for
 from tests.stats.warming import warm
 
-from .world import Row, stored_run
+from .world import Row, rows_of_run, stored_run
+
+Then = Callable[[AsyncEngine], Awaitable[object]]
+"""What else is stored."""
 
 
 class StoredOnce(NamedTuple):
@@ -32,7 +35,9 @@ class StoredOnce(NamedTuple):
 
 
 class StoreOnce(Protocol):
-    async def __call__(self, seed: int, traces: int = 300, *, warmed: bool = False) -> StoredOnce: ...
+    async def __call__(
+        self, seed: int, traces: int = 300, *, warmed: bool = False, then: Then | None = None
+    ) -> StoredOnce: ...
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +51,29 @@ def new_database(server_url: str, template: str) -> Iterator[Callable[[], str]]:
 async def store_once(new_database: Callable[[], str]) -> AsyncIterator[StoreOnce]:
     """Stores each run at its first use, and finds it again for the other tests of the module.
 
-    Its rollups and columns are refreshed where it is `warmed`, and by nothing else.
+    Its rollups and columns are refreshed where it is `warmed`, before what comes `then`, and by nothing else.
     """
-    by_key: dict[tuple[int, int, bool], StoredOnce] = {}
+    by_key: dict[tuple[int, int, bool, Then | None], StoredOnce] = {}
     async with AsyncExitStack() as opened:
 
-        async def store(seed: int, traces: int = 300, *, warmed: bool = False) -> StoredOnce:
-            key = seed, traces, warmed
+        async def store(seed: int, traces: int = 300, *, warmed: bool = False, then: Then | None = None) -> StoredOnce:
+            key = seed, traces, warmed, then
             if key not in by_key:
                 by_key[key] = await _stored(opened, *key)
             return by_key[key]
 
-        async def _stored(opened: AsyncExitStack, seed: int, traces: int, warmed: bool) -> StoredOnce:
+        async def _stored(
+            opened: AsyncExitStack, seed: int, traces: int, warmed: bool, then: Then | None
+        ) -> StoredOnce:
             url = await asyncio.to_thread(new_database)
             engine = patient_engine(url)
             opened.push_async_callback(engine.dispose)
-            rows = await stored_run(engine, seed, traces)
+            await stored_run(engine, seed, traces)
             if warmed:
                 await warm(engine)
-            return StoredOnce(await _client(opened, url, engine), engine, rows)
+            if then is not None:
+                await then(engine)
+            return StoredOnce(await _client(opened, url, engine), engine, await rows_of_run(engine))
 
         yield store
 

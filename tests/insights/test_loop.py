@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.stats.warming import warm
 
+from .conftest import StoreOnce
 from .test_experiment import ask
-from .world import RUN, stored_run
+from .world import RUN
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_version("the loop is that of the process")]
 
@@ -97,20 +98,24 @@ async def assert_short(
     raise AssertionError(f"{longest[0]} s: {arguments[1:]} {options}")
 
 
-async def filled(engine: AsyncEngine, *, warmed: bool) -> None:
-    await stored_run(engine, 1, 10)
+async def many_traces(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         for statement in _FILL.split(";"):
             await connection.exec_driver_sql(statement)
-    if warmed:
-        await warm(engine)
+
+
+async def many_warm_traces(engine: AsyncEngine) -> None:
+    await many_traces(engine)
+    await warm(engine)
+
+
+async def client_of(store_once: StoreOnce, *, warmed: bool) -> httpx.AsyncClient:
+    return (await store_once(1, 10, then=many_warm_traces if warmed else many_traces)).client
 
 
 @pytest.mark.parametrize("warmed", [False, True])
-async def test_large_comparisons_let_others_go_on(
-    client: httpx.AsyncClient, engine: AsyncEngine, longest: list[float], *, warmed: bool
-) -> None:
-    await filled(engine, warmed=warmed)
+async def test_large_comparisons_let_others_go_on(store_once: StoreOnce, longest: list[float], *, warmed: bool) -> None:
+    client = await client_of(store_once, warmed=warmed)
     for path, body in COMPARED:
         content = await assert_short(longest, ask, client, f"/api/stats/v1/compare{path}", **body)
     item = content["rows"][0]["item_key"]
@@ -126,20 +131,16 @@ TABLES = (
 )
 
 
-async def test_large_tables_let_others_go_on(
-    client: httpx.AsyncClient, engine: AsyncEngine, longest: list[float]
-) -> None:
-    await filled(engine, warmed=True)
+async def test_large_tables_let_others_go_on(store_once: StoreOnce, longest: list[float]) -> None:
+    client = await client_of(store_once, warmed=True)
     for path in TABLES:
         answer = await assert_short(longest, client.get, PATH + path, headers={"accept": "text/csv"})
         assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("warmed", [False, True])
-async def test_large_answers_let_others_go_on(
-    client: httpx.AsyncClient, engine: AsyncEngine, longest: list[float], *, warmed: bool
-) -> None:
-    await filled(engine, warmed=warmed)
+async def test_large_answers_let_others_go_on(store_once: StoreOnce, longest: list[float], *, warmed: bool) -> None:
+    client = await client_of(store_once, warmed=warmed)
     for path, body in LARGE:
         window = {"start_time": "2026-05-01T00:00:00Z", "end_time": "2026-05-02T08:00:00Z"}
         await assert_short(longest, ask, client, PATH + path, **window, **body)

@@ -17,6 +17,7 @@ from spanstats.store.session import Database, Kind
 from tests.ingest.worlds import START, TENANT, committer
 from tests.stats.warming import warm
 
+from .conftest import StoreOnce
 from .test_breakdown import PATH, check_group, groups_by, spans_of_run
 from .test_experiment import ask
 from .world import MINUTE, RUN, Row, in_window, stored_run
@@ -66,16 +67,20 @@ async def of_window(engine: AsyncEngine, rows: list[Row], window: tuple[int | No
     ]
 
 
+async def others_of_the_run(engine: AsyncEngine) -> None:
+    """Some minutes are invalid then, some of them in stored segments."""
+    await stored_run(engine, 82, 60)
+
+
 @pytest.mark.parametrize("name", BY)
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_it_is_exact_from_spans_from_columns_and_from_both(
-    client: httpx.AsyncClient, engine: AsyncEngine, window: tuple[int | None, int | None], name: str
+    store_once: StoreOnce, window: tuple[int | None, int | None], name: str
 ) -> None:
-    rows = await stored_run(engine, 81, 120)
-    spans = await of_window(engine, rows, window)
-    check(await by(client, name, window), spans, name)
-    await warm(engine)
-    check(await by(client, name, window), spans, name)
+    client, engine, rows = await store_once(81, 120)
+    check(await by(client, name, window), await of_window(engine, rows, window), name)
+    client, engine, rows = await store_once(81, 120, warmed=True)
+    check(await by(client, name, window), await of_window(engine, rows, window), name)
     limited = await by(client, name, window, limit=1, order_by="-cost.sum")
     whole = await by(client, name, window, order_by="-cost.sum")
     assert limited["groups"] == whole["groups"][:1]
@@ -84,8 +89,7 @@ async def test_it_is_exact_from_spans_from_columns_and_from_both(
     other = limited["other"] or {"cost": {"mean": None}, "count": 0}
     assert other["cost"]["mean"] is None
     assert limited["total"]["count"] == sum(g["count"] for g in limited["groups"]) + other["count"]
-    # Some minutes are invalid then, some of them in stored segments.
-    rows = await stored_run(engine, 82, 60)
+    client, engine, rows = await store_once(81, 120, warmed=True, then=others_of_the_run)
     check(await by(client, name, window), await of_window(engine, rows, window), name)
 
 
