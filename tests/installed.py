@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from spanstats.store import cluster
+from spanstats.store.account import account, as_account
 
 from .examples import AGAIN
 from .memory import store_in_memory
@@ -75,7 +76,7 @@ def version_of(binaries: Path) -> int:
 
 @contextmanager
 def temporary_server(binaries: Path) -> Iterator[str]:
-    owner = cluster.account()
+    owner = account()
     directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
     os.chown(directory, owner.uid, owner.gid)
     data = str(directory / "data")
@@ -87,7 +88,7 @@ def temporary_server(binaries: Path) -> Iterator[str]:
             stdout=subprocess.DEVNULL,
             env=cluster.ENVIRONMENT,
             cwd="/",
-            **cluster.as_account(owner),
+            **as_account(owner),
         )
 
     try:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from spanstats.store import cluster
+from spanstats.store.account import account, as_account
 
 from .conftest import run_sql
 from .services import free_port
@@ -46,7 +46,7 @@ def pooling(
     place: Path, target: int, mode: str, port: int | None = None, life: int = 1, size: int = 3
 ) -> Iterator[Pooler]:
     assert PGBOUNCER is not None
-    port, owner = port or free_port(), cluster.account()
+    port, owner = port or free_port(), account()
     file = place / f"pgbouncer{port}.ini"
     users = place / "users.txt"
     users.write_text('"postgres" ""\n')
@@ -56,7 +56,7 @@ def pooling(
     for folder in (place, *place.parents[:-2]):
         folder.chmod(folder.stat().st_mode | 0o011)
     process = subprocess.Popen(
-        [PGBOUNCER, "-q", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **cluster.as_account(owner)
+        [PGBOUNCER, "-q", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_account(owner)
     )
     pooler = Pooler(process, port)
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spanstats.store import cluster
+from spanstats.store.account import account, as_account
 
 from .services import free_port
 
@@ -46,7 +47,7 @@ class Server:
 @contextmanager
 def servers(count: int = 1, binaries: Path = cluster.BINARIES) -> Iterator[list[Server]]:
     """Servers that are not started and whose data is still to be made; what is left of them is stopped at the end."""
-    owner = cluster.account()
+    owner = account()
     all_servers = []
     for _ in range(count):
         directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
@@ -90,5 +91,5 @@ def _run(command: Path, *arguments: str) -> None:
         stderr=subprocess.DEVNULL,
         env=cluster.ENVIRONMENT,
         cwd="/",
-        **cluster.as_account(cluster.account()),
+        **as_account(account()),
     )

@@ -18,6 +18,7 @@ from spanstats.filters.bind import bind
 from spanstats.filters.trace_fields import ROOTS, TRACES
 from spanstats.settings import PREFIX, Settings
 from spanstats.store import cluster
+from spanstats.store.account import account
 from spanstats.store.embedded import EmbeddedServer
 from tests.conftest import fresh_database, run_sql
 
@@ -169,7 +170,7 @@ def traces_in_base(place: Path, database: str | None) -> list[str]:
 
 def give_to_the_server(data: Path) -> None:
     """As who restores a copy as root has to."""
-    owner = cluster.account()
+    owner = account()
     for path in (data, *data.rglob("*")):
         os.chown(path, owner.uid, owner.gid)
 

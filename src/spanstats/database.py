@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from .errors import StartError, Unavailable
 from .settings import Settings
+from .store.account import EmbeddedServerError
 from .store.addresses import parse
-from .store.cluster import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .store.outages import sqlstate, unavailable_because
 from .store.poolers import Lending, lending

@@ -29,7 +29,7 @@ from .metrics import DIRECTORY
 from .migrating import check_schema, migrate
 from .settings import PREFIX, Settings, load, misspelt
 from .sharding import migrate_shards
-from .store.cluster import EmbeddedServerError
+from .store.account import EmbeddedServerError
 from .store.embedded import EmbeddedServer
 from .welcome import welcome
 

@@ -15,7 +15,7 @@ from tests.servers import Server, initialise, servers
 
 from spanstats.database import _refusal
 from spanstats.errors import Unavailable
-from spanstats.store import cluster
+from spanstats.store.account import account
 from spanstats.store.addresses import parse
 from spanstats.store.session import Database, Kind, create_engine
 
@@ -52,7 +52,7 @@ def server(place: Path) -> Iterator[Server]:
         files = {"ssl_cert_file": "server.crt", "ssl_key_file": "server.key", "ssl_ca_file": "ca.crt"}
         for file in files.values():
             copy = shutil.copy(place / file, own_server.directory)
-            shutil.chown(copy, cluster.account().uid)
+            shutil.chown(copy, account().uid)
             Path(copy).chmod(0o600)
         (own_server.directory / "data" / "pg_hba.conf").write_text(_RULES)
         own_server.start(ssl="on", **{name: f"'{own_server.directory / file}'" for name, file in files.items()})

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import QUICK, run_sql
 
 from spanstats.store import cluster
-from spanstats.store.cluster import EmbeddedServerError
+from spanstats.store.account import EmbeddedServerError
 from spanstats.store.embedded import EmbeddedServer
 
 

@@ -1,13 +1,7 @@
-"""The embedded server's files: data directory, configuration, socket directory and the operating-system user.
-
-PostgreSQL refuses to run as root. Where this process is root, the server runs as the user `pgserver`, who owns the data
-directory; the directories above it and above the binaries are opened for passing through (o+x), never for listing or
-writing.
-"""
+"""The embedded server's files: data directory, configuration and socket directory."""
 
 import hashlib
 import os
-import pwd
 import re
 import shutil
 import stat
@@ -15,10 +9,10 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+
+from .account import Account, EmbeddedServerError, as_account, let_read, let_through
 
 MAJOR = "18"
 
@@ -32,8 +26,9 @@ def _installation() -> Path:
 
 
 INSTALLATION = _installation()
+
 BINARIES = INSTALLATION / "bin"
-SERVER_USER = "pgserver"
+
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 DISCREET = {"log_min_messages": "log", "log_min_error_statement": "panic", "log_error_verbosity": "terse"}
@@ -43,50 +38,14 @@ The service logs errors itself, by their kind.
 """
 
 SOCKET_NAME = ".s.PGSQL.5432"
+
 _LONGEST_SOCKET_PATH = 103
+
 # A filter that no index covers reads the traces themselves: a million of them are a gigabyte.
 _MOST_BUFFERS = 4 * 1024**3
+
 # Of control groups, version 2 and 1.
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-
-
-class EmbeddedServerError(Exception):
-    """The embedded server cannot be made or run; the text says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The operating-system user that the server runs as; `name` is `None` where it is the one running now."""
-
-    name: str | None
-    uid: int
-    gid: int
-
-
-def account() -> Account:
-    """Whom the server runs as; makes the user where this process is root and there is none."""
-    if os.geteuid() != 0:
-        return Account(None, os.geteuid(), os.getegid())
-    try:
-        account_ = pwd.getpwnam(SERVER_USER)
-    except KeyError:
-        command = [
-            "useradd",
-            "--system",
-            "--user-group",
-            "--no-create-home",
-            "--shell",
-            "/usr/sbin/nologin",
-            SERVER_USER,
-        ]
-        try:
-            subprocess.run(command, check=True, capture_output=True)  # noqa: S603
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise EmbeddedServerError(
-                "PostgreSQL does not run as root, and no user for it could be made: run as an ordinary user"
-            ) from error
-        account_ = pwd.getpwnam(SERVER_USER)
-    return Account(SERVER_USER, account_.pw_uid, account_.pw_gid)
 
 
 def prepare(directory: Path, owner: Account, settings: Mapping[str, str]) -> Path:
@@ -98,10 +57,10 @@ def prepare(directory: Path, owner: Account, settings: Mapping[str, str]) -> Pat
     if not BINARIES.is_dir():
         raise EmbeddedServerError("the embedded PostgreSQL is not installed here: set SPANSTATS_DATABASE_URL")
     if owner.name is not None:
-        _let_through(directory)
-        _let_through(BINARIES)
-        _let_read(INSTALLATION)
-        _let_read(INSTALLATION.parent.with_suffix(".libs"))
+        let_through(directory)
+        let_through(BINARIES)
+        let_read(INSTALLATION)
+        let_read(INSTALLATION.parent.with_suffix(".libs"))
     if not data.exists():
         _initialise(directory / "postgres.new", owner)
         (directory / "postgres.new").rename(data)
@@ -148,13 +107,6 @@ def _initialise(directory: Path, owner: Account) -> None:
         file.write("include = 'spanstats.conf'\n")
 
 
-def as_account(owner: Account) -> dict[str, Any]:
-    """Arguments of `subprocess` that run a program as `owner`."""
-    if owner.name is None:
-        return {}
-    return {"user": owner.uid, "group": owner.gid, "extra_groups": []}
-
-
 def _configure(data: Path, owner: Account, more: Mapping[str, str]) -> None:
     """Write the settings, which `ALTER SYSTEM` overrides; they are written again at each start."""
     settings = {
@@ -189,19 +141,3 @@ def memory_bytes() -> int:
         with suppress(OSError, ValueError):
             return min(physical, int(limit.read_text()))
     return physical
-
-
-def _let_through(path: Path) -> None:
-    for folder in (path, *path.parents):
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
-
-
-def _let_read(tree: Path) -> None:
-    """Undo a strict umask of the installation: what is there becomes readable, as wheels are meant to be."""
-    for path in (tree, *tree.rglob("*")) if tree.exists() else ():
-        mode = stat.S_IMODE(path.stat().st_mode)
-        readable = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
-        if mode != readable:
-            path.chmod(readable)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ..stopping import uninterrupted
 from . import cluster
-from .cluster import EmbeddedServerError
+from .account import Account, EmbeddedServerError, account, as_account
 from .postmaster import Postmaster, forget_stale, is_postmaster
 
 _POLL_S = 0.05
@@ -121,7 +121,7 @@ class EmbeddedServer:
         """Start the server once and wait; returns where another try, or another look, may help."""
         state = Postmaster.of(self._data)
         if (state is None or not state.listening()) and self._ended():
-            owner = cluster.account()
+            owner = account()
             data = cluster.prepare(self.directory, owner, self._settings)
             sockets = cluster.socket_directory(data, owner)
             forget_stale(data, sockets)
@@ -149,7 +149,7 @@ class EmbeddedServer:
                 return False
         return True
 
-    def _spawn(self, data: Path, sockets: Path, owner: cluster.Account) -> subprocess.Popen[bytes]:
+    def _spawn(self, data: Path, sockets: Path, owner: Account) -> subprocess.Popen[bytes]:
         command = [str(cluster.BINARIES / "postgres"), "-D", str(data), "-k", str(sockets), "-h", "", "-p", "5432"]
         with (self.directory / "postgres-start.log").open("wb") as log:
             # Its own session: Ctrl-C in a terminal must reach the service first.
@@ -161,7 +161,7 @@ class EmbeddedServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **cluster.as_account(owner),
+                **as_account(owner),
             )
 
     def _last_words(self) -> str:
