@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from spanstats.columnar import order
 from spanstats.columnar.aggregate import sums, traces_with
+from spanstats.columnar.chunk import Chunk, Column, Info, Numbers, Scores, Texts
 from spanstats.columnar.dimensions import ByNumber, ByScore, ByText, Dimension
 from spanstats.columnar.encode import numbers_of, texts_of
-from spanstats.columnar.format import Chunk, Column, Info, Numbers, Scores, Texts
 from spanstats.columnar.group_order import group_order_statistics
 from spanstats.columnar.group_scores import group_score_counts
 from spanstats.columnar.group_squares import group_squares

@@ -5,8 +5,8 @@ import sys
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from spanstats.columnar.chunk import Chunk, Info, Texts
 from spanstats.columnar.encode import texts_of
-from spanstats.columnar.format import Chunk, Info, Texts
 from spanstats.columnar.sizes import size_of
 from spanstats.columnar.stored import packed, unpacked
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar import members, plan
 from spanstats.columnar.arms import Arm
-from spanstats.columnar.format import Info
+from spanstats.columnar.chunk import Info
 from spanstats.columnar.keep import waiting_days
 from spanstats.columnar.predicate import resolve
 from spanstats.columnar.reader import Columns

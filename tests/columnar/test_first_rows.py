@@ -4,9 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanstats.columnar.chunk import Chunk, Info
 from spanstats.columnar.encode import numbers_of
 from spanstats.columnar.first_rows import Position, starts_of_first
-from spanstats.columnar.format import START_MICROSECOND, START_MINUTE, Chunk, Info
+from spanstats.columnar.format import START_MICROSECOND, START_MINUTE
 from spanstats.columnar.selection import Part, Selection
 
 values = st.lists(st.none() | st.integers(-(2**62), 2**62) | st.integers(0, 3), min_size=1, max_size=30)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from spanstats.columnar.chunk import Chunk, Texts
 from spanstats.columnar.dimensions import starts_of
-from spanstats.columnar.format import ITEM_KEY, MEASURED, NUMBERS, OBJECTS, TEXTS, Chunk, Texts
+from spanstats.columnar.format import ITEM_KEY, MEASURED, NUMBERS, OBJECTS, TEXTS
 from spanstats.columnar.from_traces import Rows, chunks_of_traces
 from spanstats.columnar.needs import Needs
 from spanstats.domain.span import Score, Span

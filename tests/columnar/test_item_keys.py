@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar import plan
 from spanstats.columnar.arms import Arm
+from spanstats.columnar.chunk import Chunk, Digests, Info
 from spanstats.columnar.encode import digests_of
-from spanstats.columnar.format import ITEM_KEY, TARGET_KEY, Chunk, Digests, Info
+from spanstats.columnar.format import ITEM_KEY, TARGET_KEY
 from spanstats.columnar.needs import Needs
 from spanstats.columnar.reader import Columns
 from spanstats.columnar.stored import packed, unpacked

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from spanstats.columnar.format import EVERY_NAME, Info
+from spanstats.columnar.chunk import Info
+from spanstats.columnar.format import EVERY_NAME
 from spanstats.columnar.members import FEW_VALUES, LONGEST, MOST_NAMES, Members
 from spanstats.columnar.stored import unpacked
 from spanstats.domain.span import Span

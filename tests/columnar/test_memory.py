@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.columnar import plan
 from spanstats.columnar.arms import Arm
+from spanstats.columnar.chunk import Chunk, Info
 from spanstats.columnar.encode import numbers_of
-from spanstats.columnar.format import MEASURED, Chunk, Info
+from spanstats.columnar.format import MEASURED
 from spanstats.columnar.memory import Memory
 from spanstats.columnar.needs import Needs
 from spanstats.columnar.reader import Columns

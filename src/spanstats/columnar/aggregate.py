@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .format import Array, Numbers
+from .chunk import Array, Numbers
 from .measures import Measure, ScoresOf, each_column
 from .selection import Selection
 

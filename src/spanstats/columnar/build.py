@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..domain.window import MINUTE_US
+from .chunk import Chunk, Column, Info, Mask, Numbers, Texts
 from .encode import digests_of, numbers_of, texts_of
 from .format import (
     ARE_DERIVED,
@@ -17,12 +18,6 @@ from .format import (
     START_MICROSECOND,
     START_MINUTE,
     TARGET_KEY,
-    Chunk,
-    Column,
-    Info,
-    Mask,
-    Numbers,
-    Texts,
     scores_column,
 )
 from .members import Members, are_many

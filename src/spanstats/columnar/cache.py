@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .format import Column, Info
+from .chunk import Column, Info
 from .sizes import size_of
 
 DEFAULT_BYTES = 192 * 2**20

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .format import Array, Mask, Numbers
+from .chunk import Array, Mask, Numbers
 
 _BITS = 14
 """Of a cell's number: counters of 16,384 cells stay in the processor's nearest cache."""

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from .chunk import Array, Chunk, Numbers
 from .dimensions import ByNumber, ByScore, ByStart, ByText, ByTime, Dimension, Key, starts_of
 from .encode import narrowed, numbers_of
-from .format import Array, Chunk, Numbers
 from .selection import Selection
 
 _SMALL = 2

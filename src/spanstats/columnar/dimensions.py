@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..domain.window import MINUTE_US
-from .format import START_MICROSECOND, START_MINUTE, Chunk, scores_column
+from .chunk import Chunk
+from .format import START_MICROSECOND, START_MINUTE, scores_column
 from .needs import STARTS, Needs
 
 Key: TypeAlias = object

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .format import Array, Digests, Mask, Numbers, Texts
+from .chunk import Array, Digests, Mask, Numbers, Texts
 
 _WIDTHS = (np.uint8, np.uint16, np.uint32, np.uint64)
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from ..store.session import Driver
 from .cache import ColumnCache
-from .format import INFO, SCORES, Chunk, Column, Info
+from .chunk import Chunk, Column, Info
+from .format import INFO, SCORES
 from .needs import Needs, needed_among
 from .stored import unpacked
 

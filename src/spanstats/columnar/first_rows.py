@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .chunk import Chunk, Mask
 from .dimensions import starts_of
-from .format import Chunk, Mask, scores_column
+from .format import scores_column
 from .needs import STARTS, Needs
 from .selection import Part, Selection
 

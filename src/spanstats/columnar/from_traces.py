@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement
 from ..store.session import Transaction
 from ..store.tables import traces
 from .build import Built
+from .chunk import Chunk
 from .format import (
     ARE_DERIVED,
     FAILED,
@@ -27,7 +28,6 @@ from .format import (
     START_MINUTE,
     TARGET_KEY,
     WITHOUT_KEY,
-    Chunk,
 )
 from .needs import Needs
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .format import Array, Numbers
+from .chunk import Array, Numbers
 from .groups import Groups
 from .measures import Measure, values
 from .order import order_statistics

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .format import Array, Scores
+from .chunk import Array, Scores
 from .groups import Counted, Groups, PartGroups, counts_by
 from .measures import TEXT
 from .partial_costs import partial_costs

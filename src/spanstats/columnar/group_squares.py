@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .aggregate import sum_of_squares
 from .cells import extent, offsets
-from .format import Array
+from .chunk import Array
 from .group_sums import added, group_sums
 from .groups import GroupedColumn, Groups
 from .measures import Measure

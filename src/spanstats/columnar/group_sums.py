@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .aggregate import sum_of
-from .format import Array
+from .chunk import Array
 from .groups import Counted, GroupedColumn, Groups
 from .measures import Measure, NumberOf
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .chunk import Array, Numbers
 from .coding import Coded, Keys, coded
 from .dimensions import Dimension, Key
-from .format import Array, Numbers
 from .measures import Measure, each_column, valid_of
 from .selection import Part, Selection
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import Cells, cells_of
-from .format import Numbers
+from .chunk import Numbers
 
 _LIMIT = 2**63
 _SMALL = 2

@@ -9,9 +9,10 @@ from typing import Any, assert_never
 import numpy as np
 
 from ..filters.operators import Operator
+from .chunk import Array, Chunk, Mask, Numbers
 from .dimensions import starts_of
 from .encode import numbers_of
-from .format import MANY_MODELS, Array, Chunk, Mask, Numbers
+from .format import MANY_MODELS
 from .predicate import START, Joined, Node, Not, NumberTest, Predicate, ScoreTest, TextTest
 from .probe import Passing
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from .format import NUMBERS, Array, Numbers, scores_column
+from .chunk import Array, Numbers
+from .format import NUMBERS, scores_column
 from .needs import Needs
 from .selection import Part, Selection
 

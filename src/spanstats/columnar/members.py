@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
+from .chunk import Texts
 from .encode import narrowed
-from .format import EVERY_NAME, OBJECTS, Texts, member_column
+from .format import EVERY_NAME, OBJECTS, member_column
 
 FEW_VALUES = 16_383
 """The dictionary of any chunk may have this many different values of a name."""

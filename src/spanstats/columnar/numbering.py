@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from .format import Texts
+from .chunk import Texts
 
 _MOST = 200_000
 """Different texts that are remembered from one question to the next: some 30 MB."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import cells_of
-from .format import Numbers
+from .chunk import Numbers
 
 _FEW = 2**17
 """This many are sorted at once."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .format import UNPRICED, Mask
+from .chunk import Mask
+from .format import UNPRICED
 from .selection import Part
 
 COST = "cost_pd"

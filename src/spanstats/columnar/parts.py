@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..domain.window import MINUTE_US
+from .chunk import Chunk, Mask
 from .dimensions import starts_of
-from .format import MANY_MODELS, START_MINUTE, Chunk, Mask
+from .format import MANY_MODELS, START_MINUTE
 from .needs import STARTS, Needs
 from .segments import Segment
 from .snapshot import Stored, StoredChunk

@@ -13,7 +13,7 @@ import numpy as np
 from ..store.session import Transaction
 from ..store.tables import traces
 from .cache import Bounded
-from .format import Chunk, Mask
+from .chunk import Chunk, Mask
 from .predicate import TextTest
 
 Passing = Mapping[int, Mask]

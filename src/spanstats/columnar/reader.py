@@ -14,8 +14,9 @@ from ..store.session import Database, Kind, Timeouts, Transaction
 from . import memory
 from .arms import Arm, rows_beside, rows_of
 from .cache import DEFAULT_BYTES, ColumnCache
+from .chunk import Chunk, SpanSums
 from .fetch import fetch_chunks
-from .format import FORMAT, SPAN_SUMS, Chunk, SpanSums
+from .format import FORMAT, SPAN_SUMS
 from .from_traces import chunks_of_traces
 from .masks import mask_of
 from .needs import Needs

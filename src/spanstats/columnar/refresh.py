@@ -13,7 +13,8 @@ from ..domain.keys import ExperimentKey
 from ..domain.window import DAY_US, MINUTE_US
 from ..store.session import Driver, Transaction
 from ..store.tables import traces
-from .format import FORMAT, ITEM_KEY, MOST_TRACES, NUMBERS, SPAN_SUMS, TEXTS, Chunk, SpanSums
+from .chunk import Chunk, SpanSums
+from .format import FORMAT, ITEM_KEY, MOST_TRACES, NUMBERS, SPAN_SUMS, TEXTS
 from .from_traces import Rows, chunks_of_traces
 from .needs import Needs
 from .segments import Plan, Segment, plan

@@ -11,8 +11,8 @@ from struct import unpack_from
 import numpy as np
 from numpy.typing import NDArray
 
+from .chunk import Scores
 from .encode import narrowed, numbers_of
-from .format import Scores
 
 _HEAD = 20
 _NO_VALUE = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .format import Array, Chunk, Mask, Numbers, Scores
+from .chunk import Array, Chunk, Mask, Numbers, Scores
 from .numbering import Numbering
 
 Check = Callable[[], None]

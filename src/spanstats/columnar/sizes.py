@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from .chunk import Array, Column, Digests, Info, Numbers, Scores, SpanSums, Texts
 from .encoded_texts import EncodedTexts
-from .format import Array, Column, Digests, Info, Numbers, Scores, SpanSums, Texts
 
 _OVERHEAD = 500
 _OF_OBJECT = 40

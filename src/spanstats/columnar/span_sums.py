@@ -8,7 +8,8 @@ from ..domain.keys import ExperimentKey
 from ..domain.span import Uncounted
 from ..store.session import Driver
 from ..store.tables import EVERY_SPAN
-from .format import SPAN_SUMS, SpanSums
+from .chunk import SpanSums
+from .format import SPAN_SUMS
 from .segments import Segment
 
 VALUES_OF_ONE_RANGE = 2_000

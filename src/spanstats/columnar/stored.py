@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from .chunk import Array, Chunk, Column, Digests, Info, Mask, Numbers, Scores, SpanSums, Texts
 from .encoded_texts import EncodedTexts, encoded_texts
-from .format import INFO, Array, Chunk, Column, Digests, Info, Mask, Numbers, Scores, SpanSums, Texts
+from .format import INFO
 
 Data = Mapping[str, bytes]
 """Bytes by the name of the column, and those of the `Info` under `INFO`."""

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..columnar import format as columnar
-from ..columnar.format import ITEM_KEY, KEY_SENT, TARGET_KEY, Numbers
+from ..columnar.chunk import Numbers
+from ..columnar.format import ITEM_KEY, KEY_SENT, TARGET_KEY
 from ..columnar.needs import Needs, needs
 from ..columnar.selection import Part, Selection
 from .arm_traces import NO_TARGET, ArmTraces, Flags, LazyValues, Plan, Values

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ..columnar.aggregate import traces_with
-from ..columnar.format import Numbers
+from ..columnar.chunk import Numbers
 from ..columnar.histograms import counts_between, different_values, extremes
 from ..columnar.measures import values
 from ..columnar.reader import Columns

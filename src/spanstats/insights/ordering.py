@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columnar.format import Mask
+from ..columnar.chunk import Mask
 from ..columnar.groups import Groups
 from .figures import answer
 from .grouped import GroupedFigures, completed

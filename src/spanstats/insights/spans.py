@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, lite
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ..columnar.chunk import Chunk, Column, Info, Mask
 from ..columnar.dimensions import ByText
 from ..columnar.encode import numbers_of, texts_of
-from ..columnar.format import FAILED, MOST_TRACES, Chunk, Column, Info, Mask
+from ..columnar.format import FAILED, MOST_TRACES
 from ..columnar.reader import Columns
 from ..columnar.selection import Part, Selection
 from ..domain.keys import ExperimentKey

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..columnar.aggregate import NumberSums
-from ..columnar.format import FAILED, Mask, Numbers, Scores
+from ..columnar.chunk import Mask, Numbers, Scores
+from ..columnar.format import FAILED
 from ..columnar.needs import Needs
 from ..columnar.partial_costs import COST_COLUMNS, count_partial_costs
 from ..columnar.selection import Part, Selection
