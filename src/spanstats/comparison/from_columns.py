@@ -6,8 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columnar import format as columnar
-from ..columnar.chunk import Numbers
+from ..columnar.chunk import Array, Numbers
 from ..columnar.format import ITEM_KEY, KEY_SENT, TARGET_KEY
 from ..columnar.needs import Needs, needs
 from ..columnar.selection import Part, Selection
@@ -100,7 +99,7 @@ def _scores_of_parts(parts: Sequence[Part], key: str) -> Iterator[tuple[NDArray[
         yield rows[valid] + start, of_part.values.values()[valid]
 
 
-def _within(part: Part, rows: columnar.Array) -> NDArray[np.int64]:
+def _within(part: Part, rows: Array) -> NDArray[np.int64]:
     """Rows of the chunk as rows of the part."""
     if part.rows is None:
         return rows.astype(np.int64)
