@@ -371,3 +371,10 @@ async def test_a_part_that_takes_too_long_says_what_to_do_and_leaves_the_rest(
     assert advice in text
     assert html.find(".//h1") is not None
     assert html.find(".//details[@class='filters']") is not None
+
+
+async def test_a_search_without_runs_says_what_was_searched_and_asks_for_nothing(filled: Filled) -> None:
+    html = parsed((await filled.browser.get(f"/ui/?{urlencode({'search': 'n' * 200, 'project': 'p'})}")).text)
+    text = " ".join("".join(html.find(".//main").itertext()).split())
+    assert f"No run matches name or id “{'n' * 59}…” and project “p”" in text
+    assert "Tick two" not in text
