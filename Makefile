@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-shards test-citus on-embedded on-another in-shards check types lint layers words format clients bench bench-versions soak fuzz clean
+.PHONY: help serve test test-shards test-citus compiled on-embedded on-another in-shards check types lint layers words format clients bench bench-versions soak fuzz clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -18,7 +18,8 @@ help: ## Show this list
 serve: $(VENV)/.installed ## Install, migrate and serve on 127.0.0.1:8000, with an embedded PostgreSQL
 	@exec $(BIN)/spanstats serve
 
-test: lint layers words ## Run everything that CI runs: checks and tests, with those of SQL on another PostgreSQL as well
+test: $(VENV)/.installed-dev ## Run everything that CI runs: checks and tests, with those of SQL on another PostgreSQL as well
+	@$(MAKE) --no-print-directory --jobs=2 compiled lint layers words
 	@$(MAKE) --no-print-directory --jobs=3 on-embedded types on-another in-shards
 
 test-shards: $(VENV)/.installed-dev ## Run all tests with two shards, where tenants live in the second
@@ -26,6 +27,10 @@ test-shards: $(VENV)/.installed-dev ## Run all tests with two shards, where tena
 
 test-citus: $(VENV)/.installed-dev ## Run the tests on a Citus cluster, in distributed schemas (ADDRESS=postgresql://... of its coordinator)
 	$(BIN)/python -m tests.on_citus "$(ADDRESS)" $(ARGS)
+
+# Once, before five processes would each rewrite the assertions of all tests.
+compiled: $(VENV)/.installed-dev
+	@$(BIN)/pytest --collect-only --quiet >$(VENV)/.collected || { cat $(VENV)/.collected; false; }
 
 on-embedded: $(VENV)/.installed-dev
 	env -u SPANSTATS_TEST_DATABASE_URL $(BIN)/pytest $(SIDE_BY_SIDE)
