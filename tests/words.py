@@ -19,6 +19,7 @@ BANNED: dict[str, str] = {
     r"(lie|lies|laid|lying) over": "override",
     r"stretch(es)?": "segment, range",
     r"odds": "coercion",
+    r"pieces?": "fragment of a body or an answer, batch, page, chunk",
     r"tells?|told|telling": "reports, shows, prints, logs; distinguishes",
     r"placed|places|(?<!in )place(?! among| of)": "row number, position, offset, path, cursor, location, address, key",
     r"loose (spans?|ids?|patch(es)?)": "span with a global id; override",

@@ -10,7 +10,7 @@ from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.api.csv_answer import csv_headers, csv_pieces, csv_text, wants_csv
+from spanstats.api.csv_answer import csv_fragments, csv_headers, csv_text, wants_csv
 
 
 def read(data: bytes) -> list[list[str]]:
@@ -51,9 +51,9 @@ async def test_pages_follow_the_header_and_an_empty_table_has_one() -> None:
         for page in each:
             yield page
 
-    pieces = [piece async for piece in csv_pieces(["a"], pages([[1], [2]], [[3]]))]
-    assert pieces == [b"a\r\n1\r\n2\r\n", b"3\r\n"]
-    assert [piece async for piece in csv_pieces(["a"], pages())] == [b"a\r\n"]
+    fragments = [fragment async for fragment in csv_fragments(["a"], pages([[1], [2]], [[3]]))]
+    assert fragments == [b"a\r\n1\r\n2\r\n", b"3\r\n"]
+    assert [fragment async for fragment in csv_fragments(["a"], pages())] == [b"a\r\n"]
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,8 @@ async def test_others_are_answered_while_a_long_body_is_read(
 async def test_json_of_millions_of_values_is_refused_before_it_is_decoded(
     client: httpx.AsyncClient, start: bytes
 ) -> None:
-    for piece in (b"[", b"1,", b'"a":{"'):
-        content = start + piece * (MAX_MARKS_OF_ITEMS // len(piece.translate(None, b"1a:")))
+    for fragment in (b"[", b"1,", b'"a":{"'):
+        content = start + fragment * (MAX_MARKS_OF_ITEMS // len(fragment.translate(None, b"1a:")))
         answer = await client.post(STARTS[start], content=content)
         assert answer.status_code in (400, 422), answer.text
         assert "fewer values" in answer.text

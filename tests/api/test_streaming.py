@@ -17,17 +17,17 @@ SCOPE = {"type": "http", "asgi": {"spec_version": "2.4"}}
 
 
 class Source:
-    """Pieces, then perhaps a fault; knows whether it was closed."""
+    """Fragments, then perhaps a fault; knows whether it was closed."""
 
-    def __init__(self, *pieces: bytes, fault: Exception | None = None) -> None:
-        self._pieces = pieces
+    def __init__(self, *fragments: bytes, fault: Exception | None = None) -> None:
+        self._fragments = fragments
         self._fault = fault
         self.closed = False
 
     async def read(self) -> AsyncGenerator[bytes, None]:
         try:
-            for piece in self._pieces:
-                yield piece
+            for fragment in self._fragments:
+                yield fragment
             if self._fault is not None:
                 raise self._fault
         finally:
@@ -60,7 +60,7 @@ async def receive() -> Message:
     raise AssertionError("unreachable")
 
 
-async def test_all_pieces_are_sent_in_order() -> None:
+async def test_all_fragments_are_sent_in_order() -> None:
     source, connection = Source(b"[1", b",2", b"]"), Connection()
     await (await Streams(1, 0.1).begin(source.read(), 5))(SCOPE, receive, connection.send)
     assert (connection.body, connection.is_complete, source.closed) == (b"[1,2]", True, True)

@@ -173,10 +173,10 @@ ESCAPES = [rb"\ud83d", rb"\ude00", rb"\uD800", rb"\\", rb"\"", rb"\u0041", rb"\n
 
 
 @given(st.lists(st.sampled_from(ESCAPES), max_size=20).map(b"".join), st.integers(7, 20))
-def test_lone_surrogates_are_replaced_alike_in_pieces_of_any_length(body: bytes, piece: int) -> None:
+def test_lone_surrogates_are_replaced_alike_in_fragments_of_any_length(body: bytes, fragment: int) -> None:
     whole = json_body.without_lone_surrogates(body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_body, "_PIECE", piece)
+        patch.setattr(json_body, "_FRAGMENT", fragment)
         assert json_body.without_lone_surrogates(body) == whole
 
 
@@ -185,9 +185,9 @@ def test_a_long_body_of_lone_surrogates_is_searched_in_short_steps(monkeypatch: 
         def __init__(self) -> None:
             self.lengths: list[int] = []
 
-        def sub(self, _by: bytes, piece: bytes) -> bytes:
-            self.lengths.append(len(piece))
-            return piece
+        def sub(self, _by: bytes, fragment: bytes) -> bytes:
+            self.lengths.append(len(fragment))
+            return fragment
 
     noting = Noting()
     monkeypatch.setattr(json_body, "_LONE", noting)

@@ -76,7 +76,7 @@ def test_digits_in_a_text_stay_as_they_are() -> None:
 
 
 def test_numbers_are_searched_in_short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_mending, "_STEP", 5)
+    monkeypatch.setattr(json_mending, "_FRAGMENT", 5)
     body = f"[{', '.join([*LARGE, *HELD] * 3)}]"
     assert decode_stored(list[Any], body.encode()).value == [*LARGE, *map(json.loads, HELD)] * 3
 
@@ -134,7 +134,7 @@ def test_every_run_of_bytes_that_is_no_utf_8_becomes_one_nul(parts: list[bytes])
 
 
 def test_long_text_is_decoded_as_short_text_is() -> None:
-    """It is read by pieces, and runs of bad bytes and characters lie across their ends."""
+    """It is read by fragments, and runs of bad bytes and characters lie across their ends."""
     for unit in (b"\xff", b"a\xff", "漢".encode(), b"\xff" * 7 + "漢".encode(), b"?\0\xff"):
         data = unit * (600_000 // len(unit)) + b"\xff"
         expected = re.sub("[\0\udc80-\udcff]+", "\0", data.decode("utf-8", "surrogateescape"))

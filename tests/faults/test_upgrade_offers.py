@@ -47,13 +47,13 @@ def experiment() -> str:
     return f"experiment-{next(_numbers)}"
 
 
-def talk(service: Service, *pieces: bytes, answers: int = 1) -> list[tuple[int, bytes]]:
-    """(status, body) of each answer that comes back to the pieces, which are sent one after another."""
+def talk(service: Service, *fragments: bytes, answers: int = 1) -> list[tuple[int, bytes]]:
+    """(status, body) of each answer that comes back to the fragments, which are sent one after another."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
-        for number, piece in enumerate(pieces):
+        for number, fragment in enumerate(fragments):
             if number:
                 time.sleep(0.01)
-            connection.sendall(piece)
+            connection.sendall(fragment)
         stream = connection.makefile("rb")
         return [answer for answer in (_answer(stream) for _ in range(answers)) if answer is not None]
 
@@ -89,7 +89,7 @@ DELIVERIES = ("one packet", "head, then body", "the head in two", "the body in t
 
 
 def delivered(how: str, method: str, path: str, body: bytes, *lines: str) -> Sequence[bytes]:
-    """One request in the pieces in which it comes over the connection."""
+    """One request in the fragments in which it comes over the connection."""
     whole = sized(method, path, body, *lines)
     start = len(whole) - len(body)
     chunks, parts = head(method, path, *lines, "Transfer-Encoding: chunked"), chunked(body)
@@ -138,8 +138,8 @@ def count(service: Service, experiment: str, *lines: str) -> int:
 def test_a_write_with_an_offer_is_stored_however_it_comes(service: Service) -> None:
     for number, (offer, how) in enumerate(itertools.product(OFFERS.values(), DELIVERIES)):
         for path, content_type, body in writes(f"e{number}"):
-            pieces = delivered(how, "POST", path, body, offer, f"Content-Type: {content_type}")
-            [(status, answer)] = talk(service, *pieces)
+            fragments = delivered(how, "POST", path, body, offer, f"Content-Type: {content_type}")
+            [(status, answer)] = talk(service, *fragments)
             assert status == 200, (offer, how, path, answer)
         assert count(service, f"e{number}") == 4, (offer, how)
 
@@ -149,8 +149,8 @@ def test_a_filter_with_an_offer_is_applied(service: Service, experiment: str) ->
         talk(service, sized("POST", path, body, f"Content-Type: {content_type}"))
     filters = json.dumps({"filters": {"cost": {"operator": "gt", "value": [5]}}}).encode()
     for offer, how in itertools.product(OFFERS.values(), DELIVERIES):
-        pieces = delivered(how, "POST", f"/api/v2/experiments/{experiment}/logs/summary/", filters, offer)
-        [(status, answer)] = talk(service, *pieces)
+        fragments = delivered(how, "POST", f"/api/v2/experiments/{experiment}/logs/summary/", filters, offer)
+        [(status, answer)] = talk(service, *fragments)
         assert (status, json.loads(answer)["total_count"]) == (200, 0), (offer, how)
     for offer in OFFERS.values():
         assert count(service, experiment, offer) == 4
@@ -163,8 +163,8 @@ def test_a_connection_goes_on_after_an_offer(service: Service, experiment: str) 
         for (path, content_type, body), line in ((first, OFFER), (second, "X: y"), (third, OFFER))
     ]
     summary = sized("GET", f"/api/v2/experiments/{experiment}/logs/summary/", b"", OFFER)
-    for pieces in ([*requests, summary], [b"".join([*requests, summary])]):
-        answers = talk(service, *pieces, answers=4)
+    for fragments in ([*requests, summary], [b"".join([*requests, summary])]):
+        answers = talk(service, *fragments, answers=4)
         assert [status for status, _ in answers] == [200] * 4
         assert json.loads(answers[3][1])["total_count"] == 3
 
@@ -180,8 +180,8 @@ def test_every_route_answers_an_offer_as_it_answers_without(service: Service) ->
 def test_a_client_that_waits_to_be_asked_for_the_body_is_asked(service: Service, experiment: str) -> None:
     for offer in ("X: y", *OFFERS.values()):
         path, _, body = writes(experiment)[0]
-        pieces = delivered("head, then body", "POST", path, body, offer, "Expect: 100-continue")
-        assert [status for status, _ in talk(service, *pieces, *pieces, answers=2)] == [200, 200], offer
+        fragments = delivered("head, then body", "POST", path, body, offer, "Expect: 100-continue")
+        assert [status for status, _ in talk(service, *fragments, *fragments, answers=2)] == [200, 200], offer
     assert count(service, experiment) == 1 + len(OFFERS)
 
 

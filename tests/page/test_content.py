@@ -14,9 +14,9 @@ texts = st.text(alphabet="ab \n", max_size=60)
 
 @given(texts, texts)
 def test_the_pieces_of_a_change_make_up_both_texts(before: str, after: str) -> None:
-    pieces = word_changes(before, after)
-    assert "".join(text for kind, text in pieces if kind != "new") == before
-    assert "".join(text for kind, text in pieces if kind != "gone") == after
+    passages = word_changes(before, after)
+    assert "".join(text for kind, text in passages if kind != "new") == before
+    assert "".join(text for kind, text in passages if kind != "gone") == after
 
 
 @given(texts)
@@ -25,7 +25,7 @@ def test_equal_texts_have_no_change(text: str) -> None:
 
 
 def test_one_changed_word_is_the_only_change() -> None:
-    changed = [piece for piece in word_changes("It is four, yes.", "It is five, yes.") if piece[0] != "same"]
+    changed = [passage for passage in word_changes("It is four, yes.", "It is five, yes.") if passage[0] != "same"]
     assert changed == [("gone", "four,"), ("new", "five,")]
 
 

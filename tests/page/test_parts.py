@@ -53,22 +53,22 @@ def both() -> Parts:
     return Parts(asked(), "", {"fast": part(FAST, str), "slow": Part(lambda _: [SLOW], str, after="fast")})
 
 
-async def pieces_of(response: StreamingResponse) -> AsyncIterator[str]:
-    async for piece in response.body_iterator:
-        yield str(piece)
+async def fragments_of(response: StreamingResponse) -> AsyncIterator[str]:
+    async for fragment in response.body_iterator:
+        yield str(fragment)
 
 
 async def test_what_comes_before_a_slow_part_is_sent_before_it(answers: dict[str, asyncio.Future[Any]]) -> None:
     answers["/fast"].set_result("<1>")
     response = await page_of_parts(asked(), "test.html", both())
     assert isinstance(response, StreamingResponse)
-    pieces = pieces_of(response)
-    first = await anext(pieces)
+    fragments = fragments_of(response)
+    first = await anext(fragments)
     assert first.startswith("begin")
     assert "Still reading" in first
     assert not answers["/slow"].done()
     answers["/slow"].set_result("2")
-    rest = "".join([piece async for piece in pieces])
+    rest = "".join([fragment async for fragment in fragments])
     # An element follows what says that the page waits, which the stylesheet hides then.
     assert re.fullmatch(
         r"begin( &lt;1&gt;)?<p class=.waiting.*</p><span hidden></span>( &lt;1&gt;)? 2 /fast,/slow", first + rest
@@ -79,10 +79,10 @@ async def test_a_part_that_is_refused_late_is_named_where_it_would_be(
     answers: dict[str, asyncio.Future[Any]],
 ) -> None:
     answers["/fast"].set_result("1")
-    pieces = pieces_of(await page_of_parts(asked(), "test.html", both()))  # type: ignore[arg-type]
-    await anext(pieces)
+    fragments = fragments_of(await page_of_parts(asked(), "test.html", both()))  # type: ignore[arg-type]
+    await anext(fragments)
     answers["/slow"].set_exception(Refused(SLOW, 503, "the <database> is away"))
-    assert "missing: the &lt;database&gt; is away: narrow it" in "".join([piece async for piece in pieces])
+    assert "missing: the &lt;database&gt; is away: narrow it" in "".join([fragment async for fragment in fragments])
 
 
 async def test_a_part_that_cannot_be_shown_does_not_break_the_rest_of_the_page(
@@ -90,10 +90,10 @@ async def test_a_part_that_cannot_be_shown_does_not_break_the_rest_of_the_page(
 ) -> None:
     parts = Parts(asked(), "", {"fast": part(FAST, str), "slow": part(SLOW, lambda answer: answer["lacking"])})
     answers["/fast"].set_result("1")
-    pieces = pieces_of(await page_of_parts(asked(), "test.html", parts))  # type: ignore[arg-type]
-    await anext(pieces)
+    fragments = fragments_of(await page_of_parts(asked(), "test.html", parts))  # type: ignore[arg-type]
+    await anext(fragments)
     answers["/slow"].set_result({"secret": 1})
-    rest = "".join([piece async for piece in pieces])
+    rest = "".join([fragment async for fragment in fragments])
     assert "missing: the log of the service says why: narrow it" in rest
     assert rest.endswith("/fast,/slow")
     assert "KeyError" in caplog.text
@@ -109,9 +109,9 @@ async def test_what_comes_late_is_made_beside_the_event_loop(answers: dict[str, 
     parts = Parts(asked(), "", {"fast": part(FAST, shown), "slow": part(SLOW, shown)})
     answers["/fast"].set_result("1")
     await asyncio.sleep(0.01)
-    pieces = pieces_of(await page_of_parts(asked(), "test.html", parts))  # type: ignore[arg-type]
+    fragments = fragments_of(await page_of_parts(asked(), "test.html", parts))  # type: ignore[arg-type]
     answers["/slow"].set_result("2")
-    assert "2" in "".join([piece async for piece in pieces])
+    assert "2" in "".join([fragment async for fragment in fragments])
     assert threads[0] == threading.get_ident()
     assert threads[1] != threading.get_ident()
 
@@ -155,7 +155,7 @@ async def test_a_part_without_an_answer_for_now_is_left_out_unless_it_is_essenti
     html = (
         bytes(page.body).decode()
         if not isinstance(page, StreamingResponse)
-        else "".join([p async for p in pieces_of(page)])
+        else "".join([p async for p in fragments_of(page)])
     )
     assert "missing: it needs too much memory: narrow it" in html
     assert html.endswith("2 /fast,/slow")
@@ -178,9 +178,9 @@ async def test_a_browser_that_leaves_gives_up_what_is_asked_for(answers: dict[st
     answers["/fast"].set_result("1")
     parts = both()
     response = await page_of_parts(asked(), "test.html", parts)
-    pieces = response.body_iterator  # type: ignore[attr-defined]
-    await anext(pieces)
-    await pieces.aclose()
+    fragments = response.body_iterator  # type: ignore[attr-defined]
+    await anext(fragments)
+    await fragments.aclose()
     assert all(task.done() for task in parts._tasks.values())
 
 

@@ -1,4 +1,4 @@
-"""Whole traces, read in pieces: each once, in order, from any page."""
+"""Whole traces, read in batches: each once, in order, from any page."""
 
 from itertools import chain
 from typing import Any
@@ -43,24 +43,24 @@ async def world(engine: AsyncEngine) -> AsyncEngine:
 
 async def read(engine: AsyncEngine, **page: Any) -> list[list[list[Span]]]:
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
-        return [piece async for piece in whole_traces.whole_traces(tx, WHERE, **page)]
+        return [batch async for batch in whole_traces.whole_traces(tx, WHERE, **page)]
 
 
-def ids(pieces: list[list[list[Span]]]) -> list[str]:
-    return [spans[0].trace_id for piece in pieces for spans in piece]
+def ids(batches: list[list[list[Span]]]) -> list[str]:
+    return [spans[0].trace_id for batch in batches for spans in batch]
 
 
 @pytest.mark.parametrize("at_a_time", [1, 2, 3, 19, 20, 21])
-async def test_pages_and_pieces_of_any_size_hold_every_trace_once(
+async def test_pages_and_batches_of_any_size_hold_every_trace_once(
     world: AsyncEngine, monkeypatch: pytest.MonkeyPatch, at_a_time: int
 ) -> None:
     monkeypatch.setattr(whole_traces, "FOUND_AT_A_TIME", at_a_time)
     monkeypatch.setattr(whole_traces, "SPANS_AT_A_TIME", at_a_time)
     in_order = [f"t{n:02}" for n in range(20)]
-    pieces = await read(world)
-    assert ids(pieces) == in_order
-    assert all(len(piece) == 1 or sum(map(len, piece)) <= at_a_time for piece in pieces)
-    assert [len(spans) for piece in pieces for spans in piece] == [len(spans) for spans in WORLD]
+    batches = await read(world)
+    assert ids(batches) == in_order
+    assert all(len(batch) == 1 or sum(map(len, batch)) <= at_a_time for batch in batches)
+    assert [len(spans) for batch in batches for spans in batch] == [len(spans) for spans in WORLD]
     newest_first = in_order[::-1]
     assert ids(await read(world, newest_first=True)) == newest_first
     for offset in (0, 1, 7, 19, 20, 25):

@@ -34,7 +34,7 @@ def null_answer() -> Response:
 
 
 class Stream(StreamingResponse):
-    """JSON, or another text, sent in pieces as they are read.
+    """JSON, or another text, sent in fragments as they are read.
 
     A fault, or a client too slow to take everything in `seconds`, breaks the connection: half an answer never looks
     like a whole one.
@@ -61,7 +61,7 @@ class Stream(StreamingResponse):
             self._ended()
 
     async def stream_response(self, send: Send) -> None:
-        """Send the pieces in the seconds that the answer may take. Raises `TimeoutError`, which cuts the connection."""
+        """Send the fragments in the seconds that the answer may take. Raises `TimeoutError`, which cuts the connection."""
         async with asyncio.timeout(self._seconds), aclosing(self._rest):
             await super().stream_response(send)
 
@@ -78,12 +78,12 @@ class Streams:
 
     async def begin(
         self,
-        pieces: AsyncGenerator[bytes, None],
+        fragments: AsyncGenerator[bytes, None],
         seconds: float,
         media_type: str = JSON,
         headers: Mapping[str, str] | None = None,
     ) -> Stream:
-        """Fetch the first piece before anything is sent, so that an early fault is still a clean error.
+        """Fetch the first fragment before anything is sent, so that an early fault is still a clean error.
 
         Raises `Unavailable` where no other stream ends in time.
         """
@@ -92,7 +92,7 @@ class Streams:
         except TimeoutError:
             raise Unavailable("too many answers are being streamed", retry_after_s=5) from None
         try:
-            return Stream(await anext(pieces), pieces, seconds, self._slots.release, media_type, headers)
+            return Stream(await anext(fragments), fragments, seconds, self._slots.release, media_type, headers)
         except BaseException:
             self._slots.release()
             raise
@@ -100,5 +100,5 @@ class Streams:
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
-    async for piece in rest:
-        yield piece
+    async for fragment in rest:
+        yield fragment

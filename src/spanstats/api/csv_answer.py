@@ -41,8 +41,8 @@ def csv_headers(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{safe}.csv"', "Vary": "Accept"}
 
 
-async def csv_pieces(columns: Row, pages: AsyncIterator[Iterable[Row]]) -> AsyncGenerator[bytes, None]:
-    """The table piece by piece, for a streamed answer; the first piece has the header and the first page."""
+async def csv_fragments(columns: Row, pages: AsyncIterator[Iterable[Row]]) -> AsyncGenerator[bytes, None]:
+    """The table fragment by fragment, for a streamed answer; the first fragment has the header and the first page."""
     before = csv_text(columns)
     closing: Any = pages
     async with aclosing(closing):

@@ -1,4 +1,4 @@
-"""Content codings of a request's body, undone piece by piece, so that a small body cannot grow beyond the limit.
+"""Content codings of a request's body, undone fragment by fragment, so that a small body cannot grow beyond the limit.
 
 Sources: RFC 9110, 8.4 (several codings stand in the order in which they were applied), RFC 8878 and 9659 (zstd).
 """
@@ -11,7 +11,7 @@ import zstandard
 
 from ..errors import TooLarge, invalid
 
-_PIECE = 256 * 1024
+_FRAGMENT = 256 * 1024
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 # gzip and zstd files may be joined; more of them than this only serve to keep us busy.
 _MAX_MEMBERS = 100
@@ -53,16 +53,16 @@ def too_large(limit: int) -> TooLarge:
 
 
 def _within(read: Iterator[bytes], limit: int) -> bytes:
-    pieces, length = [], 0
+    fragments, length = [], 0
     try:
-        for piece in read:
-            length += len(piece)
+        for fragment in read:
+            length += len(fragment)
             if length > limit:
                 raise too_large(limit)
-            pieces.append(piece)
+            fragments.append(fragment)
     except (zlib.error, zstandard.ZstdError):
         raise invalid("is not what its Content-Encoding says", kind="content_encoding") from None
-    return b"".join(pieces)
+    return b"".join(fragments)
 
 
 def _gzip(body: bytes, _limit: int) -> Iterator[bytes]:
@@ -79,11 +79,11 @@ def _inflate(body: bytes, window_bits: int) -> Iterator[bytes]:
     for _ in range(_MAX_MEMBERS):
         member = zlib.decompressobj(window_bits)
         while not member.eof:
-            piece = member.decompress(body, _PIECE)
-            if not piece and not member.eof:
+            fragment = member.decompress(body, _FRAGMENT)
+            if not fragment and not member.eof:
                 raise zlib.error("truncated")
             body = member.unconsumed_tail
-            yield piece
+            yield fragment
         body = member.unused_data
         if not body:
             return
@@ -98,8 +98,8 @@ def _zstd(body: bytes, limit: int) -> Iterator[bytes]:
     for _ in range(_MAX_MEMBERS):
         length = _frame_length(rest)
         reader = decompressor.stream_reader(io.BytesIO(rest[:length]))
-        while piece := reader.read(_PIECE):
-            yield piece
+        while fragment := reader.read(_FRAGMENT):
+            yield fragment
         rest = rest[length:]
         if not rest:
             return

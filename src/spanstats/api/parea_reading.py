@@ -88,8 +88,8 @@ async def _page(request: Request, where: Sequence[Condition], query: QueryParams
         pages = _forest(
             tx, caller(request).tenant_id, where, newest_first=True, offset=offset if limit else 0, limit=limit
         )
-        async for piece in stats_document(pages, f'{json_body.encode(head)[:-1]},"results":[', "]}"):
-            yield piece
+        async for fragment in stats_document(pages, f'{json_body.encode(head)[:-1]},"results":[', "]}"):
+            yield fragment
 
 
 @read.get(
@@ -108,8 +108,8 @@ async def get_trace_log(request: Request, trace_id: str) -> Response:
 
 async def _experiment_forest(request: Request, where: Sequence[Condition]) -> AsyncGenerator[str, None]:
     async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
-        async for piece in _forest(tx, caller(request).tenant_id, where):
-            yield piece
+        async for fragment in _forest(tx, caller(request).tenant_id, where):
+            yield fragment
 
 
 async def _forest(

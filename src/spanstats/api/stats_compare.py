@@ -24,7 +24,7 @@ from ..dialects.insights.rows_answer_schema import ITEM_ANSWER, ROWS_ANSWER
 from ..dialects.insights.rows_request import ROWS_KEYS, read_item_key, read_rows
 from ..errors import NotFound, invalid
 from .answers import json_answer
-from .csv_answer import CSV, csv_headers, csv_pieces, wants_csv
+from .csv_answer import CSV, csv_fragments, csv_headers, wants_csv
 from .failures import within
 from .insights_shared import answered
 from .openapi import body as body_of
@@ -146,8 +146,8 @@ async def list_compared_items(request: Request) -> Response:
     tools, keys = resources(request), await _evaluators(request, comparing)
     pages = pages_of_rows(tools.columns, tenant_database(request), caller(request).tenant_id, rows_options, keys)
     if is_table:
-        pieces = csv_pieces(COLUMNS, _tables(pages, of_rows.preview))
-        return await tools.streams.begin(pieces, tools.limits.stream_s, CSV, csv_headers("compared items"))
+        fragments = csv_fragments(COLUMNS, _tables(pages, of_rows.preview))
+        return await tools.streams.begin(fragments, tools.limits.stream_s, CSV, csv_headers("compared items"))
     async with aclosing(pages):
         rows = await anext(pages)
     return await asyncio.to_thread(lambda: json_answer(rows_answer(rows, of_rows.preview)))

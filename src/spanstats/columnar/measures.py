@@ -15,7 +15,7 @@ TEXT = 2
 
 @dataclass(frozen=True, slots=True)
 class NumberOf:
-    """A column of `NUMBERS`, in its unit: picodollars, microseconds, thousandths of a token per second, pieces."""
+    """A column of `NUMBERS`, in its unit: picodollars, microseconds, thousandths of a token per second, or a count."""
 
     column: str
 

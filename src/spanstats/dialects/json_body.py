@@ -37,7 +37,7 @@ _LONE = re.compile(
 )
 _FIRST_HALF = re.compile(rb"\\u[dD]%b%b" % (_FIRST, _DIGITS))
 _ESCAPE = len(rb"\ud800")
-_PIECE = 256 * 1024
+_FRAGMENT = 256 * 1024
 _BACKSLASH, _QUOTATION_MARK = b"\xff\xfe", b"\xff\xfd"
 """Escapes while they are hidden, of the same length: no UTF-8 has these bytes."""
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
@@ -179,10 +179,10 @@ def without_lone_surrogates(body: bytes) -> bytes:
 
 
 def _without_lone(json: bytes) -> Iterator[bytes]:
-    """JSON without escaped backslashes by pieces, between which other threads get their turn."""
+    """JSON without escaped backslashes by fragments, between which other threads get their turn."""
     at = 0
     while at < len(json):
-        end = json.find(b"\\", at + _PIECE)
+        end = json.find(b"\\", at + _FRAGMENT)
         if end < 0:
             end = len(json)
         elif _FIRST_HALF.fullmatch(json, end - _ESCAPE, end):

@@ -11,7 +11,7 @@ from math import isinf
 from .json_body import with_escapes, without_escapes
 from .storable import text_of_utf8
 
-_STEP = 256 * 1024
+_FRAGMENT = 256 * 1024
 
 _MAX_DIGITS = 4_300
 """Of a whole number: Python reads no more, as the time grows with their square."""
@@ -33,10 +33,10 @@ def mended(body: bytes, error: Exception) -> bytes:
 
 
 def _with_named(json: bytes, *, has_large: bool) -> Iterator[bytes]:
-    """JSON without escapes by pieces, with a string for each number that JSON does not have or that is too large."""
+    """JSON without escapes by fragments, with a string for each number that JSON does not have or that is too large."""
     at, is_text = 0, False
     while at < len(json):
-        end = json.find(b'"', at + _STEP)
+        end = json.find(b'"', at + _FRAGMENT)
         end = len(json) if end < 0 else end
         parts = json[at:end].split(b'"')
         yield b'"'.join(
@@ -53,10 +53,10 @@ def _named(json: bytes, *, has_large: bool) -> bytes:
 
 
 def _without_large(json: bytes) -> Iterator[bytes]:
-    """JSON without strings by pieces, between which other threads get their turn."""
+    """JSON without strings by fragments, between which other threads get their turn."""
     at = 0
     while at < len(json):
-        end = json.find(b",", at + _STEP)
+        end = json.find(b",", at + _FRAGMENT)
         end = len(json) if end < 0 else end
         yield _LARGE.sub(lambda n: b'"%b"' % n[0] if _is_too_large(n[0]) else n[0], json[at:end])
         at = end

@@ -9,7 +9,7 @@ import msgspec
 from ..domain.span import Score, Span
 from ..domain.values import clean
 
-_PIECE = 64 * 1024
+_FRAGMENT = 64 * 1024
 """Bytes, of which each second one may be bad: some ten milliseconds' work."""
 _NUMBERS = frozenset({bool, int, float})
 _TEXTS = ("name", "kind", "workflow_name", "status", "error", "model", "provider")
@@ -29,12 +29,12 @@ _CHANGED = bytes.maketrans(b"?\0", b"\0?")
 
 
 def _decoded(data: bytes, instead: str) -> Iterator[str]:
-    """The text by pieces: between two of them other threads get their turn."""
+    """The text by fragments: between two of them other threads get their turn."""
     decoder = getincrementaldecoder("utf-8")("surrogateescape")
     before = ""
-    for at in range(0, len(data), _PIECE):
-        piece = decoder.decode(data[at : at + _PIECE].translate(_CHANGED), final=at + _PIECE >= len(data))
-        text = piece.encode("utf-8", "replace").translate(_CHANGED).decode()
+    for at in range(0, len(data), _FRAGMENT):
+        fragment = decoder.decode(data[at : at + _FRAGMENT].translate(_CHANGED), final=at + _FRAGMENT >= len(data))
+        text = fragment.encode("utf-8", "replace").translate(_CHANGED).decode()
         while "\0\0" in text:
             text = text.replace("\0\0", "\0")
         yield (text[1:] if before.endswith("\0") and text.startswith("\0") else text).replace("\0", instead)

@@ -14,7 +14,7 @@ _WORDS = re.compile(r"\s+|[^\s]+")
 _MOST_WORDS, _MOST_EDITS = 4_000, 250
 """Longer texts, and such as have less in common, are shown beside each other: the work grows with both."""
 
-Piece = tuple[Literal["same", "gone", "new"], str]
+Passage = tuple[Literal["same", "gone", "new"], str]
 
 
 def as_text(value: Any) -> str:
@@ -40,24 +40,24 @@ def brief(value: Any, most: int = 60) -> str:
     return first_line(str(value), most)
 
 
-def word_changes(before: str, after: str) -> list[Piece]:
-    """The pieces that both have, that only the first has, and that only the second has, in order."""
+def word_changes(before: str, after: str) -> list[Passage]:
+    """The passages that both have, that only the first has, and that only the second has, in order."""
     if before == after:
         return [("same", before)] if before else []
     a, b = _WORDS.findall(before), _WORDS.findall(after)
     path = shortest_edit(a, b, _MOST_EDITS) if len(a) + len(b) <= _MOST_WORDS else None
     if path is None:
-        return [piece for piece in (("gone", before), ("new", after)) if piece[1]]
-    return list(_pieces(a, b, path))
+        return [passage for passage in (("gone", before), ("new", after)) if passage[1]]
+    return list(_passages(a, b, path))
 
 
-def _pieces(a: list[str], b: list[str], path: list[Point]) -> Iterator[Piece]:
+def _passages(a: list[str], b: list[str], path: list[Point]) -> Iterator[Passage]:
     """Along the path: steps of both are the same word, steps of one a word that only this one has."""
     for kind, steps in groupby(_words(a, b, path), key=itemgetter(0)):
         yield kind, "".join(words for _, words in steps)
 
 
-def _words(a: list[str], b: list[str], path: list[Point]) -> Iterator[Piece]:
+def _words(a: list[str], b: list[str], path: list[Point]) -> Iterator[Passage]:
     for (x0, y0), (x1, y1) in pairwise(path):
         if x1 > x0 and y1 > y0:
             yield "same", "".join(a[x0:x1])

@@ -32,20 +32,20 @@ def wait_for(name: str) -> Markup:
 
 
 async def page_of_parts(request: Request, template: str, parts: Parts, **context: Any) -> Response:
-    """The page, whole where its parts are there soon, else in pieces. Raises `Refused`."""
+    """The page, whole where its parts are there soon, else in fragments. Raises `Refused`."""
     try:
         await parts.wait()
     except BaseException:
         await parts.close()
         raise
     is_whole = all(parts.is_there(name) for name in parts.names)
-    pieces = _pieces(template, context_of(request, **context), parts, in_thread=not is_whole)
+    fragments = _fragments(template, context_of(request, **context), parts, in_thread=not is_whole)
     if is_whole:
-        return HTMLResponse("".join([piece async for piece in pieces]), headers=PAGE_HEADERS)
-    return StreamingResponse(pieces, headers=PAGE_HEADERS, media_type="text/html")
+        return HTMLResponse("".join([fragment async for fragment in fragments]), headers=PAGE_HEADERS)
+    return StreamingResponse(fragments, headers=PAGE_HEADERS, media_type="text/html")
 
 
-async def _pieces(template: str, context: dict[str, Any], parts: Parts, *, in_thread: bool) -> AsyncIterator[str]:
+async def _fragments(template: str, context: dict[str, Any], parts: Parts, *, in_thread: bool) -> AsyncIterator[str]:
     """The HTML up to each part that is waited for, then the rest; made `in_thread` where there may be much of it."""
     shown: dict[str, Any] = {}
     variables = context | {"parts": shown, "wait": wait_for, "calls_made": lambda: parts.calls}
@@ -71,10 +71,10 @@ async def _pieces(template: str, context: dict[str, Any], parts: Parts, *, in_th
 def _up_to_wait(generated: Iterator[str]) -> tuple[str, str | None]:
     """The HTML up to the next part that is waited for, and its name; `None` at the end."""
     html: list[str] = []
-    for piece in generated:
-        if piece.startswith(_WAIT):
-            return "".join(html), piece.removeprefix(_WAIT)
-        html.append(piece)
+    for fragment in generated:
+        if fragment.startswith(_WAIT):
+            return "".join(html), fragment.removeprefix(_WAIT)
+        html.append(fragment)
     return "".join(html), None
 
 

@@ -1,4 +1,4 @@
-"""Whole traces, with everything that was sent of their spans, read piece by piece within one transaction."""
+"""Whole traces, with everything that was sent of their spans, read batch by batch within one transaction."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
@@ -56,11 +56,11 @@ async def whole_traces(
 ) -> AsyncIterator[list[list[Span]]]:
     """The spans of the traces that meet all conditions, by start and trace id, some traces at a time.
 
-    A piece holds no more than 500 spans, nor more content than is held at once, or it is one trace.
+    A batch holds no more than 500 spans, nor more content than is held at once, or it is one trace.
     """
     async for keys in _keys(tx, where, newest_first, offset, limit):
-        for piece in _pieces(keys):
-            for part in await light_parts(tx.driver, piece):
+        for batch in _batches(keys):
+            for part in await light_parts(tx.driver, batch):
                 spans = await spans_with_content(tx.driver, part)
                 yield [spans[key] for key in part]
 
@@ -86,17 +86,17 @@ async def _keys(
         page = statement.where(cursor < last if newest_first else cursor > last)
 
 
-def _pieces(keys: Iterable[tuple[TraceKey, int]]) -> Iterable[list[TraceKey]]:
-    piece: list[TraceKey] = []
+def _batches(keys: Iterable[tuple[TraceKey, int]]) -> Iterable[list[TraceKey]]:
+    batch: list[TraceKey] = []
     n_spans = 0
     for key, n in keys:
-        if piece and n_spans + n > SPANS_AT_A_TIME:
-            yield piece
-            piece, n_spans = [], 0
-        piece.append(key)
+        if batch and n_spans + n > SPANS_AT_A_TIME:
+            yield batch
+            batch, n_spans = [], 0
+        batch.append(key)
         n_spans += n
-    if piece:
-        yield piece
+    if batch:
+        yield batch
 
 
 def is_kept() -> Condition:

@@ -59,8 +59,8 @@ def _run(run: dict[str, Any], before: str | None) -> dict[str, Any]:
 def _trial(trial: dict[str, Any], experiment_id: str, before: str | None) -> dict[str, Any]:
     output = as_text(trial["output"])
     scores = {name: _scores(value) for name, value in trial["scores"].items()}
-    pieces = [("same", output)] if before is None else word_changes(before, output)
-    return {**trial, "link": trace_link(experiment_id, trial["trace_id"]), "pieces": pieces, "shown_scores": scores}
+    passages = [("same", output)] if before is None else word_changes(before, output)
+    return {**trial, "link": trace_link(experiment_id, trial["trace_id"]), "passages": passages, "shown_scores": scores}
 
 
 def _scores(value: Any) -> str:
