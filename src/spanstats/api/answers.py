@@ -61,7 +61,7 @@ class Stream(StreamingResponse):
             self._ended()
 
     async def stream_response(self, send: Send) -> None:
-        """Send the fragments in the seconds that the answer may take. Raises `TimeoutError`, which cuts the connection."""
+        """Send the fragments in the time that the answer may take. Raises `TimeoutError`, which cuts the connection."""
         async with asyncio.timeout(self._seconds), aclosing(self._rest):
             await super().stream_response(send)
 
