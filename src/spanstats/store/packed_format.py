@@ -12,8 +12,8 @@ import msgspec
 import zstandard
 
 _DICTIONARY = 1
-# Level 9 saves another 6 % for six times the time.
-_LEVEL = 3
+# 9 % fewer bytes than level 3, for 12 us more a span, once. Level 15 saves 2 % more for three times the time.
+_LEVEL = 9
 _MOST_BYTES = 2**28
 
 

@@ -13,6 +13,9 @@ from .tables import packed_spans, spans
 
 _LIST = ", ".join(column.name for column in spans.columns)
 
+# Trace by trace, so that a trace is read from few pages, and by start, so that the index by start grows at its end.
+_ORDER = "min(start_time) OVER (PARTITION BY tenant_id, trace_id), tenant_id, trace_id, start_time"
+
 
 def _moving(source: str, target: str) -> str:
     """By address, once found by key: the trace's lock keeps the rows where they are."""
@@ -22,7 +25,7 @@ WITH moved AS (
     DELETE FROM {source} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {addresses} x))
     RETURNING {_LIST}
 )
-INSERT INTO {target} ({_LIST}) SELECT {_LIST} FROM moved ORDER BY tenant_id, trace_id, start_time
+INSERT INTO {target} ({_LIST}) SELECT {_LIST} FROM moved ORDER BY {_ORDER}
 """
 
 
