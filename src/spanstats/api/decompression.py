@@ -1,6 +1,6 @@
 """Content codings of a request's body, undone fragment by fragment, so that a small body cannot grow beyond the limit.
 
-Sources: RFC 9110, 8.4 (several codings stand in the order in which they were applied), RFC 8878 and 9659 (zstd).
+Sources: RFC 9110, 8.4 (several codings are in the order in which they were applied), RFC 8878 and 9659 (zstd).
 """
 
 import io

@@ -26,7 +26,7 @@ READ_ERRORS = errors(400, 401, 403, 404, 413, 503)
 async def filter_of(request: Request, filters: Any, at: Location = ("body",)) -> Filter | None:
     """The filter in an object with `filters` and `operator`, as the summary's body has them; `None` where it has none.
 
-    `at` is where the object stands in the request. Raises `InvalidInput` that names a field or operator from there on.
+    `at` is the location of the object. Raises `InvalidInput` that names a field or operator from there on.
     """
     try:
         bound = await predicate_of(request, filters, TRACES, LOG_FIELD_NAMES)

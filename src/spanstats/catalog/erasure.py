@@ -1,4 +1,4 @@
-"""What stood under deleted experiments is erased in batches, by whichever process comes first, until nothing is left.
+"""The traces of deleted experiments are erased in batches, by whichever process comes first, until nothing is left.
 
 Nothing is remembered beside the deleted row itself, so that a process that dies is followed by the next one. No trace
 joins a deleted experiment any more: the deletion waited for the writes that held it.

@@ -7,7 +7,7 @@
 3. The directory says that the tenant lives in the new shard. The old one refuses reads, the new one takes writes.
 4. What is left in the old shard is erased.
 
-How far the copy is stands in the new shard, in the transaction that copies.
+The new shard stores how far the copy is, in the transaction that copies.
 """
 
 import asyncio

@@ -30,7 +30,7 @@ _LAST = "DELETE FROM api_keys WHERE tenant_id = $1", "DELETE FROM tenants WHERE 
 
 
 async def delete_trace(database: Database, tenant_id: TenantId, trace_id: str) -> None:
-    """Erase a trace with all that stands under it; sums follow at once. Raises `NotFound`, `Unavailable`."""
+    """Erase a trace with its spans, scores and payloads; sums follow at once. Raises `NotFound`, `Unavailable`."""
     if not await erase(database, [TraceKey(tenant_id, trace_id)], _EVER):
         raise NotFound(f"There is no trace {trace_id}")
 

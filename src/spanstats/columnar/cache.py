@@ -67,7 +67,7 @@ class Bounded(Generic[K, V]):
 
 
 class ColumnCache:
-    """Columns of stored chunks by id and name; `Info` stands under its own name. Absent columns are kept as absent."""
+    """Columns of stored chunks by id and name; `Info` has a name of its own. Absent columns are kept as absent."""
 
     def __init__(self, most_bytes: int = DEFAULT_BYTES) -> None:
         self._columns: Bounded[tuple[int, str], Column | Info] = Bounded(most_bytes)

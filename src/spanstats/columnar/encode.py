@@ -11,7 +11,7 @@ _WIDTHS = (np.uint8, np.uint16, np.uint32, np.uint64)
 
 
 def numbers_of(values: NDArray[np.int64], valid: Mask | None = None) -> Numbers:
-    """The column of these values; what stands where `valid` is false is ignored."""
+    """The column of these values; values where `valid` is false are ignored."""
     if valid is not None and valid.all():
         valid = None
     present = values if valid is None else values[valid]

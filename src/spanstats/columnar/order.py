@@ -13,7 +13,7 @@ _FEW = 2**17
 
 
 def order_statistics(columns: Sequence[Numbers], ranks: Collection[int]) -> dict[int, int]:
-    """What stands at these ranks, counted from 0, once all values of the columns are sorted.
+    """The values at these ranks, counted from 0, among all sorted values of the columns.
 
     Every row of the columns has a value. Values are counted by their highest bits; only values that share these with
     one of the ranks are sorted.

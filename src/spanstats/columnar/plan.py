@@ -19,7 +19,7 @@ FEW_TRACES = 5_000
 MANY_MINUTES = 5_000
 """With this many invalid minutes, most is read from the traces anyway, range by range."""
 
-# One that an index leads to, wherever it stands, takes ten microseconds; a row of a column 50 nanoseconds.
+# One that an index leads to, anywhere in the table, takes ten microseconds; a row of a column 50 nanoseconds.
 _ROWS_WHILE_ONE_IS_LOOKED_UP = 200
 
 

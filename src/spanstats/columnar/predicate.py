@@ -1,7 +1,7 @@
 """Bound predicates as tests of columns: the back end for chunks, beside that for SQL (`filters/compile.py`).
 
-What a filter means stands in `filters/`. A condition on a dictionary-encoded value stays SQL: the database is asked it
-once for each different value (`probe.py`).
+What a filter means is defined in `filters/`. A condition on a dictionary-encoded value stays SQL: the database is asked
+it once for each different value (`probe.py`).
 """
 
 from collections.abc import Iterator

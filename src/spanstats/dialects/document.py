@@ -27,7 +27,7 @@ def from_value(value: Any) -> str | None:
 
 
 def from_raw(raw: msgspec.Raw) -> str | None:
-    """The document that stood in a decoded body, byte for byte unless it cannot be stored. Raises `InvalidInput`."""
+    """The document that was part of a decoded body, byte for byte unless it cannot be stored. Raises `InvalidInput`."""
     body = bytes(raw)
     if not body or body in _EMPTY:
         return None

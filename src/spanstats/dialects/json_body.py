@@ -99,7 +99,7 @@ def decode_flagged(
 
 
 def decode_checked(part: bytes | msgspec.Raw) -> Any:
-    """Any JSON value that stood, as `msgspec.Raw`, in a body that was decoded. Raises `InvalidInput`."""
+    """Any JSON value that was part of a decoded body, as `msgspec.Raw`. Raises `InvalidInput`."""
     check_marks(part)
     try:
         return _ANY.decode(part)

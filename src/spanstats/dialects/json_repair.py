@@ -107,7 +107,7 @@ def decoded_item(item: Any) -> Any:
 
 
 def decode_part(part: bytes) -> tuple[Any, bool]:
-    """Any JSON value that stood, as `msgspec.Raw`, in a body that was decoded; whether it had to be mended.
+    """Any JSON value that was part of a decoded body, as `msgspec.Raw`; whether it had to be mended.
 
     Raises `InvalidInput`.
     """

@@ -52,7 +52,7 @@ class Score(msgspec.Struct, frozen=True, omit_defaults=True):
     """One result of an evaluator.
 
     `key` is the evaluator's id, else slug, else name. `value` is the number as sent (booleans as 1 and 0), `None` for
-    text and categories, which stand in `text`. `value_type` is one of `SCORE_TYPES`.
+    text and categories, which are in `text`. `value_type` is one of `SCORE_TYPES`.
     """
 
     key: str

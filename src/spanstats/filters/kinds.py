@@ -51,7 +51,7 @@ class Never:
 NEVER = Never()
 
 FIELD = "value"
-"""Where in a condition a literal stands: the location of every `InvalidInput` of this module."""
+"""Where a literal is in a condition: the location of every `InvalidInput` of this module."""
 
 # Bounds beyond bigint travel as numeric; so far out, all are alike.
 _BEYOND = 10**30

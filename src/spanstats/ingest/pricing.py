@@ -27,7 +27,7 @@ SELF_HOSTED = frozenset(
 )
 
 # Providers as conventions and SDKs spell them, where the table does not know the spelling. Of a spelling with a dot,
-# such as `xai.chat`, what stands before it is tried too.
+# such as `xai.chat`, what comes before it is tried too.
 PROVIDERS = {
     "x_ai": "x-ai",
     "xai": "x-ai",

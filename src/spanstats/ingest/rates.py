@@ -75,7 +75,7 @@ class Rates:
 def kinds_of(span: Span) -> Kinds:
     """The tokens of a call, each in one kind.
 
-    Cached tokens are part of the input where its spelling says so (`cached_beside_input` does not stand) and where they
+    Cached tokens are part of the input where its spelling says so (without `cached_beside_input`) and where they
     do not exceed it; else they come on top. Reasoning tokens are part of the output, or come on top of it with
     `reasoning_beside_output`. Audio tokens are part of the input or output, and cut to what is left of it; with
     `audio_beside` they come on top of it.
@@ -99,7 +99,7 @@ def kinds_of(span: Span) -> Kinds:
 
 
 def _count(details: dict[str, Any], name: str) -> int:
-    """What stands among the attributes may have come from anywhere."""
+    """A value among the attributes may have come from anywhere."""
     value = details.get(name)
     return value if value.__class__ is int and value >= 0 else 0
 

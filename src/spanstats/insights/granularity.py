@@ -31,7 +31,7 @@ class Buckets:
         return max(0, len(self.edges) - 1)
 
     def index(self, time_us: int) -> int:
-        """The bucket of a time that lies in one."""
+        """The bucket of a time that is in one."""
         return bisect_right(self.edges, time_us) - 1
 
 

@@ -14,7 +14,7 @@ MAX_MEASURES = 20
 MAX_PERCENTILES = 10
 
 SCORES = "scores."
-"""What stands before the id, slug or name of an evaluator."""
+"""What comes before the id, slug or name of an evaluator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The numbers of one column of a table, so that their decimals stand below each other."""
+"""The numbers of one column of a table, so that their decimals are below each other."""
 
 import math
 from collections.abc import Sequence

@@ -100,7 +100,7 @@ def _batches(keys: Iterable[tuple[TraceKey, int]]) -> Iterable[list[TraceKey]]:
 
 
 def is_kept() -> Condition:
-    """The trace's experiment, if it has one, is not deleted: what stood under one that is, is about to be erased."""
+    """The trace's experiment, if it has one, is not deleted: traces of a deleted one are about to be erased."""
     e = experiments.c
     return ~exists().where(e.key == _c.experiment_key, e.deleted_at.is_not(None)).correlate(traces)
 

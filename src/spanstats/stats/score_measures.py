@@ -106,7 +106,7 @@ def each_score(where: str, beside: str = "") -> str:
     """A query for the scores of the traces for which the condition holds, as rows for `ROLLED_UP_SCORES`: `is_first` is
     whether a score is its trace's first number of its evaluator.
 
-    `beside` is a named expression (`... AS name`) over the trace that stands in the row of each of its scores.
+    `beside` is a named expression (`... AS name`) over the trace, which the row of each of its scores has too.
 
     Set-returning functions of a select list run in step (null where an array ends early), at half the cost of a join.
     What else such a list has is computed for each of their rows: so what is computed once is in a query below.

@@ -74,7 +74,7 @@ def prepare(directory: Path, owner: Account, settings: Mapping[str, str]) -> Pat
 
 
 def socket_directory(data: Path, owner: Account) -> Path:
-    """Where the server's socket lies: the data directory, or a private one where that path cannot be a socket's."""
+    """Where the server's socket is: the data directory, or a private one where that path cannot be a socket's."""
     if len(os.fsencode(data / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH and re.fullmatch(
         r"[\w./@+-]+", str(data), re.ASCII
     ):

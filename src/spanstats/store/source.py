@@ -25,7 +25,7 @@ _DISTRUST_EVERY_S = 1.0
 
 @dataclass
 class Source:
-    """What the connections of one pool have in common; `settings` hold what may stand in a `SET`.
+    """What the connections of one pool have in common; `settings` are values for `SET`.
 
     `generation` is counted up where older connections may lead to a server that is no longer the primary.
     """

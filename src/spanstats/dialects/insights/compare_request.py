@@ -26,7 +26,7 @@ _BETTER = {"higher": True, "lower": False}
 
 @dataclass(frozen=True, slots=True)
 class SentArm:
-    """An arm as it was sent: its filter is still to be bound. `body` is where the filter stands."""
+    """An arm as it was sent: its filter is not bound yet. `body` is the location of the filter."""
 
     experiment_id: str
     window: Window

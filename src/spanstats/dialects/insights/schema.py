@@ -1,4 +1,4 @@
-"""How the own interface's requests and answers are described, each with an example that works as it stands."""
+"""How the own interface's requests and answers are described, each with an example that works unchanged."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias

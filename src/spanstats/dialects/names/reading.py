@@ -51,7 +51,7 @@ class Usage(NamedTuple):
 
 
 def own_numbers(keys: Mapping[str, Any]) -> FieldValues:
-    """What stands under the tables' names among the keys of an object, for each field under the first that is known."""
+    """The values under the names of the tables, for each field that of the first name whose value is known."""
     values: FieldValues = {}
     for name in NUMBERS.keys() & keys.keys():
         value = keys[name]

@@ -130,7 +130,7 @@ def _values(value: object, operator: Operator, is_list: bool) -> tuple[object, .
 
 
 def _list(value: object) -> list[object]:
-    """A JSON list, else what stands between commas."""
+    """A JSON list, else texts separated by commas."""
     if isinstance(value, list):
         return value
     if not isinstance(value, str):

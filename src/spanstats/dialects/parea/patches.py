@@ -25,7 +25,7 @@ class UpdateLog(msgspec.Struct):
 def read_patch(body: bytes, max_depth: int = MAX_DEPTH) -> tuple[str, dict[str, Any]]:
     """(span id, domain field -> value) with null kept; names that are no log fields, and ids, are ignored.
 
-    Under `labels` and `attributes` stand the keys to replace. Raises `InvalidInput`.
+    Under `labels` and `attributes` are the keys to replace. Raises `InvalidInput`.
     """
     decoded = decode_stored(UpdateLog, body, max_depth)
     update = decoded.value

@@ -1,4 +1,4 @@
-"""Bars that stand in a row of a table: a share of the widest, or a span's time within its trace."""
+"""Bars in the rows of a table: a share of the widest, or a span's time within its trace."""
 
 from collections.abc import Sequence
 

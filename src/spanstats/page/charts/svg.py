@@ -77,7 +77,7 @@ class Scale:
         return math.log10(max(value, 1e-300)) if self.log else value
 
     def widened(self, most: int = 5) -> "Scale":
-        """From one round value to another, so that ticks stand at both ends; a linear scale alone."""
+        """From one round value to another, so that there are ticks at both ends; a linear scale alone."""
         step = _step(self.low, self.high, most)
         if step is None or self.log:
             return self

@@ -16,7 +16,7 @@ from .trace_tree import rows_of
 router = APIRouter(route_class=ScreenRoute, include_in_schema=False)
 
 _SPANS, _MOST_SPANS = 300, 3_000
-"""Spans that are shown, and where more are asked for: browsers stand still with more."""
+"""Spans that are shown, and where more are asked for: browsers become too slow with more."""
 _LEVELS = 24
 """Each further level would be narrower than a word."""
 _FEW_CHARACTERS, _MANY_CHARACTERS = 2_000, 100_000
