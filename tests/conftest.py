@@ -28,7 +28,7 @@ from spanstats.store.session import Database, create_engine
 from . import distributed, second_shard
 from .examples import AGAIN, examples
 from .installed import without_further_cases
-from .memory import store_in_memory
+from .memory import own_folder, store_in_memory
 from .order import in_order
 
 # Nothing in a test needs to outlive a power failure.
@@ -46,6 +46,7 @@ if not os.environ.get("SPANSTATS_TEST_DATABASE_URL"):
         del os.environ[variable]
 
 store_in_memory()
+_own_folder = own_folder()
 
 # How long an example takes, or to think of it, says more of the machine's other work than of the code.
 settings.register_profile(
@@ -95,6 +96,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    if _own_folder is not None and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(_own_folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108
+_ROOT = "PYTEST_DEBUG_TEMPROOT"
 NEEDED_BYTES = 4 * 2**30
 """What all processes of `make test` hold at once is less than half of this."""
 
@@ -15,6 +16,18 @@ def store_in_memory() -> None:
     if "TMPDIR" not in os.environ and _has_room(IN_MEMORY):
         os.environ["TMPDIR"] = str(IN_MEMORY)
         tempfile.tempdir = None
+
+
+def own_folder() -> str | None:
+    """A new folder for all that the tests of this run store; `None` in a worker, which has that of the run.
+
+    Each run of pytest takes the rights of others from the folder that all runs share (`pytest-of-root`), while servers
+    of another run, which do not run as root, have their data in it.
+    """
+    if _ROOT in os.environ:
+        return None
+    os.environ[_ROOT] = tempfile.mkdtemp(prefix="spanstats-tests-")
+    return os.environ[_ROOT]
 
 
 def _has_room(folder: Path) -> bool:
