@@ -1,14 +1,13 @@
 """Experiments whose sums and columns are to be computed again, in answers that do not wait for them."""
 
-import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.insights import preparing
-from tests.stats.warming import warm
 
+from .conftest import StoreOnce
 from .test_experiment import ask
-from .world import RUN, stored_run
+from .world import RUN
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +28,9 @@ def any_minute_is_many(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_while_sums_wait_an_answer_that_skips_them_says_how_many_minutes_are_left(
-    client: httpx.AsyncClient, engine: AsyncEngine
+    store_once: StoreOnce,
 ) -> None:
-    await stored_run(engine, 71, 40)
+    client, engine, _ = await store_once(71, 40)
     async with engine.connect() as connection:
         minutes = (await connection.exec_driver_sql(_MINUTES)).scalar_one()
     one = await ask(client, ONE, skip_preparing=True)
@@ -42,14 +41,14 @@ async def test_while_sums_wait_an_answer_that_skips_them_says_how_many_minutes_a
         assert content["measures"] == {}
 
 
-async def test_once_sums_are_there_figures_are_answered_and_waiting_columns_are_named(
-    client: httpx.AsyncClient, engine: AsyncEngine
-) -> None:
-    await stored_run(engine, 72, 40)
-    exact = await ask(client, ONE)
-    await warm(engine)
+async def invalidate_columns(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.exec_driver_sql(_INVALIDATE_COLUMNS)
+
+
+async def test_once_sums_are_there_figures_are_answered_and_waiting_columns_are_named(store_once: StoreOnce) -> None:
+    exact = await ask((await store_once(72, 40)).client, ONE)
+    client = (await store_once(72, 40, warmed=True, then=invalidate_columns)).client
     content = await ask(client, ONE, skip_preparing=True)
     assert content["preparing"] == {"sum_minutes": 0, "column_minutes": 1}
     assert (content["traces"], content["measures"]) == (exact["traces"], exact["measures"])
@@ -57,9 +56,8 @@ async def test_once_sums_are_there_figures_are_answered_and_waiting_columns_are_
     assert (listed["preparing"], listed["traces"]) == (content["preparing"], exact["traces"])
 
 
-async def test_where_nothing_waits_nothing_is_left_out(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
-    await stored_run(engine, 73, 40)
-    await warm(engine)
+async def test_where_nothing_waits_nothing_is_left_out(store_once: StoreOnce) -> None:
+    client = (await store_once(73, 40, warmed=True)).client
     content = await ask(client, ONE, skip_preparing=True)
     assert content["preparing"] is None
     waited = await ask(client, ONE)
