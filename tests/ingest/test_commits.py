@@ -17,6 +17,7 @@ from spanstats.store.session import Database, Kind, Timeouts
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, new_tools, rows, stored_traces
 
 pytestmark = pytest.mark.anyio
+WITH_THE_FIRST = "SELECT count(*) AS n FROM spans WHERE xmin = (SELECT xmin FROM spans WHERE trace_id = 't0')"
 WRITES_OF = "SELECT count(DISTINCT xmin::text) AS n FROM spans"
 
 
@@ -66,6 +67,8 @@ async def test_a_transaction_begins_though_more_keeps_coming(engine: AsyncEngine
             assert len(waiting) < 100_000
         await asyncio.gather(*waiting)
     assert len(await stored_traces(engine)) == len(waiting)
+    (first,) = await rows(engine, WITH_THE_FIRST)
+    assert 100 <= first["n"] < 200
 
 
 async def test_an_answer_comes_after_its_commit(engine: AsyncEngine) -> None:
