@@ -18,6 +18,8 @@ import psutil
 
 from spanstats.store.embedded import EmbeddedServer
 
+from .checkout import Version
+
 KEY = "bench-key-0123456789"
 
 
@@ -37,15 +39,16 @@ class Service:
 
 
 @contextmanager
-def serving(directory: Path | None = None, workers: int = 1, python: Path = Path(sys.executable)) -> Iterator[Service]:
-    """A service on a free port, of the version that this interpreter is installed with.
+def serving(directory: Path | None = None, workers: int = 1, version: Version | None = None) -> Iterator[Service]:
+    """A service on a free port, of this version unless another is given.
 
     What it made is removed unless a directory is given.
     """
     home = directory or Path(tempfile.mkdtemp(prefix="spanstats-bench-"))
     settings = {"SPANSTATS_DATA_DIR": str(home), "SPANSTATS_WORKERS": str(workers)}
+    python, environment = (version.python, version.environment) if version else (Path(sys.executable), {})
     try:
-        with _process(home, python, settings) as (process, port):
+        with _process(home, python, environment | settings) as (process, port):
             # Finds the server that the service runs, and leaves it to the service.
             database = EmbeddedServer(home)
             database.start()

@@ -58,7 +58,7 @@ async def compare(
     given = [work for work in works(traces) if only in work.name]
     rows = []
     with ExitStack() as stack:
-        services = [stack.enter_context(serving(python=version.python)) for version in versions]
+        services = [stack.enter_context(serving(version=version)) for version in versions]
         for service in services:
             await _seed(console, service, sorted({STATS_OF, traces}))
         for work in given:

@@ -30,7 +30,8 @@ def works(traces: int) -> list[Work]:
     """All of them, with a filtered summary of so many traces."""
     return [
         Work("no-op route", lambda _: [Request.make("GET", "/healthz", KEY)] * 1_500, 64, 1_500, writes=False),
-        Work("Parea span, 64 connections", _singles, 64, 1_200),
+        Work("Parea span, 64 connections", lambda turn: _singles(turn, 1_200), 64, 1_200),
+        Work("Parea span, one connection", lambda turn: _singles(turn + 300, 400), 1, 400),
         Work("flat JSON span, 100 a request", _flat, 8, 8_000),
         Work("OTLP protobuf span of agents, 80 a request", _agents_protobuf, 8, 6_400),
         Work("OTLP JSON span of agents, 8 a request", _agents_json, 16, 1_600),
@@ -40,8 +41,8 @@ def works(traces: int) -> list[Work]:
     ]
 
 
-def _singles(turn: int) -> list[Request]:
-    made = bodies.parea(1_200, "singles", turn * _LEAP)
+def _singles(turn: int, count: int) -> list[Request]:
+    made = bodies.parea(count, "singles", turn * _LEAP)
     return [Request.make("POST", "/api/parea/v1/trace_log", KEY, body) for body in made]
 
 
