@@ -58,6 +58,28 @@ async def test_requests_that_come_within_a_few_turns_of_the_loop_share_a_transac
     assert await rows(engine, WRITES_OF) == [{"n": 3}]
 
 
+async def test_a_client_that_writes_alone_does_not_wait_for_others(engine: AsyncEngine) -> None:
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, spans("first"))
+        # Its transaction begins at once, and the other's only after it.
+        first, second = (asyncio.create_task(writer.submit(TENANT, spans(name))) for name in ("second", "third"))
+        await asyncio.gather(first, second)
+    assert await rows(engine, WRITES_OF) == [{"n": 3}]
+
+
+async def test_two_clients_share_transactions_from_their_second_write_on(engine: AsyncEngine) -> None:
+    async def write(client: str) -> None:
+        for number in range(5):
+            await writer.submit(TENANT, spans(f"{client}-{number}"))
+
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, spans("alone"))
+        await asyncio.gather(write("a"), write("b"))
+    (written,) = await rows(engine, WRITES_OF)
+    # One alone, the first of `a`, then both together, and the last of `b`.
+    assert written["n"] <= 8
+
+
 async def test_a_transaction_begins_though_more_keeps_coming(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         waiting: list[asyncio.Task[None]] = []

@@ -2,6 +2,8 @@
 
 A transaction begins once several turns of the event loop have brought no further write. Clients that were answered
 together ask again together, a moment later: without those turns the first of them would have a transaction alone.
+After a request that was written alone, with nothing in the queue at its end, the next one does not wait: its client is
+likely the only one.
 
 Every request is answered after the commit that holds its own spans. Where a shared transaction fails, its requests are
 written one by one, so that none fails because of another. A request that was cancelled is written all the same.
@@ -68,6 +70,7 @@ class Committer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._worth = 1
         self._is_due = False
+        self._has_one_client = False
         self._stopping = False
 
     async def stop(self) -> None:
@@ -116,8 +119,8 @@ class Committer:
         return await waiting.done
 
     def _start_soon(self) -> None:
-        """Start once no more comes; at once where nothing waits, or `stop` waits for all that was queued."""
-        if self._stopping or self._queue.weight == 0:
+        """Start once no more comes; at once where nothing waits, one client writes, or `stop` waits for the rest."""
+        if self._stopping or self._has_one_client or self._queue.weight == 0:
             self._start()
         elif not self._is_due:
             self._is_due = True
@@ -154,6 +157,7 @@ class Committer:
         finally:
             await self._queue.forget(group)
             self._running.remove(group)
+            self._has_one_client = len(group) == 1 and self._queue.weight == 0
             self._start_soon()
 
     async def _commit(self, group: list[Waiting]) -> Exception | None:
