@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -44,14 +45,27 @@ async def primary(pair: tuple[Server, Server]) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def standbys(pair: tuple[Server, Server], primary: Database) -> AsyncIterator[HotStandbys]:
+async def unwatched(pair: tuple[Server, Server], primary: Database) -> AsyncIterator[HotStandbys]:
+    """Standbys that nothing tries again by itself."""
     hot_standbys = HotStandbys(primary, {1: create_engine(address(pair[1]), pool_size=2, to_standby=True)}, wait_s=0.3)
-    watching = asyncio.create_task(hot_standbys.watch(every_s=0.05))
-    await until_in_use(hot_standbys, 1)
     yield hot_standbys
+    await hot_standbys.dispose()
+
+
+@pytest.fixture
+async def standbys(unwatched: HotStandbys) -> AsyncIterator[HotStandbys]:
+    async with watched(unwatched):
+        yield unwatched
+
+
+@asynccontextmanager
+async def watched(standbys: HotStandbys) -> AsyncIterator[None]:
+    """While the standbys are tried again and again, from when one of them is in use."""
+    watching = asyncio.create_task(standbys.watch(every_s=0.05))
+    await until_in_use(standbys, 1)
+    yield
     watching.cancel()
     await asyncio.wait([watching])
-    await hot_standbys.dispose()
 
 
 async def until_in_use(standbys: HotStandbys, count: int) -> None:
@@ -121,16 +135,19 @@ async def test_a_standby_that_is_too_late_is_left_out_and_comes_back(
 
 
 async def test_a_standby_that_does_not_show_the_primarys_life_is_left_out(
-    primary: Database, standbys: HotStandbys
+    primary: Database, unwatched: HotStandbys
 ) -> None:
     """As one of another primary, which may be further by its own count."""
-    reading = Database(primary.engine, primary.timeouts, standbys)
+    reading = Database(primary.engine, primary.timeouts, unwatched)
+    async with watched(unwatched):
+        assert await is_standby(reading)
     async with primary.transaction(Kind.WRITE) as tx:
         await tx.driver.execute("UPDATE primary_lives SET began_at = began_at - interval '1 day'")
     assert not await is_standby(reading)
+    assert unwatched.in_use == 0
     # It was this primary's after all, whose row was lost: the row is written again.
-    await until_in_use(standbys, 1)
-    assert await is_standby(reading)
+    async with watched(unwatched):
+        assert await is_standby(reading)
 
 
 async def test_a_read_in_the_way_of_replay_can_be_asked_of_the_primary(
