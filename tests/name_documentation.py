@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from spanstats.dialects.names import blocks, evaluations, kinds, usage
+from spanstats.dialects.names import block_names, evaluations, kinds, usage
 from spanstats.dialects.names.row import Cached, Name, Table
 from spanstats.dialects.otlp import attributes
 from spanstats.domain.span import LLM_KINDS
@@ -75,7 +75,7 @@ def document() -> str:
         "An object that reports what a call used: `usage` of a flat span, a part of LangChain's outputs in Parea's "
         "dialect, or an attribute that holds it, as an object or as JSON text. It fills what no name of its own says.",
         _table(("attribute", "path inside", "sent by"), _holders()),
-        *_tables(blocks.USAGE),
+        *_tables(block_names.USAGE),
         "## Kinds of spans",
         "The first of these attributes with a known kind says what a span is. Calls of a model are the kinds "
         f"{_codes(sorted(LLM_KINDS))}; what other kinds used is a sum of the calls below them.",
@@ -110,9 +110,10 @@ def _fields() -> Iterable[tuple[str, tuple[str, ...]]]:
 
 def _holders() -> list[tuple[str, str, str]]:
     rows = [
-        (f"`{name}`", _codes(path for path in paths if path), source) for name, paths, source in blocks.USAGE_ATTRIBUTES
+        (f"`{name}`", _codes(path for path in paths if path), source)
+        for name, paths, source in block_names.USAGE_ATTRIBUTES
     ]
-    return rows + [(f"`{name}`", "", f"{source}: costs") for name, source in blocks.COST_ATTRIBUTES]
+    return rows + [(f"`{name}`", "", f"{source}: costs") for name, source in block_names.COST_ATTRIBUTES]
 
 
 def _tables(tables: Table) -> Iterable[str]:

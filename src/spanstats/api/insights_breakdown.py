@@ -6,15 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from ..catalog import evaluators
-from ..dialects.insights.breakdown import (
-    BREAKDOWN_ANSWER,
-    BREAKDOWN_REQUEST,
-    NAMES,
-    breakdown_object,
-    breakdown_table,
-    read_breakdown_options,
-    read_dimensions,
-)
+from ..dialects.insights.breakdown import breakdown_object, breakdown_table
+from ..dialects.insights.breakdown_request import NAMES, read_breakdown_options, read_dimensions
+from ..dialects.insights.breakdown_schema import BREAKDOWN_ANSWER, BREAKDOWN_REQUEST
 from ..dialects.insights.options import Options
 from ..insights.breakdown import BreakdownOptions, break_down
 from ..insights.dimensions import SPAN, UNITS, Dimension, check_measures, evaluator_of

@@ -7,18 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ..dialects.insights.histogram import (
-    ARMS_REQUEST,
-    BINNING,
-    HISTOGRAM_ANSWER,
-    HISTOGRAM_REQUEST,
-    histogram_object,
-    histogram_table,
-    read_arm,
-    read_arms,
-    read_binning,
-    read_measure,
-)
+from ..dialects.insights.histogram import histogram_object, histogram_table
+from ..dialects.insights.histogram_request import BINNING, read_arm, read_arms, read_binning, read_measure
+from ..dialects.insights.histogram_schema import ARMS_REQUEST, HISTOGRAM_ANSWER, HISTOGRAM_REQUEST
 from ..dialects.insights.options import Options
 from ..errors import InvalidInput, Problem
 from ..insights.distribution import Arm, distribution

@@ -10,15 +10,8 @@ from ..catalog import evaluators
 from ..dialects.insights.cursor import Time as CursorTime
 from ..dialects.insights.cursor import read_cursor
 from ..dialects.insights.options import Options
-from ..dialects.insights.trace_list import (
-    MAX_PREVIEW,
-    SORT_NAMES,
-    TRACE_LIST_ANSWER,
-    TRACE_LIST_REQUEST,
-    table_columns,
-    table_row,
-    trace_list_object,
-)
+from ..dialects.insights.trace_list import SORT_NAMES, table_columns, table_row, trace_list_object
+from ..dialects.insights.trace_list_schema import MAX_PREVIEW, TRACE_LIST_ANSWER, TRACE_LIST_REQUEST
 from ..insights.measures import SCORES
 from ..insights.questions import Question
 from ..insights.trace_list import MAX_LIMIT, MAX_OFFSET, TraceListOptions, each_page, list_traces

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from ..catalog import evaluators, experiments
 from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..dialects.respan.histogram import HistogramAnswer, histogram_answer, read_bins
+from ..dialects.respan.log_changes import read_change
 from ..dialects.respan.log_schema import CHANGE_SCHEMA, LogChanged, LogDetail, LogList
-from ..dialects.respan.logs import SORTS, log_object, read_change
+from ..dialects.respan.logs import SORTS, log_object
 from ..dialects.respan.paging import read_flag, read_preview, read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
 from ..domain.values import identifier

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from ..catalog import evaluators
 from ..dialects.respan.paging import read_sort
+from ..dialects.respan.score_answer import score_object
 from ..dialects.respan.score_schema import (
     CHANGE_SCHEMA,
     FILTERS_SCHEMA,
@@ -16,15 +17,7 @@ from ..dialects.respan.score_schema import (
     ScoreList,
     ScoreObject,
 )
-from ..dialects.respan.scores import (
-    SORTS,
-    changed_score,
-    evaluator_of,
-    log_of,
-    read_score,
-    score_object,
-    without_score,
-)
+from ..dialects.respan.scores import SORTS, changed_score, evaluator_of, log_of, read_score, without_score
 from ..domain.standalone import StandaloneScore
 from ..domain.values import identifier
 from ..errors import NotFound

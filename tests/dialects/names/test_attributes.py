@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spanstats.dialects.names.blocks import USAGE_ATTRIBUTES
+from spanstats.dialects.names.block_names import USAGE_ATTRIBUTES
 from spanstats.dialects.names.evaluations import FIELDS, NUMBERED
 from spanstats.dialects.names.kinds import KIND, KINDS, SPAN_NAMES, UNKNOWN_KINDS
 from spanstats.dialects.names.row import Cached, Name

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spanstats.dialects.names.blocks import USAGE
+from spanstats.dialects.names.block_names import USAGE
 from spanstats.dialects.names.row import Cached, Name
 from spanstats.dialects.names.usage import COSTS, DETAILS, FIRST_TOKEN, TOKENS
 from spanstats.dialects.respan.flat import read_flat

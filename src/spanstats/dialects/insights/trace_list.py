@@ -1,4 +1,4 @@
-"""Traces as rows: as answered, as a table, and as described."""
+"""Traces as rows: as answered, and as a table."""
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -9,17 +9,13 @@ from ...domain.times import iso
 from ...domain.values import MICRO, NANO, PICO
 from ...insights.measures import MILLI, SCORES
 from ...insights.questions import Question
-from ...insights.trace_list import MAX_LIMIT, MAX_OFFSET, SORTS, TraceList
+from ...insights.trace_list import SORTS, TraceList
 from ..respan.logs import content
 from .answers import Json, experiment_object, of_snapshot
 from .cursor import Time, write_cursor
-from .schema import CURSOR, EXPERIMENT, NEXT_CURSOR, answer_schema, described, request_schema
+from .trace_list_schema import TRACE
 
 _BOOLEAN = 1
-
-
-MAX_PREVIEW = 10_000
-"""Characters of content."""
 
 
 def trace_list_object(traces: TraceList, question: Question, sort_by: str, preview: int = 0) -> Json:
@@ -105,78 +101,6 @@ def _in(whole: int | None, per_unit: int) -> float | None:
     return None if whole is None else float(Fraction(whole, per_unit))
 
 
-TRACE: Json = {
-    "trace_id": "0af7651916cd43dd8448eb211c80319c",
-    "name": "question",
-    "status": "success",
-    "start_time": "2026-11-28T10:14:00+00:00",
-    "end_time": "2026-11-28T10:14:02.5+00:00",
-    "latency": 2.5,
-    "cost": 0.00021,
-    "cost_partial": False,
-    "ttft": 0.4,
-    "tps": 48.2,
-    "prompt_tokens": 320,
-    "completion_tokens": 120,
-    "total_tokens": 440,
-    "span_count": 3,
-    "llm_call_count": 1,
-    "error_count": 0,
-    "has_root": True,
-    "model": "gpt-4o-mini",
-    "several_models": False,
-    "metadata": {"topic": "billing"},
-    "labels": {},
-    "scores": {"relevance": [0.82]},
-}
 _FIXED = tuple(name for name in TRACE if name not in (*_OBJECTS, "scores"))
-_EXAMPLE: Json = {
-    "as_of": "2026-11-28T10:15:02.000123+00:00",
-    "window": {"start_time": None, "end_time": None},
-    "traces": [TRACE],
-    "has_more": True,
-    "next_cursor": "WyItbGF0ZW5jeSIsMjUwMDAwMCwiMGFmNzY1Il0=",
-}
-TRACE_LIST_ANSWER = described(
-    answer_schema(
-        {
-            "experiment": EXPERIMENT,
-            "traces": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "cost_partial": {
-                            "type": "boolean",
-                            "description": "The cost leaves out a span without a price",
-                        },
-                        "scores": {"type": "object", "additionalProperties": {"type": "array"}},
-                    },
-                    "required": list(TRACE),
-                    "additionalProperties": True,
-                },
-            },
-            "has_more": {"type": "boolean"},
-            "next_cursor": NEXT_CURSOR,
-        },
-        ["traces", "has_more", "next_cursor"],
-    ),
-    _EXAMPLE,
-    table="trace_id,name,status,start_time\r\n0af7651916cd43dd8448eb211c80319c,question,success,2026-11-28T10:14:00+00:00\r\n",
-)
-TRACE_LIST_REQUEST = request_schema(
-    {
-        "sort_by": {"type": ["string", "null"], "description": "`latency`, `-cost`, `scores.<evaluator>`, ..."},
-        "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_LIMIT},
-        "offset": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_OFFSET},
-        "cursor": CURSOR,
-        "preview_length": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_PREVIEW},
-    },
-    {
-        "sort_by": "-latency",
-        "limit": 10,
-        "filters": [{"field": "status", "operator": "=", "value": "error"}],
-    },
-)
 SORT_NAMES: Mapping[str, type[Any]] = dict.fromkeys(SORTS, int) | {"name": str, "status": str, "start_time": Time}
 """Names that sort, and what the values of each are in a cursor."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from .answers import Json
 from .schema import EXPERIMENT, SNAPSHOT
-from .trace_list import TRACE
+from .trace_list_schema import TRACE
 
 MAX_CONTENT = 100_000
 """Characters of each text that a preview may have."""

@@ -5,7 +5,7 @@ The names are those of Respan (its old prefix `keywordsai.` is made `respan.` be
 pydantic-ai. Of several names of one field the first in its row wins.
 """
 
-from ..names.blocks import COST_ATTRIBUTES, USAGE_ATTRIBUTES
+from ..names.block_names import COST_ATTRIBUTES, USAGE_ATTRIBUTES
 from ..names.kinds import KIND
 from ..names.usage import COSTS, DETAILS, FIRST_TOKEN, TOKENS
 

@@ -4,27 +4,22 @@ from typing import Any
 
 import msgspec
 
-from ...domain.values import number
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..json_body import MAX_DEPTH, Escapes, check_marks, decode_checked, decoder
 from ..json_items import reason_of
 from ..json_mending import mended
 from ..json_repair import check_levels
-from ..numbers import is_unknown
 from ..storable import storable
-from .json_request import Event, JsonSpan, KeyValue, Request, Resource, ResourceSpans, Status, Value
+from .json_request import Event, JsonSpan, Request, Resource, ResourceSpans, Status
+from .json_values import attributes_of, nanoseconds
 from .loose_json import decode_request
 from .mapping import to_span
 from .older_names import under_current_names
-from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
+from .wire import WireEvent, WireSpan, hex_id, is_read, is_remote
 
 _NO_SPANS: list[msgspec.Raw] = []
 _STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
-_INT64 = 2**63
-_SURELY_64_BITS = 18
-"""A number of this many digits always fits."""
-_MAX_NS = 2**64
 _RESOURCE = decoder(Resource)
 
 # The brackets around a span: {resourceSpans: [{scopeSpans: [{spans: [
@@ -77,7 +72,7 @@ def _resource(raw: msgspec.Raw) -> dict[str, Any]:
     """Attributes of the sender; nothing depends on them, so unreadable ones are none."""
     try:
         check_marks(raw)
-        return _attributes(_RESOURCE.decode(raw).attributes) if bytes(raw) else {}
+        return attributes_of(_RESOURCE.decode(raw).attributes) if bytes(raw) else {}
     except (msgspec.DecodeError, InvalidInput, ValueError):
         return {}
 
@@ -94,11 +89,11 @@ def _wire(raw: msgspec.Raw, resource: dict[str, Any]) -> WireSpan:
         span_id=hex_id(span.span_id, "spanId", 16),
         parent_id=_parent(span.parent_span_id),
         name=span.name or "",
-        start_ns=_nanoseconds(span.start_time_unix_nano, "startTimeUnixNano"),
-        end_ns=_nanoseconds(span.end_time_unix_nano, "endTimeUnixNano"),
+        start_ns=nanoseconds(span.start_time_unix_nano, "startTimeUnixNano"),
+        end_ns=nanoseconds(span.end_time_unix_nano, "endTimeUnixNano"),
         status_code=_status(status.code),
         status_message=status.message or "",
-        attributes=_attributes(span.attributes),
+        attributes=attributes_of(span.attributes),
         events=[_event(e) for e in span.events or () if is_read(e.name)],
         resource=resource,
         remote_parent=is_remote(_flags(span.flags)),
@@ -121,10 +116,10 @@ def _mended(raw: msgspec.Raw, error: Exception) -> JsonSpan:
 def _event(event: Event) -> WireEvent:
     """An event whose time cannot be read has none."""
     try:
-        time_ns = _nanoseconds(event.time_unix_nano, "timeUnixNano")
+        time_ns = nanoseconds(event.time_unix_nano, "timeUnixNano")
     except InvalidInput:
         time_ns = 0
-    return WireEvent(event.name or "", time_ns, _attributes(event.attributes))
+    return WireEvent(event.name or "", time_ns, attributes_of(event.attributes))
 
 
 def _flags(value: int | str | float | None) -> int:
@@ -142,60 +137,3 @@ def _status(code: int | str | None) -> int:
     if isinstance(code, str):
         return _STATUS_NAMES.get(code, 0)
     return code or 0
-
-
-def _nanoseconds(value: int | str | float | None, field: str) -> int:
-    if value.__class__ is int and 0 <= value < _MAX_NS:
-        return value
-    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.isdecimal():
-        return int(value)
-    if not value:
-        return 0
-    whole = int(number(value, field))
-    if not 0 <= whole < _MAX_NS:
-        raise invalid("is out of range", field, kind="out_of_range")
-    return whole
-
-
-def _attributes(pairs: list[KeyValue] | None) -> dict[str, Any]:
-    if not pairs:
-        return {}
-    # Most values are texts: the first check decides.
-    return {
-        pair.key: _value(value) if value is None or value.string_value is None else value.string_value
-        for pair in pairs
-        for value in (pair.value,)
-    }
-
-
-def _value(value: Value | None) -> Any:
-    """The JSON value of an attribute's value; bytes stay base64."""
-    if value is None:
-        return None
-    if value.string_value is not None:
-        return value.string_value
-    if value.int_value is not None:
-        return _int64(value.int_value)
-    if value.bool_value is not None:
-        return value.bool_value
-    if value.double_value is not None:
-        return value.double_value if isinstance(value.double_value, str) else finite(value.double_value)
-    if value.array_value is not None:
-        return [_value(item) for item in value.array_value.values or ()]
-    if value.kvlist_value is not None:
-        return _attributes(value.kvlist_value.values)
-    return value.bytes_value
-
-
-def _int64(value: int | str | float) -> int | None:
-    """A whole number in any of its forms; `None` for what says that none is known."""
-    if isinstance(value, str) and len(value) <= _SURELY_64_BITS and value.isascii() and value.isdecimal():
-        return int(value)
-    if is_unknown(value):
-        return None
-    if value.__class__ is not int:
-        exact = number(value, "intValue")
-        value = int(exact) if exact == exact.to_integral_value() else _INT64
-    if not -_INT64 <= value < _INT64:
-        raise invalid("must be a 64-bit integer", "intValue", kind="int_type")
-    return value

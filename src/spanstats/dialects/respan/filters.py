@@ -15,19 +15,15 @@ from typing import Any, TypeAlias
 
 from ...errors import Location, invalid
 from ...filters.bind import DEFAULT_LIMITS, Limits
-from ...filters.operators import OPERATORS, Arity, Operator
 from ...filters.predicate import SCORES, Condition, Connector, Group
+from .conditions import CONDITION_KEYS, field_of, read_condition, refuse_others
 from .filter_names import (
-    KEYED_PREFIXES,
     LOG_FIELD_NAMES,
-    OPERATOR_NAMES,
     SPAN_FIELD_NAMES,
-    UNSUPPORTED_OPERATORS,
 )
 
 __all__ = ["LOG_FIELD_NAMES", "SPAN_FIELD_NAMES", "read_filters"]
 
-_CONDITION_KEYS = frozenset({"operator", "value", "connector", "operator_function", "operator_args"})
 _BUNDLE_KEYS = frozenset({"connector", "filter_params"})
 
 Node: TypeAlias = Condition | Group
@@ -98,7 +94,7 @@ class _Reader:
         """One entry of the object form: the name of a field, or any name with a bundle."""
         if isinstance(value, dict) and "filter_params" in value:
             yield from _present(self.level(value, [], at, depth))
-        elif isinstance(value, dict) and (not value or value.keys() & _CONDITION_KEYS):
+        elif isinstance(value, dict) and (not value or value.keys() & CONDITION_KEYS):
             connectors.append(_connector(value.get("connector"), (*at, "connector")))
             yield self.condition(name, value, at)
         elif isinstance(value, dict):
@@ -126,23 +122,14 @@ class _Reader:
 
     def range(self, name: str, group: Group | None, at: Location) -> Group | None:
         """Conditions on a score that all must hold, written as one: they hold for one and the same score."""
-        is_range = _field(name, self.field_names, at)[0] == SCORES and group is not None and group.connector == "AND"
+        is_range = field_of(name, self.field_names, at)[0] == SCORES and group is not None and group.connector == "AND"
         return replace(group, is_range=True) if group is not None and is_range else group
 
     def condition(self, name: str, written: dict[str, Any], at: Location) -> Condition:
         self.count += 1
         if self.count > self.limits.conditions:
             raise invalid(f"must have at most {self.limits.conditions} conditions", *_ROOT, kind="too_long")
-        for unsupported in ("operator_function", "operator_args"):
-            if written.get(unsupported):
-                raise invalid("is not supported", *at, unsupported, kind="unsupported_operator")
-        _refuse_others(written, _CONDITION_KEYS, at)
-        operator = _operator(written.get("operator"), at)
-        if "value" not in written and OPERATORS[operator].arity is not Arity.NONE:
-            raise invalid("must be there", *at, "value", kind="missing")
-        field, key = _field(name, self.field_names, at)
-        word = str(written.get("operator") or "").strip().lower()
-        return Condition(field, operator, _values(written.get("value"), at, of_list=word in _OF_LISTS), at, key)
+        return read_condition(name, written, self.field_names, at)
 
 
 def _present(group: Group | None) -> Iterable[Group]:
@@ -185,51 +172,5 @@ def _connector(value: object, at: Location) -> Connector | None:
 
 
 def _bundle_connector(bundle: dict[str, Any], at: Location) -> Connector | None:
-    _refuse_others(bundle, _BUNDLE_KEYS, at)
+    refuse_others(bundle, _BUNDLE_KEYS, at)
     return _connector(bundle.get("connector"), (*at, "connector"))
-
-
-def _refuse_others(written: dict[str, Any], allowed: frozenset[str], at: Location) -> None:
-    """A misspelt key must not change what a filter means."""
-    for key in written:
-        if key not in allowed:
-            raise invalid(f"is not one of {', '.join(sorted(allowed))}", *at, key, kind="extra_forbidden")
-
-
-def _operator(value: object, at: Location) -> Operator:
-    if value is None:
-        return Operator.EQUALS
-    if not isinstance(value, str):
-        raise invalid("must be text", *at, "operator", kind="string_type")
-    word = value.strip().lower()
-    if word in UNSUPPORTED_OPERATORS:
-        raise invalid(f"{value} is not supported", *at, "operator", kind="unsupported_operator")
-    if word not in OPERATOR_NAMES:
-        raise invalid(f"unknown operator {value[:100]!r}", *at, "operator", kind="unknown_operator")
-    return OPERATOR_NAMES[word]
-
-
-def _field(name: str, field_names: Mapping[str, str], at: Location) -> tuple[str, str | None]:
-    for prefix, field in KEYED_PREFIXES.items():
-        if name.startswith(prefix):
-            key = name.removeprefix(prefix)
-            if not key:
-                raise invalid(f"{prefix} must be followed by a key", *at, "field", kind="unknown_field")
-            if field != SCORES and key.startswith("_"):
-                raise invalid("metadata keys that begin with _ are reserved", *at, "field", kind="reserved")
-            return field, key
-    return field_names.get(name, name), None
-
-
-_OF_LISTS = frozenset({"in", "not_in", "not in", "nin"})
-
-
-def _values(value: object, at: Location, *, of_list: bool) -> tuple[object, ...]:
-    """One value or a list of them; some clients wrap the list once more, though not for what takes lists itself."""
-    if not isinstance(value, list):
-        return (value,)
-    if of_list and any(isinstance(item, list) for item in value):
-        raise invalid("must be a list of values, not of lists", *at, "value", kind="list_type")
-    if len(value) == 1 and isinstance(value[0], list):
-        return tuple(value[0])
-    return tuple(value)

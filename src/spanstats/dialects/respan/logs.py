@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from ...domain.span import Score, Span, normal_status
+from ...domain.span import Score, Span
 from ...domain.times import iso
-from ...domain.values import PICO, microseconds, picodollars, tokens
-from ...errors import invalid
+from ...domain.values import PICO
 from ...reading.logs import Log
 from ...reading.tree import Node, tree
-from ..document import from_value, parsed
+from ..document import parsed
 from ..json_body import encode
-from ..normalize import metadata_of, text_of
-from ..storable import scrub
 from .filter_names import LOG_FIELD_NAMES, with_other_names
 from .intake import seconds
 
@@ -34,17 +31,6 @@ SORTS = with_other_names(
     LOG_FIELD_NAMES,
 )
 """The columns of `traces` that logs are sorted by, by every name of their fields."""
-
-_METRICS = {
-    "cost": ("cost_pd", picodollars),
-    "total_cost": ("cost_pd", picodollars),
-    "latency": ("latency_us", microseconds),
-    "duration": ("latency_us", microseconds),
-    "time_to_first_token": ("ttft_us", microseconds),
-    "prompt_tokens": ("prompt_tokens", tokens),
-    "completion_tokens": ("completion_tokens", tokens),
-    "total_tokens": ("total_tokens", tokens),
-}
 
 
 def log_object(log: Log, preview: int | None = None) -> dict[str, Any]:
@@ -173,41 +159,3 @@ def _score_object(score: Score) -> dict[str, Any]:
         "string_value": None if numeric else score.text,
         "explanation": score.reason,
     }
-
-
-def read_change(body: dict[str, Any], span: Span) -> dict[str, Any]:
-    """What a body changes in a log's span, as a patch: content, name, status, metrics; metadata key by key.
-
-    Raises `InvalidInput`.
-    """
-    patch: dict[str, Any] = {}
-    for name, target in (("input", "input"), ("output", "output"), ("expected_output", "target")):
-        if name in body:
-            patch[target] = from_value(body[name])
-    if (label := text_of(body.get("name"))) is not None:
-        patch["name"] = scrub(label)[:255]
-    if (status := text_of(body.get("status"))) is not None:
-        patch["status"] = normal_status(scrub(status))
-    if body.get("metadata") is not None:
-        patch["metadata"] = metadata_of({**(span.metadata or {}), **_object(body, "metadata")}, "metadata")
-    return patch | _metrics(_object(body, "metrics"))
-
-
-def _metrics(metrics: dict[str, Any]) -> dict[str, Any]:
-    patch = {}
-    for name, (target, read) in _METRICS.items():
-        if metrics.get(name) is not None:
-            patch[target] = read(metrics[name], f"metrics.{name}")
-    if patch.keys() & {"prompt_tokens", "completion_tokens"}:
-        patch.setdefault("total_tokens", None)  # their sum again
-    return patch
-
-
-def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
-    value = body.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise invalid("must be an object", name, kind="dict_type")
-    scrubbed: dict[str, Any] = scrub(value)
-    return scrubbed

@@ -1,4 +1,4 @@
-"""Scores as Respan's clients post, change and read them."""
+"""Scores as Respan's clients post and change them."""
 
 import hashlib
 import json
@@ -7,24 +7,13 @@ from typing import Any
 
 import msgspec
 
-from ...domain.span import SCORE_TYPES, Score
+from ...domain.span import Score
 from ...domain.standalone import StandaloneScore
-from ...domain.times import iso
-from ...domain.values import MAX_SCORE, clean, identifier, number
+from ...domain.values import clean, identifier
 from ...errors import invalid
-from ..document import from_text, parsed
-from ..json_body import encode
 from ..normalize import text_of
-from ..storable import scrub
 from .evaluator import MAX_KEY_BYTES
-
-_NUMERIC = frozenset({"numerical", "percentage"})
-_VALUES = ("numerical_value", "boolean_value", "categorical_value", "string_value", "json_value")
-_DETAILS = (
-    *("type", "environment", "prompt_id", "prompt_version_number", "dataset_id", "automation_id"),
-    *("is_passed", "cost", "status", "error_message", "timestamp"),
-)
-_TYPES = {"categorical_value": "categorical", "string_value": "text", "json_value": "json"}
+from .score_values import VALUES, details_of, with_value
 
 SORTS = {"created_at": "created_at", "numerical_value": "value", "id": "id"}
 
@@ -59,15 +48,15 @@ def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[s
         source="api",
     )
     scorer = identifier(body.get("scorer"), "scorer")
-    valued = _valued(score, body)
+    valued = with_value(score, body)
     if valued is None:
-        raise invalid(f"one of {', '.join(_VALUES)} is required", kind="missing")
+        raise invalid(f"one of {', '.join(VALUES)} is required", kind="missing")
     return StandaloneScore(
         id=_public_id(log_id, score.key, scorer),
         log_id=log_id,
         score=valued,
         scorer=scorer,
-        details=_details(body),
+        details=details_of(body),
         created_us=now_us,
     )
 
@@ -84,17 +73,17 @@ def changed_score(stored: StandaloneScore, body: dict[str, Any], *, whole: bool)
     score = stored.score
     if whole or "explanation" in body:
         score = msgspec.structs.replace(score, reason=_text(body.get("explanation")))
-    valued = _valued(score, body)
+    valued = with_value(score, body)
     if valued is None and whole:
-        raise invalid(f"one of {', '.join(_VALUES)} is required", kind="missing")
-    old_values = {} if whole or valued is not None else {k: v for k, v in stored.details.items() if k in _VALUES}
-    others = {} if whole else {k: v for k, v in stored.details.items() if k not in _VALUES}
+        raise invalid(f"one of {', '.join(VALUES)} is required", kind="missing")
+    old_values = {} if whole or valued is not None else {k: v for k, v in stored.details.items() if k in VALUES}
+    others = {} if whole else {k: v for k, v in stored.details.items() if k not in VALUES}
     return StandaloneScore(
         id=stored.id,
         log_id=stored.log_id,
         score=valued or score,
         scorer=stored.scorer,
-        details={**others, **old_values, **_details(body)},
+        details={**others, **old_values, **details_of(body)},
         created_us=stored.created_us,
     )
 
@@ -115,91 +104,6 @@ def _public_id(log_id: str, key: str, scorer: str | None) -> str:
     return hashlib.sha256(json.dumps([log_id, key, scorer]).encode()).hexdigest()[:32]
 
 
-def _valued(score: Score, body: dict[str, Any]) -> Score | None:
-    """The score with the first value that the body carries, `None` where it carries none."""
-    field = next((name for name in _VALUES if body.get(name) is not None), None)
-    if field is None:
-        return None
-    value, text, value_type = _value(body[field], field)
-    type_of_body = body.get("score_value_type")
-    if isinstance(type_of_body, str) and type_of_body in SCORE_TYPES and _fits(type_of_body, field):
-        value_type = type_of_body
-    return msgspec.structs.replace(score, value=value, text=text, value_type=value_type)
-
-
-def _fits(value_type: str, field: str) -> bool:
-    if field == "numerical_value":
-        return value_type in _NUMERIC
-    return field != "boolean_value" and value_type not in _NUMERIC | {"boolean"}
-
-
-def _value(value: Any, field: str) -> tuple[float | None, str | None, str]:
-    """(number, text, type)."""
-    if field == "numerical_value":
-        exact = number(value, field)
-        if abs(exact) > MAX_SCORE:
-            raise invalid(f"must be {-MAX_SCORE:g} to {MAX_SCORE:g}", field, kind="out_of_range")
-        return float(exact), None, "numerical"
-    if field == "boolean_value":
-        if not isinstance(value, bool):
-            raise invalid("must be true or false", field, kind="bool_type")
-        return float(value), None, "boolean"
-    if field == "categorical_value":
-        categories = value if isinstance(value, list) else [value]
-        return None, encode(scrub(categories)), "categorical"
-    text = value if isinstance(value, str) else encode(value)
-    return None, clean(text), _TYPES[field]
-
-
-def _details(body: dict[str, Any]) -> dict[str, Any]:
-    """What is kept beside the score: what numbers do not depend on, and values beside the first."""
-    first = next((name for name in _VALUES if body.get(name) is not None), None)
-    details: dict[str, Any] = scrub({name: body[name] for name in _DETAILS if body.get(name) is not None})
-    beside = [name for name in _VALUES if name != first and body.get(name) is not None]
-    return details | {name: _shown(body[name], name) for name in beside}
-
-
-def _shown(value: Any, field: str) -> Any:
-    """A value in the shape in which its field is answered. Raises `InvalidInput`."""
-    exact, text, value_type = _value(value, field)
-    if value_type == "categorical":
-        return scrub(value if isinstance(value, list) else [value])
-    return bool(exact) if value_type == "boolean" else text
-
-
 def _text(value: Any) -> str | None:
     text = text_of(value)
     return None if text is None else clean(text)
-
-
-def score_object(stored: StandaloneScore) -> dict[str, Any]:
-    """A score as clients read it, as `ScoreObject` describes it."""
-    score, details = stored.score, stored.details
-    values = {name: details.get(name) for name in _VALUES} | _typed(score)
-    return {
-        "id": stored.id,
-        "created_at": iso(stored.created_us),
-        "log_id": stored.log_id,
-        "evaluator_id": score.evaluator_id,
-        "evaluator_slug": score.slug,
-        "evaluator_name": score.name,
-        "scorer": stored.scorer,
-        "score_value_type": score.value_type,
-        "explanation": score.reason,
-        **values,
-        **{name: details.get(name) for name in _DETAILS if name != "timestamp"},
-    }
-
-
-def _typed(score: Score) -> dict[str, Any]:
-    """The value under the name of its type."""
-    if score.value is not None:
-        return (
-            {"boolean_value": bool(score.value)} if score.value_type == "boolean" else {"numerical_value": score.value}
-        )
-    if score.value_type in ("text", "comment"):
-        return {"string_value": score.text}
-    if score.value_type == "json":
-        return {"json_value": score.text}
-    categories = parsed(from_text(score.text or ""))
-    return {"categorical_value": categories if isinstance(categories, list) else [score.text]}

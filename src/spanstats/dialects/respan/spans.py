@@ -13,7 +13,8 @@ from ..document import SENT_AS_TEXT, parsed
 from ..storable import scrub
 from .filter_names import KEYED_PREFIXES, SPAN_FIELD_NAMES, with_other_names
 from .intake import figures
-from .logs import read_change, scores_object
+from .log_changes import read_change
+from .logs import scores_object
 from .span_schema import FLAGS, TEXTS, SpanSummary
 from .summary import summary_answer
 
@@ -103,7 +104,7 @@ def span_summary(summary: Summary) -> SpanSummary:
 
 
 def read_patch(body: dict[str, Any], span: Span) -> dict[str, Any]:
-    """What a body changes in a span: feedback, note, pin; and all that `logs.read_change` reads.
+    """What a body changes in a span: feedback, note, pin; and all that `log_changes.read_change` reads.
 
     Raises `InvalidInput`.
     """
