@@ -91,7 +91,10 @@ class Settings(BaseSettings):
     grace_period_s: Seconds = Field(30, description="Seconds that requests have to finish after a stop signal.")
 
     pool_size: int = Field(
-        10, ge=2, le=1000, description="Database connections of each worker, and 5 more for background work."
+        10,
+        ge=2,
+        le=1000,
+        description="Database connections of each worker; it has 2 more for ingest and 8 for background work.",
     )
     pool_timeout_s: Seconds = Field(5, description="Seconds a request waits for a free connection, then 503.")
     connect_timeout_s: Seconds = Field(5, description="Seconds to connect to the database.")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +21,7 @@ from .columnar.keep import keep_columns_fresh
 from .dialects.parea.stats import stats_entry
 from .domain.shards import FIRST
 from .errors import StartError, Unavailable
-from .ingest.commits import Committer
+from .ingest.commits import TRANSACTIONS_AT_ONCE, Committer
 from .ingest.evaluators import Evaluators
 from .ingest.item_keys import keep_keyed
 from .ingest.pricing import Prices
@@ -31,7 +31,7 @@ from .metrics import POOL_IN_USE, POOL_SIZE
 from .settings import Settings
 from .stats.maintenance import keep_rollups_fresh
 from .store import schema
-from .store.session import Database, Engine, Timeouts, create_engine
+from .store.session import BY_KEY, Database, Engine, Timeouts, create_engine
 from .store.standbys import HotStandbys
 from .tracing import Tracing
 
@@ -67,7 +67,8 @@ async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[S
         first = await opening.first(settings.database_url, direct)
         others = [await opening.other(shard.name, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
-        await opened.enter_async_context(meanwhile(_report_pools([shard.database.engine for shard in shards])))
+        engines = [engine for shard in shards for engine in shard.database.engines]
+        await opened.enter_async_context(meanwhile(_report_pools(engines)))
         if others:
             await opened.enter_async_context(meanwhile(_finish_moves(shards)))
         yield Shards({shard.name: shard for shard in shards})
@@ -104,11 +105,18 @@ class _Opening:
         """For requests, and for work in the background."""
         settings = self.settings
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
-        database = Database(_engine(settings, url, settings.pool_size, _patience_s(settings)), timeouts)
+        database = Database(
+            _engine(settings, url, settings.pool_size, _patience_s(settings)), timeouts, ingest_engine=self._ingest(url)
+        )
         self.opened.push_async_callback(database.dispose)
         background = Database(_engine(settings, direct, _TASKS, _BACKGROUND_S), timeouts)
         self.opened.push_async_callback(background.dispose)
         return database, background
+
+    def _ingest(self, url: SecretStr) -> Engine:
+        settings = self.settings
+        patience_s, timeout_s = _patience_s(settings), settings.write_timeout_s
+        return _engine(settings, url, TRANSACTIONS_AT_ONCE, patience_s, timeout_s, of_session=BY_KEY)
 
     async def _shard(self, name: str, database: Database) -> Shard:
         reading = replace(database, standbys=await self._standbys(name, database))
@@ -193,7 +201,14 @@ async def _why_not(shard: Shard, directory: Database) -> str | None:
 
 
 def _engine(
-    settings: Settings, url: SecretStr, pool_size: int, answer_timeout_s: float, *, to_standby: bool = False
+    settings: Settings,
+    url: SecretStr,
+    pool_size: int,
+    answer_timeout_s: float,
+    statement_timeout_s: float | None = None,
+    *,
+    to_standby: bool = False,
+    of_session: Mapping[str, str] | None = None,
 ) -> Engine:
     return create_engine(
         url.get_secret_value(),
@@ -201,9 +216,10 @@ def _engine(
         settings.connect_timeout_s,
         settings.pool_timeout_s,
         answer_timeout_s,
-        settings.read_timeout_s,
+        settings.read_timeout_s if statement_timeout_s is None else statement_timeout_s,
         settings.connection_life_s,
         to_standby=to_standby,
+        settings=of_session,
     )
 
 

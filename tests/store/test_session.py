@@ -11,7 +11,7 @@ from tests.conftest import run_sql
 
 from spanstats.errors import Unavailable
 from spanstats.store.outages import sqlstate
-from spanstats.store.session import Database, Kind, Timeouts, create_engine
+from spanstats.store.session import BY_KEY, Database, Kind, Timeouts, create_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +99,32 @@ async def test_a_snapshot_does_not_see_what_is_committed_meanwhile(kept: str, en
 async def test_each_kind_has_its_statement_timeout(engine: AsyncEngine, kind: Kind, limit: str) -> None:
     async with Database(engine, Timeouts(read_s=1.5, write_s=2)).transaction(kind) as tx:
         assert await tx.driver.fetchval("SHOW statement_timeout") == limit
+
+
+_PLANNED_BY = (*BY_KEY, "statement_timeout", "plan_cache_mode", "transaction_isolation")
+
+
+async def _settings(database: Database, kind: Kind) -> dict[str, str]:
+    async with database.transaction(kind) as tx:
+        return {name: await tx.driver.fetchval(f"SHOW {name}") for name in _PLANNED_BY}
+
+
+@pytest.mark.every_case("each kind has settings of its own")
+@pytest.mark.parametrize("kind", Kind)
+async def test_a_session_that_is_set_for_ingest_need_not_be_set_again(
+    database_url: str, engine: AsyncEngine, kind: Kind
+) -> None:
+    timeouts = Timeouts(write_s=2)
+    of_ingest = create_engine(database_url, pool_size=1, statement_timeout_s=2, settings=BY_KEY)
+    with_own = Database(engine, timeouts, ingest_engine=of_ingest)
+    assert await _settings(with_own, kind) == await _settings(Database(engine, timeouts), kind)
+    async with Database(of_ingest, timeouts).transaction(Kind.READ) as tx:
+        beginning = kind.beginning(timeouts, tx.driver.source)
+        its_pid = tx.driver.get_server_pid()
+    assert (kind is Kind.INGEST) == (beginning == "BEGIN ISOLATION LEVEL READ COMMITTED")
+    async with with_own.transaction(kind) as tx:
+        assert (tx.driver.get_server_pid() == its_pid) == (kind is Kind.INGEST)
+    await of_ingest.dispose()
 
 
 async def test_a_statement_over_its_time_is_an_outage_not_a_fault(engine: AsyncEngine) -> None:

@@ -34,7 +34,8 @@ from .tools import Tools
 from .transaction import first_lock, write_batch
 from .writers import wait_for_writers
 
-_AT_ONCE = 2
+TRANSACTIONS_AT_ONCE = 2
+"""Of one `Committer`."""
 _ENOUGH_FOR_SECOND = 200
 """Spans that make a second transaction at the same time worth while; fewer wait and share the next."""
 _TURNS = 4
@@ -139,7 +140,7 @@ class Committer:
         """Start what can be written now; `_worth` is how much must wait before it is worth looking again."""
         self._is_due = False
         self._worth = _NEVER
-        while len(self._running) < _AT_ONCE:
+        while len(self._running) < TRANSACTIONS_AT_ONCE:
             at_least = _ENOUGH_FOR_SECOND if self._running else 1
             group = self._queue.take(chain(*self._running), at_least)
             if not group:

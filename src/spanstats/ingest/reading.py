@@ -47,9 +47,10 @@ SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {SPAN_KEYS} CROSS JOIN 
 # Values travel as they are: JSON has no negative zero.
 _SCORE = ", ".join(f"'{name}', x{column[1:]}" for name, column in SCORE_COLUMNS.items() if name != "value")
 _IN_ORDER = "x.ordinal, x.evaluator_key"
+# Asked only of a trace that keeps a fold: of any other its spans are read, and a packed one has none in `spans`.
 _IS_PACKED = """
-(SELECT true FROM packed_spans WHERE tenant_id = traces.tenant_id
-    AND trace_id BETWEEN traces.trace_id AND traces.trace_id ORDER BY trace_id LIMIT 1) AS is_packed
+CASE WHEN fold IS NOT NULL THEN (SELECT true FROM packed_spans WHERE tenant_id = traces.tenant_id
+    AND trace_id BETWEEN traces.trace_id AND traces.trace_id ORDER BY trace_id LIMIT 1) END AS is_packed
 """
 # A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does, or is packed.
 TRACES_STATEMENT = f"""
@@ -162,11 +163,15 @@ async def read_traces(
     Packed traces get their spans back where they are written.
     """
     rows = await driver.fetch(TRACES_STATEMENT, *columns(keys))
-    packed = {TraceKey(row["at_tenant"], row["at_trace"]) for row in rows if row["is_packed"]}
+    packed = {TraceKey(row["at_tenant"], row["at_trace"]) for row in rows if _is_packed(row)}
     if packed:
         await unpack_spans(driver, packed)
         rows = await driver.fetch(TRACES_STATEMENT, *columns(keys))
     return await beside_if_many(len(rows), _traces_of, rows)
+
+
+def _is_packed(row: Any) -> bool:
+    return row["is_packed"] if row["fold"] is not None else row["span_id"] is None
 
 
 def _traces_of(

@@ -6,11 +6,13 @@ Positions of two servers can be compared only where one follows the other. The p
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import Unavailable
 from .outages import NoStandby
 from .session import Database, Driver, Kind
+from .source import Source
 
 # First the clock: what was committed before it has been written.
 # What is not flushed at a commit may be acknowledged before it is flushed.
@@ -87,8 +89,12 @@ class FollowsAnother(Unavailable):
         super().__init__("it follows another primary")
 
 
-async def wait_until_replayed(position: Position, deadline: float, beginning: str | None, driver: Driver) -> int:
+async def wait_until_replayed(
+    position: Position, deadline: float, beginning: Callable[[Source], str] | None, driver: Driver
+) -> int:
     """Return once this connection's server has replayed so much; how many bytes it was behind at first.
+
+    A transaction is begun then, where `beginning` gives the statements for it.
 
     Raises `Unavailable` where it is too late for that, or no standby of that primary.
     """
@@ -103,7 +109,7 @@ async def wait_until_replayed(position: Position, deadline: float, beginning: st
             if not row["follows"]:
                 raise FollowsAnother
             if beginning is not None:
-                await driver.execute(beginning)
+                await driver.execute(beginning(driver.source))
             return first_seen
         if time.monotonic() > deadline:
             raise Unavailable("it is too far behind")

@@ -39,7 +39,7 @@ class Source:
     incarnation: Incarnation | None = None
     distrusted_at: float = -inf
 
-    @property
+    @cached_property
     def of_session(self) -> dict[str, str]:
         """Settings that last as long as the connection: none where a pooler lends another server's tomorrow."""
         schema = self.address.get("schema")

@@ -9,7 +9,7 @@ is read; every second the ones left out are tried again.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from .positions import FollowsAnother, Position, Positions, wait_until_replayed
 from .session import Database, Driver, Engine, Kind, Timeouts, Transaction
 from .session.pool import discard, first_answer
 from .session.transaction import committing
+from .source import Source
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ class HotStandbys:
 
         Raises `StandbyLost` where the standby fails once the transaction has begun.
         """
-        beginning = kind.beginning(timeouts, on_standby=True) + (f"; {first}" if first is not None else "")
-        opened = await self._opened(beginning)
+        then = f"; {first}" if first is not None else ""
+        opened = await self._opened(lambda source: kind.beginning(timeouts, source, on_standby=True) + then)
         if opened is None:
             async with self._primary.with_timeouts(timeouts).transaction(kind, first) as tx:
                 yield tx
@@ -124,7 +125,9 @@ class HotStandbys:
         for standby in self._standbys:
             await standby.engine.dispose()
 
-    async def _opened(self, beginning: str | None = None) -> tuple[Standby, Position, AsyncConnection, Driver] | None:
+    async def _opened(
+        self, beginning: Callable[[Source], str] | None = None
+    ) -> tuple[Standby, Position, AsyncConnection, Driver] | None:
         """A connection to a standby that has all that is written by now, if there is one."""
         for standby in self._fit():
             position = await self._positions.current()
@@ -151,7 +154,7 @@ class HotStandbys:
                 yield standby
 
     async def _caught_up(
-        self, standby: Standby, position: Position, beginning: str | None = None
+        self, standby: Standby, position: Position, beginning: Callable[[Source], str] | None = None
     ) -> tuple[AsyncConnection, Driver]:
         """Raises `Unavailable` where the standby is away, late, or none of this primary."""
         ask = partial(wait_until_replayed, position, time.monotonic() + self._wait_s, beginning)

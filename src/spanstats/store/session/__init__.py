@@ -2,6 +2,6 @@
 
 from .database import Database, Standbys
 from .pool import Driver, Engine, create_engine
-from .transaction import Kind, Timeouts, Transaction
+from .transaction import BY_KEY, Kind, Timeouts, Transaction
 
-__all__ = ["Database", "Driver", "Engine", "Kind", "Standbys", "Timeouts", "Transaction", "create_engine"]
+__all__ = ["BY_KEY", "Database", "Driver", "Engine", "Kind", "Standbys", "Timeouts", "Transaction", "create_engine"]

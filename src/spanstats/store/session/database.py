@@ -43,6 +43,8 @@ class Database:
     standbys: Standbys | None = None
     tenant_id: TenantId | None = None
     """Whose requests these are, where the tenant may be moved away meanwhile."""
+    ingest_engine: Engine | None = None
+    """Connections for `Kind.INGEST` alone, whose sessions have its settings; without, they are set each time."""
 
     def of_tenant(self, tenant_id: TenantId) -> "Database":
         """The same for requests of one tenant, which may be moved to another shard meanwhile (`fences.py`)."""
@@ -65,7 +67,8 @@ class Database:
             first = look if first is None else f"{look}; {first}"
         if self.standbys is not None and kind.reads_only:
             return self.standbys.transaction(kind, self.timeouts, first)
-        return transaction_on(self.engine, kind, self.timeouts, first)
+        own = self.ingest_engine if kind is Kind.INGEST else None
+        return transaction_on(own or self.engine, kind, self.timeouts, first)
 
     async def row(self, statement: str, *values: Any) -> Any:
         """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
@@ -82,20 +85,23 @@ class Database:
             await connection.close()
             return row
 
+    @property
+    def engines(self) -> list[Engine]:
+        """All its pools of connections to the primary."""
+        return [self.engine] if self.ingest_engine is None else [self.engine, self.ingest_engine]
+
     async def dispose(self) -> None:
         """Close the connections."""
-        await self.engine.dispose()
+        for engine in self.engines:
+            await engine.dispose()
 
 
 async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> Any:
     if not driver.source.address.is_pooled:
         return await driver.fetchrow(statement, *values)
     # The server that is lent for it may be a standby by now, and has none of the session's settings.
-    timeout_ms = driver.source.settings["statement_timeout"]
-    await driver.execute(
-        f"BEGIN ISOLATION LEVEL {Kind.READ.value}; SET LOCAL statement_timeout = {timeout_ms}"
-        + driver.source.of_transaction
-    )
+    timeouts = Timeouts(read_s=int(driver.source.settings["statement_timeout"]) / 1000)
+    await driver.execute(Kind.READ.beginning(timeouts, driver.source))
     row = await driver.fetchrow(statement, *values)
     await driver.execute("COMMIT")
     return row

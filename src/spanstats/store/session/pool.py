@@ -3,7 +3,7 @@
 The engine runs in autocommit; transactions are begun by hand (`transaction.py`).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -50,17 +50,18 @@ def create_engine(
     connection_life_s: float = 3600,
     *,
     to_standby: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncEngine:
     """An engine on asyncpg whose connections are ready for a `Database`.
 
     `url` is that of an `Address`. `statement_timeout_s` bounds statements outside of a transaction. Connections are
-    made to a primary alone, or `to_standby` alone.
+    made to a primary alone, or `to_standby` alone. `settings` are set in each session beside the usual ones.
 
     `answer_timeout_s` bounds the wait for each answer on our side: the server's own timeouts never reach us where the
     network has gone silent. No connection is used for longer than `connection_life_s`.
     """
-    settings = _SETTINGS | {"statement_timeout": str(int(statement_timeout_s * 1000))}
-    source = Source(parse(url), settings, connect_timeout_s, answer_timeout_s, to_standby)
+    of_session = {**_SETTINGS, "statement_timeout": str(int(statement_timeout_s * 1000)), **(settings or {})}
+    source = Source(parse(url), of_session, connect_timeout_s, answer_timeout_s, to_standby)
     engine = _pool(source, pool_size, pool_timeout_s, connection_life_s)
 
     @event.listens_for(engine.sync_engine, "connect")

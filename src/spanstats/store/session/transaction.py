@@ -1,7 +1,7 @@
 """Transactions: how each kind begins, what runs in it, and how it ends.
 
-BEGIN and the statement timeout of its kind travel in one round trip. Core statements and the driver's own calls share
-one transaction.
+BEGIN and the settings of its kind travel in one round trip. Core statements and the driver's own calls share one
+transaction.
 """
 
 import asyncio
@@ -17,42 +17,57 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import SpanstatsError, Unavailable
 from ..fences import FENCED
 from ..outages import TenantMoved, must_reconnect, translated
+from ..source import Source
 from .pool import Driver, Engine, discard, first_answer
 
-# A standby refuses the first of the two: what it answered to a read might be old.
-_ON_PRIMARY = "READ WRITE, READ ONLY"
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The isolation level, whether nothing is written, and the settings of the transaction."""
+
+    isolation: str
+    settings: Mapping[str, str]
+    reads_only: bool = False
+
+    def statements(self, timeout_s: float, of_session: Mapping[str, str], *, on_standby: bool = False) -> str:
+        """BEGIN, and what the session is not set to already."""
+        settings = {**self.settings, "statement_timeout": str(int(timeout_s * 1000))}
+        changed = [f"; SET LOCAL {name} = {value}" for name, value in settings.items() if of_session.get(name) != value]
+        # A standby refuses READ WRITE: what it answered to a read might be old.
+        mode = "" if not self.reads_only else " READ ONLY" if on_standby else " READ WRITE, READ ONLY"
+        return f"BEGIN ISOLATION LEVEL {self.isolation}{mode}{''.join(changed)}"
+
+
+_FOR_VALUES = {"plan_cache_mode": "force_custom_plan"}
+_ALONG_INDEX = dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_sort"), "off")
+BY_KEY = dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_sort"), "off")
+"""The settings of `Kind.INGEST`. A session that has them need not be set to them in every transaction."""
 
 
 class Kind(Enum):
     """What a transaction may do and how it begins."""
 
-    READ = f"READ COMMITTED {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
-    SNAPSHOT = f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL plan_cache_mode = force_custom_plan"
-    FIXED = f"REPEATABLE READ {_ON_PRIMARY}"
+    READ = Beginning("READ COMMITTED", _FOR_VALUES, reads_only=True)
+    SNAPSHOT = Beginning("REPEATABLE READ", _FOR_VALUES, reads_only=True)
+    FIXED = Beginning("REPEATABLE READ", {}, reads_only=True)
     """A snapshot for statements that are always the same few: each connection plans them once. It becomes `SNAPSHOT`
     by `plan_for_values`."""
-    STREAM = (
-        f"REPEATABLE READ {_ON_PRIMARY}; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
-        "SET LOCAL enable_sort = off"
-    )
+    STREAM = Beginning("REPEATABLE READ", _ALONG_INDEX, reads_only=True)
     """A snapshot that is read bit by bit along an index, also where another plan would read all of it faster."""
-    WRITE = "READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan"
-    REBUILD = "REPEATABLE READ; SET LOCAL plan_cache_mode = force_custom_plan"
-    INGEST = (
-        "READ COMMITTED; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; "
-        "SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off"
-    )
+    WRITE = Beginning("READ COMMITTED", _FOR_VALUES)
+    REBUILD = Beginning("REPEATABLE READ", _FOR_VALUES)
+    INGEST = Beginning("READ COMMITTED", BY_KEY)
     """A write whose every statement finds its rows by key: planned once, for tables of any size (`by_key.py`)."""
 
     @property
     def reads_only(self) -> bool:
         """Whether a hot standby can do it."""
-        return _ON_PRIMARY in self.value
+        return self.value.reads_only
 
-    def beginning(self, timeouts: "Timeouts", *, on_standby: bool = False) -> str:
-        """The statements that begin such a transaction."""
-        how = self.value.replace(_ON_PRIMARY, "READ ONLY") if on_standby else self.value
-        return f"BEGIN ISOLATION LEVEL {how}; SET LOCAL statement_timeout = {int(timeouts.of(self) * 1000)}"
+    def beginning(self, timeouts: "Timeouts", source: Source, *, on_standby: bool = False) -> str:
+        """The statements that begin such a transaction on a connection of this source."""
+        own = self.value.statements(timeouts.of(self), source.of_session, on_standby=on_standby)
+        return own + source.of_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +168,11 @@ async def transaction_on(
 
     Raises `Unavailable` and `TenantMoved` as `Database.transaction` says.
     """
-    beginning = kind.beginning(timeouts) + (f"; {first}" if first is not None else "")
+    then = f"; {first}" if first is not None else ""
     with translated():
         try:
             connection, driver, _ = await first_answer(
-                engine, lambda driver: driver.execute(beginning + driver.source.of_transaction)
+                engine, lambda driver: driver.execute(kind.beginning(timeouts, driver.source) + then)
             )
         except FENCED:
             raise TenantMoved from None
