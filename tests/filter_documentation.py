@@ -39,29 +39,30 @@ INTRODUCTION = """
 
 <!-- Made of the program's tables by `python -m tests.filter_documentation`; a test compares. -->
 
-A filter only narrows the result. A field or operator that is not listed here is an error that names it (400, in Parea's
-dialect 422), and so is a value that cannot be read as the kind of its field. Nothing is ever ignored.
+A filter only narrows the result, and no part of it is ever ignored. A field or operator that is not listed here is an
+error that names it (400, in Parea's dialect 422). A value that cannot be read as the kind of its field is an error too.
 
-- One connector joins the conditions of one level: `AND`, unless the filter names another. For both, nest a bundle.
+- One connector joins the conditions of one level: `AND`, unless the filter names another. To use both `AND` and `OR`,
+  nest a bundle of conditions.
 - `equals` with several values holds if the field has any of them. Its negation holds if the field has none of them.
-- A condition on a field of **any span** holds if some span of the trace has such a value. Its negation holds if none
-  has.
-- If there is no value, a comparison does not hold and its negation holds. Metadata and scores are the exception:
-  there a negation needs a value too. `empty` and `isnull` always hold if there is no value.
+- A condition on a field of **any span** holds if some span of the trace has such a value. Its negation holds if no span
+  has such a value.
+- If there is no value, a comparison does not hold, and its negation holds. Metadata and scores are the exception: for
+  them a negation needs a value too. `empty` and `isnull` always hold if there is no value.
 - `gt`, `gte`, `lt`, `lte` and `between` on metadata compare JSON numbers only. Other values do not match.
 - `equals` on metadata compares numbers by value, and all other values by text: `1` and `"1"` match the numbers 1 and
-  1.0 and the text "1", but not the text "1.0". On a list it holds if it holds for an element, and its negation holds
-  if it holds for none.
-- A key of metadata with dots is this key, else a path into objects: `metadata__a.b` is `{"a.b": ...}`, else
-  `{"a": {"b": ...}}`.
+  1.0 and the text "1", but not the text "1.0". On a list, `equals` holds if it holds for an element of the list, and
+  its negation holds if it holds for no element.
+- A key of metadata with dots means the key with these dots. If there is no such key, it means a path into objects:
+  `metadata__a.b` is `{"a.b": ...}`, else `{"a": {"b": ...}}`.
 - A trace may have several scores of one evaluator. Bounds in one condition (`{"gte": 0.2, "lt": 0.5}`, or a list of
   conditions under one name) hold if one score is within both. Bounds in separate conditions may hold for different
   scores.
 - `regex` takes a regular expression of PostgreSQL with at most 1,000 characters and without back-references. It
-  matches anywhere, unless it is anchored by `^` and `$`. `(?i)` at its start ignores case. Letters and their case are
-  those of ASCII. A status is matched as the stored word (`success`, `error`). An expression that the database cannot
-  compile is a 400 that names the condition. An expression that takes longer than a statement may is a 503: narrow the
-  window.
+  matches anywhere in the text, unless `^` and `$` anchor it. `(?i)` at its start ignores case. Letters and their case
+  are those of ASCII. The text of a status is the stored word (`success`, `error`). An expression that the database
+  cannot compile is a 400 that names the condition. An expression that takes longer than the limit of a statement is a
+  503: then narrow the window.
 - Text is compared by its bytes. Operators that ignore case use one Unicode collation, so the locale of the database has
   no effect.
 - Money and durations are compared exactly: `cost = 0.1` matches 0.1 and no value near it.
@@ -89,11 +90,13 @@ dialect 422), and so is a value that cannot be read as the kind of its field. No
 """.strip()
 
 IN_COLUMNS = """
-If a filter uses only scores, metadata and the fields below, a summary of very many traces reads columns, in tens of
-nanoseconds for each trace. With another field it reads the traces themselves, which takes ten times as long or more. It
-also reads the traces of a segment (a day, or at most 65,536 traces) in which columns omit what the filter uses: a name,
-a label or a key of metadata with more than 4,095 different values and more than one for every four traces, or with a
-value of more than 256 bytes; and metadata, if a trace has more than 8 KiB of it. The fields:
+If a filter uses only scores, metadata and the fields below, a summary of very many traces reads columns, which takes
+tens of nanoseconds for each trace. With another field the summary reads the traces themselves, which takes ten times as
+long or more. Columns are stored by segment (a day, or at most 65,536 traces). In some segments the columns omit a value
+that the filter uses, and then the summary reads the traces of this segment. Columns omit a name, a label or a key of
+metadata if it has more than 16,383 different values and more than one for every four traces, or a value of more than
+256 bytes. They contain at most 64 labels and keys, with at most 4 MiB of values. They omit all metadata if a trace has
+more than 8 KiB of it. The fields:
 """.strip()
 
 

@@ -16,16 +16,16 @@ INTRODUCTION = """
 
 <!-- Made of the program's tables by `python -m tests.name_documentation`; a test compares. -->
 
-The names that instrumentations send, and what this service reads them as. The names of tokens, costs and the first
-token have the same meaning as attributes of OpenTelemetry, in both encodings, and as keys of a flat span. Names that
-begin with `keywordsai.` are read as `respan.`.
+This document lists the names that instrumentations send, and their meaning for this service. The names of tokens, costs
+and the first token have the same meaning as attributes of OpenTelemetry, in both encodings, and as keys of a flat span.
+Names that begin with `keywordsai.` are read as names that begin with `respan.`.
 
 - If a span has several names of one value, the first name in its table with a known value wins. Values are never added
   together, because instrumentations send the same number under two names.
-- NaN, null, an empty text, and a time to the first token of 0 mean "not known"; the span is stored. If another value is
-  not a number, or is out of range, the span is refused, and the error names the attribute.
-- A name without a dot that is in no table is metadata, and so is a name with one of the prefixes of metadata. Every
-  other name is kept as an attribute of its span. A value of more than 256 KiB is cut; the attribute `cut` lists its
+- NaN, null, an empty text, and a time to the first token of 0 mean "not known", and the span is stored. If another
+  value is not a number, or is out of range, the span is refused, and the error names the attribute.
+- A name without a dot that is in no table is metadata. So is a name with one of the prefixes of metadata. Every other
+  name is stored as an attribute of its span. A value of more than 256 KiB is cut, and the attribute `cut` lists its
   name.
 """
 
@@ -37,8 +37,9 @@ CACHED = {
 }
 
 CACHED_TEXT = """
-The name of the cached tokens decides whether the input includes them. If they exceed the input,
-they are beside it under any name. Tokens are answered as they were sent; only the price depends on this.
+The name of the cached tokens decides whether the number of input tokens includes them (*inside*) or not (*beside*). If
+there are more cached tokens than input tokens, they are beside the input under any name. Only the price depends on
+this: answers have the tokens as the client sent them.
 """
 
 TITLES = {
@@ -51,10 +52,10 @@ TITLES = {
     "cache_write_1h_tokens": "Tokens written to a cache for an hour",
     "input_audio_tokens": "Audio tokens of the input",
     "output_audio_tokens": "Audio tokens of the output",
-    "reasoning_tokens": "Reasoning tokens, a part of the output (beside it in Gemini's API, or where a total shows it)",
+    "reasoning_tokens": "Reasoning tokens, a part of the output (beside it in Gemini's API, or if a total shows it)",
     "service_tier": "Tier of the service",
     "cost_pd": "Cost",
-    "input_cost": "Cost of the input; with that of the output the cost where no total is sent",
+    "input_cost": "Cost of the input (without a total, the costs of input and output are the cost)",
     "output_cost": "Cost of the output",
     "ttft_us": "Time to the first token",
 }
@@ -69,28 +70,30 @@ def document() -> str:
         *_tables(usage.TOKENS | usage.DETAILS),
         "## Costs and the first token",
         *_tables(usage.COSTS | usage.FIRST_TOKEN),
-        "The first of these events, less the start of its span, is the time to the first token where none was sent:",
+        "Without such a name, the time to the first token is the time from the start of a span to the first of these:",
         _table(("event", "sent by"), [(f"`{name}`", source) for name, source in usage.FIRST_TOKEN_EVENTS.items()]),
         "## Blocks of usage",
-        "An object that reports what a call used: `usage` of a flat span, a part of LangChain's outputs in Parea's "
-        "dialect, or an attribute that holds it, as an object or as JSON text. It fills what no name of its own says.",
+        "A block is an object that reports what a call used: `usage` of a flat span, a part of LangChain's outputs in "
+        "Parea's dialect, or an attribute with such an object or its JSON text. The service takes from it the values "
+        "for which the span has no name from the tables above.",
         _table(("attribute", "path inside", "sent by"), _holders()),
         *_tables(block_names.USAGE),
         "## Kinds of spans",
-        "The first of these attributes with a known kind says what a span is. Calls of a model are the kinds "
-        f"{_codes(sorted(LLM_KINDS))}; what other kinds used is a sum of the calls below them.",
+        "The first of these attributes with a known kind decides the kind of a span. The kinds of calls of a model are "
+        f"{_codes(sorted(LLM_KINDS))}. The usage of a span of another kind is a sum over the calls below it.",
         _table(("attribute", "sent by"), [(f"`{row.name}`", row.source) for row in kinds.KIND]),
         _table(("word, in any case", "kind"), [(f"`{word}`", f"`{kind}`") for word, kind in kinds.KINDS.items()]),
         _table(("name of a span without a kind", "kind"), [(f"`{n}`", f"`{k}`") for n, k in kinds.SPAN_NAMES.items()]),
         "## Scores",
-        f"Events whose name begins with `{evaluations.EVENT_PREFIX}`, and attributes of a span, are scores of it.",
+        f"An event whose name begins with `{evaluations.EVENT_PREFIX}` is a score of its span. So are these names in a "
+        "span.",
         _table(("of the score", "name"), [(f, _codes(names)) for f, names in evaluations.FIELDS.items()]),
-        "So are numbered results of OpenInference: "
+        "Numbered results of OpenInference are also scores: "
         + _codes(f"{prefix}0.{inner}score" for prefix, inner in evaluations.NUMBERED.items())
         + ".",
         "## Everything else of OpenTelemetry",
         _table(("what", "names, the first wins"), [(f, _codes(names)) for f, names in _fields()]),
-        "Metadata comes under these prefixes, which are taken off its keys: "
+        "Names with these prefixes are metadata. The key of the metadata is the name without the prefix: "
         + _codes(attributes.METADATA_PREFIXES)
         + ".",
     ]
