@@ -12,7 +12,7 @@ import pytest
 from fastapi import Request
 
 from spanstats.api.decoding import beside
-from spanstats.dialects.json_body import LONG, MAX_MARKS
+from spanstats.dialects.json_limits import LONG, MAX_MARKS
 from spanstats.dialects.json_repair import MAX_MARKS_OF_ITEMS
 from spanstats.dialects.otlp import json_encoding
 from spanstats.threads import BoundedThread

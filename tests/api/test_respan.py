@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from spanstats.dialects.respan.summary_schema import SUMMARY_EXAMPLE
+from spanstats.dialects.respan.summary import SUMMARY_EXAMPLE
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.conftest import run_sql
 
-from spanstats.catalog import copying, datasets, keys, moves, placement, projects
+from spanstats.catalog import copying, datasets, keys, move_log, moves, placement, projects
 from spanstats.catalog.datasets import Row
 from spanstats.catalog.erasure import erase_some
 from spanstats.catalog.keys import Placing
@@ -175,7 +175,7 @@ async def everything(shard: Database, tenant_id: TenantId) -> dict[str, list[str
     """All rows of the tenant, as text."""
     rows_by_table = {}
     async with shard.transaction(Kind.SNAPSHOT) as tx:
-        for table in copying.LOGGED:
+        for table in move_log.LOGGED:
             whose = "dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)"
             where = whose if "tenant_id" not in table.columns else "tenant_id = $1"
             rows = await tx.driver.fetch(f"SELECT x::text FROM {table.name} x WHERE {where} ORDER BY 1", tenant_id)
@@ -188,7 +188,7 @@ async def moved(world: World, target: str) -> int:
 
 
 def test_every_table_is_moved_or_known_to_hold_nothing_that_moves() -> None:
-    names = [table.name for table in copying.LOGGED]
+    names = [table.name for table in move_log.LOGGED]
     assert {*names} | OF_NO_TENANT | CACHES == {*metadata.tables}
 
 
@@ -294,7 +294,7 @@ async def test_a_mover_killed_at_any_moment_loses_nothing_and_the_next_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copying, "TRACES_AT_A_TIME", 20)
-    monkeypatch.setattr(copying, "LOGGED_AT_A_TIME", 40)
+    monkeypatch.setattr(move_log, "LOGGED_AT_A_TIME", 40)
     random_ = random.Random(7)
     before = await everything(world.shards["first"], world.tenant_id)
     steps = 0
@@ -395,7 +395,7 @@ def refused(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Refused]:
 async def copied_since(shard: Database, tenant_id: TenantId, transaction: int) -> Refused:
     all_rows = copied = 0
     async with shard.transaction(Kind.SNAPSHOT) as tx:
-        for table in copying.LOGGED:
+        for table in move_log.LOGGED:
             whose = "dataset_id IN (SELECT id FROM datasets WHERE tenant_id = $1)"
             where = whose if "tenant_id" not in table.columns else "tenant_id = $1"
             xmins = await tx.driver.fetch(f"SELECT xmin::text::bigint FROM {table.name} WHERE {where}", tenant_id)
@@ -408,7 +408,7 @@ async def copied_since(shard: Database, tenant_id: TenantId, transaction: int) -
 async def test_few_rows_are_copied_while_writes_are_refused_however_many_there_are(
     world: World, refused: list[Refused], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spanstats.catalog.moving._MOST_LEFT", copying.Left(changes=60, spans=60))
+    monkeypatch.setattr("spanstats.catalog.moving._MOST_LEFT", move_log.Left(changes=60, spans=60))
     monkeypatch.setattr("spanstats.catalog.moving._FEW", 30)
     cases = [Row({"k": str(n)}, None, []) for n in range(2_000)]
     await datasets.create(world.shards["first"], world.tenant_id, "large", ["k"], cases)
@@ -431,7 +431,7 @@ async def test_few_rows_are_copied_while_writes_are_refused_however_many_there_a
 async def test_a_tenant_that_writes_too_fast_stays_and_is_written_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spanstats.catalog.moving._MOST_LEFT", copying.Left(changes=-1, spans=-1))
+    monkeypatch.setattr("spanstats.catalog.moving._MOST_LEFT", move_log.Left(changes=-1, spans=-1))
     with pytest.raises(Conflict, match="faster than it is copied"):
         await moved(world, "two")
     assert await world.home() == "first"

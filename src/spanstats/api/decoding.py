@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from fastapi import Request
 
-from ..dialects.json_body import LONG
+from ..dialects.json_limits import LONG
 from .resources import resources
 
 P = ParamSpec("P")

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ..dialects.respan import flat
 from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
-from ..dialects.respan.summary import summary_answer
-from ..dialects.respan.summary_schema import SummaryAnswer
+from ..dialects.respan.summary import SummaryAnswer, summary_answer
 from ..errors import InvalidInput
 from ..filters.parts import compile_filter
 from ..filters.trace_fields import TRACES

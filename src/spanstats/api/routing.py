@@ -14,7 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security.base import SecurityBase
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..dialects import json_body
+from ..dialects import json_body, json_limits
 from ..dialects.otlp import answers as otlp_answers
 from ..errors import Unauthenticated
 from ..store.outages import StandbyLost, TenantMoved
@@ -125,8 +125,8 @@ def _directly(handle: Handler) -> ASGIApp:
 
 def _check_depth(request: Request, body: bytes, limit: int) -> None:
     """Decoders have a limit of their own; only a lower one is looked at here."""
-    if limit < json_body.MAX_DEPTH and not otlp_answers.is_protobuf(request.headers.get("content-type", "")):
-        json_body.check_depth(body, limit)
+    if limit < json_limits.MAX_DEPTH and not otlp_answers.is_protobuf(request.headers.get("content-type", "")):
+        json_limits.check_depth(body, limit)
 
 
 class PareaRead(KeyedRoute):

@@ -1,46 +1,25 @@
 """Copying a tenant's rows from one shard to another, beside running work.
 
-Triggers in the old shard log which rows of the tenant change. What is copied is read in one snapshot, and replaces what
-the new shard has of it: every logged row is copied again, as often as it takes.
+What is copied is read in one snapshot, and replaces what the new shard has of it: every row that changes meanwhile
+(`move_log.py`) is copied again, as often as it takes.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Column, Table, Text
+from sqlalchemy import JSON, Table, Text
 
 from ..domain.keys import TenantId
 from ..store.session import Driver
 from ..store.tables import (
-    datasets,
-    early_scores,
-    evaluators,
     experiments,
-    packed_payloads,
-    packed_spans,
     patches,
-    projects,
-    score_blocks,
-    scores,
-    span_payloads,
-    spans,
     test_cases,
-    traces,
 )
-
-BY_TRACE = (spans, packed_spans, span_payloads, packed_payloads, scores, score_blocks, traces)
-"""Tables whose rows are copied trace by trace."""
-
-CATALOGS = (projects, evaluators, test_cases, datasets, experiments, early_scores)
-"""Tables that are copied whole once, and then row by row as they change. Test cases are found by their datasets."""
-
-LOGGED = (*BY_TRACE, patches, *CATALOGS)
-"""Tables whose changes are logged: all that a tenant has in its shard, but for caches."""
+from .move_log import BY_TRACE, CATALOGS, key_of, read_logged
 
 TRACES_AT_A_TIME = 500
 PATCHES_AT_A_TIME = 5_000
-LOGGED_AT_A_TIME = 5_000
 _ROWS_AT_A_TIME = 1_000
 
 _OF_TENANT = "tenant_id = $1"
@@ -60,15 +39,6 @@ WITH minutes AS MATERIALIZED (
 )
 INSERT INTO rollup_marks (experiment_key, minute) SELECT * FROM minutes
 """
-_LOGGED = "SELECT id, relation, trace_id, span_id FROM move_log WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"
-_FORGET_LOGGED = "DELETE FROM move_log WHERE id = ANY ($1::bigint[])"
-FORGET_LOG = "DELETE FROM move_log WHERE tenant_id = $1"
-_LEFT = f"""
-SELECT (SELECT count(*) FROM move_log WHERE tenant_id = $1) AS changes,
-    (SELECT coalesce(sum(n_spans), 0)::bigint FROM traces WHERE tenant_id = $1 AND trace_id IN (
-        SELECT l.trace_id FROM move_log l WHERE tenant_id = $1 AND relation IN ({", ".join(f"'{t}'" for t in BY_TRACE)})
-    )) AS spans
-"""
 # Out of the way of rows that have taken their id or run name since. The row itself stays: with it would go what is
 # cached of the experiment.
 _RETIRE = "UPDATE experiments SET deleted_at = '-infinity' WHERE {} AND deleted_at IS NULL"
@@ -76,39 +46,6 @@ _RETIRE = "UPDATE experiments SET deleted_at = '-infinity' WHERE {} AND deleted_
 T = TypeVar("T")
 
 PatchKey = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What is logged and not copied: how many changes of rows, and how many spans the changed traces have."""
-
-    changes: int
-    spans: int
-
-
-def start_logging(tenant_id: TenantId) -> list[str]:
-    """Statements that have every change of the tenant's rows logged; they wait for all who write."""
-    name = _trigger(tenant_id)
-    return [
-        f"CREATE OR REPLACE TRIGGER {name} AFTER INSERT OR UPDATE OR DELETE ON {table.name} "
-        f"FOR EACH ROW EXECUTE FUNCTION {_function(table, tenant_id)}"
-        for table in LOGGED
-    ]
-
-
-def stop_logging(tenant_id: TenantId) -> list[str]:
-    """Statements that end this."""
-    return [f"DROP TRIGGER IF EXISTS {_trigger(tenant_id)} ON {table.name}" for table in LOGGED]
-
-
-def _trigger(tenant_id: TenantId) -> str:
-    return f"log_move_{int(tenant_id)}"
-
-
-def _function(table: Table, tenant_id: TenantId) -> str:
-    if table in CATALOGS:
-        return f"log_catalog_move('{int(tenant_id)}', '{_key(table).name}')"
-    return f"log_move('{int(tenant_id)}')"
 
 
 async def next_traces(source: Driver, tenant_id: TenantId, after: str) -> list[str]:
@@ -139,7 +76,7 @@ async def copy_patches(source: Driver, target: Driver, tenant_id: TenantId, keys
 
 async def copy_logged(tenant_id: TenantId, after: int, source: Driver, target: Driver) -> list[int]:
     """Copy some of what is logged behind this number, in its order; the numbers of what was copied."""
-    logged = await source.fetch(_LOGGED, tenant_id, after, LOGGED_AT_A_TIME)
+    logged = await read_logged(source, tenant_id, after)
     of_traces = {table.name for table in BY_TRACE}
     changed = {row["trace_id"] for row in logged if row["relation"] in of_traces}
     patched = {(row["trace_id"], row["span_id"]) for row in logged if row["relation"] == patches.name}
@@ -153,16 +90,6 @@ async def copy_logged(tenant_id: TenantId, after: int, source: Driver, target: D
             where, values = _by_key(table, tenant_id, keys)
             await _copy_catalog(source, target, table, where, *values)
     return [row["id"] for row in logged]
-
-
-async def forget_logged(source: Driver, numbers: list[int]) -> None:
-    """These have been copied, and committed."""
-    await source.execute(_FORGET_LOGGED, numbers)
-
-
-async def left_to_copy(source: Driver, tenant_id: TenantId) -> Left:
-    """How much is logged and not copied."""
-    return Left(**await source.fetchrow(_LEFT, tenant_id))
 
 
 async def copy_catalogs(source: Driver, target: Driver, tenant_id: TenantId) -> None:
@@ -179,19 +106,13 @@ async def _copy_catalog(source: Driver, target: Driver, table: Table, where: str
 
 def _by_key(table: Table, tenant_id: TenantId, keys: list[str]) -> tuple[str, list[Any]]:
     """The condition of rows with these keys, as the log has them, and its values."""
-    key = _key(table)
+    key = key_of(table)
     texts = isinstance(key.type, Text)
     condition = f"{key.name} = ANY (${{}}::{'text' if texts else 'bigint'}[])"
     listed = keys if texts else [int(number) for number in keys]
     if table is test_cases:
         return condition.format(1), [listed]
     return f"{_OF_TENANT} AND {condition.format(2)}", [tenant_id, listed]
-
-
-def _key(table: Table) -> Column[Any]:
-    """What a row of a catalog is found by in its tenant."""
-    *_, key = table.primary_key.columns
-    return key
 
 
 def _in_parts(ids: Sequence[T], size: int) -> list[Sequence[T]]:
@@ -213,7 +134,7 @@ async def _replace(source: Driver, target: Driver, table: Table, where: str, *va
 
 async def _update(source: Driver, target: Driver, table: Table, where: str, *values: Any) -> None:
     """As `_replace`, but rows that are there already are changed."""
-    names, key = [column.name for column in table.columns], _key(table).name
+    names, key = [column.name for column in table.columns], key_of(table).name
     keys = [row[0] for row in await source.fetch(f"SELECT {key} FROM {table.name} WHERE {where}", *values)]
     gone = f"DELETE FROM {table.name} WHERE {where} AND NOT {key} = ANY (${len(values) + 1}::bigint[])"
     await target.execute(gone, *values, keys)

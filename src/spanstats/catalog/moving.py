@@ -20,7 +20,7 @@ from ..domain.keys import TenantId
 from ..errors import Conflict, Unavailable
 from ..store.outages import ATTEMPTS, before_attempt, is_retryable
 from ..store.session import Database, Driver, Kind, Timeouts
-from . import copying, tenants
+from . import copying, move_log, tenants
 from .moves import Move, Mover, mover_of, open_in_target, set_fence, shard_of_name
 from .placement import home_of
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 _TIMEOUTS = Timeouts(600, 600)
 # So little is copied while writes are refused: some hundred milliseconds. The spans are those of one longest trace.
-_MOST_LEFT = copying.Left(changes=5_000, spans=100_000)
+_MOST_LEFT = move_log.Left(changes=5_000, spans=100_000)
 # Writes are refused when so few changes are left; some more come until they are.
 _FEW = 500
 _ROUNDS = 50
@@ -87,7 +87,7 @@ class _Moving:
     async def run(self) -> AsyncGenerator[int, None]:
         if self._move.phase == "copying":
             await set_fence(self._target, self._tenant_id, "gone")
-            await self._change_triggers(copying.start_logging(self._tenant_id))
+            await self._change_triggers(move_log.start_logging(self._tenant_id))
             async for copied in self._copy_all():
                 yield copied
             await self._from_source(self._catalogs)
@@ -96,7 +96,7 @@ class _Moving:
                 await self._copy_the_rest()
                 await self._mover.arrive(self._move)
             except BaseException:
-                # Where it is not shard_of_name whether the tenant has arrived, the services find out.
+                # Where it is not certain whether the tenant has arrived, the services find out.
                 await asyncio.shield(self._reopen())
                 raise
         await open_in_target(self._move, self._source, self._target)
@@ -155,7 +155,7 @@ class _Moving:
             await set_fence(self._source, self._tenant_id, "closed")
             try:
                 async with self._source.transaction(Kind.READ) as tx:
-                    left = await copying.left_to_copy(tx.driver, self._tenant_id)
+                    left = await move_log.left_to_copy(tx.driver, self._tenant_id)
             except BaseException:
                 await asyncio.shield(self._reopen())
                 raise
@@ -170,7 +170,7 @@ class _Moving:
             copied = await self._from_source(partial(copying.copy_logged, self._tenant_id, 0))
             if copied:
                 async with self._source.transaction(Kind.WRITE) as tx:
-                    await copying.forget_logged(tx.driver, copied)
+                    await move_log.forget_logged(tx.driver, copied)
             if len(copied) < _FEW:
                 return
 
@@ -203,11 +203,11 @@ class _Moving:
         async with self._source.transaction(Kind.READ) as tx:
             before = {row["id"] for row in await tx.driver.fetch(_OPEN_TRANSACTIONS)}
         await self._ended(before)
-        await self._change_triggers(copying.stop_logging(self._tenant_id))
+        await self._change_triggers(move_log.stop_logging(self._tenant_id))
         async for _ in tenants.erase_all(self._source, self._tenant_id):
             pass
         async with self._source.transaction(Kind.WRITE) as tx:
-            await tx.driver.execute(copying.FORGET_LOG, self._tenant_id)
+            await tx.driver.execute(move_log.FORGET_LOG, self._tenant_id)
         async with self._target.transaction(Kind.WRITE) as tx:
             await tx.driver.execute(_END_CURSOR, self._tenant_id)
         await self._mover.end()

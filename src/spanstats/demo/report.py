@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..dialects.respan.summary_schema import SummaryAnswer
+from ..dialects.respan.summary import SummaryAnswer
 
 
 def show_traces(console: Console, title: str, entries: Iterable[dict[str, Any]]) -> None:

@@ -6,19 +6,13 @@ escapes, come out as NUL, so that an identifier can refuse it and content can re
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
-from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
 
 from ..errors import InvalidInput, invalid
-
-MAX_DEPTH = 64
-LONG = 256 * 1024
-"""What is longer, in bytes, is counted before it is decoded, and decoded beside other requests."""
-MAX_MARKS = 2_000_000
-"""Brackets that open, commas and quotation marks of JSON decoded in one step: some tenths of a second's work."""
+from .json_escapes import Escapes, escapes_in, without_lone_surrogates
+from .json_limits import MAX_DEPTH, MAX_MARKS, check_depth, check_marks, too_deep
 
 OUT_OF_RANGE = "json_out_of_range"
 """The kind of the problem that a number has too many digits, or is larger than any double."""
@@ -29,32 +23,8 @@ _ANY = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 
-# Half a surrogate pair: the first without the second behind it, or the second without the first before it.
-_FIRST, _SECOND, _DIGITS = rb"[89abAB]", rb"[c-fC-F]", rb"[0-9a-fA-F]{2}"
-_LONE = re.compile(
-    rb"\\u[dD](?:%b%b(?!\\u[dD]%b)|(?<!\\u[dD]%b%b\\u[dD])%b%b)"
-    % (_FIRST, _DIGITS, _SECOND, _FIRST, _DIGITS, _SECOND, _DIGITS)
-)
-_FIRST_HALF = re.compile(rb"\\u[dD]%b%b" % (_FIRST, _DIGITS))
-_ESCAPE = len(rb"\ud800")
-_FRAGMENT = 256 * 1024
-_BACKSLASH, _QUOTATION_MARK = b"\xff\xfe", b"\xff\xfd"
-"""Escapes while they are hidden, of the same length: no UTF-8 has these bytes."""
 _AT_BYTE = re.compile(r"\(byte (\d+)\)")
 _CONSTANT = re.compile(rb"-?(NaN|Infinity)")
-_NO_MARKS = bytes(set(range(256)) - set(b'[{,"'))
-_OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
-_ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
-
-
-class Escapes(Enum):
-    """What the texts of JSON may hold because of escapes such as `\\u00e9`."""
-
-    NONE = 0
-    UNICODE = 1
-    """Text that is itself JSON may hold a NUL or half a surrogate pair, once it is decoded."""
-    UNSTORABLE = 2
-    """Text may hold one of these itself."""
 
 
 def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
@@ -107,24 +77,6 @@ def decode_checked(part: bytes | msgspec.Raw) -> Any:
         raise invalid(str(error), kind="json_invalid") from None
 
 
-def check_marks(part: bytes | msgspec.Raw, max_marks: int = MAX_MARKS) -> None:
-    """Refuse JSON of very many small values: decoding them in one step holds up every other request.
-
-    Raises `InvalidInput`. Escaped quotation marks, as in text that is itself JSON, are not counted.
-    """
-    if len(part) <= LONG:
-        return
-    body = bytes(part)
-    if has_escapes(body):
-        body = _without_escaped_quotes(body)
-    if len(body.translate(None, _NO_MARKS)) > max_marks:
-        raise invalid("must be JSON of fewer values", kind="json_too_many")
-
-
-def _without_escaped_quotes(body: bytes) -> bytes:
-    return body.replace(b"\\\\", b"").replace(b'\\"', b"")
-
-
 def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_marks: int) -> tuple[T, Escapes]:
     check_marks(body, max_marks)
     try:
@@ -136,7 +88,7 @@ def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_ma
     except UnicodeDecodeError:
         raise invalid("must be UTF-8", kind="json_invalid") from None
     except RecursionError:
-        raise _too_deep(max_depth) from None
+        raise too_deep(max_depth) from None
     except msgspec.ValidationError as error:
         raise invalid(str(error), kind=OUT_OF_RANGE if "out of range" in str(error) else "json_type") from None
     except (msgspec.DecodeError, ValueError) as error:
@@ -153,79 +105,6 @@ def _named(message: str, body: bytes) -> str:
     # The byte is that behind a sign.
     constant = _CONSTANT.search(body, max(0, int(match[1]) - 1), int(match[1]) + 8) if match else None
     return f"{message}: {constant[0].decode()} is no JSON" if constant else message
-
-
-def has_escapes(body: bytes) -> bool:
-    """Whether any text of the JSON is escaped. One byte is found far faster than two: asked first, it is free."""
-    return b"\\" in body
-
-
-def escapes_in(body: bytes) -> Escapes:
-    """What the texts of the JSON may hold."""
-    if not has_unicode_escapes(body):
-        return Escapes.NONE
-    is_unstorable = b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
-    return Escapes.UNSTORABLE if is_unstorable else Escapes.UNICODE
-
-
-def has_unicode_escapes(body: bytes) -> bool:
-    """Whether any text is escaped like `\\u00e9`, or looks like that."""
-    return has_escapes(body) and b"\\u" in body
-
-
-def without_lone_surrogates(body: bytes) -> bytes:
-    """The JSON text, in UTF-8, with every escape of half a surrogate pair made an escaped NUL."""
-    return with_escapes(b"".join(_without_lone(without_escapes(body))))
-
-
-def _without_lone(json: bytes) -> Iterator[bytes]:
-    """JSON without escaped backslashes by fragments, between which other threads get their turn."""
-    at = 0
-    while at < len(json):
-        end = json.find(b"\\", at + _FRAGMENT)
-        if end < 0:
-            end = len(json)
-        elif _FIRST_HALF.fullmatch(json, end - _ESCAPE, end):
-            # What begins here may be the second half.
-            end -= _ESCAPE
-        yield _LONE.sub(rb"\\u0000", json[at:end])
-        at = end
-
-
-def without_escapes(body: bytes) -> bytes:
-    """JSON text, in UTF-8, with bytes of the same length for each escaped backslash and quotation mark.
-
-    What is left of these two then are the beginnings of other escapes, and the marks around texts.
-    """
-    return body.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTATION_MARK)
-
-
-def with_escapes(body: bytes) -> bytes:
-    """The opposite of `without_escapes`."""
-    return body.replace(_QUOTATION_MARK, b'\\"').replace(_BACKSLASH, b"\\\\")
-
-
-def check_depth(body: bytes, max_depth: int) -> None:
-    """Refuse brackets nested deeper than the limit, outside of strings."""
-    if body.count(b"[") + body.count(b"{") <= max_depth:
-        return
-    if has_escapes(body):
-        body = _without_escaped_quotes(body)
-    # Text without brackets leaves two quotes in a row; without them, quotes still open and close in turn.
-    unquoted = body.translate(_ONE_BRACKET, _OTHERS).replace(b'""', b"")
-    brackets = b"".join(unquoted.split(b'"')[::2])
-    if len(brackets) <= max_depth:
-        return
-    for _ in range(max_depth):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"[]", b"")  # the innermost level
-    if brackets:
-        raise _too_deep(max_depth)
-
-
-def _too_deep(max_depth: int) -> InvalidInput:
-    return invalid(f"must be JSON nested at most {max_depth} deep", kind="json_too_deep")
 
 
 def encode(value: Any) -> str:

@@ -7,7 +7,9 @@ from itertools import islice
 import msgspec
 
 from ..errors import InvalidInput, invalid
-from .json_body import check_marks, encode, without_escapes
+from .json_body import encode
+from .json_escapes import without_escapes
+from .json_limits import check_marks
 
 # A bracket, or a string to its end. What begins with a set of bytes is searched for several times as fast.
 _TOKEN = re.compile(rb'[\[\]{}"](?:(?<=")[^"]*+(?:"|\Z))?')

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from math import isinf
 
-from .json_body import with_escapes, without_escapes
+from .json_escapes import with_escapes, without_escapes
 from .storable import text_of_utf8
 
 _FRAGMENT = 256 * 1024

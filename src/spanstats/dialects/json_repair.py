@@ -11,8 +11,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ..errors import InvalidInput, invalid
-from .json_body import LONG, MAX_DEPTH, OUT_OF_RANGE, Escapes, decode_checked, decode_flagged, decoder
+from .json_body import OUT_OF_RANGE, decode_checked, decode_flagged, decoder
+from .json_escapes import Escapes
 from .json_items import without_unreadable
+from .json_limits import LONG, MAX_DEPTH
 from .json_mending import mended
 
 T = TypeVar("T")

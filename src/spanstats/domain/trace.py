@@ -8,8 +8,9 @@ import msgspec
 from .item_key import NO_KEY, key_of_text
 from .keys import ExperimentKey
 from .measures import tps_thousandths
+from .root import Root
 from .span import Filled, Score
-from .trace_fold import Root, TraceFold
+from .trace_fold import TraceFold
 
 
 class Trace(msgspec.Struct, kw_only=True):

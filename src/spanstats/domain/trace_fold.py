@@ -5,55 +5,18 @@ spans can be added to a stored fold without reading the trace again, where `grow
 that changes needs the fold of all spans.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
-from .keys import ExperimentKey
+from .firsts import First, add_earlier, earlier, order_of
 from .reported_usage import Usage, usage_in
+from .root import NO_TIMES, Root, root_of
 from .span import Filled, Score, Span, Uncounted
 from .usage import count_usage
 
 KEPT_FROM = 64
 """From this number of spans on a fold can be kept, so that a span is added to it without reading the others."""
-
-Order = tuple[int, str]
-"""Start and span id (code point order, which is byte order of UTF-8): which of two spans is earlier."""
-
-
-class First(msgspec.Struct, array_like=True):
-    """The value of the earliest span that has one."""
-
-    start_us: int
-    span_id: str
-    value: Any
-
-
-class Root(msgspec.Struct, array_like=True):
-    """What the trace takes from its earliest root alone."""
-
-    start_us: int
-    span_id: str
-    end_us: int
-    latency_us: int | None
-    name: str | None
-    status: str
-    experiment_key: ExperimentKey | None
-    labels: dict[str, str]
-    metadata: dict[str, Any]
-    input_key: str | None = None
-    target_key: int | None = None
-    filled: int = 0
-    """`Filled` bits: what of this was not sent."""
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether it has times of its own."""
-        return self.filled & _NO_TIMES != _NO_TIMES
-
-
-_NO_TIMES = Filled.START | Filled.END
 
 
 class SpanScores(msgspec.Struct, array_like=True):
@@ -113,11 +76,11 @@ class TraceFold(msgspec.Struct):
         if span.model is not None and not self.many_models:
             self._add_model(span.model)
         self._add_firsts(span)
-        if span.is_root and (self.root is None or _order(span) < (self.root.start_us, self.root.span_id)):
-            self.root = _root(span)
+        if span.is_root and (self.root is None or order_of(span) < (self.root.start_us, self.root.span_id)):
+            self.root = root_of(span)
         if span.scores:
             self.n_scored += 1
-            self.scores.append(SpanScores(*_order(span), span.scores))
+            self.scores.append(SpanScores(*order_of(span), span.scores))
 
     def _add_usage(self, span: Span) -> None:
         """What counts of it (`uncounted`)."""
@@ -142,7 +105,7 @@ class TraceFold(msgspec.Struct):
             self.start_us = start_us
         if self.end_us is None or end_us > self.end_us:
             self.end_us = end_us
-        if filled & _NO_TIMES == _NO_TIMES:
+        if filled & NO_TIMES == NO_TIMES:
             return
         if filled & Filled.END and span.latency_us is None:
             end_us = start_us
@@ -159,13 +122,13 @@ class TraceFold(msgspec.Struct):
 
     def _add_firsts(self, span: Span) -> None:
         if span.experiment_key is not None:
-            self.experiment_key = _earlier(self.experiment_key, span, span.experiment_key)
+            self.experiment_key = earlier(self.experiment_key, span, span.experiment_key)
         if span.ttft_us is not None:
-            self.ttft = _earlier(self.ttft, span, span.ttft_us)
+            self.ttft = earlier(self.ttft, span, span.ttft_us)
         if span.labels:
-            _add_earlier(self.labels, span, span.labels)
+            add_earlier(self.labels, span, span.labels)
         if span.metadata:
-            _add_earlier(self.metadata, span, span.metadata)
+            add_earlier(self.metadata, span, span.metadata)
 
 
 def is_unpriced(span: Span) -> bool:
@@ -173,52 +136,6 @@ def is_unpriced(span: Span) -> bool:
     if span.cost_pd is not None or span.model is None or span.uncounted & (Uncounted.TOKENS | Uncounted.COST):
         return False
     return bool(span.prompt_tokens or span.completion_tokens or span.total_tokens)
-
-
-def _order(span: Span) -> Order:
-    assert span.start_us is not None
-    return span.start_us, span.span_id
-
-
-def _earlier(current: First | None, span: Span, value: object) -> First:
-    start_us, span_id = span.start_us, span.span_id
-    assert start_us is not None
-    if current is not None and (current.start_us, current.span_id) < (start_us, span_id):
-        return current
-    return First(start_us, span_id, value)
-
-
-def _add_earlier(firsts: dict[str, First], span: Span, values: Mapping[str, object]) -> None:
-    order = _order(span)
-    for key, value in values.items():
-        first = firsts.get(key)
-        if first is None or (first.start_us >= order[0] and order <= (first.start_us, first.span_id)):
-            firsts[key] = First(*order, value)
-
-
-def _root(span: Span) -> Root:
-    assert span.start_us is not None
-    assert span.end_us is not None
-    assert span.status is not None
-    return Root(
-        span.start_us,
-        span.span_id,
-        span.end_us,
-        span.latency_us,
-        span.name,
-        span.status,
-        span.experiment_key,
-        span.labels,
-        span.metadata or {},
-        span.input_key,
-        span.target_key,
-        _filled(span),
-    )
-
-
-def _filled(span: Span) -> int:
-    """What of a root was filled in. In Parea's dialect no status is one: its TypeScript SDK sends none on success."""
-    return span.filled & ~Filled.STATUS if span.by_span_id else span.filled
 
 
 def fold(spans: Iterable[Span]) -> TraceFold:

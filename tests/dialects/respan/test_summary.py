@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanstats.dialects.respan.summary import summary_answer
-from spanstats.dialects.respan.summary_schema import SUMMARY_EXAMPLE, ScoreSummary, SummaryAnswer
+from spanstats.dialects.respan.score_summary import ScoreSummary
+from spanstats.dialects.respan.summary import SUMMARY_EXAMPLE, SummaryAnswer, summary_answer
 from spanstats.stats.evaluators import Evaluator
 from spanstats.stats.measures import ANSWERED
 from spanstats.stats.summary import Summary

@@ -1,7 +1,7 @@
 """OpenTelemetry's trace export: both encodings in, one mapping to spans, its answers out."""
 
 from ..batch import MAX_SPANS, Batch
-from ..json_body import MAX_DEPTH
+from ..json_limits import MAX_DEPTH
 from .answers import encode_status, encode_success, is_protobuf
 from .json_encoding import read_json
 from .protobuf_encoding import read_protobuf

@@ -6,8 +6,10 @@ import msgspec
 
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import MAX_DEPTH, Escapes, check_marks, decode_checked, decoder
+from ..json_body import decode_checked, decoder
+from ..json_escapes import Escapes
 from ..json_items import reason_of
+from ..json_limits import MAX_DEPTH, check_marks
 from ..json_mending import mended
 from ..json_repair import check_levels
 from ..storable import storable

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from ..json_body import MAX_MARKS, encode
+from ..json_body import encode
+from ..json_limits import MAX_MARKS
 from ..json_repair import decode_items
 
 _UNDERSCORE = re.compile("_([a-z])")

@@ -13,7 +13,9 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from ...domain.span import Span
 from ...errors import InvalidInput, invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
-from ..json_body import LONG, MAX_DEPTH, encode, has_unicode_escapes
+from ..json_body import encode
+from ..json_escapes import has_unicode_escapes
+from ..json_limits import LONG, MAX_DEPTH
 from ..storable import storable
 from .loose_protobuf import read_message
 from .mapping import to_span

@@ -11,7 +11,7 @@ from ...domain.times import epoch, instant
 from ...domain.values import identifier
 from ...errors import InvalidInput, invalid
 from ..document import from_value
-from ..json_body import MAX_DEPTH
+from ..json_limits import MAX_DEPTH
 from ..json_repair import decode_stored
 from ..normalize import metadata_of, shorten, text_of, without_empty
 from ..storable import storable

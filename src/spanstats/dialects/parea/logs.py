@@ -9,7 +9,7 @@ from ...domain.times import instant
 from ...domain.values import identifier
 from ...errors import InvalidInput, invalid
 from ..document import from_raw
-from ..json_body import MAX_DEPTH
+from ..json_limits import MAX_DEPTH
 from ..json_repair import decode_stored
 from ..normalize import metadata_of, shorten, without_empty
 from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens

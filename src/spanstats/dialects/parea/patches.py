@@ -6,7 +6,7 @@ import msgspec
 
 from ...domain.values import cut, identifier
 from ...errors import InvalidInput, invalid
-from ..json_body import MAX_DEPTH
+from ..json_limits import MAX_DEPTH
 from ..json_repair import decode_stored
 from ..normalize import MAX_MODEL_BYTES, MAX_NAME_CHARACTERS
 from ..storable import scrub

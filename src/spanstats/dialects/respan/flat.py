@@ -9,8 +9,9 @@ from ...domain.values import MAX_COST_PD, PICO, identifier, scaled
 from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
-from ..json_body import MAX_DEPTH, Escapes
+from ..json_escapes import Escapes
 from ..json_items import reason_of
+from ..json_limits import MAX_DEPTH
 from ..json_repair import decode_list, decoded_item
 from ..names.blocks import read_block
 from ..names.reading import merged, own_numbers, read_first_token, read_usage

@@ -9,7 +9,7 @@ from ...domain.times import iso
 from ...domain.values import MICRO, PICO
 from ...errors import invalid
 from ..batch import Batch, read_each
-from ..json_body import MAX_DEPTH
+from ..json_limits import MAX_DEPTH
 from ..json_repair import decode_list, decoded_item
 from .flat import read_flat
 

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from .intake import SPAN_EXAMPLE
-from .summary_schema import SUMMARY_EXAMPLE, SummaryAnswer
+from .summary import SUMMARY_EXAMPLE, SummaryAnswer
 
 _EXAMPLE: dict[str, Any] = SPAN_EXAMPLE | {
     "id": "a1",

@@ -1,20 +1,90 @@
-"""Respan's summary of an experiment, answered from exact sums: here alone they become floats."""
+"""Respan's summary of an experiment: the union of the keys of all client generations, and ours beside them.
 
-import math
+Generation A reads `total_count` and the totals, B and C `number_of_requests`, the means and `scores`. None of the ten
+keys is ever null or missing. `error_count`, the counts behind each mean and the spread of scores are additions.
+"""
+
 from collections.abc import Mapping
-from fractions import Fraction
+from typing import Any
 
-from ...domain.values import MICRO, NANO, PICO
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...domain.values import MICRO, PICO
 from ...insights.percentiles import METHOD
-from ...stats.evaluators import Evaluator
 from ...stats.measures import COST_PARTIAL
 from ...stats.summary import Summary
-from ...stats.sums import ScoreSums
-from .summary_schema import Missing, ScoreSummary, SummaryAnswer
+from .score_summary import SCORE_EXAMPLE, ScoreSummary, score_summaries
 
 _MILLI = 1000
 _COUNTED = {"cost": "cost_pd", "latency": "latency_us", "tps": "tps", "ttft": "ttft_us"}
 """Measures that a trace may lack: their name here, and that of their sum."""
+
+SUMMARY_EXAMPLE: dict[str, Any] = {
+    "total_count": 150,
+    "number_of_requests": 150,
+    "total_cost": 12.45,
+    "total_tokens": 50000,
+    "total_prompt_tokens": 30000,
+    "total_completion_tokens": 20000,
+    "avg_latency": 1.23,
+    "avg_tps": 45.2,
+    "avg_ttft": 0.8,
+    "scores": {"eval_1": SCORE_EXAMPLE},
+    "error_count": 3,
+    "cost_count": 149,
+    "latency_count": 150,
+    "tps_count": 147,
+    "ttft_count": 120,
+    "cost_partial_count": 0,
+    "missing": {"cost": 1, "latency": 0, "tps": 3, "ttft": 30},
+}
+
+
+Percentiles = dict[str, dict[str, float | int | None]]
+"""By measure and percent, in the unit of the measure."""
+
+
+class Missing(BaseModel):
+    """How many of the traces do not have a number: no mean and no sum counts them."""
+
+    cost: int
+    latency: int
+    tps: int
+    ttft: int
+
+
+class SummaryAnswer(BaseModel):
+    """Totals over the traces of an experiment that lie in the window and match the filters."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SUMMARY_EXAMPLE]})
+
+    total_count: int = Field(description="Matching traces")
+    number_of_requests: int = Field(description="The same number")
+    total_cost: float = Field(description="US dollars; traces whose cost is unknown are left out")
+    total_tokens: int
+    total_prompt_tokens: int
+    total_completion_tokens: int
+    avg_latency: float = Field(description="Seconds, over the traces that have a latency; 0 where none has")
+    avg_tps: float = Field(description="Completion tokens per second of latency, over the traces that have both")
+    avg_ttft: float = Field(description="Seconds to the first token, over the traces that know it")
+    scores: dict[str, ScoreSummary] = Field(description="By evaluator id, else slug, else name")
+    error_count: int = Field(description="Matching traces that failed")
+    cost_count: int = Field(description="Traces behind total_cost")
+    latency_count: int = Field(description="Traces behind avg_latency")
+    tps_count: int = Field(description="Traces behind avg_tps")
+    ttft_count: int = Field(description="Traces behind avg_ttft")
+    cost_partial_count: int = Field(
+        description="Traces whose cost is too low: a span has tokens and a model, and its cost is not known"
+    )
+    missing: Missing
+    percentiles: Percentiles | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Where `percentiles` asks for them: by measure and percent, null without data",
+    )
+    method: str | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="How percentiles are interpolated"
+    )
 
 
 def summary_answer(
@@ -33,7 +103,7 @@ def summary_answer(
         avg_latency=_mean(summary, "latency_us", MICRO),
         avg_tps=_mean(summary, "tps", _MILLI),
         avg_ttft=_mean(summary, "ttft_us", MICRO),
-        scores=_scores(summary),
+        scores=score_summaries(summary),
         error_count=summary.total("n_errors"),
         cost_count=counts["cost"],
         latency_count=counts["latency"],
@@ -51,56 +121,3 @@ def summary_answer(
 def _mean(summary: Summary, name: str, unit: int) -> float:
     mean = summary.mean(name)
     return 0.0 if mean is None else float(mean / unit)
-
-
-def _scores(summary: Summary) -> dict[str, ScoreSummary]:
-    count = summary.total("n")
-    return {
-        key: _score(sums, summary.evaluators.get(key) or Evaluator(name=key), count)
-        for key, sums in summary.scores.items()
-    }
-
-
-def _score(sums: ScoreSums, evaluator: Evaluator, traces: int) -> ScoreSummary:
-    booleans = sums.n_true + sums.n_false
-    averaged = _averaged(sums)
-    return ScoreSummary(
-        evaluator_id=evaluator.id,
-        evaluator_slug=evaluator.slug,
-        evaluator_name=evaluator.name,
-        score_value_type=evaluator.value_type,
-        avg_score=float(Fraction(averaged.total, averaged.n * NANO)) if averaged.n else None,
-        avg_score_count=averaged.n or None,
-        true_count=sums.n_true if booleans else None,
-        false_count=sums.n_false if booleans else None,
-        text_count=sums.n_text,
-        trace_count=sums.n_traces or 0,
-        missing_count=traces - (sums.n_traces or 0),
-        count=sums.n + booleans + sums.n_text,
-        min_score=None if averaged.low is None else averaged.low / NANO,
-        max_score=None if averaged.high is None else averaged.high / NANO,
-        standard_deviation=_deviation(averaged),
-    )
-
-
-def _averaged(sums: ScoreSums) -> ScoreSums:
-    """The numbers alone; with the booleans, as 1 and 0, where an evaluator has both."""
-    booleans = sums.n_true + sums.n_false
-    if not sums.n or not booleans:
-        return sums
-    as_numbers = [NANO] * bool(sums.n_true) + [0] * bool(sums.n_false)
-    return ScoreSums(
-        n=sums.n + booleans,
-        total=sums.total + sums.n_true * NANO,
-        squares=sums.squares + sums.n_true * NANO * NANO,
-        low=None if sums.low is None else min(sums.low, *as_numbers),
-        high=None if sums.high is None else max(sums.high, *as_numbers),
-    )
-
-
-def _deviation(sums: ScoreSums) -> float | None:
-    """Of the sample. The numerator is exact, so that it is never negative."""
-    if sums.n < 2:
-        return None
-    squared = Fraction(sums.n * sums.squares - sums.total * sums.total, sums.n * (sums.n - 1) * NANO * NANO)
-    return math.sqrt(squared)
