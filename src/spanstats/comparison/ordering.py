@@ -7,9 +7,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from .items import Items, PairedValues
+from .item_values import PairedValues
+from .items import Items
 from .measures import Measure
-from .pairs import changes
+from .paired_sums import changes
 
 
 class Show(StrEnum):

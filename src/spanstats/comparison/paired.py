@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from .chosen import Chosen
 from .measures import Measure
-from .pairs import Paired, PairedMeasure
+from .paired_sums import PairedMeasure
+from .pairs import Paired
 from .results import CandidateResult, MeasureResult, TextResult
 from .side import Side, kind_of
 from .significance import paired_test, relative

@@ -16,11 +16,12 @@ from .arm_traces import ArmTraces, Plan
 from .arms import ResolvedArm
 from .chosen import EvaluatorKeys, choose
 from .compare import read_sides
-from .items import Items, PairedValues, match, values_of
+from .item_values import PairedValues, values_of
+from .items import Items, match
 from .measures import Measure
 from .ordering import After, Order, PageOfItems, Show, key_of, page_of
+from .paired_sums import changes, size_of
 from .pairing import PairBy
-from .pairs import changes, size_of
 from .reading import read_traces
 from .request import Request
 from .trials import FirstTrial, first_trials
