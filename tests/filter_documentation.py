@@ -26,9 +26,10 @@ from spanstats.filters.fields import (
 from spanstats.filters.kinds import ALL, ORDERED, TEXTUAL, Kind
 from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import Test
+from spanstats.filters.root_fields import ROOTS
 from spanstats.filters.score_fields import SCORES
 from spanstats.filters.span_fields import SPANS
-from spanstats.filters.trace_fields import ROOTS, TRACES
+from spanstats.filters.trace_fields import TRACES
 
 from .documentation import ROOT
 

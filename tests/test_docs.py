@@ -15,7 +15,8 @@ from sqlalchemy.engine import make_url
 from spanstats.dialects.parea.filters import read_filter
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
-from spanstats.filters.trace_fields import ROOTS, TRACES
+from spanstats.filters.root_fields import ROOTS
+from spanstats.filters.trace_fields import TRACES
 from spanstats.settings import PREFIX, Settings
 from spanstats.store import cluster
 from spanstats.store.account import account

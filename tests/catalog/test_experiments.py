@@ -8,7 +8,8 @@ from sqlalchemy import Executable, func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.catalog import experiments
-from spanstats.catalog.experiments import Experiment, NewRun
+from spanstats.catalog.experiments import Experiment
+from spanstats.catalog.runs import NewRun, create_run
 from spanstats.domain.keys import TenantId
 from spanstats.errors import Conflict, NotFound
 from spanstats.store.session import Database, Kind
@@ -22,7 +23,7 @@ RUN = NewRun("p1", "exp", "first-run", {"k": "v"})
 
 
 async def create(engine: AsyncEngine, run: NewRun, key: int = KEY, tenant: TenantId = TENANT) -> Experiment:
-    return await experiments.create_run(Database(engine), tenant, key, run)
+    return await create_run(Database(engine), tenant, key, run)
 
 
 async def execute(engine: AsyncEngine, statement: Executable) -> None:

@@ -13,8 +13,9 @@ from spanstats.filters.fields import FieldTable
 from spanstats.filters.kinds import Kind
 from spanstats.filters.operators import OPERATORS, Arity, Operator, Reads
 from spanstats.filters.predicate import Condition, Group
+from spanstats.filters.root_fields import ROOTS
 from spanstats.filters.span_fields import SPANS
-from spanstats.filters.trace_fields import ROOTS, TRACES
+from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import Database
 from spanstats.store.session import Kind as TransactionKind
 from tests.examples import examples

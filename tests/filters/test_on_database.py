@@ -12,8 +12,9 @@ from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
+from spanstats.filters.root_fields import ROOTS
 from spanstats.filters.span_fields import SPANS
-from spanstats.filters.trace_fields import ROOTS, TRACES
+from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import create_engine
 
 from .world import OTHER_TENANT, matching_spans, matching_traces, store

@@ -5,8 +5,9 @@ import pytest
 from spanstats.filters.fields import Field, Mixed, SpanField, UniformField
 from spanstats.filters.kinds import ALL, KINDS, Kind
 from spanstats.filters.operators import OPERATORS, Arity, Operator, OperatorSpec, Reads
+from spanstats.filters.root_fields import ROOTS
 from spanstats.filters.span_fields import SPAN_VALUES, SPANS
-from spanstats.filters.trace_fields import ROOTS, TRACES
+from spanstats.filters.trace_fields import TRACES
 
 FIELDS = [
     (f"{name} {kind}", spec)

@@ -8,7 +8,7 @@ from spanstats.columnar.format import SPAN_SUMS
 from spanstats.domain.times import MAX_TIME_US
 from spanstats.domain.window import Window
 from spanstats.insights import series
-from spanstats.stats import rolled_up, rolled_up_many
+from spanstats.stats import ranges, rolled_up_many
 from spanstats.stats.rollups import DAY
 from spanstats.store.session import Database, Kind
 from tests.stats.test_plans import fill, nodes, pytestmark, rows_read
@@ -21,7 +21,7 @@ FIRST_DAY = 20_574 * DAY.length_us
 
 
 async def test_figures_without_a_filter_read_rollups_and_no_trace(filled: AsyncEngine) -> None:
-    bounds = rolled_up.bounds(Window())
+    bounds = ranges.bounds(Window())
     edges = [FIRST_DAY + day * DAY.length_us for day in range(60)]
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         of_one = await nodes(tx.driver, rolled_up_many.BY_EXPERIMENT_STATEMENT, *bounds, [1])

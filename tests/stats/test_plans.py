@@ -22,7 +22,7 @@ from spanstats.filters.bind import bind
 from spanstats.filters.parts import compile_filter, compile_parts
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, pending, reading, write_statements
-from spanstats.stats import from_columns, rolled_up, traces
+from spanstats.stats import from_columns, ranges, rolled_up, traces
 from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.matching import within
 from spanstats.stats.summary import filtered, sums_statement
@@ -80,7 +80,7 @@ def rows_read(plan: list[dict[str, Any]], table: str) -> int:
 
 async def test_an_unfiltered_summary_reads_rollups_and_no_trace(filled: AsyncEngine) -> None:
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
-        plan = await nodes(tx.driver, rolled_up.STATEMENT, *rolled_up.bounds(Window()), 1)
+        plan = await nodes(tx.driver, rolled_up.STATEMENT, *ranges.bounds(Window()), 1)
     assert rows_read(plan, "traces") == 0
     assert 0 < rows_read(plan, "rollups") <= 10
     assert {n["Node Type"] for n in plan if n.get("Relation Name") == "rollups"} == {"Index Scan"}

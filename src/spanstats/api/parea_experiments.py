@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from ..catalog import experiment_lists, experiments, projects
 from ..catalog.experiment_lists import Search
-from ..catalog.experiments import NewRun
+from ..catalog.runs import NewRun, create_run
 from ..dialects.parea.experiments import listed
 from ..dialects.parea.list_schema import ExperimentWithPinnedStats, ListExperimentsRequest
 from ..dialects.parea.schema import (
@@ -50,7 +50,7 @@ async def find_or_create_project(request: Request, body: ProjectRequest) -> Proj
 async def create_experiment(request: Request, body: ExperimentRequest) -> ExperimentAnswer:
     who = caller(request)
     run = NewRun(body.project_uuid, body.name, body.run_name or None, body.metadata, body.is_public)
-    experiment = await experiments.create_run(tenant_database(request), who.tenant_id, who.key_id, run)
+    experiment = await create_run(tenant_database(request), who.tenant_id, who.key_id, run)
     return ExperimentAnswer(
         name=experiment.name or "",
         uuid=experiment.id,

@@ -25,7 +25,7 @@ from ..domain.span import normal_status
 from ..domain.values import MICRO, clean
 from ..errors import InvalidInput, NotFound
 from ..filters.compile import Condition, compile_predicate
-from ..filters.trace_fields import ROOTS
+from ..filters.root_fields import ROOTS
 from ..reading import whole_traces
 from ..reading.log_pages import spans_around
 from ..reading.of_project import of_project

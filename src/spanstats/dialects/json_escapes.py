@@ -1,4 +1,4 @@
-"""The escapes in JSON text: whether there are any, and those that no text may keep."""
+"""The escapes in JSON text: whether there are any, and which ones no text may keep."""
 
 import re
 from collections.abc import Iterator

@@ -6,14 +6,14 @@ knows (`patterns.py`). A bound predicate compiles without fail.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import assert_never
 
 from ..domain.values import cut, is_clean
 from ..errors import InvalidInput, Problem, invalid
-from .fields import Field, FieldTable, SpanScores, TraceScores, compared
-from .kinds import KINDS, NEVER, Fit, Kind
-from .operators import OPERATORS, Arity, Operator, OperatorSpec, Reads
+from .fields import Field, FieldTable
+from .kinds import KINDS, Fit, Kind
+from .operands import any_of, comparison, only_value, two_values
+from .operators import OPERATORS, Arity
 from .predicate import EVERYTHING, SCORES, Bound, Condition, Group, Junction, Test
 from .ranges import one_range
 
@@ -101,15 +101,15 @@ class _Binder:
             case Arity.NONE:
                 return Test(field, positive, (), negated)
             case Arity.FLAG:
-                flag = KINDS[Kind.BOOLEAN].read(_only(values), Fit.EXACT)
+                flag = KINDS[Kind.BOOLEAN].read(only_value(values), Fit.EXACT)
                 return Test(field, positive, (), negated == flag)
             case Arity.ONE:
-                return _compared(field, positive, (_only(values),), negated)
+                return comparison(field, positive, (only_value(values),), negated)
             case Arity.TWO:
-                return _compared(field, positive, _pair(values), negated)
+                return comparison(field, positive, two_values(values), negated)
             case Arity.MANY:
                 self._check_items(values)
-                return _any_of(field, positive, values, negated)
+                return any_of(field, positive, values, negated)
             case _ as unreachable:
                 assert_never(unreachable)
 
@@ -136,60 +136,3 @@ def _misapplied(condition: Condition, field: Field) -> InvalidInput:
     applicable = ", ".join(name for name, spec in OPERATORS.items() if field.kind in spec.kinds)
     message = f"{condition.operator} does not apply to a {field.kind.value} field; what does: {applicable}"
     return invalid(message, "operator", kind="operator_not_allowed")
-
-
-def _only(values: tuple[object, ...]) -> object:
-    if len(values) != 1:
-        raise invalid(f"must be one value, not {len(values)}", "value", kind="wrong_arity")
-    return values[0]
-
-
-def _pair(values: tuple[object, ...]) -> tuple[object, ...]:
-    if len(values) != 2:
-        raise invalid(f"must be two values, not {len(values)}", "value", kind="wrong_arity")
-    return values
-
-
-def _read(field: Field, spec: OperatorSpec, values: tuple[object, ...]) -> list[object]:
-    """The literals as they are stored. Raises `InvalidInput`, also where the operator's own check refuses one."""
-    kind = _kind_compared(field, spec)
-    fits = spec.fits if len(spec.fits) == len(values) else spec.fits * len(values)
-    operands = list(map(partial(_literal, kind), values, fits))
-    if spec.check is not None:
-        for operand in operands:
-            if operand is not NEVER:
-                spec.check(operand)
-    return operands
-
-
-def _kind_compared(field: Field, spec: OperatorSpec) -> Kind:
-    if spec.is_pattern:
-        return Kind.TEXT
-    if isinstance(field, TraceScores | SpanScores):
-        return field.kind
-    return compared(field.value, spec.reads is Reads.NUMBER)[0]
-
-
-def _literal(kind: Kind, value: object, fit: Fit) -> object:
-    if value is None:
-        raise invalid("must not be null here", "value", kind="null_value")
-    return KINDS[kind].read(value, fit)
-
-
-def _compared(field: Field, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Test:
-    operands = _read(field, spec, values)
-    if NEVER in operands:
-        return Test(field, OPERATORS[Operator.EQUALS], (), negated)
-    return Test(field, spec, tuple(operands), negated)
-
-
-def _any_of(field: Field, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Bound:
-    """Null among the values means that there is none; none of no values at all always holds."""
-    operands = _read(field, spec, tuple(v for v in values if v is not None))
-    test = Test(field, spec, tuple(dict.fromkeys(o for o in operands if o is not NEVER)), negated)
-    if None not in values:
-        return test
-    absent = Test(field, OPERATORS[Operator.EXISTS], (), not negated)
-    if len(values) == values.count(None):
-        return absent
-    return Junction("AND" if negated else "OR", (absent, test))

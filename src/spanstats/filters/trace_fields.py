@@ -1,13 +1,10 @@
-"""The fields of traces: those of the trace itself, of any of its spans, of its root span, and its scores."""
+"""The fields of traces: those of the trace itself, of any of its spans, and its scores."""
 
-from sqlalchemy import Text, literal_column, select
-
-from ..store.tables import every_span, experiments, span_payloads, traces
+from ..store.tables import traces
 from .fields import (
     Field,
     FieldTable,
     MemberField,
-    Mixed,
     NullMode,
     Plain,
     Quantifier,
@@ -16,14 +13,15 @@ from .fields import (
     TraceScores,
     UniformField,
 )
-from .json_sql import constant, json_member, json_number, parameter
+from .json_sql import constant, json_member
 from .kinds import Kind
 from .span_fields import SPAN_VALUES, metadata_value
 
 _COLUMNS = traces.c
 
 
-def _column(kind: Kind, name: str) -> RowField:
+def trace_column(kind: Kind, name: str) -> RowField:
+    """The field that a column of `traces` holds."""
     return RowField(value=Plain(kind, _COLUMNS[name]))
 
 
@@ -86,20 +84,20 @@ _OF_ANY_SPAN = (
 
 TRACES = FieldTable(
     fields={
-        "trace_unique_id": _column(Kind.TEXT, "trace_id"),
-        "root_span_unique_id": _column(Kind.TEXT, "root_span_id"),
-        "name": _column(Kind.TEXT, "name"),
-        "status": _column(Kind.STATUS, "status"),
-        "start_time": _column(Kind.TIME, "start_time"),
-        "end_time": _column(Kind.TIME, "end_time"),
-        "duration": _column(Kind.DURATION, "latency_us"),
-        "total_cost": _column(Kind.MONEY, "cost_pd"),
-        "total_tokens": _column(Kind.INTEGER, "total_tokens"),
-        "total_prompt_tokens": _column(Kind.INTEGER, "prompt_tokens"),
-        "total_completion_tokens": _column(Kind.INTEGER, "completion_tokens"),
-        "span_count": _column(Kind.INTEGER, "n_spans"),
-        "llm_call_count": _column(Kind.INTEGER, "n_llm_calls"),
-        "error_count": _column(Kind.INTEGER, "n_errors"),
+        "trace_unique_id": trace_column(Kind.TEXT, "trace_id"),
+        "root_span_unique_id": trace_column(Kind.TEXT, "root_span_id"),
+        "name": trace_column(Kind.TEXT, "name"),
+        "status": trace_column(Kind.STATUS, "status"),
+        "start_time": trace_column(Kind.TIME, "start_time"),
+        "end_time": trace_column(Kind.TIME, "end_time"),
+        "duration": trace_column(Kind.DURATION, "latency_us"),
+        "total_cost": trace_column(Kind.MONEY, "cost_pd"),
+        "total_tokens": trace_column(Kind.INTEGER, "total_tokens"),
+        "total_prompt_tokens": trace_column(Kind.INTEGER, "prompt_tokens"),
+        "total_completion_tokens": trace_column(Kind.INTEGER, "completion_tokens"),
+        "span_count": trace_column(Kind.INTEGER, "n_spans"),
+        "llm_call_count": trace_column(Kind.INTEGER, "n_llm_calls"),
+        "error_count": trace_column(Kind.INTEGER, "n_errors"),
         **{name: _label(name) for name in TRACE_LABELS},
         **{name: _any_span(name) for name in _OF_ANY_SPAN},
     },
@@ -107,80 +105,3 @@ TRACES = FieldTable(
     scores=TraceScores,
 )
 """Filters over rows of `traces`, as the logs of an experiment are filtered."""
-
-
-def _of_root(name: str) -> SpanField:
-    has = SPAN_VALUES[name]
-    return SpanField(value=has.value, table=has.table, quantifier=Quantifier.ROOT_SPAN)
-
-
-def _document(name: str) -> SpanField:
-    """A JSON document as text; texts without their quotes."""
-    document = span_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
-    return SpanField(value=Plain(Kind.TEXT, document), table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
-
-
-def _root_metadata(key: str) -> SpanField:
-    value = metadata_value(span_payloads.c.metadata, key)
-    return SpanField(value=value, table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
-
-
-def _root_input(key: str) -> SpanField:
-    column, name = span_payloads.c.input, parameter(key)
-    value = Mixed(json_member(column, name), json_number(column, name))
-    return SpanField(value=value, table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
-
-
-_EXPERIMENT_ID = (
-    select(experiments.c.id)
-    .where(experiments.c.key == every_span.c.experiment_key)
-    .correlate(every_span)
-    .scalar_subquery()
-)
-
-_OF_ROOT = (
-    "span_parent_id",
-    "time_to_first_token",
-    "prompt_tokens",
-    "completion_tokens",
-    "cost",
-    "error_message",
-    "cache_hit",
-    "tags",
-    "evaluation_metric_names",
-    "depth",
-    "execution_order",
-    "feedback_score",
-    "project_id",
-    "project_name",
-    "session_identifier",
-    "customer_identifier",
-    "deployment_id",
-)
-
-ROOTS = FieldTable(
-    fields={
-        "trace_unique_id": _column(Kind.TEXT, "trace_id"),
-        "span_unique_id": _column(Kind.TEXT, "root_span_id"),
-        "span_name": _column(Kind.TEXT, "name"),
-        "status": _column(Kind.STATUS, "status"),
-        "start_time": _column(Kind.TIME, "start_time"),
-        "end_time": _column(Kind.TIME, "end_time"),
-        "latency": _column(Kind.DURATION, "latency_us"),
-        "total_tokens": _of_root("total_request_tokens"),
-        "experiment_id": SpanField(
-            value=Plain(Kind.TEXT, _EXPERIMENT_ID), table=every_span, quantifier=Quantifier.ROOT_SPAN
-        ),
-        "input": _document("input"),
-        "output": _document("output"),
-        "target": _document("target"),
-        "metadata": _document("metadata"),
-        **{name: _of_root(name) for name in _OF_ROOT},
-    },
-    keyed={"metadata": _root_metadata, "input": _root_input},
-    scores=TraceScores,
-)
-"""Filters over rows of `traces` that have a root, by what the root span itself says, its own numbers, never sums.
-
-Name, status, times and latency of such a trace are the root's own, so they are read from the trace.
-"""

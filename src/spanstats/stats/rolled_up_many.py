@@ -7,7 +7,8 @@ from typing import Any
 from ..domain.keys import ExperimentKey
 from ..store.session import Driver
 from .measures import AGGREGATES, NEWEST
-from .rolled_up import bounds, ranges, read_sums, sums_statement
+from .ranges import bounds, ranges
+from .rolled_up import read_sums, sums_statement
 from .rollups import (
     DAY,
     HOUR,

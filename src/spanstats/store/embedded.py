@@ -19,7 +19,9 @@ from urllib.parse import quote
 from ..stopping import uninterrupted
 from . import cluster
 from .account import Account, EmbeddedServerError, account, as_account
+from .file_locks import locked
 from .postmaster import Postmaster, forget_stale, is_postmaster
+from .server_log import START_LOG, last_words
 
 _POLL_S = 0.05
 _STOP_S = 60.0
@@ -46,7 +48,7 @@ class EmbeddedServer:
         """Be the only service on this directory, until `stop`. Raises `EmbeddedServerError`."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._claim = _locked(self.directory / "service.lock", fcntl.LOCK_EX, 0)
+            self._claim = locked(self.directory / "service.lock", fcntl.LOCK_EX, 0)
         except EmbeddedServerError:
             raise EmbeddedServerError(
                 f"another spanstats serves from {self.directory}: stop it, or set another SPANSTATS_DATA_DIR"
@@ -61,7 +63,7 @@ class EmbeddedServer:
             self._start()
             return
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._users = _locked(self.directory / "server.lock", fcntl.LOCK_SH, self._patience_s)
+        self._users = locked(self.directory / "server.lock", fcntl.LOCK_SH, self._patience_s)
         try:
             self._start()
         except BaseException:
@@ -69,7 +71,7 @@ class EmbeddedServer:
             raise
 
     def _start(self) -> None:
-        with _locked(self.directory / "start.lock", fcntl.LOCK_EX, self._patience_s):
+        with locked(self.directory / "start.lock", fcntl.LOCK_EX, self._patience_s):
             deadline = time.monotonic() + self._patience_s
             while not self._answering():
                 self._start_process(deadline)
@@ -129,10 +131,12 @@ class EmbeddedServer:
                 self._process = self._spawn(data, sockets, owner)
         while not self._answering():
             if time.monotonic() > deadline:
-                raise EmbeddedServerError(f"PostgreSQL did not start in {self._patience_s:.0f} s{self._last_words()}")
+                raise EmbeddedServerError(
+                    f"PostgreSQL did not start in {self._patience_s:.0f} s{last_words(self.directory, self._data)}"
+                )
             if self._process is not None and self._process.poll() is not None:
                 # A killed server may be there for a moment still, or its backends hold its memory: worth another try.
-                words = self._last_words()
+                words = last_words(self.directory, self._data)
                 if not words.endswith(_PASSING):
                     raise EmbeddedServerError(f"PostgreSQL does not start{words}")
                 self._process = None
@@ -151,7 +155,7 @@ class EmbeddedServer:
 
     def _spawn(self, data: Path, sockets: Path, owner: Account) -> subprocess.Popen[bytes]:
         command = [str(cluster.BINARIES / "postgres"), "-D", str(data), "-k", str(sockets), "-h", "", "-p", "5432"]
-        with (self.directory / "postgres-start.log").open("wb") as log:
+        with (self.directory / START_LOG).open("wb") as log:
             # Its own session: Ctrl-C in a terminal must reach the service first.
             return subprocess.Popen(  # noqa: S603
                 command,
@@ -163,13 +167,6 @@ class EmbeddedServer:
                 start_new_session=True,
                 **as_account(owner),
             )
-
-    def _last_words(self) -> str:
-        texts = [_tail(self.directory / "postgres-start.log")]
-        logs = sorted((self._data / "log").glob("*.log"), key=lambda file: file.stat().st_mtime)
-        texts += [_tail(file) for file in logs[-1:]]
-        fatal = [line for text in texts for line in text.splitlines() if "FATAL" in line or "PANIC" in line]
-        return f": {fatal[-1].partition('FATAL:')[2].strip() or fatal[-1]}" if fatal else ""
 
     def _stop_process(self) -> None:
         for how, patience_s in ((signal.SIGINT, _STOP_S), (signal.SIGQUIT, 10.0)):
@@ -193,28 +190,3 @@ class EmbeddedServer:
             return self._process.pid
         state = Postmaster.of(self._data)
         return state.pid if state is not None and is_postmaster(state.pid, self._data) else None
-
-
-def _tail(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace")[-10_000:]
-    except OSError:
-        return ""
-
-
-def _locked(path: Path, how: int, patience_s: float) -> IO[bytes]:
-    """The open file `path`, locked; waits at most `patience_s`. Closing it unlocks."""
-    file = path.open("ab")
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(file, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                file.close()
-                raise EmbeddedServerError(
-                    f"another process is starting or stopping the server in {path.parent}"
-                ) from None
-            time.sleep(_POLL_S)
-        else:
-            return file

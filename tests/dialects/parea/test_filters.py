@@ -13,7 +13,7 @@ from spanstats.errors import InvalidInput, Problem
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.predicate import Condition, Group
-from spanstats.filters.trace_fields import ROOTS
+from spanstats.filters.root_fields import ROOTS
 
 
 def body(field: object, operator: object, value: object = None, key: object = None) -> dict[str, Any]:
