@@ -1,4 +1,4 @@
-"""Which traces a question is about, and the conditions that SQL puts to them."""
+"""Arms: the traces of a question (an experiment, a window, a filter), and the SQL conditions of its filter."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""A chunk put together from blocks of traces, as `from_traces` reads them."""
+"""Build a chunk from blocks of traces, which `from_traces.py` reads."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,9 +1,8 @@
-"""Decoded columns that a process keeps: immutable, of chunks that are stored, of a bounded size.
+"""The cache of decoded columns of stored chunks, which a process keeps in memory up to a limit. Columns are immutable.
 
-What a chunk holds never changes under its id, which no other chunk ever has, on no server (`refresh.py`): so nothing
-here is ever out of date. What was used least lately goes
-first, but nothing goes for another column of the same question: a question about more columns than there is room for
-would find none of them when it is asked again.
+A chunk never changes under its id, and no other chunk ever gets this id, on any server (`refresh.py`). So no entry is
+ever out of date. The least recently used column is dropped first. But no column is dropped for another column of the
+same question: a question with more columns than the cache can hold would then find none of them when it comes again.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Values counted by their highest bits, so that only the few that matter are looked at one by one."""
+"""Count values by their highest bits, so that only the few values near a searched one are compared one by one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

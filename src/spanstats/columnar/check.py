@@ -1,4 +1,4 @@
-"""Comparing what is stored of the columns with what the traces make."""
+"""Compare the stored columns with the traces (`spanstats rollups check`)."""
 
 from ..domain.keys import ExperimentKey
 from ..store.session import Transaction

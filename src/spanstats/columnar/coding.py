@@ -1,4 +1,4 @@
-"""Codes of rows by a dimension: small whole numbers of one chunk, each of which leads to a key."""
+"""Codes of the rows of a chunk by a dimension: small whole numbers of one chunk, each of which leads to a key."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""By what traces are grouped."""
+"""The dimensions by which traces are grouped: which columns they read, and which keys they have."""
 
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never

@@ -1,4 +1,4 @@
-"""Arrays of values turned into columns: numbers less their minimum in as few bytes as they need, texts as codes."""
+"""Encode arrays of values as columns: numbers less their minimum in as few bytes as they need, texts as codes."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Texts of a dictionary as they are stored. As objects of their own they would take about five times the memory."""
+"""The texts of a dictionary in their stored form: as Python objects they would take about five times the memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload

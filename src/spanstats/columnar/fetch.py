@@ -1,4 +1,4 @@
-"""Columns of stored chunks: from the cache of the process, else from the database."""
+"""Fetch columns of stored chunks from the cache of the process, else from the database."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Which traces come first in the order of a number: their starts, from columns, so that few rows are read to sort.
+"""Find the traces that come first in the order of a number, from columns: their starts, so that few rows are sorted.
 
-The order is by value, traces without one last, ties by start. `descending` turns values and ties around.
+The order is by value, with traces without a value last, and then by start. `descending` reverses values and starts.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a chunk of traces holds: the names of its columns, and the version of all of this.
+"""The format of a chunk: the names of its columns, and the version of the format.
 
 A chunk holds at most `MOST_TRACES` traces of one experiment, in order of start, then trace id (`chunk.py`).
 """

@@ -1,4 +1,4 @@
-"""Traces read as arrays: each row of one statement is a block of traces, each column of it all values of a column.
+"""Read traces as arrays: a row of the one statement is a block of traces, a column of it is the values of one column.
 
 Numbers come as the bytes of eight-byte integers in network order, dictionary-encoded columns as arrays of JSON texts,
 the scores of a trace as PostgreSQL sends arrays (`scores.py`).

@@ -1,4 +1,4 @@
-"""Order statistics of groups of traces, exact."""
+"""Exact order statistics (percentiles) of groups of traces."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""What the scores of groups of traces are, and which of their costs are partial."""
+"""The scores of groups of traces, and the traces of groups whose cost is partial."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

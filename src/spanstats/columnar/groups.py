@@ -1,4 +1,4 @@
-"""Traces by one or two dimensions: each chunk counts by codes of its own, which lead to the groups of all chunks."""
+"""Group traces by one or two dimensions. Each chunk counts by its own codes, which lead to the groups of all chunks."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Counts of values between edges, and of different values, exact."""
+"""Exact histograms: counts of values between edges, and counts of each different value."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Keeping stored columns fresh: the background task, one process at a time, day by day."""
+"""The background task that keeps stored columns fresh: in one process at a time, day by day."""
 
 import asyncio
 import logging

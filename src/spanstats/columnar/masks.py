@@ -1,4 +1,4 @@
-"""The rows of a chunk for which a predicate holds."""
+"""Masks: the rows of a chunk for which a predicate holds, as an array of booleans."""
 
 import operator
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What is measured: a number of each trace, or the scores of evaluators. Values are whole numbers of a small unit."""
+"""Measures over columns: a number of each trace, or the scores of evaluators, in whole numbers of a small unit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

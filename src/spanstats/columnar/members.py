@@ -1,4 +1,4 @@
-"""Members of labels and metadata as dictionary-encoded columns, within limits on what a chunk lists."""
+"""Labels and metadata as dictionary-encoded columns, one a key, and the limits above which a key has no column."""
 
 from array import array
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""How much memory the questions that are being answered reserve, and when they release it."""
+"""How much memory questions reserve for their columns while they are answered, and when they release it."""
 
 import weakref
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Which columns a question looks at."""
+"""Which columns a question reads."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

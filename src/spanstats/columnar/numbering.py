@@ -1,4 +1,4 @@
-"""Numbers of texts that are the same for all chunks, so that groups of several chunks are put together by number."""
+"""Numbers of texts that are the same in all chunks, so that groups of several chunks are joined by number."""
 
 import re
 from collections.abc import Sequence

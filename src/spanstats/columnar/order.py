@@ -1,4 +1,4 @@
-"""Order statistics, exact: the values at given ranks, found without sorting all values."""
+"""Exact order statistics (percentiles): the values at some ranks, found without sorting all values."""
 
 from collections.abc import Collection, Sequence
 

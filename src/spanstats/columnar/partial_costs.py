@@ -1,4 +1,4 @@
-"""Of which traces the cost is known and leaves out spans without a price."""
+"""Traces whose cost is partial: it leaves out spans without a price."""
 
 import numpy as np
 

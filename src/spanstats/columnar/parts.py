@@ -1,4 +1,4 @@
-"""The rows of a stored chunk that count: in the window, of valid minutes, and such that a predicate holds."""
+"""The rows of a stored chunk that count for a question: in the window, in valid minutes, matching the predicate."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
-"""Where an answer comes from: columns, with the traces of invalid minutes beside them, or the traces alone.
+"""Decide what answers a question: columns, with the traces of invalid minutes next to them, or the traces alone.
 
-This is decided here and nowhere else. The numbers are ratios of measured times (docs/decisions).
+Only this module decides it. The numbers are ratios of measured times (docs/decisions).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Bound predicates as tests of columns: the back end for chunks, beside that for SQL (`filters/compile.py`).
+"""Predicates as tests of columns: the back end of filters for chunks, as `filters/compile.py` is the one for SQL.
 
-What a filter means is defined in `filters/`. A condition on a dictionary-encoded value stays SQL: the database is asked
-it once for each different value (`probe.py`).
+`filters/` defines the meaning of a filter. A condition on a dictionary-encoded value stays SQL: the database answers it
+once for each different value (`probe.py`).
 """
 
 from collections.abc import Iterator

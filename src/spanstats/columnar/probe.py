@@ -1,7 +1,7 @@
-"""Conditions on dictionary-encoded values, asked of the database once for each different value.
+"""Ask the database a condition on dictionary-encoded values, once for each different value.
 
-The condition is the one that a filter puts to `traces`; it is put to rows that have nothing but the value, under the
-name of that table. So a filter means the same, whether columns or traces answer it.
+It is the condition that a filter has on `traces`. Here it runs over rows that have only the value, under the name of
+that table. So a filter means the same, whether columns or traces answer it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The one entry to columns: the traces of a question, all read in one snapshot, and work on them off the loop."""
+"""The one entry to columns: read the traces of a question in one snapshot, and compute with them off the event loop."""
 
 import asyncio
 import time

@@ -1,8 +1,8 @@
-"""Refreshing stored columns: exact at every moment, encoded again from the traces and never adjusted.
+"""Refresh stored columns: encode them again from the traces, never adjust them. Answers are exact at every moment.
 
-A minute that is in `rollup_marks` or `column_invalidations` is read from the traces; of all other minutes the chunks
-hold just the traces that start there. A refresh takes invalidations, sees in its snapshot all writes that left them,
-and leaves invalidations for what it drops and does not write.
+A minute that is in `rollup_marks` or `column_invalidations` is read from the traces. For all other minutes the chunks
+hold exactly the traces that start there. A refresh takes invalidations, and its snapshot has all writes that left them.
+It leaves invalidations for the chunks that it drops and does not write again.
 """
 
 import secrets

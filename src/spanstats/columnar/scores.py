@@ -1,6 +1,6 @@
-"""Scores of traces from the arrays that PostgreSQL sends, evaluator by evaluator.
+"""Decode the scores of traces from the arrays that PostgreSQL sends, into a column for each evaluator.
 
-Most traces are scored by the same evaluators: those with equal `score_keys` are read together. An array is sent as
+Most traces have scores of the same evaluators: traces with equal `score_keys` are read together. An array is sent as
 dimensions, a flag for nulls, the type of the elements, length and lower bound (20 bytes; 12 if empty), then each
 element as its length (-1 for null) and its bytes, all in network order (PostgreSQL: `array_send`).
 """

@@ -1,7 +1,7 @@
-"""How a day of an experiment is cut into segments, each of which is stored as one, and which to refresh.
+"""Divide a day of an experiment into segments, each of which is stored as a whole, and choose the segments to refresh.
 
-Large segments are read fastest, small ones are refreshed fastest: a segment is the widest of a few widths that has not
-too many traces, or one minute.
+Large segments are read fastest, and small ones are refreshed fastest. A segment has the largest of some widths at which
+it has not too many traces, or one minute.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

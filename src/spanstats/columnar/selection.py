@@ -1,4 +1,4 @@
-"""The traces that a question is about: rows of chunks, all of one state of the store."""
+"""A selection: the traces of a question as rows of chunks, all of one snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""About how many bytes of memory columns take."""
+"""Estimates of the memory of columns, in bytes."""
 
 from collections.abc import Sequence
 

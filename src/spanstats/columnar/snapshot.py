@@ -1,4 +1,4 @@
-"""What is stored of an experiment in a window, and which minutes must be read from the traces, in one snapshot."""
+"""The chunks and invalid minutes of an experiment in a window, read in one snapshot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

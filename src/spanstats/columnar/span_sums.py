@@ -1,4 +1,4 @@
-"""Sums of spans by a text that each of them has, kept beside the columns of the traces that they belong to."""
+"""Sums of spans by a text of each span (model, name, ...), stored with the columns of their traces."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Columns as bytes: what is stored of a chunk."""
+"""Encode and decode the columns of a chunk as the bytes of the database."""
 
 from collections.abc import Mapping
 from typing import Any

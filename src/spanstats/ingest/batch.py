@@ -1,4 +1,4 @@
-"""What one transaction is asked to write, with repeats of a span folded in their order."""
+"""The batch of one write transaction: spans, overrides and scores of its requests, repeats of a span merged."""
 
 from collections.abc import Iterable
 from copy import copy

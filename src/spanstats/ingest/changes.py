@@ -1,4 +1,4 @@
-"""The statements that change the store, each for any number of rows. The caller holds the locks."""
+"""Functions that insert, update and delete rows, each for any number of rows. The caller holds the locks."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

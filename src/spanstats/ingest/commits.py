@@ -1,15 +1,15 @@
-"""Group commit: what queued while one transaction was being written goes into the next. No timer.
+"""Group commit: requests that wait while a transaction is written share the next one. There is no timer.
 
-A transaction begins once several turns of the event loop have brought no further write. Clients that were answered
-together ask again together, a moment later: without those turns the first of them would have a transaction alone.
-After a request that was written alone, with nothing in the queue at its end, the next one does not wait: its client is
-likely the only one.
+A transaction begins when several turns of the event loop have brought no further write. Clients that were answered
+together send their next requests together, a moment later: without these turns the first of them would have a
+transaction alone. After a request that was written alone, with an empty queue at its end, the next request does not
+wait, because its client is probably the only one.
 
-Every request is answered after the commit that holds its own spans. Where a shared transaction fails, its requests are
-written one by one, so that none fails because of another. A request that was cancelled is written all the same.
+Every request is answered after the commit that has its own spans. If a shared transaction fails, its requests are
+written one by one, so that no request fails because of another. A cancelled request is still written.
 
-While the database writes one transaction, this process reads and prepares the next: two may be under way where enough
-waits for a second one that would not wait for the first.
+While the database writes one transaction, this process reads and prepares the next. A second one begins beside it if
+enough spans wait for it and it would not wait for the first.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The id, slug and name of each evaluator: a small table, written only when something is new."""
+"""Write evaluators (id, slug, name), and remember which ones this process has written: only new values are written."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Experiments in a write: inserted when a span first names them, and locked against deletion until it commits."""
+"""Experiments in a write: inserted when a span first names them, and locked against deletion until the commit."""
 
 from collections.abc import Collection, Mapping, Set
 

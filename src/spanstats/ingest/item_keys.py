@@ -1,5 +1,7 @@
-"""Item keys of traces that were stored before there were any, derived in the background by whichever process comes
-first. Nothing is remembered beside the null in the row itself."""
+"""The background task that derives item keys of traces of earlier versions, in one process at a time.
+
+A trace without a key has null in its row. The task remembers nothing else.
+"""
 
 import asyncio
 import logging

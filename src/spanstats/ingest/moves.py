@@ -1,4 +1,4 @@
-"""Traces that a span takes from one experiment to another: mostly a trace id that two runs share by mistake."""
+"""Report traces that a span moves from one experiment to another: mostly two runs use one trace id by mistake."""
 
 import logging
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
 """Standalone scores that wait for their span.
 
-A write inserts every standalone score as a pending one first, and then takes the pending scores that have a span now.
-It reads them in a statement whose snapshot is newer than its lock on the table `traces`. So a writer of spans that did
-not see a pending score holds that lock until it commits; the request that brought the score waits until then and looks
-again (`commits.py`).
+A write first inserts every standalone score as a pending one. Then it takes the pending scores that have a span now. It
+reads them in a statement whose snapshot is newer than its lock on the table `traces`. A writer of spans that did not
+see a pending score holds that lock until it commits. The request of the score waits until then and looks again
+(`commits.py`).
 """
 
 from collections.abc import Collection, Mapping

@@ -1,7 +1,7 @@
-"""What a span costs where its client sent no cost: unit prices that it sent, else the price table of `genai-prices`.
+"""The cost of a span whose client sent no cost: from unit prices of the client, else from the table of `genai-prices`.
 
-The table is the one that the installed package carries; nothing is ever fetched. What is remembered is the model that a
-name leads to, not a price: tiers, cached tokens and the time of the call change that.
+The table is the table of the installed package: nothing is fetched. The cache holds the model that a name leads to, and
+no price, because tiers, cached tokens and the time of the call change the price.
 """
 
 import re

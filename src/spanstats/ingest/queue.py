@@ -1,4 +1,4 @@
-"""The writes that wait for their commit: bounded in spans and bytes, and in the order of arrival within every trace."""
+"""The queue of writes that wait for a commit: bounded in spans and bytes, in order of arrival within every trace."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""A price list in whole numbers: picodollars per million tokens, so that a cost is one exact division at its end."""
+"""Prices of models in whole numbers, picodollars per million tokens, so that a cost has one division at its end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What a write reads before it changes the store. Every statement here runs after the locks that it relies on.
+"""Read stored spans and traces before a write changes them. Every statement runs after the locks that it relies on.
 
-Statements that every write runs are planned once, maybe while the tables are small: see `by_key.py`.
+Statements that every write runs are planned once, perhaps while the tables are small: see `by_key.py`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Stored traces counted by today's rules, some at a time. What was stored before the rules keeps its numbers till then.
+"""`spanstats recount`: count the usage of stored traces again by today's rules, some traces at a time.
 
-Spans that came over OpenTelemetry are known by their ids, and get the response id that was kept among their attributes.
-Nothing is merged or priced again.
+A trace that was stored before a change of the rules keeps its numbers until then. Spans that came over OpenTelemetry
+have global ids, and get the response id that is stored among their attributes. Nothing is merged or priced again.
 """
 
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""The first step of a write: under which key each span is stored, which override it has, which experiment it is in."""
+"""The first step of a write: find the stored key and the override of each span, and its experiment."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

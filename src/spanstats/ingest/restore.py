@@ -1,4 +1,4 @@
-"""Traces of an archive written as they were: nothing is merged, priced or derived again but the trace's own row."""
+"""Write the traces of an archive as they were: nothing is merged or priced, only the rows of traces are computed."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The rows that are written, as the statements of `write_statements.py` read them, and the folds that traces keep."""
+"""The rows of spans and traces as `write_statements.py` reads them, and the bytes of a trace's fold."""
 
 from collections.abc import Sequence
 from operator import attrgetter

@@ -1,4 +1,4 @@
-"""Reading and writing the blocks of scores that long traces have. The caller holds the locks of the traces."""
+"""Read and write the blocks of scores of long traces. The caller holds the locks of the traces."""
 
 from collections.abc import Collection, Iterable, Mapping
 

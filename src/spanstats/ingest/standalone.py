@@ -1,4 +1,4 @@
-"""Standalone scores written to the spans that they are of. The spans are stored, and their traces are locked."""
+"""Write standalone scores to their spans. The spans are stored, and their traces are locked."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a write needs besides the database."""
+"""The dependencies of a write besides the database: pricing, rendering of stats, the cache of evaluators."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

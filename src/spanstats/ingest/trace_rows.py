@@ -1,4 +1,4 @@
-"""The row of a trace, made from its fold, and the limits of it."""
+"""Make the row of a trace from its fold, and check the limits of spans and bytes of a trace."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -1,8 +1,8 @@
-"""The one write transaction: exact for any order of arrival, for any number of writers at once.
+"""The one write transaction, a step after the other. It is exact for any order of arrival and any number of writers.
 
 Every writer takes locks in one order: global span ids (advisory, sorted), experiments (shared), traces (in key order),
-pending scores. Under the locks of the traces the stored spans are read, merged with the new ones, and every trace that
-changes is folded from its spans.
+pending scores. Under the locks of the traces it reads the stored spans, merges the new spans into them, and folds every
+changed trace from its spans.
 """
 
 from dataclasses import dataclass

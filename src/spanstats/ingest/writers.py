@@ -1,4 +1,4 @@
-"""Other transactions that write spans now, in this process or another one."""
+"""Wait for the transactions that are writing spans now, in this process or another one."""
 
 import asyncio
 import time

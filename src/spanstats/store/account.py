@@ -1,7 +1,7 @@
-"""The operating-system user that runs the embedded server, and what it must be able to read.
+"""The operating-system user that runs the embedded server, and the permissions that it needs.
 
-PostgreSQL refuses to run as root. Where this process is root, the server runs as the user `pgserver`, who owns the data
-directory; the directories above it and above the binaries are opened for passing through (o+x), never for listing or
+PostgreSQL refuses to run as root. If this process is root, the server runs as the user `pgserver`, who owns the data
+directory. The directories above it and above the binaries are opened for passing through (o+x), never for listing or
 writing.
 """
 

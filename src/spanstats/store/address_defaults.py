@@ -1,4 +1,4 @@
-"""What an address leaves out, as libpq finds it: in variables of the environment and in files at home."""
+"""Defaults of an address, as libpq finds them: in variables of the environment and in files of the home directory."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The options of a database's address: which are taken, which are ignored, which are refused.
+"""The options of a database's address: which have an effect, which are ignored, which are refused.
 
 Names are libpq's (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS) and names that other
 drivers and providers put into the addresses that people paste. `docs/operations.md` has the same table in words.

@@ -1,7 +1,7 @@
-"""The forms in which people write the address of a database, read as libpq reads them, to options by name.
+"""Parse the text of an address, in each form that people write, into options by name, as libpq reads it.
 
-Forms: `postgresql://`, `postgres://`, those of SQLAlchemy and JDBC, and libpq's `host=... dbname=...`. No text of an
-error holds a part of the address but the name of an option.
+Forms: `postgresql://`, `postgres://`, those of SQLAlchemy and JDBC, and libpq's `host=... dbname=...`. An error never
+contains a part of the address other than the name of an option.
 """
 
 import re

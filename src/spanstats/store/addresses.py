@@ -1,4 +1,4 @@
-"""The address of a database: its hosts, its options, what libpq's variables add; `address_texts.py` reads its forms."""
+"""The address of a database: its hosts and options, with libpq's variables. `address_texts.py` parses the text."""
 
 import getpass
 import re

@@ -1,9 +1,9 @@
-"""How a statement that is planned once finds rows by their key, with any statistics of the table.
+"""SQL fragments by which a statement that is planned once finds rows by their key, with any statistics of the table.
 
-In a table of a few hundred rows any index that begins with the tenant looks as good to the planner as the key itself,
-and what it chose then reads the whole tenant once the table has grown. So each key is looked up on its own (`LATERAL`,
-`OFFSET 0`), and its rows are asked for in an order that one index alone has: a transaction that avoids sorting
-(`Kind.INGEST`) is left no other. The key is a range of one value, since an order by a constant would be dropped.
+In a table of a few hundred rows any index that begins with the tenant looks as good to the planner as the key itself.
+Such a plan reads the whole tenant once the table has grown. So each key is looked up on its own (`LATERAL`, `OFFSET
+0`), and its rows are read in an order that only one index has: a transaction that avoids sorting (`Kind.INGEST`) can
+use no other index. The key is a range of one value, because an order by a constant would be dropped.
 """
 
 TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"

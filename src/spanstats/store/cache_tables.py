@@ -1,4 +1,4 @@
-"""The tables of caches, which can be made from the traces again: rollups, and the columns of traces."""
+"""The tables of caches (rollups, columns of traces), which can be computed from the traces again."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,4 +1,4 @@
-"""The embedded server's files: data directory, configuration and socket directory."""
+"""The files of the embedded server: data directory, configuration and socket directory."""
 
 import hashlib
 import os

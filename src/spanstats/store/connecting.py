@@ -1,4 +1,4 @@
-"""How one connection is made: which servers are asked, which of them fit, what its session is set to."""
+"""Make one connection: which servers are tried, which are fit, and the settings of the session."""
 
 import asyncio
 import os

@@ -1,8 +1,8 @@
-"""The embedded PostgreSQL server: found or started, watched, stopped.
+"""Find or start the embedded PostgreSQL server, watch it, and stop it.
 
-The server outlives a parent that is killed; the next start finds it by its `postmaster.pid`. A process that uses the
-server holds a shared lock on `server.lock` in the data directory, and the last one to leave stops it; the kernel drops
-the locks of a killed process.
+The server outlives a parent that is killed: the next start finds the server by its `postmaster.pid`. A process that
+uses the server holds a shared lock on `server.lock` in the data directory, and the last process to leave stops the
+server. The kernel releases the locks of a killed process.
 """
 
 import fcntl

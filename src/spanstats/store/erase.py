@@ -1,4 +1,4 @@
-"""Deleting traces with all their rows. Callers hold the locks of the traces."""
+"""Delete traces with all their rows. The caller holds the locks of the traces."""
 
 from collections.abc import Collection
 

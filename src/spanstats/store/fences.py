@@ -1,10 +1,10 @@
-"""Fences: what keeps a tenant's requests out of a database while the tenant is moved to another shard, and ever after.
+"""Fences keep a tenant's requests out of a database while the tenant moves to another shard, and ever after.
 
-A row in `tenant_fences` says that nothing may be written (`closed`), or nothing read or written (`gone`). A transaction
-of a tenant begins with a look at it. Writers hold a lock while they look and until they end, and a process that sets a
-fence waits for that lock: once it is set, no writer is left who did not see it.
+A row in `tenant_fences` forbids writes (`closed`), or reads and writes (`gone`). A transaction of a tenant begins with
+a look at it. Writers hold a lock while they look and until they end, and a process that sets a fence waits for that
+lock. So once a fence is set, no writer is left who did not see it.
 
-Only where there are several shards is any of this done.
+Fences are used only if there are several shards.
 """
 
 from collections.abc import Iterable

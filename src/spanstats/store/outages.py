@@ -1,4 +1,4 @@
-"""Failures of the database: which are outages, in what words they are reported, and which are worth another try."""
+"""Failures of the database: which are outages, how they are worded, and which are worth another attempt."""
 
 import asyncio
 import random

@@ -1,7 +1,7 @@
-"""Payloads of the spans of one trace as bytes: compressed together, since spans of a trace repeat each other's texts.
+"""The format of packed payloads: the payloads of a trace's spans, compressed together, because spans repeat texts.
 
-A zstd frame of a MessagePack list. The frame names the dictionary that it was compressed with, which must be kept for
-as long as rows may need it.
+The bytes are a zstd frame of a MessagePack list. The frame names the dictionary that it was compressed with, which must
+be kept for as long as rows may need it.
 """
 
 from collections.abc import Collection

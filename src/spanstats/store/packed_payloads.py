@@ -1,8 +1,9 @@
-"""Payloads of old traces in packed form: one row of `packed_payloads` for most spans of a trace.
+"""Read and write packed payloads of old traces: one row of `packed_payloads` has the payloads of most spans of a trace.
 
-A span's payload is its row in `span_payloads`, and where there is none, its part of the packed row of its trace. A
-write always leaves a row, so a part that is out of date is never read. A trace is packed under its lock. A statement
-that looks for packed payloads runs after the one that found no row, so it finds what was packed in between.
+A span's payload is its row in `span_payloads`. If there is no such row, it is the span's part of the packed row of its
+trace. A write always leaves a row, so a part that is out of date is never read. A trace is packed under its lock. A
+statement that looks for packed payloads runs after the one that found no row, so it finds payloads that were packed in
+between.
 """
 
 from collections.abc import Collection, Iterable

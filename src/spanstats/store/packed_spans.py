@@ -1,7 +1,7 @@
-"""Spans of packed traces in a table of their own (`packed_spans`), with smaller indexes.
+"""Move spans of packed traces to a table of their own (`packed_spans`) with smaller indexes, and back.
 
-All spans of a trace are in one of the two tables. A transaction that changes spans of a trace has its lock, and moves
-them to `spans` first.
+All spans of a trace are in one of the two tables. A transaction that changes spans of a trace holds the lock of the
+trace, and first moves them to `spans`.
 """
 
 from collections.abc import Collection

@@ -1,7 +1,7 @@
-"""What kind of connection pooler an address leads to, if any: found out by asking it.
+"""Detect which kind of connection pooler an address leads to, if any, by asking it.
 
-A pooler gives its clients process ids of its own making. One that lends a server for a transaction (PgBouncer's
-transaction mode, Supavisor on port 6543, Neon's `-pooler`) lends the same one to two clients in turn.
+A pooler gives its clients process ids of its own. A pooler that lends a server for a transaction (PgBouncer's
+transaction mode, Supavisor on port 6543, Neon's `-pooler`) lends the same server to two clients in turn.
 """
 
 from enum import Enum

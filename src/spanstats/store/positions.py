@@ -1,7 +1,7 @@
-"""How far a primary has written, and whether a standby has replayed that much.
+"""WAL positions: how far a primary has written, and whether a standby has replayed the WAL up to there.
 
-Positions of two servers can be compared only where one follows the other. The primary's present life has a row in
-`primary_lives`: a standby that shows it has replayed what this very primary wrote.
+The positions of two servers can be compared only if one follows the other. The present life of the primary has a row in
+`primary_lives`: a standby with this row has replayed what this very primary wrote.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What PostgreSQL's lock files say of the server of a data directory."""
+"""PostgreSQL's lock files: which server runs on a data directory, and in which state. Stale ones are removed."""
 
 import socket
 from pathlib import Path

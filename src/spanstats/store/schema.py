@@ -1,4 +1,4 @@
-"""The schema's version: bringing a database up to date, and whether it is."""
+"""The version of the schema: migrate a database, and check whether it is up to date."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files

@@ -1,4 +1,4 @@
-"""Scores of long traces as they are stored: those of all spans but the root in rows of `score_blocks`."""
+"""SQL for traces whose scores are in blocks (`score_blocks`): which traces these are, and their stats entry."""
 
 IN_BLOCKS = b"\x04"
 """What the fold of a trace begins with whose scores are in blocks. Blocks of another trace are out of date."""

@@ -1,7 +1,7 @@
-"""What the connections of one pool have in common, and which of them may lead to a server that is no primary any more.
+"""A source of connections: what the connections of one pool share, and which of them may lead to a former primary.
 
 Everything is passed to the driver by name, so that no variable of the environment (PGHOST, PGOPTIONS, PGSSLMODE, ...)
-and no file of the user's home decides where the service goes.
+and no file of the user's home decides where the service connects.
 """
 
 import random

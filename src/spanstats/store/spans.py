@@ -1,4 +1,4 @@
-"""Stored spans as `Span` values, read within an open transaction."""
+"""Read stored spans as `Span` values, within an open transaction."""
 
 from collections.abc import Collection, Iterable
 from typing import Any

@@ -1,9 +1,9 @@
-"""Reads from hot standbys, which answer for all that was committed before the read began.
+"""Reads from hot standbys, which contain all that was committed before the read began.
 
-A read asks the primary how far it has written, and then waits on a standby until that much has been replayed there. So
-it does not matter through which process, worker or server of this service the write came. Reads that begin while the
-primary is being asked share the next question. A standby that does not get so far in time is left out, and the primary
-is read; every second the ones left out are tried again.
+A read asks the primary for its WAL position, and then waits on a standby until the standby has replayed the WAL up to
+there. So it does not matter through which process, worker or server of this service the write came. Reads that begin
+while the primary is being asked share the next question. A standby that is too late is left out, and the primary is
+read. The standbys that are left out are tried again every second.
 """
 
 import asyncio

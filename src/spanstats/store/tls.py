@@ -1,4 +1,4 @@
-"""TLS to the database, as libpq's parameters ask for it."""
+"""TLS to the database: the `SSLContext` for libpq's parameters."""
 
 import os
 import ssl

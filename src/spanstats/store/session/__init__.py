@@ -1,4 +1,4 @@
-"""Connections and transactions: all that the rest of the service needs of them."""
+"""Connections and transactions: the part of the store that the rest of the service uses."""
 
 from .database import Database, Standbys
 from .pool import Driver, Engine, create_engine

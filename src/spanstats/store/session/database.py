@@ -1,4 +1,4 @@
-"""The database that the service reads and writes: a pool of connections, and standbys where there are any."""
+"""The database that the service reads and writes: a pool of connections, and standbys if there are any."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager

@@ -1,4 +1,4 @@
-"""Pools of connections: how each is made, and one that answers. Times are whole microseconds on all of them.
+"""Pools of connections: how a connection is made, and how one that answers is found. Times are whole microseconds.
 
 The engine runs in autocommit; transactions are begun by hand (`transaction.py`).
 """

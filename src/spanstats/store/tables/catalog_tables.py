@@ -1,4 +1,4 @@
-"""What spans and traces belong to: tenants, projects, experiments; evaluators; datasets of test cases."""
+"""Tables of the catalog: tenants, projects, experiments, evaluators, datasets of test cases."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,4 +1,4 @@
-"""The metadata of all tables, and the kinds of their columns.
+"""The metadata object of all tables, and the types of their columns.
 
 Text is compared by bytes (`COLLATE "C"`), money is bigint picodollars, durations are bigint microseconds.
 """

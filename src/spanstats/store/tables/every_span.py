@@ -1,4 +1,4 @@
-"""Spans of all traces: of packed traces (`packed_spans`) and of others (`spans`).
+"""The union of the spans of packed traces (`packed_spans`) and of all other traces (`spans`).
 
 PostgreSQL plans such a union as one table with two parts, each with its own indexes. It is no view: a view has to be
 created again with every column that is added.

@@ -1,4 +1,4 @@
-"""Which databases belong together, which of them is the primary, and tenants that are moved between shards."""
+"""Tables of shards: which databases belong together, which is the primary, and which tenants are being moved."""
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, PrimaryKeyConstraint, SmallInteger, Table
 

@@ -1,4 +1,4 @@
-"""What clients sent: spans, their payloads and scores, and overrides."""
+"""Tables of what clients sent: spans, their payloads and scores, and overrides."""
 
 from sqlalchemy import (
     BigInteger,

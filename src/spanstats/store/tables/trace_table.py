@@ -1,4 +1,4 @@
-"""Traces: what each adds up to, so that a summary reads no span."""
+"""The table of traces: one row for each trace with its sums, so that a summary reads no span."""
 
 from sqlalchemy import (
     BigInteger,
