@@ -28,6 +28,7 @@ from .api import (
     parea_reading,
     respan,
     respan_experiments,
+    respan_intake,
     respan_logs,
     respan_scores,
     respan_spans,
@@ -35,6 +36,7 @@ from .api import (
     respan_unsupported,
     stats_baselines,
     stats_compare,
+    stats_compare_items,
 )
 from .api.answers import Streams
 from .api.authentication import KeyCache
@@ -57,7 +59,7 @@ from .tracing import Tracing
 
 # What is posted most is matched first.
 _ROUTERS = (
-    *(parea.write, otlp.write, respan.write, respan_spans.write, respan_scores.write),
+    *(parea.write, otlp.write, respan.write, respan_intake.write, respan_spans.write, respan_scores.write),
     *(respan_logs.write, respan_experiments.write, respan_traces.write, respan_unsupported.write),
     *(respan_experiments.erase, respan_traces.erase),
     # Before what reads: a word of a path is not taken for an id.
@@ -66,7 +68,7 @@ _ROUTERS = (
     *(respan_logs.read, respan_experiments.read, respan_traces.read),
     *(insights.read, insights_series.read, insights_breakdown.read, insights_histogram.read),
     *(insights_traces.read, insights_trace.read, insights_keys.read),
-    *(stats_compare.read, stats_baselines.write),
+    *(stats_compare.read, stats_compare_items.read, stats_baselines.write),
     *(parea_experiments.write, parea_reading.read, parea_datasets.read, parea_datasets.write),
 )
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.api import (
     respan,
     respan_experiments,
+    respan_intake,
     respan_logs,
     respan_scores,
     respan_spans,
@@ -26,7 +27,9 @@ _MODULES = (respan, respan_spans, respan_scores, respan_logs, respan_experiments
 
 
 def _routes(kind: str) -> list[tuple[str, str]]:
-    routers = [getattr(module, kind) for module in _MODULES] + ([respan_unsupported.write] if kind == "write" else [])
+    routers = [getattr(module, kind) for module in _MODULES]
+    if kind == "write":
+        routers += [respan_intake.write, respan_unsupported.write]
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     return [(method, route.path) for route in routes for method in sorted(route.methods or ())]
 

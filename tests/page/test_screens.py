@@ -351,7 +351,7 @@ async def test_spans_of_a_large_run_are_those_of_calls_unless_a_filter_would_rea
     [
         ("/ui/run?id=base&by=span_name", "insights_breakdown.break_down", "group by a field of traces, such as name"),
         ("/ui/compare?base=base&candidate=candidate", "stats_compare.comparison.compare", "or pair items by none"),
-        ("/ui/compare?base=base&candidate=candidate", "stats_compare.pages_of_rows", "or pair items by none"),
+        ("/ui/compare?base=base&candidate=candidate", "stats_compare_items.pages_of_rows", "or pair items by none"),
         ("/ui/run?id=base", "insights_traces.list_traces", "narrow it with a filter"),
     ],
 )

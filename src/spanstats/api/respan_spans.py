@@ -1,20 +1,10 @@
-"""Respan's `request-logs`: spans sent one by one or in bulk, listed, summarized, and read whole."""
+"""Respan's `request-logs`: spans listed, summarized, read whole, and changed."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from ..dialects.respan.filter_names import SPAN_FIELD_NAMES
-from ..dialects.respan.flat import read_flat
-from ..dialects.respan.intake import (
-    BULK_SCHEMA,
-    SPAN_SCHEMA,
-    BulkCreated,
-    SpanCreated,
-    bulk_answer,
-    created_answer,
-    read_bulk,
-)
 from ..dialects.respan.paging import read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
 from ..dialects.respan.span_schema import PATCH_SCHEMA, SpanList, SpanObject, SpanSummary
@@ -27,20 +17,16 @@ from ..dialects.respan.spans import (
     span_object,
     span_summary,
 )
-from ..domain.keys import SpanKey
 from ..domain.span import Span
-from ..errors import NotFound, Unavailable
+from ..errors import NotFound
 from ..filters.span_fields import SPANS
-from ..metrics import ingested
-from ..reading.spans import Condition, find_span, order_by, page_of_spans, started_within, stored_span
+from ..reading.spans import Condition, find_span, order_by, page_of_spans, started_within
 from ..stats.spans import summarize_spans
 from ..stats.sums import Window
 from .answers import json_answer
-from .decoding import beside
 from .failures import within
-from .observation import note_batch
 from .openapi import body
-from .resources import caller, resources, tenant_committer, tenant_database
+from .resources import caller, tenant_database
 from .respan_shared import (
     ROUTER,
     Page,
@@ -52,7 +38,6 @@ from .respan_shared import (
     listed,
     paging_of,
     sent_object,
-    sent_span,
     sorting,
     store_override,
     window_of,
@@ -77,51 +62,6 @@ _TOTALS: dict[str, Any] = {
 }
 Only = Annotated[str | None, Query(description="Spans that have just this value")]
 Included = Annotated[str | None, Query(description="Names of the wanted keys, joined by commas")]
-
-_CREATE: dict[str, Any] = {
-    "status_code": 201,
-    "response_model": SpanCreated,
-    "description": (
-        "Stores one span and answers it as it is stored, priced. Without ids it is a trace of its own; sent again with "
-        "the same ids it updates what is stored."
-    ),
-    "openapi_extra": body(SPAN_SCHEMA),
-    "responses": errors(400, 401, 403, 413, 503),
-}
-
-
-@write.post("/api/request-logs/", summary="Log a span", **_CREATE)
-@write.post("/api/request-logs/create/", summary="Log a span, at the older path", **_CREATE)
-async def create_span(request: Request) -> SpanCreated:
-    tenant_id = caller(request).tenant_id
-    fields = await sent_span(request)
-    with within("body"):
-        span = read_flat(fields)
-    key = SpanKey(tenant_id, span.trace_id, span.span_id)
-    await tenant_committer(request).submit(tenant_id, [span], len(await request.body()))
-    ingested("respan", 1)
-    stored = await stored_span(tenant_database(request), key)
-    if stored is None:
-        raise Unavailable("the span was deleted while it was stored")
-    return created_answer(stored)
-
-
-@write.post(
-    "/api/request-logs/bulk/",
-    summary="Log many spans",
-    description="Stores at most 500 spans (or as the service is set); one that is wrong costs no other: see `errors`.",
-    status_code=201,
-    response_model=BulkCreated,
-    openapi_extra=body(BULK_SCHEMA),
-    responses=errors(400, 401, 403, 413, 503),
-)
-async def bulk_create_spans(request: Request) -> BulkCreated:
-    raw = await request.body()
-    with within("body"):
-        batch = await beside(request, read_bulk, raw, max_spans=resources(request).limits.bulk_spans)
-    await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(await request.body()))
-    note_batch("respan", batch)
-    return bulk_answer(batch)
 
 
 @read.get(_LIST, summary="List spans", **_PAGE)

@@ -1,8 +1,5 @@
-"""Whether runs differ: `/api/stats/v1/compare`, its rows, and the trials of one item."""
+"""Whether runs differ: `/api/stats/v1/compare`."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,20 +8,13 @@ from ..catalog import baselines, evaluators
 from ..comparison import compare as comparison
 from ..comparison.arms import Arm
 from ..comparison.chosen import EvaluatorKeys, score_names
-from ..comparison.one_item import item_in_runs
 from ..comparison.request import Request as Comparing
-from ..comparison.rows import MOST_ROWS, Rows, RowsOptions, pages_of_rows
 from ..dialects.insights.compare_answer import COMPARISON_COLUMNS, comparison_answer, comparison_table
 from ..dialects.insights.compare_answer_schema import COMPARISON_ANSWER
 from ..dialects.insights.compare_request import BODY_KEYS, SentArm, members, read_arms, read_options
-from ..dialects.insights.compare_schema import COMPARE_SCHEMA, ROWS_SCHEMA
+from ..dialects.insights.compare_schema import COMPARE_SCHEMA
 from ..dialects.insights.options import check_query
-from ..dialects.insights.rows_answer import COLUMNS, item_answer, rows_answer, rows_table
-from ..dialects.insights.rows_answer_schema import ITEM_ANSWER, ROWS_ANSWER
-from ..dialects.insights.rows_request import ROWS_KEYS, read_item_key, read_rows
-from ..errors import NotFound, invalid
-from .answers import json_answer
-from .csv_answer import CSV, csv_fragments, csv_headers, wants_csv
+from ..errors import invalid
 from .failures import within
 from .insights_shared import answered
 from .openapi import body as body_of
@@ -37,9 +27,6 @@ read = APIRouter(route_class=StatsRead, **ROUTER)
 Base = Annotated[
     str | None,
     Query(description="The id of the experiment to compare with", max_length=256, examples=["run-a"]),
-]
-Experiments = Annotated[
-    list[str] | None, Query(description="Ids of experiments, 1 to 9", examples=[["run-a", "run-b"]])
 ]
 
 _TABLE = "With `Accept: text/csv` the answer is a table."
@@ -61,7 +48,7 @@ async def compare_arms(request: Request) -> Response:
     with within("body"):
         body = members(fields, BODY_KEYS)
         arms, options = read_arms(body), read_options(body)
-    return await _answer(request, await _request_of(request, arms, options))
+    return await _answer(request, await request_of(request, arms, options))
 
 
 _GET: dict[str, Any] = {
@@ -87,10 +74,10 @@ async def compare_with_baseline(
         raise invalid("must be there, since no baseline is set", "query", "base", kind="missing")
     with within("query"):
         arms = read_arms({"base": base, "candidates": [experiment_id]})
-    return await _answer(request, await _request_of(request, arms, read_options({})))
+    return await _answer(request, await request_of(request, arms, read_options({})))
 
 
-async def _request_of(request: Request, arms: list[SentArm], options: dict[str, Any]) -> Comparing:
+async def request_of(request: Request, arms: list[SentArm], options: dict[str, Any]) -> Comparing:
     """The comparison that was asked for, its filters bound. Raises `InvalidInput`."""
     base, *candidates = [await _bound(request, arm) for arm in arms]
     return Comparing(base, tuple(candidates), most_traces=resources(request).limits.compared_traces, **options)
@@ -102,12 +89,13 @@ async def _bound(request: Request, arm: SentArm) -> Arm:
     return Arm(arm.experiment_id, arm.window, matching, ".".join(map(str, arm.at)))
 
 
-async def _evaluators(request: Request, comparing: Comparing) -> EvaluatorKeys:
+async def evaluators_of(request: Request, comparing: Comparing) -> EvaluatorKeys:
+    """The keys of the evaluators whose scores are compared, by the names in the request."""
     return await evaluators.find_keys(tenant_database(request), caller(request).tenant_id, score_names(comparing))
 
 
 async def _answer(request: Request, comparing: Comparing) -> Response:
-    tools, keys = resources(request), await _evaluators(request, comparing)
+    tools, keys = resources(request), await evaluators_of(request, comparing)
     tenant_id = caller(request).tenant_id
     compared = await comparison.compare(tools.columns, tenant_database(request), tenant_id, comparing, keys)
     return await answered(
@@ -116,71 +104,3 @@ async def _answer(request: Request, comparing: Comparing) -> Response:
         lambda: (COMPARISON_COLUMNS, comparison_table(compared)),
         f"compare {comparing.base.experiment_id}",
     )
-
-
-_ROWS: dict[str, Any] = {
-    "summary": "List the items of a comparison",
-    "description": (
-        "The items of a base and one candidate with their values of one measure, the largest losses first, in pages. "
-        "With `Accept: text/csv` all of them from the cursor on, as a table."
-    ),
-    "openapi_extra": body_of(ROWS_SCHEMA),
-    "responses": {**READ_ERRORS, **ROWS_ANSWER},
-}
-
-
-@read.post(f"{PREFIX}/compare/rows", **_ROWS)
-async def list_compared_items(request: Request) -> Response:
-    check_query(request.query_params.multi_items())
-    fields = await sent_object(request, required=True)
-    with within("body"):
-        body = members(fields, ROWS_KEYS)
-        base, *candidates = read_arms(body)
-        of_rows, options = read_rows(body, len(candidates)), read_options(body)
-    options |= {"measures": (of_rows.measure,)}
-    comparing = await _request_of(request, [base, candidates[of_rows.candidate]], options)
-    is_table = wants_csv(request)
-    rows_options = RowsOptions(
-        comparing, of_rows.show, of_rows.order, MOST_ROWS if is_table else of_rows.limit, of_rows.after
-    )
-    tools, keys = resources(request), await _evaluators(request, comparing)
-    pages = pages_of_rows(tools.columns, tenant_database(request), caller(request).tenant_id, rows_options, keys)
-    if is_table:
-        fragments = csv_fragments(COLUMNS, _tables(pages, of_rows.preview))
-        return await tools.streams.begin(fragments, tools.limits.stream_s, CSV, csv_headers("compared items"))
-    async with aclosing(pages):
-        rows = await anext(pages)
-    return await asyncio.to_thread(lambda: json_answer(rows_answer(rows, of_rows.preview)))
-
-
-async def _tables(pages: AsyncGenerator[Rows, None], preview: int) -> AsyncIterator[Iterator[list[Any]]]:
-    async with aclosing(pages):
-        async for page in pages:
-            yield rows_table(page, preview)
-
-
-_ITEM: dict[str, Any] = {
-    "summary": "Read one item in several runs",
-    "description": (
-        "All trials of an item in each experiment that is named, and for scores of 0 and 1 pass@k (any of k trials is "
-        "right) and pass^k (all are)."
-    ),
-    "responses": {**READ_ERRORS, **ITEM_ANSWER},
-}
-
-
-@read.get(f"{PREFIX}/items/{{item_key}}", **_ITEM)
-async def read_item(
-    request: Request,
-    item_key: str,
-    experiment: Experiments = None,
-    preview_length: Annotated[int, Query(ge=0, le=100_000, description="Characters of content")] = 2_000,
-) -> Response:
-    check_query(request.query_params.multi_items(), ["preview_length"], several=["experiment"])
-    key = read_item_key(item_key)
-    if not experiment or len(experiment) > 9:
-        raise invalid("must be named 1 to 9 times", "query", "experiment", kind="missing")
-    item = await item_in_runs(tenant_database(request), caller(request).tenant_id, key, experiment)
-    if not any(run.trials for run in item.runs):
-        raise NotFound("No trace of these experiments is of this item")
-    return await asyncio.to_thread(lambda: json_answer(item_answer(item, preview_length)))
