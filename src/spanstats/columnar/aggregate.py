@@ -81,7 +81,7 @@ def traces_with(selection: Selection, measure: Measure) -> int:
 
 
 def sum_of(codes: Array) -> int:
-    """Of unsigned codes; those of 8 bytes in two halves, each sum of which fits 64 bits."""
+    """The sum of unsigned codes. Codes of 8 bytes are added in two halves, so that each sum fits 64 bits."""
     if codes.dtype.itemsize < 8:
         return int(np.add.reduce(codes, dtype=np.uint64))
     low, high = codes & np.uint64(2**32 - 1), codes >> np.uint64(32)
@@ -89,7 +89,7 @@ def sum_of(codes: Array) -> int:
 
 
 def sum_of_squares(codes: Array) -> int:
-    """Of unsigned codes of at most 65,536 rows."""
+    """The sum of the squares of unsigned codes, of at most 65,536 rows."""
     width = codes.dtype.itemsize * 8
     bound = int(np.maximum.reduce(codes, initial=0)) ** 2 * len(codes)
     if bound < _EXACT_IN_DOUBLE:

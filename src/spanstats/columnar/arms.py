@@ -22,7 +22,7 @@ class Arm:
 
 
 def rows_of(arm: Arm) -> list[Rows]:
-    """All traces of the arm, each part of the filter read in its own way."""
+    """All traces of the arm, for a read of each part of the filter."""
     parts = [true()] if arm.matching is None else arm.matching.parts
     return [Rows(and_(_inside(arm), part)) for part in parts]
 

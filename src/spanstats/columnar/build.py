@@ -29,7 +29,7 @@ _PG_EPOCH_US = 946_684_800_000_000
 
 
 class Built:
-    """The traces so far."""
+    """The traces that were added so far, encoded at the end."""
 
     def __init__(self, needs: Needs, every_member: bool) -> None:
         self.n = 0
@@ -57,7 +57,7 @@ class Built:
             self._scores.add(block["score_keys"], block["score_values"], block["score_kinds"])
 
     def chunk(self) -> Chunk:
-        """All of it, encoded."""
+        """The chunk of all traces."""
         columns: dict[str, Column] = {name: self._number(name) for name in self._needs.numbers()}
         if ITEM_KEY in self._needs.columns:
             columns[ITEM_KEY] = digests_of(self._halves(ITEM_KEY))

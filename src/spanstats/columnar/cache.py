@@ -38,7 +38,7 @@ class Bounded(Generic[K, V]):
         self.size = 0
 
     def begin(self) -> None:
-        """A question begins: what is used from here on does not go for what is put from here on."""
+        """Begin a question: a value that it uses is not dropped for a value that it puts."""
         self._question += 1
 
     def get(self, key: K) -> V | None:
@@ -74,11 +74,11 @@ class ColumnCache:
 
     @property
     def size(self) -> int:
-        """Bytes, about."""
+        """The size of the cache in bytes, estimated."""
         return self._columns.size
 
     def begin(self) -> None:
-        """A question begins."""
+        """Begin a question."""
         self._columns.begin()
 
     def get(self, chunk_id: int, name: str) -> Column | Info | None:
@@ -88,6 +88,6 @@ class ColumnCache:
         return column
 
     def put(self, chunk_id: int, columns: Iterable[tuple[str, Column | Info]]) -> None:
-        """Keep these."""
+        """Keep these columns."""
         for name, column in columns:
             self._columns.put((chunk_id, name), column, size_of(column))

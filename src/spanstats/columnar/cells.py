@@ -58,7 +58,7 @@ def cells_of(columns: Sequence[Numbers]) -> Cells:
 
 
 def extent(columns: Sequence[Numbers]) -> tuple[int, int]:
-    """Between which numbers all values of these columns lie. Each has rows, every one of which has a value."""
+    """The range of the values of these columns. Each column has rows, and every row has a value."""
     low = min(column.low for column in columns)
     return low, max(column.low + column.step * int(column.codes.max()) for column in columns)
 

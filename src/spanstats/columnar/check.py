@@ -33,7 +33,7 @@ WHERE experiment_key = $1 AND start_time = $2 ORDER BY number, name
 
 
 async def differing_segments(tx: Transaction) -> list[tuple[int, int]]:
-    """(experiment key, start) of segments without invalid minutes whose columns are not what the traces make.
+    """Segments without invalid minutes whose columns differ from the traces, as (experiment key, start).
 
     Needs a transaction that is one snapshot.
     """

@@ -76,7 +76,7 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class SpanSums:
-    """Of each value of a column of `spans` whole numbers, as `span_sums.py` has them."""
+    """Whole numbers for each value of a column of `spans`, as `span_sums.py` has them."""
 
     rows: tuple[tuple[str | None, tuple[int, ...]], ...]
 
@@ -93,7 +93,7 @@ class Info:
     omitted: tuple[str, ...] = ()
 
     def has(self, name: str) -> bool:
-        """Whether the columns hold all of this name, also where no trace has a value of it."""
+        """Whether the columns hold all values of this name, even if no trace has one."""
         if name.startswith(SCORES):
             return True
         if name in TEXTS or name.startswith(MEMBERS):
@@ -125,7 +125,7 @@ class Chunk:
         return column
 
     def item_keys(self) -> Digests:
-        """Which item each trace is of."""
+        """The item of each trace."""
         column = self.columns[ITEM_KEY]
         assert isinstance(column, Digests)
         return column

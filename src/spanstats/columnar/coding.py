@@ -44,7 +44,7 @@ class Keys:
 
 
 def coded(selection: Selection, dimension: Dimension) -> tuple[Keys, list[Coded]]:
-    """The keys of the dimension, and of the chunk of each part the codes of all rows."""
+    """The keys of the dimension, and the codes of all rows of each part's chunk."""
     match dimension:
         case ByText(column):
             return _by_text(selection, column)

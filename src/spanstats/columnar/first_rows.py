@@ -19,7 +19,7 @@ _Values = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """In that order: a value, `None` for traces without one, and a start, microseconds since 1970."""
+    """A position in the order: a value, `None` for traces without one, and a start, microseconds since 1970."""
 
     value: int | None
     start: int
@@ -67,8 +67,8 @@ def starts_of_first(
     is_score: bool = False,
     behind: Position | None = None,
 ) -> list[int]:
-    """Starts, in microseconds since 1970, among which are those of the first `count` traces, in any order of
-    traces of equal value and start; with `behind` of traces at this position, and of the first that follow it.
+    """Starts, in microseconds since 1970, that include the starts of the first `count` traces, in any order of
+    traces with equal value and start. With `behind`: of the traces at this position, and of the first after it.
 
     With `is_score` the column is an evaluator's key, and the value its first score in the trace.
     """

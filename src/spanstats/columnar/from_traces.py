@@ -64,7 +64,7 @@ async def chunks_of_traces(
     in_order: bool = False,
     most: int = MOST_TRACES,
 ) -> AsyncIterator[Chunk]:
-    """The traces that are in one of these (never in two), in chunks of at most `most` traces.
+    """The traces of these rows (no trace is in two of them), in chunks of at most `most` traces.
 
     They have the columns that are needed, with `every_member` also all members of labels and metadata that the limits
     of dictionaries allow. Traces are sorted by start and trace id if they are `in_order`, which stored chunks are.
@@ -93,7 +93,7 @@ class _Parameters:
     values: list[Any] = field(default_factory=list)
 
     def put(self, value: object, type_: str) -> str:
-        """How the value is written in a statement."""
+        """The SQL text of the value."""
         self.values.append(value)
         return f"${len(self.values)}::{type_}"
 

@@ -23,12 +23,12 @@ class ScoreCounts:
     false: Counted
 
     def each(self) -> tuple[Counted, ...]:
-        """All of them, in this order."""
+        """All counts, in this order."""
         return self.traces, self.texts, self.true, self.false
 
 
 def group_score_counts(groups: Groups, keys: Collection[str]) -> ScoreCounts:
-    """What the scores of these evaluators are, by group."""
+    """The counts of the scores of these evaluators by group."""
     counts = ScoreCounts(*(np.zeros(len(groups), np.int64) for _ in range(4)))
     for by in groups.parts:
         groups.selection.check()
@@ -76,7 +76,7 @@ def _add(counts: Counted, by: PartGroups, rows: Array | None) -> None:
 
 
 def group_partial_costs(groups: Groups) -> Counted:
-    """Of how many traces of each group the cost is known and leaves out spans without a price."""
+    """The number of traces of each group whose cost is partial: known, but without spans that have no price."""
     counts = np.zeros(len(groups), np.int64)
     for by in groups.parts:
         if (is_partial := partial_costs(by.part)) is not None:

@@ -46,7 +46,7 @@ class _Adder:
         self._bound = 0
 
     def add(self, groups: NDArray[np.intp], totals: Totals, bound: int) -> None:
-        """Totals of codes that lead to these groups; none of those in 64 bits is larger than the bound."""
+        """Add totals of codes that lead to these groups. No total of 64 bits is larger than the bound."""
         if totals.dtype == object:
             np.add.at(self._large, groups, totals)
             return

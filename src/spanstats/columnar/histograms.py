@@ -18,7 +18,7 @@ _SMALL = 2
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many values lie in each bin, below the first edge, and above the last."""
+    """The numbers of values in each bin, below the first edge, and above the last."""
 
     counts: list[int]
     below: int

@@ -45,7 +45,7 @@ async def waiting_days(database: Database, rest_s: float = REST_S, limit: int = 
 
 
 async def refresh_day(database: Database, day: Day, rest_s: float = REST_S) -> bool:
-    """One transaction of refreshing; whether there was anything to do. Raises `Unavailable`."""
+    """Refresh in one transaction; whether there was anything to refresh. Raises `Unavailable`."""
     async with database.transaction(Kind.REBUILD) as tx:
         await tx.driver.execute(LOCK)
         return bool((await refresh_some(tx, *day, rest_s)).write)

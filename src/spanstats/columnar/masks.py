@@ -76,7 +76,7 @@ def _scores(test: ScoreTest, chunk: Chunk) -> Mask:
 
 
 def passes(numbers: Numbers, name: Operator, operands: tuple[Any, ...]) -> Mask:
-    """For which values the positive operator holds: for none that is missing."""
+    """Which values pass the positive operator. A missing value never passes."""
     mask = _OF_NUMBERS[name](numbers, operands)
     return mask if numbers.valid is None else mask & numbers.valid
 

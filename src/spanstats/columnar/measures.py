@@ -55,7 +55,7 @@ class Measured:
     """`None`: of the rows of the part, in order."""
 
     def of_rows(self, column: Array) -> Array:
-        """What a column of the chunk has where the values are."""
+        """The values of a column of the chunk in these rows."""
         return self.part.of(column) if self.rows is None else column[self.rows]
 
     @property
@@ -65,7 +65,7 @@ class Measured:
 
 
 def each_column(selection: Selection, measure: Measure) -> Iterator[Measured]:
-    """The values of the measure, column by column; what is not valid has none."""
+    """The values of the measure, column by column, without rows that have none."""
     for part in selection.each():
         if isinstance(measure, NumberOf):
             yield Measured(part, part.numbers(part.chunk.numbers(measure.column)), None)

@@ -18,11 +18,11 @@ class Memory:
         self.reserved = 0
 
     def begin(self) -> "Reservation":
-        """The reservation of one more question, of nothing yet."""
+        """The reservation of one more question, without any bytes yet."""
         return Reservation(self)
 
     def reserve(self, size: int, reserved_before: int) -> None:
-        """Raises `Unavailable` where there is no room."""
+        """Reserve these bytes. Raises `Unavailable` if there is no room."""
         if reserved_before + size > self._most:
             raise Unavailable(
                 "this question needs more memory than this service gives to one: narrow the window, filter, or name "
@@ -33,7 +33,7 @@ class Memory:
         self.reserved += size
 
     def release(self, size: int) -> None:
-        """It is not used any more."""
+        """Release the bytes, which are not used any more."""
         self.reserved -= size
 
 
@@ -46,7 +46,7 @@ class Reservation:
         weakref.finalize(self, _release, memory, self._sizes)
 
     def add(self, parts: Iterable[Part]) -> None:
-        """Raises `Unavailable` where there is no room for these."""
+        """Reserve more bytes. Raises `Unavailable` if there is no room for them."""
         size = sum(map(_size_of_part, parts))
         self._memory.reserve(size, sum(self._sizes))
         self._sizes.append(size)

@@ -46,5 +46,5 @@ STARTS = Needs(frozenset({START_MINUTE, START_MICROSECOND}))
 
 
 def needs(columns: Iterable[str] = (), *, scores_of: Iterable[str] = (), every_score: bool = False) -> Needs:
-    """Of these columns, and of the scores of these evaluators."""
+    """The needs of a question about these columns and the scores of these evaluators."""
     return Needs(frozenset(columns) | frozenset(map(scores_column, scores_of)), every_score)

@@ -11,7 +11,7 @@ COST_COLUMNS = frozenset({COST, UNPRICED})
 
 
 def partial_costs(part: Part) -> Mask | None:
-    """Those of the selected rows, as a mask over the chunk; `None` where there is none, which is the rule."""
+    """The selected rows with a partial cost, as a mask over the chunk; `None` if there is none, as usual."""
     unpriced, cost = part.chunk.numbers(UNPRICED), part.chunk.numbers(COST)
     if unpriced.low == 0 and not unpriced.codes.any():
         return None
@@ -22,6 +22,6 @@ def partial_costs(part: Part) -> Mask | None:
 
 
 def count_partial_costs(part: Part) -> int:
-    """How many of the selected traces they are."""
+    """The number of selected traces with a partial cost."""
     mask = partial_costs(part)
     return 0 if mask is None else int(np.count_nonzero(mask))

@@ -25,7 +25,7 @@ _ROWS_WHILE_ONE_IS_LOOKED_UP = 200
 
 @dataclass(frozen=True, slots=True)
 class FromColumns:
-    """The predicate over columns, and what is stored in the window."""
+    """A plan to read columns: the predicate over them, and the stored chunks and invalid minutes of the window."""
 
     predicate: Predicate
     stored: Stored
@@ -34,8 +34,8 @@ class FromColumns:
 async def plan_of(tx: Transaction, arm: Arm) -> FromColumns | None:
     """How to read the traces of the arm; `None`: from the traces alone.
 
-    They are read alone where a condition asks for what no column holds, where few traces are stored, where most
-    minutes are invalid, and where an index leads to the few traces that have a rare value of metadata.
+    The traces alone are read if no column holds the value of a condition, if few traces are stored, if many minutes
+    are invalid, or if an index leads to the few traces with a rare value of metadata.
     """
     predicate = EVERY_TRACE if arm.matching is None else resolve(arm.matching.predicate, arm.matching.tenant_id)
     if predicate is None:

@@ -71,15 +71,15 @@ Node: TypeAlias = NumberTest | ScoreTest | TextTest | Not | Joined
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """`root`: for each row, whether the predicate holds; where `uniform`, not of traces of several models: of these
-    the traces and their spans are asked."""
+    """`root` is the test of each row. With `uniform` it is not for traces of several models: for these the
+    database asks the traces and their spans."""
 
     root: Node
     uniform: bool
     needs: Needs
 
     def text_tests(self) -> list[TextTest]:
-        """All conditions that the database is asked."""
+        """All conditions that the database must answer."""
         return [node for node in _leaves(self.root) if isinstance(node, TextTest)]
 
 

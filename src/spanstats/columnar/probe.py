@@ -29,7 +29,7 @@ class Verdicts:
         self._kept: Bounded[tuple[str, str, str, int], Mask] = Bounded(most_bytes)
 
     async def ask(self, tx: Transaction, tests: Sequence[TextTest], chunks: Mapping[int, Chunk]) -> dict[int, Passing]:
-        """By id of the chunk, which of its values pass."""
+        """Which values of each chunk pass, by the chunk's id."""
         by_chunk: dict[int, dict[int, Mask]] = {chunk_id: {} for chunk_id in chunks}
         for test in tests:
             condition, operands = tx.condition(traces, test.condition)

@@ -55,7 +55,7 @@ class Columns:
         needs: Needs,
         work: Callable[[list[Selection]], T],
     ) -> T:
-        """What `work` makes of the traces of each arm; it runs in a thread and may take some time.
+        """The result of `work` on the traces of each arm. It runs in a thread and may take some time.
 
         `needs` are the columns that it looks at; all arms are read in one snapshot. Raises `Unavailable` where the
         database is away, all of it takes longer than a read may, or its columns take more memory than there is.

@@ -108,7 +108,7 @@ async def put_chunks(tx: Transaction, experiment_key: ExperimentKey, segment: Se
 
 
 async def chunks_of_segment(tx: Transaction, experiment_key: ExperimentKey, segment: Segment) -> AsyncIterator[Chunk]:
-    """What is stored of the traces that start in the segment; nothing where none does."""
+    """The chunks of the traces that start in the segment; none if no trace does."""
     start, end = segment
     inside = (traces.c.experiment_key == experiment_key) & (traces.c.start_time >= start) & (traces.c.start_time < end)
     chunks = chunks_of_traces(tx, [Rows(inside)], EVERY_COLUMN, every_member=True, in_order=True, most=MOST_TRACES)

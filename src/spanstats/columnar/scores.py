@@ -30,7 +30,7 @@ class ScoreArrays:
         self.kinds: list[ArrayBytes] = []
 
     def add(self, keys: Sequence[ArrayBytes], values: Sequence[ArrayBytes], kinds: Sequence[ArrayBytes]) -> None:
-        """The next traces."""
+        """Add the arrays of the next traces."""
         for row, array in enumerate(keys, start=self.n):
             if array is not None:
                 self.by_keys.setdefault(array, []).append(row)

@@ -35,10 +35,11 @@ class Plan:
 def plan(
     day: int, counts: Mapping[int, int], stored: Sequence[Segment], invalid: Mapping[int, bool], most: int = MOST_TRACES
 ) -> Plan:
-    """What to do about the invalid minutes of the day that begins at `day`: about as much as `most` traces at a time.
+    """The segments to refresh for the invalid minutes of the day that begins at `day`, about `most` traces at a time.
 
-    A segment is worth it where a minute has waited for long (`invalid` has which), or much of it is invalid.
-    `counts` is how many traces start in a minute, as far as that is known; it decides on widths and worth alone.
+    A segment is refreshed if one of its minutes has waited for long (the values of `invalid`), or if much of it is
+    invalid. `counts` has the number of traces that start in a minute, as far as it is known; it decides widths and
+    worth alone.
     """
     segments = _segments((day, day + DAY_US), counts, most)
     worthwhile = [segment for segment in segments if _is_worth_it(segment, counts, invalid)]
@@ -54,7 +55,7 @@ def plan(
 
 
 def overlap(a: Segment, b: Segment) -> bool:
-    """Whether some time is in both."""
+    """Whether the two segments have some time in common."""
     return a[0] < b[1] and b[0] < a[1]
 
 

@@ -38,7 +38,7 @@ class Part:
         return self.chunk.n if self.rows is None else int(np.count_nonzero(self.rows))
 
     def of(self, column: Array) -> Array:
-        """What a column has in these rows."""
+        """The values of a column in these rows."""
         return column if self.rows is None else column[self._wanted(self.rows)]
 
     def numbers(self, numbers: Numbers) -> Numbers:
@@ -63,7 +63,7 @@ class Part:
 
 
 def part_of(chunk: Chunk, rows: Mask) -> Part:
-    """These rows of the chunk."""
+    """The part of the chunk with these rows."""
     row_numbers = np.flatnonzero(rows)
     return Part(chunk, rows, row_numbers if len(row_numbers) < _FEW * chunk.n else None)
 
@@ -96,7 +96,7 @@ class Selection:
 
     @property
     def n(self) -> int:
-        """How many traces."""
+        """The number of selected traces."""
         return sum(part.n for part in self.parts)
 
 

@@ -13,7 +13,7 @@ _OF_NUMBER = 8
 
 
 def size_of(column: Column | Info) -> int:
-    """Its arrays and its dictionary."""
+    """The bytes of a column: its arrays and its dictionary."""
     match column:
         case Info():
             return _OVERHEAD + 100 * (len(column.names) + len(column.omitted))
@@ -30,7 +30,7 @@ def size_of(column: Column | Info) -> int:
 
 
 def size_of_array(array: Array | None) -> int:
-    """Nothing where all its values are one, repeated by strides of 0."""
+    """The bytes of an array; 0 if it is one value that strides of 0 repeat."""
     return 0 if array is None or array.strides == (0,) else array.nbytes
 
 

@@ -26,7 +26,7 @@ ORDER BY 1
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A chunk by its id: which traces it holds, and what wrote it."""
+    """A stored chunk: its id, segment, number of traces, and the version of its format."""
 
     id: int
     segment: Segment
@@ -44,7 +44,7 @@ class Stored:
 
 
 async def stored(driver: Driver, experiment_key: ExperimentKey, window: Window) -> Stored:
-    """What there is in the snapshot of the transaction."""
+    """The chunks and invalid minutes in the snapshot of the transaction."""
     start = 0 if window.start_us is None else window.start_us
     end = MAX_TIME_US + MINUTE_US if window.end_us is None else window.end_us
     bounds = start, max(start, end)

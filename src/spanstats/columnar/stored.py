@@ -64,14 +64,14 @@ _decode = msgspec.msgpack.Decoder(_Numbers | _Texts | _Scores | _Digests | _Span
 
 
 def packed(chunk: Chunk) -> dict[str, bytes]:
-    """All of the chunk."""
+    """The bytes of all columns of the chunk."""
     info = chunk.info
     columns = {name: _encode(_packed(column)) for name, column in chunk.columns.items()}
     return {INFO: _encode(_Info(info.n, info.names, info.omitted)), **columns}
 
 
 def unpacked(data: bytes) -> Column | Info:
-    """What these bytes are of."""
+    """The column, or the `Info`, that these bytes encode."""
     match _decode(data):
         case _Info(n, names, omitted):
             return Info(n, names, omitted)

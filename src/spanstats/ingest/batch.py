@@ -19,10 +19,10 @@ Touched = tuple[TenantId, str, str]
 
 @dataclass(slots=True)
 class Write:
-    """What one request asks for: spans, an override, or a score.
+    """The write of one request: spans, an override, or a score.
 
-    An override holds domain fields that replace those of a span: `override` those of a span with a global id, stored or
-    not, `stored_override` (trace id, span id, fields) those of a stored span. `log` is one whose scores are pending.
+    An override has domain fields that replace those of a span. `override` is for a span with a global id, stored or
+    not. `stored_override` (trace id, span id, fields) is for a stored span. `log` is a log with pending scores.
     """
 
     tenant_id: TenantId
@@ -39,7 +39,7 @@ def span_key(tenant_id: TenantId, span: Span) -> SpanIdentity:
 
 
 def touched(write: Write) -> frozenset[Touched]:
-    """The keys that two transactions would wait for each other on, as far as the write has them."""
+    """The keys on which this write may wait for another transaction, as far as the write has them."""
     tenant_id = write.tenant_id
     keys = {(tenant_id, span.trace_id, "") for span in write.spans}
     keys |= {span_key(tenant_id, span) for span in write.spans}
@@ -72,7 +72,7 @@ class Batch:
 
     @property
     def global_ids(self) -> list[GlobalSpanKey]:
-        """Of spans with a global id, of overrides, and of logs, which may be such spans; sorted."""
+        """The ids of spans with a global id, of overrides, and of logs (a log may be such a span), sorted."""
         of_spans = {GlobalSpanKey(k[0], k[2]) for k, s in self.spans.items() if s.by_span_id}
         return sorted(of_spans | self.overrides.keys() | {GlobalSpanKey(*log) for log in self.logs})
 

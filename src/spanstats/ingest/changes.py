@@ -63,7 +63,7 @@ async def write(
 ) -> None:
     """Insert or replace spans with their payloads and own scores, and update these traces.
 
-    Invalidates the minutes of the traces, and the minutes that they were in: (experiment key, start).
+    Invalidates the minutes in which the traces start, and the minutes before the change: (experiment key, start).
     """
     if not (changed or traces or before):
         return

@@ -95,12 +95,12 @@ class Committer:
             await self._enqueue(Write(tenant_id, override=(span_id, fields)), 1, size)
 
     async def override_stored(self, tenant_id: TenantId, trace_id: str, span_id: str, fields: dict[str, Any]) -> None:
-        """Return once these fields of a stored span are committed as its override; for a deleted one nothing is."""
+        """Return once these fields of a stored span are committed as its override. A deleted span gets none."""
         if fields:
             await self._enqueue(Write(tenant_id, stored_override=(trace_id, span_id, fields)), 1, 0)
 
     async def score(self, tenant_id: TenantId, score: StandaloneScore, size: int = 0) -> str:
-        """The id of this score once it is committed, to its span or, where that is not stored yet, to the pending."""
+        """The id of this score once it is committed: to its span or, if the span is not stored yet, as pending."""
         outcome = cast(Outcome, await self._enqueue(Write(tenant_id, score=score), 1, size))
         if outcome.is_pending and not score.deleted:
             # Its span may have come in a transaction that could not see it yet.

@@ -29,10 +29,10 @@ class WrittenEvaluators:
 
 
 class Evaluators:
-    """The evaluators that this process has written, so that one that is stored costs nothing.
+    """The evaluators that this process has written, so that it writes each only once.
 
-    They are forgotten when connections lead to another server, or to the same one after it failed
-    (`Source.generation`): its last commits may be lost.
+    It forgets them when connections lead to another server, or to the same server after it failed
+    (`Source.generation`), because the last commits may be lost.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Evaluators:
         return WrittenEvaluators(new, driver.generation)
 
     def keep(self, written: WrittenEvaluators) -> None:
-        """These are stored now."""
+        """Remember these evaluators, which are stored now."""
         if written.generation != self._generation:
             return
         if len(self._known) + len(written.scores) > _MAX_KNOWN:

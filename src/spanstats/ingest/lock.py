@@ -20,7 +20,7 @@ from .trace_rows import row_of_fold
 
 @dataclass(slots=True)
 class Locked:
-    """The traces of a write, with the spans that it brings them, and the pending scores that it finds traces for."""
+    """The traces of a write with their new spans, and the pending scores whose traces are known."""
 
     spans: dict[TraceKey, list[Span]] = field(default_factory=dict)
     """In key order. A trace that spans leave is there without them."""
@@ -30,7 +30,7 @@ class Locked:
 
 
 async def lock(driver: Driver, batch: Batch, resolved: Resolved, tools: Tools) -> Locked:
-    """Lock the traces in key order, inserting new ones as the batch alone makes them.
+    """Lock the traces in key order, and insert new ones with the row that the batch alone gives.
 
     Then insert the batch's standalone scores as pending, and lock all pending scores whose trace is known now.
     """

@@ -20,7 +20,7 @@ from .stored import Stored
 
 @dataclass(slots=True)
 class Merged:
-    """What a batch changes of the stored spans."""
+    """The changes that a batch makes to the stored spans."""
 
     changed: Changed = field(default_factory=list)
     """The spans that are new or changed."""
@@ -121,7 +121,7 @@ def _recount(stored: Stored, changed: Changed) -> dict[SpanKey, int]:
 
 
 def count_again(stored: Stored) -> dict[SpanKey, int]:
-    """Count the usage of every span of the traces that change; the `Uncounted` bits of spans that had other ones."""
+    """Count the usage of every span of the changed traces. The `Uncounted` bits of spans whose bits change."""
     recounted: dict[SpanKey, int] = {}
     for key in stored.to_fold - stored.folds.keys():
         spans = [*stored.spans.get(key, {}).values()]

@@ -89,7 +89,7 @@ async def lock_pending(
 
 
 async def delete_pending(driver: Driver, keys: Collection[ScoreKey]) -> None:
-    """These are stored with their spans now, or deleted."""
+    """Delete pending scores that are stored with their spans now, or that a client deleted."""
     if keys:
         await driver.execute(DELETE_PENDING, *columns(sorted(keys)))
 
@@ -101,5 +101,5 @@ async def check_pending(driver: Driver, logs: Collection[LogKey]) -> None:
 
 
 def crowded() -> InvalidInput:
-    """What refuses one score too many."""
+    """The error that refuses one score too many."""
     return invalid(f"a log has at most {MAX_OF_SPAN} standalone scores", "log_id", kind="too_many")

@@ -37,14 +37,14 @@ class Waiting:
 
     @property
     def touches(self) -> frozenset[Touched]:
-        """What no other transaction of this process may write at the same time; seldom asked for."""
+        """The keys that no other transaction of this process may write at the same time; rarely read."""
         if self._touches is None:
             self._touches = touched(self.write)
         return self._touches
 
 
 class Queue:
-    """What waits, and what was taken and is not yet `forgotten`: both count against the limits."""
+    """The waiting writes, and the taken writes that are not yet `forgotten`. Both count against the limits."""
 
     def __init__(self, limits: QueueLimits) -> None:
         self._limits = limits
@@ -56,12 +56,12 @@ class Queue:
         self._room = asyncio.Condition()
 
     async def room(self, weight: int, size: int) -> None:
-        """Return once there is room for so much. Raises `Unavailable` where there is none in time."""
+        """Return once there is room for this write. Raises `Unavailable` if there is none in time."""
         if self._is_full(weight, size):
             await self._wait_for_room(weight, size)
 
     def put(self, write: Write, weight: int, size: int) -> Waiting:
-        """Append what there is room for."""
+        """Append a write for which there is room."""
         done = asyncio.get_running_loop().create_future()
         waiting = Waiting(write, weight, size, done, time.monotonic(), REQUEST.get())
         self._waiting.append(waiting)
@@ -86,9 +86,9 @@ class Queue:
             raise Unavailable("the ingest queue is full", retry_after_s=5) from None
 
     def take(self, busy: Iterable[Waiting] = (), at_least: int = 0) -> list[Waiting]:
-        """From the front, up to the size of a commit; nothing where that is less than `at_least`.
+        """Take writes from the front, up to the size of a commit; none if they have less than `at_least`.
 
-        What touches what the `busy` touch stays, and nothing passes it that brings one of its spans again.
+        A write stays if it touches a key of the `busy` writes. No later write with one of its spans passes it.
         """
         blocked = set[Touched]().union(*(w.touches for w in busy))
         group: list[Waiting] = []
@@ -114,7 +114,7 @@ class Queue:
         return group
 
     def take_older_than(self, seconds: float) -> list[Waiting]:
-        """All that have waited for longer."""
+        """Take all writes that have waited for longer."""
         too_old = time.monotonic() - seconds
         late = [w for w in self._waiting if w.since < too_old]
         self._waiting = deque(w for w in self._waiting if w.since >= too_old)
@@ -122,7 +122,7 @@ class Queue:
         return late
 
     async def forget(self, group: Iterable[Waiting]) -> None:
-        """These make room for others."""
+        """Forget these writes, which makes room for others."""
         for waiting in group:
             self._spans -= waiting.weight
             self._bytes -= waiting.size

@@ -35,7 +35,7 @@ class Kinds(NamedTuple):
 
     @property
     def all_input(self) -> int:
-        """What a tier is reached by: all input, cached or not."""
+        """All input, cached or not: it decides which tier is reached."""
         return self.prompt + self.read + self.written + self.written_1h + self.audio_in
 
 

@@ -100,9 +100,9 @@ FROM unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, respons
 
 
 def lock_of_global_ids(ids: Collection[GlobalSpanKey]) -> str:
-    """The statement that makes the writers of spans with these ids wait for each other, before any row is locked.
+    """The statement by which writers of spans with these ids wait for each other, before any row is locked.
 
-    Numbers need no placeholders: it can travel together with other statements.
+    Its numbers need no placeholders, so it can travel together with other statements.
     """
     numbers = sorted({lock_number(*key) for key in ids})
     return f"SELECT pg_advisory_xact_lock(n) FROM unnest('{{{','.join(map(str, numbers))}}}'::bigint[]) AS n"
@@ -110,7 +110,7 @@ def lock_of_global_ids(ids: Collection[GlobalSpanKey]) -> str:
 
 @dataclass(slots=True)
 class Identified:
-    """Of spans with global ids the trace ids of the stored ones, and the overrides; the keys of experiments."""
+    """The trace ids of stored spans with global ids, the overrides of such spans, and the keys of experiments."""
 
     traces: dict[GlobalSpanKey, str] = field(default_factory=dict)
     overrides: dict[GlobalSpanKey, dict[str, Any]] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Identified:
 async def identify(
     driver: Driver, ids: Collection[GlobalSpanKey], names: Collection[NamedExperiment] = ()
 ) -> Identified:
-    """What is stored of these spans, and the named experiments that exist, which it locks against deletion."""
+    """Find the stored spans and overrides, and the named experiments, which it locks against deletion."""
     result = Identified()
     span_columns, name_columns = [columns(keys) if keys else [[], []] for keys in (ids, names)]
     rows = await driver.fetch(IDENTIFY_STATEMENT, *span_columns, *name_columns)

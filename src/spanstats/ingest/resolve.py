@@ -95,7 +95,7 @@ _CONTENT = 256
 
 
 def work_on(spans: Collection[Span]) -> int:
-    """How many spans these are as good as, where keys are derived from the content of roots (`domain/item_key.py`)."""
+    """The work of these spans as a number of spans: long content of roots adds to it (`domain/item_key.py`)."""
     content = sum(len(s.input or "") + len(s.target or "") for s in spans if s.is_root)
     return len(spans) + content // _CONTENT
 

@@ -99,9 +99,9 @@ def set_scores(row: TraceRow, scores: Sequence[Score]) -> None:
 
 
 def row_bytes(row: TraceRow) -> int:
-    """How long the parts of a row are that grow with every span: metadata and labels, the entry, the fold.
+    """The bytes of the parts of a row that grow with every span: metadata and labels, the entry, the fold.
 
-    What stays as it is stored is not counted.
+    Parts that stay as they are stored do not count.
     """
     folded = len(row.fold or "") + len(row.fold_scores or "")
     return len(_encode((row.labels, row.metadata))) + len(row.entry or "") + folded // 2
@@ -131,7 +131,7 @@ def unpack_scores(packed: bytes) -> list[SpanScores]:
 
 
 def unpack_fold(packed: bytes | None) -> TraceFold | None:
-    """The stored fold, or `None` where there is none that this code can go on with."""
+    """The stored fold; `None` if there is none that this version can continue."""
     if packed is None or packed[:1] not in (_WITHOUT_BLOCKS, IN_BLOCKS):
         return None
     return _unpack(packed[1:])

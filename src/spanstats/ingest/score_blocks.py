@@ -43,14 +43,14 @@ PackedBlock = tuple[ScoreBlock, bytes, str]
 
 
 async def may_be_written(driver: Driver) -> bool:
-    """Whether no version runs any more that reads no blocks."""
+    """Whether blocks may be written: no version that cannot read them runs any more."""
     return bool(await driver.fetchval(_ALLOWED))
 
 
 async def find_insertions(
     driver: Driver, added: Mapping[TraceKey, list[SpanScores]]
 ) -> dict[TraceKey, Insertion | None]:
-    """Where the scores go that these traces get; `None` where they are not next to each other."""
+    """The positions of the new scores of these traces; `None` if they are not next to each other."""
     keys = [(*key, *order_of(spans[-1])) for key, spans in added.items()]
     insertions: dict[TraceKey, Insertion | None] = dict.fromkeys(added)
     for tenant_id, trace_id, start_us, span_id, scores, before in (

@@ -53,7 +53,7 @@ class _Row(NamedTuple):
 
 @dataclass(slots=True)
 class Written:
-    """What became of the batch's own scores, and the traces whose scores are others than before."""
+    """The outcomes of the batch's own scores, and the traces whose scores changed."""
 
     outcomes: Outcomes
     traces: set[TraceKey]

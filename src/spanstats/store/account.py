@@ -30,7 +30,7 @@ class Account:
 
 
 def account() -> Account:
-    """Whom the server runs as; makes the user where this process is root and there is none."""
+    """The user that the server runs as. If this process is root and there is no such user, it is created."""
     if os.geteuid() != 0:
         return Account(None, os.geteuid(), os.getegid())
     try:

@@ -113,7 +113,7 @@ _NUMBERS = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_u
 
 
 def understood(options: Mapping[str, str]) -> dict[str, str]:
-    """What these parameters come to, by libpq's names. Raises `ValueError`, which names what cannot be."""
+    """The options with an effect, by libpq's names. Raises `ValueError`, which names a refused option."""
     parameters = {OTHER_NAMES.get(name, name): value for name, value in options.items()}
     for rename in (_ssl, _requiressl, _sslaccept):
         rename(parameters)

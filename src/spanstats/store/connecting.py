@@ -32,8 +32,8 @@ def creator(source: Source) -> dict[str, Any]:
 
 
 async def connect(source: Source, **_: Any) -> Connection:
-    """A connection to the first host that is a primary, or a standby where the source is one, with the source's
-    settings; each host has its time.
+    """A connection to the first host that is a primary (or a standby, if the source is for standbys), with the settings
+    of the source. Each host has its own time limit.
 
     Raises `ReadOnly`, `NoStandby`, `TlsError` and the driver's errors.
     """

@@ -77,7 +77,7 @@ class EmbeddedServer:
                 self._start_process(deadline)
 
     def url(self) -> str:
-        """The address of the database. With a password, though an empty one: none is looked for."""
+        """The address of the database. It has an empty password, so that no password file is read."""
         if self._socket_directory is None:
             raise EmbeddedServerError("the embedded server was not started")
         return f"postgresql+asyncpg://postgres:@/postgres?host={quote(str(self._socket_directory))}"

@@ -17,7 +17,7 @@ _TRIES = 4
 
 
 class Lending(Enum):
-    """For how long a server is ours."""
+    """For how long a pooler lends a server to a client."""
 
     ALWAYS = "there is no pooler"
     SESSION = "session"
@@ -26,7 +26,7 @@ class Lending(Enum):
 
     @property
     def is_short(self) -> bool:
-        """Whether nothing of a session lasts."""
+        """Whether the settings of a session are lost after a transaction."""
         return self in (Lending.TRANSACTION, Lending.STATEMENT)
 
 

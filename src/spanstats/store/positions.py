@@ -42,7 +42,7 @@ class Position(NamedTuple):
 
 
 class Positions:
-    """How far the primary has written, asked once for all who want to know."""
+    """The WAL position of the primary: one question for all reads that wait for an answer."""
 
     def __init__(self, primary: Database) -> None:
         self._primary = primary
@@ -57,7 +57,7 @@ class Positions:
         return await asyncio.shield(self._next)
 
     def forget_life(self) -> None:
-        """Have the primary's life written down again."""
+        """Write the primary's life to `primary_lives` again before the next answer."""
         self._known_life = None
 
     async def _after(self, before: "asyncio.Task[Position | None] | None") -> Position | None:

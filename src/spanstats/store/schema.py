@@ -19,7 +19,7 @@ _VERSION = "SELECT current_setting('default_transaction_read_only')::bool, (SELE
 
 
 def migrate(url: str) -> None:
-    """Run what is missing, each migration in a transaction; several processes may call this at once.
+    """Run the missing migrations, each in a transaction. Several processes may call this at once.
 
     Not to be called in an event loop. Raises `alembic.util.CommandError` where the database will not do, and the
     driver's errors.

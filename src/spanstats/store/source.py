@@ -41,7 +41,7 @@ class Source:
 
     @cached_property
     def of_session(self) -> dict[str, str]:
-        """Settings that last as long as the connection: none where a pooler lends another server's tomorrow."""
+        """Settings that last as long as the connection; none if a pooler lends a server for one transaction."""
         schema = self.address.get("schema")
         return {} if self.address.is_pooled else {**self.settings, **_search_path(schema)}
 

@@ -12,7 +12,7 @@ _PROTOCOL = "postgresql"
 
 
 class TlsError(Exception):
-    """What an address says of TLS cannot be; the text names the parameter and says what to do."""
+    """The TLS options of an address cannot be used; the text names the option and says what to do."""
 
 
 def mode(parameters: Mapping[str, str]) -> str:
@@ -30,7 +30,7 @@ def mode(parameters: Mapping[str, str]) -> str:
 
 
 def context(parameters: Mapping[str, str]) -> ssl.SSLContext:
-    """What a connection with these parameters is encrypted by. Raises `TlsError`."""
+    """The TLS context of a connection with these parameters. Raises `TlsError`."""
     files = {name: parameters[name] for name in _FILES if parameters.get(name) not in (None, _SYSTEM)}
     # Certificates are renewed while the service runs.
     changed = tuple(_changed(name, file) for name, file in files.items())

@@ -23,14 +23,14 @@ from .pool import Driver, Engine, discard, first_answer
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The isolation level, whether nothing is written, and the settings of the transaction."""
+    """How a transaction begins: the isolation level, whether it is read-only, and its settings."""
 
     isolation: str
     settings: Mapping[str, str]
     reads_only: bool = False
 
     def statements(self, timeout_s: float, of_session: Mapping[str, str], *, on_standby: bool = False) -> str:
-        """BEGIN, and what the session is not set to already."""
+        """BEGIN, and the settings that the session does not have already."""
         settings = {**self.settings, "statement_timeout": str(int(timeout_s * 1000))}
         changed = [f"; SET LOCAL {name} = {value}" for name, value in settings.items() if of_session.get(name) != value]
         # A standby refuses READ WRITE: what it answered to a read might be old.
