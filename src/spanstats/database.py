@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +9,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
 
 from .errors import StartError, Unavailable
 from .settings import Settings
 from .store.account import EmbeddedServerError
 from .store.addresses import parse
 from .store.embedded import EmbeddedServer
-from .store.outages import sqlstate, unavailable_because
+from .store.outages import unavailable_because
 from .store.poolers import Lending, lending
-from .store.session import create_engine
+from .store.refusals import refusal_of
 from .store.tls import TlsError
 
 T = TypeVar("T")
@@ -122,7 +120,7 @@ def _check_standbys(settings: Settings) -> None:
 
 def refusal(url: str, timeout_s: float) -> str | None:
     """Why the database takes no connection; `None` where it does."""
-    return asyncio.run(_refusal(url, timeout_s))[0]
+    return asyncio.run(refusal_of(url, timeout_s))[0]
 
 
 def _lending(settings: Settings, url: str) -> Lending:
@@ -141,47 +139,9 @@ def _lending(settings: Settings, url: str) -> Lending:
 def _answering(url: str, settings: Settings, variable: str = _URL) -> str:
     deadline = time.monotonic() + settings.database_wait_s
     while True:
-        reason, lasting = asyncio.run(_refusal(url, settings.connect_timeout_s))
+        reason, lasting = asyncio.run(refusal_of(url, settings.connect_timeout_s))
         if reason is None:
             return url
         if lasting or time.monotonic() > deadline:
             raise StartError(f"the database at {parse(url).host_and_name} cannot be used: {reason}: look at {variable}")
         time.sleep(_RETRY_S)
-
-
-async def _refusal(url: str, timeout_s: float) -> tuple[str | None, bool]:
-    """Why the database takes no connection, and whether it is useless to wait; the reason is `None` where it does."""
-    # Whether there is a pooler is not known yet: asked in such a way that every pooler can answer.
-    engine = create_engine(parse(url).with_parameters(pgbouncer="1").url(), connect_timeout_s=timeout_s)
-    try:
-        async with engine.connect():
-            return None, False
-    except Unavailable as error:
-        return str(error), False
-    except TlsError as error:
-        return str(error), True
-    except ssl.SSLError as error:
-        return _tls_refusal(url, error), True
-    except (OSError, TimeoutError) as error:
-        if "rejected SSL" in str(error):
-            return "it has no TLS, which sslmode asks for", True
-        return getattr(error, "strerror", None) or "no answer", False
-    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return _answered_refusal(error)
-    finally:
-        await engine.dispose()
-
-
-def _tls_refusal(url: str, error: ssl.SSLError) -> str:
-    why = getattr(error, "verify_message", None) or (error.reason or "no TLS").replace("_", " ").lower()
-    because = " (channel_binding=require)" if parse(url).get("channel_binding") == "require" else ""
-    return f"its certificate or TLS does not fit{because}: {why}: name the authority by sslrootcert"
-
-
-def _answered_refusal(error: BaseException) -> tuple[str, bool]:
-    """What the server answered, and whether it is useless to wait."""
-    code, text = sqlstate(error) or "", str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "startup parameter" in text:
-        return f"{text}: it is a pooler, whose address must do without `options`", True
-    # Wrong password or user (28), no such database (3D), wrong options (no code at all).
-    return text, not code.startswith(("08", "53", "57"))

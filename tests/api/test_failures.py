@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from spanstats.api import failures
+from spanstats.api import error_bodies
 from spanstats.catalog import experiments
 from spanstats.errors import Unavailable, invalid
 
@@ -205,7 +205,7 @@ async def test_an_unexpected_fault_is_500_and_tells_nothing(
 
 def test_problems_are_cut_and_cleaned_so_that_they_can_always_be_sent() -> None:
     error = invalid("\ud800" * 10_000, "a\0b", 3, "\udfff")
-    described = failures._described(error.problems)
+    described = error_bodies._described(error.problems)
     assert described[0]["loc"] == ["a\ufffdb", 3, "\ufffd"]
     assert described[0]["msg"] == "\ufffd" * 500
     json.dumps(described).encode()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from spanstats.api.failures import Dialect
+from spanstats.api.error_bodies import Dialect
 from spanstats.api.respan_unsupported import UNSUPPORTED
 from spanstats.reading import sizes
 from tests.faults.leaks import assert_nothing_leaked

@@ -13,10 +13,10 @@ from tests.conftest import run_sql
 from tests.installed import installed
 from tests.servers import Server, initialise, servers
 
-from spanstats.database import _refusal
 from spanstats.errors import Unavailable
 from spanstats.store.account import account
 from spanstats.store.addresses import parse
+from spanstats.store.refusals import refusal_of
 from spanstats.store.session import Database, Kind, create_engine
 
 # The embedded server has no TLS.
@@ -79,7 +79,7 @@ def refusal(url: str) -> tuple[str | None, bool]:
 
     async def run() -> tuple[str | None, bool]:
         try:
-            return await _refusal(url, 3)
+            return await refusal_of(url, 3)
         finally:
             # The driver closes what it gave up a moment later.
             await asyncio.sleep(0.02)

@@ -1,12 +1,9 @@
-"""Here alone an error becomes a status and a body, in the dialect of the path that was asked for."""
+"""Here alone an error becomes a status, and is answered in the dialect of the path that was asked for."""
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, assert_never
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,8 +11,6 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from ..dialects import otlp
-from ..domain.values import clean
 from ..errors import (
     Conflict,
     Forbidden,
@@ -30,35 +25,9 @@ from ..errors import (
     Unavailable,
 )
 from ..metrics import rejected
-from .answers import json_answer
+from .error_bodies import Failure, answer, route_path
 
 logger = logging.getLogger(__name__)
-
-_MAX_TEXT = 500
-_MAX_PROBLEMS = 100
-
-
-class Dialect(Enum):
-    """Whose error bodies a path answers with; the first pattern that matches the path decides."""
-
-    PAREA = re.compile(r"(/api)*/parea(/|$)")
-    OTLP = re.compile(r"(/api)*/v[12]/(traces|logs|metrics)/?$")
-    RESPAN = re.compile("")
-
-    @classmethod
-    def of(cls, path: str) -> "Dialect":
-        """The dialect of a path."""
-        return next(dialect for dialect in cls if dialect.value.match(path))
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What went wrong, as every dialect can answer it. `status` is `None` where dialects differ: an invalid input."""
-
-    status: int | None
-    message: str
-    problems: tuple[Problem, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 _STATUS: dict[type[SpanstatsError], int] = {
@@ -91,45 +60,6 @@ def failure_of(error: Exception) -> Failure:
             return Failure(error.status_code, str(error.detail), headers=error.headers or {})
         case _:
             return _INTERNAL
-
-
-def answer(request: Request, failure: Failure) -> Response:
-    """The failure in the dialect of the request's path."""
-    dialect = Dialect.of(_route_path(request))
-    status = failure.status or (422 if dialect is Dialect.PAREA else 400)
-    message, problems = _short(failure.message), _described(failure.problems)
-    match dialect:
-        case Dialect.OTLP:
-            body, media_type = otlp.encode_status(status, message, request.headers.get("content-type", ""))
-            return Response(body, status, dict(failure.headers), media_type)
-        case Dialect.PAREA:
-            return json_answer({"detail": problems or message}, status, failure.headers)
-        case Dialect.RESPAN:
-            return json_answer({"error": message, "detail": problems}, status, failure.headers)
-        case _ as unreachable:
-            assert_never(unreachable)
-
-
-def _route_path(request: Request) -> str:
-    """The path as routes know it, without what a proxy put before it."""
-    path: str = request.scope["path"]
-    return path.removeprefix(request.scope.get("root_path", ""))
-
-
-def _described(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    """FastAPI's shape, without the input itself: it may be huge, secret or impossible to encode."""
-    return [
-        {
-            "loc": [_short(part) if isinstance(part, str) else part for part in problem.location],
-            "msg": _short(problem.message),
-            "type": problem.kind,
-        }
-        for problem in list(problems)[:_MAX_PROBLEMS]
-    ]
-
-
-def _short(text: str) -> str:
-    return clean(text[:_MAX_TEXT])
 
 
 @contextmanager
@@ -184,7 +114,7 @@ _OTHER_SIGNAL = re.compile(r"(/api)*/v1/(logs|metrics)/?$")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    if _OTHER_SIGNAL.match(_route_path(request)):
+    if _OTHER_SIGNAL.match(route_path(request)):
         error = HTTPException(404, "Only traces are accepted here, at /v1/traces; logs and metrics are not")
     return await _handle(request, error)
 

@@ -5,15 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from ..dialects.respan.flat import read_flat
-from ..dialects.respan.intake import (
-    BULK_SCHEMA,
-    SPAN_SCHEMA,
-    BulkCreated,
-    SpanCreated,
-    bulk_answer,
-    created_answer,
-    read_bulk,
-)
+from ..dialects.respan.intake import bulk_answer, created_answer, read_bulk
+from ..dialects.respan.intake_schema import BULK_SCHEMA, SPAN_SCHEMA, BulkCreated, SpanCreated
 from ..domain.keys import SpanKey
 from ..errors import Unavailable
 from ..metrics import ingested

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .intake import SPAN_EXAMPLE
+from .intake_schema import SPAN_EXAMPLE
 from .summary import SUMMARY_EXAMPLE, SummaryAnswer
 
 _EXAMPLE: dict[str, Any] = SPAN_EXAMPLE | {
