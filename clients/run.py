@@ -3,17 +3,17 @@
     make clients
     .venv/bin/python clients/run.py [WORD ...]
 
-Every file in `flows/` and `snippets/` is one client; words choose those whose path contains one of them. A file says in
-its header (PEP 723) what it needs; files that need the same share an environment, which is kept in `.clients/` and made
-anew when the header changes. A flow checks the answers of both vendors' endpoints itself and exits with 1 when one is
-wrong. A snippet is what a user would write; every `print(...)  # text` in it must print that text.
+Every file in `flows/` and `snippets/` is one client. Words choose the files whose path contains one of them. The header
+of a file (PEP 723) lists the packages that it needs. Files with the same packages share an environment, which is kept
+in `.clients/` and made again when the header changes. A flow checks the answers of both vendors' endpoints and exits
+with 1 if one is wrong. A snippet is the code of a user: every `print(...)  # text` in it must print that text.
 
-The server is `spanstats serve` with a fresh data directory, or the one that SPANSTATS_URL and SPANSTATS_API_KEY name;
-there snippets need only succeed, since an earlier run may have left spans in their experiments. Python's clients reach
-nothing beyond this machine: `offline/` refuses.
+The server is `spanstats serve` with a fresh data directory, or the one that SPANSTATS_URL and SPANSTATS_API_KEY name.
+On such a server snippets need only succeed, because an earlier run may have left spans in their experiments. Python's
+clients reach only this machine: `offline/` refuses other addresses.
 
 Instrumentations of model calls make the same runs, which are data (`instrumented.py`), against one server that keeps a
-ledger of what it served (`model_server.py`); the service must give its figures.
+ledger of the calls that it served (`model_server.py`). The service must answer the figures of the ledger.
 """
 
 import hashlib

@@ -1,10 +1,11 @@
-"""Does harm to a running service while spans are posted to it, then checks that every one counts exactly once.
+"""Harm a running service while spans are posted to it, then check that every span counts exactly once.
 
     python deploy/drill.py 'docker compose kill database && docker compose start database'
 
-`SPANSTATS_URL` and `SPANSTATS_API_KEY` say where the service is and who asks. Every command is run by the shell once,
-one after another, amid the posting; whatever is not acknowledged is sent again, as SDKs do. Needs nothing but Python.
-The experiment stays behind, named `drill-` and a number. Exit code 1 where anything is lost, doubled or wrong.
+`SPANSTATS_URL` is the address of the service, and `SPANSTATS_API_KEY` is a key of it. The shell runs each command once,
+one after another, while spans are posted. Spans that were not acknowledged are sent again, as SDKs do. The script needs
+only Python. It leaves an experiment named `drill-` and a number. The exit code is 1 if a span is lost, counted twice or
+wrong.
 """
 
 import argparse

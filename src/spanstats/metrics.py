@@ -36,22 +36,22 @@ _MAX_KINDS = 100
 
 REQUESTS = Counter("spanstats_http_requests", "Requests answered.", ("method", "route", "status"))
 REQUEST_SECONDS = Histogram(
-    "spanstats_http_request_duration_seconds", "From a request's head to its answer's end.", ("method", "route"),
+    "spanstats_http_request_duration_seconds", "From a request's head to the end of its answer.", ("method", "route"),
     buckets=_SECONDS,
 )  # fmt: skip
 _INGESTED = Counter("spanstats_spans_ingested", "Spans committed, repeats too, by dialect.", ("dialect",))
-_REJECTED = Counter("spanstats_rejected", "Requests and spans refused, by the kind of what was wrong.", ("kind",))
+_REJECTED = Counter("spanstats_rejected", "Requests and spans refused, by the kind of error.", ("kind",))
 
 QUEUE_SPANS = Gauge("spanstats_queue_spans", "Spans that wait to be committed.", multiprocess_mode="livesum")
 QUEUE_BYTES = Gauge("spanstats_queue_bytes", "Bytes of requests that wait.", multiprocess_mode="livesum")
 COMMIT_REQUESTS = Histogram("spanstats_commit_requests", "Requests that share one commit.", buckets=_SPANS)
-COMMIT_SPANS = Histogram("spanstats_commit_spans", "Spans and patches in one commit.", buckets=_SPANS)
+COMMIT_SPANS = Histogram("spanstats_commit_spans", "Spans and overrides in one commit.", buckets=_SPANS)
 COMMIT_SECONDS = Histogram(
     "spanstats_commit_duration_seconds", "One write transaction, with its repeats.", buckets=_SECONDS
 )
-COMMIT_FAILURES = Counter("spanstats_commit_failures", "Write transactions that were given up.")
+COMMIT_FAILURES = Counter("spanstats_commit_failures", "Write transactions that failed after their repeats.")
 
-MOVED = Counter("spanstats_moved_traces", "Traces that a span took from one experiment to another.")
+MOVED = Counter("spanstats_moved_traces", "Traces that a span moved from one experiment to another.")
 
 POOL_IN_USE = Gauge("spanstats_pool_in_use", "Database connections in use.", multiprocess_mode="livesum")
 POOL_SIZE = Gauge("spanstats_pool_size", "Database connections that there may be.", multiprocess_mode="livesum")
@@ -59,19 +59,19 @@ POOL_SIZE = Gauge("spanstats_pool_size", "Database connections that there may be
 _READS = Counter("spanstats_reads", "Reads that could go to a standby, by where they went.", ("server",))
 READS_OF_STANDBYS, READS_OF_PRIMARY = _READS.labels("standby"), _READS.labels("primary")
 STANDBY_UP = Gauge(
-    "spanstats_standby_up", "Whether the standby is read from; numbered as in SPANSTATS_READ_URLS.", ("standby",),
+    "spanstats_standby_up", "Whether reads go to the standby; numbered as in SPANSTATS_READ_URLS.", ("standby",),
     multiprocess_mode="livemin",
 )  # fmt: skip
 STANDBY_LAG = Gauge(
-    "spanstats_standby_lag_bytes", "How much a read or a look found not replayed yet.", ("standby",),
+    "spanstats_standby_lag_bytes", "WAL that the standby had not replayed at the last read or check.", ("standby",),
     multiprocess_mode="livemax",
 )  # fmt: skip
 
 CAUGHT_UP = Gauge(
     "spanstats_rollup_caught_up_timestamp_seconds", "When no rollup was left to refresh.", multiprocess_mode="max"
 )
-PACKED = Counter("spanstats_packed_traces", "Old traces whose payloads were packed.")
-PRUNED = Counter("spanstats_pruned_traces", "Traces erased for their age by the service itself.")
+PACKED = Counter("spanstats_packed_traces", "Old traces that were packed.")
+PRUNED = Counter("spanstats_pruned_traces", "Traces that the service erased because of their age.")
 
 
 # There from the start, at zero.

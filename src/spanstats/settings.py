@@ -38,30 +38,31 @@ class Settings(BaseSettings):
     database_pooler: Literal["session", "transaction"] | None = Field(
         None,
         description="For how long a connection pooler at that address lends a server: PgBouncer's `pool_mode`. Unset: "
-        "it is found out.",
+        "the start finds out.",
     )
     database_direct_url: SecretStr | None = Field(
         None,
-        description="Where the database is without the pooler, for migrations, commands and background work. Needed "
-        "where it lends a server for one `transaction`.",
+        description="Address of the database without the pooler, for migrations, commands and background work. Needed "
+        "if the pooler lends a server for one `transaction`.",
     )
     shards: Annotated[tuple[NamedUrl, ...], NoDecode] = Field(
         (),
         description="Further databases, as `NAME=postgresql://...` separated by blanks; each tenant lives in one of "
-        "them, or in the first. A tenant's shard must stay among them.",
+        "them, or in the first. A database with tenants must stay in the list.",
     )
     read_urls: Annotated[tuple[NamedUrl, ...], NoDecode] = Field(
         (),
         description="Hot standbys of the database, or as `NAME=postgresql://...` of a shard, separated by blanks: "
-        "requests that only read are answered from there, with all that was acknowledged before them. Unset: the "
-        "databases themselves answer.",
+        "they answer requests that only read, and such a read has all writes that were acknowledged before it. Unset: "
+        "the databases themselves answer.",
     )
     read_wait_s: Seconds = Field(
-        0.5, description="Seconds that a read waits for a standby to have what was written, then the primary answers."
+        0.5, description="Seconds that a read waits until a standby has all earlier writes; then the primary answers."
     )
-    data_dir: Path = Field(Path(".spanstats"), description="Where the embedded server and a generated key are kept.")
+    data_dir: Path = Field(Path(".spanstats"), description="Directory of the embedded server and of a generated key.")
     api_key: SecretStr | None = Field(
-        None, description="A key made to exist at start, of tenant `default`. Unset: one is generated once."
+        None,
+        description="API key of tenant `default`, created at the start if it is new. Unset: one is generated once.",
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -96,7 +97,7 @@ class Settings(BaseSettings):
         le=1000,
         description="Database connections of each worker; it has 2 more for ingest and 8 for background work.",
     )
-    pool_timeout_s: Seconds = Field(5, description="Seconds a request waits for a free connection, then 503.")
+    pool_timeout_s: Seconds = Field(5, description="Seconds that a request waits for a free connection, then 503.")
     connect_timeout_s: Seconds = Field(5, description="Seconds to connect to the database.")
     connection_life_s: Seconds = Field(
         3600, description="Seconds after which a connection to the database is replaced by a new one."
@@ -121,18 +122,18 @@ class Settings(BaseSettings):
     )
 
     retention_days: float | None = Field(
-        None, gt=0, le=36_500, description="Traces that began longer ago are erased for good. Unset: all are kept."
+        None, gt=0, le=36_500, description="Days after its start when a trace is erased for good. Unset: all are kept."
     )
 
     pack_after_hours: float | None = Field(
         24,
         gt=0,
         le=876_000,
-        description="Traces that began longer ago are packed into fewer bytes. Empty: none are.",
+        description="Hours after its start when a trace is packed into fewer bytes. Empty: none is.",
     )
 
     max_body_bytes: Count = Field(20 * MEBIBYTE, description="Largest body, compressed and decompressed (413).")
-    body_wait_s: Seconds = Field(30, description="Seconds that each part of a body may be in coming, then 408.")
+    body_wait_s: Seconds = Field(30, description="Seconds that a request waits for each part of its body, then 408.")
     max_spans_per_request: Count = Field(10_000, description="Most spans in one request (413).")
     max_bulk_spans: Count = Field(500, description="Most spans in one bulk request of Respan's API (400).")
     max_spans_per_trace: Count = Field(100_000, description="Most spans of one trace (400, Parea 422).")
@@ -147,12 +148,12 @@ class Settings(BaseSettings):
         64 * MEBIBYTE,
         description="Bytes of requests that may wait to be written, and of long ones that wait to be read, per worker.",
     )
-    queue_wait_s: Seconds = Field(5, description="Seconds a request waits for room among these, then 503.")
+    queue_wait_s: Seconds = Field(5, description="Seconds that a request waits for room in the queue, then 503.")
     max_filter_conditions: Count = Field(100, description="Most conditions in a filter (400).")
     max_filter_nesting: Count = Field(5, description="Most levels of bundles in a filter (400).")
     max_filter_items: Count = Field(1_000, description="Most items in one list of a filter (400).")
     max_compared_traces: Count = Field(
-        500_000, description="Most traces of one arm of a comparison that is paired item by item (400)."
+        500_000, description="Most traces of one arm of a comparison that pairs items (400)."
     )
 
     @field_validator("database_url", "database_direct_url")
