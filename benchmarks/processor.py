@@ -29,6 +29,12 @@ class Spent:
     def all_s(self) -> float:
         return self.service_s + self.database_s
 
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.service_s + other.service_s, self.database_s + other.database_s)
+
+    def __mul__(self, factor: float) -> "Spent":
+        return Spent(self.service_s * factor, self.database_s * factor)
+
     def __sub__(self, other: "Spent") -> "Spent":
         return Spent(self.service_s - other.service_s, self.database_s - other.database_s)
 

@@ -1,14 +1,15 @@
 """Two versions given the same work in turns: the processor time that each takes.
 
 Wall time on a shared machine says what else it did. Processor time says what the program did, but for how quick the
-processor is at the moment: so each turn of one version is set beside the turn of the other right next to it, the
-order changes from pair to pair, and what is reported is the median over all pairs. A turn ends when the service has
-done what the work left to its background tasks. The spread beside a ratio says how far it can be trusted: on a
-machine that others load too, with few turns, it may be a third.
+processor is at the moment, which changes within seconds. So each turn is cut into slices of a tenth of a second, which
+the two versions are given alternately, and the report has the median over all turns. A turn ends when both services
+have done what the work left to their background tasks. The time that a service takes without work is measured before,
+told by itself, and subtracted. The spread beside a ratio says how far it can be trusted.
 """
 
 import asyncio
 import statistics
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ _RULE = "|---|---|---|---|---|---|---|---|---|---|---|"
 
 _UNTIL_STORED_S = 45
 """Minutes rest for 15 seconds before their columns are stored, and are looked for every ten."""
+_IDLE_S = 10
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ async def compare(
         services = [stack.enter_context(serving(version=version)) for version in versions]
         for service in services:
             await _seed(console, service, sorted({STATS_OF, traces}))
+        rows.append(_row_of_idle(*await _idle(services)))
+        console.print(rows[-1])
         for work in given:
             measured = await _measure(services, work, turns)
             rows.append(_row(work, *measured))
@@ -87,19 +91,52 @@ async def _seed(console: Console, service: Service, sizes: list[int]) -> None:
 
 
 async def _measure(services: list[Service], work: Work, turns: int) -> list[Turns]:
-    """The first turn of each warms it up and is not told."""
+    """The first turn warms the services up and is not told."""
     measured = [Turns() for _ in services]
+    idle = await _idle(services)
     for turn in range(turns + 1):
-        requests = work.requests(turn)
-        for number in (0, 1) if turn % 2 else (1, 0):
-            process = services[number].process
-            before = spent(process)
-            result = await run(services[number].port, requests, work.concurrency)
-            if work.writes:
-                await until_quiet(process)
-            if turn > 0:
-                measured[number].add(spent(process) - before, result.elapsed_s, work.count)
+        took, wall_s = await _turn(services, work, turn, idle)
+        for number in range(len(services)) if turn > 0 else ():
+            measured[number].add(took[number], wall_s[number], work.count)
     return measured
+
+
+async def _turn(services: list[Service], work: Work, turn: int, idle: list[Spent]) -> tuple[list[Spent], list[float]]:
+    """What each service spent on the work, beyond what it spends without work, and in how many seconds."""
+    took, wall_s = [Spent(0, 0) for _ in services], [0.0 for _ in services]
+    for i, some in enumerate(work.slices(turn)):
+        for number in (0, 1) if (turn + i) % 2 else (1, 0):
+            before, began = spent(services[number].process), time.perf_counter()
+            result = await run(services[number].port, some, work.concurrency)
+            elapsed_s = time.perf_counter() - began
+            took[number] += spent(services[number].process) - before - idle[number] * elapsed_s
+            wall_s[number] += result.elapsed_s
+    if work.writes:
+        after = await asyncio.gather(*(_background(services[n], idle[n]) for n in range(len(services))))
+        took = [a + b for a, b in zip(took, after, strict=True)]
+    return took, wall_s
+
+
+async def _background(service: Service, idle: Spent) -> Spent:
+    """What the service spends until nothing is left to do, beyond what it spends without work."""
+    before, began = spent(service.process), time.perf_counter()
+    await until_quiet(service.process)
+    return spent(service.process) - before - idle * (time.perf_counter() - began)
+
+
+async def _idle(services: list[Service]) -> list[Spent]:
+    """What each service spends in a second without work."""
+    await asyncio.gather(*(until_quiet(service.process) for service in services))
+    before, began = [spent(service.process) for service in services], time.perf_counter()
+    await asyncio.sleep(_IDLE_S)
+    elapsed_s = time.perf_counter() - began
+    return [(spent(s.process) - b) * (1 / elapsed_s) for s, b in zip(services, before, strict=True)]
+
+
+def _row_of_idle(base: Spent, new: Spent) -> str:
+    pairs = [(base.service_s, new.service_s), (base.database_s, new.database_s), (base.all_s, new.all_s)]
+    cells = [f"{seconds * 1e6:,.0f}" for pair in pairs for seconds in pair]
+    return f"| no work, a second of it | {' | '.join(cells)} | {new.all_s / base.all_s:.3f} | | | |"
 
 
 def _row(work: Work, base: Turns, new: Turns) -> str:

@@ -17,13 +17,23 @@ _LEAP = 7 * 10_000
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`requests` makes those of one turn from its number; `count` is of what the time is told, spans or answers."""
+    """`requests` makes those of one turn from its number; `count` is of what the time is told, spans or answers.
+
+    A turn is cut into `n_slices`, of a tenth of a second or more.
+    """
 
     name: str
     requests: Callable[[int], list[Request]]
     concurrency: int
     count: int
     writes: bool = True
+    n_slices: int = 5
+
+    def slices(self, turn: int) -> list[list[Request]]:
+        """The requests of a turn in pieces, each of which has some for every connection."""
+        requests = self.requests(turn)
+        size = -(-len(requests) // self.n_slices)
+        return [requests[i : i + size] for i in range(0, len(requests), size)]
 
 
 def works(traces: int) -> list[Work]:
@@ -31,7 +41,7 @@ def works(traces: int) -> list[Work]:
     return [
         Work("no-op route", lambda _: [Request.make("GET", "/healthz", KEY)] * 1_500, 64, 1_500, writes=False),
         Work("Parea span, 64 connections", lambda turn: _singles(turn, 1_200), 64, 1_200),
-        Work("Parea span, one connection", lambda turn: _singles(turn + 300, 400), 1, 400),
+        Work("Parea span, one connection", lambda turn: _singles(turn + 300, 600), 1, 600, n_slices=10),
         Work("flat JSON span, 100 a request", _flat, 8, 8_000),
         Work("OTLP protobuf span of agents, 80 a request", _agents_protobuf, 8, 6_400),
         Work("OTLP JSON span of agents, 8 a request", _agents_json, 16, 1_600),

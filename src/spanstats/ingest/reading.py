@@ -18,14 +18,16 @@ from ..domain.trace_fold import SpanScores
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant, spans_of_tenant
 from ..store.packed_spans import unpack_spans
 from ..store.session import Driver
-from ..store.spans import LABELS_AND_METADATA, PAYLOAD_OF_SPAN, SCORE_COLUMNS, SPAN_LIST, columns, span_of
+from ..store.spans import SCORE_COLUMNS, SPAN_LIST, columns, span_of, spans_of_traces
 from ..threads import beside_if_many
 from .batch import lock_number
 from .rows import unpack_scores
 
 # $1, $2: spans with global ids; $3, $4: experiments by name. KEY SHARE: any number of writers at once, but a deletion
 # (which locks the row FOR UPDATE) waits for all of them.
-_EXPERIMENT = rows_of_tenant("experiments", "id", "k.id", "*", "AND deleted_at IS NULL", "FOR KEY SHARE")
+_EXPERIMENT = rows_of_tenant(
+    "experiments", "id", "k.id", "tenant_id, id, key", "AND deleted_at IS NULL", "FOR KEY SHARE"
+)
 _STORED = spans_of_tenant("span_id", "k.span_id", "trace_id", "AND by_span_id")
 IDENTIFY_STATEMENT = f"""
 WITH held AS MATERIALIZED (
@@ -44,26 +46,29 @@ OVERRIDES_STATEMENT = f"""
 SELECT p.tenant_id, p.trace_id, p.span_id, p.fields FROM {SPAN_KEYS} CROSS JOIN {row_of_span("patches")} p
 """
 
-# Values travel as they are: JSON has no negative zero.
-_SCORE = ", ".join(f"'{name}', x{column[1:]}" for name, column in SCORE_COLUMNS.items() if name != "value")
-_IN_ORDER = "x.ordinal, x.evaluator_key"
+# Values as texts: JSON has no negative zero.
+_SCORE = ", ".join(
+    f"'{name}', x{column[1:]}{'::text' if name == 'value' else ''}" for name, column in SCORE_COLUMNS.items()
+)
 # Asked only of a trace that keeps a fold: of any other its spans are read, and a packed one has none in `spans`.
 _IS_PACKED = """
 CASE WHEN fold IS NOT NULL THEN (SELECT true FROM packed_spans WHERE tenant_id = traces.tenant_id
     AND trace_id BETWEEN traces.trace_id AND traces.trace_id ORDER BY trace_id LIMIT 1) END AS is_packed
 """
-# A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does, or is packed.
+_TRACE = f"tenant_id, trace_id, experiment_key, start_time, score_keys IS NOT NULL AS scored, fold, {_IS_PACKED}"
+# A row for each span, with its scores, of a trace that keeps no fold; one row for a trace that does, or is packed. To
+# begin a join takes as long as to read a span, so packed payloads, which few traces have, are read by a statement of
+# their own; and every column of a step takes time to begin, so each step names what it needs.
 TRACES_STATEMENT = f"""
 SELECT t.tenant_id AS at_tenant, t.trace_id AS at_trace, t.experiment_key AS at_experiment, t.start_time AS at_start,
-    t.score_keys IS NOT NULL AS scored, t.fold, t.is_packed, own.scores, own.values, {SPAN_LIST}, {LABELS_AND_METADATA}
-FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id", f"*, {_IS_PACKED}")} t
+    t.scored, t.fold, t.is_packed, p.span_id IS NULL AS lacks_payload,
+    CASE WHEN t.scored THEN (
+        SELECT json_agg(json_build_object({_SCORE}) ORDER BY x.ordinal, x.evaluator_key) FROM scores x
+        WHERE x.tenant_id = s.tenant_id AND x.trace_id = s.trace_id AND x.span_id = s.span_id
+    ) END AS scores, {SPAN_LIST}, p.labels, p.metadata
+FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id", _TRACE)} t
 LEFT JOIN {rows_of_tenant("spans", "trace_id", "k.trace_id", "*", "AND t.fold IS NULL")} s ON true
-{PAYLOAD_OF_SPAN}
-LEFT JOIN LATERAL (
-    SELECT json_agg(json_build_object({_SCORE}) ORDER BY {_IN_ORDER}) AS scores,
-        array_agg(x.value ORDER BY {_IN_ORDER}) AS values
-    FROM scores x WHERE x.tenant_id = s.tenant_id AND x.trace_id = s.trace_id AND x.span_id = s.span_id
-) own ON t.score_keys IS NOT NULL
+LEFT JOIN {row_of_span("span_payloads", "span_id, labels, metadata", key="s")} p ON true
 """
 _OF_TRACE = 9
 
@@ -105,6 +110,9 @@ def lock_of_global_ids(ids: Collection[GlobalSpanKey]) -> str:
     Its numbers need no placeholders, so it can travel together with other statements.
     """
     numbers = sorted({lock_number(*key) for key in ids})
+    if len(numbers) == 1:
+        # It is planned each time: without rows to take the numbers from in half the time.
+        return f"SELECT pg_advisory_xact_lock({numbers[0]})"
     return f"SELECT pg_advisory_xact_lock(n) FROM unnest('{{{','.join(map(str, numbers))}}}'::bigint[]) AS n"
 
 
@@ -167,7 +175,8 @@ async def read_traces(
     if packed:
         await unpack_spans(driver, packed)
         rows = await driver.fetch(TRACES_STATEMENT, *columns(keys))
-    return await beside_if_many(len(rows), _traces_of, rows)
+    traces, spans, scores, incomplete = await beside_if_many(len(rows), _traces_of, rows)
+    return traces, spans | await spans_of_traces(driver, incomplete), scores
 
 
 def _is_packed(row: Any) -> bool:
@@ -176,21 +185,31 @@ def _is_packed(row: Any) -> bool:
 
 def _traces_of(
     rows: Iterable[Any],
-) -> tuple[dict[TraceKey, TraceBefore], dict[SpanKey, Span], dict[SpanKey, list[Score]]]:
+) -> tuple[dict[TraceKey, TraceBefore], dict[SpanKey, Span], dict[SpanKey, list[Score]], set[TraceKey]]:
+    """The traces, their spans, the scores of these, and the traces some of whose spans lack their payload here."""
     traces: dict[TraceKey, TraceBefore] = {}
     spans: dict[SpanKey, Span] = {}
     scores: dict[SpanKey, list[Score]] = {}
+    incomplete: set[TraceKey] = set()
     for row in rows:
-        tenant_id, trace_id, *trace, _, span_scores, values = row[:_OF_TRACE]
-        traces[TraceKey(tenant_id, trace_id)] = TraceBefore(*trace)
+        tenant_id, trace_id, *trace, _, lacks_payload, of_span = row[:_OF_TRACE]
+        trace_key = TraceKey(tenant_id, trace_id)
+        traces[trace_key] = TraceBefore(*trace)
         if row["span_id"] is not None:
             span = span_of(list(row.items())[_OF_TRACE:])
             key = SpanKey(tenant_id, trace_id, span.span_id)
             spans[key] = span
-            if span_scores:
-                valued = [{**score, "value": value} for score, value in zip(span_scores, values, strict=True)]
-                scores[key] = msgspec.convert(valued, list[Score])
-    return traces, spans, scores
+            if of_span:
+                scores[key] = [_score_of(fields) for fields in of_span]
+            if lacks_payload:
+                incomplete.add(trace_key)
+    return traces, spans, scores, incomplete
+
+
+def _score_of(fields: dict[str, Any]) -> Score:
+    if fields["value"] is not None:
+        fields["value"] = float(fields["value"])
+    return Score(**fields)
 
 
 async def read_relatives(
