@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.examples import examples
@@ -16,6 +18,7 @@ from spanstats.catalog import packing, packing_runs, retention
 from spanstats.catalog.packing import pack_some
 from spanstats.catalog.packing_runs import pack_traces
 from spanstats.catalog.unpacking import unpack_all
+from spanstats.dialects.parea.filters import read_filter
 from spanstats.dialects.respan.filter_names import SPAN_FIELD_NAMES
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import LogKey, SpanKey, TenantId, TraceKey
@@ -23,6 +26,7 @@ from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
+from spanstats.filters.root_fields import ROOTS
 from spanstats.filters.span_fields import SPANS
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest.commits import Committer
@@ -36,7 +40,7 @@ from spanstats.reading.spans import find_span, order_by, page_of_spans
 from spanstats.reading.traces import spans_with_content
 from spanstats.reading.whole_traces import span_of_log
 from spanstats.stats.spans import summarize_spans
-from spanstats.store import erase, packed_spans
+from spanstats.store import erase, packed_payloads, packed_spans
 from spanstats.store.packed_format import Payload, pack, unpack
 from spanstats.store.session import Database, Driver, Kind
 from spanstats.store.tables import spans, traces
@@ -45,7 +49,7 @@ pytestmark = pytest.mark.anyio
 
 PACKED, IN_ROWS = TENANT, TenantId(TENANT + 1)
 LATER = START * 2
-TEXTS = ["a", 'ä\u2028 "quoted" \\u0041', "x" * 3_000, "0", ""]
+TEXTS = ["a", 'ä\u2028 "quoted" \\u0041', "x" * 3_000, "0", "", 'what "many" spans repeat of \\ their root']
 FILTERS: list[dict[str, Any]] = [
     {"metadata__env": {"operator": "", "value": ["prod"]}},
     {"metadata__n": {"operator": "gt", "value": [1]}},
@@ -66,6 +70,17 @@ BY_SPANS: list[dict[str, Any]] = [
     {"span_parent_id": {"operator": "not", "value": ["t2-0"]}},
 ]
 """Filters of traces by what any of their spans is."""
+BY_ROOTS: list[tuple[str, str, str | None, str | None]] = [
+    ("inputs", "like", "repeat", None),
+    ("inputs", "equals", "a", "q"),
+    ("output", "is_null", None, None),
+    ("target", "equals", "t", None),
+    ("metadata", "equals", "prod", "env"),
+    ("metadata", "not_equals", "prod", "env"),
+    ("error", "exists", None, None),
+    ("tags", "is_null", None, None),
+]
+"""Filters of traces by their root: field, operator, value and key."""
 
 
 def span_of(rng: random.Random, number: int | None = None) -> Span:
@@ -122,6 +137,11 @@ async def answers(engine: AsyncEngine, tenant: TenantId) -> dict[str, Any]:
             condition = compile_predicate(bind(read_filters({"filters": filter_}), TRACES), tenant)
             statement = select(traces.c.trace_id).where(traces.c.tenant_id == tenant, condition).order_by("trace_id")
             by_question[f"by spans {number}"] = (await tx.connection.execute(statement)).scalars().all()
+        for of_root in BY_ROOTS:
+            filter_ = dict(zip(("filter_field", "filter_operator", "filter_value", "filter_key"), of_root, strict=True))
+            condition = compile_predicate(bind(read_filter(filter_), ROOTS), tenant)
+            statement = select(traces.c.trace_id).where(traces.c.tenant_id == tenant, condition).order_by("trace_id")
+            by_question[f"by roots {of_root}"] = (await tx.connection.execute(statement)).scalars().all()
         by_question["logs"] = {key.log_id: trace.trace_id for key, trace in (await _logs(tx.driver, tenant)).items()}
         by_question["of log"] = [await span_of_log(tx, tenant, log) for log in ("t1", "t1-2", "g0")]
         by_question["of log"] = [key and key[1:] for key in by_question["of log"]]
@@ -288,9 +308,8 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
             steps += await anext(running, 0)
         await running.aclose()
     assert steps == 60
-    roots = await rows(engine, "SELECT trace_id, span_id FROM span_payloads")
-    assert {row["span_id"] for row in roots} == {"0"}
-    assert len(roots) == 60
+    assert await rows(engine, "SELECT DISTINCT root_id FROM packed_payloads") == [{"root_id": "0"}]
+    assert await count(engine, "span_payloads") == 0
 
 
 @pytest.mark.parametrize(("module", "statement"), [(packing, "_DELETE"), (packed_spans, "_PACK")])
@@ -326,6 +345,7 @@ async def test_a_late_span_takes_the_others_out_and_they_are_packed_again(engine
         await writer.submit(PACKED, [span(4), msgspec.structs.replace(span(2), output='"again"')])
         assert (await count(engine, "spans"), await count(engine, "packed_spans")) == (5, 0)
     assert await packed_traces(engine) == ["t"]
+    assert await rows(engine, "SELECT root_id FROM packed_payloads") == [{"root_id": None}]
     assert await pack_these(engine, "t") == 1
     assert (await count(engine, "spans"), await count(engine, "packed_spans")) == (0, 5)
     async with Database(engine).transaction(Kind.READ) as tx:
@@ -345,6 +365,39 @@ async def test_a_trace_whose_payloads_the_version_before_has_packed_is_packed_wh
     assert sum([n async for n in pack_traces(Database(engine), LATER)]) > 2
     assert await count(engine, "spans") == 0
     await assert_alike(engine)
+
+
+async def old_form(engine: AsyncEngine) -> None:
+    """Have what is packed as the version before packs it: without roots."""
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        keys = [TraceKey(*row) for row in await tx.driver.fetch("SELECT tenant_id, trace_id FROM packed_payloads")]
+        await packed_payloads.unpack_roots(tx.driver, keys)
+        of_traces = await packed_payloads._packed(tx.driver, keys)
+        for key, payloads in of_traces.items():
+            statement = (
+                "UPDATE packed_payloads SET packed = $3, form = NULL, root_input = NULL, root_output = NULL, "
+                "root_target = NULL, root_attributes = NULL WHERE tenant_id = $1 AND trace_id = $2"
+            )
+            await tx.driver.execute(statement, *key, pack(payloads))
+
+
+async def test_what_the_version_before_has_packed_is_read_changed_and_packed_again(engine: AsyncEngine) -> None:
+    await allow(engine)
+    rng = random.Random(1)
+    async with committer(engine) as writer:
+        await fill(writer, rng)
+        assert await pack_these(engine, *(f"t{n}" for n in range(6))) == 6
+        assert await rows(engine, "SELECT 1 FROM packed_payloads WHERE root_id IS NOT NULL")
+        await old_form(engine)
+        await assert_alike(engine)
+        await change(engine, writer, rng)
+        await assert_alike(engine)
+    assert sum([n async for n in pack_traces(Database(engine), LATER)]) > 3
+    old = "SELECT 1 FROM packed_payloads WHERE form IS NULL"
+    assert await rows(engine, old) == await rows(engine, "SELECT 1 FROM spans WHERE tenant_id = 1") == []
+    await assert_alike(engine)
+    await unpacked(engine)
+    await assert_unpacked(engine)
 
 
 async def test_what_is_derived_later_is_written_to_packed_spans_too(engine: AsyncEngine) -> None:
@@ -494,3 +547,27 @@ def test_payloads_are_packed_as_they_are() -> None:
     ]
     assert unpack(pack(payloads)) == payloads
     assert unpack(pack([])) == []
+
+
+_STRINGS = st.text('ab\\"\n é', max_size=80) | st.sampled_from(["the same question, asked again", "its answer " * 9])
+_DOCUMENTS = st.none() | st.recursive(
+    _STRINGS, lambda each: st.lists(each, max_size=3) | st.dictionaries(_STRINGS, each, max_size=3), max_leaves=5
+).map(lambda value: json_of(value))
+
+
+@given(of_root=st.tuples(_DOCUMENTS, _DOCUMENTS, _DOCUMENTS), texts=st.lists(st.tuples(*[_DOCUMENTS] * 4), max_size=4))
+def test_payloads_are_what_they_were_whatever_their_root_says(of_root: Any, texts: Any) -> None:
+    payloads = [Payload(f"{n}", *of_span) for n, of_span in enumerate(texts)]
+    assert unpack(pack(payloads, of_root), of_root) == payloads
+    repeated = [Payload(p.span_id, f"[{of_root[0]},{p.input}]", f"[{of_root[1]}]") for p in payloads]
+    assert unpack(pack(repeated, of_root), of_root) == repeated
+
+
+def test_what_spans_repeat_of_their_root_takes_few_bytes() -> None:
+    question = json_of("".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz ", k=500)))
+    payloads = [Payload(f"{n}", f'{{"messages":[{question}]}}') for n in range(3)]
+    assert len(pack(payloads, [question])) < len(pack(payloads)) - 200
+
+
+def json_of(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -17,7 +17,7 @@ from ..errors import Unavailable
 from ..metrics import PACKED
 from ..store.outages import translated
 from ..store.session import Database, Kind, Timeouts
-from .packing import pack_some
+from .packing import IS_LEFT, pack_some
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,8 @@ _GOT_TO = "UPDATE packing SET block = $1"
 _LOOKED = "UPDATE packing SET looked_until = $1"
 _LOOKED_AT_ALL = "UPDATE packing SET block = 0, looked_until = $1, looked_at_all = now()"
 # In the order of the starts, in which the index of packed spans by start grows at its end.
-_NOT_PACKED = """
-t.n_spans BETWEEN 2 AND $3
-    AND NOT EXISTS (SELECT 1 FROM packed_spans p WHERE p.tenant_id = t.tenant_id AND p.trace_id = t.trace_id)
+_NOT_PACKED = f"""
+t.n_spans BETWEEN 2 AND $3 AND {IS_LEFT}
 ORDER BY t.start_time, t.tenant_id, t.trace_id
 """
 _FIND_IN_BLOCKS = f"""

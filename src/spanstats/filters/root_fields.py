@@ -1,8 +1,10 @@
 """The fields of traces by what their root span itself says."""
 
-from sqlalchemy import Text, literal_column, select
+from dataclasses import fields, replace
 
-from ..store.tables import every_span, experiments, span_payloads
+from sqlalchemy import ClauseElement, Text, literal_column, select
+
+from ..store.tables import every_span, experiments, root_payloads, span_payloads
 from .fields import (
     FieldTable,
     Mixed,
@@ -10,33 +12,44 @@ from .fields import (
     Quantifier,
     SpanField,
     TraceScores,
+    Value,
 )
 from .json_sql import json_member, json_number, parameter
 from .kinds import Kind
+from .sources import adapted
 from .span_fields import SPAN_VALUES, metadata_value
 from .trace_fields import trace_column
 
 
 def _of_root(name: str) -> SpanField:
     has = SPAN_VALUES[name]
-    return SpanField(value=has.value, table=has.table, quantifier=Quantifier.ROOT_SPAN)
+    if has.table is not span_payloads:
+        return SpanField(value=has.value, table=has.table, quantifier=Quantifier.ROOT_SPAN)
+    return SpanField(value=_of_root_payload(has.value), table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
+
+
+def _of_root_payload(value: Value) -> Value:
+    """The same value, read from the columns of the same names."""
+    parts = {f.name: getattr(value, f.name) for f in fields(value)}
+    of_root = {column: root_payloads.c[column.name] for column in span_payloads.c}
+    return replace(value, **{name: adapted(p, of_root) for name, p in parts.items() if isinstance(p, ClauseElement)})
 
 
 def _document(name: str) -> SpanField:
     """A JSON document as text; texts without their quotes."""
-    document = span_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
-    return SpanField(value=Plain(Kind.TEXT, document), table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
+    document = root_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
+    return SpanField(value=Plain(Kind.TEXT, document), table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
 
 
 def _root_metadata(key: str) -> SpanField:
-    value = metadata_value(span_payloads.c.metadata, key)
-    return SpanField(value=value, table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
+    value = metadata_value(root_payloads.c.metadata, key)
+    return SpanField(value=value, table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
 
 
 def _root_input(key: str) -> SpanField:
-    column, name = span_payloads.c.input, parameter(key)
+    column, name = root_payloads.c.input, parameter(key)
     value = Mixed(json_member(column, name), json_number(column, name))
-    return SpanField(value=value, table=span_payloads, quantifier=Quantifier.ROOT_SPAN)
+    return SpanField(value=value, table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
 
 
 _EXPERIMENT_ID = (

@@ -79,12 +79,12 @@ async def _derive(driver: Driver, without_key: list[Any]) -> None:
     roots = [
         SpanKey(r["tenant_id"], r["trace_id"], r["root_span_id"]) for r in without_key if r["root_span_id"] is not None
     ]
+    await unpack_spans(driver, {root.trace for root in roots})
     rows = await driver.fetch(_CONTENT, *columns(roots)) if roots else []
     # Some are large, and requests are served meanwhile.
     of_roots = await asyncio.to_thread(_keys_of, rows)
     with_keys = [(*root, *of_roots[root.trace]) for root in roots if root.trace in of_roots]
     if with_keys:
-        await unpack_spans(driver, {root.trace for root in roots})
         await driver.execute(_PUT_SPANS, *columns(with_keys))
     traces = []
     for row in without_key:

@@ -12,7 +12,8 @@ MAX_CONTENT_BYTES = 64 * MEBIBYTE
 
 _LENGTHS = ("input::text", "output::text", "target::text", "error", "attributes::text")
 _LENGTH = " + ".join(f"coalesce(octet_length(p.{c}), 0)" for c in _LENGTHS)
-# Of a packed payload the mean of its trace.
+_ROOT_LENGTH = " + ".join(f"coalesce(octet_length(root_{c}), 0)" for c in _LENGTHS if c != "error")
+# Of a packed payload the mean of its trace, but of a root its own.
 _OF_SPANS = f"""
 SELECT coalesce(sum(CASE WHEN p.span_id IS NULL THEN c.mean ELSE {_LENGTH} END), 0)::bigint
 FROM unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)
@@ -21,7 +22,8 @@ LEFT JOIN LATERAL (
     WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND span_id = k.span_id OFFSET 0
 ) p ON true
 LEFT JOIN LATERAL (
-    SELECT content_bytes / n_spans AS mean FROM packed_payloads
+    SELECT CASE WHEN root_id = k.span_id THEN {_ROOT_LENGTH} ELSE content_bytes / n_spans END AS mean
+    FROM packed_payloads
     WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id AND p.span_id IS NULL OFFSET 0
 ) c ON true
 """
@@ -29,7 +31,8 @@ _OF_TRACES = f"""
 SELECT coalesce(sum(p.length), 0)::bigint FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
 CROSS JOIN LATERAL (
     SELECT {_LENGTH} AS length FROM span_payloads p WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id
-    UNION ALL SELECT content_bytes FROM packed_payloads WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id
+    UNION ALL SELECT content_bytes + CASE WHEN root_id IS NULL THEN 0 ELSE {_ROOT_LENGTH} END
+    FROM packed_payloads WHERE tenant_id = k.tenant_id AND trace_id = k.trace_id
     OFFSET 0
 ) p
 """

@@ -38,6 +38,13 @@ def _both(first: str, second: str) -> str:
     return f"LATERAL ({first.removeprefix('LATERAL ')} UNION ALL {second.removeprefix('LATERAL ')})"
 
 
+def packed_root(span: str = "k", payload: str = "p") -> str:
+    """The packed payload of a span that is a root, looked for only where it has no row in `span_payloads`."""
+    condition = f"tenant_id = {span}.tenant_id AND trace_id = {span}.trace_id AND root_id = {span}.span_id"
+    looked_for = f"{span}.is_root AND {payload}.span_id IS NULL"
+    return f"LATERAL (SELECT * FROM packed_payloads WHERE {looked_for} AND {condition} OFFSET 0)"
+
+
 def packed_with(span: str = "s", payload: str = "p") -> str:
     """The packed payloads that that of a span is among, looked for only where it has no row in `span_payloads`."""
     condition = f"tenant_id = {span}.tenant_id AND trace_id = {span}.trace_id AND {payload}.span_id IS NULL"

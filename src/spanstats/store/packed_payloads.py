@@ -1,12 +1,14 @@
 """Read and write packed payloads of old traces: one row of `packed_payloads` has the payloads of most spans of a trace.
 
 A span's payload is its row in `span_payloads`. If there is no such row, it is the span's part of the packed row of its
-trace. A write always leaves a row, so a part that is out of date is never read. A trace is packed under its lock. A
-statement that looks for packed payloads runs after the one that found no row, so it finds payloads that were packed in
-between.
+trace. A write always leaves a row, so a part that is out of date is never read. The part of the root is in columns of
+its own, which filters read. They count while `root_id` names the root, and it does so until the spans of the trace are
+moved back (`packed_spans.py`). A trace is packed under its lock. A statement that looks for packed payloads runs after
+the one that found no row, so it finds payloads that were packed in between.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from msgspec.structs import astuple
 
@@ -17,8 +19,9 @@ from .session import Driver
 from .tables import EVERY_SPAN
 
 _PACKED = f"""
-SELECT p.tenant_id, p.trace_id, p.packed FROM {TRACE_KEYS}
-CROSS JOIN {rows_of_tenant("packed_payloads", "trace_id", "k.trace_id")} p
+SELECT p.tenant_id, p.trace_id, p.packed, p.root_id, p.root_input::text, p.root_output::text, p.root_target::text,
+    p.root_attributes::text
+FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("packed_payloads", "trace_id", "k.trace_id")} p
 """
 _UNPACKED = f"""
 WITH of_spans AS MATERIALIZED (
@@ -36,11 +39,22 @@ INSERT INTO span_payloads (tenant_id, trace_id, span_id, input, output, target, 
 SELECT * FROM of_spans
 ON CONFLICT (tenant_id, trace_id, span_id) DO NOTHING
 """
-_DELETE = f"""
-DELETE FROM packed_payloads WHERE ctid = ANY (ARRAY(
+_ADDRESSES = f"""
+ctid = ANY (ARRAY(
     SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("packed_payloads", "trace_id", "k.trace_id", "ctid")} x
 ))
 """
+_DELETE = f"DELETE FROM packed_payloads WHERE {_ADDRESSES}"
+_UNPACK_ROOTS = f"""
+WITH of_roots AS MATERIALIZED (
+    SELECT tenant_id, trace_id, root_id, root_input, root_output, root_target, metadata, labels, root_attributes
+    FROM packed_payloads WHERE {_ADDRESSES} AND root_id IS NOT NULL
+)
+INSERT INTO span_payloads (tenant_id, trace_id, span_id, input, output, target, metadata, labels, attributes)
+SELECT * FROM of_roots
+"""
+# The texts stay, since others are packed without what they repeat of them.
+_FORGET_ROOTS = f"UPDATE packed_payloads SET root_id = NULL WHERE {_ADDRESSES} AND root_id IS NOT NULL"
 
 
 async def payloads_of(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, Payload]:
@@ -60,12 +74,23 @@ async def unpack_traces(driver: Driver, keys: Iterable[TraceKey]) -> None:
     await driver.execute(_DELETE, *_columns(by_trace))
 
 
+async def unpack_roots(driver: Driver, keys: Collection[TraceKey]) -> None:
+    """Give the roots of these traces, which the caller has locked, a row in `span_payloads` again."""
+    await driver.execute(_UNPACK_ROOTS, *_columns(keys))
+    await driver.execute(_FORGET_ROOTS, *_columns(keys))
+
+
 async def _packed(driver: Driver, keys: Iterable[TraceKey]) -> dict[TraceKey, list[Payload]]:
     traces = sorted(set(keys))
     rows = await driver.fetch(_PACKED, *_columns(traces)) if traces else []
-    return {TraceKey(row["tenant_id"], row["trace_id"]): unpack(row["packed"]) for row in rows}
+    return {TraceKey(tenant_id, trace_id): _payloads(*packed) for tenant_id, trace_id, *packed in rows}
+
+
+def _payloads(packed: bytes, root_id: str | None, *of_root: Any) -> list[Payload]:
+    payloads = unpack(packed, of_root[:3])
+    return payloads if root_id is None else [Payload(root_id, *of_root), *payloads]
 
 
 def _columns(keys: Iterable[TraceKey]) -> tuple[list[int], list[str]]:
-    traces = list(keys)
+    traces: Sequence[TraceKey] = list(keys)
     return [key.tenant_id for key in traces], [key.trace_id for key in traces]

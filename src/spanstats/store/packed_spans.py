@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from ..domain.keys import TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
+from .packed_payloads import unpack_roots
 from .session import Driver
 from .tables import packed_spans, spans
 
@@ -40,8 +41,9 @@ async def pack_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
 
 
 async def unpack_spans(driver: Driver, traces: Collection[TraceKey]) -> None:
-    """Move the spans of these traces, which the caller has locked, back to `spans`."""
+    """Move the spans of these traces, which the caller has locked, back to `spans`, and give roots a row again."""
     if traces:
+        await unpack_roots(driver, traces)
         await driver.execute(_UNPACK, *_columns(traces))
 
 

@@ -9,7 +9,16 @@ from sqlalchemy import LargeBinary
 from ..domain.keys import SpanKey, TraceKey
 from ..domain.span import Score, Span
 from ..threads import beside_if_many
-from .by_key import SPAN_KEYS, TRACE_KEYS, packed_with, row_of_span, rows_of_tenant, span_of_key, spans_of_tenant
+from .by_key import (
+    SPAN_KEYS,
+    TRACE_KEYS,
+    packed_root,
+    packed_with,
+    row_of_span,
+    rows_of_tenant,
+    span_of_key,
+    spans_of_tenant,
+)
 from .packed_payloads import payloads_of
 from .session import Driver
 from .tables import spans as spans_table
@@ -37,9 +46,11 @@ CROSS JOIN {span_of_key(_COLUMNS)} s {PAYLOAD_OF_SPAN}
 """
 
 CONTENT = f"""
-SELECT k.tenant_id, k.trace_id, k.span_id, p.span_id IS NULL AS is_packed, p.input::text, p.output::text,
-    p.target::text, p.error, p.attributes::text
-FROM {SPAN_KEYS} LEFT JOIN {row_of_span("span_payloads")} p ON true
+SELECT k.tenant_id, k.trace_id, k.span_id, coalesce(p.span_id, c.root_id) IS NULL AS is_packed,
+    coalesce(p.input, c.root_input)::text, coalesce(p.output, c.root_output)::text,
+    coalesce(p.target, c.root_target)::text, p.error, coalesce(p.attributes, c.root_attributes)::text
+FROM unnest($1::int[], $2::text[], $3::text[], $4::bool[]) AS k(tenant_id, trace_id, span_id, is_root)
+LEFT JOIN {row_of_span("span_payloads")} p ON true LEFT JOIN {packed_root()} c ON true
 """
 
 SCORE_COLUMNS = {name: "s.evaluator_key" if name == "key" else f"s.{name}" for name in Score.__struct_fields__}
@@ -89,7 +100,8 @@ def span_of(row: Iterable[tuple[str, Any]]) -> Span:
 async def add_content(driver: Driver, stored: dict[SpanKey, Span], keys: Collection[SpanKey]) -> None:
     """Add their content to these stored spans."""
     packed = []
-    rows = await driver.fetch(CONTENT, *columns(keys)) if keys else []
+    roots = [stored[key].parent_id is None for key in keys]
+    rows = await driver.fetch(CONTENT, *columns(keys), roots) if keys else []
     for tenant_id, trace_id, span_id, is_packed, *content in rows:
         key = SpanKey(tenant_id, trace_id, span_id)
         if is_packed:

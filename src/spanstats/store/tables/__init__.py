@@ -6,7 +6,7 @@ is found by (tenant_id, trace_id).
 
 from .catalog_tables import api_keys, datasets, evaluators, experiments, projects, tenants, test_cases
 from .columns import ByBytes, Time, metadata, optional, required, written_at
-from .every_span import EVERY_SPAN, every_span
+from .every_span import EVERY_SPAN, every_span, root_payloads
 from .shard_tables import move_log, packing, primary_lives, shards, tenant_fences, tenant_moves
 from .span_tables import (
     early_scores,
@@ -41,6 +41,7 @@ __all__ = [
     "primary_lives",
     "projects",
     "required",
+    "root_payloads",
     "score_blocks",
     "scores",
     "shards",

@@ -109,6 +109,13 @@ packed_payloads = Table(
     Column("packed", LargeBinary, nullable=False, comment="the payloads, compressed (packed_format.py)"),
     Column("metadata", JSONB, nullable=True, comment="of each of the spans"),
     Column("labels", JSONB, nullable=True, comment="of each of the spans"),
+    Column("form", SmallInteger, nullable=True, comment="null: without the root"),
+    # The root's payload can be read by filters. It has the same metadata and labels, and no error.
+    optional("root_id", ByBytes),
+    optional("root_input", JSON),
+    optional("root_output", JSON),
+    optional("root_target", JSON),
+    optional("root_attributes", JSONB),
     PrimaryKeyConstraint("tenant_id", "trace_id"),
 )
 
