@@ -18,7 +18,7 @@ from spanstats.columnar.predicate import resolve
 from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.matching import ALL, rows_of, within
@@ -151,7 +151,7 @@ async def _filtered(service: Service, report: Report, n: int, name: str, key: in
         report.add(f"floor: four sums over {n:,} traces, bare index scan", floor * 1e9 / n, "ns per trace")
         for what, filters in FILTERS.items():
             made = _compiled(filters)
-            parts = within(key, Window(), made.parts)
+            parts = within(key, Window(), made.disjuncts)
             matching = await tx.connection.scalar(select(func.count()).select_from(rows_of(parts, _ONE).subquery()))
             target = "at most 500" if what.startswith("metadata") else "at most 120" if what in _COVERED else ""
             arm = Arm(key, Window(), made)

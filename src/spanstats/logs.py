@@ -107,14 +107,14 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _fault(record: logging.LogRecord) -> str:
-    """The error's kind and where it came through, innermost first; what it says may hold what a client sent."""
+    """The error's class and where it came through, innermost first; what it says may hold what a client sent."""
     error = record.exc_info[1] if record.exc_info else None
-    kinds = []
+    causes = []
     while error is not None:
         frames = [f"{Path(f.f_code.co_filename).stem}:{line}" for f, line in traceback.walk_tb(error.__traceback__)]
-        kinds.append(f"{type(error).__name__} at {' < '.join(frames[: -_MAX_FRAMES - 1 : -1])}")
-        error = error.__cause__ if len(kinds) < _MAX_CAUSES else None
-    return " because of ".join(kinds)
+        causes.append(f"{type(error).__name__} at {' < '.join(frames[: -_MAX_FRAMES - 1 : -1])}")
+        error = error.__cause__ if len(causes) < _MAX_CAUSES else None
+    return " because of ".join(causes)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -24,7 +24,7 @@ from spanstats.columnar.groups import group
 from spanstats.columnar.histograms import counts_between, different_values, extremes
 from spanstats.columnar.measures import Measure, NumberOf, ScoresOf, values
 from spanstats.columnar.order import order_statistics
-from spanstats.columnar.selection import Part, Selection
+from spanstats.columnar.selection import ChunkView, Selection
 
 whole = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3) | st.sampled_from([0, 2**32, 2**31 - 1, 10**15])
 Trace = dict[str, Any]
@@ -60,8 +60,8 @@ def chunk_of(members: list[Trace]) -> Chunk:
 
 
 def selection_of(chunks: list[list[Trace]]) -> Selection:
-    parts = [Part(chunk_of(members), np.array([t["selected"] for t in members], np.bool_)) for members in chunks]
-    whole_ones = [Part(part.chunk) if part.rows is not None and part.rows.all() else part for part in parts]
+    views = [ChunkView(chunk_of(members), np.array([t["selected"] for t in members], np.bool_)) for members in chunks]
+    whole_ones = [ChunkView(view.chunk) if view.rows is not None and view.rows.all() else view for view in views]
     return Selection(whole_ones)
 
 
@@ -102,7 +102,7 @@ def test_order_statistics_of_many_values(few: int, highest: int, skew: int, monk
     monkeypatch.setattr(order, "_FEW", few)
     rng = np.random.default_rng(highest % 1_000)
     drawn = (rng.random(30_000) ** skew * highest).astype(np.int64) - highest // 3
-    columns = [numbers_of(part) for part in np.split(drawn, [7, 20_000, 20_000])]
+    columns = [numbers_of(view) for view in np.split(drawn, [7, 20_000, 20_000])]
     ranks = [0, 1, 299, 15_000, 15_001, 29_998, 29_999]
     assert order_statistics(columns, ranks) == {rank: int(np.sort(drawn)[rank]) for rank in ranks}
 

@@ -20,7 +20,7 @@ from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest.commits import Committer
@@ -110,7 +110,9 @@ def span_with_model(rng: random.Random) -> Span:
 async def equal(tx: Transaction, columns: Columns, rng: random.Random, window: Window) -> bool:
     key, matching = rng.randrange(1, len(EXPERIMENTS) + 1), compiled(rng.choice(FILTERS))
     from_columns = await filtered(tx, key, window, matching, n_scores=rng.choice([0, 1, 4]), columns=columns)
-    from_traces = await directly(tx, ExperimentKey(key), window, matching.parts, n_scores=4 if from_columns[1] else 0)
+    from_traces = await directly(
+        tx, ExperimentKey(key), window, matching.disjuncts, n_scores=4 if from_columns[1] else 0
+    )
     return from_columns[0] == from_traces[0] and (from_columns[1] in ({}, from_traces[1]))
 
 
@@ -240,7 +242,7 @@ async def test_columns_alone_give_what_the_traces_give(filled: AsyncEngine, filt
         for key in range(1, len(EXPERIMENTS) + 1):
             for window in (Window(), *(random_window(rng) for _ in range(5))):
                 answers = [await filtered(tx, key, window, matching, n_scores=n) for n in (1, 3, 16)]
-                assert answers == [await directly(tx, ExperimentKey(key), window, matching.parts, n_scores=3)] * 3
+                assert answers == [await directly(tx, ExperimentKey(key), window, matching.disjuncts, n_scores=3)] * 3
                 assert (await filtered(tx, key, window, matching, n_scores=0))[0] == answers[0][0]
                 total += answers[0][0]["n"] or 0
     assert total > 20
@@ -300,7 +302,7 @@ async def test_scores_of_all_sorts_are_summed_from_columns(engine: AsyncEngine) 
         for filters in ({}, FILTERS[1], {"duration": {"operator": "lt", "value": [0.0001]}}):
             matching = compiled(filters)
             sums = await filtered(tx, 1, Window(), matching, n_scores=6)
-            assert sums == await directly(tx, ExperimentKey(1), Window(), matching.parts, n_scores=6)
+            assert sums == await directly(tx, ExperimentKey(1), Window(), matching.disjuncts, n_scores=6)
             assert len(sums[1]) == 6
 
 
@@ -317,7 +319,7 @@ async def test_false_alone_is_counted(engine: AsyncEngine) -> None:
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         sums = await filtered(tx, 1, Window(), compiled(FILTERS[1]))
         assert (sums[1]["passed"].n_false, sums[1]["passed"].n_true) == (3, 0)
-        assert sums == await directly(tx, ExperimentKey(1), Window(), compiled(FILTERS[1]).parts)
+        assert sums == await directly(tx, ExperimentKey(1), Window(), compiled(FILTERS[1]).disjuncts)
 
 
 async def test_nothing_is_kept_of_statements_that_do_not_come_again(engine: AsyncEngine) -> None:

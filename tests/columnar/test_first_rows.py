@@ -8,7 +8,7 @@ from spanstats.columnar.chunk import Chunk, Info
 from spanstats.columnar.encode import numbers_of
 from spanstats.columnar.first_rows import Position, starts_of_first
 from spanstats.columnar.format import START_MICROSECOND, START_MINUTE
-from spanstats.columnar.selection import Part, Selection
+from spanstats.columnar.selection import ChunkView, Selection
 
 values = st.lists(st.none() | st.integers(-(2**62), 2**62) | st.integers(0, 3), min_size=1, max_size=30)
 
@@ -36,7 +36,7 @@ def positions(draw: st.DrawFn) -> Position:
 def test_the_first_traces_are_among_those_that_start_then(
     chunks: list[list[int | None]], count: int, descending: bool, behind: Position | None
 ) -> None:
-    selection = Selection([Part(chunk_of(actual, minute)) for minute, actual in enumerate(chunks)])
+    selection = Selection([ChunkView(chunk_of(actual, minute)) for minute, actual in enumerate(chunks)])
     actual = starts_of_first(selection, "latency_us", count, descending=descending, behind=behind)
     sign = -1 if descending else 1
 
@@ -51,11 +51,11 @@ def test_the_first_traces_are_among_those_that_start_then(
 
 
 def test_rows_that_are_not_meant_do_not_come_first() -> None:
-    part = Part(chunk_of([5, 1, 3, 2], 0), np.array([True, False, True, True]))
-    assert starts_of_first(Selection([part]), "latency_us", 2, descending=False) == [2, 3]
+    view = ChunkView(chunk_of([5, 1, 3, 2], 0), np.array([True, False, True, True]))
+    assert starts_of_first(Selection([view]), "latency_us", 2, descending=False) == [2, 3]
 
 
 def test_of_equal_values_no_more_are_named_than_are_wanted() -> None:
-    selection = Selection([Part(chunk_of([7] * 10, minute)) for minute in (1, 0)])
+    selection = Selection([ChunkView(chunk_of([7] * 10, minute)) for minute in (1, 0)])
     assert starts_of_first(selection, "latency_us", 2, descending=True) == [60_000_008, 60_000_009]
     assert starts_of_first(selection, "latency_us", 2, descending=False) == [0, 1]

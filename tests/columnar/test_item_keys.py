@@ -51,7 +51,7 @@ async def item_keys(engine: AsyncEngine, columns: Columns) -> list[str]:
     """Of all traces in order of start."""
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         (selection,) = await columns.select(tx, [Arm(ExperimentKey(1))], NEEDS)
-    halves = [row for part in selection.parts for row in part.of(part.chunk.item_keys().rows()).tolist()]
+    halves = [row for view in selection.views for row in view.of(view.chunk.item_keys().rows()).tolist()]
     return [b"".join(half.to_bytes(8) for half in row).hex() if any(row) else "" for row in halves]
 
 

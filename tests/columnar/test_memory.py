@@ -14,7 +14,7 @@ from spanstats.columnar.format import MEASURED
 from spanstats.columnar.memory import Memory
 from spanstats.columnar.needs import Needs
 from spanstats.columnar.reader import Columns
-from spanstats.columnar.selection import Part, Selection, part_of
+from spanstats.columnar.selection import ChunkView, Selection, view_of
 from spanstats.domain.keys import ExperimentKey
 from spanstats.errors import Unavailable
 from spanstats.insights.dimensions import Dimension
@@ -29,30 +29,30 @@ from tests.stats.warming import warm
 pytestmark = [pytest.mark.anyio, pytest.mark.one_version("the memory is that of the process")]
 
 
-def parts(n: int) -> list[Part]:
+def views(n: int) -> list[ChunkView]:
     """Of four bytes a row, and 500."""
     chunk = Chunk(Info(n, ("cost_pd",)), {"cost_pd": numbers_of(np.random.default_rng(n).integers(0, 10**9, n))})
-    return [Part(chunk)]
+    return [ChunkView(chunk)]
 
 
 def test_what_is_too_much_for_one_is_told_from_what_others_hold() -> None:
     memory = Memory(11_000)
     with pytest.raises(Unavailable, match="needs more memory than this service gives to one"):
-        memory.begin().add(parts(3_000))
+        memory.begin().add(views(3_000))
     first = memory.begin()
-    first.add(parts(2_000))
+    first.add(views(2_000))
     second = memory.begin()
     with pytest.raises(Unavailable, match="other questions hold"):
-        second.add(parts(1_000))
+        second.add(views(1_000))
     assert memory.reserved == 8_500
-    first.add(parts(500))
+    first.add(views(500))
     assert memory.reserved == 11_000
 
 
 def test_it_is_given_back_with_the_last_selection() -> None:
     memory = Memory(100_000)
     reservation = memory.begin()
-    reservation.add(parts(1_000))
+    reservation.add(views(1_000))
     one, other = Selection([], reservation=reservation), Selection([], reservation=reservation)
     del reservation, one
     gc.collect()
@@ -63,10 +63,10 @@ def test_it_is_given_back_with_the_last_selection() -> None:
 
 
 def test_rows_that_are_selected_count_as_well() -> None:
-    (whole,) = parts(1_000)
+    (whole,) = views(1_000)
     memory = Memory(100_000)
     reservation = memory.begin()
-    reservation.add([part_of(whole.chunk, np.arange(1_000) % 10 == 0)])
+    reservation.add([view_of(whole.chunk, np.arange(1_000) % 10 == 0)])
     assert memory.reserved > 4_000 + 1_000
 
 

@@ -18,8 +18,8 @@ from spanstats.columnar.predicate import resolve
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Span
 from spanstats.filters.bind import bind
+from spanstats.filters.disjuncts import compile_disjuncts
 from spanstats.filters.operators import Operator
-from spanstats.filters.parts import compile_parts
 from spanstats.filters.predicate import Bound, Group, conditions
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import Database, Kind
@@ -39,7 +39,7 @@ BEYOND = Decimal(10**30)
 
 async def ids_in_sql(engine: AsyncEngine, predicate: Bound) -> list[str]:
     """Of traces whose own columns say it all: the first part."""
-    condition = compile_parts(predicate, TENANT)[0]
+    condition = compile_disjuncts(predicate, TENANT)[0]
     statement = select(traces.c.trace_id).where(traces.c.tenant_id == TENANT, condition)
     async with Database(engine).transaction(Kind.READ) as tx:
         return list((await tx.connection.execute(statement)).scalars())

@@ -16,7 +16,7 @@ from spanstats.domain.span import Span
 from spanstats.domain.window import MINUTE_US, Window
 from spanstats.errors import Unavailable
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import Database, Timeouts
 from tests.ingest.worlds import START, TENANT, committer

@@ -18,7 +18,7 @@ from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats import summary

@@ -13,7 +13,7 @@ from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Score, Span
 from spanstats.domain.window import Window
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import compile_filter
+from spanstats.filters.disjuncts import compile_filter
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest.commits import Committer
 from spanstats.stats.summary import summarize

@@ -20,7 +20,7 @@ from spanstats.domain.item_key import input_key
 from spanstats.domain.span import Score, Span
 from spanstats.domain.values import MICRO, NANO, PICO
 from spanstats.domain.window import Window
-from spanstats.filters.parts import Filter
+from spanstats.filters.disjuncts import Filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.ingest.item_keys import derive_some
 from spanstats.store.session import Database

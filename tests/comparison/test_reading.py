@@ -17,7 +17,7 @@ from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.span import Score, Span
 from spanstats.domain.window import Window
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.session import Database, Kind
 from tests.ingest.worlds import START, TENANT, committer

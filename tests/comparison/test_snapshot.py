@@ -15,7 +15,7 @@ from spanstats.comparison.compare import compare
 from spanstats.comparison.pairing import PairBy
 from spanstats.comparison.request import Request
 from spanstats.domain.span import Score, Span
-from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.ingest.commits import Committer
 from spanstats.store.session import Database, Kind

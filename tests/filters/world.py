@@ -20,7 +20,7 @@ from spanstats.domain.trace import Trace, finish
 from spanstats.domain.trace_fold import fold
 from spanstats.domain.values import billionths
 from spanstats.filters.compile import compile_predicate
-from spanstats.filters.parts import compile_filter
+from spanstats.filters.disjuncts import compile_filter
 from spanstats.filters.predicate import Bound
 from spanstats.store.session import Database, Driver, Kind
 from spanstats.store.tables import every_span, span_payloads, spans, traces
@@ -51,7 +51,7 @@ async def matching_traces(engine: AsyncEngine, predicate: Bound) -> set[str]:
     """The ids of the tenant's traces for which the predicate holds."""
     ids = await _traces_where(engine, compile_predicate(predicate, TENANT))
     compiled = compile_filter(predicate, TENANT)
-    first, *others = [await _traces_where(engine, part) for part in compiled.parts]
+    first, *others = [await _traces_where(engine, part) for part in compiled.disjuncts]
     assert sorted(chain(first, *others)) == sorted(ids)
     in_columns = await traces_in_columns(engine, predicate)
     assert in_columns is None or sorted(in_columns) == sorted(first)

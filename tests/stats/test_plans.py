@@ -19,7 +19,7 @@ from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import compile_filter, compile_parts
+from spanstats.filters.disjuncts import compile_disjuncts, compile_filter
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, pending, reading, write_statements
 from spanstats.stats import from_columns, ranges, rolled_up, traces
@@ -214,7 +214,7 @@ async def _summed(engine: AsyncEngine, field: str, value: object) -> list[dict[s
     """The plan of the sums over the traces whose field has the value."""
     tree = read_filters({"filters": {field: {"operator": "", "value": [value]}}})
     assert tree is not None
-    statement = sums_statement(within(ExperimentKey(1), Window(), compile_parts(bind(tree, TRACES), TenantId(1))))
+    statement = sums_statement(within(ExperimentKey(1), Window(), compile_disjuncts(bind(tree, TRACES), TenantId(1))))
     sql = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         return await nodes(tx.driver, sql)

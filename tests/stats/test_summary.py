@@ -10,7 +10,7 @@ from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import ExperimentKey
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import Filter, compile_filter
+from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.summary import directly, summarize

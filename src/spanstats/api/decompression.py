@@ -114,8 +114,8 @@ def _frame_length(frames: memoryview) -> int:
     end, last = zstandard.frame_header_size(frames), False
     while not last:
         header = int.from_bytes(frames[end : end + _BLOCK_HEADER], "little")
-        last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
-        end += _BLOCK_HEADER + (1 if kind == _RLE else size)
+        last, block_type, size = bool(header & 1), header >> 1 & 3, header >> 3
+        end += _BLOCK_HEADER + (1 if block_type == _RLE else size)
         if end > len(frames):
             raise zstandard.ZstdError("truncated")
     end += _CHECKSUM if zstandard.get_frame_parameters(frames).has_checksum else 0

@@ -9,7 +9,7 @@ from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..dialects.respan.schema import FILTERS_SCHEMA, IngestAnswer, ingest_answer
 from ..dialects.respan.summary import SummaryAnswer, summary_answer
 from ..errors import InvalidInput
-from ..filters.parts import compile_filter
+from ..filters.disjuncts import compile_filter
 from ..filters.trace_fields import TRACES
 from ..insights.questions import Question
 from ..insights.summary_percentiles import MEASURES, read_percents, summarize_with_percentiles

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from ..dialects.respan.filter_names import LOG_FIELD_NAMES
 from ..errors import InvalidInput, Location, Problem
-from ..filters.parts import Filter, compile_filter
+from ..filters.disjuncts import Filter, compile_filter
 from ..filters.trace_fields import TRACES
 from .resources import caller
 from .respan_shared import ROUTER, Time, errors, predicate_of, sent_object, window_of

@@ -72,10 +72,10 @@ def traces_with(selection: Selection, measure: Measure) -> int:
     for column in each_column(selection, measure):
         valid = column.numbers.valid
         if not isinstance(measure, ScoresOf):
-            n += column.part.n if valid is None else int(np.count_nonzero(valid))
+            n += column.view.n if valid is None else int(np.count_nonzero(valid))
             continue
-        rows = has.setdefault(id(column.part), np.zeros(column.part.chunk.n, np.bool_))
-        of_values = column.of_rows(np.arange(column.part.chunk.n))
+        rows = has.setdefault(id(column.view), np.zeros(column.view.chunk.n, np.bool_))
+        of_values = column.of_rows(np.arange(column.view.chunk.n))
         rows[of_values if valid is None else of_values[valid]] = True
     return n + sum(int(np.count_nonzero(rows)) for rows in has.values())
 

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, and_, true
 
 from ..domain.keys import ExperimentKey
 from ..domain.window import Window
-from ..filters.parts import Filter, compile_parts
+from ..filters.disjuncts import Filter, compile_disjuncts
 from ..store.tables import traces
 from .from_traces import Rows
 from .segments import Segment
@@ -22,9 +22,9 @@ class Arm:
 
 
 def rows_of(arm: Arm) -> list[Rows]:
-    """All traces of the arm, for a read of each part of the filter."""
-    parts = [true()] if arm.matching is None else arm.matching.parts
-    return [Rows(and_(_inside(arm), part)) for part in parts]
+    """All traces of the arm, for a read of each disjunct of the filter."""
+    disjuncts = [true()] if arm.matching is None else arm.matching.disjuncts
+    return [Rows(and_(_inside(arm), disjunct)) for disjunct in disjuncts]
 
 
 def rows_beside(arm: Arm, ranges: list[Segment], *, of_several_models: bool) -> list[Rows]:
@@ -37,10 +37,10 @@ def rows_beside(arm: Arm, ranges: list[Segment], *, of_several_models: bool) -> 
     of_experiment = traces.c.experiment_key == arm.experiment_key
     if arm.matching is None:
         return [Rows(of_experiment, ranges)]
-    first, *others = compile_parts(arm.matching.predicate, arm.matching.tenant_id, by_index=False)
+    first, *others = compile_disjuncts(arm.matching.predicate, arm.matching.tenant_id, by_index=False)
     in_ranges = [first] if of_several_models else [first, *others]
-    beside = [Rows(and_(_inside(arm), part)) for part in others] if of_several_models else []
-    return [*(Rows(and_(of_experiment, part), ranges) for part in in_ranges if ranges), *beside]
+    beside = [Rows(and_(_inside(arm), disjunct)) for disjunct in others] if of_several_models else []
+    return [*(Rows(and_(of_experiment, disjunct), ranges) for disjunct in in_ranges if ranges), *beside]
 
 
 def _inside(arm: Arm) -> ColumnElement[bool]:

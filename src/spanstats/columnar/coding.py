@@ -44,7 +44,7 @@ class Keys:
 
 
 def coded(selection: Selection, dimension: Dimension) -> tuple[Keys, list[Coded]]:
-    """The keys of the dimension, and the codes of all rows of each part's chunk."""
+    """The keys of the dimension, and the codes of all rows of each view's chunk."""
     match dimension:
         case ByText(column):
             return _by_text(selection, column)
@@ -61,12 +61,12 @@ def coded(selection: Selection, dimension: Dimension) -> tuple[Keys, list[Coded]
 
 
 def _by_text(selection: Selection, column: str) -> tuple[Keys, list[Coded]]:
-    numbering, by_part = selection.numbering, []
-    for part in selection.parts:
+    numbering, by_view = selection.numbering, []
+    for view in selection.views:
         selection.check()
-        texts = part.chunk.texts(column)
-        by_part.append(_no_texts(part.chunk.n) if texts is None else Coded(texts.codes, numbering.of(texts)))
-    return Keys(numbering.texts, _decoded), by_part
+        texts = view.chunk.texts(column)
+        by_view.append(_no_texts(view.chunk.n) if texts is None else Coded(texts.codes, numbering.of(texts)))
+    return Keys(numbering.texts, _decoded), by_view
 
 
 def _no_texts(n: int) -> Coded:
@@ -82,9 +82,9 @@ def _decoded(values: Sequence[bytes]) -> list[Key]:
 def _by_number(selection: Selection, numbers_in: Callable[[Chunk], Numbers]) -> tuple[Keys, list[Coded]]:
     """Each different number is a key."""
     each = []
-    for part in selection.parts:
+    for view in selection.views:
         selection.check()
-        each.append(_coded(numbers_in(part.chunk)))
+        each.append(_coded(numbers_in(view.chunk)))
     keys = np.unique(np.concatenate([values for _, values in each])) if each else np.empty(0, np.int64)
     return Keys(keys.tolist(), list), [
         # After the codes of values comes that of rows without one.
@@ -123,11 +123,11 @@ def _by_start(selection: Selection, edges: tuple[int, ...]) -> tuple[Keys, list[
     bounds = np.array(edges, np.int64)
     # Code c is between the edges c - 1 and c; before the first and after the last one there is no key.
     keys = np.append(np.arange(len(bounds)), 0)
-    by_part = []
-    for part in selection.parts:
+    by_view = []
+    for view in selection.views:
         selection.check()
-        by_part.append(Coded(narrowed(_buckets(starts_of(part.chunk), bounds), len(bounds)), keys))
-    return Keys(edges[:-1], list), by_part
+        by_view.append(Coded(narrowed(_buckets(starts_of(view.chunk), bounds), len(bounds)), keys))
+    return Keys(edges[:-1], list), by_view
 
 
 def _buckets(starts: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from .chunk import Chunk, Mask
 from .dimensions import starts_of
 from .format import scores_column
 from .needs import STARTS, Needs
-from .selection import Part, Selection
+from .selection import ChunkView, Selection
 
 _Values = NDArray[np.int64]
 
@@ -73,15 +73,15 @@ def starts_of_first(
     With `is_score` the column is an evaluator's key, and the value its first score in the trace.
     """
     valued, without = _NONE, _NONE
-    for part in selection.each():
-        values, has = _first_scores(part.chunk, column) if is_score else _numbers(part.chunk, column)
-        starts, rows = starts_of(part.chunk), _rows(part)
+    for view in selection.each():
+        values, has = _first_scores(view.chunk, column) if is_score else _numbers(view.chunk, column)
+        starts, rows = starts_of(view.chunk), _rows(view)
         # The complement orders as the negative does, and every value has one.
         each = _Rows(~values, ~starts) if descending else _Rows(values, starts)
-        of_part, rest = each.where(has & rows), each.where(~has & rows)
+        of_view, rest = each.where(has & rows), each.where(~has & rows)
         if behind is not None:
-            of_part, rest = _behind(behind, of_part, rest, descending=descending)
-        valued = valued.and_also(of_part.first(count)).first(count)
+            of_view, rest = _behind(behind, of_view, rest, descending=descending)
+        valued = valued.and_also(of_view.first(count)).first(count)
         if len(valued.starts) < count:
             without = _by_start(without.and_also(_by_start(rest, count)), count)
     lacking = count - len(valued.starts)
@@ -105,8 +105,8 @@ def _behind(position: Position, valued: _Rows, without: _Rows, *, descending: bo
     return valued.where(is_tie | (valued.values > value)), without
 
 
-def _rows(part: Part) -> Mask:
-    return np.ones(part.chunk.n, np.bool_) if part.rows is None else part.rows
+def _rows(view: ChunkView) -> Mask:
+    return np.ones(view.chunk.n, np.bool_) if view.rows is None else view.rows
 
 
 def _numbers(chunk: Chunk, column: str) -> tuple[_Values, Mask]:

@@ -74,8 +74,8 @@ def group_sums(groups: Groups, measure: Measure) -> GroupSums:
 
 def _is_in_every_row(groups: Groups, measure: Measure) -> bool:
     """Whether each trace has one value."""
-    parts = (by.part for by in groups.parts)
-    return isinstance(measure, NumberOf) and all(p.chunk.numbers(measure.column).valid is None for p in parts)
+    views = (by.view for by in groups.views)
+    return isinstance(measure, NumberOf) and all(p.chunk.numbers(measure.column).valid is None for p in views)
 
 
 def group_extremes(groups: Groups, measure: Measure) -> list[tuple[int, int] | None]:

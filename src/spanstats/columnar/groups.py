@@ -11,7 +11,7 @@ from .chunk import Array, Numbers
 from .coding import Coded, Keys, coded
 from .dimensions import Dimension, Key
 from .measures import Measure, each_column, valid_of
-from .selection import Part, Selection
+from .selection import ChunkView, Selection
 
 Counted = NDArray[np.int64]
 
@@ -23,10 +23,10 @@ _MOST_FLAGS = 2**22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PartGroups:
+class ViewGroups:
     """Row i of the chunk is in the group `groups[codes[i]]`. Codes of no selected row lead to any group."""
 
-    part: Part
+    view: ChunkView
     codes: Array
     groups: NDArray[np.intp]
     counts: Counted
@@ -35,9 +35,9 @@ class PartGroups:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupedColumn:
-    """Values of one column in selected rows of a part, each of which has one, and the codes of these rows."""
+    """Values of one column in selected rows of a view, each of which has one, and the codes of these rows."""
 
-    by: PartGroups
+    by: ViewGroups
     numbers: Numbers
     codes: Array
     is_every_row: bool
@@ -53,7 +53,7 @@ class Groups:
     `numbers[d][g]`."""
 
     selection: Selection
-    parts: Sequence[PartGroups]
+    views: Sequence[ViewGroups]
     counts: Counted
     keys: Sequence[Keys]
     numbers: Sequence[Counted]
@@ -68,9 +68,9 @@ class Groups:
 
     def each(self, measure: Measure) -> Iterator[GroupedColumn]:
         """The values of the measure, column by column."""
-        by_part = {id(by.part): by for by in self.parts}
+        by_view = {id(by.view): by for by in self.views}
         for column in each_column(self.selection, measure):
-            by, valid = by_part[id(column.part)], column.numbers.valid
+            by, valid = by_view[id(column.view)], column.numbers.valid
             codes = column.of_rows(by.codes)
             is_every_row = valid is None and column.rows is None
             yield GroupedColumn(by, valid_of(column.numbers), codes if valid is None else codes[valid], is_every_row)
@@ -81,24 +81,24 @@ def group(selection: Selection, dimensions: Sequence[Dimension]) -> Groups:
     each = [coded(selection, dimension) for dimension in dimensions]
     selection.numbering.end()
     sizes = [len(keys) for keys, _ in each]
-    joined = [_joined(part.chunk.n, [codes[i] for _, codes in each], sizes) for i, part in enumerate(selection.parts)]
+    joined = [_joined(view.chunk.n, [codes[i] for _, codes in each], sizes) for i, view in enumerate(selection.views)]
     counts = []
-    for part, of_part in zip(selection.parts, joined, strict=True):
+    for view, of_view in zip(selection.views, joined, strict=True):
         selection.check()
-        counts.append(counts_by(part.of(of_part.codes), len(of_part.keys)))
-    keys_and_rows = [(of_part.keys, n) for of_part, n in zip(joined, counts, strict=True)]
+        counts.append(counts_by(view.of(of_view.codes), len(of_view.keys)))
+    keys_and_rows = [(of_view.keys, n) for of_view, n in zip(joined, counts, strict=True)]
     used, indexes = _used(keys_and_rows, math.prod(sizes))
-    parts = [
-        PartGroups(part, of_part.codes, groups, n)
-        for part, of_part, groups, n in zip(selection.parts, joined, indexes, counts, strict=True)
+    views = [
+        ViewGroups(view, of_view.codes, groups, n)
+        for view, of_view, groups, n in zip(selection.views, joined, indexes, counts, strict=True)
     ]
-    return Groups(selection, parts, _added(parts, len(used)), [keys for keys, _ in each], _split(used, sizes))
+    return Groups(selection, views, _added(views, len(used)), [keys for keys, _ in each], _split(used, sizes))
 
 
-def _added(parts: Sequence[PartGroups], size: int) -> Counted:
-    """The counts of all parts by group."""
+def _added(views: Sequence[ViewGroups], size: int) -> Counted:
+    """The counts of all views by group."""
     total = np.zeros(size, np.int64)
-    for by in parts if size else ():
+    for by in views if size else ():
         np.add.at(total, by.groups, by.counts)
     return total
 

@@ -7,7 +7,7 @@ from typing import TypeAlias, assert_never
 from .chunk import Array, Numbers
 from .format import NUMBERS, scores_column
 from .needs import Needs
-from .selection import Part, Selection
+from .selection import ChunkView, Selection
 
 TEXT = 2
 """The kind of a score that is a text (`Scores.kinds`): it has no number."""
@@ -49,14 +49,14 @@ def needs_of(measure: Measure) -> Needs:
 class Measured:
     """Values of one column in some rows of a chunk: `numbers[i]` is of the row `rows[i]` of the whole chunk."""
 
-    part: Part
+    view: ChunkView
     numbers: Numbers
     rows: Array | None
-    """`None`: of the rows of the part, in order."""
+    """`None`: of the rows of the view, in order."""
 
     def of_rows(self, column: Array) -> Array:
         """The values of a column of the chunk in these rows."""
-        return self.part.of(column) if self.rows is None else column[self.rows]
+        return self.view.of(column) if self.rows is None else column[self.rows]
 
     @property
     def valid(self) -> Numbers:
@@ -66,16 +66,16 @@ class Measured:
 
 def each_column(selection: Selection, measure: Measure) -> Iterator[Measured]:
     """The values of the measure, column by column, without rows that have none."""
-    for part in selection.each():
+    for view in selection.each():
         if isinstance(measure, NumberOf):
-            yield Measured(part, part.numbers(part.chunk.numbers(measure.column)), None)
+            yield Measured(view, view.numbers(view.chunk.numbers(measure.column)), None)
             continue
         for key in sorted(measure.keys):
-            scores = part.chunk.scores(key)
+            scores = view.chunk.scores(key)
             if scores is not None:
-                of_part = part.scores(scores)
-                # With a score in each row, they are those of the rows of the part.
-                yield Measured(part, of_part.values, None if scores.rows is None else of_part.rows)
+                of_view = view.scores(scores)
+                # With a score in each row, they are those of the rows of the view.
+                yield Measured(view, of_view.values, None if scores.rows is None else of_view.rows)
 
 
 def values(selection: Selection, measure: Measure) -> list[Numbers]:

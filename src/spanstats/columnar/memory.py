@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Iterable
 
 from ..errors import Unavailable
-from .selection import Part
+from .selection import ChunkView
 from .sizes import size_of, size_of_array
 
 DEFAULT_BYTES = 256 * 2**20
@@ -45,9 +45,9 @@ class Reservation:
         self._sizes: list[int] = []
         weakref.finalize(self, _release, memory, self._sizes)
 
-    def add(self, parts: Iterable[Part]) -> None:
+    def add(self, views: Iterable[ChunkView]) -> None:
         """Reserve more bytes. Raises `Unavailable` if there is no room for them."""
-        size = sum(map(_size_of_part, parts))
+        size = sum(map(_size_of_view, views))
         self._memory.reserve(size, sum(self._sizes))
         self._sizes.append(size)
 
@@ -56,6 +56,6 @@ def _release(memory: Memory, sizes: list[int]) -> None:
     memory.release(sum(sizes))
 
 
-def _size_of_part(part: Part) -> int:
-    columns = sum(map(size_of, part.chunk.columns.values()))
-    return columns + size_of_array(part.rows) + size_of_array(part.row_numbers)
+def _size_of_view(view: ChunkView) -> int:
+    columns = sum(map(size_of, view.chunk.columns.values()))
+    return columns + size_of_array(view.rows) + size_of_array(view.row_numbers)

@@ -15,18 +15,18 @@ from . import memory
 from .arms import Arm, rows_beside, rows_of
 from .cache import DEFAULT_BYTES, ColumnCache
 from .chunk import Chunk, SpanSums
+from .cuts import has_traces_of_several_models, is_cut, needs_of, rows_that_count
 from .fetch import fetch_chunks
 from .format import FORMAT, SPAN_SUMS
 from .from_traces import chunks_of_traces
 from .masks import mask_of
 from .needs import Needs
 from .numbering import Numbering
-from .parts import has_traces_of_several_models, is_cut, needs_of, rows_that_count
 from .plan import FromColumns, plan_of
 from .predicate import EVERY_TRACE
 from .probe import Passing, Verdicts
 from .segments import Segment
-from .selection import Check, Part, Selection, part_of
+from .selection import Check, ChunkView, Selection, view_of
 from .snapshot import Stored, StoredChunk, ranges_to_read, stored
 from .span_sums import read_span_sums
 
@@ -73,11 +73,11 @@ class Columns:
         check, reservation = time_limit(tx.timeouts), self.memory.begin()
         selections = []
         for arm in arms:
-            plan, parts = await plan_of(tx, arm), list[Part]()
+            plan, views = await plan_of(tx, arm), list[ChunkView]()
             async for batch in self.batches(tx, arm, needs, plan, check):
-                reservation.add(batch.parts)
-                parts += batch.parts
-            selections.append(Selection(parts, check, reservation, self._numbering))
+                reservation.add(batch.views)
+                views += batch.views
+            selections.append(Selection(views, check, reservation, self._numbering))
         return selections
 
     async def batches(
@@ -86,7 +86,7 @@ class Columns:
         """The same of one arm, a bounded number of traces at a time, as the plan says."""
         if plan is None:
             async for chunk in chunks_of_traces(tx, rows_of(arm), needs):
-                yield Selection([Part(chunk)], check)
+                yield Selection([ChunkView(chunk)], check)
             return
         self.cache.begin()
         not_served: list[Segment] = []
@@ -100,13 +100,13 @@ class Columns:
             if plan.predicate.uniform:
                 of_several_models = of_several_models or any(map(has_traces_of_several_models, served.values()))
             passing = await self._verdicts.ask(tx, plan.predicate.text_tests(), {c.id: served[c] for c in served})
-            parts = [partial(_part, plan, chunk, served[chunk], passing[chunk.id]) for chunk in served]
-            yield Selection(await self.run(partial(_each, parts)), check)
+            makers = [partial(_view, plan, chunk, served[chunk], passing[chunk.id]) for chunk in served]
+            yield Selection(await self.run(partial(_each, makers)), check)
         ranges = ranges_to_read(plan.stored, not_served)
         beside = rows_beside(arm, ranges, of_several_models=of_several_models)
         async for chunk in chunks_of_traces(tx, beside, needs):
             check()
-            yield Selection([Part(chunk)], check)
+            yield Selection([ChunkView(chunk)], check)
 
     async def span_sums(self, tx: Transaction, arm: Arm, column: str) -> list[SpanSums] | None:
         """Sums of the spans of all traces of an arm without a filter by a column of `SPAN_SUMS`; `None` where they must
@@ -159,16 +159,16 @@ def _in_batches(chunks: Sequence[StoredChunk]) -> Iterator[list[StoredChunk]]:
         yield batch
 
 
-def _each(parts: Sequence[Callable[[], Part]]) -> list[Part]:
-    return [part() for part in parts]
+def _each(makers: Sequence[Callable[[], ChunkView]]) -> list[ChunkView]:
+    return [make() for make in makers]
 
 
-def _part(plan: FromColumns, stored: StoredChunk, chunk: Chunk, passing: Passing) -> Part:
+def _view(plan: FromColumns, stored: StoredChunk, chunk: Chunk, passing: Passing) -> ChunkView:
     rows = rows_that_count(chunk, stored.segment, plan.stored) if is_cut(stored, plan.stored) else None
     if plan.predicate is not EVERY_TRACE:
         mask = mask_of(plan.predicate, chunk, passing)
         rows = mask if rows is None else rows & mask
-    return Part(chunk) if rows is None else part_of(chunk, rows)
+    return ChunkView(chunk) if rows is None else view_of(chunk, rows)
 
 
 def time_limit(timeouts: Timeouts) -> Check:

@@ -21,7 +21,7 @@ def no_limit() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChunkView:
     """The selected rows of a chunk: all of them where `rows` is `None`.
 
     `row_numbers` of these rows are there where they are few: to take them is faster than to look at each row.
@@ -62,10 +62,10 @@ class Part:
         return rows if self.row_numbers is None else self.row_numbers
 
 
-def part_of(chunk: Chunk, rows: Mask) -> Part:
-    """The part of the chunk with these rows."""
+def view_of(chunk: Chunk, rows: Mask) -> ChunkView:
+    """The view of the chunk that has these rows."""
     row_numbers = np.flatnonzero(rows)
-    return Part(chunk, rows, row_numbers if len(row_numbers) < _FEW * chunk.n else None)
+    return ChunkView(chunk, rows, row_numbers if len(row_numbers) < _FEW * chunk.n else None)
 
 
 def _taken(numbers: Numbers, indexes: Array, n: int) -> Numbers:
@@ -78,28 +78,28 @@ def _taken(numbers: Numbers, indexes: Array, n: int) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The traces of one arm, part by part. `check` is called between parts."""
+    """The traces of one arm, view by view. `check` is called between views."""
 
-    parts: Sequence[Part]
+    views: Sequence[ChunkView]
     check: Check = field(default=no_limit, compare=False)
     reservation: object = field(default=None, compare=False, repr=False)
     """Its memory is released once the selection is not used any more."""
     numbering: Numbering = field(default_factory=Numbering, compare=False, repr=False)
     """Numbers of the texts in its chunks, perhaps of those of other selections too."""
 
-    def each(self) -> Iterator[Part]:
-        """The parts that have rows."""
-        for part in self.parts:
+    def each(self) -> Iterator[ChunkView]:
+        """The views that have rows."""
+        for view in self.views:
             self.check()
-            if part.n:
-                yield part
+            if view.n:
+                yield view
 
     @property
     def n(self) -> int:
         """The number of selected traces."""
-        return sum(part.n for part in self.parts)
+        return sum(view.n for view in self.views)
 
 
 def evaluators_in(selections: Iterable[Selection]) -> list[str]:
     """The keys of all evaluators that have scores in the chunks, sorted."""
-    return sorted({key for s in selections for part in s.parts for key in part.chunk.evaluators()})
+    return sorted({key for s in selections for view in s.views for key in view.chunk.evaluators()})

@@ -7,8 +7,8 @@ from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..domain.window import Window
 from ..errors import NotFound
-from ..filters.parts import Filter
-from ..stats.matching import ALL, Parts, within
+from ..filters.disjuncts import Filter
+from ..stats.matching import ALL, Disjuncts, within
 from ..store.session import Transaction
 
 
@@ -34,10 +34,10 @@ class ResolvedArm:
     """Most scores of a trace, estimated from some of them; 0 where the tenant has no evaluators."""
 
     @property
-    def parts(self) -> Parts:
+    def disjuncts(self) -> Disjuncts:
         """Conditions of which one holds for each trace of the arm, and never two."""
         matching = self.definition.matching
-        return within(self.key, self.definition.window, ALL if matching is None else matching.parts)
+        return within(self.key, self.definition.window, ALL if matching is None else matching.disjuncts)
 
     @property
     def is_whole(self) -> bool:

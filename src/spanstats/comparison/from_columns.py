@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..columnar.chunk import Array, Numbers
 from ..columnar.format import ITEM_KEY, KEY_SENT, TARGET_KEY
 from ..columnar.needs import Needs, needs
-from ..columnar.selection import Part, Selection
+from ..columnar.selection import ChunkView, Selection
 from .arm_traces import NO_TARGET, ArmTraces, Flags, LazyValues, Plan, Values
 from .exact import Whole, by_group
 from .measures import Measure, Number, Scores
@@ -32,14 +32,14 @@ def needs_of(plan: Plan) -> Needs:
 
 def arm_traces(selection: Selection, plan: Plan) -> ArmTraces:
     """The selected traces."""
-    parts = list(selection.each())
+    views = list(selection.each())
     return ArmTraces(
-        _joined([part.of(part.chunk.item_keys().rows()) for part in parts], (0, 2), np.uint64),
-        _flags(parts, KEY_SENT),
-        _flags(parts, _HAS_ROOT),
-        _joined([_values_or(NO_TARGET, part, TARGET_KEY) for part in parts]),
+        _joined([view.of(view.chunk.item_keys().rows()) for view in views], (0, 2), np.uint64),
+        _flags(views, KEY_SENT),
+        _flags(views, _HAS_ROOT),
+        _joined([_values_or(NO_TARGET, view, TARGET_KEY) for view in views]),
         None,
-        LazyValues(len(plan.measures), lambda i: _values(parts, plan.measures[i], plan)),
+        LazyValues(len(plan.measures), lambda i: _values(views, plan.measures[i], plan)),
     )
 
 
@@ -47,34 +47,34 @@ def _joined(arrays: Sequence[Whole], empty: tuple[int, ...] = (0,), dtype: type 
     return np.concatenate(arrays) if arrays else np.zeros(empty, dtype)
 
 
-def _flags(parts: Sequence[Part], name: str) -> Flags:
-    flags: Flags = _joined([part.numbers(part.chunk.numbers(name)).values() for part in parts]) != 0
+def _flags(views: Sequence[ChunkView], name: str) -> Flags:
+    flags: Flags = _joined([view.numbers(view.chunk.numbers(name)).values() for view in views]) != 0
     return flags
 
 
-def _values_or(absent: int, part: Part, name: str) -> NDArray[np.int64]:
-    numbers = part.numbers(part.chunk.numbers(name))
+def _values_or(absent: int, view: ChunkView, name: str) -> NDArray[np.int64]:
+    numbers = view.numbers(view.chunk.numbers(name))
     return numbers.values() if numbers.valid is None else np.where(numbers.valid, numbers.values(), absent)
 
 
-def _values(parts: Sequence[Part], measure: Measure, plan: Plan) -> Values:
+def _values(views: Sequence[ChunkView], measure: Measure, plan: Plan) -> Values:
     if isinstance(measure, Number):
-        columns = [part.numbers(part.chunk.numbers(measure.column)) for part in parts]
+        columns = [view.numbers(view.chunk.numbers(measure.column)) for view in views]
         has: Flags = _joined([_valid(column) for column in columns], (0,), np.bool_)
         sums: Whole = _joined([column.values() for column in columns])
         sums[~has] = 0
         return Values(sums, has.astype(np.int64), has)
-    return _scores(parts, measure, zero_for_missing=plan.zero_for_missing)
+    return _scores(views, measure, zero_for_missing=plan.zero_for_missing)
 
 
 def _valid(column: Numbers) -> Flags:
     return np.ones(len(column.codes), np.bool_) if column.valid is None else column.valid
 
 
-def _scores(parts: Sequence[Part], measure: Scores, *, zero_for_missing: bool) -> Values:
+def _scores(views: Sequence[ChunkView], measure: Scores, *, zero_for_missing: bool) -> Values:
     """Sum and count of each trace's numbers; a trace may have several."""
-    n = sum(part.n for part in parts)
-    each = list(_scores_of_parts(parts, measure.key))
+    n = sum(view.n for view in views)
+    each = list(_scores_of_views(views, measure.key))
     rows, values = _joined([rows for rows, _ in each]), _joined([values for _, values in each])
     counts = np.bincount(rows, minlength=n)
     if len(rows) and counts.max() > 1:
@@ -86,22 +86,22 @@ def _scores(parts: Sequence[Part], measure: Scores, *, zero_for_missing: bool) -
     return Values(sums, np.maximum(counts, 1) if zero_for_missing else counts, has)
 
 
-def _scores_of_parts(parts: Sequence[Part], key: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """The numbers of this evaluator, and the traces that they are of, counted through all parts."""
-    starts = chain([0], np.cumsum([part.n for part in parts]).tolist())
-    for part, start in zip(parts, starts, strict=False):
-        scores = part.chunk.scores(key)
+def _scores_of_views(views: Sequence[ChunkView], key: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The numbers of this evaluator, and the traces that they are of, counted through all views."""
+    starts = chain([0], np.cumsum([view.n for view in views]).tolist())
+    for view, start in zip(views, starts, strict=False):
+        scores = view.chunk.scores(key)
         if scores is None:
             continue
-        of_part = part.scores(scores)
-        rows = np.arange(part.n) if of_part.rows is None else _within(part, of_part.rows)
-        valid = _valid(of_part.values)
-        yield rows[valid] + start, of_part.values.values()[valid]
+        of_view = view.scores(scores)
+        rows = np.arange(view.n) if of_view.rows is None else _within(view, of_view.rows)
+        valid = _valid(of_view.values)
+        yield rows[valid] + start, of_view.values.values()[valid]
 
 
-def _within(part: Part, rows: Array) -> NDArray[np.int64]:
-    """Rows of the chunk as rows of the part."""
-    if part.rows is None:
+def _within(view: ChunkView, rows: Array) -> NDArray[np.int64]:
+    """Rows of the chunk as rows of the view."""
+    if view.rows is None:
         return rows.astype(np.int64)
-    numbered: NDArray[np.int64] = np.cumsum(part.rows)[rows] - 1
+    numbered: NDArray[np.int64] = np.cumsum(view.rows)[rows] - 1
     return numbered

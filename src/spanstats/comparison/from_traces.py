@@ -33,7 +33,7 @@ async def read_from_traces(tx: Transaction, arm: ResolvedArm, plan: Plan) -> Arm
 
 def _statement(arm: ResolvedArm, plan: Plan) -> Select[Any]:
     # OFFSET keeps the position of a score from being looked up again for each use.
-    rows = rows_of(arm.parts, *_columns(plan)).offset(literal_column("0")).subquery("matching")
+    rows = rows_of(arm.disjuncts, *_columns(plan)).offset(literal_column("0")).subquery("matching")
     return select(literal_column(", ".join(_aggregates(plan)))).select_from(rows)
 
 

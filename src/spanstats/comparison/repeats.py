@@ -26,7 +26,7 @@ async def has_repeats(tx: Transaction, arm: ResolvedArm) -> bool:
     """Whether one of some items, taken at random, has several traces in the arm."""
     if arm.is_whole and arm.definition.window == Window():
         return bool(await tx.driver.fetchval(_IN_WHOLE, arm.key, _LOOKED_AT))
-    return await _in_part(tx, arm)
+    return await _in_disjunct(tx, arm)
 
 
 def first_keys(experiment_key: ExperimentKey) -> Select[tuple[bytes | None]]:
@@ -35,12 +35,12 @@ def first_keys(experiment_key: ExperimentKey) -> Select[tuple[bytes | None]]:
     return select(key).where(of_experiment(experiment_key), key > NO_DIGEST).order_by(key).limit(_LOOKED_AT)
 
 
-async def _in_part(tx: Transaction, arm: ResolvedArm) -> bool:
+async def _in_disjunct(tx: Transaction, arm: ResolvedArm) -> bool:
     """Traces of the same items that the arm does not have are left out before they are counted."""
     key, of_this, first = traces.c.item_key, of_experiment(arm.key), first_keys(arm.key)
     # As an array they are read once, with any plan.
     is_one = key == any_(func.array(first.scalar_subquery(), type_=ARRAY(LargeBinary())))
-    of_parts = [select(key).where(part, of_this, is_one).limit(_LOOKED_AT) for part in arm.parts]
-    of_arm = union_all(*(select(part.subquery()) for part in of_parts)).subquery("of_arm")
+    of_disjuncts = [select(key).where(disjunct, of_this, is_one).limit(_LOOKED_AT) for disjunct in arm.disjuncts]
+    of_arm = union_all(*(select(disjunct.subquery()) for disjunct in of_disjuncts)).subquery("of_arm")
     counted = select(func.count().label("n")).select_from(of_arm).group_by(of_arm.c.item_key).subquery("counted")
     return (await tx.connection.scalar(select(func.max(counted.c.n))) or 0) > 1

@@ -35,7 +35,7 @@ def _texts(name: str, arm: ResolvedArm, pair_by: PairBy, measure: Scores) -> CTE
     return (
         select(key.label("key"), in_order)
         .select_from(traces.join(scores, of_trace))
-        .where(or_(*arm.parts), scores.c.evaluator_key == measure.key, scores.c.text.is_not(None), key.is_not(None))
+        .where(or_(*arm.disjuncts), scores.c.evaluator_key == measure.key, scores.c.text.is_not(None), key.is_not(None))
         .group_by(literal_column("key"))
         .cte(f"{name}_texts")
     )

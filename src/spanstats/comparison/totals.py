@@ -119,6 +119,6 @@ async def _others(tx: Transaction, arm: ResolvedArm, measures: Sequence[Number])
     if not measures:
         return {}
     sums = ", ".join(f"sum({m.sql}) AS {m.name}" for m in measures)
-    matching = rows_of(arm.parts, *(traces.c[m.column] for m in measures)).subquery("matching")
+    matching = rows_of(arm.disjuncts, *(traces.c[m.column] for m in measures)).subquery("matching")
     row = await tx.only_row(select(literal_column(sums)).select_from(matching))
     return {m.name: int(row[m.name] or 0) for m in measures}

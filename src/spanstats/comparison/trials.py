@@ -79,8 +79,10 @@ def _numbered(arm: ResolvedArm, pair_by: PairBy, keys: Collection[bytes]) -> Sub
     """Traces with the `key` of their item and their `number` among those of the item; `trace_ids` are those of the
     next `MOST_NAMED` from this one on."""
     shown = [pair_by.digest().label("key"), *(traces.c[name] for name in _SHOWN)]
-    of_parts = [select(*shown).where(part, pair_by.among(arm.key, keys)) for part in arm.parts]
-    each = (of_parts[0] if len(of_parts) == 1 else of_parts[0].union_all(*of_parts[1:])).subquery("of_items")
+    of_disjuncts = [select(*shown).where(disjunct, pair_by.among(arm.key, keys)) for disjunct in arm.disjuncts]
+    each = (of_disjuncts[0] if len(of_disjuncts) == 1 else of_disjuncts[0].union_all(*of_disjuncts[1:])).subquery(
+        "of_items"
+    )
     in_order = each.c.start_time, each.c.trace_id
     number = func.row_number().over(partition_by=each.c.key, order_by=in_order)
     ids = func.array_agg(each.c.trace_id).over(partition_by=each.c.key, order_by=in_order, rows=(0, MOST_NAMED - 1))

@@ -6,7 +6,7 @@ import msgspec
 
 from ..errors import InvalidInput
 from .json_body import decode, encode
-from .json_repair import decode_part
+from .json_repair import decode_raw
 from .storable import scrub
 
 SENT_AS_TEXT = "sent_as_text"
@@ -34,7 +34,7 @@ def from_raw(raw: msgspec.Raw) -> str | None:
     unstorable = b"\\u0000" in body
     if body[:1] == b'"' and not unstorable:
         return body.decode()
-    value, is_mended = decode_part(body)
+    value, is_mended = decode_raw(body)
     return from_value(value) if unstorable or is_mended or not value else body.decode()
 
 

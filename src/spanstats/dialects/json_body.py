@@ -68,11 +68,11 @@ def decode_flagged(
     return _decode(decoder(type_), body, max_depth, max_marks)
 
 
-def decode_checked(part: bytes | msgspec.Raw) -> Any:
+def decode_checked(raw: bytes | msgspec.Raw) -> Any:
     """Any JSON value that was part of a decoded body, as `msgspec.Raw`. Raises `InvalidInput`."""
-    check_marks(part)
+    check_marks(raw)
     try:
-        return _ANY.decode(part)
+        return _ANY.decode(raw)
     except (msgspec.DecodeError, ValueError) as error:
         raise invalid(str(error), kind="json_invalid") from None
 

@@ -16,14 +16,14 @@ _OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
 
 
-def check_marks(part: bytes | msgspec.Raw, max_marks: int = MAX_MARKS) -> None:
+def check_marks(json: bytes | msgspec.Raw, max_marks: int = MAX_MARKS) -> None:
     """Refuse JSON of very many small values: decoding them in one step holds up every other request.
 
     Raises `InvalidInput`. Escaped quotation marks, as in text that is itself JSON, are not counted.
     """
-    if len(part) <= LONG:
+    if len(json) <= LONG:
         return
-    body = bytes(part)
+    body = bytes(json)
     if has_escapes(body):
         body = _without_escaped_quotes(body)
     if len(body.translate(None, _NO_MARKS)) > max_marks:

@@ -38,11 +38,11 @@ def _with_named(json: bytes, *, has_large: bool) -> Iterator[bytes]:
     while at < len(json):
         end = json.find(b'"', at + _FRAGMENT)
         end = len(json) if end < 0 else end
-        parts = json[at:end].split(b'"')
+        texts = json[at:end].split(b'"')
         yield b'"'.join(
-            part if (n % 2 == 1) != is_text else _named(part, has_large=has_large) for n, part in enumerate(parts)
+            text if (n % 2 == 1) != is_text else _named(text, has_large=has_large) for n, text in enumerate(texts)
         )
-        at, is_text = end, (len(parts) % 2 == 0) != is_text
+        at, is_text = end, (len(texts) % 2 == 0) != is_text
 
 
 def _named(json: bytes, *, has_large: bool) -> bytes:

@@ -105,19 +105,19 @@ def _decode_one_by_one(body: bytes, key: str, item_depth: int, *, bare: bool) ->
 
 def decoded_item(item: Any) -> Any:
     """The value of an item of a list. Raises `InvalidInput`."""
-    return decode_part(bytes(item))[0] if item.__class__ is msgspec.Raw else item
+    return decode_raw(bytes(item))[0] if item.__class__ is msgspec.Raw else item
 
 
-def decode_part(part: bytes) -> tuple[Any, bool]:
+def decode_raw(raw: bytes) -> tuple[Any, bool]:
     """Any JSON value that was part of a decoded body, as `msgspec.Raw`; whether it had to be mended.
 
     Raises `InvalidInput`.
     """
     try:
-        return decode_checked(part), False
+        return decode_checked(raw), False
     except InvalidInput as error:
-        repaired = mended(part, error)
-        if repaired == part:
+        repaired = mended(raw, error)
+        if repaired == raw:
             raise
     return decode_checked(repaired), True
 

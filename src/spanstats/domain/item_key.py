@@ -60,14 +60,14 @@ def _canonical(document: str | None) -> bytes | None:
 
 def _plain(value: Any, *, parse: bool) -> Any:
     """Changes the containers themselves: they were decoded for this."""
-    kind = value.__class__
-    if kind is str:
+    type_ = value.__class__
+    if type_ is str:
         return _parsed(value) if parse and value[:1] in _BEFORE_JSON else value
-    if kind is dict:
+    if type_ is dict:
         _plain_members(value, value.items(), parse=parse)
-    elif kind is list:
+    elif type_ is list:
         _plain_members(value, enumerate(value), parse=parse)
-    elif kind is float and value.is_integer() and abs(value) < _LARGEST:
+    elif type_ is float and value.is_integer() and abs(value) < _LARGEST:
         return int(value)
     return value
 
@@ -75,11 +75,11 @@ def _plain(value: Any, *, parse: bool) -> Any:
 def _plain_members(container: Any, members: Iterable[tuple[Any, Any]], *, parse: bool) -> None:
     """Most members stay as they are, and cost no call."""
     for key, member in members:
-        kind = member.__class__
-        if kind is str:
+        type_ = member.__class__
+        if type_ is str:
             if parse and member[:1] in _BEFORE_JSON:
                 container[key] = _parsed(member)
-        elif kind is dict or kind is list or kind is float:
+        elif type_ is dict or type_ is list or type_ is float:
             container[key] = _plain(member, parse=parse)
 
 

@@ -21,7 +21,7 @@ The tier that the input reaches is the price of all its tokens.
 """
 
 
-class Kinds(NamedTuple):
+class TokensByPrice(NamedTuple):
     """The tokens of one call by what they cost: each is in one kind."""
 
     prompt: int
@@ -39,7 +39,7 @@ class Kinds(NamedTuple):
         return self.prompt + self.read + self.written + self.written_1h + self.audio_in
 
 
-_PROMPT, _COMPLETION = Kinds._fields.index("prompt"), Kinds._fields.index("completion")
+_PROMPT, _COMPLETION = TokensByPrice._fields.index("prompt"), TokensByPrice._fields.index("completion")
 _DETAILS = frozenset(
     (
         *("audio_beside", "cache_write_1h_tokens", "input_audio_tokens", "output_audio_tokens"),
@@ -51,7 +51,7 @@ _DETAILS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Prices of a model at one time. `tiers` are in the order of `Kinds`."""
+    """Prices of a model at one time. `tiers` are in the order of `TokensByPrice`."""
 
     tiers: tuple[Tiers, ...]
     request_pd: int
@@ -63,16 +63,16 @@ class Rates:
             millionths = prompt * _rate(self.tiers[_PROMPT], prompt)
             millionths += (span.completion_tokens or 0) * _rate(self.tiers[_COMPLETION], prompt)
             return divide_half_even(millionths, MILLION) + self.request_pd
-        kinds = kinds_of(span)
-        total = kinds.all_input
+        tokens = tokens_by_price(span)
+        total = tokens.all_input
         millionths = 0
-        for count, tiers in zip(kinds, self.tiers, strict=True):
+        for count, tiers in zip(tokens, self.tiers, strict=True):
             if count:
                 millionths += count * _rate(tiers, total)
         return divide_half_even(millionths, MILLION) + self.request_pd
 
 
-def kinds_of(span: Span) -> Kinds:
+def tokens_by_price(span: Span) -> TokensByPrice:
     """The tokens of a call, each in one kind.
 
     Cached tokens are part of the input where its spelling says so (without `cached_beside_input`) and where they
@@ -95,7 +95,9 @@ def kinds_of(span: Span) -> Kinds:
     reasoning = min(reasoning, completion - audio_out)
     written_1h = min(_count(details, "cache_write_1h_tokens"), written)
     output = completion - audio_out - reasoning
-    return Kinds(prompt - audio_in, read, written - written_1h, written_1h, audio_in, output, audio_out, reasoning)
+    return TokensByPrice(
+        prompt - audio_in, read, written - written_1h, written_1h, audio_in, output, audio_out, reasoning
+    )
 
 
 def _count(details: dict[str, Any], name: str) -> int:

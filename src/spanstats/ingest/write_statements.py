@@ -34,13 +34,13 @@ def _taken(table: Table, column: str) -> str:
     if column in RENAMED:
         # Exact: both factors and their product are whole and below 2^53.
         return f"'1970-01-01Z'::timestamptz + u.{RENAMED[column]} * interval '1 microsecond'"
-    kind = _type(table, column)
-    if kind == "JSON":
-        return f"u.{column}::{kind}"
-    if kind == "BYTEA":
+    type_ = _type(table, column)
+    if type_ == "JSON":
+        return f"u.{column}::{type_}"
+    if type_ == "BYTEA":
         return f"decode(u.{column}, 'hex')"
-    zero = "false" if kind == "BOOLEAN" else "0"
-    return f"u.{column}" if table.c[column].nullable or kind in ("TEXT",) else f"coalesce(u.{column}, {zero})"
+    zero = "false" if type_ == "BOOLEAN" else "0"
+    return f"u.{column}" if table.c[column].nullable or type_ in ("TEXT",) else f"coalesce(u.{column}, {zero})"
 
 
 def _columns(table: Table) -> list[str]:

@@ -103,7 +103,7 @@ def grouped(groups: Groups, measures: Sequence[MeasureSpec], *, fill_scores: boo
 
 def _partial_costs(groups: Groups, measures: Sequence[MeasureSpec]) -> Counted | None:
     """`None` where no cost is asked for, or of spans, whose cost is known or not."""
-    has_both = all(name in part.chunk.columns for part in groups.selection.parts for name in COST_COLUMNS)
+    has_both = all(name in view.chunk.columns for view in groups.selection.views for name in COST_COLUMNS)
     if not has_both or not has_cost(measures):
         return None
     return group_partial_costs(groups)

@@ -50,6 +50,6 @@ async def find_known_keys(database: Database, tenant_id: TenantId, experiment_id
         rows = await state.tx.driver.fetch(_KEYS, experiment.key, list(OBJECTS), NEWEST_TRACES, MOST_KEYS + 1)
     names = [row["name"].partition(".") for row in rows[:MOST_KEYS]]
     metadata, labels = (
-        [key for kind, _, key in names if kind == object_name] for object_name in ("metadata", "labels")
+        [key for of_object, _, key in names if of_object == object_name] for object_name in ("metadata", "labels")
     )
     return KnownKeys(experiment, state.as_of, metadata, labels, len(rows) > MOST_KEYS)

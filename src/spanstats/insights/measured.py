@@ -41,7 +41,7 @@ def measured_whole(selection: Selection, measures: Sequence[MeasureSpec], questi
     if not len(whole.groups):
         return nothing(measures)
     (figures,) = completed(whole, [0], intervals=question.intervals)
-    if not all(name in part.chunk.columns for part in selection.parts for name in (HAS_ROOT, WITHOUT_KEY)):
+    if not all(name in view.chunk.columns for view in selection.views for name in (HAS_ROOT, WITHOUT_KEY)):
         # Single spans have neither.
         return figures
     with_root, without_key = (sums_of(selection, NumberOf(name)).total for name in (HAS_ROOT, WITHOUT_KEY))

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 from ..columnar.arms import Arm
 from ..columnar.first_rows import Position, needs_of, starts_of_first
 from ..columnar.reader import Columns
-from ..filters.parts import compile_filter
+from ..filters.disjuncts import compile_filter
 from ..store.tables import traces
 from .questions import Question
 from .snapshot import Experiment, Snapshot

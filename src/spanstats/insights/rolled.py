@@ -86,7 +86,9 @@ def figures_of(measure: Measure, sums: Sums) -> Figures:
         return Figures(n, 0, failed, failed, low, high)
     count = of_traces.get(f"n_{measure.column}")
     count = n if count is None else count
-    total, squares, low, high = (of_traces.get(f"{kind}{measure.column}") for kind in ("", "squares_", "min_", "max_"))
+    total, squares, low, high = (
+        of_traces.get(f"{prefix}{measure.column}") for prefix in ("", "squares_", "min_", "max_")
+    )
     return Figures(count, n - count, total or 0, squares, low, high)
 
 

@@ -14,7 +14,7 @@ from ..columnar.partial_costs import COST_COLUMNS
 from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
 from ..domain.keys import ExperimentKey
-from ..filters.parts import compile_filter
+from ..filters.disjuncts import compile_filter
 from .grouped import column_measure
 from .measures import MeasureSpec
 from .questions import Question

@@ -15,10 +15,10 @@ from ..columnar.dimensions import ByText
 from ..columnar.encode import numbers_of, texts_of
 from ..columnar.format import FAILED, MOST_TRACES
 from ..columnar.reader import Columns
-from ..columnar.selection import Part, Selection
+from ..columnar.selection import ChunkView, Selection
 from ..domain.keys import ExperimentKey
 from ..domain.span import Uncounted
-from ..filters.parts import compile_filter
+from ..filters.disjuncts import compile_filter
 from ..stats.matching import ALL, within
 from ..store.tables import every_span, traces
 from .dimensions import OF_SPANS, Dimension
@@ -59,12 +59,12 @@ async def select_spans(
 ) -> Selection:
     """The spans of the traces in the window that match. Raises `Unavailable` for more of them than memory holds."""
     matching = None if question.matching is None else compile_filter(question.matching, state.tenant_id)
-    reservation, parts = columns.memory.begin(), list[Part]()
-    for condition in within(experiment_key, question.window, ALL if matching is None else matching.parts):
+    reservation, views = columns.memory.begin(), list[ChunkView]()
+    for condition in within(experiment_key, question.window, ALL if matching is None else matching.disjuncts):
         async for chunk in _chunks(state, condition, dimensions):
-            parts.append(Part(chunk))
-            reservation.add(parts[-1:])
-    return Selection(parts, reservation=reservation)
+            views.append(ChunkView(chunk))
+            reservation.add(views[-1:])
+    return Selection(views, reservation=reservation)
 
 
 async def _chunks(

@@ -6,7 +6,7 @@ from fractions import Fraction
 from ..columnar.reader import Columns
 from ..domain.keys import TenantId
 from ..errors import invalid
-from ..filters.parts import compile_filter
+from ..filters.disjuncts import compile_filter
 from ..stats.summary import Summary, summarize_in
 from ..store.session import Database
 from .figures import answer

@@ -59,9 +59,9 @@ def around(span: Span) -> Iterator[None]:
         span.end()
 
 
-def failed(span: Span, kind: str) -> None:
-    """Of an error only its kind is recorded: its text may hold what a client sent."""
-    span.set_attribute("error.type", kind)
+def failed(span: Span, error_type: str) -> None:
+    """Of an error only its type is recorded: its text may hold what a client sent."""
+    span.set_attribute("error.type", error_type)
     span.set_status(StatusCode.ERROR)
 
 

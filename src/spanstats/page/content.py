@@ -53,8 +53,8 @@ def word_changes(before: str, after: str) -> list[Passage]:
 
 def _passages(a: list[str], b: list[str], path: list[Point]) -> Iterator[Passage]:
     """Along the path: steps of both are the same word, steps of one a word that only this one has."""
-    for kind, steps in groupby(_words(a, b, path), key=itemgetter(0)):
-        yield kind, "".join(words for _, words in steps)
+    for change, steps in groupby(_words(a, b, path), key=itemgetter(0)):
+        yield change, "".join(words for _, words in steps)
 
 
 def _words(a: list[str], b: list[str], path: list[Point]) -> Iterator[Passage]:

@@ -10,7 +10,7 @@ from ..columnar.chunk import Mask, Numbers, Scores
 from ..columnar.format import FAILED
 from ..columnar.needs import Needs
 from ..columnar.partial_costs import COST_COLUMNS, count_partial_costs
-from ..columnar.selection import Part, Selection
+from ..columnar.selection import ChunkView, Selection
 from .measures import ANSWERED, COST_PARTIAL, MEASURES, How
 from .score_measures import BOOLEAN, NUMBER, TEXT
 from .sums import ScoreSums, Sums
@@ -57,21 +57,21 @@ class Added:
 
     def add(self, selection: Selection) -> None:
         """More traces."""
-        for part in selection.each():
-            self._n += part.n
-            self._n_partial += count_partial_costs(part)
-            self._failed.add(part.numbers(part.chunk.numbers(FAILED)), extremes=False)
+        for view in selection.each():
+            self._n += view.n
+            self._n_partial += count_partial_costs(view)
+            self._failed.add(view.numbers(view.chunk.numbers(FAILED)), extremes=False)
             for name, sums in self._measures.items():
-                numbers = part.numbers(part.chunk.numbers(name))
+                numbers = view.numbers(view.chunk.numbers(name))
                 sums.add(numbers, squares=name in _WITH_SQUARES, extremes=name in _WITH_EXTREMES)
             if self._scores is not None:
-                self._add_scores(part, self._scores)
+                self._add_scores(view, self._scores)
 
-    def _add_scores(self, part: Part, by_key: dict[str, _OfKinds]) -> None:
-        for key in part.chunk.evaluators():
-            scores = part.chunk.scores(key)
-            if scores is not None and len((of_part := part.scores(scores)).values.codes):
-                _add_kinds(by_key.setdefault(key, _OfKinds()), of_part)
+    def _add_scores(self, view: ChunkView, by_key: dict[str, _OfKinds]) -> None:
+        for key in view.chunk.evaluators():
+            scores = view.chunk.scores(key)
+            if scores is not None and len((of_view := view.scores(scores)).values.codes):
+                _add_kinds(by_key.setdefault(key, _OfKinds()), of_view)
 
     def sums(self) -> Sums:
         """As read from rollups or from the traces."""

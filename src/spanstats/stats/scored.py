@@ -11,7 +11,7 @@ from sqlalchemy import CTE, BigInteger, ColumnElement, GenerativeSelect, Select,
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import traces
-from .matching import Parts, rows_of
+from .matching import Disjuncts, rows_of
 from .measures import ANSWERED, MEASURES
 from .rollups import JOINED_ANSWERED, SCORES_KEPT
 from .score_measures import FIRSTS_OF_LONG, IS_FIRST, SCORE_AGGREGATES, SCORE_COLUMNS
@@ -31,23 +31,23 @@ LONGEST = f"coalesce(max(CASE WHEN ({_REPEATS}) THEN {2**31} ELSE cardinality(sc
 """How many scores one of the traces has, over `grouped`; very many where it has several of one evaluator."""
 
 
-def scored_statement(parts: Parts, n_scores: int) -> Select[Any]:
+def scored_statement(disjuncts: Disjuncts, n_scores: int) -> Select[Any]:
     """The aggregates of these traces, under `scores` those of their scores, and under `longest` how many one trace has.
 
     Where `longest` is more than `n_scores`, the scores are not whole: `each_scored_statement` has them.
     """
     # OFFSET keeps each score from being looked up again for each of its aggregates.
-    matching = rows_of(parts, *columns_read(n_scores)).offset(literal_column("0"))
+    matching = rows_of(disjuncts, *columns_read(n_scores)).offset(literal_column("0"))
     scores = literal_column(kept_by_name(score_rows(n_scores)), JSONB).label("scores")
     longest = literal_column(LONGEST, BigInteger).label("longest")
     statement = select(literal_column(JOINED_ANSWERED), scores, longest).select_from(text("grouped"))
     return statement.add_cte(grouped(matching, n_scores))
 
 
-def each_scored_statement(parts: Parts) -> Select[Any]:
+def each_scored_statement(disjuncts: Disjuncts) -> Select[Any]:
     """The aggregates of the scores of these traces, a row made of each score."""
     scores = literal_column(kept_by_name("SELECT * FROM by_evaluator"), JSONB).label("scores")
-    return select(scores).add_cte(by_evaluator(rows_of(parts, *scores_read())))
+    return select(scores).add_cte(by_evaluator(rows_of(disjuncts, *scores_read())))
 
 
 def columns_read(n_scores: int) -> list[ColumnElement[Any]]:

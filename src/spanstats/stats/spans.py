@@ -62,7 +62,7 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
 
     Raises `Unavailable`.
     """
-    parts = spans_matching([_s.tenant_id == tenant_id, *where])
+    sources = spans_matching([_s.tenant_id == tenant_id, *where])
     columns: list[ColumnElement[Any]] = [
         func.count().label("n"),
         func.count().filter(_s.status == "error").label("n_errors"),
@@ -72,9 +72,9 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
             value = _AGGREGATED[aggregate.how](_MEASURED[aggregate.measure])
             columns.append(value.label(aggregate.name))
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        statements = [select(*columns).select_from(rows.source).where(*rows.where) for rows in parts]
+        statements = [select(*columns).select_from(rows.source).where(*rows.where) for rows in sources]
         each = [(await tx.connection.execute(statement)).one()._mapping for statement in statements]
-        by_key = await _scores(tx, parts)
+        by_key = await _scores(tx, sources)
         evaluators: dict[str, Evaluator] = await evaluators_of(tx, tenant_id, list(by_key))
     return Summary({name: _sum([sums[name] for sums in each]) for name in each[0]}, by_key, evaluators)
 
@@ -84,7 +84,7 @@ def _sum(values: Sequence[Any]) -> int | None:
     return sum(numbers) if numbers else None
 
 
-async def _scores(tx: Transaction, parts: Sequence[SpanRows]) -> dict[str, ScoreSums]:
+async def _scores(tx: Transaction, sources: Sequence[SpanRows]) -> dict[str, ScoreSums]:
     """By evaluator key."""
     c = scores.c
     same_span = and_(c.tenant_id == _s.tenant_id, c.trace_id == _s.trace_id, c.span_id == _s.span_id)
@@ -98,9 +98,9 @@ async def _scores(tx: Transaction, parts: Sequence[SpanRows]) -> dict[str, Score
     of_span = c.tenant_id, c.trace_id, c.span_id, c.evaluator_key, value.is_(None)
     is_first = and_(value.is_not(None), func.row_number().over(partition_by=of_span) == literal_column("1"))
     names = c.evaluator_key.label("name")
-    of_part = select(names, value.label("v"), cast(kind, SmallInteger).label("k"), is_first.label("is_first"))
+    of_source = select(names, value.label("v"), cast(kind, SmallInteger).label("k"), is_first.label("is_first"))
     flat = union_all(
-        *(of_part.select_from(p.source.join(scores, same_span)).where(*p.where, scores_sql.COUNTS) for p in parts)
+        *(of_source.select_from(p.source.join(scores, same_span)).where(*p.where, scores_sql.COUNTS) for p in sources)
     ).subquery()
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in ROLLED_UP_SCORES]
     statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)

@@ -14,13 +14,13 @@ from ..columnar.reader import Columns, time_limit
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound
-from ..filters.parts import Filter
+from ..filters.disjuncts import Filter
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
 from ..tracing import REQUEST
 from .evaluators import Evaluator, evaluators_of
 from .from_columns import Added
-from .matching import ALL, Parts, rows_of, within
+from .matching import ALL, Disjuncts, rows_of, within
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
 from .rolled_up import are_known, count_scored_traces, read_sums, rolled_up, rolled_up_by_name
 from .scored import MOST_SCORES, each_scored_statement, scored_statement
@@ -98,10 +98,10 @@ async def _whole(tx: Transaction, key: ExperimentKey, window: Window) -> Sums:
     return sums, scores
 
 
-async def _cost_partial(tx: Transaction, parts: Parts) -> int:
+async def _cost_partial(tx: Transaction, disjuncts: Disjuncts) -> int:
     """How many of the traces have a cost that leaves out a span without a price: they are found by an index."""
     partial = literal_column(f"({IS_COST_PARTIAL})", Boolean)
-    rows = rows_of([part & partial for part in parts], traces.c.trace_id).subquery("partial_costs")
+    rows = rows_of([disjunct & partial for disjunct in disjuncts], traces.c.trace_id).subquery("partial_costs")
     return int(await tx.connection.scalar(select(func.count()).select_from(rows)) or 0)
 
 
@@ -122,8 +122,8 @@ async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int
     """
     plan = await plan_of(tx, arm)
     if plan is None:
-        parts = ALL if arm.matching is None else arm.matching.parts
-        return await directly(tx, arm.experiment_key, arm.window, parts, n_scores=n_scores)
+        disjuncts = ALL if arm.matching is None else arm.matching.disjuncts
+        return await directly(tx, arm.experiment_key, arm.window, disjuncts, n_scores=n_scores)
     added = Added(scores=n_scores > 0)
     async for selection in columns.batches(tx, arm, added.needs, plan, time_limit(tx.timeouts)):
         await columns.run(partial(added.add, selection))
@@ -131,28 +131,28 @@ async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int
 
 
 async def directly(
-    tx: Transaction, experiment_key: ExperimentKey, window: Window, parts: Parts = ALL, *, n_scores: int = 1
+    tx: Transaction, experiment_key: ExperimentKey, window: Window, disjuncts: Disjuncts = ALL, *, n_scores: int = 1
 ) -> Sums:
     """The same from the traces themselves.
 
     `n_scores` is how many scores most of the traces have at most: more cost more time.
     """
-    parts = within(experiment_key, window, parts)
+    disjuncts = within(experiment_key, window, disjuncts)
     if n_scores:
-        row = dict((await tx.connection.execute(scored_statement(parts, n_scores))).one()._mapping)
+        row = dict((await tx.connection.execute(scored_statement(disjuncts, n_scores))).one()._mapping)
         if row.pop("longest") > n_scores:
-            row["scores"] = await tx.connection.scalar(each_scored_statement(parts))
+            row["scores"] = await tx.connection.scalar(each_scored_statement(disjuncts))
     else:
-        row = dict((await tx.connection.execute(sums_statement(parts))).one()._mapping)
+        row = dict((await tx.connection.execute(sums_statement(disjuncts))).one()._mapping)
     sums, scores = read_sums(row)
-    return sums | {COST_PARTIAL: await _cost_partial(tx, parts)}, scores
+    return sums | {COST_PARTIAL: await _cost_partial(tx, disjuncts)}, scores
 
 
-def sums_statement(parts: Parts) -> Select[Any]:
+def sums_statement(disjuncts: Disjuncts) -> Select[Any]:
     """The aggregates of these traces, from the covering index where the conditions allow it."""
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in ANSWERED]
     summed = (traces.c[name] for name in ("status", *(m.column for m in MEASURES)))
-    return select(*columns).select_from(rows_of(parts, *summed).subquery("matching"))
+    return select(*columns).select_from(rows_of(disjuncts, *summed).subquery("matching"))
 
 
 _NOT_FOUND = "Experiment not found"

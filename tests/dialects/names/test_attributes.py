@@ -11,7 +11,7 @@ from spanstats.dialects.names.kinds import KIND, KINDS, SPAN_NAMES, UNKNOWN_KIND
 from spanstats.dialects.names.row import Cached, Name
 from spanstats.dialects.names.usage import COSTS, DETAILS, FIRST_TOKEN, FIRST_TOKEN_EVENTS, TOKENS
 from spanstats.domain.span import LLM_KINDS
-from spanstats.ingest.rates import Kinds, kinds_of
+from spanstats.ingest.rates import TokensByPrice, tokens_by_price
 
 from ..otlp.test_mapping import START_NS, pairs, read, read_both, rejection, request, wire
 
@@ -160,19 +160,19 @@ def test_what_langfuse_takes_out_of_the_input_and_output_is_still_paid(
 ) -> None:
     span = read({"langfuse.observation.type": "generation", "langfuse.observation.usage_details": json.dumps(block)})
     assert (span.prompt_tokens, span.completion_tokens) == tokens
-    assert kinds_of(span) == Kinds(**dict.fromkeys(Kinds._fields, 0) | kinds)
+    assert tokens_by_price(span) == TokensByPrice(**dict.fromkeys(TokensByPrice._fields, 0) | kinds)
 
 
 def test_thoughts_of_googles_agents_are_paid_on_top_of_their_output() -> None:
     attributes = {"gen_ai.usage.output_tokens": 50, "gen_ai.usage.experimental.reasoning_tokens": 10}
-    kinds = kinds_of(read({"gen_ai.system": "gcp.vertex.agent", **attributes}))
+    kinds = tokens_by_price(read({"gen_ai.system": "gcp.vertex.agent", **attributes}))
     assert (kinds.completion, kinds.reasoning) == (50, 10)
 
 
 def test_claude_codes_cached_tokens_are_paid_beside_its_input() -> None:
     attributes = {"model": "claude-opus-4-5", "gen_ai.system": "anthropic", "input_tokens": 2, "output_tokens": 1200}
     span = read({**attributes, "cache_read_tokens": 1, "cache_creation_tokens": 1, "ttft_ms": 900})
-    kinds = kinds_of(span)
+    kinds = tokens_by_price(span)
     assert (kinds.prompt, kinds.read, kinds.written, kinds.completion) == (2, 1, 1, 1200)
     assert (span.ttft_us, span.is_llm_call) == (900_000, True)
 

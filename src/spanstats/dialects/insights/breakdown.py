@@ -39,10 +39,10 @@ def breakdown_table(breakdown: Breakdown, question: Question, options: Breakdown
     names = [one.name for one in options.dimensions]
     columns = ["row", *names, "several", "count", "failed", "cost_partial_count", *figure_columns(measures, question)]
 
-    def row(kind: str, figures: Json, key: Json) -> list[Any]:
+    def row(row_name: str, figures: Json, key: Json) -> list[Any]:
         counts = [figures.get(name) for name in ("count", "failed", "cost_partial_count")]
         keys = [key.get(name) for name in names]
-        return [kind, *keys, key.get("several", False), *counts, *cells(measures, figures, question)]
+        return [row_name, *keys, key.get("several", False), *counts, *cells(measures, figures, question)]
 
     rows = [row("group", one, one["key"]) for one in described["groups"]]
     rows += [row("other", described["other"], {})] if described["other"] else []

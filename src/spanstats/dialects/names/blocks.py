@@ -30,8 +30,8 @@ def read_blocks(attributes: Mapping[str, tuple[Any, str]]) -> list[FieldValues]:
     blocks = []
     for name, paths, _ in USAGE_ATTRIBUTES:
         if name in attributes and (block := as_object(attributes[name][0])) is not None:
-            parts = [part for path in paths if isinstance(part := inside(block, path), dict)]
-            blocks += [read_block(part) for part in parts]
+            inner = [value for path in paths if isinstance(value := inside(block, path), dict)]
+            blocks += [read_block(value) for value in inner]
     for name, _ in COST_ATTRIBUTES:
         if name in attributes and (block := as_object(attributes[name][0])) is not None:
             blocks.append(read_block(block, COST_BLOCK))
@@ -54,9 +54,9 @@ def _flattened(block: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[key] = value
     for whole, prefixes in _TAKEN_OUT.items():
-        parts = [count for key, count in flat.items() if key.startswith(prefixes) and count.__class__ is int]
-        if parts and flat.get(whole, 0).__class__ is int:
-            flat[whole] = flat.get(whole, 0) + sum(parts)
+        counts = [count for key, count in flat.items() if key.startswith(prefixes) and count.__class__ is int]
+        if counts and flat.get(whole, 0).__class__ is int:
+            flat[whole] = flat.get(whole, 0) + sum(counts)
     return flat
 
 

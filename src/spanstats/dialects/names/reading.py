@@ -119,10 +119,10 @@ def counts_beside(model: str | None, provider: str | None) -> bool:
 
 def _cost(values: FieldValues) -> int | None:
     """The cost that was sent, else the sum of the two that make it up."""
-    parts = [_dollars(values, field) for field in ("cost_pd", "input_cost", "output_cost")]
-    if parts[0] is not None:
-        return parts[0]
-    sides = [part for part in parts[1:] if part is not None]
+    costs = [_dollars(values, field) for field in ("cost_pd", "input_cost", "output_cost")]
+    if costs[0] is not None:
+        return costs[0]
+    sides = [cost for cost in costs[1:] if cost is not None]
     return sum(sides) if sides else None
 
 

@@ -37,13 +37,13 @@ def decode_request(body: bytes, path: bytes, item_depth: int) -> Decoded[Request
     except InvalidInput as error:
         if error.problems[0].kind != "json_type":
             raise
-        request = _decode_parts(body, path, item_depth)
+        request = _decode_raws(body, path, item_depth)
         if request is None:
             raise
     return request
 
 
-def _decode_parts(body: bytes, path: bytes, item_depth: int) -> Decoded[Request] | None:
+def _decode_raws(body: bytes, path: bytes, item_depth: int) -> Decoded[Request] | None:
     try:
         loose = decode_items(_Request, body, path, item_depth)
     except InvalidInput:
@@ -60,21 +60,21 @@ def _resources(raw: msgspec.Raw) -> Iterator[ResourceSpans]:
     if not isinstance(whole, str):
         yield whole
         return
-    parts = _decoded(_ResourceSpans, raw)
-    if isinstance(parts, str):
-        yield ResourceSpans(scope_spans=[_unreadable(parts)])
+    loose = _decoded(_ResourceSpans, raw)
+    if isinstance(loose, str):
+        yield ResourceSpans(scope_spans=[_unreadable(loose)])
     else:
-        yield ResourceSpans(parts.resource, list(_scopes(parts.scope_spans or ())))
+        yield ResourceSpans(loose.resource, list(_scopes(loose.scope_spans or ())))
 
 
-def _scopes(parts: Iterable[msgspec.Raw]) -> Iterator[ScopeSpans]:
-    for raw in parts:
+def _scopes(scopes: Iterable[msgspec.Raw]) -> Iterator[ScopeSpans]:
+    for raw in scopes:
         scope = _decoded(ScopeSpans, raw)
         yield _unreadable(scope) if isinstance(scope, str) else scope
 
 
 def _decoded(type_: type[T], raw: msgspec.Raw) -> T | str:
-    """The part, or what is wrong with it."""
+    """The value, or what is wrong with it."""
     try:
         return decoder(type_).decode(raw)
     except (msgspec.DecodeError, ValueError) as error:

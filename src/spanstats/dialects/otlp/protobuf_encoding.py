@@ -19,7 +19,7 @@ from ..json_limits import LONG, MAX_DEPTH
 from ..storable import storable
 from .loose_protobuf import read_message
 from .mapping import to_span
-from .split_protobuf import Part, split
+from .split_protobuf import SpanBytes, split
 from .wire import WireEvent, WireSpan, finite, hex_id, is_read, is_remote
 
 
@@ -29,13 +29,13 @@ def read_protobuf(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = M
     Raises `InvalidInput` where the body is no such request.
     """
     if len(body) > LONG:
-        return _read_parts(body, max_spans, max_depth)
+        return _read_one_by_one(body, max_spans, max_depth)
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except DecodeError:
-        return _read_parts(body, max_spans, max_depth)
+        return _read_one_by_one(body, max_spans, max_depth)
     if not all(resource.scope_spans for resource in request.resource_spans):
-        return _read_parts(body, max_spans, max_depth)
+        return _read_one_by_one(body, max_spans, max_depth)
     resources = [(_attributes(resource.resource.attributes), resource) for resource in request.resource_spans]
     items = [
         (attributes, span)
@@ -82,22 +82,22 @@ def _read(item: tuple[dict[str, Any], Any]) -> Span:
     return storable(to_span(_wire(item[1], item[0])))
 
 
-def _read_parts(body: bytes, max_spans: int, max_depth: int) -> Batch:
+def _read_one_by_one(body: bytes, max_spans: int, max_depth: int) -> Batch:
     """The spans of a request, one by one: a long one, one that cannot be decoded as a whole, or one of older versions,
     whose spans lie elsewhere."""
-    parts = list(islice(split(body), max_spans + 1))
-    if parts and not any(span for _, span in parts):
+    pairs = list(islice(split(body), max_spans + 1))
+    if pairs and not any(span for _, span in pairs):
         raise invalid("must be an ExportTraceServiceRequest in protobuf", kind="protobuf_invalid")
-    check_count(len(parts), max_spans)
-    resources = {resource: _resource(resource, max_depth) for resource, _ in parts}
+    check_count(len(pairs), max_spans)
+    resources = {resource: _resource(resource, max_depth) for resource, _ in pairs}
 
-    def read(part: Part) -> Span:
-        resource, span = part
+    def read(pair: SpanBytes) -> Span:
+        resource, span = pair
         if span is None:
             raise invalid("and what follows it cannot be read", kind="protobuf_invalid")
         return _read((resources[resource], _message(span, trace_pb2.Span, max_depth)))
 
-    return read_each(parts, read)
+    return read_each(pairs, read)
 
 
 def _resource(data: bytes, max_depth: int) -> dict[str, Any]:

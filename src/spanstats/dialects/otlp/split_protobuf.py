@@ -12,17 +12,18 @@ _MAX_FIELDS = 200_000
 """Of the messages around spans."""
 _UNREADABLE: Field = (0, CUT, b"")
 
-Part = tuple[bytes, bytes | None]
+SpanBytes = tuple[bytes, bytes | None]
+"""A resource and a span, undecoded."""
 
 
-def split(body: bytes) -> Iterator[Part]:
+def split(body: bytes) -> Iterator[SpanBytes]:
     """(resource, span) of every span, each as bytes, in order; `None` for a part in which no further span is found."""
     counted = Counted(_MAX_FIELDS)
     for value in _messages(counted, body, (_RESOURCE_SPANS,)):
         yield from _of_resource(counted, value)
 
 
-def _of_resource(counted: Counted, data: bytes | None) -> Iterator[Part]:
+def _of_resource(counted: Counted, data: bytes | None) -> Iterator[SpanBytes]:
     if data is None:
         yield b"", None
         return

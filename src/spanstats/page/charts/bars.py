@@ -21,11 +21,13 @@ def share_bar(value: float | None, most: float, sentence: str) -> Markup:
     return _bar(0, share * _WIDTH, sentence, "bar")
 
 
-def time_bar(start: float, length: float, whole: float, sentence: str, kind: str = "bar") -> Markup:
+def time_bar(start: float, length: float, whole: float, sentence: str, css_class: str = "bar") -> Markup:
     """A bar from `start`, `length` long, in a trace that takes `whole`; a moment is drawn as a thin line."""
     whole = whole if whole > 0 else 1.0
     left = min(1.0, max(0.0, start / whole)) * _WIDTH
-    return _bar(min(left, _WIDTH - 3), max(3.0, min(_WIDTH - left, length / whole * _WIDTH)), sentence, f"bar {kind}")
+    return _bar(
+        min(left, _WIDTH - 3), max(3.0, min(_WIDTH - left, length / whole * _WIDTH)), sentence, f"bar {css_class}"
+    )
 
 
 def _bar(left: float, width: float, sentence: str, class_: str) -> Markup:

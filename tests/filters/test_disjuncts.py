@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import TenantId
 from spanstats.filters.bind import bind
-from spanstats.filters.parts import compile_parts
+from spanstats.filters.disjuncts import compile_disjuncts
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.tables import EVERY_SPAN, traces
@@ -35,7 +35,7 @@ def parts_of(filters: object) -> list[str]:
     tree = read_filters({"filters": filters})
     bound = EVERYTHING if tree is None else bind(tree, TRACES)
     texts = []
-    for part in compile_parts(bound, TenantId(7)):
+    for part in compile_disjuncts(bound, TenantId(7)):
         compiled = select(traces.c.trace_id).where(part).compile(dialect=asyncpg.dialect())
         text = re.sub(r"\s+", " ", str(compiled)).split(" WHERE ", 1)[1]
         for number, name in reversed(list(enumerate(compiled.positiontup or (), 1))):

@@ -1,4 +1,4 @@
-"""A predicate over traces in parts, so that an index of traces answers as much of each part as it can."""
+"""A predicate over traces as disjuncts, so that an index of traces answers as much of each as it can."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from .predicate import Bound, Junction, Test, each_test
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A predicate of a tenant, compiled: it holds for a trace where one of the `parts` does, and never two do.
+    """A predicate of a tenant, compiled: it holds for a trace where one of the `disjuncts` does, and two never do.
 
     All `inclusive` conditions hold wherever the predicate does, and an index answers each of them.
     """
 
     predicate: Bound
     tenant_id: TenantId
-    parts: list[Condition]
+    disjuncts: list[Condition]
     inclusive: tuple[Condition, ...] = ()
 
 
@@ -41,7 +41,7 @@ class _Compiling:
 
 def compile_filter(predicate: Bound, tenant_id: TenantId) -> Filter:
     """The predicate over `traces`."""
-    return Filter(predicate, tenant_id, compile_parts(predicate, tenant_id), tuple(_inclusive(predicate)))
+    return Filter(predicate, tenant_id, compile_disjuncts(predicate, tenant_id), tuple(_inclusive(predicate)))
 
 
 def _inclusive(predicate: Bound) -> Iterator[Condition]:
@@ -56,7 +56,7 @@ def _conjuncts(predicate: Bound) -> tuple[Bound, ...]:
     return predicate.members if isinstance(predicate, Junction) and is_and else (predicate,)
 
 
-def compile_parts(predicate: Bound, tenant_id: TenantId, *, by_index: bool = True) -> list[Condition]:
+def compile_disjuncts(predicate: Bound, tenant_id: TenantId, *, by_index: bool = True) -> list[Condition]:
     """Conditions over `traces` of which one holds for a row exactly where the predicate does, and never two.
 
     The first is about traces whose own columns decide; a second one, if it is needed, about traces whose spans differ.
