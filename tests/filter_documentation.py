@@ -12,6 +12,7 @@ from spanstats.dialects.respan.filter_names import (
 )
 from spanstats.domain.keys import TenantId
 from spanstats.filters.experiment_fields import EXPERIMENTS
+from spanstats.filters.field_types import ALL, ORDERED, TEXTUAL, FieldType
 from spanstats.filters.fields import (
     Field,
     FieldTable,
@@ -23,7 +24,6 @@ from spanstats.filters.fields import (
     TraceScores,
     UniformField,
 )
-from spanstats.filters.kinds import ALL, ORDERED, TEXTUAL, Kind
 from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import Test
 from spanstats.filters.root_fields import ROOTS
@@ -41,7 +41,7 @@ INTRODUCTION = """
 <!-- Made of the program's tables by `python -m tests.filter_documentation`; a test compares. -->
 
 A filter only narrows the result, and no part of it is ever ignored. A field or operator that is not listed here is an
-error that names it (400, in Parea's dialect 422). A value that cannot be read as the kind of its field is an error too.
+error that names it (400, in Parea's dialect 422). A value that cannot be read as the type of its field is an error too.
 
 - One connector joins the conditions of one level: `AND`, unless the filter names another. To use both `AND` and `OR`,
   nest a bundle of conditions.
@@ -110,8 +110,8 @@ def document() -> str:
                 "## Operators",
                 _operators(),
                 f"Refused by name: {_codes(sorted(UNSUPPORTED_OPERATORS))}.",
-                "## Kinds",
-                _kinds(),
+                "## Types",
+                _types(),
                 "## Fields of an experiment's logs and of the summary (traces)",
                 _fields(TRACES, LOG_FIELD_NAMES),
                 f"{IN_COLUMNS} {_codes(_in_columns())}.",
@@ -138,31 +138,31 @@ def _in_columns() -> list[str]:
 
 
 def _operators() -> str:
-    columns = "operator", "holds where the field", "values", "kinds", "Respan writes", "Parea writes"
+    columns = "operator", "holds where the field", "values", "types", "Respan writes", "Parea writes"
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, spec in OPERATORS.items():
         respan = [alias or '""' for alias, operator in OPERATOR_NAMES.items() if operator is name]
         parea = [alias for alias, operator in parea_filters.OPERATOR_NAMES.items() if operator is name]
-        cells = (f"`{name}`", spec.doc, spec.arity.value, _kinds_of(spec.kinds), _codes(respan), _codes(parea))
+        cells = (f"`{name}`", spec.doc, spec.arity.value, _types_of(spec.types), _codes(respan), _codes(parea))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _kinds_of(kinds: frozenset[Kind]) -> str:
-    if kinds == ALL:
+def _types_of(types: frozenset[FieldType]) -> str:
+    if types == ALL:
         return "all"
     return (
         "ordered"
-        if kinds == ORDERED
+        if types == ORDERED
         else "textual"
-        if kinds == TEXTUAL
-        else ", ".join(sorted(kind.value for kind in kinds))
+        if types == TEXTUAL
+        else ", ".join(sorted(type_.value for type_ in types))
     )
 
 
-def _kinds() -> str:
-    lines = ["| kind | ordered | textual |", "|---|---|---|"]
-    lines += [f"| {kind.value} | {_yes(kind in ORDERED)} | {_yes(kind in TEXTUAL)} |" for kind in Kind]
+def _types() -> str:
+    lines = ["| type | ordered | textual |", "|---|---|---|"]
+    lines += [f"| {type_.value} | {_yes(type_ in ORDERED)} | {_yes(type_ in TEXTUAL)} |" for type_ in FieldType]
     return "\n".join(lines)
 
 
@@ -171,17 +171,17 @@ def _yes(holds: bool) -> str:
 
 
 def _fields(table: FieldTable, aliases: Mapping[str, str]) -> str:
-    lines = ["| field | also | kind | of |", "|---|---|---|---|"]
+    lines = ["| field | also | type | of |", "|---|---|---|---|"]
     for name, spec in table.fields.items():
         also = [alias for alias, field in aliases.items() if field == name and alias != name]
-        lines.append(f"| `{name}` | {_codes(also)} | {spec.kind.value} | {_read_from(spec)} |")
+        lines.append(f"| `{name}` | {_codes(also)} | {spec.type.value} | {_read_from(spec)} |")
     lines += [
-        f"| `{name}` and a key | | {make('k').kind.value} | {_read_from(make('k'))} |"
+        f"| `{name}` and a key | | {make('k').type.value} | {_read_from(make('k'))} |"
         for name, make in table.keyed.items()
     ]
     if table.scores not in (SCORES.scores,):
         spec = table.scores(frozenset({"k"}))
-        lines.append(f"| `scores__` and an evaluator's id, slug or name | | {spec.kind.value} | {_read_from(spec)} |")
+        lines.append(f"| `scores__` and an evaluator's id, slug or name | | {spec.type.value} | {_read_from(spec)} |")
     return "\n".join(lines)
 
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Score, Span
 from spanstats.filters.bind import bind
+from spanstats.filters.field_types import FieldType
 from spanstats.filters.fields import FieldTable
-from spanstats.filters.kinds import Kind
 from spanstats.filters.operators import OPERATORS, Arity, Operator, Reads
 from spanstats.filters.predicate import Condition, Group
 from spanstats.filters.root_fields import ROOTS
@@ -120,16 +120,16 @@ def worlds(draw: st.DrawFn) -> list[Span]:
     return drawn
 
 
-def literals(kind: Kind, operator: Operator) -> st.SearchStrategy[Any]:
-    if kind is Kind.TIME:
+def literals(type_: FieldType, operator: Operator) -> st.SearchStrategy[Any]:
+    if type_ is FieldType.TIME:
         return st.sampled_from(TIMES)
-    if kind is Kind.BOOLEAN:
+    if type_ is FieldType.BOOLEAN:
         return st.sampled_from([True, False, "true", "False"])
     if OPERATORS[operator].is_pattern:
         return st.sampled_from([*PATTERNS, 1, True, 0.5])
-    if kind in (Kind.TEXT, Kind.VALUE) and OPERATORS[operator].reads is Reads.VALUE:
+    if type_ in (FieldType.TEXT, FieldType.VALUE) and OPERATORS[operator].reads is Reads.VALUE:
         return st.sampled_from([*LITERAL_TEXTS, 1, True, 0.5, 1.0, "1.0", "1e0", "01", "[1]", '{"a": 1}', "null"])
-    if kind is Kind.STATUS:
+    if type_ is FieldType.STATUS:
         return st.sampled_from(["success", "Completed", "failed", "err", "PEND%", "", "\x00"])
     return st.sampled_from(LITERAL_NUMBERS)
 
@@ -138,9 +138,9 @@ def literals(kind: Kind, operator: Operator) -> st.SearchStrategy[Any]:
 def conditions(draw: st.DrawFn, table: FieldTable, fields: list[tuple[str, str | None]]) -> Condition:
     field, key = draw(st.sampled_from(fields))
     spec = table.scores(frozenset()) if field == "scores" else table.keyed[field]("") if key else table.fields[field]
-    kind = spec.kind
-    operator = draw(st.sampled_from([name for name, spec in OPERATORS.items() if kind in spec.kinds]))
-    one = literals(kind, operator)
+    type_ = spec.type
+    operator = draw(st.sampled_from([name for name, spec in OPERATORS.items() if type_ in spec.types]))
+    one = literals(type_, operator)
     amounts = {Arity.NONE: (0, 0), Arity.ONE: (1, 1), Arity.TWO: (2, 2), Arity.MANY: (0, 3)}
     if OPERATORS[operator].arity is Arity.FLAG:
         return Condition(field, operator, (draw(st.booleans()),), (), key)

@@ -1,4 +1,4 @@
-"""The SQL of every operator on every kind of field, read from `sql_cases.txt`, and of what joins them."""
+"""The SQL of every operator on every type of field, read from `sql_cases.txt`, and of what joins them."""
 
 import json
 import re
@@ -63,8 +63,8 @@ def test_each_operator_becomes_its_sql_on_each_kind(case: tuple[str, ...]) -> No
 
 
 def test_the_cases_cover_every_operator_on_every_kind_that_it_applies_to() -> None:
-    covered = {(case[1], bound(case).field.kind) for case in CASES}
-    assert covered == {(operator.value, kind) for operator, spec in OPERATORS.items() for kind in spec.kinds}
+    covered = {(case[1], bound(case).field.type) for case in CASES}
+    assert covered == {(operator.value, type_) for operator, spec in OPERATORS.items() for type_ in spec.types}
 
 
 def test_no_filter_compiles_to_true() -> None:

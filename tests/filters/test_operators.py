@@ -1,9 +1,9 @@
-"""The tables of operators and kinds are complete, and fit each other."""
+"""The tables of operators and types are complete, and fit each other."""
 
 import pytest
 
+from spanstats.filters.field_types import ALL, FIELD_TYPES, FieldType
 from spanstats.filters.fields import Field, Mixed, SpanField, UniformField
-from spanstats.filters.kinds import ALL, KINDS, Kind
 from spanstats.filters.operators import OPERATORS, Arity, Operator, OperatorSpec, Reads
 from spanstats.filters.root_fields import ROOTS
 from spanstats.filters.span_fields import SPAN_VALUES, SPANS
@@ -22,18 +22,18 @@ def test_every_operator_has_a_row() -> None:
 
 
 def test_every_kind_reads_its_literals() -> None:
-    assert set(KINDS) == set(Kind) == ALL
+    assert set(FIELD_TYPES) == set(FieldType) == ALL
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_kind_can_be_compared_and_tested_for_presence(kind: Kind) -> None:
-    takes = {operator for operator, spec in OPERATORS.items() if kind in spec.kinds}
+@pytest.mark.parametrize("type_", FieldType)
+def test_every_type_can_be_compared_and_tested_for_presence(type_: FieldType) -> None:
+    takes = {operator for operator, spec in OPERATORS.items() if type_ in spec.types}
     assert takes >= {Operator.EQUALS, Operator.NOT_EQUALS, Operator.EMPTY, Operator.NOT_EMPTY, Operator.ISNULL}
 
 
 @pytest.mark.parametrize("spec", OPERATORS.values(), ids=lambda spec: spec.name)
 def test_every_operator_fits_its_number_of_values(spec: OperatorSpec) -> None:
-    assert spec.kinds
+    assert spec.types
     assert spec.doc
     assert len(spec.fits) == (2 if spec.arity is Arity.TWO else 1)
     assert (spec.reads is Reads.PRESENCE) == (spec.arity in (Arity.NONE, Arity.FLAG))
@@ -44,9 +44,9 @@ def test_a_negation_is_the_same_test_of_a_positive_operator(spec: OperatorSpec) 
     assert spec.negates is not None
     positive = OPERATORS[spec.negates]
     assert positive.negates is None
-    assert (spec.build, spec.kinds, spec.reads, spec.fits) == (
+    assert (spec.build, spec.types, spec.reads, spec.fits) == (
         positive.build,
-        positive.kinds,
+        positive.types,
         positive.reads,
         positive.fits,
     )
@@ -61,4 +61,4 @@ def test_every_field_can_be_read_from_its_scope(name: str, spec: Field) -> None:
 @pytest.mark.parametrize("name", SPAN_VALUES)
 def test_a_value_that_is_no_plain_one_has_the_number_that_ordering_compares(name: str) -> None:
     value = SPAN_VALUES[name].value
-    assert isinstance(value, Mixed) == (value.kind is Kind.VALUE)
+    assert isinstance(value, Mixed) == (value.type is FieldType.VALUE)

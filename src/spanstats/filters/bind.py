@@ -10,8 +10,8 @@ from typing import assert_never
 
 from ..domain.values import cut, is_clean
 from ..errors import InvalidInput, Problem, invalid
+from .field_types import FIELD_TYPES, FieldType, Fit
 from .fields import Field, FieldTable
-from .kinds import KINDS, Fit, Kind
 from .operands import any_of, comparison, only_value, two_values
 from .operators import OPERATORS, Arity
 from .predicate import EVERYTHING, SCORES, Bound, Condition, Group, Junction, Test
@@ -39,10 +39,10 @@ DEFAULT_LIMITS = Limits()
 def bind(
     tree: Group | None, table: FieldTable, aliases: Aliases = NO_ALIASES, limits: Limits = DEFAULT_LIMITS
 ) -> Bound:
-    """The filter over the fields of one kind of row; no filter holds always.
+    """The filter over the fields of one table; no filter holds always.
 
     Raises `InvalidInput` with every problem, each located below its condition at `field`, `operator` or `value`:
-    unknown field, operator not of the field's kind, wrong number of values, a value that cannot be read, too large.
+    unknown field, operator not of the field's type, wrong number of values, a value that cannot be read, too large.
     """
     if tree is None:
         return EVERYTHING
@@ -92,7 +92,7 @@ class _Binder:
     def condition(self, condition: Condition) -> Bound:
         """Problems are located relative to the condition."""
         field, spec = self._field(condition), OPERATORS[condition.operator]
-        if field.kind not in spec.kinds:
+        if field.type not in spec.types:
             raise _misapplied(condition, field)
         negated = spec.negates is not None
         positive = OPERATORS[spec.negates] if spec.negates else spec
@@ -101,7 +101,7 @@ class _Binder:
             case Arity.NONE:
                 return Test(field, positive, (), negated)
             case Arity.FLAG:
-                flag = KINDS[Kind.BOOLEAN].read(only_value(values), Fit.EXACT)
+                flag = FIELD_TYPES[FieldType.BOOLEAN].read(only_value(values), Fit.EXACT)
                 return Test(field, positive, (), negated == flag)
             case Arity.ONE:
                 return comparison(field, positive, (only_value(values),), negated)
@@ -133,6 +133,6 @@ class _Binder:
 
 
 def _misapplied(condition: Condition, field: Field) -> InvalidInput:
-    applicable = ", ".join(name for name, spec in OPERATORS.items() if field.kind in spec.kinds)
-    message = f"{condition.operator} does not apply to a {field.kind.value} field; what does: {applicable}"
+    applicable = ", ".join(name for name, spec in OPERATORS.items() if field.type in spec.types)
+    message = f"{condition.operator} does not apply to a {field.type.value} field; what does: {applicable}"
     return invalid(message, "operator", kind="operator_not_allowed")

@@ -29,6 +29,7 @@ from ..domain.keys import TenantId
 from ..store.tables import every_span, scores, span_payloads, traces
 from . import scores_sql
 from .containment import contains_equal
+from .field_types import FIELD_TYPES, FieldType
 from .fields import (
     MemberField,
     Members,
@@ -43,7 +44,6 @@ from .fields import (
     compared,
 )
 from .json_values import equals_json
-from .kinds import KINDS, Kind
 from .negation import Demand, demands
 from .operators import Operator, OperatorSpec, Reads
 from .predicate import Bound, Test
@@ -135,12 +135,12 @@ def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...]) -> 
     """The test of one value."""
     if isinstance(value, Mixed) and value.document is not None and operator.name is Operator.EQUALS:
         return equals_json(value.document, operands)
-    kind, column = compared(value, operator.reads is Reads.NUMBER)
-    return operator.build(column, operands, KINDS[kind].sql)
+    type_, column = compared(value, operator.reads is Reads.NUMBER)
+    return operator.build(column, operands, FIELD_TYPES[type_].sql)
 
 
 def _uniform(field: UniformField, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
-    of_all = operator.build(field.of_trace, operands, KINDS[field.kind].sql)
+    of_all = operator.build(field.of_trace, operands, FIELD_TYPES[field.type].sql)
     if rows.uniform:
         return of_all
     passes = _passes(field.value, operator, operands)
@@ -158,7 +158,7 @@ def _of_trace(table: Table, rows: _Rows) -> tuple[Condition, Condition]:
 def _trace_scores(field: TraceScores, operator: OperatorSpec, operands: tuple[Any, ...]) -> Condition:
     if operator.reads is Reads.PRESENCE:
         return scores_sql.trace_has(field.keys)
-    type_, each = KINDS[Kind.SCORE].sql, scores_sql.OF_TRACE
+    type_, each = FIELD_TYPES[FieldType.SCORE].sql, scores_sql.OF_TRACE
     passes = operator.build(each.c.value, operands, type_)
     some = _exists((each,), scores_sql.one_of(each.c.key, field.keys), passes)
     if len(field.keys) > 1:
@@ -172,7 +172,7 @@ def _span_scores(field: SpanScores, operator: OperatorSpec, operands: tuple[Any,
     of_span = (c.tenant_id == rows.tenant, c.trace_id == every_span.c.trace_id, c.span_id == every_span.c.span_id)
     # A text score has no number, but it is there.
     column = c.evaluator_key if operator.reads is Reads.PRESENCE else c.value
-    passes = operator.build(column, operands, KINDS[Kind.REAL].sql)
+    passes = operator.build(column, operands, FIELD_TYPES[FieldType.REAL].sql)
     return _exists((scores,), *of_span, scores_sql.one_of(c.evaluator_key, field.keys), scores_sql.COUNTS, passes)
 
 

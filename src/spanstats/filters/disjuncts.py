@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, and_, or_, true
 from ..domain.keys import TenantId
 from ..store.tables import MEASURED, traces
 from .compile import Condition, compile_predicate, inclusive_condition
+from .field_types import FIELD_TYPES
 from .fields import MemberField, RowField, SpanField, SpanScores, TraceScores, UniformField, compared
-from .kinds import KINDS
 from .operators import OPERATORS, Operator, Reads
 from .predicate import Bound, Junction, Test, each_test
 
@@ -109,7 +109,7 @@ def _by_key(test: Test, compiling: _Compiling) -> list[Condition]:
     if test.operator.name is not Operator.EQUALS or len(test.operands) == 1 or column is None:
         return [exact]
     ends = min(test.operands), max(test.operands)
-    return [OPERATORS[Operator.BETWEEN].build(column, ends, KINDS[test.field.kind].sql), _not_looked_up(exact)]
+    return [OPERATORS[Operator.BETWEEN].build(column, ends, FIELD_TYPES[test.field.type].sql), _not_looked_up(exact)]
 
 
 def _beside_key(member: Bound, compiling: _Compiling) -> Condition:

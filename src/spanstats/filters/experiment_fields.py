@@ -3,9 +3,9 @@
 from sqlalchemy import case, func, select
 
 from ..store.tables import experiments, projects
+from .field_types import FieldType
 from .fields import Column, FieldTable, Plain, RowField
 from .json_sql import constant, json_member
-from .kinds import Kind
 from .score_fields import no_scores
 
 _COLUMNS = experiments.c
@@ -27,22 +27,22 @@ BASELINE: Column = func.coalesce(
 """What a comparison is with that names no base: its own baseline, else that of its project; no run is its own."""
 
 
-def _field(kind: Kind, value: Column) -> RowField:
-    return RowField(value=Plain(kind, value))
+def _field(type_: FieldType, value: Column) -> RowField:
+    return RowField(value=Plain(type_, value))
 
 
 def _defined(name: str) -> RowField:
-    return _field(Kind.TEXT, json_member(_COLUMNS.definition.op("->")(constant("defined")), constant(name)))
+    return _field(FieldType.TEXT, json_member(_COLUMNS.definition.op("->")(constant("defined")), constant(name)))
 
 
 EXPERIMENTS = FieldTable(
     fields={
-        "id": _field(Kind.TEXT, _COLUMNS.id),
-        "name": _field(Kind.TEXT, NAME),
-        "status": _field(Kind.TEXT, STATUS),
-        "created_at": _field(Kind.TIME, _COLUMNS.created_at),
-        "started_at": _field(Kind.TIME, _COLUMNS.started_at),
-        "completed_at": _field(Kind.TIME, _COLUMNS.finished_at),
+        "id": _field(FieldType.TEXT, _COLUMNS.id),
+        "name": _field(FieldType.TEXT, NAME),
+        "status": _field(FieldType.TEXT, STATUS),
+        "created_at": _field(FieldType.TIME, _COLUMNS.created_at),
+        "started_at": _field(FieldType.TIME, _COLUMNS.started_at),
+        "completed_at": _field(FieldType.TIME, _COLUMNS.finished_at),
         **{name: _defined(name) for name in ("description", "dataset_id", "dataset_name")},
     },
     scores=no_scores,

@@ -12,16 +12,16 @@ from typing import Any, ClassVar, TypeAlias
 from sqlalchemy import Column as StoredColumn
 from sqlalchemy import ColumnElement, FromClause, Table
 
-from .kinds import Kind
+from .field_types import FieldType
 
 Column = ColumnElement[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """One value of one kind."""
+    """One value of one type."""
 
-    kind: Kind
+    type: FieldType
     column: Column
 
 
@@ -32,7 +32,7 @@ class Mixed:
     `document` is the value as jsonb where equality looks at that (`json_values.py`).
     """
 
-    kind: ClassVar[Kind] = Kind.VALUE
+    type: ClassVar[FieldType] = FieldType.VALUE
     column: Column
     number: Column
     document: Column | None = None
@@ -42,7 +42,7 @@ class Mixed:
 class Members:
     """The members of a JSON list, as texts: `column` of each of the `rows`."""
 
-    kind: ClassVar[Kind] = Kind.TEXT
+    type: ClassVar[FieldType] = FieldType.TEXT
     column: Column
     rows: FromClause
 
@@ -70,9 +70,9 @@ class _Valued:
     null_mode: NullMode = NullMode.NEGATION_HOLDS
 
     @property
-    def kind(self) -> Kind:
+    def type(self) -> FieldType:
         """What the values are, as bind and documentation see them."""
-        return self.value.kind
+        return self.value.type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class TraceScores:
     """The scores that these evaluators gave to a trace: any of them; a negation: none, and there is one."""
 
     keys: frozenset[str]
-    kind: ClassVar[Kind] = Kind.SCORE
+    type: ClassVar[FieldType] = FieldType.SCORE
     null_mode: ClassVar[NullMode] = NullMode.NEGATION_FAILS
 
 
@@ -122,7 +122,7 @@ class SpanScores:
     """The scores that these evaluators gave to a span: any of them; a negation: none, and there is one."""
 
     keys: frozenset[str]
-    kind: ClassVar[Kind] = Kind.REAL
+    type: ClassVar[FieldType] = FieldType.REAL
     null_mode: ClassVar[NullMode] = NullMode.NEGATION_FAILS
 
 
@@ -131,7 +131,7 @@ Field: TypeAlias = RowField | MemberField | SpanField | UniformField | TraceScor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldTable:
-    """All fields of one kind of row: fields with a fixed name, and fields that a key completes.
+    """All fields of one table: fields with a fixed name, and fields that a key completes.
 
     `keyed` makes the field of a key (`metadata`), `scores` that of a set of evaluators.
     """
@@ -141,8 +141,8 @@ class FieldTable:
     keyed: Mapping[str, Callable[[str], Field]] = field(default_factory=dict)
 
 
-def compared(value: Value, as_number: bool) -> tuple[Kind, Column]:
-    """What an operator compares, and its kind: an operator that reads numbers orders any JSON value by its number."""
+def compared(value: Value, as_number: bool) -> tuple[FieldType, Column]:
+    """What an operator compares, and its type: an operator that reads numbers orders any JSON value by its number."""
     if as_number and isinstance(value, Mixed):
-        return Kind.NUMBER, value.number
-    return value.kind, value.column
+        return FieldType.NUMBER, value.number
+    return value.type, value.column

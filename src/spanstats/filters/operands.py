@@ -3,8 +3,8 @@
 from functools import partial
 
 from ..errors import invalid
+from .field_types import FIELD_TYPES, NEVER, FieldType, Fit
 from .fields import Field, SpanScores, TraceScores, compared
-from .kinds import KINDS, NEVER, Fit, Kind
 from .operators import OPERATORS, Operator, OperatorSpec, Reads
 from .predicate import Bound, Junction, Test
 
@@ -25,9 +25,9 @@ def two_values(values: tuple[object, ...]) -> tuple[object, ...]:
 
 def _operands(field: Field, spec: OperatorSpec, values: tuple[object, ...]) -> list[object]:
     """The literals as they are stored. Raises `InvalidInput`, also where the operator's own check refuses one."""
-    kind = _kind_compared(field, spec)
+    type_ = _type_compared(field, spec)
     fits = spec.fits if len(spec.fits) == len(values) else spec.fits * len(values)
-    operands = list(map(partial(_literal, kind), values, fits))
+    operands = list(map(partial(_literal, type_), values, fits))
     if spec.check is not None:
         for operand in operands:
             if operand is not NEVER:
@@ -35,18 +35,18 @@ def _operands(field: Field, spec: OperatorSpec, values: tuple[object, ...]) -> l
     return operands
 
 
-def _kind_compared(field: Field, spec: OperatorSpec) -> Kind:
+def _type_compared(field: Field, spec: OperatorSpec) -> FieldType:
     if spec.is_pattern:
-        return Kind.TEXT
+        return FieldType.TEXT
     if isinstance(field, TraceScores | SpanScores):
-        return field.kind
+        return field.type
     return compared(field.value, spec.reads is Reads.NUMBER)[0]
 
 
-def _literal(kind: Kind, value: object, fit: Fit) -> object:
+def _literal(type_: FieldType, value: object, fit: Fit) -> object:
     if value is None:
         raise invalid("must not be null here", "value", kind="null_value")
-    return KINDS[kind].read(value, fit)
+    return FIELD_TYPES[type_].read(value, fit)
 
 
 def comparison(field: Field, spec: OperatorSpec, values: tuple[object, ...], negated: bool) -> Test:

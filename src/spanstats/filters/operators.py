@@ -1,4 +1,4 @@
-"""Operators as rows of data: what each takes, which kinds it applies to, and the SQL it becomes.
+"""Operators as rows of data: what each takes, which types of fields it applies to, and the SQL it becomes.
 
 Every test is built positive and never holds for null; a negation is another row that names what it negates. So the
 rules about null, and about fields with many values, are decided once (`negation.py`) and not in every operator.
@@ -17,7 +17,7 @@ from sqlalchemy import any_ as any_element
 from sqlalchemy.types import TypeEngine
 
 from ..errors import invalid
-from .kinds import ALL, ORDERED, TEXTUAL, Fit, Kind
+from .field_types import ALL, ORDERED, TEXTUAL, FieldType, Fit
 
 
 class Operator(StrEnum):
@@ -75,8 +75,8 @@ Build = Callable[[Column, tuple[Any, ...], TypeEngine[Any]], ColumnElement[bool]
 class OperatorSpec:
     """One operator. `fits` says, operand by operand, where a literal between two units of a field goes.
 
-    `check` refuses an operand that its kind lets through; it raises `InvalidInput` located at `value`. An operand that
-    `is_pattern` is read as text for every kind of field, and the database compiles it before it is used
+    `check` refuses an operand that its type lets through; it raises `InvalidInput` located at `value`. An operand that
+    `is_pattern` is read as text for every type of field, and the database compiles it before it is used
     (`patterns.py`).
     """
 
@@ -84,7 +84,7 @@ class OperatorSpec:
     doc: str
     build: Build
     arity: Arity = Arity.ONE
-    kinds: frozenset[Kind] = ALL
+    types: frozenset[FieldType] = ALL
     reads: Reads = Reads.VALUE
     fits: tuple[Fit, ...] = (Fit.EXACT,)
     negates: Operator | None = None
@@ -169,11 +169,11 @@ def _filled(column: Column, _operands: tuple[Any, ...], type_: TypeEngine[Any]) 
 
 
 def _ordering(name: Operator, doc: str, compare: Callable[[Any, Any], Any], fit: Fit) -> OperatorSpec:
-    return OperatorSpec(name=name, doc=doc, build=_compared(compare), kinds=ORDERED, reads=Reads.NUMBER, fits=(fit,))
+    return OperatorSpec(name=name, doc=doc, build=_compared(compare), types=ORDERED, reads=Reads.NUMBER, fits=(fit,))
 
 
 def _textual(name: Operator, doc: str, build: Build) -> OperatorSpec:
-    return OperatorSpec(name=name, doc=doc, build=build, kinds=TEXTUAL)
+    return OperatorSpec(name=name, doc=doc, build=build, types=TEXTUAL)
 
 
 _POSITIVE = (
@@ -188,7 +188,7 @@ _POSITIVE = (
         doc="is between two values, both included",
         build=_between,
         arity=Arity.TWO,
-        kinds=ORDERED,
+        types=ORDERED,
         reads=Reads.NUMBER,
         fits=(Fit.CEILING, Fit.FLOOR),
     ),
@@ -201,7 +201,7 @@ _POSITIVE = (
         name=Operator.REGEX,
         doc="matches a regular expression anywhere; case matters",
         build=_matches,
-        kinds=TEXTUAL,
+        types=TEXTUAL,
         check=_check_pattern,
         is_pattern=True,
     ),

@@ -44,7 +44,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A positive operator on a known field with operands of its kind, or the negation of that.
+    """A positive operator on a known field with operands of its type, or the negation of that.
 
     `location` is that of the condition in the request: two tests that differ in it alone are the same test.
     """

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TypeAlias
 
-from .kinds import Kind
+from .field_types import FieldType
 from .operators import OPERATORS, Operator
 from .predicate import Bound, Test
 
@@ -65,6 +65,6 @@ def _high(test: Test) -> Number | None:
 
 def _next(test: Test, value: Number, *, up: bool) -> Number:
     """The value next to this one: scores of traces are whole billionths, those of spans doubles."""
-    if test.field.kind is Kind.REAL:
+    if test.field.type is FieldType.REAL:
         return math.nextafter(value, math.inf if up else -math.inf)
     return value + 1 if up else value - 1

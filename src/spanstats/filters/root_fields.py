@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from sqlalchemy import ClauseElement, Text, literal_column, select
 
 from ..store.tables import every_span, experiments, root_payloads, span_payloads
+from .field_types import FieldType
 from .fields import (
     FieldTable,
     Mixed,
@@ -15,7 +16,6 @@ from .fields import (
     Value,
 )
 from .json_sql import json_member, json_number, parameter
-from .kinds import Kind
 from .sources import adapted
 from .span_fields import SPAN_VALUES, metadata_value
 from .trace_fields import trace_column
@@ -38,7 +38,7 @@ def _of_root_payload(value: Value) -> Value:
 def _document(name: str) -> SpanField:
     """A JSON document as text; texts without their quotes."""
     document = root_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
-    return SpanField(value=Plain(Kind.TEXT, document), table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
+    return SpanField(value=Plain(FieldType.TEXT, document), table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
 
 
 def _root_metadata(key: str) -> SpanField:
@@ -81,16 +81,16 @@ _OF_ROOT = (
 
 ROOTS = FieldTable(
     fields={
-        "trace_unique_id": trace_column(Kind.TEXT, "trace_id"),
-        "span_unique_id": trace_column(Kind.TEXT, "root_span_id"),
-        "span_name": trace_column(Kind.TEXT, "name"),
-        "status": trace_column(Kind.STATUS, "status"),
-        "start_time": trace_column(Kind.TIME, "start_time"),
-        "end_time": trace_column(Kind.TIME, "end_time"),
-        "latency": trace_column(Kind.DURATION, "latency_us"),
+        "trace_unique_id": trace_column(FieldType.TEXT, "trace_id"),
+        "span_unique_id": trace_column(FieldType.TEXT, "root_span_id"),
+        "span_name": trace_column(FieldType.TEXT, "name"),
+        "status": trace_column(FieldType.STATUS, "status"),
+        "start_time": trace_column(FieldType.TIME, "start_time"),
+        "end_time": trace_column(FieldType.TIME, "end_time"),
+        "latency": trace_column(FieldType.DURATION, "latency_us"),
         "total_tokens": _of_root("total_request_tokens"),
         "experiment_id": SpanField(
-            value=Plain(Kind.TEXT, _EXPERIMENT_ID), table=every_span, quantifier=Quantifier.ROOT_SPAN
+            value=Plain(FieldType.TEXT, _EXPERIMENT_ID), table=every_span, quantifier=Quantifier.ROOT_SPAN
         ),
         "input": _document("input"),
         "output": _document("output"),

@@ -21,10 +21,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ..store.tables import every_span, span_payloads
+from .field_types import FieldType
 from .fields import FieldTable, Members, Mixed, NullMode, Plain, RowField, SpanScores, Value
 from .json_sql import constant, json_member, jsonb_as_number, jsonb_as_text, jsonb_number, parameter
 from .json_values import json_at, path_of
-from .kinds import Kind
 
 _COLUMNS = every_span.c
 _LABELS, _ATTRIBUTES = span_payloads.c.labels, span_payloads.c.attributes
@@ -38,20 +38,20 @@ class SpanValue:
     table: Table = span_payloads
 
 
-def _column(kind: Kind, name: str) -> SpanValue:
-    return SpanValue(Plain(kind, _COLUMNS[name]), every_span)
+def _column(type_: FieldType, name: str) -> SpanValue:
+    return SpanValue(Plain(type_, _COLUMNS[name]), every_span)
 
 
 def _label(name: str) -> SpanValue:
-    return SpanValue(Plain(Kind.TEXT, json_member(_LABELS, constant(name))))
+    return SpanValue(Plain(FieldType.TEXT, json_member(_LABELS, constant(name))))
 
 
 def _attribute(name: str) -> SpanValue:
-    return SpanValue(Plain(Kind.TEXT, json_member(_ATTRIBUTES, constant(name))))
+    return SpanValue(Plain(FieldType.TEXT, json_member(_ATTRIBUTES, constant(name))))
 
 
 def _number(name: str) -> SpanValue:
-    return SpanValue(Plain(Kind.NUMBER, jsonb_number(_ATTRIBUTES, constant(name))))
+    return SpanValue(Plain(FieldType.NUMBER, jsonb_number(_ATTRIBUTES, constant(name))))
 
 
 def _mixed(name: str) -> SpanValue:
@@ -61,7 +61,7 @@ def _mixed(name: str) -> SpanValue:
 def _flag(name: str) -> SpanValue:
     text = json_member(_ATTRIBUTES, constant(name))
     value: ColumnElement[bool] = case((text == constant("true"), true()), (text == constant("false"), false()))
-    return SpanValue(Plain(Kind.BOOLEAN, value))
+    return SpanValue(Plain(FieldType.BOOLEAN, value))
 
 
 def _list(name: str) -> SpanValue:
@@ -91,30 +91,30 @@ _IS_ROOT = or_(
 )
 
 SPAN_VALUES: dict[str, SpanValue] = {
-    "trace_unique_id": _column(Kind.TEXT, "trace_id"),
-    "span_unique_id": _column(Kind.TEXT, "span_id"),
-    "span_parent_id": _column(Kind.TEXT, "parent_id"),
-    "is_root_span": SpanValue(Plain(Kind.BOOLEAN, _IS_ROOT), every_span),
-    "span_name": _column(Kind.TEXT, "name"),
-    "span_workflow_name": _column(Kind.TEXT, "workflow_name"),
-    "log_type": _column(Kind.TEXT, "kind"),
-    "model": _column(Kind.TEXT, "model"),
-    "status": _column(Kind.STATUS, "status"),
+    "trace_unique_id": _column(FieldType.TEXT, "trace_id"),
+    "span_unique_id": _column(FieldType.TEXT, "span_id"),
+    "span_parent_id": _column(FieldType.TEXT, "parent_id"),
+    "is_root_span": SpanValue(Plain(FieldType.BOOLEAN, _IS_ROOT), every_span),
+    "span_name": _column(FieldType.TEXT, "name"),
+    "span_workflow_name": _column(FieldType.TEXT, "workflow_name"),
+    "log_type": _column(FieldType.TEXT, "kind"),
+    "model": _column(FieldType.TEXT, "model"),
+    "status": _column(FieldType.STATUS, "status"),
     "status_code": SpanValue(
         Mixed(cast(_COLUMNS.status_code, Text()), cast(_COLUMNS.status_code, Numeric())), every_span
     ),
-    "start_time": _column(Kind.TIME, "start_time"),
-    "end_time": _column(Kind.TIME, "end_time"),
-    "latency": _column(Kind.DURATION, "latency_us"),
-    "time_to_first_token": _column(Kind.DURATION, "ttft_us"),
-    "tokens_per_second": SpanValue(Plain(Kind.RATE, _tokens_per_second()), every_span),
-    "cost": _column(Kind.MONEY, "cost_pd"),
-    "prompt_tokens": _column(Kind.INTEGER, "prompt_tokens"),
-    "completion_tokens": _column(Kind.INTEGER, "completion_tokens"),
-    "total_request_tokens": _column(Kind.INTEGER, "total_tokens"),
-    "prompt_cache_hit_tokens": _column(Kind.INTEGER, "cache_read_tokens"),
-    "prompt_cache_creation_tokens": _column(Kind.INTEGER, "cache_write_tokens"),
-    "error_message": SpanValue(Plain(Kind.TEXT, span_payloads.c.error)),
+    "start_time": _column(FieldType.TIME, "start_time"),
+    "end_time": _column(FieldType.TIME, "end_time"),
+    "latency": _column(FieldType.DURATION, "latency_us"),
+    "time_to_first_token": _column(FieldType.DURATION, "ttft_us"),
+    "tokens_per_second": SpanValue(Plain(FieldType.RATE, _tokens_per_second()), every_span),
+    "cost": _column(FieldType.MONEY, "cost_pd"),
+    "prompt_tokens": _column(FieldType.INTEGER, "prompt_tokens"),
+    "completion_tokens": _column(FieldType.INTEGER, "completion_tokens"),
+    "total_request_tokens": _column(FieldType.INTEGER, "total_tokens"),
+    "prompt_cache_hit_tokens": _column(FieldType.INTEGER, "cache_read_tokens"),
+    "prompt_cache_creation_tokens": _column(FieldType.INTEGER, "cache_write_tokens"),
+    "error_message": SpanValue(Plain(FieldType.TEXT, span_payloads.c.error)),
     "environment": _label("environment"),
     "customer_identifier": _label("customer_identifier"),
     "customer_email": _label("customer_email"),
@@ -130,7 +130,7 @@ SPAN_VALUES: dict[str, SpanValue] = {
     "project_name": _label("project_name"),
     "deployment_id": _label("deployment_id"),
     "organization_key_id": _attribute("organization_key_id"),
-    "provider_id": _column(Kind.TEXT, "provider"),
+    "provider_id": _column(FieldType.TEXT, "provider"),
     "deployment_name": _attribute("deployment_name"),
     "prompt_id": _attribute("prompt_id"),
     "prompt_name": _attribute("prompt_name"),

@@ -1,6 +1,7 @@
 """The fields of traces: those of the trace itself, of any of its spans, and its scores."""
 
 from ..store.tables import traces
+from .field_types import FieldType
 from .fields import (
     Field,
     FieldTable,
@@ -14,19 +15,18 @@ from .fields import (
     UniformField,
 )
 from .json_sql import constant, json_member
-from .kinds import Kind
 from .span_fields import SPAN_VALUES, metadata_value
 
 _COLUMNS = traces.c
 
 
-def trace_column(kind: Kind, name: str) -> RowField:
+def trace_column(type_: FieldType, name: str) -> RowField:
     """The field that a column of `traces` holds."""
-    return RowField(value=Plain(kind, _COLUMNS[name]))
+    return RowField(value=Plain(type_, _COLUMNS[name]))
 
 
 def _label(name: str) -> MemberField:
-    value = Plain(Kind.TEXT, json_member(_COLUMNS.labels, constant(name)))
+    value = Plain(FieldType.TEXT, json_member(_COLUMNS.labels, constant(name)))
     return MemberField(value=value, container=_COLUMNS.labels, key=name)
 
 
@@ -84,20 +84,20 @@ _OF_ANY_SPAN = (
 
 TRACES = FieldTable(
     fields={
-        "trace_unique_id": trace_column(Kind.TEXT, "trace_id"),
-        "root_span_unique_id": trace_column(Kind.TEXT, "root_span_id"),
-        "name": trace_column(Kind.TEXT, "name"),
-        "status": trace_column(Kind.STATUS, "status"),
-        "start_time": trace_column(Kind.TIME, "start_time"),
-        "end_time": trace_column(Kind.TIME, "end_time"),
-        "duration": trace_column(Kind.DURATION, "latency_us"),
-        "total_cost": trace_column(Kind.MONEY, "cost_pd"),
-        "total_tokens": trace_column(Kind.INTEGER, "total_tokens"),
-        "total_prompt_tokens": trace_column(Kind.INTEGER, "prompt_tokens"),
-        "total_completion_tokens": trace_column(Kind.INTEGER, "completion_tokens"),
-        "span_count": trace_column(Kind.INTEGER, "n_spans"),
-        "llm_call_count": trace_column(Kind.INTEGER, "n_llm_calls"),
-        "error_count": trace_column(Kind.INTEGER, "n_errors"),
+        "trace_unique_id": trace_column(FieldType.TEXT, "trace_id"),
+        "root_span_unique_id": trace_column(FieldType.TEXT, "root_span_id"),
+        "name": trace_column(FieldType.TEXT, "name"),
+        "status": trace_column(FieldType.STATUS, "status"),
+        "start_time": trace_column(FieldType.TIME, "start_time"),
+        "end_time": trace_column(FieldType.TIME, "end_time"),
+        "duration": trace_column(FieldType.DURATION, "latency_us"),
+        "total_cost": trace_column(FieldType.MONEY, "cost_pd"),
+        "total_tokens": trace_column(FieldType.INTEGER, "total_tokens"),
+        "total_prompt_tokens": trace_column(FieldType.INTEGER, "prompt_tokens"),
+        "total_completion_tokens": trace_column(FieldType.INTEGER, "completion_tokens"),
+        "span_count": trace_column(FieldType.INTEGER, "n_spans"),
+        "llm_call_count": trace_column(FieldType.INTEGER, "n_llm_calls"),
+        "error_count": trace_column(FieldType.INTEGER, "n_errors"),
         **{name: _label(name) for name in TRACE_LABELS},
         **{name: _any_span(name) for name in _OF_ANY_SPAN},
     },

@@ -1,4 +1,4 @@
-"""Kinds of field: how a literal for one is read, and as what it travels to the database.
+"""Types of fields: how a literal for one is read, and as what it travels to the database.
 
 Money, durations, rates and scores are stored as whole numbers of a small unit. A literal for them is scaled exactly;
 where it falls between two units, a bound moves to the unit that gives the same answer, and nothing equals it.
@@ -19,7 +19,7 @@ from ..domain.values import MICRO, NANO, PICO, is_clean, number, round_units
 from ..errors import invalid
 
 
-class Kind(Enum):
+class FieldType(Enum):
     """What the values of a field are."""
 
     TEXT = "text"
@@ -61,7 +61,7 @@ _WIDE = Context(prec=1000)
 
 
 @dataclass(frozen=True, slots=True)
-class KindSpec:
+class FieldTypeSpec:
     """`read` makes a JSON literal what is stored, or `NEVER`, or raises `InvalidInput`; `sql` is the type it has."""
 
     read: Callable[[object, Fit], Any]
@@ -143,34 +143,40 @@ def _number(value: object, _fit: Fit) -> Decimal:
     return exact
 
 
-KINDS: dict[Kind, KindSpec] = {
-    Kind.TEXT: KindSpec(_text, Text(), "text; a number or a boolean is compared as its JSON text"),
-    Kind.STATUS: KindSpec(_status, Text(), "text without case; `completed`, `ok` = `success`, `failed` = `error`"),
-    Kind.BOOLEAN: KindSpec(_boolean, Boolean(), "`true` or `false`, also as text"),
-    Kind.TIME: KindSpec(_time, DateTime(timezone=True), "ISO 8601, to the microsecond; without zone it is UTC"),
-    Kind.INTEGER: KindSpec(_whole(1), BigInteger(), "a number, also as text"),
-    Kind.MONEY: KindSpec(_whole(PICO), BigInteger(), "US dollars, exact to 1e-12"),
-    Kind.DURATION: KindSpec(_whole(MICRO), BigInteger(), "seconds, exact to the microsecond"),
-    Kind.RATE: KindSpec(_whole(1000), BigInteger(), "a number per second, exact to a thousandth"),
-    Kind.SCORE: KindSpec(_score, BigInteger(), "a number, rounded to a billionth"),
-    Kind.REAL: KindSpec(_real, Double(), "a number, compared as a double"),
-    Kind.NUMBER: KindSpec(_number, Numeric(), "a number, compared exactly"),
-    Kind.VALUE: KindSpec(_text, Text(), "any JSON value: compared as text, ordered as a number where it is one"),
+FIELD_TYPES: dict[FieldType, FieldTypeSpec] = {
+    FieldType.TEXT: FieldTypeSpec(_text, Text(), "text; a number or a boolean is compared as its JSON text"),
+    FieldType.STATUS: FieldTypeSpec(
+        _status, Text(), "text without case; `completed`, `ok` = `success`, `failed` = `error`"
+    ),
+    FieldType.BOOLEAN: FieldTypeSpec(_boolean, Boolean(), "`true` or `false`, also as text"),
+    FieldType.TIME: FieldTypeSpec(
+        _time, DateTime(timezone=True), "ISO 8601, to the microsecond; without zone it is UTC"
+    ),
+    FieldType.INTEGER: FieldTypeSpec(_whole(1), BigInteger(), "a number, also as text"),
+    FieldType.MONEY: FieldTypeSpec(_whole(PICO), BigInteger(), "US dollars, exact to 1e-12"),
+    FieldType.DURATION: FieldTypeSpec(_whole(MICRO), BigInteger(), "seconds, exact to the microsecond"),
+    FieldType.RATE: FieldTypeSpec(_whole(1000), BigInteger(), "a number per second, exact to a thousandth"),
+    FieldType.SCORE: FieldTypeSpec(_score, BigInteger(), "a number, rounded to a billionth"),
+    FieldType.REAL: FieldTypeSpec(_real, Double(), "a number, compared as a double"),
+    FieldType.NUMBER: FieldTypeSpec(_number, Numeric(), "a number, compared exactly"),
+    FieldType.VALUE: FieldTypeSpec(
+        _text, Text(), "any JSON value: compared as text, ordered as a number where it is one"
+    ),
 }
-"""Every kind there is."""
+"""Every type there is."""
 
-TEXTUAL = frozenset({Kind.TEXT, Kind.STATUS, Kind.VALUE})
+TEXTUAL = frozenset({FieldType.TEXT, FieldType.STATUS, FieldType.VALUE})
 ORDERED = frozenset(
     {
-        Kind.TIME,
-        Kind.INTEGER,
-        Kind.MONEY,
-        Kind.DURATION,
-        Kind.RATE,
-        Kind.SCORE,
-        Kind.REAL,
-        Kind.NUMBER,
-        Kind.VALUE,
+        FieldType.TIME,
+        FieldType.INTEGER,
+        FieldType.MONEY,
+        FieldType.DURATION,
+        FieldType.RATE,
+        FieldType.SCORE,
+        FieldType.REAL,
+        FieldType.NUMBER,
+        FieldType.VALUE,
     }
 )
-ALL = frozenset(Kind)
+ALL = frozenset(FieldType)
