@@ -33,12 +33,12 @@ def test_a_dead_worker_keeps_its_counts_and_loses_its_queue(tmp_path: Path) -> N
     assert not list(tmp_path.glob("gauge_live*"))
 
 
-def test_kinds_of_rejection_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_kinds", {})
-    monkeypatch.setattr(metrics, "_MAX_KINDS", 2)
+def test_codes_of_refusals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_by_code", {})
+    monkeypatch.setattr(metrics, "_MAX_CODES", 2)
     for kind in ("a_kind", "b_kind", "c_kind", "d_kind"):
         metrics.rejected(kind)
-    assert set(metrics._kinds) == {"a_kind", "b_kind", "other"}
+    assert set(metrics._by_code) == {"a_kind", "b_kind", "other"}
     text = metrics.exposition([("spanstats_sampled", "Looked up.", {}, 7)]).decode()
     assert "c_kind" not in text
     assert 'spanstats_rejected_total{kind="other"} 2.0' in text

@@ -8,15 +8,15 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with an input: where (path from the body, query or path), what, and a stable kind."""
+    """One thing wrong with an input: where (path from the body, query or path), what, and a stable code."""
 
     location: Location
     message: str
-    kind: str = "value_error"
+    code: str = "value_error"
 
     def under(self, *prefix: str | int) -> "Problem":
         """The same problem seen from further out."""
-        return Problem((*prefix, *self.location), self.message, self.kind)
+        return Problem((*prefix, *self.location), self.message, self.code)
 
     def __str__(self) -> str:
         path = ".".join(map(str, self.location))
@@ -79,6 +79,6 @@ class Unavailable(SpanstatsError):
         self.retry_after_s = retry_after_s
 
 
-def invalid(message: str, *location: str | int, kind: str = "value_error") -> InvalidInput:
+def invalid(message: str, *location: str | int, code: str = "value_error") -> InvalidInput:
     """An `InvalidInput` with one problem."""
-    return InvalidInput([Problem(location, message, kind)])
+    return InvalidInput([Problem(location, message, code)])

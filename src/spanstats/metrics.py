@@ -2,7 +2,7 @@
 
 With several workers each writes its numbers into files of the directory that PROMETHEUS_MULTIPROC_DIR names, and every
 worker answers with the sums; `serve` makes that directory before it starts them. Labels come from closed sets: route
-templates, dialects, kinds of rejection. Nothing that a client sends becomes a label.
+templates, dialects, codes of refusals. Nothing that a client sends becomes a label.
 """
 
 import os
@@ -32,7 +32,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SPANS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000)
-_MAX_KINDS = 100
+_MAX_CODES = 100
 
 REQUESTS = Counter("spanstats_http_requests", "Requests answered.", ("method", "route", "status"))
 REQUEST_SECONDS = Histogram(
@@ -83,16 +83,16 @@ def ingested(dialect: str, spans: int) -> None:
     _BY_DIALECT[dialect].inc(spans)
 
 
-_kinds: dict[str, Counter] = {}
+_by_code: dict[str, Counter] = {}
 
 
-def rejected(kind: str, count: int = 1) -> None:
-    """Something was refused for a reason of this kind; after a hundred kinds the rest are one."""
-    if kind not in _kinds and len(_kinds) >= _MAX_KINDS:
-        kind = "other"
-    if kind not in _kinds:
-        _kinds[kind] = _REJECTED.labels(kind)
-    _kinds[kind].inc(count)
+def rejected(code: str, count: int = 1) -> None:
+    """Something was refused for a reason with this code; after a hundred codes the rest are one."""
+    if code not in _by_code and len(_by_code) >= _MAX_CODES:
+        code = "other"
+    if code not in _by_code:
+        _by_code[code] = _REJECTED.labels(code)
+    _by_code[code].inc(count)
 
 
 Sample: TypeAlias = tuple[str, str, Mapping[str, str], float]

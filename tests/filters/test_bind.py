@@ -83,7 +83,7 @@ REFUSED: list[tuple[Group, str, str]] = [
 def test_what_cannot_be_bound_is_refused_where_it_stands(tree: Group, part: str, kind: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         bind(tree, TRACES)
-    assert [(p.location, p.kind) for p in caught.value.problems] == [((*HERE, part), kind)]
+    assert [(p.location, p.code) for p in caught.value.problems] == [((*HERE, part), kind)]
 
 
 def test_a_boolean_field_takes_no_number() -> None:

@@ -44,7 +44,7 @@ async def test_what_it_does_not_compile_is_refused_at_its_condition(engine: Asyn
     with pytest.raises(InvalidInput) as caught:
         await check_patterns(Database(engine), bound("a", pattern, "("))
     (problem,) = caught.value.problems
-    assert (problem.location, problem.kind) == (("body", "filters", 2, "value"), "regex")
+    assert (problem.location, problem.code) == (("body", "filters", 2, "value"), "regex")
     assert "is no regular expression of the database: " in problem.message
     assert pattern not in problem.message.split(": ", 1)[1] or len(pattern) == 1
 

@@ -39,7 +39,7 @@ def _nothing(request: Request) -> bytes:
     """No coding makes nothing of something: where there should be a body, it was lost. Raises `InvalidInput`."""
     if request.method in ("GET", "HEAD", "DELETE") or not is_announced(request):
         return b""
-    raise invalid("is empty, which is not what its Content-Encoding says", kind="content_encoding")
+    raise invalid("is empty, which is not what its Content-Encoding says", code="content_encoding")
 
 
 def is_announced(request: Request) -> bool:

@@ -61,7 +61,7 @@ def _within(read: Iterator[bytes], limit: int) -> bytes:
                 raise too_large(limit)
             fragments.append(fragment)
     except (zlib.error, zstandard.ZstdError):
-        raise invalid("is not what its Content-Encoding says", kind="content_encoding") from None
+        raise invalid("is not what its Content-Encoding says", code="content_encoding") from None
     return b"".join(fragments)
 
 

@@ -69,7 +69,7 @@ def _described(problems: Iterable[Problem]) -> list[dict[str, Any]]:
         {
             "loc": [_short(part) if isinstance(part, str) else part for part in problem.location],
             "msg": _short(problem.message),
-            "type": problem.kind,
+            "type": problem.code,
         }
         for problem in list(problems)[:_MAX_PROBLEMS]
     ]

@@ -103,9 +103,9 @@ async def _handle(request: Request, error: Exception) -> Response:
 
 
 def _count(error: Exception, failure: Failure) -> None:
-    """Refusals by the kinds of their problems, else by what kind of error it is."""
-    for kind in {problem.kind for problem in failure.problems}:
-        rejected(kind)
+    """Refusals by the codes of their problems, else by the class of the error."""
+    for code in {problem.code for problem in failure.problems}:
+        rejected(code)
     if isinstance(error, SpanstatsError) and not failure.problems:
         rejected(type(error).__name__.lower())
 

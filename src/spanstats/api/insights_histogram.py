@@ -104,7 +104,7 @@ def _in_arm(number: int) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        problems = [Problem(("body", "arms", number, *p.location[1:]), p.message, p.kind) for p in error.problems]
+        problems = [Problem(("body", "arms", number, *p.location[1:]), p.message, p.code) for p in error.problems]
         raise InvalidInput(problems) from error
 
 

@@ -82,7 +82,7 @@ def note_batch(dialect: str, batch: Batch) -> None:
     """The good spans of this batch are committed, the others were left out."""
     ingested(dialect, len(batch.spans))
     for _, problem in batch.rejected:
-        rejected(problem.kind)
+        rejected(problem.code)
 
 
 def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> None:

@@ -45,7 +45,7 @@ async def add_test_cases(request: Request, body: CreateTestCases) -> None:
     dataset = body.name if body.id is None else body.id
     if dataset is None or dataset == "":
         with within("body"):
-            raise invalid("field required, or id", "name", kind="missing")
+            raise invalid("field required, or id", "name", code="missing")
     await datasets.add(tenant_database(request), caller(request).tenant_id, dataset, _rows(body.test_cases))
 
 

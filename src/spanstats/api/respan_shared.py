@@ -119,7 +119,7 @@ async def filter_body(request: Request) -> Any:
     with within("body"):
         body = await beside(request, json_body.decode, raw)
         if request.method == "GET" and body:
-            raise invalid("is not read by GET: send it by POST", kind="unexpected_body")
+            raise invalid("is not read by GET: send it by POST", code="unexpected_body")
     return body
 
 

@@ -49,10 +49,10 @@ async def set_baseline(request: Request, experiment_id: str) -> Response:
     with within("body"):
         body = members(fields, _KEYS)
         if "baseline" not in fields:
-            raise invalid("must be there", "baseline", kind="missing")
+            raise invalid("must be there", "baseline", code="missing")
         baseline, project = identifier(body.get("baseline"), "baseline"), body.get("project", False)
         if not isinstance(project, bool):
-            raise invalid("must be true or false", "project", kind="bool_type")
+            raise invalid("must be true or false", "project", code="bool_type")
     await baselines.set_baseline(
         tenant_database(request), caller(request).tenant_id, experiment_id, baseline, project=project
     )

@@ -71,7 +71,7 @@ async def compare_with_baseline(
     if not base:
         base = await baselines.of_experiment(tenant_database(request), caller(request).tenant_id, experiment_id)
     if not base:
-        raise invalid("must be there, since no baseline is set", "query", "base", kind="missing")
+        raise invalid("must be there, since no baseline is set", "query", "base", code="missing")
     with within("query"):
         arms = read_arms({"base": base, "candidates": [experiment_id]})
     return await _answer(request, await request_of(request, arms, read_options({})))

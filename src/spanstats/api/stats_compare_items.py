@@ -92,7 +92,7 @@ async def read_item(
     check_query(request.query_params.multi_items(), ["preview_length"], several=["experiment"])
     key = read_item_key(item_key)
     if not experiment or len(experiment) > 9:
-        raise invalid("must be named 1 to 9 times", "query", "experiment", kind="missing")
+        raise invalid("must be named 1 to 9 times", "query", "experiment", code="missing")
     item = await item_in_runs(tenant_database(request), caller(request).tenant_id, key, experiment)
     if not any(run.trials for run in item.runs):
         raise NotFound("No trace of these experiments is of this item")

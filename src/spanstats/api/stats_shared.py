@@ -31,6 +31,6 @@ async def filter_of(request: Request, filters: Any, at: Location = ("body",)) ->
     try:
         bound = await predicate_of(request, filters, TRACES, LOG_FIELD_NAMES)
     except InvalidInput as error:
-        problems = [Problem((*at, *p.location[1:]), p.message, p.kind) for p in error.problems]
+        problems = [Problem((*at, *p.location[1:]), p.message, p.code) for p in error.problems]
         raise InvalidInput(problems) from error
     return None if bound is None else compile_filter(bound, caller(request).tenant_id)

@@ -64,12 +64,12 @@ def _measure_of_name(name: str, keys: Sequence[str], evaluators: EvaluatorKeys, 
         return NUMBERS[name]
     if not name.startswith(SCORES):
         numbers = ", ".join(NUMBERS)
-        raise invalid(f"{name} is not one of {numbers}, scores.<name>", "body", *at, kind="unknown_measure")
+        raise invalid(f"{name} is not one of {numbers}, scores.<name>", "body", *at, code="unknown_measure")
     evaluator = name.removeprefix(SCORES)
     evaluator_keys = sorted(evaluators.get(evaluator, ()))
     here = [key for key in evaluator_keys if key in keys]
     if not evaluator_keys:
-        raise invalid(f"there is no evaluator {evaluator}", "body", *at, kind="unknown_measure")
+        raise invalid(f"there is no evaluator {evaluator}", "body", *at, code="unknown_measure")
     return Scores(name, (here or evaluator_keys)[0])
 
 

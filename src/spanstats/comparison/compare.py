@@ -94,7 +94,7 @@ def _check_size(request: Request, side: Side) -> None:
     if request.pair_by is not None and side.totals.traces > request.most_traces:
         message = f"has {side.totals.traces} traces, and at most {request.most_traces} can be paired: narrow the window"
         at = side.arm.definition.at.split(".")
-        raise invalid(f"{message}, filter, or pair_by none", "body", *at, kind="too_many")
+        raise invalid(f"{message}, filter, or pair_by none", "body", *at, code="too_many")
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def checked(name: object, field: str, more: str = "") -> str:
     is_known = isinstance(name, str) and (name in (*_LABELS, "name") or name.removeprefix(_METADATA) not in (name, ""))
     if isinstance(name, str) and is_known and is_clean(name):
         return name
-    raise invalid(f"must be one of {more}{', '.join(_LABELS)}, name or metadata.<key>", field, kind="pairing")
+    raise invalid(f"must be one of {more}{', '.join(_LABELS)}, name or metadata.<key>", field, code="pairing")
 
 
 def text_of(name: str) -> Key:

@@ -110,11 +110,11 @@ async def _read_matched(
 ) -> _Matched:
     """Raises `NotFound`, `InvalidInput`, `TooLarge`, `Unavailable`."""
     if request.pair_by is None:
-        raise invalid("must not be none: rows are items", "body", "pair_by", kind="pairing")
+        raise invalid("must not be none: rows are items", "body", "pair_by", code="pairing")
     sides = await read_sides(columns, tx, tenant_id, request)
     chosen = choose(request, [side.totals for side in sides], evaluators)
     if not chosen.measures:
-        raise invalid("has text alone: only numbers have rows", "body", "measure", kind="unknown_measure")
+        raise invalid("has text alone: only numbers have rows", "body", "measure", code="unknown_measure")
     measure, arms = chosen.measures[0], [side.arm for side in sides]
     plan = Plan([measure], request.pair_by, None, request.zero_for_missing)
     base, candidate = [await read_traces(columns, tx, arm, plan) for arm in arms]

@@ -15,7 +15,7 @@ from .json_escapes import Escapes, escapes_in, without_lone_surrogates
 from .json_limits import MAX_DEPTH, MAX_MARKS, check_depth, check_marks, too_deep
 
 OUT_OF_RANGE = "json_out_of_range"
-"""The kind of the problem that a number has too many digits, or is larger than any double."""
+"""The code of the problem that a number has too many digits, or is larger than any double."""
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def decode(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
 def as_object(value: Any) -> dict[str, Any]:
     """The value where it is an object. Raises `InvalidInput`."""
     if not isinstance(value, dict):
-        raise invalid("must be an object", kind="dict_type")
+        raise invalid("must be an object", code="dict_type")
     return value
 
 
@@ -74,7 +74,7 @@ def decode_checked(raw: bytes | msgspec.Raw) -> Any:
     try:
         return _ANY.decode(raw)
     except (msgspec.DecodeError, ValueError) as error:
-        raise invalid(str(error), kind="json_invalid") from None
+        raise invalid(str(error), code="json_invalid") from None
 
 
 def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_marks: int) -> tuple[T, Escapes]:
@@ -86,13 +86,13 @@ def _decode(json: "msgspec.json.Decoder[T]", body: bytes, max_depth: int, max_ma
         storable = without_lone_surrogates(body) if escapes is Escapes.UNSTORABLE else body
         return json.decode(storable), escapes
     except UnicodeDecodeError:
-        raise invalid("must be UTF-8", kind="json_invalid") from None
+        raise invalid("must be UTF-8", code="json_invalid") from None
     except RecursionError:
         raise too_deep(max_depth) from None
     except msgspec.ValidationError as error:
-        raise invalid(str(error), kind=OUT_OF_RANGE if "out of range" in str(error) else "json_type") from None
+        raise invalid(str(error), code=OUT_OF_RANGE if "out of range" in str(error) else "json_type") from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise invalid(_named(str(error), body), kind="json_invalid") from None
+        raise invalid(_named(str(error), body), code="json_invalid") from None
 
 
 def _named(message: str, body: bytes) -> str:

@@ -78,4 +78,4 @@ def _items(body: bytes, path: bytes) -> Iterator[tuple[int, int, int]]:
                 yield start, token.end(), deepest - len(path)
             elif not open_:
                 return
-    raise invalid("brackets do not match", kind="json_invalid")
+    raise invalid("brackets do not match", code="json_invalid")

@@ -27,7 +27,7 @@ def check_marks(json: bytes | msgspec.Raw, max_marks: int = MAX_MARKS) -> None:
     if has_escapes(body):
         body = _without_escaped_quotes(body)
     if len(body.translate(None, _NO_MARKS)) > max_marks:
-        raise invalid("must be JSON of fewer values", kind="json_too_many")
+        raise invalid("must be JSON of fewer values", code="json_too_many")
 
 
 def _without_escaped_quotes(body: bytes) -> bytes:
@@ -55,4 +55,4 @@ def check_depth(body: bytes, max_depth: int) -> None:
 
 def too_deep(max_depth: int) -> InvalidInput:
     """The error of JSON that is nested deeper."""
-    return invalid(f"must be JSON nested at most {max_depth} deep", kind="json_too_deep")
+    return invalid(f"must be JSON nested at most {max_depth} deep", code="json_too_deep")

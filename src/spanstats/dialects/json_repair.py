@@ -130,8 +130,8 @@ def check_levels(value: object, max_levels: int) -> None:
         layer = [item for item in layer if isinstance(item, dict | list)]
         if not layer:
             return
-    raise invalid(f"a value nests more than {max_levels} levels", "attributes", kind="too_deep")
+    raise invalid(f"a value nests more than {max_levels} levels", "attributes", code="too_deep")
 
 
 def _is_about_json(error: InvalidInput) -> bool:
-    return error.problems[0].kind in ("json_invalid", "json_too_deep", OUT_OF_RANGE)
+    return error.problems[0].code in ("json_invalid", "json_too_deep", OUT_OF_RANGE)

@@ -41,7 +41,7 @@ def metadata_of(value: object, field: str) -> dict[str, Any] | None:
         return None
     members = {k: v for k, v in value.items() if v is not None}
     if len(_ENCODER.encode(members)) > MAX_METADATA_BYTES:
-        raise invalid("must be at most 256 KiB", field, kind="too_large")
+        raise invalid("must be at most 256 KiB", field, code="too_large")
     return members or None
 
 
@@ -64,7 +64,7 @@ def _is_large(value: Any) -> bool:
 def check_scores(scores: Sized | None, limit: int = MAX_SCORES, field: str = "scores") -> None:
     """Raises `InvalidInput` where a span would have more scores than the limit."""
     if scores is not None and len(scores) > limit:
-        raise invalid(f"must be at most {limit} scores", field, kind="too_long")
+        raise invalid(f"must be at most {limit} scores", field, code="too_long")
 
 
 def without_empty(values: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def moment(value: object, field: str) -> int | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > 64:
-        raise invalid("must be an ISO 8601 time", field, kind="datetime_parsing")
+        raise invalid("must be an ISO 8601 time", field, code="datetime_parsing")
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
@@ -40,7 +40,7 @@ def _spaced(value: str, field: str) -> datetime:
     try:
         return datetime.fromisoformat(_SPACED_OFFSET.sub(r"\1+\2", value.strip().upper()))
     except ValueError:
-        raise invalid("must be an ISO 8601 time", field, kind="datetime_parsing") from None
+        raise invalid("must be an ISO 8601 time", field, code="datetime_parsing") from None
 
 
 _SPACED_OFFSET = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")
@@ -58,7 +58,7 @@ def since_epoch(when: datetime) -> int:
 
 def _in_range(us: int, field: str) -> int:
     if not 0 <= us <= MAX_TIME_US:
-        raise invalid("must lie between 1970 and 2200", field, kind="out_of_range")
+        raise invalid("must lie between 1970 and 2200", field, code="out_of_range")
     return us
 
 

@@ -70,7 +70,7 @@ def identifier(value: object, field: str, limit: int = 256) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise invalid("must be text", field, kind="string_type")
+        raise invalid("must be text", field, code="string_type")
     if value in _DOTS:
         raise invalid("must not be `.` or `..`: the path of no request can carry it", field)
     if len(value) <= limit and value.isascii() and "\x00" not in value:
@@ -78,7 +78,7 @@ def identifier(value: object, field: str, limit: int = 256) -> str | None:
     if not is_clean(value):
         raise invalid("must not contain NUL or lone surrogates", field)
     if len(value) > limit or len(value.encode()) > limit:
-        raise invalid(f"must be at most {limit} bytes", field, kind="string_too_long")
+        raise invalid(f"must be at most {limit} bytes", field, code="string_too_long")
     return value
 
 
@@ -92,7 +92,7 @@ def cut(text: str | None, limit_bytes: int) -> str | None:
 def number(value: object, field: str) -> Decimal:
     """A finite number, exactly as written: int, float (its shortest text) or numeric text; booleans are no numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise invalid("must be a number", field, kind="number_type")
+        raise invalid("must be a number", field, code="number_type")
     if isinstance(value, int) and value.bit_length() > 1100:
         raise invalid("is out of range", field)
     text = value.strip() if isinstance(value, str) else repr(value) if isinstance(value, float) else str(value)
@@ -101,7 +101,7 @@ def number(value: object, field: str) -> Decimal:
     except InvalidOperation:
         result = None
     if result is None or not result.is_finite():
-        raise invalid("must be a finite number", field, kind="number_type")
+        raise invalid("must be a finite number", field, code="number_type")
     if result and result.adjusted() > 330:
         raise invalid("is out of range", field)
     return result
@@ -118,7 +118,7 @@ def scaled(value: object, field: str, unit: int, maximum: int, phrase: str) -> i
     exact = number(value, field)
     whole = round_units(exact, unit)
     if exact < 0 or whole > maximum:
-        raise invalid(f"must be {phrase}", field, kind="out_of_range")
+        raise invalid(f"must be {phrase}", field, code="out_of_range")
     return whole
 
 
@@ -149,9 +149,9 @@ def tokens(value: object, field: str) -> int | None:
         return value
     exact = number(value, field)
     if exact != exact.to_integral_value():
-        raise invalid("must be a whole number", field, kind="int_from_float")
+        raise invalid("must be a whole number", field, code="int_from_float")
     if not 0 <= exact <= MAX_TOKENS:
-        raise invalid(f"must be 0 to {MAX_TOKENS}", field, kind="out_of_range")
+        raise invalid(f"must be 0 to {MAX_TOKENS}", field, code="out_of_range")
     return int(exact)
 
 

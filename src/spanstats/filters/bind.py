@@ -62,9 +62,9 @@ def _check_size(tree: Group, limits: Limits) -> None:
         level = [member for member in members if isinstance(member, Group)]
         count += len(members) - len(level)
         if count > limits.conditions:
-            raise invalid(f"must have at most {limits.conditions} conditions", *tree.location, kind="too_long")
+            raise invalid(f"must have at most {limits.conditions} conditions", *tree.location, code="too_long")
         if level and depth >= limits.depth:
-            raise invalid(f"must be nested at most {limits.depth} deep", *tree.location, kind="too_deep")
+            raise invalid(f"must be nested at most {limits.depth} deep", *tree.location, code="too_deep")
         if not level:
             return
 
@@ -124,15 +124,15 @@ class _Binder:
         if key is not None and name in self.table.keyed:
             return self.table.keyed[name](key)
         if name == SCORES or name in self.table.keyed:
-            raise invalid(f"{name} needs a key, as in {name}__<key>", "field", kind="unknown_field")
-        raise invalid(f"unknown field {name[:100]!r}", "field", kind="unknown_field")
+            raise invalid(f"{name} needs a key, as in {name}__<key>", "field", code="unknown_field")
+        raise invalid(f"unknown field {name[:100]!r}", "field", code="unknown_field")
 
     def _check_items(self, values: tuple[object, ...]) -> None:
         if len(values) > self.max_items:
-            raise invalid(f"must have at most {self.max_items} items", "value", kind="too_long")
+            raise invalid(f"must have at most {self.max_items} items", "value", code="too_long")
 
 
 def _misapplied(condition: Condition, field: Field) -> InvalidInput:
     applicable = ", ".join(name for name, spec in OPERATORS.items() if field.type in spec.types)
     message = f"{condition.operator} does not apply to a {field.type.value} field; what does: {applicable}"
-    return invalid(message, "operator", kind="operator_not_allowed")
+    return invalid(message, "operator", code="operator_not_allowed")

@@ -73,7 +73,7 @@ def _text(value: object, _fit: Fit = Fit.EXACT) -> str | Never:
     if isinstance(value, bool | int | float):
         return _json_text(value)
     if not isinstance(value, str):
-        raise invalid("must be text", FIELD, kind="string_type")
+        raise invalid("must be text", FIELD, code="string_type")
     return value if is_clean(value) else NEVER
 
 
@@ -95,13 +95,13 @@ def _boolean(value: object, _fit: Fit) -> bool:
         return value
     if isinstance(value, str) and (word := value.strip().lower()) in ("true", "false"):
         return word == "true"
-    raise invalid("must be true or false", FIELD, kind="bool_parsing")
+    raise invalid("must be true or false", FIELD, code="bool_parsing")
 
 
 def _time(value: object, _fit: Fit) -> int:
     us = moment(value, FIELD)
     if us is None:
-        raise invalid("must be an ISO 8601 time", FIELD, kind="datetime_parsing")
+        raise invalid("must be an ISO 8601 time", FIELD, code="datetime_parsing")
     return us
 
 
@@ -139,7 +139,7 @@ def _real(value: object, _fit: Fit) -> float:
 def _number(value: object, _fit: Fit) -> Decimal:
     exact = number(value, FIELD)
     if exact and exact.adjusted() < _SMALLEST_EXPONENT:
-        raise invalid("is out of range", FIELD, kind="out_of_range")
+        raise invalid("is out of range", FIELD, code="out_of_range")
     return exact
 
 

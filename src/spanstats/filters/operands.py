@@ -12,14 +12,14 @@ from .predicate import Bound, Junction, Test
 def only_value(values: tuple[object, ...]) -> object:
     """Raises `InvalidInput` unless there is one."""
     if len(values) != 1:
-        raise invalid(f"must be one value, not {len(values)}", "value", kind="wrong_arity")
+        raise invalid(f"must be one value, not {len(values)}", "value", code="wrong_arity")
     return values[0]
 
 
 def two_values(values: tuple[object, ...]) -> tuple[object, ...]:
     """Raises `InvalidInput` unless there are two."""
     if len(values) != 2:
-        raise invalid(f"must be two values, not {len(values)}", "value", kind="wrong_arity")
+        raise invalid(f"must be two values, not {len(values)}", "value", code="wrong_arity")
     return values
 
 
@@ -45,7 +45,7 @@ def _type_compared(field: Field, spec: OperatorSpec) -> FieldType:
 
 def _literal(type_: FieldType, value: object, fit: Fit) -> object:
     if value is None:
-        raise invalid("must not be null here", "value", kind="null_value")
+        raise invalid("must not be null here", "value", code="null_value")
     return FIELD_TYPES[type_].read(value, fit)
 
 

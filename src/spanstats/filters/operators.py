@@ -155,9 +155,9 @@ def _check_pattern(pattern: str) -> None:
     searches, for which no bound is known.
     """
     if len(pattern) > _MOST_CHARACTERS:
-        raise invalid(f"must have at most {_MOST_CHARACTERS} characters", "value", kind="too_long")
+        raise invalid(f"must have at most {_MOST_CHARACTERS} characters", "value", code="too_long")
     if _BACK_REFERENCE.search(pattern):
-        raise invalid(r"must have no back-reference such as \1", "value", kind="regex")
+        raise invalid(r"must have no back-reference such as \1", "value", code="regex")
 
 
 def _present(column: Column, _operands: tuple[Any, ...], _type: TypeEngine[Any]) -> ColumnElement[bool]:

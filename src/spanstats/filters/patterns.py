@@ -34,4 +34,4 @@ async def _compile(database: Database, pattern: str, location: Location) -> None
     except Unavailable as error:
         if not is_cancelled(error):
             raise
-        raise invalid("takes too long to compile", *location, "value", kind="regex") from error
+        raise invalid("takes too long to compile", *location, "value", code="regex") from error

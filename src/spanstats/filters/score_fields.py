@@ -17,7 +17,7 @@ def _detail(name: str) -> RowField:
 
 def no_scores(_keys: frozenset[str]) -> Field:
     """The scores of rows that have none: refuses `scores__<evaluator>`. Raises `InvalidInput`."""
-    raise invalid("scores__ is no field here", "body", "filters", kind="unknown_field")
+    raise invalid("scores__ is no field here", "body", "filters", code="unknown_field")
 
 
 SCORES = FieldTable(

@@ -102,4 +102,4 @@ async def check_pending(driver: Driver, logs: Collection[LogKey]) -> None:
 
 def crowded() -> InvalidInput:
     """The error that refuses one score too many."""
-    return invalid(f"a log has at most {MAX_OF_SPAN} standalone scores", "log_id", kind="too_many")
+    return invalid(f"a log has at most {MAX_OF_SPAN} standalone scores", "log_id", code="too_many")

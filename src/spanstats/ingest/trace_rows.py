@@ -107,14 +107,14 @@ def _bytes_of(blocks: Iterable[PackedBlock]) -> int:
 def _check_bytes(size: int) -> None:
     if size > MAX_BYTES_OF_TRACE:
         message = f"metadata, labels and scores of a trace's spans may have {MAX_BYTES_OF_TRACE} bytes together"
-        raise invalid(message, "trace_id", kind="too_large")
+        raise invalid(message, "trace_id", code="too_large")
 
 
 def _check_sums(fold: TraceFold, max_spans: int) -> None:
     if fold.n_spans > max_spans:
-        raise invalid(f"a trace holds at most {max_spans} spans", "trace_id", kind="too_many")
+        raise invalid(f"a trace holds at most {max_spans} spans", "trace_id", code="too_many")
     if max(fold.cost_pd, fold.prompt_tokens, fold.completion_tokens, fold.total_tokens) > MAX_TOTAL:
-        raise invalid("the sum over the trace's spans is out of range", "trace_id", kind="out_of_range")
+        raise invalid("the sum over the trace's spans is out of range", "trace_id", code="out_of_range")
 
 
 _END_OF_ENTRY = "]}"

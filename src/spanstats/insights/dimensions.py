@@ -127,7 +127,7 @@ def dimension(name: str, evaluator_keys: Mapping[str, frozenset[str]]) -> Dimens
     raise invalid(
         f"unknown dimension {name[:100]!r}; known are {names}, metadata.<key> and scores.<evaluator>",
         "group_by",
-        kind="unknown_dimension",
+        code="unknown_dimension",
     )
 
 
@@ -143,7 +143,7 @@ def _evaluator(name: str, keys: Mapping[str, frozenset[str]]) -> str:
     evaluator_keys = keys.get(name, frozenset())
     if len(evaluator_keys) != 1:
         problem = "no evaluator is" if not evaluator_keys else f"{len(evaluator_keys)} evaluators are"
-        raise invalid(f"{problem} called {name[:100]!r}", "group_by", kind="unknown_dimension")
+        raise invalid(f"{problem} called {name[:100]!r}", "group_by", code="unknown_dimension")
     (key,) = evaluator_keys
     return key
 
@@ -152,4 +152,4 @@ def check_measures(measures: Iterable[MeasureSpec]) -> None:
     """Raises `InvalidInput` for measures that spans do not have."""
     wrong = [spec.measure.name for spec in measures if spec.measure.trace_only or spec.measure.is_score]
     if wrong:
-        raise invalid(f"{', '.join(wrong)}: only traces have it, not single spans", "measures", kind="unknown_measure")
+        raise invalid(f"{', '.join(wrong)}: only traces have it, not single spans", "measures", code="unknown_measure")

@@ -34,9 +34,9 @@ def check(binning: Binning) -> Binning:
     bounds = {"low": binning.low, "high": binning.high}
     for name, bound in bounds.items():
         if binning.scale == LOG and bound is not None and bound <= 0:
-            raise invalid("must be above 0 on a log scale", name, kind="out_of_range")
+            raise invalid("must be above 0 on a log scale", name, code="out_of_range")
     if binning.low is not None and binning.high is not None and binning.low > binning.high:
-        raise invalid("must not be above high", "low", kind="out_of_range")
+        raise invalid("must not be above high", "low", code="out_of_range")
     return binning
 
 

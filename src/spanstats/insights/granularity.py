@@ -42,7 +42,7 @@ def time_zone(name: str | None) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise invalid(f"unknown time zone {name[:100]!r}", "time_zone", kind="unknown_time_zone") from None
+        raise invalid(f"unknown time zone {name[:100]!r}", "time_zone", code="unknown_time_zone") from None
 
 
 def buckets(granularity: str, zone: ZoneInfo, first_us: int, last_us: int) -> Buckets:
@@ -66,7 +66,7 @@ def check_granularity(name: str | None) -> str:
     if name in (None, ""):
         return AUTO
     if name not in (AUTO, *GRANULARITIES):
-        raise invalid(f"must be one of {', '.join((AUTO, *GRANULARITIES))}", "granularity", kind="enum")
+        raise invalid(f"must be one of {', '.join((AUTO, *GRANULARITIES))}", "granularity", code="enum")
     return str(name)
 
 
@@ -84,7 +84,7 @@ def _too_many(granularity: str, first_us: int, last_us: int) -> Exception:
     fits = [g for g in GRANULARITIES if (last_us - first_us) / (_SECONDS[g] * MICRO) <= MAX_POINTS - 2]
     coarser = [g for g in fits if GRANULARITIES.index(g) > GRANULARITIES.index(granularity)]
     hint = f"use {coarser[0]}, or narrow the window" if coarser else "narrow the window"
-    return invalid(f"{granularity} makes more than {MAX_POINTS} points: {hint}", "granularity", kind="too_many_points")
+    return invalid(f"{granularity} makes more than {MAX_POINTS} points: {hint}", "granularity", code="too_many_points")
 
 
 def _edges(granularity: str, zone: ZoneInfo, first_us: int, last_us: int) -> Iterator[int]:

@@ -138,9 +138,9 @@ def check_size(measures: Iterable[MeasureSpec], at: str = "measures") -> None:
     """Raises `InvalidInput` for more measures or percentiles than one request may ask for."""
     every = list(measures)
     if len(every) > MAX_MEASURES:
-        raise invalid(f"must name at most {MAX_MEASURES} measures", at, kind="too_long")
+        raise invalid(f"must name at most {MAX_MEASURES} measures", at, code="too_long")
     if len({name for one in every for name in one.percentiles}) > MAX_PERCENTILES:
-        raise invalid(f"must name at most {MAX_PERCENTILES} percentiles", at, kind="too_long")
+        raise invalid(f"must name at most {MAX_PERCENTILES} percentiles", at, code="too_long")
 
 
 def score_measure(name: str, keys: frozenset[str]) -> Measure:

@@ -116,7 +116,7 @@ def _check_points(question: Question, all_buckets: Buckets) -> None:
     has_percentiles = any(spec.percentiles for spec in question.measures or ())
     if has_percentiles and len(all_buckets) > MAX_POINTS_OF_PERCENTILES:
         message = f"percentiles are answered for at most {MAX_POINTS_OF_PERCENTILES} points: use a coarser granularity"
-        raise invalid(message, "granularity", kind="too_many_points")
+        raise invalid(message, "granularity", code="too_many_points")
 
 
 async def points_of(

@@ -26,11 +26,11 @@ def read_percents(names: Sequence[str]) -> dict[str, Fraction]:
     """Shares by percent, such as 19/20 by `95`. Raises `InvalidInput` located at `percentiles`."""
     shares = {name: percentile(f"p{name}") for name in names}
     if not 1 <= len(shares) <= MAX_PERCENTILES:
-        raise invalid(f"must name 1 to {MAX_PERCENTILES} percents", "percentiles", kind="too_long")
+        raise invalid(f"must name 1 to {MAX_PERCENTILES} percents", "percentiles", code="too_long")
     wrong = [name for name, share in shares.items() if share is None]
     if wrong:
         message = f"{wrong[0][:100]!r} is no number from 0 to 100 with at most three decimals"
-        raise invalid(message, "percentiles", kind="out_of_range")
+        raise invalid(message, "percentiles", code="out_of_range")
     return {name: share for name, share in shares.items() if share is not None}
 
 

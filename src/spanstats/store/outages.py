@@ -83,7 +83,7 @@ class translated:  # noqa: N801 (used as a statement, like contextlib's)
         if error is None or isinstance(error, SpanstatsError):
             return
         if sqlstate(error) == _PATTERN:
-            raise invalid(f"is no regular expression of the database: {_reason(error)}", kind="regex") from error
+            raise invalid(f"is no regular expression of the database: {_reason(error)}", code="regex") from error
         message = unavailable_because(error)
         if message is not None:
             raise Unavailable(message) from error

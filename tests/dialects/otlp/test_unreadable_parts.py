@@ -217,7 +217,7 @@ def test_a_span_that_is_no_json_costs_no_other(part: str) -> None:
     batch = read_json(body.replace(second, part.encode()))
     assert ids(batch) == [IDS[0], IDS[2]]
     [(index, problem)] = batch.rejected
-    assert (index, problem.kind) == (1, "json_invalid")
+    assert (index, problem.code) == (1, "json_invalid")
 
 
 @pytest.mark.parametrize("cut", [1, 2, 10, 30])

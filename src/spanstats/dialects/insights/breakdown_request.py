@@ -15,10 +15,10 @@ NAMES = ("group_by", "unit", "order_by", "limit")
 def read_dimensions(names: Sequence[str], keys: Mapping[str, frozenset[str]]) -> list[Dimension]:
     """Raises `InvalidInput` for none, too many, unknown and repeated ones."""
     if not 1 <= len(names) <= MAX_DIMENSIONS:
-        raise invalid(f"must name 1 to {MAX_DIMENSIONS} dimensions", "group_by", kind="wrong_arity")
+        raise invalid(f"must name 1 to {MAX_DIMENSIONS} dimensions", "group_by", code="wrong_arity")
     dimensions = [dimension(name, keys) for name in names]
     if len({one.name for one in dimensions}) < len(dimensions):
-        raise invalid("names a dimension twice", "group_by", kind="repeated")
+        raise invalid("names a dimension twice", "group_by", code="repeated")
     return dimensions
 
 
@@ -47,7 +47,7 @@ def _order(text: str | None, measures: Sequence[MeasureSpec] | None) -> Order:
         aggregate = _aggregate(parse_name(name), spec)
         if aggregate is not None:
             return Order(name, descending, aggregate)
-    raise invalid("must be count, key or one of the measures with its aggregate", "order_by", kind="unknown_measure")
+    raise invalid("must be count, key or one of the measures with its aggregate", "order_by", code="unknown_measure")
 
 
 def _aggregate(one: MeasureName, spec: MeasureSpec) -> MeasureSpec | None:

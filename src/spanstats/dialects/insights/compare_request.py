@@ -39,11 +39,11 @@ def read_arm(arm: object, *at: str | int) -> SentArm:
     if isinstance(arm, str):
         arm = {"experiment_id": arm}
     if not isinstance(arm, dict):
-        raise invalid("must be an object with an experiment_id", *at, kind="dict_type")
+        raise invalid("must be an object with an experiment_id", *at, code="dict_type")
     arm = members(arm, _ARM_KEYS, *at)
     experiment_id = _at(at, lambda: identifier(arm.get("experiment_id"), "experiment_id"))
     if experiment_id is None:
-        raise invalid("must be there", *at, "experiment_id", kind="missing")
+        raise invalid("must be there", *at, "experiment_id", code="missing")
     window = _at(
         at, lambda: Window(moment(arm.get("start_time"), "start_time"), moment(arm.get("end_time"), "end_time"))
     )
@@ -54,15 +54,15 @@ def read_arms(body: Mapping[str, Any]) -> list[SentArm]:
     """The base and the candidates. Raises `InvalidInput`, also where one is compared with itself."""
     candidates = body.get("candidates")
     if not isinstance(candidates, list) or not candidates:
-        raise invalid("must be a list of one candidate or more", "candidates", kind="list_type")
+        raise invalid("must be a list of one candidate or more", "candidates", code="list_type")
     if len(candidates) > MOST_CANDIDATES:
-        raise invalid(f"must be at most {MOST_CANDIDATES}", "candidates", kind="too_long")
+        raise invalid(f"must be at most {MOST_CANDIDATES}", "candidates", code="too_long")
     if "base" not in body:
-        raise invalid("must be there", "base", kind="missing")
+        raise invalid("must be there", "base", code="missing")
     arms = [read_arm(body["base"], "base"), *(read_arm(c, "candidates", i) for i, c in enumerate(candidates))]
     for arm in arms[1:]:
         if _meaning(arm) == _meaning(arms[0]):
-            raise invalid("is the base itself: name another experiment, filter or window", *arm.at, kind="same_arm")
+            raise invalid("is the base itself: name another experiment, filter or window", *arm.at, code="same_arm")
     return arms
 
 
@@ -89,24 +89,24 @@ def _measures(names: object) -> tuple[str, ...] | None:
     if names is None:
         return None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise invalid("must be a list of names of measures", "measures", kind="list_type")
+        raise invalid("must be a list of names of measures", "measures", code="list_type")
     if len(names) > MOST_MEASURES:
-        raise invalid(f"must be at most {MOST_MEASURES}", "measures", kind="too_long")
+        raise invalid(f"must be at most {MOST_MEASURES}", "measures", code="too_long")
     return tuple(names)
 
 
 def _by_name(body: Mapping[str, Any], field: str) -> dict[str, Any]:
     values = body.get(field, {})
     if not isinstance(values, dict):
-        raise invalid("must be an object by name of measure", field, kind="dict_type")
+        raise invalid("must be an object by name of measure", field, code="dict_type")
     if len(values) > MOST_MEASURES:
-        raise invalid(f"must be at most {MOST_MEASURES}", field, kind="too_long")
+        raise invalid(f"must be at most {MOST_MEASURES}", field, code="too_long")
     return values
 
 
 def _one_of(value: object, options: Mapping[str, Any], *at: str) -> Any:
     if not isinstance(value, str) or value not in options:
-        raise invalid(f"must be one of {', '.join(options)}", *at, kind="enum")
+        raise invalid(f"must be one of {', '.join(options)}", *at, code="enum")
     return options[value]
 
 
@@ -117,7 +117,7 @@ def read_margin(margin: object, *at: str) -> Margin:
     plain = margin.strip().removesuffix("%") if isinstance(margin, str) else margin
     size = Fraction(_at(tuple(path), lambda: number(plain, name)))
     if size < 0 or size > 10**18:
-        raise invalid("must be 0 or more", *at, kind="out_of_range")
+        raise invalid("must be 0 or more", *at, code="out_of_range")
     return Margin(size / 100 if of_base else size, of_base)
 
 
@@ -125,7 +125,7 @@ def read_confidence(value: object) -> float:
     """More than a half and less than 1. Raises `InvalidInput`."""
     confidence = float(number(value, "confidence"))
     if not 0.5 < confidence <= 0.9999:
-        raise invalid("must be more than 0.5 and at most 0.9999", "confidence", kind="out_of_range")
+        raise invalid("must be more than 0.5 and at most 0.9999", "confidence", code="out_of_range")
     return confidence
 
 
@@ -136,7 +136,7 @@ def members(object_: Mapping[str, Any], allowed: frozenset[str], *at: str | int)
     """
     for key in object_:
         if key not in allowed:
-            raise invalid(f"is not one of {', '.join(sorted(allowed))}", *at, key, kind="extra_forbidden")
+            raise invalid(f"is not one of {', '.join(sorted(allowed))}", *at, key, code="extra_forbidden")
     return {key: value for key, value in object_.items() if value is not None}
 
 

@@ -105,9 +105,9 @@ class Options:
         except InvalidInput as error:
             raise InvalidInput([p.under(self.where.get(name, self.default)) for p in error.problems]) from error
 
-    def wrong(self, name: str, message: str, kind: str) -> InvalidInput:
+    def wrong(self, name: str, message: str, code: str) -> InvalidInput:
         """The problem of this value."""
-        return invalid(message, self.where.get(name, self.default), name, kind=kind)
+        return invalid(message, self.where.get(name, self.default), name, code=code)
 
 
 def bounded(value: Decimal, options: Options, name: str) -> Decimal:
@@ -120,7 +120,7 @@ def bounded(value: Decimal, options: Options, name: str) -> Decimal:
 def read_options(query: Sequence[tuple[str, str]], body: object, allowed: Collection[str], *, filters: bool) -> Options:
     """The options of the query and the body. Raises `InvalidInput` for names that are not allowed or are sent twice."""
     if body is not None and not isinstance(body, dict):
-        raise invalid("must be an object", "body", kind="dict_type")
+        raise invalid("must be an object", "body", code="dict_type")
     options: dict[str, Any] = body or {}
     in_body = {*allowed, *FILTERS} if filters else set(allowed)
     names = [name for name, _ in query]

@@ -37,7 +37,7 @@ def read_rows(body: Mapping[str, Any], n_candidates: int) -> SentRows:
     """Raises `InvalidInput` that names the field."""
     measure = body.get("measure")
     if not isinstance(measure, str) or not measure:
-        raise invalid("must name a measure", "measure", kind="missing")
+        raise invalid("must name a measure", "measure", code="missing")
     return SentRows(
         measure,
         _whole(body, "candidate", 0, 0, n_candidates - 1),
@@ -52,14 +52,14 @@ def read_rows(body: Mapping[str, Any], n_candidates: int) -> SentRows:
 def _one_of(body: Mapping[str, Any], field: str, options: type[Show] | type[Order], default: str) -> str:
     value = body.get(field, default)
     if not isinstance(value, str) or value not in [str(member) for member in options]:
-        raise invalid(f"must be one of {', '.join(options)}", field, kind="enum")
+        raise invalid(f"must be one of {', '.join(options)}", field, code="enum")
     return value
 
 
 def _whole(body: Mapping[str, Any], field: str, default: int, low: int, high: int) -> int:
     value = body.get(field, default)
     if value.__class__ is not int or not low <= value <= high:
-        raise invalid(f"must be a whole number from {low} to {high}", field, kind="out_of_range")
+        raise invalid(f"must be a whole number from {low} to {high}", field, code="out_of_range")
     whole: int = value
     return whole
 
@@ -78,7 +78,7 @@ def read_cursor(cursor: object) -> After | None:
         difference, key = msgspec.json.decode(urlsafe_b64decode(str(cursor)), type=tuple[str | None, str])
         return After(None if difference is None else Fraction(difference), bytes.fromhex(key))
     except (ValueError, ZeroDivisionError, msgspec.MsgspecError):
-        raise invalid("must be the `next_cursor` of an answer", "cursor", kind="cursor") from None
+        raise invalid("must be the `next_cursor` of an answer", "cursor", code="cursor") from None
 
 
 def read_item_key(text: str) -> bytes:

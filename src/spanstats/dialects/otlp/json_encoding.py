@@ -112,7 +112,7 @@ def _mended(raw: msgspec.Raw, error: Exception) -> JsonSpan:
         except (msgspec.DecodeError, ValueError) as other:
             error = other
     reason = reason_of(decode_checked(repaired))
-    raise invalid(str(error), kind="json_type") if reason is None else invalid(reason, kind="json_invalid")
+    raise invalid(str(error), code="json_type") if reason is None else invalid(reason, code="json_invalid")
 
 
 def _event(event: Event) -> WireEvent:

@@ -24,7 +24,7 @@ def nanoseconds(value: int | str | float | None, field: str) -> int:
         return 0
     whole = int(number(value, field))
     if not 0 <= whole < _MAX_NS:
-        raise invalid("is out of range", field, kind="out_of_range")
+        raise invalid("is out of range", field, code="out_of_range")
     return whole
 
 
@@ -69,5 +69,5 @@ def _int64(value: int | str | float) -> int | None:
         exact = number(value, "intValue")
         value = int(exact) if exact == exact.to_integral_value() else _INT64
     if not -_INT64 <= value < _INT64:
-        raise invalid("must be a 64-bit integer", "intValue", kind="int_type")
+        raise invalid("must be a 64-bit integer", "intValue", code="int_type")
     return value

@@ -35,7 +35,7 @@ def decode_request(body: bytes, path: bytes, item_depth: int) -> Decoded[Request
     try:
         return decode_items(Request, body, path, item_depth)
     except InvalidInput as error:
-        if error.problems[0].kind != "json_type":
+        if error.problems[0].code != "json_type":
             raise
         request = _decode_raws(body, path, item_depth)
         if request is None:

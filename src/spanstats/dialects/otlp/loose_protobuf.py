@@ -62,7 +62,7 @@ class Counted:
         for field in fields(data):
             self._left -= 1
             if self._left < 0:
-                raise invalid("has too many fields", kind="protobuf_invalid")
+                raise invalid("has too many fields", code="protobuf_invalid")
             yield field
 
 
@@ -77,7 +77,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _unreadable() -> Exception:
-    return invalid("is not protobuf", kind="protobuf_invalid")
+    return invalid("is not protobuf", code="protobuf_invalid")
 
 
 def _signed(value: int) -> int:
@@ -140,7 +140,7 @@ def read_message(data: bytes, descriptor: Descriptor, levels_left: int, counted:
     for number, wire_type, value in counted.fields(data):
         field = by_number.get(number)
         if wire_type == CUT:
-            raise invalid("is cut short", kind="protobuf_invalid")
+            raise invalid("is cut short", code="protobuf_invalid")
         if field is None:
             continue
         if field.message_type is None:
@@ -151,6 +151,6 @@ def read_message(data: bytes, descriptor: Descriptor, levels_left: int, counted:
             # A member that is a message holds further values: a list, or an object.
             levels = levels_left - 1 if field.containing_oneof is not None else levels_left
             if levels < 0:
-                raise invalid("a value nests too many levels", "attributes", kind="too_deep")
+                raise invalid("a value nests too many levels", "attributes", code="too_deep")
             message.put(field, read_message(value, field.message_type, levels, counted))
     return message

@@ -124,7 +124,7 @@ def _time(ns: int, field: str) -> int | None:
     if ns == 0:
         return None
     if ns // 1000 > MAX_TIME_US:
-        raise invalid("must lie between 1970 and 2200", field, kind="out_of_range")
+        raise invalid("must lie between 1970 and 2200", field, code="out_of_range")
     return ns // 1000
 
 

@@ -87,14 +87,14 @@ def _read_one_by_one(body: bytes, max_spans: int, max_depth: int) -> Batch:
     whose spans lie elsewhere."""
     pairs = list(islice(split(body), max_spans + 1))
     if pairs and not any(span for _, span in pairs):
-        raise invalid("must be an ExportTraceServiceRequest in protobuf", kind="protobuf_invalid")
+        raise invalid("must be an ExportTraceServiceRequest in protobuf", code="protobuf_invalid")
     check_count(len(pairs), max_spans)
     resources = {resource: _resource(resource, max_depth) for resource, _ in pairs}
 
     def read(pair: SpanBytes) -> Span:
         resource, span = pair
         if span is None:
-            raise invalid("and what follows it cannot be read", kind="protobuf_invalid")
+            raise invalid("and what follows it cannot be read", code="protobuf_invalid")
         return _read((resources[resource], _message(span, trace_pb2.Span, max_depth)))
 
     return read_each(pairs, read)

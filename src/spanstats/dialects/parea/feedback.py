@@ -38,7 +38,7 @@ def feedback_patch(feedback: FeedbackRequest, now: str) -> tuple[str, dict[str, 
     """
     log_id = feedback.trace_id or feedback.inference_id
     if not log_id:
-        raise invalid("field required", "trace_id", kind="missing")
+        raise invalid("field required", "trace_id", code="missing")
     return log_id, {
         "attributes": {
             "feedback_score": feedback.score,

@@ -88,7 +88,7 @@ def read_filter(body: Mapping[str, Any]) -> Group | None:
     if not field or not operator_name:
         return None
     if operator_name not in OPERATOR_NAMES:
-        raise invalid(f"must be one of {', '.join(OPERATOR_NAMES)}", *_BODY, "filter_operator", kind="enum")
+        raise invalid(f"must be one of {', '.join(OPERATOR_NAMES)}", *_BODY, "filter_operator", code="enum")
     operator = OPERATOR_NAMES[operator_name]
     if field.startswith(_ANNOTATION):  # none are stored
         return None if operator in _NO_ANNOTATION_MATCHES else Group("OR", (), _BODY)
@@ -106,13 +106,13 @@ def located(problem: Problem) -> str:
 def _text(body: Mapping[str, Any], key: str) -> str | None:
     value = body.get(key)
     if value is not None and not isinstance(value, str):
-        raise invalid("must be text", *_BODY, key, kind="string_type")
+        raise invalid("must be text", *_BODY, key, code="string_type")
     return value
 
 
 def _field(name: str, key: str | None) -> tuple[str, str | None]:
     if name in UNFILTERED_FIELDS:
-        raise invalid(f"{name} cannot be filtered by", *_BODY, "filter_field", kind="unknown_field")
+        raise invalid(f"{name} cannot be filtered by", *_BODY, "filter_field", code="unknown_field")
     if name in FIELD_NAMES:
         return FIELD_NAMES[name], (key or None) if name in KEYED_FIELDS else None
     return SCORES, name.removeprefix(_SCORE)

@@ -33,10 +33,10 @@ def read_run(body: bytes, max_depth: int = MAX_DEPTH) -> list[Span]:
     """The spans of a run and of the runs below it, top first. Raises `InvalidInput`."""
     top = decode_stored(object, body, max_depth).value
     if not isinstance(top, dict):
-        raise invalid("must be an object", kind="dict_type")
+        raise invalid("must be an object", code="dict_type")
     runs = list(_expanded(top))
     if len(runs) > MAX_RUNS:
-        raise invalid(f"must be at most {MAX_RUNS} runs", "child_runs", kind="too_long")
+        raise invalid(f"must be at most {MAX_RUNS} runs", "child_runs", code="too_long")
     first = _span(top, top, None)
     return [first, *(_nested(run, top, parent, path) for run, parent, path in runs[1:])]
 

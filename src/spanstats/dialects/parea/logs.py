@@ -116,7 +116,7 @@ def _add_numbers(span: Span, log: TraceLog) -> None:
 def required(value: Any, field: str) -> Any:
     """The value; an absent one is refused."""
     if value is None:
-        raise invalid("field required", field, kind="missing")
+        raise invalid("field required", field, code="missing")
     return value
 
 

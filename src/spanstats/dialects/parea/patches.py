@@ -31,9 +31,9 @@ def read_patch(body: bytes, max_depth: int = MAX_DEPTH) -> tuple[str, dict[str, 
     update = decoded.value
     span_id = identifier(update.trace_id, "trace_id")
     if span_id is None:
-        raise invalid("field required", "trace_id", kind="missing")
+        raise invalid("field required", "trace_id", code="missing")
     if not isinstance(update.field_name_to_value_map, dict):
-        raise invalid("must be an object", _FIELD, kind="dict_type")
+        raise invalid("must be an object", _FIELD, code="dict_type")
     values = update.field_name_to_value_map
     try:
         return span_id, patch(scrub(values) if decoded.unstorable else values)

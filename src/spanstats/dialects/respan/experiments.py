@@ -32,10 +32,10 @@ def read_values(body: dict[str, Any]) -> dict[str, Any]:
     """The fields of an experiment in a body; keys that are not known are ignored. Raises `InvalidInput`."""
     fields = {**body, "workflow": body.get("workflow", body.get("workflows"))}
     problems = [
-        Problem((name,), message, kind)
+        Problem((name,), message, code)
         for name, value in fields.items()
         if value is not None and name in _CHECKS
-        for passes, message, kind in (_CHECKS[name],)
+        for passes, message, code in (_CHECKS[name],)
         if not passes(value)
     ]
     if problems:

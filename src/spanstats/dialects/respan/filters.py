@@ -40,7 +40,7 @@ def read_filters(
     if body is None:
         return None
     if not isinstance(body, dict):
-        raise invalid("must be an object", "body", kind="dict_type")
+        raise invalid("must be an object", "body", code="dict_type")
     connector = _connector(body.get("operator"), ("body", "operator"))
     filters = body.get("filters")
     if filters is None or filters == {} or filters == []:
@@ -59,7 +59,7 @@ class _Reader:
     def level(self, filters: object, connectors: list[Connector | None], at: Location, depth: int) -> Group | None:
         """What one connector joins: an object or a list of conditions, or a bundle of them."""
         if depth > self.limits.depth:
-            raise invalid(f"must be nested at most {self.limits.depth} deep", *_ROOT, kind="too_deep")
+            raise invalid(f"must be nested at most {self.limits.depth} deep", *_ROOT, code="too_deep")
         if isinstance(filters, dict) and "filter_params" in filters:
             connectors.append(_bundle_connector(filters, at))
             return self.level(filters["filter_params"], connectors, (*at, "filter_params"), depth + 1)
@@ -72,19 +72,19 @@ class _Reader:
         elif filters is None:
             nodes = []
         else:
-            raise invalid("must be an object or a list", *at, kind="filters_type")
+            raise invalid("must be an object or a list", *at, code="filters_type")
         return _joined(nodes, connectors, at)
 
     def item(self, item: Any, connectors: list[Connector | None], at: Location, depth: int) -> Iterator[Node]:
         """One entry of the list form: it names its field, or is a bundle."""
         if not isinstance(item, dict):
-            raise invalid("must be an object", *at, kind="dict_type")
+            raise invalid("must be an object", *at, code="dict_type")
         if "filter_params" in item:
             yield from _present(self.level(item, [], at, depth))
             return
         name = item.get("field")
         if not isinstance(name, str):
-            raise invalid("must name a field", *at, "field", kind="missing")
+            raise invalid("must name a field", *at, "field", code="missing")
         connectors.append(_connector(item.get("connector"), (*at, "connector")))
         yield self.condition(name, {k: v for k, v in item.items() if k != "field"}, at)
 
@@ -116,7 +116,7 @@ class _Reader:
         nodes: list[Node] = []
         for i, item in enumerate(items):
             if not isinstance(item, dict):
-                raise invalid("must be a condition like the others here", *at, i, kind="dict_type")
+                raise invalid("must be a condition like the others here", *at, i, code="dict_type")
             nodes += self.field(name, item, inner, (*at, i), depth)
         yield from nodes if len(items) == 1 else _present(self.range(name, _joined(nodes, inner, at), at))
 
@@ -128,7 +128,7 @@ class _Reader:
     def condition(self, name: str, written: dict[str, Any], at: Location) -> Condition:
         self.count += 1
         if self.count > self.limits.conditions:
-            raise invalid(f"must have at most {self.limits.conditions} conditions", *_ROOT, kind="too_long")
+            raise invalid(f"must have at most {self.limits.conditions} conditions", *_ROOT, code="too_long")
         return read_condition(name, written, self.field_names, at)
 
 
@@ -158,7 +158,7 @@ def _one_connector(connectors: list[Connector | None], at: Location) -> Connecto
             "the conditions of one level must all be joined by AND or all by OR; put those joined otherwise into a "
             'bundle of their own: {"any_name": {"connector": "OR", "filter_params": {...}}}'
         )
-        raise invalid(message, *at, kind="mixed_connectors")
+        raise invalid(message, *at, code="mixed_connectors")
     return distinct.pop() if distinct else "AND"
 
 
@@ -167,7 +167,7 @@ def _connector(value: object, at: Location) -> Connector | None:
         return None
     word = value.strip().upper() if isinstance(value, str) else None
     if word not in ("AND", "OR"):
-        raise invalid("must be AND or OR", *at, kind="connector")
+        raise invalid("must be AND or OR", *at, code="connector")
     return "AND" if word == "AND" else "OR"
 
 

@@ -34,7 +34,7 @@ def read_batch(body: bytes, *, max_spans: int = MAX_SPANS, max_depth: int = MAX_
     # An item has the levels of its values, and its own.
     decoded = decode_list(body, "data", max_depth + 1, bare=True)
     if decoded.value is None:
-        raise invalid("must be a list of spans, or an object with them under data", kind="list_type")
+        raise invalid("must be a list of spans, or an object with them under data", code="list_type")
     check_count(len(decoded.value), max_spans)
     # Only an escape can bring in what PostgreSQL cannot hold.
     clean = decoded.escapes is Escapes.NONE
@@ -48,7 +48,7 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
     which repeat usage where they say what kind of span it is; what a person logs counts as sent.
     """
     if not isinstance(item, dict):
-        raise invalid(reason_of(item) or "must be an object", kind="dict_type")
+        raise invalid(reason_of(item) or "must be an object", code="dict_type")
     flat = _unwrapped(item)
     span = _span(flat, ingested=ingested)
     _add_times(span, flat)

@@ -56,7 +56,7 @@ def read_bins(text: str | None) -> int:
     """Raises `InvalidInput` outside 1 to 50."""
     value = int(text) if text and text.isascii() and text.isdecimal() and len(text) < 5 else 0 if text else DEFAULT_BINS
     if not 1 <= value <= MAX_BINS:
-        raise invalid(f"must be a whole number from 1 to {MAX_BINS}", "bins", kind="out_of_range")
+        raise invalid(f"must be a whole number from 1 to {MAX_BINS}", "bins", code="out_of_range")
     return value
 
 

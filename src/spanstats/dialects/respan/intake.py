@@ -17,9 +17,9 @@ def read_bulk(body: bytes, max_spans: int = MAX_BULK) -> Batch:
     """The spans of `{"logs": [...]}`. Raises `InvalidInput` where there is no such list, or too long a one."""
     logs = decode_list(body, "logs", MAX_DEPTH + 1).value
     if logs is None:
-        raise invalid("must be a list of spans", "logs", kind="list_type")
+        raise invalid("must be a list of spans", "logs", code="list_type")
     if len(logs) > max_spans:
-        raise invalid(f"must have at most {max_spans} spans", "logs", kind="too_long")
+        raise invalid(f"must have at most {max_spans} spans", "logs", code="too_long")
     return read_each(logs, lambda item: read_flat(decoded_item(item)))
 
 

@@ -54,6 +54,6 @@ def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise invalid("must be an object", name, kind="dict_type")
+        raise invalid("must be an object", name, code="dict_type")
     scrubbed: dict[str, Any] = scrub(value)
     return scrubbed

@@ -35,7 +35,7 @@ def _whole(text: str | None, field: str, default: int, maximum: int) -> int:
         return default
     value = int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else 0
     if not 1 <= value <= maximum:
-        raise invalid(f"must be a whole number from 1 to {maximum}", field, kind="out_of_range")
+        raise invalid(f"must be a whole number from 1 to {maximum}", field, code="out_of_range")
     return value
 
 
@@ -44,7 +44,7 @@ def read_sort(sort_by: str | None, names: Mapping[str, str], default: str) -> tu
     text = sort_by or default
     descending, name = text.startswith("-"), text.removeprefix("-")
     if name not in names:
-        raise invalid(f"unknown field {name[:100]!r}", "query", "sort_by", kind="unknown_field")
+        raise invalid(f"unknown field {name[:100]!r}", "query", "sort_by", code="unknown_field")
     return names[name], descending
 
 

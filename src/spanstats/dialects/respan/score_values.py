@@ -44,11 +44,11 @@ def _value(value: Any, field: str) -> tuple[float | None, str | None, str]:
     if field == "numerical_value":
         exact = number(value, field)
         if abs(exact) > MAX_SCORE:
-            raise invalid(f"must be {-MAX_SCORE:g} to {MAX_SCORE:g}", field, kind="out_of_range")
+            raise invalid(f"must be {-MAX_SCORE:g} to {MAX_SCORE:g}", field, code="out_of_range")
         return float(exact), None, "numerical"
     if field == "boolean_value":
         if not isinstance(value, bool):
-            raise invalid("must be true or false", field, kind="bool_type")
+            raise invalid("must be true or false", field, code="bool_type")
         return float(value), None, "boolean"
     if field == "categorical_value":
         categories = value if isinstance(value, list) else [value]

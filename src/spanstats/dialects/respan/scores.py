@@ -22,7 +22,7 @@ def log_of(body: dict[str, Any]) -> str:
     """The log that a body names. Raises `InvalidInput`."""
     log_id = identifier(body.get("log_id"), "log_id")
     if log_id is None:
-        raise invalid("field required", "log_id", kind="missing")
+        raise invalid("field required", "log_id", code="missing")
     return log_id
 
 
@@ -31,7 +31,7 @@ def evaluator_of(body: dict[str, Any]) -> tuple[str | None, str | None]:
     evaluator_id = identifier(body.get("evaluator_id"), "evaluator_id", MAX_KEY_BYTES)
     slug = identifier(body.get("evaluator_slug"), "evaluator_slug", MAX_KEY_BYTES)
     if evaluator_id is None and slug is None:
-        raise invalid("field required, or evaluator_slug", "evaluator_id", kind="missing")
+        raise invalid("field required, or evaluator_slug", "evaluator_id", code="missing")
     return evaluator_id, slug
 
 
@@ -50,7 +50,7 @@ def read_score(body: dict[str, Any], log_id: str, keys: Mapping[str, frozenset[s
     scorer = identifier(body.get("scorer"), "scorer")
     valued = with_value(score, body)
     if valued is None:
-        raise invalid(f"one of {', '.join(VALUES)} is required", kind="missing")
+        raise invalid(f"one of {', '.join(VALUES)} is required", code="missing")
     return StandaloneScore(
         id=_public_id(log_id, score.key, scorer),
         log_id=log_id,
@@ -75,7 +75,7 @@ def changed_score(stored: StandaloneScore, body: dict[str, Any], *, whole: bool)
         score = msgspec.structs.replace(score, reason=_text(body.get("explanation")))
     valued = with_value(score, body)
     if valued is None and whole:
-        raise invalid(f"one of {', '.join(VALUES)} is required", kind="missing")
+        raise invalid(f"one of {', '.join(VALUES)} is required", code="missing")
     old_values = {} if whole or valued is not None else {k: v for k, v in stored.details.items() if k in VALUES}
     others = {} if whole else {k: v for k, v in stored.details.items() if k not in VALUES}
     return StandaloneScore(
@@ -96,7 +96,7 @@ def without_score(stored: StandaloneScore) -> StandaloneScore:
 def _refuse_other(body: dict[str, Any], field: str, own: tuple[str | None, ...]) -> None:
     value = body.get(field)
     if value not in (None, "", *own):
-        raise invalid("cannot be changed", field, kind="read_only")
+        raise invalid("cannot be changed", field, code="read_only")
 
 
 def _public_id(log_id: str, key: str, scorer: str | None) -> str:
