@@ -67,8 +67,7 @@ async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[S
         first = await opening.first(settings.database_url, direct)
         others = [await opening.other(shard.name, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
-        engines = [engine for shard in shards for engine in shard.database.engines]
-        await opened.enter_async_context(meanwhile(_report_pools(engines)))
+        await opened.enter_async_context(meanwhile(_report_pools([shard.database.engine for shard in shards])))
         if others:
             await opened.enter_async_context(meanwhile(_finish_moves(shards)))
         yield Shards({shard.name: shard for shard in shards})

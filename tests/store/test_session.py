@@ -2,16 +2,19 @@
 
 import asyncio
 from contextlib import suppress
+from typing import cast
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import QueuePool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.conftest import run_sql
 
+from spanstats.domain.keys import TenantId
 from spanstats.errors import Unavailable
 from spanstats.store.outages import sqlstate
 from spanstats.store.session import BY_KEY, Database, Kind, Timeouts, create_engine
+from spanstats.store.session import kept as kept_module
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +104,10 @@ async def test_each_kind_has_its_statement_timeout(engine: AsyncEngine, kind: Ki
         assert await tx.driver.fetchval("SHOW statement_timeout") == limit
 
 
+def lent(engine: AsyncEngine) -> int:
+    return cast(QueuePool, engine.pool).checkedout()
+
+
 _PLANNED_BY = (*BY_KEY, "statement_timeout", "plan_cache_mode", "transaction_isolation")
 
 
@@ -115,16 +122,60 @@ async def test_a_session_that_is_set_for_ingest_need_not_be_set_again(
     database_url: str, engine: AsyncEngine, kind: Kind
 ) -> None:
     timeouts = Timeouts(write_s=2)
-    of_ingest = create_engine(database_url, pool_size=1, statement_timeout_s=2, settings=BY_KEY)
+    of_ingest = create_engine(database_url, pool_size=2, statement_timeout_s=2, settings=BY_KEY)
     with_own = Database(engine, timeouts, ingest_engine=of_ingest)
     assert await _settings(with_own, kind) == await _settings(Database(engine, timeouts), kind)
     async with Database(of_ingest, timeouts).transaction(Kind.READ) as tx:
-        beginning = kind.beginning(timeouts, tx.driver.source)
-        its_pid = tx.driver.get_server_pid()
+        source = tx.driver.source
+    beginning = kind.beginning(timeouts, source)
     assert (kind is Kind.INGEST) == (beginning == "BEGIN ISOLATION LEVEL READ COMMITTED")
     async with with_own.transaction(kind) as tx:
-        assert (tx.driver.get_server_pid() == its_pid) == (kind is Kind.INGEST)
-    await of_ingest.dispose()
+        assert (tx.driver.source is source) == (kind is Kind.INGEST)
+    await with_own.dispose()
+
+
+async def test_a_connection_for_ingest_is_kept_for_the_next_use_until_it_is_lost(
+    database_url: str, engine: AsyncEngine
+) -> None:
+    of_ingest = create_engine(database_url, pool_size=1, settings=BY_KEY)
+    database = Database(engine, ingest_engine=of_ingest)
+
+    async def pid() -> int:
+        async with database.of_tenant(TenantId(1)).with_timeouts(Timeouts()).transaction(Kind.INGEST) as tx:
+            return int(await tx.driver.fetchval("SELECT pg_backend_pid()"))
+
+    first = await pid()
+    assert lent(of_ingest) == 1
+    with pytest.raises(KeyError):
+        async with database.transaction(Kind.INGEST):
+            raise KeyError("x")
+    assert await pid() == first
+    async with database.transaction(Kind.INGEST) as tx:
+        tx.driver.source.generation += 1
+    second = await pid()
+    assert second != first
+    async with Database(engine).transaction(Kind.WRITE) as tx:
+        await tx.driver.execute(f"SELECT pg_terminate_backend({second}, 5000)")
+    assert await pid() not in (first, second)
+    assert lent(of_ingest) == 1
+    await database.dispose()
+    assert lent(of_ingest) == 0
+
+
+async def test_connections_that_are_kept_go_back_to_the_pool_which_ends_the_old_ones(
+    database_url: str, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "_KEPT_S", -1)
+    of_ingest = create_engine(database_url, pool_size=1, connection_life_s=1, settings=BY_KEY)
+    database = Database(engine, ingest_engine=of_ingest)
+    pids = set()
+    for _ in range(3):
+        async with database.transaction(Kind.INGEST) as tx:
+            pids.add(tx.driver.get_server_pid())
+        assert lent(of_ingest) == 0
+        await asyncio.sleep(1.1)
+    assert len(pids) == 3
+    await database.dispose()
 
 
 async def test_a_statement_over_its_time_is_an_outage_not_a_fault(engine: AsyncEngine) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ...domain.keys import TenantId
 from ..fences import look_to_read, look_to_write
 from ..outages import translated
+from .kept import KeptConnections
 from .pool import Driver, Engine, first_answer
 from .transaction import Kind, Timeouts, Transaction, transaction_on
 
@@ -45,6 +46,8 @@ class Database:
     """Whose requests these are, where the tenant may be moved away meanwhile."""
     ingest_engine: Engine | None = None
     """Connections for `Kind.INGEST` alone, whose sessions have its settings; without, they are set each time."""
+    _kept: KeptConnections = field(default_factory=KeptConnections)
+    """Connections of `ingest_engine`."""
 
     def of_tenant(self, tenant_id: TenantId) -> "Database":
         """The same for requests of one tenant, which may be moved to another shard meanwhile (`fences.py`)."""
@@ -67,8 +70,9 @@ class Database:
             first = look if first is None else f"{look}; {first}"
         if self.standbys is not None and kind.reads_only:
             return self.standbys.transaction(kind, self.timeouts, first)
-        own = self.ingest_engine if kind is Kind.INGEST else None
-        return transaction_on(own or self.engine, kind, self.timeouts, first)
+        if self.ingest_engine is not None and kind is Kind.INGEST:
+            return transaction_on(self.ingest_engine, kind, self.timeouts, first, self._kept)
+        return transaction_on(self.engine, kind, self.timeouts, first)
 
     async def row(self, statement: str, *values: Any) -> Any:
         """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
@@ -85,15 +89,12 @@ class Database:
             await connection.close()
             return row
 
-    @property
-    def engines(self) -> list[Engine]:
-        """All its pools of connections to the primary."""
-        return [self.engine] if self.ingest_engine is None else [self.engine, self.ingest_engine]
-
     async def dispose(self) -> None:
         """Close the connections."""
-        for engine in self.engines:
-            await engine.dispose()
+        await self._kept.release()
+        await self.engine.dispose()
+        if self.ingest_engine is not None:
+            await self.ingest_engine.dispose()
 
 
 async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> Any:

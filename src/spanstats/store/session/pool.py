@@ -26,6 +26,9 @@ Driver: TypeAlias = Any
 Engine = AsyncEngine
 """A pool of connections to one database."""
 
+Free: TypeAlias = Callable[[], tuple[AsyncConnection, Driver] | None]
+"""Gives a connection that was taken from the pool before and is free, if there is one."""
+
 # asyncpg counts microseconds from 2000.
 _PG_EPOCH_US = 946_684_800_000_000
 
@@ -103,16 +106,15 @@ async def _use_microseconds(driver: Driver) -> None:
 
 
 async def first_answer(
-    engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]]
+    engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]], free: Free | None = None
 ) -> tuple[AsyncConnection, Driver, Any]:
-    """A connection that has answered, and its answer.
+    """A connection that has answered, and its answer: one of `free`, else one of the pool.
 
     After a restart of the server every pooled connection is dead: dead ones are closed until one is alive or new.
     Closed too are those made before another connection found that the server is no longer the primary.
     """
     while True:
-        connection = await _connect(engine)
-        driver: Driver = (await connection.get_raw_connection()).driver_connection
+        connection, driver = (free and free()) or await _connect(engine)
         if not driver.is_trusted():
             await discard(connection, driver)
             continue
@@ -129,10 +131,11 @@ async def first_answer(
             return connection, driver, answer
 
 
-async def _connect(engine: AsyncEngine) -> AsyncConnection:
+async def _connect(engine: AsyncEngine) -> tuple[AsyncConnection, Driver]:
     """Every failure to connect is an outage: a wrong password or a vanished database too."""
     try:
-        return await engine.connect()
+        connection = await engine.connect()
+        return connection, (await connection.get_raw_connection()).driver_connection
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, TlsError) as error:
         raise Unavailable(unavailable_because(error) or "the database refuses this service") from error
 

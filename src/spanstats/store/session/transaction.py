@@ -18,6 +18,7 @@ from ...errors import SpanstatsError, Unavailable
 from ..fences import FENCED
 from ..outages import TenantMoved, must_reconnect, translated
 from ..source import Source
+from .kept import KeptConnections
 from .pool import Driver, Engine, discard, first_answer
 
 
@@ -162,27 +163,32 @@ class Transaction:
 
 @asynccontextmanager
 async def transaction_on(
-    engine: Engine, kind: Kind, timeouts: Timeouts, first: str | None
+    engine: Engine, kind: Kind, timeouts: Timeouts, first: str | None, kept: KeptConnections | None = None
 ) -> AsyncIterator[Transaction]:
-    """A transaction of its own, begun with `first` in the same round trip.
+    """A transaction of its own, begun with `first` in the same round trip. Its connection is one of `kept`, if given.
 
     Raises `Unavailable` and `TenantMoved` as `Database.transaction` says.
     """
     then = f"; {first}" if first is not None else ""
+
+    def begin(driver: Driver) -> Any:
+        return driver.execute(kind.beginning(timeouts, driver.source) + then)
+
     with translated():
         try:
-            connection, driver, _ = await first_answer(
-                engine, lambda driver: driver.execute(kind.beginning(timeouts, driver.source) + then)
-            )
+            connection, driver, _ = await first_answer(engine, begin, None if kept is None else kept.take)
         except FENCED:
             raise TenantMoved from None
-        async with committing(Transaction(connection, driver, timeouts)) as tx:
+        async with committing(Transaction(connection, driver, timeouts), kept) as tx:
             yield tx
 
 
 @asynccontextmanager
-async def committing(tx: Transaction) -> AsyncIterator[Transaction]:
-    """Commits a transaction whose BEGIN was answered, or rolls it back on an error; gives its connection back."""
+async def committing(tx: Transaction, kept: KeptConnections | None = None) -> AsyncIterator[Transaction]:
+    """Commits a transaction whose BEGIN was answered, or rolls it back on an error; gives its connection back.
+
+    It goes to `kept`, if given, else to its pool.
+    """
     try:
         try:
             yield tx
@@ -195,7 +201,7 @@ async def committing(tx: Transaction) -> AsyncIterator[Transaction]:
                 raise Unavailable("the database is away") from error
             raise
     finally:
-        await tx.connection.close()
+        await (tx.connection.close() if kept is None else kept.give_back(tx.connection, tx.driver))
 
 
 async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseException) -> None:
