@@ -14,6 +14,7 @@ from spanstats.catalog.retention import count_older, keep_pruned, prune
 from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.span import Span
 from spanstats.stats.maintenance import mismatches
+from spanstats.store.background import turn
 from spanstats.store.session import Database
 
 pytestmark = pytest.mark.anyio
@@ -121,14 +122,13 @@ async def test_patches_of_spans_that_never_came_go_too(engine: AsyncEngine) -> N
 async def test_one_process_prunes_at_a_time_and_an_outage_is_waited_out(engine: AsyncEngine) -> None:
     async with committer(engine) as writer:
         await writer.submit(TENANT, [Span(trace_id="t", span_id="s", start_us=1, end_us=1)])
-    async with engine.connect() as other:
-        assert (await other.exec_driver_sql(retention._TURN)).scalar()
+    async with turn(Database(engine), "retention") as is_another:
+        assert is_another
         task = asyncio.create_task(keep_pruned(Database(engine), retention.DAY_US, every_s=0.01))
         await asyncio.sleep(0.1)
         assert len(await rows(engine, "SELECT 1 FROM traces")) == 1
-        await other.exec_driver_sql(retention._TURN_OVER)
-        async with asyncio.timeout(5):
-            while await rows(engine, "SELECT 1 FROM traces"):
-                await asyncio.sleep(0.01)
-        task.cancel()
-        await asyncio.wait([task])
+    async with asyncio.timeout(5):
+        while await rows(engine, "SELECT 1 FROM traces"):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])

@@ -26,6 +26,7 @@ from spanstats.stats.maintenance import COLUMNS, invalidate_everything, mismatch
 from spanstats.stats.rollups import DAY, MINUTE
 from spanstats.stats.summary import directly
 from spanstats.stats.sums import Sums, Window
+from spanstats.store.background import turn
 from spanstats.store.cache_tables import LOCK
 from spanstats.store.session import Database, Kind, Transaction
 from tests.ingest.worlds import TENANT, committer, rows
@@ -214,9 +215,10 @@ async def test_a_day_that_fails_holds_up_no_other(engine: AsyncEngine, monkeypat
 
 
 async def test_one_process_refreshes_at_a_time(engine: AsyncEngine) -> None:
-    async with keep._turn(Database(engine)) as is_ours, keep._turn(Database(engine)) as is_theirs:
+    database = Database(engine)
+    async with turn(database, "columns") as is_ours, turn(database, "columns") as is_theirs:
         assert (is_ours, is_theirs) == (True, False)
-    async with keep._turn(Database(engine)) as is_ours:
+    async with turn(database, "columns") as is_ours:
         assert is_ours
 
 

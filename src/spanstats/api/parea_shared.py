@@ -6,6 +6,7 @@ from fastapi import Security
 from fastapi.security import APIKeyHeader
 
 from ..dialects.parea.schema import ErrorMessage, HTTPValidationError
+from . import openapi
 
 PREFIX = "/api/parea/v1"
 
@@ -16,14 +17,8 @@ ROUTER: dict[str, Any] = {
 }
 """Options of every router of holders of a key."""
 
-DESCRIPTIONS = {
-    400: "Contradicts what is stored, or a filter's value that does not fit its field",
-    401: "No API key, or one that is not valid",
-    403: "The API key's scope does not allow this",
-    404: "Not found",
-    413: "Over a limit of size",
-    501: "Not what this service does",
-    503: "Try again after the seconds in Retry-After",
+DESCRIPTIONS = openapi.DESCRIPTIONS | {
+    400: "Contradicts what is stored, or a filter's value that does not fit its field"
 }
 
 

@@ -20,17 +20,10 @@ from ..filters.predicate import Bound
 from ..stats.sums import Window
 from .decoding import beside
 from .failures import within
+from .openapi import DESCRIPTIONS
 from .resources import caller, resources, tenant_committer, tenant_database
 
-_DESCRIPTIONS = {
-    400: "The request is wrong; what is wrong with it stands in `detail`",
-    401: "No API key, or one that is not valid",
-    403: "The API key's scope does not allow this",
-    404: "Not found",
-    413: "Over a limit of size",
-    501: "Not what this service does",
-    503: "Try again after the seconds in Retry-After",
-}
+_DESCRIPTIONS = DESCRIPTIONS | {400: "The request is wrong; what is wrong with it stands in `detail`"}
 
 ROUTER: dict[str, Any] = {"dependencies": [Security(HTTPBearer(auto_error=False))], "strict_content_type": False}
 """Options of every router of Respan's routes."""

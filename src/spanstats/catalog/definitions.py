@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select, update
+from sqlalchemy import ColumnElement, UnaryExpression, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.expression import literal
 
@@ -15,6 +15,7 @@ from ..filters.experiment_fields import NAME, STATUS
 from ..store.outages import repeated
 from ..store.session import Database, Kind
 from ..store.tables import experiments
+from .experiments import is_the_one
 
 _c = experiments.c
 DEFINED = "defined"
@@ -159,4 +160,4 @@ def _there(row: Any) -> Defined:
 def _is_the_one(tenant_id: TenantId, experiment_id: str) -> ColumnElement[bool]:
     """No experiment has an id that cannot be stored."""
     storable_id = experiment_id if is_clean(experiment_id) else ""
-    return and_(_c.tenant_id == tenant_id, _c.id == storable_id, _c.deleted_at.is_(None))
+    return is_the_one(tenant_id, storable_id)

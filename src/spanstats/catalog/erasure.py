@@ -8,7 +8,7 @@ import asyncio
 import logging
 
 from ..domain.keys import ExperimentKey, TraceKey
-from ..errors import Unavailable
+from ..store.background import outlasting
 from ..store.cache_tables import CACHES, LOCK
 from ..store.erase import OverrideVersion, delete_overrides, erase_spans, erase_traces, read_overrides
 from ..store.session import Database, Driver, Kind
@@ -72,11 +72,7 @@ async def _erase_traces(driver: Driver, key: ExperimentKey, limit: int) -> tuple
 async def keep_erased(database: Database, every_s: float = 1.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
-        try:
+        with outlasting(log, "deleted experiments wait: %s", "deleted experiments could not be erased"):
             while await erase_some(database):
                 pass
-        except Unavailable as error:
-            log.warning("deleted experiments wait: %s", error)
-        except Exception:
-            log.exception("deleted experiments could not be erased")
         await asyncio.sleep(every_s)

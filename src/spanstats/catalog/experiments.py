@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
@@ -39,7 +39,7 @@ async def find(database: Database, tenant_id: TenantId, experiment_id: str) -> E
     """The tenant's experiment of this id, created or only named by a span. Raises `Unavailable`."""
     if not is_clean(experiment_id):
         return None
-    statement = select(*COLUMNS).where(_is_the_one(tenant_id, experiment_id))
+    statement = select(*COLUMNS).where(is_the_one(tenant_id, experiment_id))
     async with database.transaction(Kind.READ) as tx:
         row = (await tx.connection.execute(statement)).one_or_none()
     return Experiment(**row._mapping) if row else None
@@ -66,7 +66,7 @@ async def finish(
         raise NotFound("Experiment not found")
     change = (
         update(experiments)
-        .where(_is_the_one(tenant_id, experiment_id))
+        .where(is_the_one(tenant_id, experiment_id))
         .values(status=status, dataset_stats=dataset_stats, finished_at=func.now())
         .returning(*COLUMNS)
     )
@@ -77,7 +77,8 @@ async def finish(
     return Experiment(*row)
 
 
-def _is_the_one(tenant_id: TenantId, experiment_id: str) -> Any:
+def is_the_one(tenant_id: TenantId, experiment_id: str) -> ColumnElement[bool]:
+    """The row of the tenant's experiment of this id, which must be clean."""
     return and_(
         experiments.c.tenant_id == tenant_id,
         experiments.c.id == experiment_id,

@@ -10,10 +10,9 @@ import time
 from collections.abc import AsyncGenerator, Collection
 
 from ..domain.keys import TenantId, TraceKey
-from ..errors import Unavailable
 from ..metrics import PRUNED
+from ..store.background import outlasting, turn
 from ..store.erase import OverrideVersion, delete_overrides, erase_spans, erase_traces, read_overrides
-from ..store.outages import translated
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import columns
 from ..store.tables import EVERY_SPAN
@@ -53,8 +52,6 @@ DELETE FROM patches p WHERE trace_id = '' AND changed_at < $1 AND ($2::int IS NU
 _FORGET_SCORES = "DELETE FROM early_scores WHERE created_at < $1 AND ($2::int IS NULL OR tenant_id = $2)"
 
 # One process at a time; the lock goes with its connection, however that ends.
-_TURN = "SELECT pg_try_advisory_lock(hashtextextended('spanstats retention in ' || current_schema(), 0))"
-_TURN_OVER = "SELECT pg_advisory_unlock(hashtextextended('spanstats retention in ' || current_schema(), 0))"
 
 
 async def count_older(database: Database, before_us: int, tenant_id: TenantId | None = None) -> int:
@@ -116,26 +113,17 @@ async def _erase(driver: Driver, keys: Collection[TraceKey], before_us: int) -> 
 async def keep_pruned(database: Database, age_us: int, every_s: float = _EVERY_S) -> None:
     """Run for ever, in one process at a time; an outage is waited out."""
     while True:
-        try:
+        with outlasting(log, "old traces wait: %s", "old traces could not be erased"):
             await _prune_in_turn(database, age_us)
-        except Unavailable as error:
-            log.warning("old traces wait: %s", error)
-        except Exception:
-            log.exception("old traces could not be erased")
         await asyncio.sleep(every_s)
 
 
 async def _prune_in_turn(database: Database, age_us: int) -> None:
     total = 0
-    with translated():
-        async with database.engine.connect() as connection:
-            if not (await connection.exec_driver_sql(_TURN)).scalar():
-                return
-            try:
-                async for gone in prune(database, time.time_ns() // 1000 - age_us):
-                    PRUNED.inc(gone)
-                    total += gone
-            finally:
-                await connection.exec_driver_sql(_TURN_OVER)
+    async with turn(database, "retention") as is_ours:
+        if is_ours:
+            async for gone in prune(database, time.time_ns() // 1000 - age_us):
+                PRUNED.inc(gone)
+                total += gone
     if total:
         log.info("erased %d traces for their age", total)

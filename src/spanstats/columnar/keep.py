@@ -3,16 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
 from typing import TypeAlias
-
-from sqlalchemy import text
 
 from ..domain.keys import ExperimentKey
 from ..errors import Unavailable
+from ..store.background import outlasting, turn
 from ..store.cache_tables import LOCK
-from ..store.outages import translated
 from ..store.session import Database, Kind
 from .refresh import OLD, REST_S, refresh_some
 
@@ -27,8 +24,6 @@ _FAILURES = 3
 # Of one core, while there is much to do: writes and reads come first.
 _IDLE_SHARE = 0.75
 
-_TAKE_TURN = text("SELECT pg_try_advisory_lock(hashtextextended('spanstats columns in ' || current_schema(), 0))")
-_END_TURN = text("SELECT pg_advisory_unlock(hashtextextended('spanstats columns in ' || current_schema(), 0))")
 _DAYS = f"""
 SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day FROM (
     (SELECT experiment_key, minute FROM column_invalidations
@@ -87,30 +82,11 @@ async def _refresh_all_of(database: Database, day: Day, rest_s: float) -> AsyncG
 
 async def keep_columns_fresh(database: Database, every_s: float = 10.0) -> None:
     """Run for ever, in one process at a time; an outage is waited out."""
+    # Many processes that wait for the lock of rollups would leave these no moment.
     while True:
-        try:
-            async with _turn(database) as is_ours:
+        with outlasting(log, "columns wait: %s", "columns could not be refreshed"):
+            async with turn(database, "columns") as is_ours:
                 if is_ours:
                     async for _ in refresh_waiting(database, idle_share=_IDLE_SHARE):
                         pass
-        except Unavailable as error:
-            log.warning("columns wait: %s", error)
-        except Exception:
-            log.exception("columns could not be refreshed")
         await asyncio.sleep(every_s)
-
-
-@asynccontextmanager
-async def _turn(database: Database) -> AsyncIterator[bool]:
-    """Whether it is this process' turn, until the end of the block or of the connection.
-
-    Many that wait for the lock of rollups would leave these no moment.
-    """
-    with translated():
-        async with database.engine.connect() as connection:
-            is_ours = bool(await connection.scalar(_TAKE_TURN))
-            try:
-                yield is_ours
-            finally:
-                if is_ours:
-                    await connection.execute(_END_TURN)

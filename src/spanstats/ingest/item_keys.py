@@ -10,7 +10,7 @@ from typing import Any
 
 from ..domain.item_key import NO_KEY, input_key, key_of_text, target_key
 from ..domain.keys import SpanKey, TraceKey
-from ..errors import Unavailable
+from ..store.background import outlasting
 from ..store.by_key import SPAN_KEYS, row_of_span
 from ..store.packed_spans import unpack_spans
 from ..store.session import Database, Driver, Kind
@@ -103,12 +103,8 @@ async def keep_keyed(database: Database, every_s: float = 5.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
         rest_s = every_s
-        try:
+        with outlasting(log, "item keys wait: %s", "item keys could not be derived"):
             if await derive_some(database):
                 # There may be more, but others come first.
                 rest_s = 0.01
-        except Unavailable as error:
-            log.warning("item keys wait: %s", error)
-        except Exception:
-            log.exception("item keys could not be derived")
         await asyncio.sleep(rest_s)

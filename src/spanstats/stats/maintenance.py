@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..columnar.check import differing_segments
 from ..errors import Unavailable
 from ..metrics import CAUGHT_UP
+from ..store.background import outlasting
 from ..store.cache_tables import LOCK
 from ..store.outages import sqlstate
 from ..store.session import Database, Kind
@@ -77,12 +78,8 @@ async def refresh_rollups(database: Database) -> int:
 async def keep_rollups_fresh(database: Database, every_s: float = 1.0) -> None:
     """Run for ever; an outage is waited out."""
     while True:
-        try:
+        with outlasting(log, "rollups wait: %s", "rollups could not be refreshed"):
             await refresh_rollups(database)
-        except Unavailable as error:
-            log.warning("rollups wait: %s", error)
-        except Exception:
-            log.exception("rollups could not be refreshed")
         await asyncio.sleep(every_s)
 
 
