@@ -7,16 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from ..dialects.respan.filter_names import SPAN_FIELD_NAMES
 from ..dialects.respan.paging import read_sort
 from ..dialects.respan.schema import FILTERS_SCHEMA
+from ..dialects.respan.span_requests import filters_of_query, only, read_patch
 from ..dialects.respan.span_schema import PATCH_SCHEMA, SpanList, SpanObject, SpanSummary
-from ..dialects.respan.spans import (
-    SORTS,
-    filters_of_query,
-    listed_span,
-    only,
-    read_patch,
-    span_object,
-    span_summary,
-)
+from ..dialects.respan.spans import SORTS, listed_span, span_object, span_summary
 from ..domain.span import Span
 from ..errors import NotFound
 from ..filters.span_fields import SPANS

@@ -11,12 +11,13 @@ The conditions of one level are joined by one connector; a bundle (`filter_param
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from ...errors import Location, invalid
 from ...filters.bind import DEFAULT_LIMITS, Limits
 from ...filters.predicate import SCORES, Condition, Connector, Group
 from .conditions import CONDITION_KEYS, field_of, read_condition, refuse_others
+from .connectors import Node, joined, read_connector
 from .filter_names import (
     LOG_FIELD_NAMES,
     SPAN_FIELD_NAMES,
@@ -26,7 +27,6 @@ __all__ = ["LOG_FIELD_NAMES", "SPAN_FIELD_NAMES", "read_filters"]
 
 _BUNDLE_KEYS = frozenset({"connector", "filter_params"})
 
-Node: TypeAlias = Condition | Group
 _ROOT: Location = ("body", "filters")
 
 
@@ -41,7 +41,7 @@ def read_filters(
         return None
     if not isinstance(body, dict):
         raise invalid("must be an object", "body", code="dict_type")
-    connector = _connector(body.get("operator"), ("body", "operator"))
+    connector = read_connector(body.get("operator"), ("body", "operator"))
     filters = body.get("filters")
     if filters is None or filters == {} or filters == []:
         return None
@@ -73,7 +73,7 @@ class _Reader:
             nodes = []
         else:
             raise invalid("must be an object or a list", *at, code="filters_type")
-        return _joined(nodes, connectors, at)
+        return joined(nodes, connectors, at)
 
     def item(self, item: Any, connectors: list[Connector | None], at: Location, depth: int) -> Iterator[Node]:
         """One entry of the list form: it names its field, or is a bundle."""
@@ -85,7 +85,7 @@ class _Reader:
         name = item.get("field")
         if not isinstance(name, str):
             raise invalid("must name a field", *at, "field", code="missing")
-        connectors.append(_connector(item.get("connector"), (*at, "connector")))
+        connectors.append(read_connector(item.get("connector"), (*at, "connector")))
         yield self.condition(name, {k: v for k, v in item.items() if k != "field"}, at)
 
     def field(
@@ -95,14 +95,14 @@ class _Reader:
         if isinstance(value, dict) and "filter_params" in value:
             yield from _present(self.level(value, [], at, depth))
         elif isinstance(value, dict) and (not value or value.keys() & CONDITION_KEYS):
-            connectors.append(_connector(value.get("connector"), (*at, "connector")))
+            connectors.append(read_connector(value.get("connector"), (*at, "connector")))
             yield self.condition(name, value, at)
         elif isinstance(value, dict):
             nodes: list[Node] = [
                 self.condition(name, {"operator": operator, "value": operand}, (*at, operator))
                 for operator, operand in value.items()
             ]
-            yield from _present(self.range(name, _joined(nodes, [], at), at))
+            yield from _present(self.range(name, joined(nodes, [], at), at))
         elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
             yield from self.several(name, value, connectors, at, depth)
         else:
@@ -118,7 +118,7 @@ class _Reader:
             if not isinstance(item, dict):
                 raise invalid("must be a condition like the others here", *at, i, code="dict_type")
             nodes += self.field(name, item, inner, (*at, i), depth)
-        yield from nodes if len(items) == 1 else _present(self.range(name, _joined(nodes, inner, at), at))
+        yield from nodes if len(items) == 1 else _present(self.range(name, joined(nodes, inner, at), at))
 
     def range(self, name: str, group: Group | None, at: Location) -> Group | None:
         """Conditions on a score that all must hold, written as one: they hold for one and the same score."""
@@ -136,41 +136,6 @@ def _present(group: Group | None) -> Iterable[Group]:
     return () if group is None else (group,)
 
 
-def _joined(nodes: list[Node], connectors: list[Connector | None], at: Location) -> Group | None:
-    """The nodes as one group, `None` of none; members that it could as well hold itself are taken in."""
-    connector = _one_connector(connectors, at)
-    members: list[Node] = []
-    for node in nodes:
-        is_same = isinstance(node, Group) and not node.is_range and node.connector == connector
-        if isinstance(node, Group) and (is_same or len(node.members) == 1):
-            members += node.members
-        else:
-            members.append(node)
-    return Group(connector, tuple(members), at) if members else None
-
-
-def _one_connector(connectors: list[Connector | None], at: Location) -> Connector:
-    """Respan's documents differ on whether a connector looks back or ahead, so only uniform levels are read. An absent
-    connector is neutral."""
-    distinct = {connector for connector in connectors if connector is not None}
-    if len(distinct) > 1:
-        message = (
-            "the conditions of one level must all be joined by AND or all by OR; put those joined otherwise into a "
-            'bundle of their own: {"any_name": {"connector": "OR", "filter_params": {...}}}'
-        )
-        raise invalid(message, *at, code="mixed_connectors")
-    return distinct.pop() if distinct else "AND"
-
-
-def _connector(value: object, at: Location) -> Connector | None:
-    if value is None or value == "":
-        return None
-    word = value.strip().upper() if isinstance(value, str) else None
-    if word not in ("AND", "OR"):
-        raise invalid("must be AND or OR", *at, code="connector")
-    return "AND" if word == "AND" else "OR"
-
-
 def _bundle_connector(bundle: dict[str, Any], at: Location) -> Connector | None:
     refuse_others(bundle, _BUNDLE_KEYS, at)
-    return _connector(bundle.get("connector"), (*at, "connector"))
+    return read_connector(bundle.get("connector"), (*at, "connector"))
