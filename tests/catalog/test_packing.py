@@ -43,7 +43,7 @@ from spanstats.stats.spans import summarize_spans
 from spanstats.store import erase, packed_payloads, packed_spans
 from spanstats.store.packed_format import Payload, pack, unpack
 from spanstats.store.session import Database, Driver, Kind
-from spanstats.store.tables import spans, traces
+from spanstats.store.tables import USUAL, spans, traces
 
 pytestmark = pytest.mark.anyio
 
@@ -368,8 +368,10 @@ async def test_a_trace_whose_payloads_the_version_before_has_packed_is_packed_wh
 
 
 async def old_form(engine: AsyncEngine) -> None:
-    """Have what is packed as the version before packs it: without roots."""
+    """Have what is packed as the version before packs it: without roots, and with all values of spans."""
+    all_values = ", ".join(f"{name} = coalesce({name}, {value})" for name, value in USUAL.items())
     async with Database(engine).transaction(Kind.WRITE) as tx:
+        await tx.driver.execute(f"UPDATE packed_spans SET {all_values}")
         keys = [TraceKey(*row) for row in await tx.driver.fetch("SELECT tenant_id, trace_id FROM packed_payloads")]
         await packed_payloads.unpack_roots(tx.driver, keys)
         of_traces = await packed_payloads._packed(tx.driver, keys)

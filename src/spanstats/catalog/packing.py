@@ -18,7 +18,7 @@ from ..filters.span_fields import SPAN_VALUES
 from ..store.by_key import SPAN_KEYS, TRACE_KEYS, row_of_span, rows_of_tenant, spans_of_tenant
 from ..store.packed_format import Payload, pack
 from ..store.packed_payloads import unpack_traces
-from ..store.packed_spans import pack_spans
+from ..store.packed_spans import pack_spans, unpack_spans
 from ..store.session import Driver
 from ..store.spans import columns
 from ..store.tables import span_payloads
@@ -102,7 +102,9 @@ async def pack_some(driver: Driver, keys: Sequence[TraceKey], before_us: int) ->
     rows = await driver.fetch(_LOCK, *columns(keys), before_us)
     locked = [TraceKey(row["tenant_id"], row["trace_id"]) for row in rows]
     if locked:
-        await unpack_traces(driver, [key for key, row in zip(locked, rows, strict=True) if row["has_old_form"]])
+        old = [key for key, row in zip(locked, rows, strict=True) if row["has_old_form"]]
+        await unpack_spans(driver, old)
+        await unpack_traces(driver, old)
         await _pack_payloads(driver, locked)
         await pack_spans(driver, locked)
     return len(locked)

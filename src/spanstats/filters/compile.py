@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from ..domain.keys import TenantId
-from ..store.tables import every_span, scores, span_payloads, traces
+from ..store.tables import digest_in, every_span, scores, span_payloads, traces
 from . import scores_sql
 from .containment import contains_equal
 from .field_types import FIELD_TYPES, FieldType
@@ -113,13 +113,13 @@ def _some(demand: Demand, rows: _Rows) -> Condition:
     field, operator, operands = demand.field, demand.operator, demand.operands
     match field:
         case RowField() | MemberField():
-            passes = _passes(field.value, operator, operands)
+            passes = _passes(field.value, operator, operands, rows)
             return passes if not isinstance(field.value, Members) else _exists(_sources(field.value), passes)
         case SpanField(quantifier=Quantifier.ANY_SPAN):
-            return _any_span(field.table, field.value, _passes(field.value, operator, operands), rows)
+            return _any_span(field.table, field.value, _passes(field.value, operator, operands, rows), rows)
         case SpanField():
             is_root = field.table.c.span_id == traces.c.root_span_id
-            passes = _passes(field.value, operator, operands)
+            passes = _passes(field.value, operator, operands, rows)
             return _exists(_sources(field.value, field.table), *_of_trace(field.table, rows), is_root, passes)
         case UniformField():
             return _uniform(field, operator, operands, rows)
@@ -131,19 +131,22 @@ def _some(demand: Demand, rows: _Rows) -> Condition:
             assert_never(unreachable)
 
 
-def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...]) -> Condition:
+def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
     """The test of one value."""
     if isinstance(value, Mixed) and value.document is not None and operator.name is Operator.EQUALS:
         return equals_json(value.document, operands)
     type_, column = compared(value, operator.reads is Reads.NUMBER)
-    return operator.build(column, operands, FIELD_TYPES[type_].sql)
+    passes = operator.build(column, operands, FIELD_TYPES[type_].sql)
+    if column is every_span.c.span_id and operator.name is Operator.EQUALS:
+        return and_(passes, digest_in(operands, rows.tenant))
+    return passes
 
 
 def _uniform(field: UniformField, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
     of_all = operator.build(field.of_trace, operands, FIELD_TYPES[field.type].sql)
     if rows.uniform:
         return of_all
-    passes = _passes(field.value, operator, operands)
+    passes = _passes(field.value, operator, operands, rows)
     return or_(of_all, and_(field.differs, _any_span(field.table, field.value, passes, rows, rarely=True)))
 
 

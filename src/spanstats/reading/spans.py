@@ -12,6 +12,7 @@ from ..domain.merge import with_all_scores
 from ..domain.span import Span
 from ..domain.values import is_clean
 from ..filters.sources import adapted, spans_matching
+from ..store.by_key import has_id
 from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
 from ..store.tables import EVERY_SPAN, every_span
@@ -30,7 +31,7 @@ class SpanPage:
 
 
 _LATEST = f"""
-SELECT trace_id FROM {EVERY_SPAN} s WHERE tenant_id = $1 AND span_id = $2
+SELECT trace_id FROM {EVERY_SPAN} s WHERE {has_id("$1", "$2")}
 ORDER BY start_time DESC, trace_id DESC LIMIT 1
 """
 

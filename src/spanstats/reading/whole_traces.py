@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..store.session import Transaction
-from ..store.tables import every_span, experiments, traces
+from ..store.tables import every_span, experiments, has_span_id, traces
 from .logs import first_spans
 from .sizes import light_parts
 from .traces import spans_with_content
@@ -127,7 +127,7 @@ async def trace_of(tx: Transaction, tenant_id: TenantId, log_id: str) -> TraceKe
     s = every_span.c
     of_trace = and_(_c.tenant_id == s.tenant_id, _c.trace_id == s.trace_id)
     by_span = select(s.trace_id).select_from(every_span.join(traces, of_trace))
-    newest = by_span.where(s.tenant_id == tenant_id, s.span_id == log_id, is_kept())
+    newest = by_span.where(has_span_id(tenant_id, log_id), is_kept())
     by_trace = select(_c.trace_id).where(_c.tenant_id == tenant_id, _c.trace_id == log_id, is_kept())
     for statement in (newest.order_by(s.start_time.desc(), s.trace_id).limit(1), by_trace):
         trace_id = (await tx.connection.execute(statement)).scalar_one_or_none()

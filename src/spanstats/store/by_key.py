@@ -6,6 +6,11 @@ Such a plan reads the whole tenant once the table has grown. So each key is look
 use no other index. The key is a range of one value, because an order by a constant would be dropped.
 """
 
+from .tables import AS_IN_SPANS
+
+_PACKED = f"(SELECT {AS_IN_SPANS} FROM packed_spans) AS p"
+_DIGEST = "hashtextextended(span_id, tenant_id::bigint)"
+
 TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
 SPAN_KEYS = "unnest($1::int[], $2::text[], $3::text[]) AS k(tenant_id, trace_id, span_id)"
 
@@ -25,12 +30,30 @@ def row_of_span(table: str, columns: str = "*", key: str = "k", rest: str = "") 
 
 def spans_of_tenant(column: str, value: str, columns: str, rest: str = "") -> str:
     """The spans of `k.tenant_id` that have this value, of packed traces and of others; the columns by their names."""
-    return _both(*(rows_of_tenant(table, column, value, columns, rest) for table in ("spans", "packed_spans")))
+    packed = _packed_span(value, columns, rest) if column == "span_id" else ""
+    return _both(
+        rows_of_tenant("spans", column, value, columns, rest),
+        packed or rows_of_tenant(_PACKED, column, value, columns, rest),
+    )
+
+
+def _packed_span(span_id: str, columns: str, rest: str) -> str:
+    """The packed spans of `k.tenant_id` with this id, by the index of digests."""
+    digest = f"hashtextextended({span_id}, k.tenant_id::bigint)"
+    condition = f"tenant_id = k.tenant_id AND span_id = {span_id} AND {_DIGEST} BETWEEN {digest} AND {digest} {rest}"
+    return f"LATERAL (SELECT {columns} FROM {_PACKED} WHERE {condition} ORDER BY {_DIGEST} OFFSET 0)"
+
+
+def has_id(tenant_id: str, span_id: str) -> str:
+    """The condition that `s`, a span of any trace, has this id, as indexes of both tables answer it."""
+    digest = f"hashtextextended({span_id}, {tenant_id}::int::bigint)"
+    same = "hashtextextended(s.span_id, s.tenant_id::bigint)"
+    return f"(s.tenant_id = {tenant_id} AND s.span_id = {span_id} AND {same} = {digest})"
 
 
 def span_of_key(columns: str) -> str:
     """The span with the key `k`, of a packed trace or of another."""
-    of_packed = rows_of_tenant("packed_spans", "trace_id", "k.trace_id", columns, "AND span_id = k.span_id")
+    of_packed = rows_of_tenant(_PACKED, "trace_id", "k.trace_id", columns, "AND span_id = k.span_id")
     return _both(row_of_span("spans", columns), of_packed)
 
 

@@ -10,15 +10,17 @@ from ..domain.keys import TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .packed_payloads import unpack_roots
 from .session import Driver
-from .tables import packed_spans, spans
+from .tables import AS_IN_SPANS, USUAL, packed_spans, spans
 
-_LIST = ", ".join(column.name for column in spans.columns)
+_NAMES = [column.name for column in spans.columns]
+_LIST = ", ".join(_NAMES)
+_WITHOUT_USUAL = ", ".join(f"nullif({name}, {USUAL[name]})" if name in USUAL else name for name in _NAMES)
 
 # Trace by trace, so that a trace is read from few pages, and by start, so that the index by start grows at its end.
 _ORDER = "min(start_time) OVER (PARTITION BY tenant_id, trace_id), tenant_id, trace_id, start_time"
 
 
-def _moving(source: str, target: str) -> str:
+def _moving(source: str, target: str, values: str) -> str:
     """By address, once found by key: the trace's lock keeps the rows where they are."""
     addresses = rows_of_tenant(source, "trace_id", "k.trace_id", "ctid")
     return f"""
@@ -26,12 +28,12 @@ WITH moved AS (
     DELETE FROM {source} WHERE ctid = ANY (ARRAY(SELECT x.ctid FROM {TRACE_KEYS} CROSS JOIN {addresses} x))
     RETURNING {_LIST}
 )
-INSERT INTO {target} ({_LIST}) SELECT {_LIST} FROM moved ORDER BY {_ORDER}
+INSERT INTO {target} ({_LIST}) SELECT {values} FROM moved ORDER BY {_ORDER}
 """
 
 
-_PACK = _moving(spans.name, packed_spans.name)
-_UNPACK = _moving(packed_spans.name, spans.name)
+_PACK = _moving(spans.name, packed_spans.name, _WITHOUT_USUAL)
+_UNPACK = _moving(packed_spans.name, spans.name, AS_IN_SPANS)
 
 
 async def pack_spans(driver: Driver, traces: Collection[TraceKey]) -> None:

@@ -6,9 +6,10 @@ is found by (tenant_id, trace_id).
 
 from .catalog_tables import api_keys, datasets, evaluators, experiments, projects, tenants, test_cases
 from .columns import ByBytes, Time, metadata, optional, required, written_at
-from .every_span import EVERY_SPAN, every_span, root_payloads
+from .every_span import AS_IN_SPANS, EVERY_SPAN, digest_in, every_span, has_span_id, root_payloads
 from .shard_tables import move_log, packing, primary_lives, shards, tenant_fences, tenant_moves
 from .span_tables import (
+    USUAL,
     early_scores,
     packed_payloads,
     packed_spans,
@@ -21,16 +22,20 @@ from .span_tables import (
 from .trace_table import MEASURED, traces
 
 __all__ = [
+    "AS_IN_SPANS",
     "EVERY_SPAN",
     "MEASURED",
+    "USUAL",
     "ByBytes",
     "Time",
     "api_keys",
     "datasets",
+    "digest_in",
     "early_scores",
     "evaluators",
     "every_span",
     "experiments",
+    "has_span_id",
     "metadata",
     "move_log",
     "optional",

@@ -5,16 +5,21 @@ plans such a union as one table with two parts, each with its own indexes. It is
 with every column that is added.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import BigInteger, Column, ColumnElement, Integer, MetaData, Table, Text, and_, cast, func, literal
 from sqlalchemy.ext.compiler import compiles
 
-from .span_tables import packed_payloads, packed_spans, span_payloads, spans
+from .span_tables import USUAL, packed_payloads, packed_spans, span_payloads, spans
 
-_LIST = ", ".join(column.name for column in spans.columns)
+_NAMES = [column.name for column in spans.columns]
+_LIST = ", ".join(_NAMES)
 
-EVERY_SPAN = f"(SELECT {_LIST} FROM {spans.name} UNION ALL SELECT {_LIST} FROM {packed_spans.name})"
+AS_IN_SPANS = ", ".join(f"coalesce({name}, {USUAL[name]}) AS {name}" if name in USUAL else name for name in _NAMES)
+"""The columns of packed spans with the values that they have in `spans`."""
+
+EVERY_SPAN = f"(SELECT {_LIST} FROM {spans.name} UNION ALL SELECT {AS_IN_SPANS} FROM {packed_spans.name})"
 """What a statement reads from in the stead of `spans`; it needs a name behind it."""
 
 _PAYLOAD = ", ".join(column.name for column in span_payloads.columns)
@@ -38,6 +43,21 @@ def _like(table: Table, name: str) -> Table:
 
 every_span = _like(spans, "every_span")
 """As a table to select from, with the columns of `spans`."""
+
+
+def has_span_id(tenant_id: int, span_id: str) -> ColumnElement[bool]:
+    """The condition that `every_span` is the tenant's span with this id, as indexes of both tables answer it."""
+    of_tenant = literal(tenant_id, Integer())
+    return and_(every_span.c.tenant_id == of_tenant, every_span.c.span_id == span_id, digest_in([span_id], of_tenant))
+
+
+def digest_in(span_ids: Sequence[str], tenant_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """A condition that the index of packed spans answers: it holds for the tenant's spans with these ids."""
+    tenant = cast(tenant_id, BigInteger())
+    return _DIGEST.in_([func.hashtextextended(literal(span_id, Text()), tenant) for span_id in span_ids])
+
+
+_DIGEST: ColumnElement[int] = func.hashtextextended(every_span.c.span_id, cast(every_span.c.tenant_id, BigInteger()))
 
 root_payloads = _like(span_payloads, "root_payloads")
 """The payloads of spans that have a row of their own, and of all roots, with the columns of `span_payloads`."""

@@ -72,13 +72,22 @@ spans = Table(
     ),
 )
 
+USUAL = {
+    "status": "'success'",
+    "end_time": "start_time + latency_us * interval '1 microsecond'",
+    **dict.fromkeys(("borrow", "filled", "uncounted"), "0::smallint"),
+    "by_span_id": "false",
+}
+"""The values that packed spans do not store, by column: null means this value. In `spans` none of them is null."""
+
 # Spans of packed traces, found by trace: without a key of each span, and with columns in an order without padding.
 packed_spans = Table(
     "packed_spans",
     metadata,
-    *(Column(column.name, column.type, nullable=column.nullable) for column in spans.columns),
+    *(Column(c.name, c.type, nullable=c.nullable or c.name in USUAL) for c in spans.columns),
     Index(None, "tenant_id", "trace_id"),
-    Index(None, "tenant_id", "span_id"),
+    # A digest, as of response ids.
+    Index("ix_packed_spans_by_id", text("hashtextextended(span_id, tenant_id::bigint)")),
     Index(None, "tenant_id", "start_time"),
 )
 
