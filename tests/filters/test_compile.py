@@ -16,7 +16,7 @@ from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import EVERYTHING, Bound, Condition, Group, Junction, Test
 from spanstats.filters.span_fields import SPANS
 from spanstats.filters.trace_fields import TRACES
-from spanstats.store.tables import EVERY_SPAN, every_span, span_payloads, traces
+from spanstats.store.tables import every_span, span_payloads, traces
 
 TENANT = TenantId(7)
 DIALECT = asyncpg.dialect()
@@ -38,7 +38,7 @@ def sql_of(predicate: Bound, of_spans: bool = False) -> tuple[str, str]:
             every_span.join(span_payloads, every_span.c.span_id.isnot(None))
         )
     compiled = statement.where(compile_predicate(predicate, TENANT)).compile(dialect=DIALECT)
-    sql = str(compiled).replace(f"{EVERY_SPAN} AS every_span", "every_span")
+    sql = re.sub(r"\(SELECT [^()]* FROM spans UNION ALL SELECT .*? FROM packed_spans\) AS ", "", str(compiled))
     text = re.sub(r"\s+", " ", sql).split(" WHERE ", 1)[1]
     return text, repr([compiled.params[name] for name in compiled.positiontup or ()])
 

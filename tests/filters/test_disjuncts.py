@@ -16,7 +16,7 @@ from spanstats.filters.bind import bind
 from spanstats.filters.disjuncts import compile_disjuncts
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
-from spanstats.store.tables import EVERY_SPAN, traces
+from spanstats.store.tables import every_span_with, traces
 
 FAILED = {"status": {"operator": "", "value": ["error"]}}
 ANY_STATUS = {"status": {"operator": "", "value": ["success", "error"]}}
@@ -72,7 +72,7 @@ def test_one_comparison_is_left_to_the_index(filters: object, expected: str) -> 
 def test_only_traces_of_several_models_are_asked_for_their_spans() -> None:
     alike, differ = parts_of(MODEL | DEAR)
     assert alike == "model = 'm' AND (cost_pd >= 500000000000) IS true AND NOT many_models IS true"
-    spans = f"EXISTS (SELECT 1 FROM {EVERY_SPAN} AS every_span WHERE "
+    spans = f"EXISTS (SELECT 1 FROM {every_span_with('model')} AS every_span WHERE "
     assert differ.startswith(f"many_models AND (model = 'm' OR many_models AND ({spans}")
 
 

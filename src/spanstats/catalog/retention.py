@@ -16,7 +16,7 @@ from ..store.by_key import has_id
 from ..store.erase import OverrideVersion, delete_overrides, erase_spans, erase_traces, read_overrides
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import columns
-from ..store.tables import EVERY_SPAN
+from ..store.tables import every_span_with
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ WHERE k IS NOT NULL
 # Of spans that never came, or are gone.
 _FORGET_PATCHES = f"""
 DELETE FROM patches p WHERE trace_id = '' AND changed_at < $1 AND ($2::int IS NULL OR tenant_id = $2)
-    AND NOT EXISTS (SELECT 1 FROM {EVERY_SPAN} s WHERE {has_id("p.tenant_id", "p.span_id")})
+    AND NOT EXISTS (SELECT 1 FROM {every_span_with()} s WHERE {has_id("p.tenant_id", "p.span_id")})
 """
 _FORGET_SCORES = "DELETE FROM early_scores WHERE created_at < $1 AND ($2::int IS NULL OR tenant_id = $2)"
 

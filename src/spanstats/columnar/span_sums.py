@@ -7,7 +7,7 @@ from typing import TypeAlias
 from ..domain.keys import ExperimentKey
 from ..domain.span import Uncounted
 from ..store.session import Driver
-from ..store.tables import EVERY_SPAN
+from ..store.tables import every_span_with
 from .chunk import SpanSums
 from .format import SPAN_SUMS
 from .segments import Segment
@@ -25,6 +25,7 @@ SUMMED: Mapping[str, str] = {
 }
 """Of each span: what of it is summed, and when."""
 
+_SUMMED_FROM = ("status", "uncounted", *SUMMED)
 _AGGREGATES = ", ".join(f"sum({sql})::numeric AS sum_{name}, count({sql}) AS n_{name}" for name, sql in SUMMED.items())
 _ADDED = ", ".join(f"sum(sum_{name}), sum(n_{name})" for name in SUMMED)
 
@@ -83,7 +84,7 @@ def sums_by(columns: Sequence[str]) -> str:
                 count(*) FILTER (WHERE s.status = 'error') AS failed, {_AGGREGATES}
             FROM unnest($2::timestamptz[], $3::timestamptz[]) AS ranges(lo, hi)
             JOIN traces t ON t.experiment_key = $1 AND t.start_time >= ranges.lo AND t.start_time < ranges.hi
-            JOIN {EVERY_SPAN} s ON s.tenant_id = t.tenant_id AND s.trace_id = t.trace_id
+            JOIN {every_span_with(*columns, *_SUMMED_FROM)} s ON s.tenant_id = t.tenant_id AND s.trace_id = t.trace_id
             GROUP BY {of_spans}
         ),
         by_each AS (

@@ -12,7 +12,7 @@ from ..errors import NotFound
 from ..store.packed_payloads import unpack_traces
 from ..store.packed_spans import unpack_spans
 from ..store.session import Database, Driver, Kind, Timeouts
-from ..store.tables import EVERY_SPAN
+from ..store.tables import every_span_with
 from . import changes
 from .merging import count_again
 from .reading import TraceBefore
@@ -47,7 +47,7 @@ WHERE s.tenant_id = $1 AND s.trace_id = ANY ($2::text[]) AND s.usage_once IS NUL
     AND p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
 """
 _HAVE_UNKNOWN = f"""
-SELECT DISTINCT trace_id FROM {EVERY_SPAN} s
+SELECT DISTINCT trace_id FROM {every_span_with("usage_once", "by_span_id")} s
 WHERE tenant_id = $1 AND trace_id = ANY ($2::text[]) AND usage_once IS NULL AND NOT by_span_id
 """
 _EXPERIMENT = "SELECT key FROM experiments WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"

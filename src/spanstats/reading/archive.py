@@ -10,7 +10,7 @@ from ..domain.standalone import StandaloneScore
 from ..errors import NotFound
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import add_content, columns, scores_of_traces, spans_of_traces
-from ..store.tables import EVERY_SPAN
+from ..store.tables import every_span_with
 
 _TRACES_AT_A_TIME = 100
 _UNBOUNDED = Timeouts(0, 0)
@@ -41,7 +41,7 @@ ORDER BY s.trace_id, s.span_id, s.ordinal, s.evaluator_key
 _PATCHES = f"""
 SELECT s.trace_id, p.span_id, p.trace_id = '' AS by_span_id, p.fields
 FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
-JOIN {EVERY_SPAN} s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
+JOIN {every_span_with("by_span_id")} s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
 JOIN patches p ON p.tenant_id = s.tenant_id AND p.span_id = s.span_id
     AND p.trace_id = CASE WHEN s.by_span_id THEN '' ELSE s.trace_id END
 ORDER BY p.span_id

@@ -11,7 +11,7 @@ from ..domain.merge import counting
 from ..domain.span import Score, Span
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, columns, scores_of_traces, spans_by_key
-from ..store.tables import EVERY_SPAN, traces
+from ..store.tables import every_span_with, traces
 from .sizes import check_spans, check_traces
 from .traces import spans_with_content
 
@@ -20,7 +20,7 @@ Condition = ColumnElement[bool]
 # The root, else the earliest span.
 _FIRST = f"""
 SELECT k.tenant_id, k.trace_id, coalesce(t.root_span_id, (
-    SELECT s.span_id FROM {EVERY_SPAN} s WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
+    SELECT s.span_id FROM {every_span_with("start_time")} s WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
     ORDER BY s.start_time, s.span_id LIMIT 1
 )) AS span_id
 FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)

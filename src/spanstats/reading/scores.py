@@ -12,7 +12,7 @@ from ..domain.standalone import StandaloneScore
 from ..domain.values import is_clean
 from ..store.by_key import has_id
 from ..store.session import Database, Kind
-from ..store.tables import EVERY_SPAN, evaluators, scores
+from ..store.tables import evaluators, every_span_with, scores
 
 _NAMES = "coalesce({s}.evaluator_id, e.id) AS evaluator_id, coalesce({s}.slug, e.slug) AS slug"
 _STORED = f"""
@@ -24,14 +24,14 @@ WHERE s.tenant_id = $1 AND s.id IS NOT NULL
 _BY_ID = f"{_STORED} AND s.id = $2"
 _OF_LOG = f"""
 {_STORED} AND (s.span_id = $2 OR s.trace_id = $2 OR s.log_id = $2) AND s.trace_id IN (
-    SELECT trace_id FROM {EVERY_SPAN} s WHERE {has_id("$1", "$2")} UNION SELECT $2
+    SELECT trace_id FROM {every_span_with()} s WHERE {has_id("$1", "$2")} UNION SELECT $2
 )
 ORDER BY s.created_at, s.id
 """
 _PENDING_BY_ID = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND id = $2"
 _PENDING_OF_LOG = "SELECT fields FROM early_scores WHERE tenant_id = $1 AND log_id = $2 ORDER BY created_at, id"
 _IS_LOG = f"""
-SELECT EXISTS (SELECT 1 FROM {EVERY_SPAN} s WHERE {has_id("$1", "$2")})
+SELECT EXISTS (SELECT 1 FROM {every_span_with()} s WHERE {has_id("$1", "$2")})
     OR EXISTS (SELECT 1 FROM traces WHERE tenant_id = $1 AND trace_id = $2)
 """
 

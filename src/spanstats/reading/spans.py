@@ -15,7 +15,7 @@ from ..filters.sources import adapted, spans_matching
 from ..store.by_key import has_id
 from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
-from ..store.tables import EVERY_SPAN, every_span
+from ..store.tables import every_span, every_span_with
 from .sizes import check_spans
 
 Condition = ColumnElement[bool]
@@ -31,7 +31,7 @@ class SpanPage:
 
 
 _LATEST = f"""
-SELECT trace_id FROM {EVERY_SPAN} s WHERE {has_id("$1", "$2")}
+SELECT trace_id FROM {every_span_with("start_time")} s WHERE {has_id("$1", "$2")}
 ORDER BY start_time DESC, trace_id DESC LIMIT 1
 """
 

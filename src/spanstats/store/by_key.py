@@ -6,9 +6,8 @@ Such a plan reads the whole tenant once the table has grown. So each key is look
 use no other index. The key is a range of one value, because an order by a constant would be dropped.
 """
 
-from .tables import AS_IN_SPANS
+from .tables import as_in_spans
 
-_PACKED = f"(SELECT {AS_IN_SPANS} FROM packed_spans) AS p"
 _DIGEST = "hashtextextended(span_id, tenant_id::bigint)"
 
 TRACE_KEYS = "unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)"
@@ -33,7 +32,7 @@ def spans_of_tenant(column: str, value: str, columns: str, rest: str = "") -> st
     packed = _packed_span(value, columns, rest) if column == "span_id" else ""
     return _both(
         rows_of_tenant("spans", column, value, columns, rest),
-        packed or rows_of_tenant(_PACKED, column, value, columns, rest),
+        packed or rows_of_tenant("packed_spans", column, value, _packed_columns(columns), rest),
     )
 
 
@@ -41,7 +40,13 @@ def _packed_span(span_id: str, columns: str, rest: str) -> str:
     """The packed spans of `k.tenant_id` with this id, by the index of digests."""
     digest = f"hashtextextended({span_id}, k.tenant_id::bigint)"
     condition = f"tenant_id = k.tenant_id AND span_id = {span_id} AND {_DIGEST} BETWEEN {digest} AND {digest} {rest}"
-    return f"LATERAL (SELECT {columns} FROM {_PACKED} WHERE {condition} ORDER BY {_DIGEST} OFFSET 0)"
+    return (
+        f"LATERAL (SELECT {_packed_columns(columns)} FROM packed_spans WHERE {condition} ORDER BY {_DIGEST} OFFSET 0)"
+    )
+
+
+def _packed_columns(columns: str) -> str:
+    return as_in_spans(columns.split(", "))
 
 
 def has_id(tenant_id: str, span_id: str) -> str:
@@ -53,7 +58,9 @@ def has_id(tenant_id: str, span_id: str) -> str:
 
 def span_of_key(columns: str) -> str:
     """The span with the key `k`, of a packed trace or of another."""
-    of_packed = rows_of_tenant(_PACKED, "trace_id", "k.trace_id", columns, "AND span_id = k.span_id")
+    of_packed = rows_of_tenant(
+        "packed_spans", "trace_id", "k.trace_id", _packed_columns(columns), "AND span_id = k.span_id"
+    )
     return _both(row_of_span("spans", columns), of_packed)
 
 

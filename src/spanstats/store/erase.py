@@ -5,11 +5,11 @@ from collections.abc import Collection
 from ..domain.keys import TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .session import Driver
-from .tables import EVERY_SPAN
+from .tables import every_span_with
 
 _OVERRIDES = f"""
 SELECT p.tenant_id, p.span_id, p.changed_at FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
-JOIN {EVERY_SPAN} s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.by_span_id
+JOIN {every_span_with("by_span_id")} s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.by_span_id
 JOIN patches p ON p.tenant_id = s.tenant_id AND p.trace_id = '' AND p.span_id = s.span_id
 """
 # Locked in the order in which writers lock them. One that was changed meanwhile is an override of later spans.

@@ -16,7 +16,7 @@ from ..domain.keys import SpanKey, TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .packed_format import Payload, unpack
 from .session import Driver
-from .tables import EVERY_SPAN
+from .tables import every_span_with
 
 _PACKED = f"""
 SELECT p.tenant_id, p.trace_id, p.packed, p.root_id, p.root_input::text, p.root_output::text, p.root_target::text,
@@ -31,7 +31,7 @@ WITH of_spans AS MATERIALIZED (
         AS u(tenant_id, trace_id, span_id, input, output, target, attributes)
     JOIN packed_payloads c ON c.tenant_id = u.tenant_id AND c.trace_id = u.trace_id
     WHERE EXISTS (
-        SELECT 1 FROM {EVERY_SPAN} s
+        SELECT 1 FROM {every_span_with()} s
         WHERE s.tenant_id = u.tenant_id AND s.trace_id = u.trace_id AND s.span_id = u.span_id
     )
 )

@@ -10,7 +10,7 @@ from ..domain.keys import TraceKey
 from .by_key import TRACE_KEYS, rows_of_tenant
 from .packed_payloads import unpack_roots
 from .session import Driver
-from .tables import AS_IN_SPANS, USUAL, packed_spans, spans
+from .tables import USUAL, as_in_spans, packed_spans, spans
 
 _NAMES = [column.name for column in spans.columns]
 _LIST = ", ".join(_NAMES)
@@ -33,7 +33,7 @@ INSERT INTO {target} ({_LIST}) SELECT {values} FROM moved ORDER BY {_ORDER}
 
 
 _PACK = _moving(spans.name, packed_spans.name, _WITHOUT_USUAL)
-_UNPACK = _moving(packed_spans.name, spans.name, AS_IN_SPANS)
+_UNPACK = _moving(packed_spans.name, spans.name, as_in_spans(_NAMES))
 
 
 async def pack_spans(driver: Driver, traces: Collection[TraceKey]) -> None:

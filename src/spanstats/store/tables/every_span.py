@@ -5,22 +5,33 @@ plans such a union as one table with two parts, each with its own indexes. It is
 with every column that is added.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Integer, MetaData, Table, Text, and_, cast, func, literal
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from .span_tables import USUAL, packed_payloads, packed_spans, span_payloads, spans
+from .span_tables import USUAL, packed_payloads, span_payloads, spans
 
 _NAMES = [column.name for column in spans.columns]
-_LIST = ", ".join(_NAMES)
+_KEY = ("tenant_id", "trace_id", "span_id")
 
-AS_IN_SPANS = ", ".join(f"coalesce({name}, {USUAL[name]}) AS {name}" if name in USUAL else name for name in _NAMES)
-"""The columns of packed spans with the values that they have in `spans`."""
 
-EVERY_SPAN = f"(SELECT {_LIST} FROM {spans.name} UNION ALL SELECT {AS_IN_SPANS} FROM {packed_spans.name})"
-"""What a statement reads from in the stead of `spans`; it needs a name behind it."""
+def as_in_spans(names: Iterable[str]) -> str:
+    """These columns of packed spans, with the values that they have in `spans`."""
+    return ", ".join(f"coalesce({name}, {USUAL[name]}) AS {name}" if name in USUAL else name for name in names)
+
+
+def every_span_with(*names: str) -> str:
+    """What a statement reads these columns of spans from in the stead of `spans`; it needs a name behind it.
+
+    It has tenant, trace and span id beside them. PostgreSQL plans a statement faster the fewer columns it names.
+    """
+    needed = list(dict.fromkeys((*_KEY, *names)))
+    return f"(SELECT {', '.join(needed)} FROM {spans.name} UNION ALL SELECT {as_in_spans(needed)} FROM packed_spans)"
+
 
 _PAYLOAD = ", ".join(column.name for column in span_payloads.columns)
 # Without a condition, which would keep PostgreSQL from looking up single rows: where the root has none, its id is null.
@@ -62,9 +73,18 @@ _DIGEST: ColumnElement[int] = func.hashtextextended(every_span.c.span_id, cast(e
 root_payloads = _like(span_payloads, "root_payloads")
 """The payloads of spans that have a row of their own, and of all roots, with the columns of `span_payloads`."""
 
-_ROWS = {every_span.name: EVERY_SPAN, root_payloads.name: _ROOT_PAYLOAD}
-
 
 @compiles(_Union)
-def _union_sql(table: _Union, _compiler: object, *, asfrom: bool = False, **_: Any) -> str:
-    return f"{_ROWS[table.name]} AS {table.name}" if asfrom else table.name
+def _union_sql(table: _Union, compiler: SQLCompiler, *, asfrom: bool = False, **_: Any) -> str:
+    if not asfrom:
+        return table.name
+    return f"{_ROOT_PAYLOAD if table is root_payloads else every_span_with(*_named(compiler))} AS {table.name}"
+
+
+def _named(compiler: SQLCompiler) -> list[str]:
+    """The columns of `every_span` that the statement names."""
+    statement = compiler.statement
+    if statement is None:
+        return _NAMES
+    named = {e.name for e in visitors.iterate(statement) if isinstance(e, Column) and e.table is every_span}
+    return [name for name in _NAMES if name in named]
