@@ -86,5 +86,5 @@ def _named(compiler: SQLCompiler) -> list[str]:
     statement = compiler.statement
     if statement is None:
         return _NAMES
-    named = {e.name for e in visitors.iterate(statement) if isinstance(e, Column) and e.table is every_span}
-    return [name for name in _NAMES if name in named]
+    names = {e.name for e in visitors.iterate(statement) if isinstance(e, Column) and e.table is every_span}
+    return [name for name in _NAMES if name in names]
