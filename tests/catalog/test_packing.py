@@ -528,8 +528,8 @@ async def test_the_content_of_a_page_is_measured_before_it_is_read(
 ) -> None:
     async def size(driver: Driver) -> tuple[int, int]:
         spans = [SpanKey(TENANT, "t", f"{n}") for n in range(3)]
-        of_spans = await driver.fetchval(sizes._OF_SPANS, *map(list, zip(*spans, strict=True)))
-        return of_spans, await driver.fetchval(sizes._OF_TRACES, [TENANT], ["t"])
+        of_spans = await driver.fetchval(sizes.OF_SPANS, *map(list, zip(*spans, strict=True)))
+        return of_spans, await driver.fetchval(sizes.OF_TRACES, [TENANT], ["t"])
 
     async with committer(engine) as writer:
         for n in range(3):

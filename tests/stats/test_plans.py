@@ -22,12 +22,14 @@ from spanstats.filters.bind import bind
 from spanstats.filters.disjuncts import compile_disjuncts, compile_filter
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, pending, reading, write_statements
+from spanstats.reading import logs, sizes, whole_traces
+from spanstats.reading import spans as reading_spans
 from spanstats.stats import from_columns, ranges, rolled_up, traces
 from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.matching import within
 from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
-from spanstats.store import erase, spans
+from spanstats.store import erase, packed_payloads, spans
 from spanstats.store.session import Database, Driver, Kind, Transaction
 
 from .warming import refresh_columns
@@ -248,7 +250,7 @@ async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> No
 
 _SPANS = "int[], text[], text[]", "'{1}', '{t}', '{s}'"
 _TRACES = "int[], text[]", "'{1}', '{t}'"
-_WRITES = {
+_BY_KEY = {
     "ancestors": (reading.ANCESTORS_STATEMENT, *_SPANS),
     "same ids": (reading.SAME_IDS_STATEMENT, "int[], text[], text[]", "'{1}', '{t}', '{r}'"),
     "uncounted": (changes.UPDATE_UNCOUNTED, "int[], text[], text[], smallint[]", "'{1}', '{t}', '{s}', '{1}'"),
@@ -271,6 +273,14 @@ _WRITES = {
     "logs": (pending.FIND_LOGS, *_TRACES),
     "pending": (pending.LOCK_PENDING, *_TRACES),
     "crowded": (pending.CROWDED, "int[], text[], int", "'{1}', '{t}', 9"),
+    "packed": (packed_payloads.PACKED, *_TRACES),
+    "spans by key": (spans.SPANS_BY_KEY, *_SPANS),
+    "scores of spans": (spans.SCORES_OF_SPANS, *_SPANS),
+    "first spans": (logs.FIRST_SPANS, *_TRACES),
+    "latest": (reading_spans.LATEST, "int, text", "1, 's'"),
+    "size of spans": (sizes.OF_SPANS, *_SPANS),
+    "size of traces": (sizes.OF_TRACES, *_TRACES),
+    "ids of experiments": (whole_traces.EXPERIMENT_IDS, "int[], bigint[]", "'{1}', '{1}'"),
     "delete pending": (pending.DELETE_PENDING, *_TRACES),
 }
 # Rows of a table; from some two hundred on, an index that begins with the tenant may seem as good as the key.
@@ -288,18 +298,22 @@ SELECT 1, md5(n::text), md5((n / 2)::text), '{{}}' FROM generate_series({0}, {1}
 """
 
 
-async def test_a_write_that_is_planned_on_small_tables_stays_fast_when_they_are_large(engine: AsyncEngine) -> None:
+async def test_what_is_planned_on_small_tables_stays_fast_when_they_are_large(engine: AsyncEngine) -> None:
     for before, size in pairwise((0, *_SIZES)):
         async with Database(engine).transaction(Kind.WRITE) as tx:
             await tx.driver.execute(_GROW.format(before, size - 1))
-        for name, (sql, types, values) in _WRITES.items():
+        for name, (sql, types, values) in _BY_KEY.items():
             scans = await _planned_scans(engine, sql, types, values)
             assert bool(scans) == (name != "lock"), (name, size)
             for scan in scans:
                 assert scan["Node Type"] in ("Index Scan", "Index Only Scan", "Tid Scan"), (name, size, scan)
                 found_by = scan.get("TID Cond") or scan["Index Cond"].replace("tenant_id", "")
                 assert name != "same ids" or scan["Index Name"] == "ix_spans_same_response"
-                assert re.search(r"ctid|\b(trace_id|span_id|log_id|id)\b", found_by), (name, size, scan["Index Cond"])
+                assert re.search(r"ctid|\b(trace_id|span_id|log_id|id|key)\b", found_by), (
+                    name,
+                    size,
+                    scan["Index Cond"],
+                )
 
 
 async def _planned_scans(engine: AsyncEngine, sql: str, types: str, values: str) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ async def is_standby(database: Database, kind: Kind = Kind.SNAPSHOT) -> bool:
 @pytest.mark.parametrize("kind", Kind)
 async def test_only_what_reads_goes_to_a_standby(primary: Database, standbys: HotStandbys, kind: Kind) -> None:
     reading = Database(primary.engine, primary.timeouts, standbys)
-    assert await is_standby(reading, kind) is (kind in (Kind.READ, Kind.SNAPSHOT, Kind.FIXED, Kind.STREAM))
+    assert await is_standby(reading, kind) is (kind in (Kind.READ, Kind.SNAPSHOT, Kind.FIXED, Kind.STREAM, Kind.KEYS))
     assert (await reading.row(WHERE))[0]
 
 

@@ -57,7 +57,7 @@ async def find_trace_tree(
         experiment = await state.experiment(experiment_id)
         key = TraceKey(tenant_id, trace_id)
         row = await find_row(state.tx, experiment.key, key) if is_clean(trace_id) else None
-        logs = [] if row is None else await complete(state.tx.driver, [row], whole=False)
+        logs = [] if row is None else await complete(state.tx, [row], whole=False)
         if not logs:
             raise NotFound(f"Trace {trace_id[:100]!r} not found")
         stored = await spans_of_traces(state.tx.driver, [key])

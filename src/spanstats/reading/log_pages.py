@@ -29,7 +29,7 @@ async def page_of_logs(
     """
     async with database.transaction(Kind.SNAPSHOT) as tx:
         page = await page_of_traces(tx, where, order, limit, offset)
-        return LogPage(page.count, await complete(tx.driver, page.rows, whole=whole))
+        return LogPage(page.count, await complete(tx, page.rows, whole=whole))
 
 
 async def find_log(
@@ -42,7 +42,7 @@ async def find_log(
         row = await find_row(tx, experiment_key, TraceKey(tenant_id, log_id))
         if row is None and (key := await trace_of(tx, tenant_id, log_id)) is not None:
             row = await find_row(tx, experiment_key, key)
-        logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
+        logs = [] if row is None else await complete(tx, [row], whole=whole)
     return logs[0] if logs else None
 
 
@@ -52,7 +52,7 @@ async def find_trace(database: Database, tenant_id: TenantId, trace_id: str, *, 
         return None
     async with database.transaction(Kind.SNAPSHOT) as tx:
         row = await find_kept(tx, TraceKey(tenant_id, trace_id))
-        logs = [] if row is None else await complete(tx.driver, [row], whole=whole)
+        logs = [] if row is None else await complete(tx, [row], whole=whole)
     return logs[0] if logs else None
 
 
@@ -64,6 +64,7 @@ async def spans_around(
     """
     async with database.transaction(Kind.SNAPSHOT) as tx:
         key = await trace_of(tx, tenant_id, log_id) if is_clean(log_id) else None
+        await tx.find_by_key()
         spans = (await spans_with_content(tx.driver, [key]))[key] if key else []
         return spans, await experiment_ids(tx, tenant_id, spans)
 

@@ -9,22 +9,23 @@ from sqlalchemy import ColumnElement, select
 from ..domain.keys import ExperimentKey, SpanKey, TraceKey
 from ..domain.merge import counting
 from ..domain.span import Score, Span
+from ..store.by_key import TRACE_KEYS, rows_of_tenant, spans_of_tenant
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, columns, scores_of_traces, spans_by_key
-from ..store.tables import every_span_with, traces
+from ..store.tables import traces
 from .sizes import check_spans, check_traces
 from .traces import spans_with_content
 
 Condition = ColumnElement[bool]
 
 # The root, else the earliest span.
-_FIRST = f"""
-SELECT k.tenant_id, k.trace_id, coalesce(t.root_span_id, (
-    SELECT s.span_id FROM {every_span_with("start_time")} s WHERE s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id
-    ORDER BY s.start_time, s.span_id LIMIT 1
+_IDS = "tenant_id, trace_id, root_span_id"
+FIRST_SPANS = f"""
+SELECT t.tenant_id, t.trace_id, coalesce(t.root_span_id, (
+    SELECT s.span_id FROM {spans_of_tenant("trace_id", "k.trace_id", "span_id, start_time")} s
+    WHERE t.root_span_id IS NULL ORDER BY s.start_time, s.span_id LIMIT 1
 )) AS span_id
-FROM unnest($1::int[], $2::text[]) AS k(tenant_id, trace_id)
-JOIN traces t ON t.tenant_id = k.tenant_id AND t.trace_id = k.trace_id
+FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("traces", "trace_id", "k.trace_id", _IDS)} t
 """
 
 
@@ -57,8 +58,13 @@ async def find_row(tx: Transaction, experiment_key: ExperimentKey, key: TraceKey
     return (await tx.connection.execute(statement)).one_or_none()
 
 
-async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[Log]:
-    """These rows of `traces` as logs; `whole` with all their spans. Raises `TooLarge`."""
+async def complete(tx: Transaction, rows: Sequence[Any], *, whole: bool) -> list[Log]:
+    """These rows of `traces` as logs; `whole` with all their spans. Raises `TooLarge`.
+
+    From here on the transaction finds rows by key.
+    """
+    await tx.find_by_key()
+    driver = tx.driver
     keys = [TraceKey(row.tenant_id, row.trace_id) for row in rows]
     if whole:
         await check_traces(driver, keys)
@@ -74,7 +80,7 @@ async def complete(driver: Driver, rows: Sequence[Any], *, whole: bool) -> list[
 
 async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Span]:
     """The root, else the earliest span of these traces, with its content. Raises `TooLarge`."""
-    rows = await driver.fetch(_FIRST, *columns(keys)) if keys else []
+    rows = await driver.fetch(FIRST_SPANS, *columns(keys)) if keys else []
     span_keys = [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in rows if r["span_id"] is not None]
     await check_spans(driver, span_keys)
     stored = await spans_by_key(driver, span_keys)

@@ -12,10 +12,10 @@ from ..domain.merge import with_all_scores
 from ..domain.span import Span
 from ..domain.values import is_clean
 from ..filters.sources import adapted, spans_matching
-from ..store.by_key import has_id
+from ..store.by_key import spans_of_tenant
 from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
-from ..store.tables import every_span, every_span_with
+from ..store.tables import every_span
 from .sizes import check_spans
 
 Condition = ColumnElement[bool]
@@ -30,9 +30,10 @@ class SpanPage:
     spans: list[Span]
 
 
-_LATEST = f"""
-SELECT trace_id FROM {every_span_with("start_time")} s WHERE {has_id("$1", "$2")}
-ORDER BY start_time DESC, trace_id DESC LIMIT 1
+LATEST = f"""
+SELECT s.trace_id FROM unnest(ARRAY[$1::int], ARRAY[$2::text]) AS k(tenant_id, span_id)
+CROSS JOIN {spans_of_tenant("span_id", "k.span_id", "trace_id, start_time")} s
+ORDER BY s.start_time DESC, s.trace_id DESC LIMIT 1
 """
 
 
@@ -57,8 +58,8 @@ async def find_span(database: Database, tenant_id: TenantId, span_id: str) -> Sp
     """
     if not is_clean(span_id):
         return None
-    async with database.transaction(Kind.READ) as tx:
-        trace_id = await tx.driver.fetchval(_LATEST, tenant_id, span_id)
+    async with database.transaction(Kind.KEYS) as tx:
+        trace_id = await tx.driver.fetchval(LATEST, tenant_id, span_id)
         keys = [] if trace_id is None else [SpanKey(tenant_id, trace_id, span_id)]
         spans = await whole_spans(tx.driver, keys)
     return spans[0] if spans else None
@@ -66,7 +67,7 @@ async def find_span(database: Database, tenant_id: TenantId, span_id: str) -> Sp
 
 async def stored_span(database: Database, key: SpanKey) -> Span | None:
     """The span of this key without its content and scores. Raises `Unavailable`."""
-    async with database.transaction(Kind.READ) as tx:
+    async with database.transaction(Kind.KEYS) as tx:
         return (await spans_by_key(tx.driver, [key])).get(key)
 
 
@@ -93,7 +94,9 @@ async def page_of_spans(
     """
     async with database.transaction(Kind.SNAPSHOT) as tx:
         count = await _count(tx, tenant_id, where)
-        return SpanPage(count, await whole_spans(tx.driver, await _keys(tx, tenant_id, where, order, limit, offset)))
+        keys = await _keys(tx, tenant_id, where, order, limit, offset)
+        await tx.find_by_key()
+        return SpanPage(count, await whole_spans(tx.driver, keys))
 
 
 async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition]) -> int:

@@ -16,6 +16,13 @@ from .traces import spans_with_content
 Condition = ColumnElement[bool]
 _c = traces.c
 
+EXPERIMENT_IDS = """
+SELECT e.key, e.id FROM unnest($1::int[], $2::bigint[]) AS k(tenant_id, key) CROSS JOIN LATERAL (
+    SELECT key, id FROM experiments
+    WHERE key BETWEEN k.key AND k.key AND tenant_id = k.tenant_id AND deleted_at IS NULL ORDER BY key OFFSET 0
+) e
+"""
+
 FOUND_AT_A_TIME = 1_000
 SPANS_AT_A_TIME = 500
 """What is decoded at once keeps all other requests of the process waiting."""
@@ -158,6 +165,5 @@ async def experiment_ids(tx: Transaction, tenant_id: TenantId, members: Iterable
     keys = {span.experiment_key for span in members} - {None}
     if not keys:
         return {}
-    e = experiments.c
-    statement = select(e.key, e.id).where(e.key.in_(keys), e.tenant_id == tenant_id, e.deleted_at.is_(None))
-    return {row.key: row.id for row in await tx.connection.execute(statement)}
+    rows = await tx.driver.fetch(EXPERIMENT_IDS, [tenant_id] * len(keys), list(keys))
+    return {row["key"]: row["id"] for row in rows}

@@ -2,8 +2,8 @@
 
 In a table of a few hundred rows any index that begins with the tenant looks as good to the planner as the key itself.
 Such a plan reads the whole tenant once the table has grown. So each key is looked up on its own (`LATERAL`, `OFFSET
-0`), and its rows are read in an order that only one index has: a transaction that avoids sorting (`Kind.INGEST`) can
-use no other index. The key is a range of one value, because an order by a constant would be dropped.
+0`), and its rows are read in an order that only one index has: a transaction that avoids sorting (`Kind.INGEST`,
+`Kind.KEYS`) can use no other index. The key is a range of one value, because an order by a constant would be dropped.
 """
 
 from .tables import as_in_spans

@@ -18,7 +18,7 @@ from .packed_format import Payload, unpack
 from .session import Driver
 from .tables import every_span_with
 
-_PACKED = f"""
+PACKED = f"""
 SELECT p.tenant_id, p.trace_id, p.packed, p.root_id, p.root_input::text, p.root_output::text, p.root_target::text,
     p.root_attributes::text
 FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("packed_payloads", "trace_id", "k.trace_id")} p
@@ -82,7 +82,7 @@ async def unpack_roots(driver: Driver, keys: Collection[TraceKey]) -> None:
 
 async def _packed(driver: Driver, keys: Iterable[TraceKey]) -> dict[TraceKey, list[Payload]]:
     traces = sorted(set(keys))
-    rows = await driver.fetch(_PACKED, *_columns(traces)) if traces else []
+    rows = await driver.fetch(PACKED, *_columns(traces)) if traces else []
     return {TraceKey(tenant_id, trace_id): _payloads(*packed) for tenant_id, trace_id, *packed in rows}
 
 

@@ -40,7 +40,7 @@ SELECT {SPAN_LIST}, {LABELS_AND_METADATA} FROM {TRACE_KEYS}
 CROSS JOIN {spans_of_tenant("trace_id", "k.trace_id", _COLUMNS)} s {PAYLOAD_OF_SPAN}
 """
 
-_SPANS_BY_KEY = f"""
+SPANS_BY_KEY = f"""
 SELECT {SPAN_LIST}, {LABELS_AND_METADATA} FROM {SPAN_KEYS}
 CROSS JOIN {span_of_key(_COLUMNS)} s {PAYLOAD_OF_SPAN}
 """
@@ -65,9 +65,8 @@ SELECT {_SCORE_LIST} FROM {TRACE_KEYS} CROSS JOIN {rows_of_tenant("scores", "tra
 {_SCORE_ORDER}
 """
 
-_SCORES_OF_SPANS = f"""
-SELECT {_SCORE_LIST} FROM {SPAN_KEYS}
-JOIN scores s ON s.tenant_id = k.tenant_id AND s.trace_id = k.trace_id AND s.span_id = k.span_id {_SCORE_ORDER}
+SCORES_OF_SPANS = f"""
+SELECT {_SCORE_LIST} FROM {SPAN_KEYS} CROSS JOIN {row_of_span("scores")} s {_SCORE_ORDER}
 """
 
 
@@ -84,7 +83,7 @@ async def spans_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[Sp
 
 async def spans_by_key(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, Span]:
     """Those of these spans that are stored, without their content and scores."""
-    rows = await driver.fetch(_SPANS_BY_KEY, *columns(keys)) if keys else []
+    rows = await driver.fetch(SPANS_BY_KEY, *columns(keys)) if keys else []
     return await beside_if_many(len(rows), _spans_by_key, rows)
 
 
@@ -128,7 +127,7 @@ async def scores_of_traces(driver: Driver, keys: Collection[TraceKey]) -> dict[S
 
 async def scores_of_spans(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, list[Score]]:
     """All scores of these spans, in their order."""
-    return _by_span(await driver.fetch(_SCORES_OF_SPANS, *columns(keys)) if keys else [])
+    return _by_span(await driver.fetch(SCORES_OF_SPANS, *columns(keys)) if keys else [])
 
 
 def _by_span(rows: Any) -> dict[SpanKey, list[Score]]:

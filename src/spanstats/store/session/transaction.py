@@ -57,6 +57,9 @@ class Kind(Enum):
     """A snapshot that is read bit by bit along an index, also where another plan would read all of it faster."""
     WRITE = Beginning("READ COMMITTED", _FOR_VALUES)
     REBUILD = Beginning("REPEATABLE READ", _FOR_VALUES)
+    KEYS = Beginning("REPEATABLE READ", BY_KEY, reads_only=True)
+    """A snapshot whose every statement finds its rows by key, as in `INGEST`. Other snapshots become one by
+    `find_by_key`."""
     INGEST = Beginning("READ COMMITTED", BY_KEY)
     """A write whose every statement finds its rows by key: planned once, for tables of any size (`by_key.py`)."""
 
@@ -69,6 +72,11 @@ class Kind(Enum):
         """The statements that begin such a transaction on a connection of this source."""
         own = self.value.statements(timeouts.of(self), source.of_session, on_standby=on_standby)
         return own + source.of_transaction
+
+
+_FIND_BY_KEY = "; ".join(
+    f"SET LOCAL {name} = {value}" for name, value in {**BY_KEY, "plan_cache_mode": "force_generic_plan"}.items()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class Timeouts:
             Kind.SNAPSHOT: self.read_s,
             Kind.FIXED: self.read_s,
             Kind.STREAM: self.read_s,
+            Kind.KEYS: self.read_s,
             Kind.WRITE: self.write_s,
             Kind.INGEST: self.write_s,
             Kind.REBUILD: 0.0,
@@ -101,6 +110,7 @@ class Transaction:
         self.timeouts = timeouts
         self._as_of = as_of
         self._plans_for_values = False
+        self._finds_by_key = False
 
     async def as_of(self) -> int:
         """The moment before which every commit is seen here, microseconds since 1970 by the primary's clock.
@@ -116,6 +126,15 @@ class Transaction:
         if not self._plans_for_values:
             self._plans_for_values = True
             await self.driver.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
+    async def find_by_key(self) -> None:
+        """From here on every statement finds its rows by key (`by_key.py`) and is planned once by each connection.
+
+        To plan them for their values takes some five times as long as to run them.
+        """
+        if not self._finds_by_key:
+            self._finds_by_key = True
+            await self.driver.execute(_FIND_BY_KEY)
 
     async def only_row(self, statement: Select[Any]) -> Mapping[str, Any]:
         """The row of a statement that is not likely to come again: nothing of it is kept, here or by the server."""
