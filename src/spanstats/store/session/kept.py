@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .pool import Driver
 
 _KEPT_S = 60
-"""So often all of them go back to their pool, which replaces the old ones."""
+"""All that are free go back to their pool before the next use after this time. The pool replaces the old ones."""
 
 
 class KeptConnections:
@@ -17,18 +17,19 @@ class KeptConnections:
         self._free: list[tuple[AsyncConnection, Driver]] = []
         self._until = monotonic() + _KEPT_S
 
-    def take(self) -> tuple[AsyncConnection, Driver] | None:
+    async def take(self) -> tuple[AsyncConnection, Driver] | None:
         """The connection that was used last, which may be dead by now; `None` where none is free."""
-        return self._free.pop() if self._free else None
-
-    async def give_back(self, connection: AsyncConnection, driver: Driver) -> None:
-        """Keep the connection after its transaction has ended, unless it was closed."""
-        if connection.closed:
-            return
-        self._free.append((connection, driver))
         if monotonic() > self._until:
             self._until = monotonic() + _KEPT_S
             await self.release()
+        return self._free.pop() if self._free else None
+
+    async def give_back(self, connection: AsyncConnection, driver: Driver) -> None:
+        """Keep the connection after its transaction has ended; a broken one goes to its pool, which replaces it."""
+        if driver.is_closed():
+            await connection.close()
+        else:
+            self._free.append((connection, driver))
 
     async def release(self) -> None:
         """Give all that are free back to their pool."""

@@ -26,7 +26,7 @@ Driver: TypeAlias = Any
 Engine = AsyncEngine
 """A pool of connections to one database."""
 
-Free: TypeAlias = Callable[[], tuple[AsyncConnection, Driver] | None]
+Free: TypeAlias = Callable[[], Awaitable[tuple[AsyncConnection, Driver] | None]]
 """Gives a connection that was taken from the pool before and is free, if there is one."""
 
 # asyncpg counts microseconds from 2000.
@@ -114,7 +114,7 @@ async def first_answer(
     Closed too are those made before another connection found that the server is no longer the primary.
     """
     while True:
-        connection, driver = (free and free()) or await _connect(engine)
+        connection, driver = (free and await free()) or await _connect(engine)
         if not driver.is_trusted():
             await discard(connection, driver)
             continue
