@@ -24,7 +24,7 @@ from ..domain.standalone import Outcome, StandaloneScore
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
 from ..store.fences import look_to_write
-from ..store.outages import ATTEMPTS, RETRYABLE, TenantMoved, before_attempt, is_retryable, sqlstate
+from ..store.outages import ATTEMPTS, TenantMoved, before_attempt, is_outage, is_retryable
 from ..store.session import Database, Kind
 from ..tracing import Tracing
 from .batch import Batch, Write, collect
@@ -44,8 +44,6 @@ _ENOUGH_FOR_FIRST = 100
 """Spans that begin a transaction at once: the next ones are read while the database writes these."""
 _NEVER = sys.maxsize
 _ENOUGH = 2
-# Statement timeout, lock timeout, deadlock, serialization failure: another request may well succeed.
-_OF_ONE_REQUEST = RETRYABLE | {"57014", "55P03"}
 
 
 class Committer:
@@ -169,10 +167,10 @@ class Committer:
                 outcomes = await self._write([w.write for w in group])
         except Exception as error:
             COMMIT_FAILURES.inc()
-            if len(group) == 1 or _is_outage(error):
+            if len(group) == 1 or is_outage(error):
                 for waiting in group:
                     _fail(waiting, error)
-                if _is_outage(error):
+                if is_outage(error):
                     await self._fail_late(error)
                 return error
             await self._one_by_one(group)
@@ -234,13 +232,6 @@ class Committer:
 
 def _outcome(write: Write, outcomes: Outcomes) -> Outcome | None:
     return None if write.score is None else outcomes[ScoreKey(write.tenant_id, write.score.id)]
-
-
-def _is_outage(error: Exception) -> bool:
-    """The next request would meet the same: writing one by one would fail in the same way, only slower."""
-    if isinstance(error, TenantMoved):
-        return False
-    return isinstance(error, Unavailable) and sqlstate(error.__cause__ or error) not in _OF_ONE_REQUEST
 
 
 def _fail(waiting: Waiting, error: Exception) -> None:

@@ -46,6 +46,8 @@ _OF_A_STANDBY = {("0A000", "call_bool_check_hook"), ("55000", "LockAcquireExtend
 # A statement was prepared before a table was changed.
 _OUTDATED = ("0A000", "RevalidateCachedQuery")
 RETRYABLE = frozenset({"40001", "40P01"})
+# Statement timeout, lock timeout and these: another request may well succeed.
+_OF_ONE_REQUEST = RETRYABLE | {"57014", "55P03"}
 
 
 class ReadOnly(Unavailable):
@@ -154,6 +156,13 @@ def unavailable_because(error: BaseException) -> str | None:
 def is_retryable(error: Unavailable) -> bool:
     """Whether the database asks for the same transaction again (deadlock, serialization failure)."""
     return error.__cause__ is not None and sqlstate(error.__cause__) in RETRYABLE
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the next request would fail in the same way."""
+    if not isinstance(error, Unavailable) or isinstance(error, TenantMoved):
+        return False
+    return sqlstate(error.__cause__ or error) not in _OF_ONE_REQUEST
 
 
 async def before_attempt(number: int) -> None:
