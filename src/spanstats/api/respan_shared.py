@@ -23,7 +23,7 @@ from .failures import within
 from .openapi import DESCRIPTIONS
 from .resources import caller, resources, tenant_committer, tenant_database
 
-_DESCRIPTIONS = DESCRIPTIONS | {400: "The request is wrong; what is wrong with it stands in `detail`"}
+_DESCRIPTIONS = DESCRIPTIONS | {400: "The request is wrong; `detail` says what is wrong with it"}
 
 ROUTER: dict[str, Any] = {"dependencies": [Security(HTTPBearer(auto_error=False))], "strict_content_type": False}
 """Options of every router of Respan's routes."""

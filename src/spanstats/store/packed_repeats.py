@@ -33,7 +33,7 @@ def _strings(text: str) -> list[str]:
 
 
 def left_out(text: str | None, strings: Marks) -> str | None:
-    """The JSON text with marks in the place of these strings."""
+    """The JSON text with marks instead of these strings."""
     if text:
         for string, mark in strings:
             text = text.replace(string, mark)
