@@ -10,7 +10,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from spanstats.store.schema import migrate
 from spanstats.store.session import Database, create_engine
 
 from . import distributed, second_shard
+from .administration import administer, connect, dismiss_administrators
 from .examples import AGAIN, examples
 from .installed import without_further_cases
 from .memory import own_folder, store_in_memory
@@ -59,6 +61,8 @@ PATIENCE_S = 120
 
 PATIENT: dict[str, Any] = {"read_timeout_s": PATIENCE_S, "write_timeout_s": PATIENCE_S}
 """Settings of an application that answers late, not with a 503, where the machine is busy."""
+
+Fill = Callable[[AsyncEngine], Coroutine[Any, Any, object]]
 
 _numbers = itertools.count()
 
@@ -121,6 +125,7 @@ def server_url() -> Iterator[str]:
     address = os.environ.get("SPANSTATS_TEST_DATABASE_URL")
     if address:
         yield make_url(address).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        dismiss_administrators()
         return
     directory = Path(tempfile.mkdtemp(prefix="spanstats-"))
     server = EmbeddedServer(directory, settings=QUICK)
@@ -128,6 +133,7 @@ def server_url() -> Iterator[str]:
         server.start()
         yield server.url()
     finally:
+        dismiss_administrators()
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -166,11 +172,17 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     await own_engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def filled_templates(server_url: str, template: str) -> Iterator[Callable[[Fill], str]]:
+    """Fills a database by each function once; its name. Modules may have a `fill` in common."""
+    with ExitStack() as databases:
+        yield cache(lambda fill: databases.enter_context(filled_database(server_url, template, fill)))
+
+
 @pytest.fixture(scope="module")
-def filled_template(server_url: str, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def filled_template(filled_templates: Callable[[Fill], str], request: pytest.FixtureRequest) -> str:
     """The name of a database that the module's own `fill` has filled."""
-    with filled_database(server_url, template, request.module.fill) as name:
-        yield name
+    return filled_templates(request.module.fill)
 
 
 @pytest.fixture
@@ -199,9 +211,7 @@ def patient_engine(url: str) -> AsyncEngine:
 
 
 @contextmanager
-def filled_database(
-    server_url: str, template: str, fill: Callable[[AsyncEngine], Coroutine[Any, Any, object]]
-) -> Iterator[str]:
+def filled_database(server_url: str, template: str, fill: Fill) -> Iterator[str]:
     """A database that many tests start from a copy of; yields its name."""
 
     async def run(url: str) -> None:
@@ -222,12 +232,12 @@ def fresh_database(server_url: str, template: str = "template0", options: str = 
     """A new database, dropped at the end; yields its address, or that of its second shard where it has one."""
     name = f"spanstats_test_{os.getpid()}_{next(_numbers)}"
     # Copying files is five times faster than logging every page, and nothing here outlives a crash.
-    run_sql(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY {options}')
+    administer(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY {options}')
     try:
         url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
         yield second_shard.in_second(url) if template in _with_two_shards else url
     finally:
-        run_sql(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        administer(server_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def run_sql(url: str, statement: str) -> list[asyncpg.Record]:
@@ -242,11 +252,3 @@ def run_sql(url: str, statement: str) -> list[asyncpg.Record]:
             await connection.close()
 
     return asyncio.run(run())
-
-
-async def connect(url: str) -> Any:
-    """The driver's own connection to this address, outside any engine."""
-    parsed = make_url(url).set(drivername="postgresql")
-    schema = {"search_path": str(name)} if (name := parsed.query.get("schema")) else {}
-    plain = parsed.difference_update_query(["schema"]).render_as_string(hide_password=False)
-    return await asyncpg.connect(plain, server_settings=schema)
