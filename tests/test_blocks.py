@@ -25,10 +25,11 @@ from spanstats.store.session import Database, create_engine
 from tests.conftest import run_sql
 
 from .documentation import ROOT, known_commands, snippet
+from .prepared import prepared
 from .services import Service, Start, data, environment, run, start
 from .test_docs import DOCUMENTS, FILE, give_to_the_server, named
 
-__all__ = ["environment", "start"]
+__all__ = ["environment", "prepared", "start"]
 
 
 class How(Enum):
@@ -203,6 +204,7 @@ def asked(text: str, experiment: str, variables: dict[str, str]) -> Iterator[dic
         yield answer
 
 
+@pytest.mark.usefixtures("prepared")
 def test_the_embedded_database_is_copied_while_it_runs(
     start: Start, environment: dict[str, str], tmp_path: Path
 ) -> None:

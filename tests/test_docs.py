@@ -27,9 +27,10 @@ from . import name_documentation
 from .documentation import ROOT, known_commands
 from .filter_documentation import FILE, document
 from .forks import command_in
+from .prepared import prepared
 from .test_cli import Start, environment, start
 
-__all__ = ["environment", "start"]
+__all__ = ["environment", "prepared", "start"]
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
@@ -102,6 +103,7 @@ def test_every_test_that_a_promise_names_exists() -> None:
 OF_SEVERAL_SERVERS = {"spanstats_standby_up", "spanstats_standby_lag_bytes", "spanstats_shard_up"}
 
 
+@pytest.mark.usefixtures("prepared")
 def test_every_metric_that_is_documented_is_exposed_and_the_reverse(start: Start) -> None:
     service = start(SPANSTATS_WORKERS="2", SPANSTATS_API_KEY="k")
     service.wait_for("/readyz", 200)
@@ -176,6 +178,7 @@ def give_to_the_server(data: Path) -> None:
         os.chown(path, owner.uid, owner.gid)
 
 
+@pytest.mark.usefixtures("prepared")
 def test_a_cold_copy_of_the_embedded_database_is_a_backup(start: Start, environment: dict[str, str]) -> None:
     first = start(SPANSTATS_API_KEY="k")
     first.wait_for("/readyz", 200)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.prepared import prepared
 from tests.services import environment, start
 
 from .leaks import assert_nothing_leaked
 
-__all__ = ["environment", "start"]
+__all__ = ["environment", "prepared", "start"]
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import QUICK, run_sql
+from tests.prepared import prepare
 
 from spanstats.store import cluster
 from spanstats.store.account import EmbeddedServerError
@@ -26,7 +27,12 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def server(directory: Path) -> Iterator[EmbeddedServer]:
+def prepared(directory: Path) -> None:
+    prepare(directory)
+
+
+@pytest.fixture
+def server(directory: Path, prepared: None) -> Iterator[EmbeddedServer]:
     embedded = EmbeddedServer(directory, patience_s=60, settings=QUICK | {"fsync": "on", "full_page_writes": "on"})
     embedded.start()
     yield embedded
@@ -66,6 +72,7 @@ def test_what_was_committed_is_there_after_the_server_was_killed(server: Embedde
     assert run_sql(server.url(), "SELECT answer FROM kept")[0]["answer"] == 42
 
 
+@pytest.mark.usefixtures("prepared")
 def test_a_server_whose_parent_was_killed_is_found_again(directory: Path) -> None:
     program = (
         "import os, signal, sys, pathlib\n"
