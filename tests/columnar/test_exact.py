@@ -43,7 +43,9 @@ from tests.stats.test_rollups import (
 from tests.stats.warming import refresh_columns, warm
 
 pytestmark = pytest.mark.anyio
-READS = 60
+READS = 30
+MOST_READS = 3_000
+"""Until a mistake is found."""
 MODELS = (None, "gpt-4o", "GPT", "claude")
 
 FILTERS: tuple[dict[str, Any], ...] = (
@@ -218,7 +220,7 @@ async def test_the_comparison_finds_a_refresh_that_takes_invalidations_late(engi
             writer = await stack.enter_async_context(committer(engine))
             group.create_task(write(writer, random.Random(number), ended))
         group.create_task(refresh_wrongly())
-        for _ in range(50 * READS):
+        for _ in range(MOST_READS):
             same, _ = await three_reads(engine, Columns(), rng)
             differs = not same
             if differs:
@@ -240,12 +242,12 @@ async def test_columns_alone_give_what_the_traces_give(filled: AsyncEngine, filt
     matching, rng, total = compiled(filters), random.Random(7), 0
     async with Database(filled).transaction(Kind.SNAPSHOT) as tx:
         for key in range(1, len(EXPERIMENTS) + 1):
-            for window in (Window(), *(random_window(rng) for _ in range(5))):
+            for window in (Window(), *(random_window(rng) for _ in range(2))):
                 answers = [await filtered(tx, key, window, matching, n_scores=n) for n in (1, 3, 16)]
                 assert answers == [await directly(tx, ExperimentKey(key), window, matching.disjuncts, n_scores=3)] * 3
                 assert (await filtered(tx, key, window, matching, n_scores=0))[0] == answers[0][0]
                 total += answers[0][0]["n"] or 0
-    assert total > 20
+    assert total > 10
 
 
 async def test_valid_minutes_are_read_from_the_columns_alone(filled: AsyncEngine) -> None:
