@@ -1,6 +1,8 @@
 """What docs/architecture.md names is there: every module, and every name beside it."""
 
 import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +22,12 @@ def modules_of(row: str) -> list[str]:
 def found(module: str) -> list[str]:
     """The texts of the modules that this path ends with the path of."""
     folder = ROOT / "tests" if module.startswith("tests/") else SOURCE
-    return [path.read_text() for path in folder.rglob("*.py") if str(path).endswith(f"/{module}")]
+    return [text for path, text in texts_in(folder).items() if path.endswith(f"/{module}")]
+
+
+@cache
+def texts_in(folder: Path) -> dict[str, str]:
+    return {str(path): path.read_text() for path in folder.rglob("*.py")}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:40])

@@ -57,36 +57,37 @@ async def test_a_wrong_key_gets_no_cookie_and_is_not_repeated(visitor: httpx.Asy
     assert "not valid" in answer.text
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "//evil.example/",
-        "https://evil.example/ui/",
-        "/\\evil.example",
-        "/ui/../../evil",
-        "\t//evil.example",
-        "/docs",
-        "/ui/\r\nx: y",
-        "https:evil.example",
-        "/%2fevil.example",
-        "%2f%2fevil.example",
-        "\\\\evil.example",
-        "/ui\\@evil.example",
-        " //evil.example",
-        "javascript:alert(1)",
-        "/ui/\u2028//evil.example",
-        "//evil.example/ui/",
-        "http://test@evil.example/ui/",
-        "",
-    ],
-)
-async def test_a_sign_in_leads_nowhere_else(visitor: httpx.AsyncClient, engine: AsyncEngine, target: str) -> None:
+ELSEWHERE = [
+    "//evil.example/",
+    "https://evil.example/ui/",
+    "/\\evil.example",
+    "/ui/../../evil",
+    "\t//evil.example",
+    "/docs",
+    "/ui/\r\nx: y",
+    "https:evil.example",
+    "/%2fevil.example",
+    "%2f%2fevil.example",
+    "\\\\evil.example",
+    "/ui\\@evil.example",
+    " //evil.example",
+    "javascript:alert(1)",
+    "/ui/\u2028//evil.example",
+    "//evil.example/ui/",
+    "http://test@evil.example/ui/",
+    "",
+]
+
+
+async def test_a_sign_in_leads_nowhere_else(visitor: httpx.AsyncClient, engine: AsyncEngine) -> None:
     key = await keys.create(Database(engine), "page", "default")
-    answer = await visitor.post("/ui/sign-in", data={"key": key, "next": target})
-    location = answer.headers["location"]
-    assert location.startswith("/ui/")
-    assert "evil.example" not in location
-    assert not set(location) & set("\r\n\\")
+    for target in ELSEWHERE:
+        visitor.cookies.clear()
+        answer = await visitor.post("/ui/sign-in", data={"key": key, "next": target})
+        location = answer.headers["location"]
+        assert location.startswith("/ui/"), target
+        assert "evil.example" not in location
+        assert not set(location) & set("\r\n\\")
 
 
 async def test_a_sign_in_leads_back_to_where_it_was_asked_for(visitor: httpx.AsyncClient, engine: AsyncEngine) -> None:
