@@ -354,6 +354,23 @@ async def test_a_late_span_takes_the_others_out_and_they_are_packed_again(engine
     assert contents == {f"{n}": (f'"{n}"', '"again"' if n == 2 else None) for n in range(5)}
 
 
+@pytest.mark.parametrize("above", [{}, {"parent_id": "0"}, {"parent_id": "elsewhere", "parent_is_remote": True}])
+async def test_a_root_of_any_kind_is_read_without_the_other_payloads_of_its_trace(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, above: dict[str, Any]
+) -> None:
+    spans = [
+        Span(trace_id="t", span_id=f"{n}", input=f'"{n}"', start_us=START, **({"parent_id": "0"} if n else above))
+        for n in range(3)
+    ]
+    async with committer(engine) as writer:
+        await writer.submit(PACKED, spans)
+    assert await pack_these(engine, "t") == 1
+    monkeypatch.setattr(packed_payloads, "unpack", lambda *_: pytest.fail("all payloads of the trace were unpacked"))
+    async with Database(engine).transaction(Kind.READ) as tx:
+        [first] = (await first_spans(tx.driver, [TraceKey(PACKED, "t")])).values()
+    assert (first.span_id, first.input) == ("0", '"0"')
+
+
 async def test_a_trace_whose_payloads_the_version_before_has_packed_is_packed_whole(engine: AsyncEngine) -> None:
     await allow(engine)
     async with committer(engine) as writer:

@@ -99,7 +99,7 @@ def span_of(row: Iterable[tuple[str, Any]]) -> Span:
 async def add_content(driver: Driver, stored: dict[SpanKey, Span], keys: Collection[SpanKey]) -> None:
     """Add their content to these stored spans."""
     packed = []
-    roots = [stored[key].parent_id is None for key in keys]
+    roots = [stored[key].is_root for key in keys]
     rows = await driver.fetch(CONTENT, *columns(keys), roots) if keys else []
     for tenant_id, trace_id, span_id, is_packed, *content in rows:
         key = SpanKey(tenant_id, trace_id, span_id)
