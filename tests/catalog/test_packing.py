@@ -33,7 +33,7 @@ from spanstats.ingest.commits import Committer
 from spanstats.ingest.item_keys import derive_some
 from spanstats.ingest.pending import find_logs
 from spanstats.ingest.recount import recount
-from spanstats.reading import archive, sizes
+from spanstats.reading import archive, sizes, whole_traces
 from spanstats.reading.logs import first_spans
 from spanstats.reading.scores import scores_of_log
 from spanstats.reading.spans import find_span, order_by, page_of_spans
@@ -43,6 +43,7 @@ from spanstats.stats.spans import summarize_spans
 from spanstats.store import erase, packed_payloads, packed_spans
 from spanstats.store.packed_format import Payload, pack, unpack
 from spanstats.store.session import Database, Driver, Kind
+from spanstats.store.spans import add_content, spans_by_key
 from spanstats.store.tables import USUAL, spans, traces
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +69,7 @@ BY_SPANS: list[dict[str, Any]] = [
     {"span_unique_id": {"operator": "", "value": ["t1-3"]}},
     {"span_parent_id": {"operator": "contains", "value": ["-2"]}},
     {"span_parent_id": {"operator": "not", "value": ["t2-0"]}},
+    {"span_parent_id": {"operator": "", "value": ["t2-0"]}, "span_unique_id": {"operator": "", "value": ["t2-3"]}},
 ]
 """Filters of traces by what any of their spans is."""
 BY_ROOTS: list[tuple[str, str, str | None, str | None]] = [
@@ -137,6 +139,8 @@ async def answers(engine: AsyncEngine, tenant: TenantId) -> dict[str, Any]:
             condition = compile_predicate(bind(read_filters({"filters": filter_}), TRACES), tenant)
             statement = select(traces.c.trace_id).where(traces.c.tenant_id == tenant, condition).order_by("trace_id")
             by_question[f"by spans {number}"] = (await tx.connection.execute(statement)).scalars().all()
+            counted = await whole_traces.count(tx, [traces.c.tenant_id == tenant, condition])
+            assert counted == len(by_question[f"by spans {number}"])
         for of_root in BY_ROOTS:
             filter_ = dict(zip(("filter_field", "filter_operator", "filter_value", "filter_key"), of_root, strict=True))
             condition = compile_predicate(bind(read_filter(filter_), ROOTS), tenant)
@@ -369,6 +373,35 @@ async def test_a_root_of_any_kind_is_read_without_the_other_payloads_of_its_trac
     async with Database(engine).transaction(Kind.READ) as tx:
         [first] = (await first_spans(tx.driver, [TraceKey(PACKED, "t")])).values()
     assert (first.span_id, first.input) == ("0", '"0"')
+
+
+@pytest.mark.parametrize("error", [None, "e"])
+async def test_what_is_packed_of_a_trace_is_read_by_the_statement_that_reads_rows(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, error: str | None
+) -> None:
+    """Unless the first of the spans has a row, and so does not unpack what the others need."""
+    spans = [
+        Span(trace_id="t", span_id=f"{n}", parent_id="0" if n else None, input=f'"{n}"', start_us=START)
+        for n in range(4)
+    ]
+    spans[1].error = error
+    async with committer(engine) as writer:
+        await writer.submit(PACKED, spans)
+    assert await pack_these(engine, "t") == 1
+    unpacked_rows: list[bytes] = []
+
+    def counted(packed: bytes, of_root: Any) -> list[Payload]:
+        unpacked_rows.append(packed)
+        return unpack(packed, of_root)
+
+    monkeypatch.setattr(packed_payloads, "unpack", counted)
+    keys = [SpanKey(PACKED, "t", f"{n}") for n in (1, 2, 0, 3)]
+    async with Database(engine).transaction(Kind.READ) as tx:
+        read = await spans_by_key(tx.driver, keys)
+        await add_content(tx.driver, read, keys)
+    assert {span.span_id: span.input for span in read.values()} == {f"{n}": f'"{n}"' for n in range(4)}
+    assert read[keys[0]].error == error
+    assert len(unpacked_rows) == 1
 
 
 async def test_a_trace_whose_payloads_the_version_before_has_packed_is_packed_whole(engine: AsyncEngine) -> None:

@@ -255,7 +255,7 @@ _BY_KEY = {
     "same ids": (reading.SAME_IDS_STATEMENT, "int[], text[], text[]", "'{1}', '{t}', '{r}'"),
     "uncounted": (changes.UPDATE_UNCOUNTED, "int[], text[], text[], smallint[]", "'{1}', '{t}', '{s}', '{1}'"),
     "overrides": (reading.OVERRIDES_STATEMENT, *_SPANS),
-    "content": (spans.CONTENT, "int[], text[], text[], bool[]", "'{1}', '{t}', '{s}', '{true}'"),
+    "content": (spans.CONTENT, "int[], text[], text[], bool[], bool[]", "'{1}', '{t}', '{s}', '{true}', '{true}'"),
     "spans": (spans.SPANS_OF_TRACES, *_TRACES),
     "scores": (spans.SCORES_OF_TRACES, *_TRACES),
     "move": (changes.MOVE_SCORES, "int[], text[], text[], text[]", "'{1}', '{t}', '{s}', '{u}'"),

@@ -68,11 +68,16 @@ def _both(first: str, second: str) -> str:
     return f"LATERAL ({first.removeprefix('LATERAL ')} UNION ALL {second.removeprefix('LATERAL ')})"
 
 
-def packed_root(span: str = "k", payload: str = "p") -> str:
-    """The packed payload of a span that is a root, looked for only where it has no row in `span_payloads`."""
-    condition = f"tenant_id = {span}.tenant_id AND trace_id = {span}.trace_id AND root_id = {span}.span_id"
-    looked_for = f"{span}.is_root AND {payload}.span_id IS NULL"
-    return f"LATERAL (SELECT * FROM packed_payloads WHERE {looked_for} AND {condition} OFFSET 0)"
+def packed_content(span: str = "k", payload: str = "p") -> str:
+    """What is packed of a span that has no row in `span_payloads`: of a root its payload, which has columns, of a span
+    that `unpacks` those of its whole trace."""
+    of_root = f"{span}.is_root AND root_id = {span}.span_id"
+    columns = "root_id, root_input, root_output, root_target, root_attributes"
+    condition = f"tenant_id = {span}.tenant_id AND trace_id = {span}.trace_id AND {payload}.span_id IS NULL"
+    return (
+        f"LATERAL (SELECT {columns}, CASE WHEN {span}.unpacks THEN packed END AS packed FROM packed_payloads "
+        f"WHERE {condition} AND ({span}.unpacks OR {of_root}) OFFSET 0)"
+    )
 
 
 def packed_with(span: str = "s", payload: str = "p") -> str:

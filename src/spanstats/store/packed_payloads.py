@@ -3,8 +3,8 @@
 A span's payload is its row in `span_payloads`. If there is no such row, it is the span's part of the packed row of its
 trace. A write always leaves a row, so a part that is out of date is never read. The part of the root is in columns of
 its own, which filters read. They count while `root_id` names the root, and it does so until the spans of the trace are
-moved back (`packed_spans.py`). A trace is packed under its lock. A statement that looks for packed payloads runs after
-the one that found no row, so it finds payloads that were packed in between.
+moved back (`packed_spans.py`). A trace is packed under its lock. A statement that looks for packed payloads is the one
+that found no row, or runs after it, so it finds payloads that were packed in between.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -60,8 +60,13 @@ _FORGET_ROOTS = f"UPDATE packed_payloads SET root_id = NULL WHERE {_ADDRESSES} A
 async def payloads_of(driver: Driver, keys: Collection[SpanKey]) -> dict[SpanKey, Payload]:
     """The packed payloads of these spans, which have no row in `span_payloads`."""
     traces = await _packed(driver, {key.trace for key in keys})
-    by_span = {(*trace, payload.span_id): payload for trace, payloads in traces.items() for payload in payloads}
+    by_span = {SpanKey(*trace, p.span_id): p for trace, payloads in traces.items() for p in payloads}
     return {key: by_span[key] for key in keys if key in by_span}
+
+
+def unpacked(trace: TraceKey, packed: bytes, root_id: str | None, *of_root: str | None) -> dict[SpanKey, Payload]:
+    """The payloads of a packed row by span; `of_root` are input, output, target and attributes in its columns."""
+    return {SpanKey(*trace, payload.span_id): payload for payload in _payloads(packed, root_id, *of_root)}
 
 
 async def unpack_traces(driver: Driver, keys: Iterable[TraceKey]) -> None:

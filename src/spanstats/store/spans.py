@@ -12,14 +12,15 @@ from ..threads import beside_if_many
 from .by_key import (
     SPAN_KEYS,
     TRACE_KEYS,
-    packed_root,
+    packed_content,
     packed_with,
     row_of_span,
     rows_of_tenant,
     span_of_key,
     spans_of_tenant,
 )
-from .packed_payloads import payloads_of
+from .packed_format import Payload
+from .packed_payloads import payloads_of, unpacked
 from .session import Driver
 from .tables import spans as spans_table
 
@@ -45,12 +46,14 @@ SELECT {SPAN_LIST}, {LABELS_AND_METADATA} FROM {SPAN_KEYS}
 CROSS JOIN {span_of_key(_COLUMNS)} s {PAYLOAD_OF_SPAN}
 """
 
+# With what is packed of a trace, for one of its spans.
 CONTENT = f"""
-SELECT k.tenant_id, k.trace_id, k.span_id, coalesce(p.span_id, c.root_id) IS NULL AS is_packed,
-    coalesce(p.input, c.root_input)::text, coalesce(p.output, c.root_output)::text,
-    coalesce(p.target, c.root_target)::text, p.error, coalesce(p.attributes, c.root_attributes)::text
-FROM unnest($1::int[], $2::text[], $3::text[], $4::bool[]) AS k(tenant_id, trace_id, span_id, is_root)
-LEFT JOIN {row_of_span("span_payloads")} p ON true LEFT JOIN {packed_root()} c ON true
+SELECT k.tenant_id, k.trace_id, k.span_id, coalesce(p.span_id, c.root_id) IS DISTINCT FROM k.span_id AS is_packed,
+    c.packed, c.root_id, coalesce(p.input, c.root_input)::text, coalesce(p.output, c.root_output)::text,
+    coalesce(p.target, c.root_target)::text, coalesce(p.attributes, c.root_attributes)::text, p.error
+FROM unnest($1::int[], $2::text[], $3::text[], $4::bool[], $5::bool[])
+    AS k(tenant_id, trace_id, span_id, is_root, unpacks)
+LEFT JOIN {row_of_span("span_payloads")} p ON true LEFT JOIN {packed_content()} c ON true
 """
 
 SCORE_COLUMNS = {name: "s.evaluator_key" if name == "key" else f"s.{name}" for name in Score.__struct_fields__}
@@ -98,21 +101,39 @@ def span_of(row: Iterable[tuple[str, Any]]) -> Span:
 
 async def add_content(driver: Driver, stored: dict[SpanKey, Span], keys: Collection[SpanKey]) -> None:
     """Add their content to these stored spans."""
-    packed = []
-    roots = [stored[key].is_root for key in keys]
-    rows = await driver.fetch(CONTENT, *columns(keys), roots) if keys else []
-    for tenant_id, trace_id, span_id, is_packed, *content in rows:
+    rows = await driver.fetch(CONTENT, *columns(keys), *_how_read(stored, keys)) if keys else []
+    without_row: list[SpanKey] = []
+    payloads: dict[SpanKey, Payload] = {}
+    for tenant_id, trace_id, span_id, is_packed, packed, root_id, *content in rows:
         key = SpanKey(tenant_id, trace_id, span_id)
+        if packed is not None:
+            payloads |= unpacked(key.trace, packed, root_id, *content[:4])
         if is_packed:
-            packed.append(key)
+            without_row.append(key)
         else:
             _put_content(stored[key], *content)
-    for key, payload in (await payloads_of(driver, packed)).items() if packed else ():
-        _put_content(stored[key], payload.input, payload.output, payload.target, None, payload.attributes)
+    # Where the span that would have unpacked them has a row of its own.
+    left = [key for key in without_row if key not in payloads]
+    payloads |= await payloads_of(driver, left) if left else {}
+    for key in without_row:
+        if payload := payloads.get(key):
+            _put_content(stored[key], payload.input, payload.output, payload.target, payload.attributes)
+
+
+def _how_read(stored: dict[SpanKey, Span], keys: Collection[SpanKey]) -> tuple[list[bool], list[bool]]:
+    """Of each span whether it is a root, and whether it unpacks what is packed of its trace: the first other one."""
+    roots = [stored[key].is_root for key in keys]
+    others = {key.trace: key for key, is_root in zip(reversed(list(keys)), reversed(roots), strict=True) if not is_root}
+    return roots, [others.get(key.trace) == key for key in keys]
 
 
 def _put_content(
-    span: Span, input_: str | None, output: str | None, target: str | None, error: str | None, attributes: str | None
+    span: Span,
+    input_: str | None,
+    output: str | None,
+    target: str | None,
+    attributes: str | None,
+    error: str | None = None,
 ) -> None:
     span.input, span.output, span.target, span.error = input_, output, target, error
     if attributes is not None:
