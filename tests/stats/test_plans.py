@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,7 +20,9 @@ from spanstats.columnar.reader import Columns
 from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
+from spanstats.filters.compile import compile_predicate
 from spanstats.filters.disjuncts import compile_disjuncts, compile_filter
+from spanstats.filters.sources import asked_of_many
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, pending, reading, write_statements
 from spanstats.reading import logs, sizes, whole_traces
@@ -31,6 +34,7 @@ from spanstats.stats.summary import filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, packed_payloads, spans
 from spanstats.store.session import Database, Driver, Kind, Transaction
+from spanstats.store.tables import traces as traces_table
 
 from .warming import refresh_columns
 
@@ -324,3 +328,20 @@ async def _planned_scans(engine: AsyncEngine, sql: str, types: str, values: str)
         await tx.driver.execute("DEALLOCATE planned")
     scans = [n for n in all_nodes if n["Node Type"].endswith("Scan") and "Relation Name" in n]
     return [n for n in scans if n["Relation Name"] != "early_scores" or "Index Cond" in n or "TID Cond" in n]
+
+
+async def test_traces_that_are_counted_by_their_spans_are_not_looked_up_one_by_one(engine: AsyncEngine) -> None:
+    await fill(engine)
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.exec_driver_sql("UPDATE spans SET name = 'n'")
+        await connection.exec_driver_sql("ANALYZE spans")
+    filters = {"filters": {"span_name": {"operator": "", "value": ["n"]}}}
+    condition = compile_predicate(bind(read_filters(filters), TRACES), TenantId(1))
+    where = asked_of_many([traces_table.c.experiment_key == 1, condition])
+    statement = select(func.count()).select_from(traces_table).where(*where)
+    async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
+        sql, values = tx._compiled(statement)
+        visited = await nodes(tx.driver, sql, *values)
+    assert visited[0]["Actual Rows"] == 1
+    assert max(node["Actual Loops"] for node in visited) == 1

@@ -1,13 +1,16 @@
-"""What rows are read for conditions over spans: those of payloads only where a condition looks at them."""
+"""What rows are read for conditions over spans: those of payloads only where a condition looks at them.
+
+And how conditions over traces look for spans in a statement that asks them of many traces.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, Table, and_, cast, exists, literal_column, null
+from sqlalchemy import Column, ColumnElement, Exists, FromClause, Table, and_, cast, exists, literal_column, null, true
 from sqlalchemy.sql import visitors
 
-from ..store.tables import every_span, packed_payloads, span_payloads
+from ..store.tables import every_span, has_digest, packed_payloads, span_payloads
 
 Condition = ColumnElement[bool]
 
@@ -43,6 +46,29 @@ def spans_matching(where: Sequence[Condition]) -> list[SpanRows]:
         return [SpanRows(every_span, list(where))]
     of_packed = [adapted(condition, _OF_PACKED) for condition in where]
     return [SpanRows(_WITH_PAYLOADS, list(where)), SpanRows(_PACKED, [_IS_PACKED, *of_packed])]
+
+
+def asked_of_many(conditions: Sequence[Condition]) -> list[Condition]:
+    """The same conditions over traces, for a statement that gives no single rows, such as a count.
+
+    PostgreSQL takes 200 for the number of traces that the union of spans has, however many they are, and looks up each
+    of them. Behind `IS TRUE` it reads the spans once, or looks up each trace's, by what it knows of the traces. What is
+    found by the id of a span is few.
+    """
+
+    def replaced(element: Any, **_: Any) -> ColumnElement[Any] | None:
+        if not isinstance(element, Exists) or not _reads_spans(element) or has_digest(element):
+            return None
+        return element.is_(true())
+
+    return [
+        visitors.replacement_traverse(condition, {}, replaced) if _reads_spans(condition) else condition
+        for condition in conditions
+    ]
+
+
+def _reads_spans(condition: Condition) -> bool:
+    return any(isinstance(e, Column) and e.table is every_span for e in visitors.iterate(condition))
 
 
 def adapted(expression: Any, columns: Mapping[Any, ColumnElement[Any]]) -> Any:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, UnaryExpression, func, select, true
 from ..domain.keys import TraceKey
 from ..domain.merge import with_all_scores
 from ..domain.span import Span
+from ..filters.sources import asked_of_many
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, scores_of_traces, spans_of_traces
 from ..store.tables import traces
@@ -44,7 +45,8 @@ async def page_of_traces(tx: Transaction, where: Sequence[Condition], order: Ord
 
     Count and rows are of one snapshot only in a transaction that keeps one (`Kind.SNAPSHOT`).
     """
-    count = (await tx.connection.execute(select(func.count()).select_from(traces).where(true(), *where))).scalar_one()
+    counted = select(func.count()).select_from(traces).where(true(), *asked_of_many(where))
+    count = (await tx.connection.execute(counted)).scalar_one()
     if offset >= count:
         return Page(count, [])
     columns = [c for c in traces.columns if c.name not in ("fold", "entry")]

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple
 
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
+from ..filters.sources import asked_of_many
 from ..store.session import Transaction
 from ..store.tables import every_span, experiments, has_span_id, traces
 from .logs import first_spans
@@ -49,7 +50,8 @@ def started_since(start_us: int) -> Condition:
 
 async def count(tx: Transaction, where: Sequence[Condition]) -> int:
     """How many traces meet all conditions."""
-    n_traces: int = (await tx.connection.execute(select(func.count()).select_from(traces).where(*where))).scalar_one()
+    counted = select(func.count()).select_from(traces).where(*asked_of_many(where))
+    n_traces: int = (await tx.connection.execute(counted)).scalar_one()
     return n_traces
 
 
