@@ -8,7 +8,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from . import answers, comparison, ingest, insights, pages, versions
+from . import answers, comparison, ingest, insights, packed, pages, versions
 from .report import Report
 from .server import serving
 
@@ -66,6 +66,19 @@ def compare_versions(
 ) -> None:
     """Give this tree and BASE the same work in turns, and compare the processor time that each takes."""
     uvloop.run(versions.compare(Console(), base, scratch, turns, only, traces, out))
+
+
+@app.command("packed")
+def compare_packed(
+    base: Annotated[str, typer.Argument(help="A revision from before traces were packed.")],
+    turns: Annotated[int, typer.Option(help="How often each service is given each kind of read.")] = 15,
+    only: Annotated[str, typer.Option(help="Reads whose name contains this.")] = "",
+    traces: Annotated[int, typer.Option(help="How many traces each service has.")] = 4_000,
+    scratch: Annotated[Path, typer.Option(help="Where BASE is kept.")] = _SCRATCH,
+    homes: Annotated[Path | None, typer.Option(help="Where the data is kept for the next time.")] = None,
+) -> None:
+    """Ask BASE and this tree, without and with all traces packed, the same in turns, and compare processor time."""
+    uvloop.run(packed.compare(Console(), base, scratch, turns, only, traces, homes))
 
 
 if __name__ == "__main__":
