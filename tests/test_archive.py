@@ -150,7 +150,7 @@ async def named(engine: AsyncEngine, tenant: str, traces: set[str]) -> list[dict
 
 
 @settings(
-    max_examples=examples(15),
+    max_examples=examples(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -344,7 +344,7 @@ def test_answers_after_any_sequence_of_writes(api: Api) -> None:
     run_state_machine_as_test(
         OnThisService,
         settings=settings(
-            max_examples=examples(30),
+            max_examples=examples(15),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

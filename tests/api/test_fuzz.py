@@ -151,7 +151,7 @@ READS = (
 
 
 @given(st.lists(REQUESTS, min_size=1, max_size=3))
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_no_request_is_a_fault(client: httpx.AsyncClient, requests: list[tuple[str, Any]]) -> None:
     span = {"trace_unique_id": "t", "span_unique_id": "t", "metadata": {"experiment_id": "e"}}
     reads = [(f"GET {path}", None) for path in READS]
@@ -164,7 +164,7 @@ async def test_no_request_is_a_fault(client: httpx.AsyncClient, requests: list[t
 
 
 @given(st.sampled_from(["/api/parea/v1/trace_log", "/api/v1/traces", "/api/v1/traces/ingest"]), st.binary(max_size=60))
-@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_no_bytes_are_a_fault(client: httpx.AsyncClient, path: str, content: bytes) -> None:
     for kind in ("application/json", "application/x-protobuf"):
         answer = await client.post(path, content=content, headers={"content-type": kind})

@@ -64,7 +64,7 @@ REQUESTS = st.one_of(
 
 
 @given(st.lists(REQUESTS, min_size=1, max_size=3))
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_no_question_is_a_fault(client: httpx.AsyncClient, requests: list[tuple[str, Any]]) -> None:
     for path, body in [*requests, ("experiment/e/trace_logs", None), ("experiments", None)]:
         content = b"" if body is None else json.dumps(body).encode()
@@ -77,7 +77,7 @@ async def test_no_question_is_a_fault(client: httpx.AsyncClient, requests: list[
 
 
 @given(st.text(max_size=6))
-@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_no_name_in_a_path_is_a_fault(client: httpx.AsyncClient, name: str) -> None:
     for path, statuses in (("collection/", (200, 404)), ("trace_log/", (404, 405)), ("experiments/x", (404,))):
         quoted = "".join(f"%{byte:02X}" for byte in name.encode(errors="ignore"))

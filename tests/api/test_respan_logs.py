@@ -80,9 +80,8 @@ def some_filters(rng: random.Random) -> dict[str, Any]:
     return filters
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_list_and_summary_agree_under_any_filters_and_windows(client: httpx.AsyncClient, seed: int) -> None:
-    rng = random.Random(seed)
+async def test_list_and_summary_agree_under_any_filters_and_windows(client: httpx.AsyncClient) -> None:
+    rng = random.Random(1)
     await ingest(client, *some_spans(rng, 60))
     for number in range(0, 60, 4):
         body = {"evaluator_slug": "quality", "numerical_value": rng.random()}

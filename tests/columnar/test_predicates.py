@@ -47,7 +47,7 @@ async def ids_in_sql(engine: AsyncEngine, predicate: Bound) -> list[str]:
 
 @given(world=worlds(), trees=st.lists(ON_COLUMNS, min_size=1, max_size=8))
 @settings(
-    max_examples=examples(40),
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -177,7 +177,7 @@ ROOT_FIELDS = ["span_unique_id", "span_name", "status", "latency", "cost", "time
 ON_ROOTS = filters(ROOTS, [*ROOT_FIELDS, "error_message"])
 
 with_database = settings(
-    max_examples=examples(20),
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

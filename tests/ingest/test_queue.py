@@ -66,7 +66,7 @@ async def test_too_little_is_left_where_it_is() -> None:
     assert queue.take((), at_least=10) == waiting
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(75))
 @given(
     st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=4), max_size=25), st.data()
 )

@@ -26,7 +26,7 @@ def beats(one: Point, other: Point) -> bool:
     return cost <= others_cost and quality >= others_quality and one != other
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(50))
 @given(st.lists(st.tuples(means, means), max_size=12))
 def test_what_is_unbeaten_is_beaten_by_no_other_point(points: list[Point]) -> None:
     whole = [point for point in points if None not in point]

@@ -3,7 +3,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanstats.dialects.parea import stats
@@ -11,6 +11,7 @@ from spanstats.dialects.parea.fields import ATTRIBUTES, LABELS
 from spanstats.dialects.parea.logs import TraceLog, read_log
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.errors import InvalidInput
+from tests.examples import examples
 
 from ..recorded import load, parea_logs, traces_of
 from ..test_json_body import JSON
@@ -236,6 +237,7 @@ def test_a_missing_start_is_not_carried(text: str | None) -> None:
 
 
 @pytest.mark.parametrize("field", sorted(set(TraceLog.__struct_fields__) - {"trace_id", "start_timestamp"}))
+@settings(max_examples=examples(15))
 @given(value=JSON)
 def test_any_json_in_any_field_gives_a_span_or_names_that_field(field: str, value: object) -> None:
     body = json.dumps({"trace_id": "s", "start_timestamp": START, field: value}).encode()
