@@ -41,7 +41,7 @@ async def test_a_full_disk_is_an_outage_that_ends_with_room(
     await asyncio.to_thread(service.wait_for, "/readyz", 200)
     ballast = small_file_system / "ballast"
     async with Traffic(service.port) as traffic:
-        await traffic.until(500)
+        await traffic.until(200)
         free = os.statvfs(small_file_system)
         with ballast.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - 3 * _MIB)
@@ -50,7 +50,7 @@ async def test_a_full_disk_is_an_outage_that_ends_with_room(
                 await asyncio.sleep(0.05)
         assert service.status("/healthz") == 200
         ballast.unlink()
-        await traffic.until(500)
+        await traffic.until(200)
     await asyncio.to_thread(service.wait_for, "/readyz", 200)
     assert {*traffic.ledger.answers} == {200, 503}
     assert None not in traffic.ledger.waits
