@@ -54,12 +54,12 @@ def bound(case: tuple[str, ...]) -> Test:
     return test
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case[:2]))
-def test_each_operator_becomes_its_sql_on_each_kind(case: tuple[str, ...]) -> None:
-    *_, expected, params = case
-    for name, fragment in FRAGMENTS:
-        expected = expected.replace(name, fragment)
-    assert sql_of(bound(case), case[0].startswith("span:")) == (expected, params)
+def test_each_operator_becomes_its_sql_on_each_kind() -> None:
+    for case in CASES:
+        *_, expected, params = case
+        for name, fragment in FRAGMENTS:
+            expected = expected.replace(name, fragment)
+        assert sql_of(bound(case), case[0].startswith("span:")) == (expected, params), case
 
 
 def test_the_cases_cover_every_operator_on_every_kind_that_it_applies_to() -> None:

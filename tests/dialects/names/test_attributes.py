@@ -63,13 +63,13 @@ def test_the_first_event_of_a_chunk_is_the_first_token(name: str) -> None:
     assert read(events=[{"name": name}]).ttft_us is None
 
 
-@pytest.mark.parametrize(("field", "row"), rows(TOKENS, DETAILS, COSTS, FIRST_TOKEN), ids=str)
-def test_a_number_that_is_not_known_never_costs_the_span(field: str, row: Name) -> None:
-    texts: list[dict[str, Any]] = [{"value": {"stringValue": text}} for text in ("", "None", "null")]
-    unknown: list[dict[str, Any]] = [{"value": {"doubleValue": "NaN"}}, *texts, {}]
-    spans = read_both(request(*(wire() | {"attributes": [{"key": row.name} | value]} for value in unknown))).spans
-    assert [getattr(span, field, None) for span in spans] == [None] * len(unknown)
-    assert not any(field in span.attributes for span in spans)
+def test_a_number_that_is_not_known_never_costs_the_span() -> None:
+    for field, row in rows(TOKENS, DETAILS, COSTS, FIRST_TOKEN):
+        texts: list[dict[str, Any]] = [{"value": {"stringValue": text}} for text in ("", "None", "null")]
+        unknown: list[dict[str, Any]] = [{"value": {"doubleValue": "NaN"}}, *texts, {}]
+        spans = read_both(request(*(wire() | {"attributes": [{"key": row.name} | value]} for value in unknown))).spans
+        assert [getattr(span, field, None) for span in spans] == [None] * len(unknown), (field, row)
+        assert not any(field in span.attributes for span in spans), (field, row)
 
 
 def test_an_unknown_number_gives_way_to_the_next_name() -> None:
@@ -81,10 +81,10 @@ def test_a_double_that_is_whole_is_a_count_however_it_is_typed() -> None:
     assert batch.spans[0].prompt_tokens == 12
 
 
-@pytest.mark.parametrize(("field", "row"), rows(TOKENS), ids=str)
-def test_a_count_that_is_wrong_is_refused_by_its_name(field: str, row: Name) -> None:
-    assert rejection({row.name: -1}) == row.name
-    assert rejection({row.name: 1.5}) == row.name
+def test_a_count_that_is_wrong_is_refused_by_its_name() -> None:
+    for field, row in rows(TOKENS):
+        assert rejection({row.name: -1}) == row.name, (field, row)
+        assert rejection({row.name: 1.5}) == row.name, (field, row)
 
 
 @pytest.mark.parametrize(("field", "row"), [(f, r) for f, r in rows(TOKENS) if f.startswith("cache_")], ids=str)

@@ -29,10 +29,10 @@ def number(span: Span, field: str) -> Any:
     return getattr(span, field) if field in TOKENS else span.attributes.get(field)
 
 
-@pytest.mark.parametrize(("field", "row"), rows(TOKENS, DETAILS), ids=str)
-def test_every_name_of_a_count_is_that_count(field: str, row: Name) -> None:
-    assert number(read(**{row.name: 7}), field) == 7
-    assert number(read(**{row.name: "NaN"}), field) is None
+def test_every_name_of_a_count_is_that_count() -> None:
+    for field, row in rows(TOKENS, DETAILS):
+        assert number(read(**{row.name: 7}), field) == 7, (field, row)
+        assert number(read(**{row.name: "NaN"}), field) is None, (field, row)
 
 
 @pytest.mark.parametrize("row", COSTS["cost_pd"], ids=str)
@@ -49,10 +49,10 @@ def test_every_name_of_the_first_token_is_read_in_its_unit(row: Name) -> None:
 COUNTS = [(f, r) for f, r in rows(USAGE) if f in TOKENS or f in DETAILS]
 
 
-@pytest.mark.parametrize(("field", "row"), COUNTS, ids=str)
-def test_every_path_of_a_block_is_that_count(field: str, row: Name) -> None:
-    assert number(read(usage=block(row.name, 7)), field) == 7
-    assert number(read(usage=block(row.name, None)), field) is None
+def test_every_path_of_a_block_is_that_count() -> None:
+    for field, row in COUNTS:
+        assert number(read(usage=block(row.name, 7)), field) == 7, (field, row)
+        assert number(read(usage=block(row.name, None)), field) is None, (field, row)
 
 
 @pytest.mark.parametrize(("field", "row"), [(f, r) for f, r in COUNTS if f.startswith("cache_")], ids=str)
