@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import run_sql
 
+from .prepared import prepared
 from .services import (
     PATIENCE_S,
     SPANSTATS,
@@ -27,7 +28,7 @@ from .services import (
     start_command,
 )
 
-__all__ = ["environment", "start", "start_command"]
+__all__ = ["environment", "prepared", "start", "start_command"]
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -38,11 +39,11 @@ def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None
         assert word in done.stderr
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("how", "workers"), [("start_command", "1"), ("start", "2")])
 def test_serve_starts_answers_and_stops_cleanly(
-    start_command: Start, environment: dict[str, str], workers: str
+    request: pytest.FixtureRequest, environment: dict[str, str], how: str, workers: str
 ) -> None:
-    service = start_command(SPANSTATS_WORKERS=workers)
+    service = request.getfixturevalue(how)(SPANSTATS_WORKERS=workers)
     service.wait_for("/readyz", 200)
     [key] = re.findall(r"API key\s+(sps_\S+)", service.out)
     file = data(environment) / "api_key"
@@ -64,6 +65,7 @@ def test_the_printed_requests_work_as_they_are(start: Start) -> None:
     assert trace["cost"] == 0.01
 
 
+@pytest.mark.usefixtures("prepared")
 def test_the_second_start_says_where_the_key_is_and_does_not_print_it(
     start: Start, environment: dict[str, str]
 ) -> None:
@@ -78,6 +80,7 @@ def test_the_second_start_says_where_the_key_is_and_does_not_print_it(
     assert second.status("/api/parea/v1/experiment/none/stats", key) == 404
 
 
+@pytest.mark.usefixtures("prepared")
 def test_a_configured_key_works_and_none_is_made(start: Start, environment: dict[str, str]) -> None:
     service = start(SPANSTATS_API_KEY="my-own-key")
     service.wait_for("/readyz", 200)
@@ -86,6 +89,7 @@ def test_a_configured_key_works_and_none_is_made(start: Start, environment: dict
     assert "my-own-key" not in service.out + service.err
 
 
+@pytest.mark.usefixtures("prepared")
 def test_a_database_server_that_dies_is_started_again(start: Start, environment: dict[str, str]) -> None:
     service = start()
     service.wait_for("/readyz", 200)
@@ -98,11 +102,9 @@ def test_a_database_server_that_dies_is_started_again(start: Start, environment:
     assert service.stop() == 0
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_killed_service_starts_again_on_the_same_port(
-    start: Start, environment: dict[str, str], workers: str
-) -> None:
-    first = start(SPANSTATS_WORKERS=workers)
+@pytest.mark.usefixtures("prepared")
+def test_a_killed_service_starts_again_on_the_same_port(start: Start, environment: dict[str, str]) -> None:
+    first = start(SPANSTATS_WORKERS="2")
     first.wait_for("/readyz", 200)
     first.stop(signal.SIGKILL)
     deadline = time.monotonic() + PATIENCE_S
@@ -116,6 +118,7 @@ def test_a_killed_service_starts_again_on_the_same_port(
     assert not (data(environment) / "postgres" / "postmaster.pid").exists()
 
 
+@pytest.mark.usefixtures("prepared")
 def test_keys_are_made_listed_and_revoked_beside_a_running_service(start: Start, environment: dict[str, str]) -> None:
     service = start()
     service.wait_for("/readyz", 200)
@@ -157,6 +160,7 @@ def test_a_command_that_is_ended_stops_its_database(environment: dict[str, str])
     assert not file.exists()
 
 
+@pytest.mark.usefixtures("prepared")
 def test_a_second_service_on_the_same_data_is_refused(start: Start, environment: dict[str, str]) -> None:
     service = start()
     service.wait_for("/readyz", 200)

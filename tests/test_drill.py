@@ -10,9 +10,10 @@ import pytest
 
 from .documentation import ROOT
 from .forks import command_in
+from .prepared import prepared
 from .services import Service, Start, data, environment, start
 
-__all__ = ["environment", "start"]
+__all__ = ["environment", "prepared", "start"]
 
 FIRST = """
 import asyncio, asyncpg, os
@@ -25,10 +26,11 @@ asyncio.run(first())
 
 def drill(service: Service, *harm: str) -> subprocess.CompletedProcess[str]:
     settings = {"SPANSTATS_URL": f"http://127.0.0.1:{service.port}", "SPANSTATS_API_KEY": "k"}
-    command: list[str | Path] = [sys.executable, ROOT / "deploy/drill.py", "--lanes=2", "--calm=1", *harm]
+    command: list[str | Path] = [sys.executable, ROOT / "deploy/drill.py", "--lanes=2", "--calm=0.3", *harm]
     return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=180)
 
 
+@pytest.mark.usefixtures("prepared")
 def test_nothing_is_lost_where_the_database_is_killed_amid_the_posting(
     start: Start, environment: dict[str, str]
 ) -> None:

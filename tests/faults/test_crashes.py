@@ -17,7 +17,7 @@ from .truth import check_store
 
 pytestmark = pytest.mark.anyio
 
-SPANS = 600
+SPANS = 200
 
 
 def serve(start: Start, **variables: str) -> Service:
@@ -42,6 +42,7 @@ def postmaster(directory: Path) -> int:
     return int((directory / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
+@pytest.mark.usefixtures("prepared")
 async def test_what_was_acknowledged_is_there_after_database_and_service_were_killed(
     start: Start, environment: dict[str, str]
 ) -> None:
@@ -65,6 +66,7 @@ async def test_what_was_acknowledged_is_there_after_database_and_service_were_ki
     await asyncio.to_thread(check, environment, traffic.ledger.acknowledged | again.ledger.acknowledged)
 
 
+@pytest.mark.usefixtures("prepared")
 async def test_a_stopped_service_answers_what_it_was_asked(start: Start, environment: dict[str, str]) -> None:
     service = serve(start, SPANSTATS_WORKERS="2", SPANSTATS_GRACE_PERIOD_S="15")
     async with Traffic(service.port) as traffic:
