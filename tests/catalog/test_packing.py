@@ -205,7 +205,7 @@ async def test_every_read_answers_the_same_before_during_and_after(engine: Async
     packed = 0
     async with committer(engine) as writer:
         await fill(writer, rng)
-        for turn in range(9):
+        for turn in range(6):
             packed += await pack_a_few(engine, rng)
             await change(engine, writer, rng)
             await change(engine, writer, rng)
@@ -404,6 +404,7 @@ async def test_what_is_packed_of_a_trace_is_read_by_the_statement_that_reads_row
     assert len(unpacked_rows) == 1
 
 
+@pytest.mark.one_version("we pack and unpack")
 async def test_a_trace_whose_payloads_the_version_before_has_packed_is_packed_whole(engine: AsyncEngine) -> None:
     await allow(engine)
     async with committer(engine) as writer:
@@ -433,6 +434,7 @@ async def old_form(engine: AsyncEngine) -> None:
             await tx.driver.execute(statement, *key, pack(payloads))
 
 
+@pytest.mark.one_version("we pack and unpack")
 async def test_what_the_version_before_has_packed_is_read_changed_and_packed_again(engine: AsyncEngine) -> None:
     await allow(engine)
     rng = random.Random(1)
