@@ -1,7 +1,9 @@
 """Every screen with real, odd and no data: valid HTML without scripts, every input labelled, every link answers."""
 
 import asyncio
+import re
 from collections import Counter
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -80,13 +82,21 @@ async def test_every_link_of_every_screen_answers(filled: Filled) -> None:
         assert answer.status_code == 200, (path, answer.text[:2000])
         if path.startswith(("/ui/static", "/docs")):
             continue
-        for link in parsed(answer.text).iter("a"):
-            target = urlsplit(urljoin(path, link.get("href", "")))
+        if kinds[kind] == 1:
+            parsed(answer.text)
+        for link in links(answer.text):
+            target = urlsplit(urljoin(path, link))
             assert not target.netloc
             waiting.append(target.path + (f"?{target.query}" if target.query else ""))
+    assert len(visited) > 2 * len(SCREENS)
 
 
 _OF_A_KIND = 2
+
+
+def links(html: str) -> list[str]:
+    """What the document links to, found ten times as quickly as by parsing it to the letter."""
+    return [unescape(link) for link in re.findall(r"""<a\b[^>]*?\shref=["']([^"']*)["']""", html)]
 
 
 async def test_what_is_hostile_is_text(filled: Filled) -> None:
