@@ -130,7 +130,9 @@ def one_of_each_handler(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 ROUTES = routes()
 WRITING = [(m, re.sub(r"{[^}]*}", "1", p)) for m, p in ROUTES if m != "GET"]
-HANDLERS = [(m, re.sub(r"{[^}]*}", "1", p)) for m, p in one_of_each_handler(ROUTES) if m != "GET"]
+TAKING = [(m, p) for m, p in ROUTES if m not in ("GET", "DELETE") and "/pulses/" not in p]
+"""Routes that do something with a body."""
+HANDLERS = [(m, re.sub(r"{[^}]*}", "1", p)) for m, p in one_of_each_handler(TAKING)]
 """What becomes of a field does not depend on the path by which a handler is reached."""
 
 
