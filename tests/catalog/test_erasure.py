@@ -15,7 +15,7 @@ from spanstats.errors import NotFound
 from spanstats.stats.maintenance import mismatches
 from spanstats.store.session import Database
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("other tests make the same statements")]
 TABLES = ("spans", "span_payloads", "traces", "scores")
 
 

@@ -16,7 +16,7 @@ from spanstats.store.session import Database, Kind, Timeouts
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, new_tools, rows, stored_traces
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("other tests make the same statements")]
 WITH_THE_FIRST = "SELECT count(*) AS n FROM spans WHERE xmin = (SELECT xmin FROM spans WHERE trace_id = 't0')"
 WRITES_OF = "SELECT count(DISTINCT xmin::text) AS n FROM spans"
 

@@ -23,7 +23,7 @@ from tests.examples import examples
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, price_of_known_models, rows, stored_traces
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("other tests make the same statements")]
 
 
 def rendering(engine: AsyncEngine) -> Committer:
@@ -157,7 +157,6 @@ async def test_what_is_erased_leaves_no_block_of_scores(engine: AsyncEngine, mon
     assert await rows(engine, "SELECT 1 FROM score_blocks") == []
 
 
-@pytest.mark.one_version("how much is written is our choice")
 async def test_a_span_of_a_long_trace_writes_no_more_than_one_of_a_short_trace(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ from .worlds import (
     stored_traces,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("other tests make the same statements")]
 
 
 def parea(span_id: str, root: str = "r", **fields: Any) -> Span:

@@ -22,7 +22,7 @@ from tests.ingest.worlds import TENANT, committer, rows
 from .test_rollups import random_span
 from .warming import warm
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_version("other tests make the same statements")]
 
 
 @pytest.fixture
