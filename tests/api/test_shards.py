@@ -14,9 +14,10 @@ from spanstats.catalog.keys import Placing
 from spanstats.errors import Conflict
 from spanstats.main import create_app
 from spanstats.settings import Settings
-from spanstats.store.schema import migrate
 from spanstats.store.session import Database, Kind, create_engine
-from tests.conftest import run_sql
+from tests.two_schemas import database_url, second_url, two_schemas
+
+__all__ = ["database_url", "second_url", "two_schemas"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_database("it makes shards of its own")]
 
@@ -42,15 +43,6 @@ class World(NamedTuple):
     app: Any
     first_client: httpx.AsyncClient
     second_client: httpx.AsyncClient
-
-
-@pytest.fixture
-def second_url(database_url: str) -> str:
-    """Another schema of the test's own database, migrated."""
-    run_sql(database_url, "CREATE SCHEMA two")
-    url = f"{database_url}{'&' if '?' in database_url else '?'}schema=two"
-    migrate(url)
-    return url
 
 
 @asynccontextmanager

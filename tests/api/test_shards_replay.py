@@ -10,11 +10,12 @@ from spanstats.catalog import keys
 from spanstats.main import create_app
 from spanstats.settings import Settings
 from tests.dialects.recorded import load
+from tests.two_schemas import database_url, second_url, two_schemas
 
 from .test_replay import replay_respan
-from .test_shards import World, ask, client_of, second_url, without_times, world
+from .test_shards import World, ask, client_of, without_times, world
 
-__all__ = ["second_url", "world"]
+__all__ = ["database_url", "second_url", "two_schemas", "world"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_database("it makes shards of its own")]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from tests.conftest import run_sql
+from tests.two_schemas import database_url, second_url, two_schemas
 
 from spanstats.catalog import copying, datasets, keys, move_log, moves, placement, projects
 from spanstats.catalog.datasets import Row
@@ -28,10 +28,11 @@ from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.tools import Tools
 from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store.outages import TenantMoved
-from spanstats.store.schema import migrate
 from spanstats.store.session import Database, Kind, create_engine
 from spanstats.store.session.transaction import transaction_on
 from spanstats.store.tables import metadata
+
+__all__ = ["database_url", "second_url", "two_schemas"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_database("it makes shards of its own")]
 
@@ -57,12 +58,9 @@ Shards = dict[str, Database]
 
 
 @pytest.fixture
-async def shards(database_url: str) -> AsyncIterator[Shards]:
+async def shards(database_url: str, second_url: str) -> AsyncIterator[Shards]:
     """The test's own database, and a schema in it as another shard."""
-    await asyncio.to_thread(run_sql, database_url, "CREATE SCHEMA two")
-    second = f"{database_url}{'&' if '?' in database_url else '?'}schema=two"
-    await asyncio.to_thread(migrate, second)
-    databases = {"first": Database(create_engine(database_url)), "two": Database(create_engine(second))}
+    databases = {"first": Database(create_engine(database_url)), "two": Database(create_engine(second_url))}
     await placement.register(databases["first"], databases["two"], "two")
     yield databases
     for database in databases.values():
