@@ -83,7 +83,8 @@ async def summarize_in(
         if matching is None:
             sums, scores = await _whole(tx, key, window)
         else:
-            sums, scores = await filtered(columns, tx, Arm(key, window, matching), n_scores=row["n_scores"])
+            arm, n_scores, has_partial_costs = Arm(key, window, matching), row["n_scores"], row["has_partial_costs"]
+            sums, scores = await filtered(columns, tx, arm, n_scores=n_scores, has_partial_costs=has_partial_costs)
     return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
@@ -114,16 +115,20 @@ async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: 
     return Summary(sums, scores, evaluators)
 
 
-async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int = 1) -> Sums:
+async def filtered(
+    columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int = 1, has_partial_costs: bool = True
+) -> Sums:
     """The sums of the traces of the arm, how many of their costs are partial, and the sums of their scores unless
     `n_scores` is 0: from columns where that is faster.
 
-    `n_scores` is how many scores most of the traces have at most.
+    `n_scores` is how many scores most of the traces have at most, `has_partial_costs` whether some may be partial.
     """
     plan = await plan_of(tx, arm)
     if plan is None:
         disjuncts = ALL if arm.matching is None else arm.matching.disjuncts
-        return await directly(tx, arm.experiment_key, arm.window, disjuncts, n_scores=n_scores)
+        return await directly(
+            tx, arm.experiment_key, arm.window, disjuncts, n_scores=n_scores, has_partial_costs=has_partial_costs
+        )
     added = Added(scores=n_scores > 0)
     async for selection in columns.batches(tx, arm, added.needs, plan, time_limit(tx.timeouts)):
         await columns.run(partial(added.add, selection))
@@ -131,11 +136,18 @@ async def filtered(columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int
 
 
 async def directly(
-    tx: Transaction, experiment_key: ExperimentKey, window: Window, disjuncts: Disjuncts = ALL, *, n_scores: int = 1
+    tx: Transaction,
+    experiment_key: ExperimentKey,
+    window: Window,
+    disjuncts: Disjuncts = ALL,
+    *,
+    n_scores: int = 1,
+    has_partial_costs: bool = True,
 ) -> Sums:
     """The same from the traces themselves.
 
-    `n_scores` is how many scores most of the traces have at most: more cost more time.
+    `n_scores` is how many scores most of the traces have at most: more cost more time. Partial costs are only counted
+    where there may be some.
     """
     disjuncts = within(experiment_key, window, disjuncts)
     if n_scores:
@@ -145,7 +157,7 @@ async def directly(
     else:
         row = dict((await tx.connection.execute(sums_statement(disjuncts))).one()._mapping)
     sums, scores = read_sums(row)
-    return sums | {COST_PARTIAL: await _cost_partial(tx, disjuncts)}, scores
+    return sums | {COST_PARTIAL: await _cost_partial(tx, disjuncts) if has_partial_costs else 0}, scores
 
 
 def sums_statement(disjuncts: Disjuncts) -> Select[Any]:
@@ -160,6 +172,7 @@ _FIND = f"""
 SELECT e.key, CASE WHEN EXISTS (SELECT 1 FROM evaluators WHERE tenant_id = $1) THEN (
     SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_SCORES})
     FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
-) ELSE 0 END AS n_scores
+) ELSE 0 END AS n_scores,
+EXISTS (SELECT 1 FROM traces WHERE experiment_key = e.key AND {IS_COST_PARTIAL}) AS has_partial_costs
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """
