@@ -121,7 +121,7 @@ async def equal(tx: Transaction, columns: Columns, rng: random.Random, window: W
 async def refresh_once(engine: AsyncEngine, rng: random.Random, *, killed: bool = False) -> None:
     days = await waiting_days(Database(engine), rest_s=0)
     if days:
-        async with Database(engine).transaction(Kind.REBUILD) as tx:
+        async with Database(engine).transaction(Kind.CACHES) as tx:
             await tx.driver.execute(LOCK)
             await refresh_some(tx, *rng.choice(days), rest_s=0, most=rng.choice([3, 20, 1_000]))
             if killed:

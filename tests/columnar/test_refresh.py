@@ -62,7 +62,7 @@ async def post(engine: AsyncEngine, *spans: Span) -> None:
 
 async def refresh_by(engine: AsyncEngine, most: int) -> int:
     """One transaction; how many segments were written."""
-    async with Database(engine).transaction(Kind.REBUILD) as tx:
+    async with Database(engine).transaction(Kind.CACHES) as tx:
         await tx.driver.execute(LOCK)
         return len((await refresh_some(tx, ExperimentKey(1), TODAY, rest_s=0, most=most)).write)
 
@@ -236,7 +236,7 @@ async def test_columns_grow_with_the_scores_and_not_with_their_names(engine: Asy
 
 async def test_a_refresh_waits_for_one_of_rollups_or_another(engine: AsyncEngine) -> None:
     await post(engine, span(1, 3))
-    async with Database(engine).transaction(Kind.REBUILD) as other:
+    async with Database(engine).transaction(Kind.CACHES) as other:
         await other.driver.execute(LOCK)
         waiting = asyncio.create_task(refresh_day(Database(engine), (ExperimentKey(1), TODAY), rest_s=0))
         await asyncio.sleep(0.1)

@@ -59,7 +59,7 @@ async def test_the_check_names_buckets_that_differ_without_a_mark(filled: AsyncE
 
 
 async def test_a_rebuild_does_not_wait_for_another_unless_told_to(filled: AsyncEngine) -> None:
-    async with Database(filled).transaction(Kind.REBUILD) as other:
+    async with Database(filled).transaction(Kind.CACHES) as other:
         await other.driver.execute(LOCK)
         assert await refresh_once(Database(filled)) == 0
         waiting = asyncio.create_task(refresh_once(Database(filled), wait=True))

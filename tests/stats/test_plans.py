@@ -59,7 +59,7 @@ INSERT INTO rollup_marks SELECT DISTINCT experiment_key, date_trunc('minute', st
 
 
 async def fill(engine: AsyncEngine) -> None:
-    async with Database(engine).transaction(Kind.REBUILD) as tx:
+    async with Database(engine).transaction(Kind.CACHES) as tx:
         await tx.driver.execute(_FILL)
     await refresh_rollups(Database(engine))
     async with engine.connect() as connection:

@@ -33,7 +33,7 @@ class Killed(Exception):
 
 
 async def rebuild_once(engine: AsyncEngine, limit: int = 10_000, *, killed: bool = False) -> int:
-    async with Database(engine).transaction(Kind.REBUILD) as tx:
+    async with Database(engine).transaction(Kind.CACHES) as tx:
         await tx.driver.execute(LOCK)
         n_invalidations = await rollups.refresh(tx.driver, limit)
         if killed:

@@ -97,7 +97,7 @@ async def test_a_snapshot_does_not_see_what_is_committed_meanwhile(kept: str, en
     assert await rows(engine) == [1]
 
 
-@pytest.mark.parametrize(("kind", "limit"), [(Kind.READ, "1500ms"), (Kind.WRITE, "2s"), (Kind.REBUILD, "0")])
+@pytest.mark.parametrize(("kind", "limit"), [(Kind.READ, "1500ms"), (Kind.WRITE, "2s"), (Kind.CACHES, "0")])
 @pytest.mark.every_case("each kind has settings of its own")
 async def test_each_kind_has_its_statement_timeout(engine: AsyncEngine, kind: Kind, limit: str) -> None:
     async with Database(engine, Timeouts(read_s=1.5, write_s=2)).transaction(kind) as tx:

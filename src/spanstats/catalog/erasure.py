@@ -51,7 +51,7 @@ async def erase_some(database: Database, limit: int = TRACES_AT_A_TIME) -> bool:
             await delete_overrides(tx.driver, patches)
     if erased:
         return True
-    async with database.transaction(Kind.REBUILD) as tx:
+    async with database.transaction(Kind.CACHES) as tx:
         await tx.driver.execute(LOCK)
         for statement in _LAST:
             await tx.driver.execute(statement, key)

@@ -60,7 +60,7 @@ async def erase_all(database: Database, tenant_id: TenantId) -> AsyncGenerator[i
     """
     while keys := await _some(database, tenant_id):
         yield await erase(database, keys, _EVER)
-    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.REBUILD) as tx:
+    async with database.with_timeouts(_TIMEOUTS).transaction(Kind.CACHES) as tx:
         await tx.driver.execute(LOCK)
         for statement in _REST:
             await tx.driver.execute(statement, tenant_id)

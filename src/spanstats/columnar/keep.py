@@ -35,13 +35,13 @@ SELECT DISTINCT experiment_key, date_bin('1 day', minute, '2000-01-01Z') AS day 
 
 async def waiting_days(database: Database, rest_s: float = REST_S, limit: int = 100_000) -> list[Day]:
     """Days with invalid minutes to which no one has written for a while. Raises `Unavailable`."""
-    async with database.transaction(Kind.REBUILD) as tx:
+    async with database.transaction(Kind.CACHES) as tx:
         return [(row["experiment_key"], row["day"]) for row in await tx.driver.fetch(_DAYS, rest_s, limit)]
 
 
 async def refresh_day(database: Database, day: Day, rest_s: float = REST_S) -> bool:
     """Refresh in one transaction; whether there was anything to refresh. Raises `Unavailable`."""
-    async with database.transaction(Kind.REBUILD) as tx:
+    async with database.transaction(Kind.CACHES) as tx:
         await tx.driver.execute(LOCK)
         return bool((await refresh_some(tx, *day, rest_s)).write)
 

@@ -80,7 +80,7 @@ async def refresh_some(
 ) -> Plan:
     """Refresh invalid minutes of the day that begins at `day`, about `most` traces; what was done.
 
-    Needs a transaction of its own (`Kind.REBUILD`) whose first statement took the lock of rollups.
+    Needs a transaction of its own (`Kind.CACHES`) whose first statement took the lock of rollups.
     """
     within = experiment_key, day, day + DAY_US
     invalid: dict[int, bool] = {}

@@ -48,7 +48,7 @@ NOT EXISTS (SELECT 1 FROM rollup_marks m WHERE m.experiment_key = {key} AND m.mi
 async def refresh_once(database: Database, *, wait: bool = False) -> int:
     """Refresh in one transaction; the number of deleted invalidations. Without `wait`, 0 while another does."""
     try:
-        async with database.transaction(Kind.REBUILD) as tx:
+        async with database.transaction(Kind.CACHES) as tx:
             await tx.driver.execute(LOCK if wait else f"{LOCK} NOWAIT")
             return await refresh(tx.driver, INVALIDATIONS_PER_TRANSACTION)
     except Unavailable as error:
@@ -99,7 +99,7 @@ async def count_invalid_minutes(database: Database, limit: int = 100_000) -> Inv
 async def invalidate_everything(database: Database) -> int:
     """Invalidate every minute that has traces or is in a cache, so that all is refreshed; answers stay exact
     meanwhile."""
-    async with database.transaction(Kind.REBUILD) as tx:
+    async with database.transaction(Kind.CACHES) as tx:
         await tx.driver.execute(_DELETE_COLUMNS)
         status: str = await tx.driver.execute(_INVALIDATE_EVERYTHING)
     return int(status.split()[-1])
@@ -110,7 +110,7 @@ async def mismatches(database: Database) -> list[tuple[int, int, int]]:
     segments of columns. Empty in a sound store.
     """
     different = []
-    async with database.transaction(Kind.REBUILD) as tx:
+    async with database.transaction(Kind.CACHES) as tx:
         for level in LEVELS:
             is_valid = _IS_VALID.format(key="x.experiment_key", start="x.bucket", length=level.interval)
             from_traces = f"SELECT * FROM ({computed(level, _all_buckets(level))}) x WHERE {is_valid}"

@@ -107,7 +107,7 @@ _FILL = {level: _filling(level) for level in LEVELS}
 async def refresh(driver: Driver, limit: int = 10_000) -> int:
     """Refresh the minutes, hours and days of at most `limit` invalid minutes; the number of deleted invalidations.
 
-    Needs a transaction of its own (`Kind.REBUILD`) whose first statement was `LOCK`.
+    Needs a transaction of its own (`Kind.CACHES`) whose first statement was `LOCK`.
     """
     invalidations = await driver.fetch(_TAKE_INVALIDATIONS, limit)
     if not invalidations:

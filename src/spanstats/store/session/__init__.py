@@ -1,7 +1,8 @@
 """Connections and transactions: the part of the store that the rest of the service uses."""
 
 from .database import Database, Standbys
+from .kinds import BY_KEY, Kind, Timeouts
 from .pool import Driver, Engine, create_engine
-from .transaction import BY_KEY, Kind, Timeouts, Transaction
+from .transaction import Transaction
 
 __all__ = ["BY_KEY", "Database", "Driver", "Engine", "Kind", "Standbys", "Timeouts", "Transaction", "create_engine"]

@@ -9,8 +9,9 @@ from ...domain.keys import TenantId
 from ..fences import look_to_read, look_to_write
 from ..outages import translated
 from .kept import KeptConnections
+from .kinds import Kind, Timeouts
 from .pool import Driver, Engine, first_answer
-from .transaction import Kind, Timeouts, Transaction, transaction_on
+from .transaction import Transaction, transaction_on
 
 
 class Standbys(Protocol):
