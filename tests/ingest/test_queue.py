@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.span import Span
-from spanstats.ingest.batch import Write, is_identity, touched
+from spanstats.ingest.batch import Write, is_span_key, touched_keys
 from spanstats.ingest.queue import Queue, QueueLimits, Waiting
 from tests.examples import examples
 
@@ -86,15 +86,15 @@ def test_two_at_once_never_meet_and_no_span_overtakes_itself(
             busy = [w for group in running for w in group]
             group = queue.take(busy) if len(running) < 2 else []
             assert sum(w.weight for w in group) <= 6
-            met = [touched(w.write) for w in busy]
-            assert all(m.isdisjoint(touched(w.write)) for w in group for m in met)
+            met = [touched_keys(w.write) for w in busy]
+            assert all(m.isdisjoint(touched_keys(w.write)) for w in group for m in met)
             in_order += group
             running += [group] if group else []
             if not group or data.draw(st.booleans()):
                 running.pop(data.draw(st.integers(0, len(running) - 1)))
         assert len(in_order) == len(arrived)
-        for key in {t for w in arrived for t in touched(w.write) if is_identity(t)}:
-            order = [[id(w) for w in part if key in touched(w.write)] for part in (arrived, in_order)]
+        for key in {t for w in arrived for t in touched_keys(w.write) if is_span_key(t)}:
+            order = [[id(w) for w in part if key in touched_keys(w.write)] for part in (arrived, in_order)]
             assert order[0] == order[1]
 
     asyncio.run(write_all())

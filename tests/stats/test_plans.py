@@ -24,7 +24,7 @@ from spanstats.filters.compile import compile_predicate
 from spanstats.filters.disjuncts import compile_disjuncts, compile_filter
 from spanstats.filters.sources import asked_of_many
 from spanstats.filters.trace_fields import TRACES
-from spanstats.ingest import changes, pending, reading, write_statements
+from spanstats.ingest import changes, identities, pending, reading, relatives, write_statements
 from spanstats.reading import logs, sizes, whole_traces
 from spanstats.reading import spans as reading_spans
 from spanstats.stats import from_columns, ranges, rolled_up, traces
@@ -246,7 +246,7 @@ async def _streamed(engine: AsyncEngine) -> list[dict[str, Any]]:
 async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> None:
     keys = [1, 1], ["t7", "t8"]
     async with Database(filled).transaction(Kind.INGEST) as tx:
-        identified = await nodes(tx.driver, reading.IDENTIFY_STATEMENT, [1, 1], ["s7", "s8"], [1], ["e1"])
+        identified = await nodes(tx.driver, identities.IDENTIFY_STATEMENT, [1, 1], ["s7", "s8"], [1], ["e1"])
         locked = await nodes(tx.driver, reading.TRACES_STATEMENT, *keys)
     assert rows_read(identified, "spans") <= 2
     assert rows_read(locked, "traces") <= 2
@@ -255,10 +255,10 @@ async def test_a_writer_finds_what_it_merges_by_index(filled: AsyncEngine) -> No
 _SPANS = "int[], text[], text[]", "'{1}', '{t}', '{s}'"
 _TRACES = "int[], text[]", "'{1}', '{t}'"
 _BY_KEY = {
-    "ancestors": (reading.ANCESTORS_STATEMENT, *_SPANS),
-    "same ids": (reading.SAME_IDS_STATEMENT, "int[], text[], text[]", "'{1}', '{t}', '{r}'"),
+    "ancestors": (relatives.ANCESTORS_STATEMENT, *_SPANS),
+    "same ids": (relatives.SAME_IDS_STATEMENT, "int[], text[], text[]", "'{1}', '{t}', '{r}'"),
     "uncounted": (changes.UPDATE_UNCOUNTED, "int[], text[], text[], smallint[]", "'{1}', '{t}', '{s}', '{1}'"),
-    "overrides": (reading.OVERRIDES_STATEMENT, *_SPANS),
+    "overrides": (identities.OVERRIDES_STATEMENT, *_SPANS),
     "content": (spans.CONTENT, "int[], text[], text[], bool[], bool[]", "'{1}', '{t}', '{s}', '{true}', '{true}'"),
     "spans": (spans.SPANS_OF_TRACES, *_TRACES),
     "scores": (spans.SCORES_OF_TRACES, *_TRACES),
@@ -266,7 +266,7 @@ _BY_KEY = {
     "drop": (changes.DELETE_OWN_SCORES, *_SPANS),
     **{f"delete {n}": (statement, *_SPANS) for n, statement in enumerate(changes.DELETE_SPANS)},
     **{f"erase {table}": (statement, *_TRACES) for table, statement in erase.ERASE.items()},
-    "identify": (reading.IDENTIFY_STATEMENT, "int[], text[], int[], text[]", "'{1}', '{s}', '{1}', '{e}'"),
+    "identify": (identities.IDENTIFY_STATEMENT, "int[], text[], int[], text[]", "'{1}', '{s}', '{1}', '{e}'"),
     "lock": (write_statements.LOCK_OR_INSERT_TRACES, "json", "'[]'"),
     "read": (reading.TRACES_STATEMENT, *_TRACES),
     "write": (

@@ -13,8 +13,8 @@ from ..domain.standalone import StandaloneScore
 
 SpanIdentity = NewType("SpanIdentity", tuple[TenantId, str, str])
 """(tenant, trace id, span id); the trace id is empty where the span id alone is the identity."""
-Touched = tuple[TenantId, str, str]
-"""The key of a span, or that of a trace: the span id is empty."""
+TouchedKey = tuple[TenantId, str, str]
+"""The key of a span, or of a trace, whose span id is empty."""
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ def span_key(tenant_id: TenantId, span: Span) -> SpanIdentity:
     return SpanIdentity((tenant_id, "" if span.by_span_id else span.trace_id, span.span_id))
 
 
-def touched(write: Write) -> frozenset[Touched]:
+def touched_keys(write: Write) -> frozenset[TouchedKey]:
     """The keys on which this write may wait for another transaction, as far as the write has them."""
     tenant_id = write.tenant_id
     keys = {(tenant_id, span.trace_id, "") for span in write.spans}
@@ -54,9 +54,9 @@ def touched(write: Write) -> frozenset[Touched]:
     return frozenset(keys)
 
 
-def is_identity(touched: Touched) -> bool:
+def is_span_key(key: TouchedKey) -> bool:
     """Whether it is the key of a span."""
-    return touched[2] != ""
+    return key[2] != ""
 
 
 @dataclass(slots=True)

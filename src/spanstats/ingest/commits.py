@@ -23,15 +23,14 @@ from ..domain.span import Span
 from ..domain.standalone import Outcome, StandaloneScore
 from ..errors import Unavailable
 from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_SPANS
-from ..store.fences import look_to_write
-from ..store.outages import ATTEMPTS, TenantMoved, before_attempt, is_outage, is_retryable
-from ..store.session import Database, Kind
+from ..store.outages import TenantMoved, is_outage
+from ..store.session import Database
 from ..tracing import Tracing
-from .batch import Batch, Write, collect
+from .attempts import Writer
+from .batch import Write
 from .queue import Queue, QueueLimits, Waiting
 from .standalone import Outcomes
 from .tools import Tools
-from .transaction import first_lock, write_batch
 from .writers import wait_for_writers
 
 TRANSACTIONS_AT_ONCE = 2
@@ -43,7 +42,8 @@ _TURNS = 4
 _ENOUGH_FOR_FIRST = 100
 """Spans that begin a transaction at once: the next ones are read while the database writes these."""
 _NEVER = sys.maxsize
-_ENOUGH = 2
+_FAILURES_IN_A_ROW = 2
+"""Requests that are written alone and find the database unavailable, after which the others are not tried."""
 
 
 class Committer:
@@ -59,15 +59,15 @@ class Committer:
         may_move: bool = False,
     ) -> None:
         """`may_move`: whether tenants may be moved to another shard meanwhile."""
-        self._may_move = may_move
         self._database = database
-        self._tools = tools
+        self._writer = Writer(database, tools, may_move=may_move)
         self._limits = limits or QueueLimits()
         self._tracing = tracing or Tracing()
         self._queue = Queue(self._limits)
         self._running: list[list[Waiting]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._worth = 1
+        self._start_weight = 1
+        """How much must wait before it is worth looking whether a transaction can begin."""
         self._is_due = False
         self._has_one_client = False
         self._stopping = False
@@ -108,11 +108,11 @@ class Committer:
 
     async def _enqueue(self, write: Write, weight: int, size: int) -> Outcome | None:
         """What became of the write's score, if it has one, once it is committed."""
-        await self._queue.room(weight, size)
+        await self._queue.wait_for_room(weight, size)
         if self._stopping:
             raise Unavailable("the service is stopping")
         waiting = self._queue.put(write, weight, size)
-        if self._queue.weight >= self._worth:
+        if self._queue.weight >= self._start_weight:
             self._start_soon()
         # Cancelled with its request; the write goes on.
         return await waiting.done
@@ -135,14 +135,14 @@ class Committer:
             asyncio.get_running_loop().call_soon(self._start_if_still, self._queue.weight, turns - 1)
 
     def _start(self) -> None:
-        """Start what can be written now; `_worth` is how much must wait before it is worth looking again."""
+        """Start what can be written now."""
         self._is_due = False
-        self._worth = _NEVER
+        self._start_weight = _NEVER
         while len(self._running) < TRANSACTIONS_AT_ONCE:
             at_least = _ENOUGH_FOR_SECOND if self._running else 1
             group = self._queue.take(chain(*self._running), at_least)
             if not group:
-                self._worth = at_least if self._queue.weight < at_least else self._queue.weight + at_least
+                self._start_weight = at_least if self._queue.weight < at_least else self._queue.weight + at_least
                 return
             self._running.append(group)
             task = asyncio.create_task(self._run(group))
@@ -164,7 +164,7 @@ class Committer:
         began = time.perf_counter()
         try:
             with self._tracing.committing(group):
-                outcomes = await self._write([w.write for w in group])
+                outcomes = await self._writer.write([w.write for w in group])
         except Exception as error:
             COMMIT_FAILURES.inc()
             if len(group) == 1 or is_outage(error):
@@ -189,7 +189,7 @@ class Committer:
             error = await self._commit([waiting])
             is_shared = isinstance(error, Unavailable) and not isinstance(error, TenantMoved)
             unavailable = unavailable + 1 if is_shared else 0
-            if error is not None and unavailable == _ENOUGH:
+            if error is not None and unavailable == _FAILURES_IN_A_ROW:
                 # It was no request's own fault: a lock that others hold would cost each of them as long again.
                 for later in group[position + 1 :]:
                     _fail(later, error)
@@ -203,31 +203,6 @@ class Committer:
         for waiting in late:
             _fail(waiting, error)
         await self._queue.forget(late)
-
-    def _first(self, writes: list[Write], locking: str | None) -> str | None:
-        """What the transaction begins with: a look whether the tenants live here still, where they may be moved."""
-        if not self._may_move:
-            return locking
-        look = look_to_write(write.tenant_id for write in writes)
-        return look if locking is None else f"{look}; {locking}"
-
-    async def _write(self, writes: list[Write]) -> Outcomes:
-        """One transaction; repeated where the database asks for it (deadlock, serialization failure)."""
-        attempt = 1
-        while True:
-            try:
-                return await self._write_once(writes, collect(writes))
-            except Unavailable as error:
-                if attempt == ATTEMPTS or not is_retryable(error):
-                    raise
-                await before_attempt(attempt)
-            attempt += 1
-
-    async def _write_once(self, writes: list[Write], batch: Batch) -> Outcomes:
-        async with self._database.transaction(Kind.INGEST, self._first(writes, first_lock(batch))) as tx:
-            written = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
-        self._tools.evaluators.keep(written.evaluators)
-        return written.outcomes
 
 
 def _outcome(write: Write, outcomes: Outcomes) -> Outcome | None:

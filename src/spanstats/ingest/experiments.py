@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Set
 from ..domain.keys import ExperimentKey, NamedExperiment
 from ..store.session import Driver
 from ..store.spans import columns
-from .reading import identify
+from .identities import identify_and_lock
 
 _INSERT = """
 INSERT INTO experiments (tenant_id, id)
@@ -20,10 +20,10 @@ async def lock_or_insert_experiments(
     driver: Driver, names: Set[NamedExperiment], locked: Mapping[NamedExperiment, ExperimentKey] | None = None
 ) -> dict[NamedExperiment, ExperimentKey]:
     """Lock the experiments, inserting ones that do not exist; their keys. `locked` are locked already."""
-    keys = dict(locked) if locked is not None else (await identify(driver, (), names)).experiments
+    keys = dict(locked) if locked is not None else (await identify_and_lock(driver, (), names)).experiments
     while missing := sorted(names - keys.keys()):
         await driver.execute(_INSERT, *columns(missing))
-        keys |= (await identify(driver, (), missing)).experiments
+        keys |= (await identify_and_lock(driver, (), missing)).experiments
     return keys
 
 

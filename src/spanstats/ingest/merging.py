@@ -11,9 +11,9 @@ from ..domain.usage import count_usage
 from ..store.session import Driver
 from ..store.spans import add_content
 from ..threads import beside_if_many
-from . import reading
 from .batch import Batch, join_overrides, overridden
 from .changes import Changed
+from .identities import read_overrides
 from .resolve import Incoming, work_on
 from .stored import Stored
 
@@ -41,7 +41,7 @@ async def merge_batch(driver: Driver, stored: Stored, batch: Batch, incoming: li
     befores = _befores(stored, incoming)
     await add_content(driver, befores, befores.keys())
     others = [key for key, before in befores.items() if not before.by_span_id and key not in merged.overrides]
-    overrides = await reading.read_overrides(driver, others) | merged.overrides
+    overrides = await read_overrides(driver, others) | merged.overrides
     work = work_on([*befores.values(), *(each.span for each in incoming)]) if befores else 0
     await beside_if_many(work, _merge_each, merged, stored, incoming, befores, overrides, price)
     _apply(stored, merged.changed, merged.moved)
@@ -69,7 +69,7 @@ def _merge_each(
 
 async def _overrides(driver: Driver, stored: Stored, batch: Batch) -> dict[SpanKey, dict[str, Any]]:
     keys = [key for key in batch.stored_overrides if key.span_id in stored.spans.get(key.trace, {})]
-    earlier = await reading.read_overrides(driver, keys)
+    earlier = await read_overrides(driver, keys)
     return {key: join_overrides(earlier.get(key, {}), batch.stored_overrides[key]) for key in keys}
 
 

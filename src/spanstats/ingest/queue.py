@@ -10,7 +10,7 @@ from ..domain.standalone import Outcome
 from ..errors import Unavailable
 from ..metrics import QUEUE_BYTES, QUEUE_SPANS
 from ..tracing import REQUEST, Untraced
-from .batch import Touched, Write, is_identity, touched
+from .batch import TouchedKey, Write, is_span_key, touched_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Waiting:
     done: asyncio.Future[Outcome | None]
     since: float
     request: Untraced
-    _touches: frozenset[Touched] | None = None
+    _touches: frozenset[TouchedKey] | None = None
 
     @property
-    def touches(self) -> frozenset[Touched]:
+    def touches(self) -> frozenset[TouchedKey]:
         """The keys that no other transaction of this process may write at the same time; rarely read."""
         if self._touches is None:
-            self._touches = touched(self.write)
+            self._touches = touched_keys(self.write)
         return self._touches
 
 
@@ -52,13 +52,13 @@ class Queue:
         self._spans = 0
         self._bytes = 0
         self.weight = 0
-        """Spans and patches that wait."""
+        """Spans, overrides and scores that wait."""
         self._room = asyncio.Condition()
 
-    async def room(self, weight: int, size: int) -> None:
+    async def wait_for_room(self, weight: int, size: int) -> None:
         """Return once there is room for this write. Raises `Unavailable` if there is none in time."""
         if self._is_full(weight, size):
-            await self._wait_for_room(weight, size)
+            await self._wait(weight, size)
 
     def put(self, write: Write, weight: int, size: int) -> Waiting:
         """Append a write for which there is room."""
@@ -77,7 +77,7 @@ class Queue:
         over = self._spans + weight > self._limits.spans or self._bytes + size > self._limits.bytes
         return over and self._spans > 0
 
-    async def _wait_for_room(self, weight: int, size: int) -> None:
+    async def _wait(self, weight: int, size: int) -> None:
         try:
             with REQUEST.get().part("ingest room"):
                 async with asyncio.timeout(self._limits.wait_s), self._room:
@@ -90,7 +90,7 @@ class Queue:
 
         A write stays if it touches a key of the `busy` writes. No later write with one of its spans passes it.
         """
-        blocked = set[Touched]().union(*(w.touches for w in busy))
+        blocked = set[TouchedKey]().union(*(w.touches for w in busy))
         group: list[Waiting] = []
         passed: list[Waiting] = []
         looked = weight = 0
@@ -99,7 +99,7 @@ class Queue:
             if looked > self._limits.spans_per_commit and (group or passed):
                 break
             if blocked and not blocked.isdisjoint(waiting.touches):
-                blocked |= {key for key in waiting.touches if is_identity(key)}
+                blocked |= {key for key in waiting.touches if is_span_key(key)}
                 passed.append(waiting)
             else:
                 weight += waiting.weight

@@ -11,8 +11,8 @@ from ..store.session import Driver
 from ..threads import beside_if_many
 from .batch import Batch, SpanIdentity, join_overrides, overridden
 from .experiments import lock_or_insert_experiments
+from .identities import Identified, identify_and_lock
 from .pending import find_logs
-from .reading import Identified, identify
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ async def resolve(driver: Driver, batch: Batch, price: Price, now_us: int) -> Re
     stored, experiments = Identified(), dict[NamedExperiment, ExperimentKey]()
     global_ids, names = batch.global_ids, batch.experiment_names
     if global_ids or names:
-        stored = await identify(driver, global_ids, names)
+        stored = await identify_and_lock(driver, global_ids, names)
         experiments = await lock_or_insert_experiments(driver, names, stored.experiments)
     overrides = {k: join_overrides(stored.overrides.get(k, {}), fields) for k, fields in batch.overrides.items()}
     stored.overrides.update(overrides)

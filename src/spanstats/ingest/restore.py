@@ -14,8 +14,9 @@ from ..domain.trace_fold import TraceFold, fold
 from ..errors import Conflict
 from ..store.session import Database, Driver, Kind, Timeouts
 from ..store.spans import columns
-from . import changes, reading, rows
+from . import changes, rows
 from .experiments import lock_or_insert_experiments
+from .identities import identify_and_lock, lock_of_global_ids
 from .tools import Tools
 from .trace_rows import row_of_fold
 
@@ -109,8 +110,8 @@ async def _lock_spans(driver: Driver, traces: dict[TraceKey, Trace]) -> None:
     }
     if not here:
         return
-    await driver.execute(reading.lock_of_global_ids(here))
-    stored = await reading.identify(driver, list(here))
+    await driver.execute(lock_of_global_ids(here))
+    stored = await identify_and_lock(driver, list(here))
     for key, trace_id in stored.traces.items():
         if trace_id != here[key]:
             raise Conflict(f"Span {key.span_id} belongs to trace {trace_id}")

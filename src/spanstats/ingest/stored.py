@@ -14,6 +14,7 @@ from ..store.spans import scores_of_traces, spans_of_traces
 from . import reading, score_blocks
 from .experiments import lock_experiments
 from .reading import TraceBefore
+from .relatives import read_relatives
 from .rows import unpack_fold
 
 
@@ -56,7 +57,7 @@ async def load(
     stored = Stored()
     if not existing:
         return stored
-    stored.before, of_traces, scores = await reading.read_traces(driver, existing)
+    stored.before, of_traces, scores = await reading.unpack_and_read_traces(driver, existing)
     folded = {key for key, trace in stored.before.items() if trace.fold is not None}
     _put_whole(stored, stored.before.keys() - folded, of_traces, scores)
     stored.deleted = await _lock_experiments(driver, stored, experiments)
@@ -65,7 +66,7 @@ async def load(
         stored.to_fold |= stored.deleted
     growing = [k for k in folded - stored.deleted if spans[k] and k not in whole]
     folds = {k: f for k in growing if (f := unpack_fold(stored.before[k].fold)) is not None}
-    relatives = await reading.read_relatives(driver, {k: (f.usage, spans[k]) for k, f in folds.items()})
+    relatives = await read_relatives(driver, {k: (f.usage, spans[k]) for k, f in folds.items()})
     stored.folds = {k: f for k, f in folds.items() if _grow(f, spans[k], relatives[k])}
     await _load_insertions(driver, stored, spans)
     await load_whole(driver, stored, folded - stored.folds.keys() - stored.deleted)

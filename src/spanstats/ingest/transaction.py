@@ -1,8 +1,10 @@
 """The one write transaction, a step after the other. It is exact for any order of arrival and any number of writers.
 
-Every writer takes locks in one order: global span ids (advisory, sorted), experiments (shared), traces (in key order),
-pending scores. Under the locks of the traces it reads the stored spans, merges the new spans into them, and folds every
-changed trace from its spans.
+Every writer takes locks in one order: tenants, if they may be moved (`store/fences.py`), global span ids (advisory,
+sorted), experiments that spans name (shared), traces (in key order), pending scores, evaluators. Under the locks of the
+traces it reads the stored spans, merges the new spans into them, and folds every changed trace from its spans.
+Experiments that only stored spans name are locked late, after the traces: a deletion, which waits for these locks, has
+no other lock.
 """
 
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from . import changes, reading, score_blocks, standalone
 from .batch import Batch
 from .evaluators import WrittenEvaluators
 from .experiments import lock_experiments
+from .identities import lock_of_global_ids
 from .lock import Locked, lock
 from .merging import Merged, merge_batch
 from .moves import report_moved
@@ -29,7 +32,7 @@ from .trace_rows import TraceRows, may_use_blocks, row_of_fold, rows_with_blocks
 
 def first_lock(batch: Batch) -> str | None:
     """The statement that `write_batch`'s transaction begins with, if any."""
-    return reading.lock_of_global_ids(ids) if (ids := batch.global_ids) else None
+    return lock_of_global_ids(ids) if (ids := batch.global_ids) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,12 @@ async def _write_traces(
 ) -> None:
     """Write the spans, fold the changed traces again, and invalidate their minutes, before and now."""
     folds, traces = await _fold_traces(driver, stored, tools)
-    fallen = await _fallen(driver, stored, traces, experiments)
-    if fallen:
+    deleted = await _lock_new_experiments(driver, stored, traces, experiments)
+    if deleted:
         # Their other spans are read again, from the store.
         await changes.write(driver, changed)
         changed = []
-        traces |= await _without(driver, stored, fallen, tools)
+        traces |= await _fold_without(driver, stored, deleted, tools)
     before = [(trace.experiment_key, trace.start_us) for key, trace in stored.before.items() if key in folds]
     rows = {key: trace.row for key, trace in traces.items()}
     await changes.write(driver, changed, list(rows.values()), before)
@@ -154,22 +157,22 @@ def _root_of(fold: TraceFold) -> str | None:
     return None if fold.root is None else fold.root.span_id
 
 
-async def _fallen(
+async def _lock_new_experiments(
     driver: Driver, stored: Stored, traces: dict[TraceKey, TraceRows], experiments: set[ExperimentKey]
 ) -> dict[TraceKey, set[ExperimentKey]]:
-    """Lock the experiments that traces come to; the traces that would come to deleted ones, each with these."""
+    """Lock the experiments that traces join; by trace that would join a deleted one, the deleted experiments."""
     locked = experiments | {trace.experiment_key for trace in stored.before.values()}
     unlocked = {key for trace in traces.values() if (key := trace.row.experiment_key) is not None} - locked
     deleted = unlocked - await lock_experiments(driver, unlocked)
     return {key: deleted for key, trace in traces.items() if trace.row.experiment_key in deleted}
 
 
-async def _without(
-    driver: Driver, stored: Stored, fallen: dict[TraceKey, set[ExperimentKey]], tools: Tools
+async def _fold_without(
+    driver: Driver, stored: Stored, deleted: dict[TraceKey, set[ExperimentKey]], tools: Tools
 ) -> dict[TraceKey, TraceRows]:
     """The rows of these traces, folded again as if no span had named the deleted experiments."""
-    await load_whole(driver, stored, fallen.keys())
-    for key, deleted in fallen.items():
+    await load_whole(driver, stored, deleted.keys())
+    for key, experiments in deleted.items():
         for span in stored.spans[key].values():
-            span.experiment_key = None if span.experiment_key in deleted else span.experiment_key
-    return {key: TraceRows(row_of_fold(key, fold_trace(stored, key), tools)) for key in fallen}
+            span.experiment_key = None if span.experiment_key in experiments else span.experiment_key
+    return {key: TraceRows(row_of_fold(key, fold_trace(stored, key), tools)) for key in deleted}

@@ -1,0 +1,52 @@
+"""The writes of several requests in one transaction, which is tried again where the database asks for it."""
+
+import time
+from collections.abc import Sequence
+
+from ..errors import Unavailable
+from ..store.fences import look_to_write
+from ..store.outages import ATTEMPTS, before_attempt, is_retryable
+from ..store.session import Database, Kind
+from .batch import Batch, Write, collect
+from .standalone import Outcomes
+from .tools import Tools
+from .transaction import first_lock, write_batch
+
+
+class Writer:
+    """Writes to one database; one per process."""
+
+    def __init__(self, database: Database, tools: Tools, *, may_move: bool) -> None:
+        """`may_move`: whether tenants may be moved to another shard meanwhile."""
+        self._database = database
+        self._tools = tools
+        self._may_move = may_move
+
+    async def write(self, writes: Sequence[Write]) -> Outcomes:
+        """One transaction; repeated after a deadlock or a serialization failure.
+
+        Raises `InvalidInput` where the store refuses the writes, `Unavailable` where the database is away.
+        """
+        attempt = 1
+        while True:
+            try:
+                return await self._write_once(writes, collect(writes))
+            except Unavailable as error:
+                if attempt == ATTEMPTS or not is_retryable(error):
+                    raise
+                await before_attempt(attempt)
+            attempt += 1
+
+    async def _write_once(self, writes: Sequence[Write], batch: Batch) -> Outcomes:
+        async with self._database.transaction(Kind.INGEST, self._first_statements(writes, batch)) as tx:
+            written = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
+        self._tools.evaluators.keep(written.evaluators)
+        return written.outcomes
+
+    def _first_statements(self, writes: Sequence[Write], batch: Batch) -> str | None:
+        """What the transaction begins with: where tenants may be moved, a look whether they live here still."""
+        locking = first_lock(batch)
+        if not self._may_move:
+            return locking
+        look = look_to_write(write.tenant_id for write in writes)
+        return look if locking is None else f"{look}; {locking}"
