@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.columnar.from_traces import Rows, chunks_of_traces
 from spanstats.columnar.masks import mask_of
 from spanstats.columnar.predicate import resolve
-from spanstats.columnar.probe import Verdicts
+from spanstats.columnar.probe import Probe
 from spanstats.columnar.refresh import EVERY_COLUMN
 from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Span
@@ -69,7 +69,7 @@ async def traces_in_columns(engine: AsyncEngine, predicate: Bound) -> list[str] 
         ordered = list((await tx.connection.execute(ids)).scalars())
         stream = chunks_of_traces(tx, [Rows(ours)], EVERY_COLUMN, every_member=True, in_order=True, most=3)
         chunks = dict(enumerate([chunk async for chunk in stream]))
-        passing = await Verdicts().ask(tx, resolved.text_tests(), chunks)
+        passing = await Probe().ask(tx, resolved.text_tests(), chunks)
     omitted = {name for name in resolved.needs.columns for chunk in chunks.values() if not chunk.info.has(name)}
     if omitted:
         return None

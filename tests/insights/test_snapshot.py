@@ -15,7 +15,7 @@ from spanstats.insights.granularity import buckets, time_zone
 from spanstats.insights.measured import measure
 from spanstats.insights.measures import measure_specs, parse_name
 from spanstats.insights.questions import Question
-from spanstats.insights.rolled import Measured
+from spanstats.insights.rolled import FigureSet
 from spanstats.insights.series import points_of
 from spanstats.insights.snapshot import Snapshot, snapshot
 from spanstats.store.session import Database
@@ -61,9 +61,9 @@ async def compare(state: Snapshot, columns: Columns, rng: random.Random) -> None
     assert all(of_point(points[0][number], rolled) == of_point(points[1][number], rolled) for number in points[0])
 
 
-def of_point(measured: Measured, question: Question) -> tuple[Any, ...]:
+def of_point(measured: FigureSet, question: Question) -> tuple[Any, ...]:
     return measured.traces, measured.failed, measured.cost_partial, dict(figures_of(measured, question))
 
 
-def shown(measured: Measured, question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
+def shown(measured: FigureSet, question: Question) -> tuple[dict[str, Any], dict[str, Any]]:
     return totals_object(measured), dict(figures_of(measured, question))

@@ -10,20 +10,20 @@ from .dimensions import starts_of
 from .format import MANY_MODELS, START_MINUTE
 from .needs import STARTS, Needs
 from .segments import Segment
-from .snapshot import Stored, StoredChunk
+from .snapshot import ColumnSnapshot, StoredChunk
 
 
-def is_cut(chunk: StoredChunk, snapshot: Stored) -> bool:
+def is_cut(chunk: StoredChunk, snapshot: ColumnSnapshot) -> bool:
     """Whether only some of the chunk's rows may count, for their start alone: then `STARTS` are needed."""
     return not _is_inside(chunk.segment, snapshot.window) or bool(_invalid_in(chunk.segment, snapshot.invalid))
 
 
-def needs_of(chunk: StoredChunk, snapshot: Stored) -> Needs:
+def needs_of(chunk: StoredChunk, snapshot: ColumnSnapshot) -> Needs:
     """Columns that are needed to cut the chunk."""
     return STARTS if is_cut(chunk, snapshot) else Needs()
 
 
-def rows_that_count(chunk: Chunk, segment: Segment, snapshot: Stored) -> Mask:
+def rows_that_count(chunk: Chunk, segment: Segment, snapshot: ColumnSnapshot) -> Mask:
     """The rows of a cut chunk that start in the window and in valid minutes. Rows are in order of start."""
     rows = np.ones(chunk.n, np.bool_)
     if not _is_inside(segment, snapshot.window):

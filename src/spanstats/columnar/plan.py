@@ -1,6 +1,7 @@
 """Decide what answers a question: columns, with the traces of invalid minutes next to them, or the traces alone.
 
-Only this module decides it. The numbers are ratios of measured times (docs/decisions).
+Only this module decides it; where a chunk lacks a column, `reader.py` takes the traces of its segment. The numbers are
+ratios of measured times (docs/decisions).
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ..store.session import Transaction
 from ..store.tables import traces
 from .arms import Arm
 from .predicate import EVERY_TRACE, Predicate, resolve
-from .snapshot import Stored, stored
+from .snapshot import ColumnSnapshot, read_snapshot
 
 FEW_TRACES = 5_000
 """This many traces are read in less time than it takes to find out what is stored of them."""
@@ -25,10 +26,10 @@ _ROWS_WHILE_ONE_IS_LOOKED_UP = 200
 
 @dataclass(frozen=True, slots=True)
 class FromColumns:
-    """A plan to read columns: the predicate over them, and the stored chunks and invalid minutes of the window."""
+    """A plan to read columns: the predicate over them, and the chunks and invalid minutes of the window."""
 
     predicate: Predicate
-    stored: Stored
+    snapshot: ColumnSnapshot
 
 
 async def plan_of(tx: Transaction, arm: Arm) -> FromColumns | None:
@@ -40,7 +41,7 @@ async def plan_of(tx: Transaction, arm: Arm) -> FromColumns | None:
     predicate = EVERY_TRACE if arm.matching is None else resolve(arm.matching.predicate, arm.matching.tenant_id)
     if predicate is None:
         return None
-    snapshot = await stored(tx.driver, arm.experiment_key, arm.window)
+    snapshot = await read_snapshot(tx.driver, arm.experiment_key, arm.window)
     n = sum(chunk.n for chunk in snapshot.chunks)
     if n < FEW_TRACES or len(snapshot.invalid) > MANY_MINUTES:
         return None

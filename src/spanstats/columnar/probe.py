@@ -22,8 +22,8 @@ Passing = Mapping[int, Mask]
 _MOST_BYTES = 16 * 2**20
 
 
-class Verdicts:
-    """Answers that a process keeps: a condition and a chunk's dictionary never change."""
+class Probe:
+    """Asks the database, and keeps its answers: a condition and a chunk's dictionary never change."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._kept: Bounded[tuple[str, str, str, int], Mask] = Bounded(most_bytes)

@@ -24,16 +24,16 @@ from .needs import Needs
 from .numbering import Numbering
 from .plan import FromColumns, plan_of
 from .predicate import EVERY_TRACE
-from .probe import Passing, Verdicts
+from .probe import Passing, Probe
 from .segments import Segment
 from .selection import Check, ChunkView, Selection, view_of
-from .snapshot import Stored, StoredChunk, ranges_to_read, stored
+from .snapshot import ColumnSnapshot, StoredChunk, ranges_to_read, read_snapshot
 from .span_sums import read_span_sums
 
 T = TypeVar("T")
 
 _BATCH_CHUNKS, _BATCH_TRACES = 256, 2**20
-"""At most this many chunks, or traces, are worked on together, where a question can be answered bit by bit."""
+"""At most this many chunks, or traces, are worked on together, where a question can be answered in parts."""
 
 
 class Columns:
@@ -45,7 +45,7 @@ class Columns:
     def __init__(self, cache_bytes: int = DEFAULT_BYTES, question_bytes: int = memory.DEFAULT_BYTES) -> None:
         self.cache = ColumnCache(cache_bytes)
         self.memory = memory.Memory(question_bytes)
-        self._verdicts, self._numbering = Verdicts(), Numbering()
+        self._probe, self._numbering = Probe(), Numbering()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="columns")
 
     async def answer(
@@ -91,7 +91,7 @@ class Columns:
         self.cache.begin()
         not_served: list[Segment] = []
         of_several_models = False
-        for chunks in _in_batches(plan.stored.chunks):
+        for chunks in _in_batches(plan.snapshot.chunks):
             check()
             fetched = await self._fetched(tx, plan, chunks, needs)
             without = {chunk.segment for chunk in chunks if chunk.id not in fetched}
@@ -99,10 +99,10 @@ class Columns:
             served = {chunk: fetched[chunk.id] for chunk in chunks if chunk.segment not in without}
             if plan.predicate.uniform:
                 of_several_models = of_several_models or any(map(has_traces_of_several_models, served.values()))
-            passing = await self._verdicts.ask(tx, plan.predicate.text_tests(), {c.id: served[c] for c in served})
+            passing = await self._probe.ask(tx, plan.predicate.text_tests(), {c.id: served[c] for c in served})
             makers = [partial(_view, plan, chunk, served[chunk], passing[chunk.id]) for chunk in served]
             yield Selection(await self.run(partial(_each, makers)), check)
-        ranges = ranges_to_read(plan.stored, not_served)
+        ranges = ranges_to_read(plan.snapshot, not_served)
         beside = rows_beside(arm, ranges, of_several_models=of_several_models)
         async for chunk in chunks_of_traces(tx, beside, needs):
             check()
@@ -112,7 +112,7 @@ class Columns:
         """Sums of the spans of all traces of an arm without a filter by a column of `SPAN_SUMS`; `None` where they must
         be read one by one."""
         name = SPAN_SUMS[column]
-        snapshot = await stored(tx.driver, arm.experiment_key, arm.window)
+        snapshot = await read_snapshot(tx.driver, arm.experiment_key, arm.window)
         whole = [chunk for chunk in snapshot.chunks if chunk.format <= FORMAT and not is_cut(chunk, snapshot)]
         chunks = await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in whole], Needs(frozenset({name})))
         sums = {chunk: chunks[chunk.id].columns.get(name) for chunk in whole}
@@ -131,13 +131,13 @@ class Columns:
         every_need = needs | plan.predicate.needs
         by_id: dict[int, Chunk] = {}
         for cut in (False, True):
-            ours = [c for c in chunks if c.format <= FORMAT and is_cut(c, plan.stored) is cut]
-            of_cut = every_need | needs_of(ours[0], plan.stored) if ours else every_need
+            ours = [c for c in chunks if c.format <= FORMAT and is_cut(c, plan.snapshot) is cut]
+            of_cut = every_need | needs_of(ours[0], plan.snapshot) if ours else every_need
             by_id |= await fetch_chunks(tx.driver, self.cache, [chunk.id for chunk in ours], of_cut)
         return {i: chunk for i, chunk in by_id.items() if all(map(chunk.info.has, every_need.columns))}
 
 
-def _ranges_outside(snapshot: Stored, lacking: Collection[Segment]) -> list[Segment]:
+def _ranges_outside(snapshot: ColumnSnapshot, lacking: Collection[Segment]) -> list[Segment]:
     """The window without the segments of chunks that do not lack anything."""
     start, end = snapshot.window
     ranges, at = list[Segment](), start
@@ -163,8 +163,8 @@ def _each(makers: Sequence[Callable[[], ChunkView]]) -> list[ChunkView]:
     return [make() for make in makers]
 
 
-def _view(plan: FromColumns, stored: StoredChunk, chunk: Chunk, passing: Passing) -> ChunkView:
-    rows = rows_that_count(chunk, stored.segment, plan.stored) if is_cut(stored, plan.stored) else None
+def _view(plan: FromColumns, row: StoredChunk, chunk: Chunk, passing: Passing) -> ChunkView:
+    rows = rows_that_count(chunk, row.segment, plan.snapshot) if is_cut(row, plan.snapshot) else None
     if plan.predicate is not EVERY_TRACE:
         mask = mask_of(plan.predicate, chunk, passing)
         rows = mask if rows is None else rows & mask

@@ -35,7 +35,7 @@ class StoredChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ColumnSnapshot:
     """`window` as from, to (exclusive); chunks that overlap it; minutes of it that are invalid, ascending."""
 
     window: Segment
@@ -43,7 +43,7 @@ class Stored:
     invalid: Sequence[int]
 
 
-async def stored(driver: Driver, experiment_key: ExperimentKey, window: Window) -> Stored:
+async def read_snapshot(driver: Driver, experiment_key: ExperimentKey, window: Window) -> ColumnSnapshot:
     """The chunks and invalid minutes in the snapshot of the transaction."""
     start = 0 if window.start_us is None else window.start_us
     end = MAX_TIME_US + MINUTE_US if window.end_us is None else window.end_us
@@ -53,10 +53,10 @@ async def stored(driver: Driver, experiment_key: ExperimentKey, window: Window) 
         for row in await driver.fetch(_CHUNKS, experiment_key, *bounds)
     ]
     minutes = [row["minute"] for row in await driver.fetch(_INVALID, experiment_key, *bounds)]
-    return Stored(bounds, chunks, minutes)
+    return ColumnSnapshot(bounds, chunks, minutes)
 
 
-def ranges_to_read(snapshot: Stored, not_served: Sequence[Segment]) -> list[Segment]:
+def ranges_to_read(snapshot: ColumnSnapshot, not_served: Sequence[Segment]) -> list[Segment]:
     """Invalid minutes and segments that no chunk serves, cut to the window; neighbours are joined."""
     start, end = snapshot.window
     ranges = sorted([*((minute, minute + MINUTE_US) for minute in snapshot.invalid), *not_served])

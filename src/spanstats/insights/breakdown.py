@@ -21,7 +21,7 @@ from .measured import measured_whole
 from .measures import MeasureSpec
 from .ordering import Order, in_order
 from .questions import Question
-from .rolled import Measured
+from .rolled import FigureSet
 from .selecting import measures_in, needs_of_groups, select
 from .snapshot import Experiment, Snapshot, snapshot
 from .spans import dimension_of_spans, select_spans
@@ -46,7 +46,7 @@ class Group:
 
     key: tuple[Any, ...]
     several: bool
-    measured: Measured
+    measured: FigureSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Groups:
 
     listed: Sequence[Group]
     others: int
-    other: Measured
-    total: Measured
+    other: FigureSet
+    total: FigureSet
 
 
 @dataclass(frozen=True, slots=True)

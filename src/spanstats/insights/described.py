@@ -10,7 +10,7 @@ from ..store.session import Database
 from .measured import measure, nothing
 from .preparing import find_preparing
 from .questions import Question
-from .rolled import Measured
+from .rolled import FigureSet
 from .snapshot import Experiment, snapshot
 
 
@@ -20,7 +20,7 @@ class Described:
 
     experiment: Experiment
     as_of: int
-    measured: Measured
+    measured: FigureSet
     evaluators: Mapping[str, Evaluator]
 
 

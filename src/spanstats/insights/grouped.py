@@ -17,7 +17,7 @@ from ..columnar.measures import NumberOf, ScoresOf
 from ..columnar.partial_costs import COST_COLUMNS
 from .figures import Figures, OfScores, wanted_ranks
 from .measures import ERROR, Measure, MeasureSpec
-from .rolled import Measured, has_cost
+from .rolled import FigureSet, has_cost
 
 
 def column_measure(measure: Measure) -> ColumnMeasure:
@@ -74,19 +74,19 @@ class GroupedFigures:
     cost_partial: Counted | None
     measures: Sequence[MeasureSums]
 
-    def totals(self, number: int) -> Measured:
+    def totals(self, number: int) -> FigureSet:
         """The counts and sums of one group."""
         figures = [(m.spec, m.figures(number)) for m in self.measures]
         return self._measured(np.array([number]), figures)
 
-    def together(self, group_numbers: NDArray[np.intp]) -> Measured:
+    def together(self, group_numbers: NDArray[np.intp]) -> FigureSet:
         """The counts and sums of these groups together."""
         return self._measured(group_numbers, [(m.spec, m.together(group_numbers)) for m in self.measures])
 
-    def _measured(self, group_numbers: NDArray[np.intp], figures: Sequence[tuple[MeasureSpec, Figures]]) -> Measured:
+    def _measured(self, group_numbers: NDArray[np.intp], figures: Sequence[tuple[MeasureSpec, Figures]]) -> FigureSet:
         traces, failed = (int(counts[group_numbers].sum()) for counts in (self.groups.counts, self.failed))
         partial = None if self.cost_partial is None else int(self.cost_partial[group_numbers].sum())
-        return Measured(traces, failed, partial, figures)
+        return FigureSet(traces, failed, partial, figures)
 
 
 def grouped(groups: Groups, measures: Sequence[MeasureSpec], *, fill_scores: bool = False) -> GroupedFigures:
@@ -109,7 +109,7 @@ def _partial_costs(groups: Groups, measures: Sequence[MeasureSpec]) -> Counted |
     return group_partial_costs(groups)
 
 
-def completed(figures: GroupedFigures, numbers: Sequence[int], *, intervals: bool = False) -> list[Measured]:
+def completed(figures: GroupedFigures, numbers: Sequence[int], *, intervals: bool = False) -> list[FigureSet]:
     """These groups with all that was asked for: squares, extremes and percentiles too."""
     totals = [figures.totals(number) for number in numbers]
     by_measure = [

@@ -17,7 +17,7 @@ from .keyset import Behind, Sorting
 from .measured import measure, nothing
 from .preparing import find_preparing
 from .questions import Question
-from .rolled import Measured, are_rolled_up, hold, measured
+from .rolled import FigureSet, are_rolled_up, figures_in_rollups, hold_all
 from .snapshot import COLUMNS, Experiment, Snapshot, snapshot
 
 MAX_PAGE = 100
@@ -70,7 +70,7 @@ class Listed:
 
     as_of: int
     count: int
-    page: Sequence[tuple[Experiment, Measured]]
+    page: Sequence[tuple[Experiment, FigureSet]]
     evaluators: Mapping[str, Evaluator]
     next: Behind | None
 
@@ -109,7 +109,7 @@ def _last(listed: Sequence[Experiment], page: Page) -> Behind | None:
 
 async def _figures(
     state: Snapshot, columns: Columns, listed: Sequence[Experiment], question: Question
-) -> list[Measured]:
+) -> list[FigureSet]:
     """Of each experiment; without a wait for those whose sums are being prepared, if the question says so."""
     if not question.skips_preparing:
         return await _computed(state, columns, listed, question)
@@ -122,11 +122,13 @@ async def _figures(
 
 async def _computed(
     state: Snapshot, columns: Columns, listed: Sequence[Experiment], question: Question
-) -> list[Measured]:
+) -> list[FigureSet]:
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [e.key for e in listed], question.window)
-        if sums is not None and all(hold(one, question.measures) for one in sums.values()):
-            return [measured(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in listed]
+        if sums is not None and all(hold_all(one, question.measures) for one in sums.values()):
+            return [
+                figures_in_rollups(sums[e.key], question.measures, fill_scores=question.fill_scores) for e in listed
+            ]
     return [await measure(state, columns, experiment.key, question) for experiment in listed]
 
 

@@ -16,7 +16,7 @@ from .figures import Figures, OfScores
 from .grouped import completed, grouped
 from .measures import MeasureSpec
 from .questions import Question
-from .rolled import Measured, are_rolled_up, has_cost, hold, measured
+from .rolled import FigureSet, are_rolled_up, figures_in_rollups, has_cost, hold_all
 from .selecting import measures_in, select
 from .snapshot import Snapshot
 
@@ -24,18 +24,18 @@ _OF_TRACES = needs({FAILED, HAS_ROOT, WITHOUT_KEY})
 """What is counted of all traces, for any measures."""
 
 
-async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question) -> Measured:
+async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentKey, question: Question) -> FigureSet:
     """What is asked for, of the experiment's traces in the window that match."""
     if question.matching is None and are_rolled_up(question.measures):
         sums = await rolled_up_by_experiment(state.tx.driver, [experiment_key], question.window)
-        if sums is not None and hold(sums[experiment_key], question.measures):
-            return measured(sums[experiment_key], question.measures, fill_scores=question.fill_scores)
+        if sums is not None and hold_all(sums[experiment_key], question.measures):
+            return figures_in_rollups(sums[experiment_key], question.measures, fill_scores=question.fill_scores)
     selection = await select(state, columns, experiment_key, question, _OF_TRACES)
     measures = measures_in(selection, question.measures)
     return await columns.run(lambda: measured_whole(selection, measures, question))
 
 
-def measured_whole(selection: Selection, measures: Sequence[MeasureSpec], question: Question) -> Measured:
+def measured_whole(selection: Selection, measures: Sequence[MeasureSpec], question: Question) -> FigureSet:
     """All figures of all selected rows together."""
     whole = grouped(group(selection, []), measures, fill_scores=question.fill_scores)
     if not len(whole.groups):
@@ -48,7 +48,7 @@ def measured_whole(selection: Selection, measures: Sequence[MeasureSpec], questi
     return replace(figures, without_root=figures.traces - with_root, without_key=without_key)
 
 
-def nothing(measures: Sequence[MeasureSpec]) -> Measured:
+def nothing(measures: Sequence[MeasureSpec]) -> FigureSet:
     """The figures of no traces at all."""
     empty = [(spec, Figures(of_scores=OfScores() if spec.measure.is_score else None)) for spec in measures]
-    return Measured(0, 0, 0 if has_cost(measures) else None, empty, 0, 0)
+    return FigureSet(0, 0, 0 if has_cost(measures) else None, empty, 0, 0)

@@ -15,7 +15,7 @@ _ROLLED = frozenset(measure.column for measure in (*MEASURES, *COUNTED))
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class FigureSet:
     """How many traces there are; how many of them failed, have a cost without the spans that have no price, have no
     root, or have no key of an item (`None` where that was not counted); the figures of each measure.
 
@@ -36,7 +36,7 @@ def are_rolled_up(measures: Iterable[MeasureSpec] | None) -> bool:
     return measures is None or all(map(_is_rolled_up, measures))
 
 
-def hold(sums: Sums, measures: Sequence[MeasureSpec] | None) -> bool:
+def hold_all(sums: Sums, measures: Sequence[MeasureSpec] | None) -> bool:
     """Whether these sums hold all that is asked for, of measures that are rolled up."""
     if measures is None:
         return all(scores.n_traces is not None for scores in sums[1].values())
@@ -44,12 +44,12 @@ def hold(sums: Sums, measures: Sequence[MeasureSpec] | None) -> bool:
     return all(sums[1][key].n_traces is not None for key in keys & sums[1].keys())
 
 
-def measured(sums: Sums, measures: Sequence[MeasureSpec] | None, *, fill_scores: bool = False) -> Measured:
+def figures_in_rollups(sums: Sums, measures: Sequence[MeasureSpec] | None, *, fill_scores: bool = False) -> FigureSet:
     """The figures of these measures, by default of `DEFAULT` and of all scores that there are."""
     specs = default_measures(sums[1]) if measures is None else measures
     figures = [(spec, _filled(figures_of(spec.measure, sums), fill_scores)) for spec in specs]
     n, failed, partial, rootless, keyless = (sums[0].get(name) or 0 for name in _COUNTS)
-    return Measured(n, failed, partial if has_cost(specs) else None, figures, rootless, keyless)
+    return FigureSet(n, failed, partial if has_cost(specs) else None, figures, rootless, keyless)
 
 
 def has_cost(measures: Iterable[MeasureSpec]) -> bool:

@@ -21,7 +21,7 @@ from .granularity import Buckets, buckets
 from .grouped import completed, grouped
 from .measures import MeasureSpec
 from .questions import Question
-from .rolled import Measured, are_rolled_up, default_measures, hold, measured
+from .rolled import FigureSet, are_rolled_up, default_measures, figures_in_rollups, hold_all
 from .selecting import measures_in, needs_of_groups, select
 from .snapshot import Experiment, Snapshot, snapshot
 
@@ -46,7 +46,7 @@ class Series:
     window: Window
     time_zone: str
     measures: Sequence[MeasureSpec]
-    points: Mapping[int, Measured]
+    points: Mapping[int, FigureSet]
     evaluators: Mapping[str, Evaluator]
 
     def is_partial(self, number: int) -> bool:
@@ -89,7 +89,7 @@ async def series(
     return Series(experiment, state.as_of, all_buckets, question.window, axis.zone.key, measures, points, evaluators)
 
 
-def _measures(points: Mapping[int, Measured], question: Question) -> Sequence[MeasureSpec]:
+def _measures(points: Mapping[int, FigureSet], question: Question) -> Sequence[MeasureSpec]:
     """The measures that are named, else all that any point has."""
     if question.measures is not None:
         return question.measures
@@ -121,7 +121,7 @@ def _check_points(question: Question, all_buckets: Buckets) -> None:
 
 async def points_of(
     state: Snapshot, columns: Columns, experiment: Experiment, question: Question, all_buckets: Buckets
-) -> Mapping[int, Measured]:
+) -> Mapping[int, FigureSet]:
     """The figures of each bucket that has traces, by its number."""
     if not len(all_buckets):
         return {}
@@ -129,19 +129,21 @@ async def points_of(
     if is_rolled_up and all(edge % MINUTE.length_us == 0 for edge in all_buckets.edges):
         window = Window(*_within_years(question.window))
         sums_by_bucket = await rolled_up_by_bucket(state.tx.driver, experiment.key, window, all_buckets.edges)
-        if sums_by_bucket is not None and all(hold(sums, question.measures) for sums in sums_by_bucket.values()):
+        if sums_by_bucket is not None and all(hold_all(sums, question.measures) for sums in sums_by_bucket.values()):
             return await asyncio.to_thread(_rolled_points, sums_by_bucket, question)
     by_start = ByStart(all_buckets.edges)
     selection = await select(state, columns, experiment.key, question, needs_of_groups([by_start]))
     return await columns.run(lambda: _selected_points(selection, question, by_start))
 
 
-def _rolled_points(sums_by_bucket: Mapping[int, Sums], question: Question) -> Mapping[int, Measured]:
+def _rolled_points(sums_by_bucket: Mapping[int, Sums], question: Question) -> Mapping[int, FigureSet]:
     fill = question.fill_scores
-    return {number: measured(sums, question.measures, fill_scores=fill) for number, sums in sums_by_bucket.items()}
+    return {
+        number: figures_in_rollups(sums, question.measures, fill_scores=fill) for number, sums in sums_by_bucket.items()
+    }
 
 
-def _selected_points(selection: Selection, question: Question, by_start: ByStart) -> Mapping[int, Measured]:
+def _selected_points(selection: Selection, question: Question, by_start: ByStart) -> Mapping[int, FigureSet]:
     groups = group(selection, [by_start])
     figures = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
     index: dict[object, int] = {start: index for index, start in enumerate(by_start.edges)}

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from .figures import Figures
 from .measures import SCORES, MeasureSpec
-from .rolled import Measured
+from .rolled import FigureSet
 
 Mean: TypeAlias = Fraction | None
 Point: TypeAlias = tuple[Mean, Mean]
@@ -16,7 +16,7 @@ Point: TypeAlias = tuple[Mean, Mean]
 _COST = "cost"
 
 
-def unbeaten_by_score(measured: Iterable[Measured]) -> list[dict[str, bool | None]]:
+def unbeaten_by_score(measured: Iterable[FigureSet]) -> list[dict[str, bool | None]]:
     """Of each experiment by the name of each score whether no other one beats it; `None` without both means."""
     means = [{spec.measure.name: _mean(spec, figures) for spec, figures in one.figures} for one in measured]
     names = dict.fromkeys(name for one in means for name in one if name.startswith(SCORES))
@@ -38,7 +38,7 @@ def unbeaten(points: Sequence[Point]) -> list[bool | None]:
     return [None if None in point else point in best for point in points]
 
 
-def experiments_by_score(measured: Iterable[Measured]) -> list[tuple[str, int]]:
+def experiments_by_score(measured: Iterable[FigureSet]) -> list[tuple[str, int]]:
     """The scores that have numbers, and how many experiments have some: the most frequent first, then by name."""
     scored = (spec.measure.name for one in measured for spec, f in one.figures if spec.measure.is_score and f.count)
     return sorted(Counter(scored).items(), key=lambda name_and_count: (-name_and_count[1], name_and_count[0]))

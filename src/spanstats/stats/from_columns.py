@@ -30,7 +30,7 @@ NEEDS = Needs(COST_COLUMNS | {FAILED, *(m.column for m in MEASURES)})
 
 
 @dataclass(slots=True)
-class _OfKinds:
+class _SumsByKind:
     """The scores of one evaluator by kind; of booleans also how many are true."""
 
     numbers: NumberSums = field(default_factory=NumberSums)
@@ -40,7 +40,7 @@ class _OfKinds:
     n_traces: int = 0
 
 
-class Added:
+class RunningSums:
     """Sums over the traces so far; with `scores` those of their scores too."""
 
     def __init__(self, *, scores: bool) -> None:
@@ -48,7 +48,7 @@ class Added:
         self._n_partial = 0
         self._failed = NumberSums()
         self._measures = {m.column: NumberSums() for m in MEASURES}
-        self._scores: dict[str, _OfKinds] | None = {} if scores else None
+        self._scores: dict[str, _SumsByKind] | None = {} if scores else None
 
     @property
     def needs(self) -> Needs:
@@ -56,7 +56,7 @@ class Added:
         return NEEDS | Needs(every_score=self._scores is not None)
 
     def add(self, selection: Selection) -> None:
-        """More traces."""
+        """Add these traces."""
         for view in selection.each():
             self._n += view.n
             self._n_partial += count_partial_costs(view)
@@ -67,13 +67,13 @@ class Added:
             if self._scores is not None:
                 self._add_scores(view, self._scores)
 
-    def _add_scores(self, view: ChunkView, by_key: dict[str, _OfKinds]) -> None:
+    def _add_scores(self, view: ChunkView, by_key: dict[str, _SumsByKind]) -> None:
         for key in view.chunk.evaluators():
             scores = view.chunk.scores(key)
             if scores is not None and len((of_view := view.scores(scores)).values.codes):
-                _add_kinds(by_key.setdefault(key, _OfKinds()), of_view)
+                _add_kinds(by_key.setdefault(key, _SumsByKind()), of_view)
 
-    def sums(self) -> Sums:
+    def result(self) -> Sums:
         """As read from rollups or from the traces."""
         totals: dict[str, int | None] = {"n": self._n, "n_errors": self._failed.total, COST_PARTIAL: self._n_partial}
         totals |= {name: _VALUES[how](self._measures[measure]) for name, measure, how in _OF_MEASURES}
@@ -81,18 +81,18 @@ class Added:
         return totals, scores
 
 
-def _add_kinds(of_kinds: _OfKinds, scores: Scores) -> None:
-    of_kinds.n_traces += _traces(scores)
+def _add_kinds(by_kind: _SumsByKind, scores: Scores) -> None:
+    by_kind.n_traces += _traces(scores)
     if scores.kinds.codes.strides == (0,) and scores.kinds.low == NUMBER:
-        of_kinds.numbers.add(scores.values, squares=True)
+        by_kind.numbers.add(scores.values, squares=True)
         return
     kinds = scores.kinds.values()
-    of_kinds.n_text += int(np.count_nonzero(kinds == TEXT))
-    of_kinds.numbers.add(_where(scores.values, kinds == NUMBER), squares=True)
+    by_kind.n_text += int(np.count_nonzero(kinds == TEXT))
+    by_kind.numbers.add(_where(scores.values, kinds == NUMBER), squares=True)
     booleans = _where(scores.values, kinds == BOOLEAN)
-    of_kinds.booleans.add(booleans)
+    by_kind.booleans.add(booleans)
     is_true = booleans.values() != 0
-    of_kinds.n_true += int(np.count_nonzero(is_true if booleans.valid is None else is_true & booleans.valid))
+    by_kind.n_true += int(np.count_nonzero(is_true if booleans.valid is None else is_true & booleans.valid))
 
 
 def _traces(scores: Scores) -> int:
@@ -111,7 +111,7 @@ def _where(numbers: Numbers, rows: Mask) -> Numbers:
     return Numbers(numbers.low, numbers.step, numbers.codes[rows], valid)
 
 
-def _score_sums(kinds: _OfKinds) -> ScoreSums:
+def _score_sums(kinds: _SumsByKind) -> ScoreSums:
     numbers = kinds.numbers
     return ScoreSums(
         n=numbers.count,

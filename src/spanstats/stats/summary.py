@@ -19,7 +19,7 @@ from ..store.session import Database, Kind, Transaction
 from ..store.tables import traces
 from ..tracing import REQUEST
 from .evaluators import Evaluator, evaluators_of
-from .from_columns import Added
+from .from_columns import RunningSums
 from .matching import ALL, Disjuncts, rows_of, within
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
 from .rolled_up import are_known, count_scored_traces, read_sums, rolled_up, rolled_up_by_name
@@ -108,10 +108,10 @@ async def _cost_partial(tx: Transaction, disjuncts: Disjuncts) -> int:
 
 async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: str, window: Window) -> Summary:
     with REQUEST.get().statement("summary of rollups"):
-        rolled_up = await rolled_up_by_name(database, tenant_id, experiment_id, window)
-    if rolled_up is None:
+        answer = await rolled_up_by_name(database, tenant_id, experiment_id, window)
+    if answer is None:
         raise NotFound(_NOT_FOUND)
-    (sums, scores), evaluators = rolled_up
+    (sums, scores), evaluators = answer
     return Summary(sums, scores, evaluators)
 
 
@@ -129,10 +129,10 @@ async def filtered(
         return await directly(
             tx, arm.experiment_key, arm.window, disjuncts, n_scores=n_scores, has_partial_costs=has_partial_costs
         )
-    added = Added(scores=n_scores > 0)
-    async for selection in columns.batches(tx, arm, added.needs, plan, time_limit(tx.timeouts)):
-        await columns.run(partial(added.add, selection))
-    return added.sums()
+    sums = RunningSums(scores=n_scores > 0)
+    async for selection in columns.batches(tx, arm, sums.needs, plan, time_limit(tx.timeouts)):
+        await columns.run(partial(sums.add, selection))
+    return sums.result()
 
 
 async def directly(

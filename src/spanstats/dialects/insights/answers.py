@@ -9,7 +9,7 @@ from ...insights.measures import MeasureSpec
 from ...insights.percentiles import METHOD
 from ...insights.preparing import Preparing
 from ...insights.questions import Question
-from ...insights.rolled import Measured
+from ...insights.rolled import FigureSet
 from ...insights.snapshot import Experiment
 from ...stats.evaluators import Evaluator
 from .schema import TOTALS
@@ -38,7 +38,7 @@ def experiment_object(experiment: Experiment) -> Json:
     }
 
 
-def measured_object(measured: Measured, question: Question, evaluators: Evaluators) -> Json:
+def measured_object(measured: FigureSet, question: Question, evaluators: Evaluators) -> Json:
     """How many traces, how many of them failed, and each measure with its figures; if asked, what the caches lack."""
     specs = {one.measure.name: one for one, _ in measured.figures}
     return {
@@ -56,7 +56,7 @@ def _preparing(preparing: Preparing | None) -> Json:
     return {"preparing": minutes}
 
 
-def totals_object(measured: Measured) -> Json:
+def totals_object(measured: FigureSet) -> Json:
     """How many traces; how many of them failed, have a cost that is too low, no root, or no key of an item. Nulls where
     the figures are being prepared."""
     if measured.preparing is not None and measured.preparing.lacks_sums:
@@ -70,7 +70,7 @@ def totals_object(measured: Measured) -> Json:
     }
 
 
-def figures_of(measured: Measured, question: Question) -> Iterator[tuple[str, Json]]:
+def figures_of(measured: FigureSet, question: Question) -> Iterator[tuple[str, Json]]:
     """The figures that were asked for, measure by measure."""
     for spec, figures in measured.figures:
         yield spec.measure.name, answer(spec, figures, intervals=question.intervals)

@@ -6,7 +6,7 @@ from typing import Any
 from ...insights.breakdown import Breakdown, BreakdownOptions, Group
 from ...insights.figures import answer
 from ...insights.questions import Question
-from ...insights.rolled import Measured
+from ...insights.rolled import FigureSet
 from .answers import Json, cells, describe_measure, experiment_object, figure_columns, figures_of, of_snapshot
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
@@ -54,7 +54,7 @@ def _key(one: Group, options: BreakdownOptions) -> Json:
     return key | ({"several": True} if one.several else {})
 
 
-def _figures(measured: Measured, question: Question) -> Json:
+def _figures(measured: FigureSet, question: Question) -> Json:
     return {
         "count": measured.traces,
         "failed": measured.failed,
@@ -63,7 +63,7 @@ def _figures(measured: Measured, question: Question) -> Json:
     }
 
 
-def _sums_alone(measured: Measured) -> Json:
+def _sums_alone(measured: FigureSet) -> Json:
     """Counts and sums add up over groups; means and percentiles do not, so they are null."""
     sums: Json = {"count": measured.traces, "failed": measured.failed, "cost_partial_count": measured.cost_partial}
     for spec, figures in measured.figures:

@@ -7,7 +7,7 @@ from ...insights.described import Described
 from ...insights.listing import Listed, Page
 from ...insights.measures import MeasureSpec
 from ...insights.questions import Question
-from ...insights.rolled import Measured
+from ...insights.rolled import FigureSet
 from ...insights.snapshot import Experiment
 from ...insights.trade_off import experiments_by_score, unbeaten_by_score
 from .answers import (
@@ -91,7 +91,7 @@ _TOTALS = tuple(TOTALS)
 
 
 def _listed_row(
-    experiment: Experiment, measured: Measured, measures: Sequence[MeasureSpec], question: Question
+    experiment: Experiment, measured: FigureSet, measures: Sequence[MeasureSpec], question: Question
 ) -> list[Any]:
     shown, totals = experiment_object(experiment), totals_object(measured)
     figures = cells(measures, dict(figures_of(measured, question)), question)
