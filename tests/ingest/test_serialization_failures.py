@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
 from spanstats.errors import Unavailable
-from spanstats.store.outages import ATTEMPTS
+from spanstats.store.repeating import ATTEMPTS
 
 from .worlds import START, TENANT, assert_traces_equal_their_spans, committer, rows, stored_traces
 

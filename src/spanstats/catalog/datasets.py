@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from ..domain.keys import TenantId
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
-from ..store.outages import repeated
+from ..store.repeating import repeated
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import datasets, test_cases
 

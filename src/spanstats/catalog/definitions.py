@@ -12,7 +12,7 @@ from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import Conflict, NotFound
 from ..filters.experiment_fields import NAME, STATUS
-from ..store.outages import repeated
+from ..store.repeating import repeated
 from ..store.session import Database, Kind
 from ..store.tables import experiments
 from .experiments import is_the_one

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
 from ..errors import NotFound
-from ..store.outages import repeated
+from ..store.repeating import repeated
 from ..store.session import Database, Kind
 from ..store.tables import experiments
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from ..domain.keys import TenantId
 from ..errors import Conflict, Unavailable
-from ..store.outages import ATTEMPTS, before_attempt, is_retryable
+from ..store.repeating import repeated
 from ..store.session import Database, Driver, Kind, Timeouts
 from . import copying, move_log, tenants
 from .moves import Move, Mover, mover_of, open_in_target, set_fence, shard_of_name
@@ -186,14 +186,7 @@ class _Moving:
 
     async def _from_source(self, copy: Callable[[Driver, Driver], Awaitable[T]]) -> T:
         """Copy from one snapshot of the old shard, in one transaction of the new one, where background work goes on."""
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return await self._copied(copy)
-            except Unavailable as error:
-                if not is_retryable(error):
-                    raise
-            await before_attempt(attempt)
-        return await self._copied(copy)
+        return await repeated(self._copied)(copy)
 
     async def _copied(self, copy: Callable[[Driver, Driver], Awaitable[T]]) -> T:
         async with self._source.transaction(Kind.SNAPSHOT) as old, self._target.transaction(Kind.WRITE) as new:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..domain.keys import TenantId
 from ..domain.values import is_clean
-from ..store.outages import repeated
+from ..store.repeating import repeated
 from ..store.session import Database, Kind
 from ..store.tables import projects
 

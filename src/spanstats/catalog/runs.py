@@ -10,7 +10,7 @@ from sqlalchemy import Interval, Select, and_, cast, exists, func, insert, liter
 
 from ..domain.keys import TenantId
 from ..errors import Conflict
-from ..store.outages import repeated
+from ..store.repeating import repeated
 from ..store.session import Database, Kind, Transaction
 from ..store.tables import experiments, traces
 from .experiments import COLUMNS, Experiment

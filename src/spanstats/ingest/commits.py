@@ -26,8 +26,8 @@ from ..metrics import COMMIT_FAILURES, COMMIT_REQUESTS, COMMIT_SECONDS, COMMIT_S
 from ..store.outages import TenantMoved, is_outage
 from ..store.session import Database
 from ..tracing import Tracing
-from .attempts import Writer
 from .batch import Write
+from .group_write import GroupWriter
 from .queue import Queue, QueueLimits, Waiting
 from .standalone import Outcomes
 from .tools import Tools
@@ -60,7 +60,7 @@ class Committer:
     ) -> None:
         """`may_move`: whether tenants may be moved to another shard meanwhile."""
         self._database = database
-        self._writer = Writer(database, tools, may_move=may_move)
+        self._writer = GroupWriter(database, tools, may_move=may_move)
         self._limits = limits or QueueLimits()
         self._tracing = tracing or Tracing()
         self._queue = Queue(self._limits)

@@ -1,10 +1,6 @@
-"""Failures of the database: which are outages, how they are worded, and which are worth another attempt."""
+"""Failures of the database: which are outages, and how they are worded."""
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
@@ -12,11 +8,6 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ..errors import SpanstatsError, Unavailable, invalid
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-ATTEMPTS = 5
 
 # SQLSTATE classes and codes after which the same request may well succeed later.
 # (connection, authorization, catalog name, resources, intervention, system; read-only and locks by code).
@@ -153,35 +144,8 @@ def unavailable_because(error: BaseException) -> str | None:
     return "the database is away" if isinstance(error, OSError | asyncio.TimeoutError) else None
 
 
-def is_retryable(error: Unavailable) -> bool:
-    """Whether the database asks for the same transaction again (deadlock, serialization failure)."""
-    return error.__cause__ is not None and sqlstate(error.__cause__) in RETRYABLE
-
-
 def is_outage(error: Exception) -> bool:
     """Whether the next request would fail in the same way."""
     if not isinstance(error, Unavailable) or isinstance(error, TenantMoved):
         return False
     return sqlstate(error.__cause__ or error) not in _OF_ONE_REQUEST
-
-
-async def before_attempt(number: int) -> None:
-    """Wait a moment, so that two transactions that met do not meet again."""
-    await asyncio.sleep(random.uniform(0, 0.02 * number))  # noqa: S311 (jitter)
-
-
-def repeated(write: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """A write that is one transaction, done again where the database asks for it."""
-
-    @wraps(write)
-    async def attempts(*args: P.args, **kwargs: P.kwargs) -> R:
-        for number in range(1, ATTEMPTS):
-            try:
-                return await write(*args, **kwargs)
-            except Unavailable as error:
-                if not is_retryable(error):
-                    raise
-            await before_attempt(number)
-        return await write(*args, **kwargs)
-
-    return attempts

@@ -1,11 +1,10 @@
-"""The writes of several requests in one transaction, which is tried again where the database asks for it."""
+"""Write what several requests bring, in one transaction."""
 
 import time
 from collections.abc import Sequence
 
-from ..errors import Unavailable
 from ..store.fences import look_to_write
-from ..store.outages import ATTEMPTS, before_attempt, is_retryable
+from ..store.repeating import repeated
 from ..store.session import Database, Kind
 from .batch import Batch, Write, collect
 from .standalone import Outcomes
@@ -13,7 +12,7 @@ from .tools import Tools
 from .transaction import first_lock, write_batch
 
 
-class Writer:
+class GroupWriter:
     """Writes to one database; one per process."""
 
     def __init__(self, database: Database, tools: Tools, *, may_move: bool) -> None:
@@ -22,22 +21,13 @@ class Writer:
         self._tools = tools
         self._may_move = may_move
 
+    @repeated
     async def write(self, writes: Sequence[Write]) -> Outcomes:
-        """One transaction; repeated after a deadlock or a serialization failure.
+        """Write all of it, or nothing.
 
-        Raises `InvalidInput` where the store refuses the writes, `Unavailable` where the database is away.
+        Raises `InvalidInput` where the store refuses one of the writes, `Unavailable` where the database is away.
         """
-        attempt = 1
-        while True:
-            try:
-                return await self._write_once(writes, collect(writes))
-            except Unavailable as error:
-                if attempt == ATTEMPTS or not is_retryable(error):
-                    raise
-                await before_attempt(attempt)
-            attempt += 1
-
-    async def _write_once(self, writes: Sequence[Write], batch: Batch) -> Outcomes:
+        batch = collect(writes)
         async with self._database.transaction(Kind.INGEST, self._first_statements(writes, batch)) as tx:
             written = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
         self._tools.evaluators.keep(written.evaluators)
