@@ -53,9 +53,9 @@ from .errors import StartError
 from .filters.bind import Limits as FilterLimits
 from .page.routes import routes as page_routes
 from .settings import Settings, load
-from .stores import NotReady, opened_shards
 from .threads import BoundedThread
 from .tracing import Tracing
+from .worker_shards import NotReady, opened_shards
 
 # What is posted most is matched first.
 _ROUTERS = (

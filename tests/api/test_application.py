@@ -6,7 +6,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from spanstats.stores import meanwhile
+from spanstats.store.background import meanwhile
 
 from .conftest import MakeClient
 

@@ -81,7 +81,7 @@ async def store_once(new_database: Callable[[], str]) -> AsyncIterator[StoreOnce
 async def _client(opened: AsyncExitStack, url: str, engine: AsyncEngine) -> httpx.AsyncClient:
     """A client of a new application without work in the background."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("spanstats.stores._background_work", lambda _settings: [])
+        patched.setattr("spanstats.worker_shards._background_work", lambda _settings: [])
         app = create_app(Settings(**PATIENT, **settings_for(url)))
         running = await opened.enter_async_context(LifespanManager(app))
     key = await keys.create(Database(engine), "test", "default")

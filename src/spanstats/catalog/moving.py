@@ -7,7 +7,13 @@
 3. The directory says that the tenant lives in the new shard. The old one refuses reads, the new one takes writes.
 4. What is left in the old shard is erased.
 
-The new shard stores how far the copy is, in the transaction that copies.
+The new shard stores how far the copy is, in the transaction that copies. So a process that is killed loses nothing, and
+the next call goes on. Until that call:
+
+- after 1, the tenant lives in the old shard and writes there; what changes is logged;
+- after 2, the same, as soon as a service sees that no process holds the move (`moves.let_writes_go_on`);
+- after 3, the tenant lives in the new shard, which a service opens to its writes in the same way; the rows in the old
+  shard stay.
 """
 
 import asyncio

@@ -1,12 +1,26 @@
-"""What every background task needs: to go on after an outage, and a turn where one process at a time may work."""
+"""What background tasks need: to run beside other work, to go on after an outage, to work in one process at a time."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from ..errors import Unavailable
 from .outages import translated
 from .session import Database
+
+
+@asynccontextmanager
+async def meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs endless work in the background of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        # Once may not do: a library in between may take a cancellation for its own.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
 
 
 @contextmanager

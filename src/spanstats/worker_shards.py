@@ -1,41 +1,35 @@
-"""What a worker has for each shard: connections, standbys, group commit, and the work in the background."""
+"""What a worker opens for each shard: connections, standbys, group commit, and the work in the background."""
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from pydantic import SecretStr
-from sqlalchemy import QueuePool
 
 from .api.shards import Shard, Shards
-from .catalog import placement
 from .catalog.erasure import keep_erased
-from .catalog.moves import let_writes_go_on
 from .catalog.packing_runs import HOUR_US, keep_packed
 from .catalog.retention import DAY_US, keep_pruned
 from .columnar.keep import keep_columns_fresh
 from .dialects.parea.stats import stats_entry
 from .domain.shards import FIRST
-from .errors import StartError, Unavailable
+from .errors import StartError
 from .ingest.commits import TRANSACTIONS_AT_ONCE, Committer
 from .ingest.evaluators import Evaluators
 from .ingest.item_keys import keep_keyed
 from .ingest.pricing import Prices
 from .ingest.queue import QueueLimits
 from .ingest.tools import Tools
-from .metrics import POOL_IN_USE, POOL_SIZE
 from .settings import Settings
+from .shard_watch import keep_tenants_writable, report_pools, serve_once_ready, why_not_ready
 from .stats.maintenance import keep_rollups_fresh
 from .store import schema
+from .store.background import meanwhile
 from .store.session import BY_KEY, Database, Engine, Timeouts, create_engine
 from .store.standbys import HotStandbys
 from .tracing import Tracing
-
-log = logging.getLogger(__name__)
 
 # The server's own timeout comes first, unless the network has gone silent.
 _LATE_S = 2
@@ -67,9 +61,9 @@ async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[S
         first = await opening.first(settings.database_url, direct)
         others = [await opening.other(shard.name, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
-        await opened.enter_async_context(meanwhile(_report_pools([shard.database.engine for shard in shards])))
+        await opened.enter_async_context(meanwhile(report_pools([shard.database.engine for shard in shards])))
         if others:
-            await opened.enter_async_context(meanwhile(_finish_moves(shards)))
+            await opened.enter_async_context(meanwhile(keep_tenants_writable(shards)))
         yield Shards({shard.name: shard for shard in shards})
 
 
@@ -95,9 +89,9 @@ class _Opening:
         """A further shard, whose background work begins once it is fit to serve."""
         database, background = self._databases(url, url)
         shard = await self._shard(name, database)
-        shard.not_ready = await _why_not(shard, directory)
+        shard.not_ready = await why_not_ready(shard, directory)
         works = [partial(work, background) for work in _background_work(self.settings)]
-        await self.opened.enter_async_context(meanwhile(_admitted(shard, directory, works)))
+        await self.opened.enter_async_context(meanwhile(serve_once_ready(shard, directory, works)))
         return shard
 
     def _databases(self, url: SecretStr, direct: SecretStr) -> tuple[Database, Database]:
@@ -153,52 +147,6 @@ def _background_work(settings: Settings) -> list[Work]:
     return works
 
 
-async def _finish_moves(shards: Sequence[Shard], every_s: float = 2.0) -> None:
-    """Run for ever: finish or undo moves of tenants whose process died."""
-    while True:
-        await asyncio.sleep(every_s)
-        ready = {shard.name: shard.database for shard in shards if shard.not_ready is None}
-        try:
-            await let_writes_go_on(ready[FIRST], ready)
-        except Unavailable as error:
-            log.warning("moves of tenants wait: %s", error)
-        except Exception:
-            log.exception("a move could not be looked at")
-
-
-async def _admitted(
-    shard: Shard, directory: Database, works: Sequence[Callable[[], Coroutine[None, None, None]]], every_s: float = 1.0
-) -> None:
-    """Serve from the shard as soon as it is fit, and then do its background work, for ever."""
-    logged = None
-    while shard.not_ready is not None:
-        if shard.not_ready != logged:
-            logged = shard.not_ready
-            log.warning("shard %s is not served from: %s", shard.name, logged)
-        await asyncio.sleep(every_s)
-        shard.not_ready = await _why_not(shard, directory)
-    log.info("shard %s is served from", shard.name)
-    async with AsyncExitStack() as running:
-        for work in works:
-            await running.enter_async_context(meanwhile(work()))
-        await asyncio.Event().wait()
-
-
-async def _why_not(shard: Shard, directory: Database) -> str | None:
-    """Why the shard cannot be served from; `None` where it can."""
-    try:
-        if not await schema.is_current(shard.database):
-            return "its schema is not that of this version: run `spanstats migrate`"
-        if not await placement.is_registered(directory, shard.database, shard.name):
-            return "its database is not that of this shard: run `spanstats migrate`, which says more"
-    except Unavailable as error:
-        return str(error)
-    except Exception:
-        log.exception("a shard could not be looked at")
-        return "it could not be looked at"
-    return None
-
-
 def _engine(
     settings: Settings,
     url: SecretStr,
@@ -226,24 +174,3 @@ def _committer(database: Database, settings: Settings, tracing: Tracing) -> Comm
     tools = Tools(Prices().price, stats_entry, Evaluators(), settings.max_spans_per_trace)
     queue = QueueLimits(settings.queue_spans, settings.queue_bytes, settings.queue_wait_s)
     return Committer(database, tools, queue, tracing, may_move=bool(settings.shards))
-
-
-@asynccontextmanager
-async def meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs endless work in the background of the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        # Once may not do: a library in between may take a cancellation for its own.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=1)
-
-
-async def _report_pools(engines: Sequence[Engine], every_s: float = 1.0) -> None:
-    while True:
-        pools = [cast(QueuePool, engine.pool) for engine in engines]
-        POOL_SIZE.set(sum(pool.size() for pool in pools))
-        POOL_IN_USE.set(sum(pool.checkedout() for pool in pools))
-        await asyncio.sleep(every_s)
