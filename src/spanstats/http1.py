@@ -94,10 +94,13 @@ class Http1(HttpToolsProtocol):
             self._offer = self._without_offer()
             return
         super().on_headers_complete()
+        # Fields behind a chunked body are no headers (RFC 9110, 6.5.1): they go into a list of their own.
+        self.headers = []
         OneWrite.take_over(self.cycle)
+        self._keep_alive = self.cycle.keep_alive
         if self.expect_100_continue:
             # A client that is answered before it was asked for the body may send it or not: only an end is clear.
-            self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+            self.cycle.keep_alive = False
 
     def _without_offer(self) -> bytes:
         """The head of the request that is being parsed, as it was sent but for the header `Upgrade`."""

@@ -53,6 +53,11 @@ def test_what_is_broken_on_the_wire_is_refused_and_harms_nobody(start: Start, da
         assert status(say(service, length(announced) + LOG)) in (0, 400, 408, 413, 422), announced
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
     assert status(say(service, chunked + b"%x\r\n%b\r\n0\r\n\r\n" % (len(LOG), LOG))) == 200
+    # Fields behind the body are no headers, though they come in one packet with them (RFC 9110, 6.5.1).
+    for field in (f"x-api-key: {KEY}", "Authorization: Bearer x", "Content-Encoding: gzip", "Expect: 100-continue"):
+        behind = b"%x\r\n%b\r\n0\r\n%b\r\n\r\n" % (len(LOG), LOG, field.encode())
+        assert status(say(service, chunked + behind)) == 200, field
+        assert status(say(service, chunked.replace(b"x-api-key", b"x-other") + behind)) == 401, field
     assert status(say(service, chunked + b"zz\r\n")) in (0, 400, 408)
     assert status(say(service, chunked + b"5\r\nabc")) in (400, 408)
     assert status(say(service, HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab")) in (0, 400, 408, 422)
