@@ -96,6 +96,16 @@ async def test_zstd_without_content_size_or_in_several_frames_is_read() -> None:
     assert await read_body(sent(frame + zstd(b"two"), encoding="zstd"), LIMIT) == b"one " * 300 + b"two"
 
 
+@pytest.mark.parametrize("kind", [b"\x50", b"\x5f"])
+async def test_zstd_frames_that_decoders_pass_over_are_passed_over(kind: bytes) -> None:
+    skipped = kind + b"\x2a\x4d\x18" + b"\x05\0\0\0" + b"index"
+    content = skipped + zstd(b"one ") + skipped + zstd(b"two") + skipped
+    assert await read_body(sent(content, encoding="zstd"), LIMIT) == b"one two"
+    for cut in (1, 6, len(skipped) - 3):
+        with pytest.raises(InvalidInput):
+            await read_body(sent(content[:-cut], encoding="zstd"), LIMIT)
+
+
 @pytest.mark.parametrize("level", [1, 3, 19, 22])
 async def test_zstd_of_any_level_is_read(level: int) -> None:
     content = b"".join(b"%d " % number for number in range(10_000))

@@ -18,6 +18,8 @@ _MAX_MEMBERS = 100
 # What every zstd decoder of HTTP takes. A longer window serves content that is as long.
 _LEAST_MAX_WINDOW = 8 * 1024 * 1024
 _BLOCK_HEADER, _CHECKSUM, _RLE = 3, 4, 1
+# Frames that decoders pass over, of any of sixteen kinds: some compressors put sizes or an index there.
+_SKIPPED, _SKIPPED_HEADER = b"\x2a\x4d\x18", 8
 
 _NONE = frozenset({"", "identity", "none"})
 ACCEPTED = "gzip, deflate, zstd"
@@ -96,14 +98,28 @@ def _zstd(body: bytes, limit: int) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=max(_LEAST_MAX_WINDOW, limit))
     rest = memoryview(body)
     for _ in range(_MAX_MEMBERS):
-        length = _frame_length(rest)
-        reader = decompressor.stream_reader(io.BytesIO(rest[:length]))
+        skipped = _skipped_length(rest)
+        length = skipped or _frame_length(rest)
+        reader = decompressor.stream_reader(io.BytesIO(rest[skipped:length]))
         while fragment := reader.read(_FRAGMENT):
             yield fragment
         rest = rest[length:]
         if not rest:
             return
     raise zstandard.ZstdError("trailing data")
+
+
+def _skipped_length(frames: memoryview) -> int:
+    """Bytes of the frame that begins here where decoders pass over it, else 0.
+
+    https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
+    """
+    if frames[1:4] != _SKIPPED or frames[0] >> 4 != 5:
+        return 0
+    end = _SKIPPED_HEADER + int.from_bytes(frames[4:_SKIPPED_HEADER], "little")
+    if end > len(frames):
+        raise zstandard.ZstdError("truncated")
+    return end
 
 
 def _frame_length(frames: memoryview) -> int:
