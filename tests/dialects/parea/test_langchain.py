@@ -127,6 +127,12 @@ def test_token_counts_are_found_in_every_place_that_tracers_put_them(outputs: An
     assert (llm.prompt_tokens, llm.completion_tokens, llm.total_tokens) == (5, 2, 7)
 
 
+@pytest.mark.parametrize("count", [5.0, "5", " 5.0 ", "5e0"])
+def test_a_whole_count_is_read_in_any_form_and_another_left_out(count: object) -> None:
+    [llm] = read({**LLM, "outputs": {"llm_output": {"usage": {"input_tokens": count, "output_tokens": 2.5}}}})
+    assert (llm.prompt_tokens, llm.completion_tokens) == (5, None)
+
+
 def test_the_answers_of_a_call_repeat_its_usage_and_the_prompts_of_a_call_add_up() -> None:
     one = {"message": {"usage_metadata": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}}}
     [llm] = read({**LLM, "outputs": {"generations": [[one, one], [one]]}})

@@ -10,9 +10,11 @@ from typing import Any
 
 from ...domain.span import Span
 from ...domain.values import MAX_TOKENS
+from ...errors import InvalidInput
 from ..names.blocks import FieldValues, read_block
 from ..names.reading import read_usage
 from ..names.usage import FIRST_TOKEN_EVENTS
+from ..numbers import known_tokens
 
 _OUTPUT_BLOCKS = ("token_usage", "tokenUsage", "usage", "estimatedTokenUsage", "usage_metadata")
 _MESSAGE_BLOCKS = ("token_usage", "tokenUsage", "usage", "usage_metadata")
@@ -88,7 +90,7 @@ def _first_block(holder: Json) -> FieldValues:
 
 def _read(block: object) -> FieldValues:
     numbers = read_block(as_object(block))
-    return {f: e for f, e in numbers.items() if _is_count(e[0])}
+    return {f: (count, row) for f, (value, row) in numbers.items() if (count := _count(value)) is not None}
 
 
 def _added(parts: Iterable[FieldValues]) -> FieldValues:
@@ -97,7 +99,7 @@ def _added(parts: Iterable[FieldValues]) -> FieldValues:
     for part in parts:
         for field, (count, row) in part.items():
             total[field] = (total[field][0] if field in total else 0) + count, row
-    return {f: e for f, e in total.items() if _is_count(e[0])}
+    return {f: e for f, e in total.items() if e[0] <= MAX_TOKENS}
 
 
 def _counted(numbers: FieldValues) -> int:
@@ -106,5 +108,9 @@ def _counted(numbers: FieldValues) -> int:
     )
 
 
-def _is_count(value: object) -> bool:
-    return value.__class__ is int and 0 <= value <= MAX_TOKENS
+def _count(value: object) -> int | None:
+    """A whole number in any of its forms; `None` for what cannot be used."""
+    try:
+        return known_tokens(value, "")
+    except InvalidInput:
+        return None
