@@ -52,6 +52,16 @@ def test_a_span_that_is_none_is_rejected(span: Any) -> None:
     assert (len(batch.spans), [index for index, _ in batch.rejected]) == (1, [1])
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [(2, "error"), (2.0, "error"), ("2", "error"), ("STATUS_CODE_ERROR", "error"), (1.0, "success"), ("1", "success")]
+    + [(code, None) for code in (0, "0", 2.5, -1, 3, 2**70, "3", "", "soon", None)],
+)
+def test_a_status_is_read_in_any_form_and_costs_no_span(code: object, status: str | None) -> None:
+    [span] = read(wire(status={"code": code})).spans
+    assert span.status == status
+
+
 def test_ids_are_kept_as_lower_case_hex_and_an_empty_parent_is_none() -> None:
     [span] = read(wire(traceId=TRACE.upper(), spanId=SPAN_ID.upper(), parentSpanId="")).spans
     assert (span.trace_id, span.span_id, span.parent_id, span.is_root) == (TRACE, SPAN_ID, None, True)

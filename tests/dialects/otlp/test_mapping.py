@@ -242,6 +242,9 @@ def test_attributes_of_the_sender_are_no_metadata() -> None:
     assert (span.metadata, span.attributes, span.labels) == (None, {"service_name": "app"}, {"environment": "prod"})
     [span] = read_both(request(wire({"respan.environment": "test"}), resource=sender)).spans
     assert span.labels == {"environment": "test"}
+    for value, environment in ((True, {"environment": "true"}), (2, {"environment": "2"}), (["a"], {}), ({"a": 1}, {})):
+        [span] = read_both(request(wire(), resource={"deployment.environment": value})).spans
+        assert span.labels == environment
 
 
 def test_numbered_messages_are_the_content_where_no_other_came() -> None:

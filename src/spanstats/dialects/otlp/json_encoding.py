@@ -21,7 +21,7 @@ from .older_names import under_current_names
 from .wire import WireEvent, WireSpan, hex_id, is_read, is_remote
 
 _NO_SPANS: list[msgspec.Raw] = []
-_STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_STATUS_NAMES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2, "1": 1, "2": 2}
 _RESOURCE = decoder(Resource)
 
 # The brackets around a span: {resourceSpans: [{scopeSpans: [{spans: [
@@ -135,7 +135,8 @@ def _parent(value: object) -> str | None:
     return None if value in (None, "", "0" * 16) else hex_id(value, "parentSpanId", 16)
 
 
-def _status(code: int | str | None) -> int:
+def _status(code: int | str | float | None) -> int:
+    """A code that is none of the known ones says nothing."""
     if isinstance(code, str):
         return _STATUS_NAMES.get(code, 0)
-    return code or 0
+    return int(code) if code in (1, 2) else 0

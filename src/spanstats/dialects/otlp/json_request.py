@@ -31,7 +31,7 @@ class KeyValues(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    code: int | str | None = None
+    code: int | str | float | None = None
     message: str | None = None
 
 

@@ -91,9 +91,9 @@ def to_span(wire: WireSpan) -> Span:
 
 
 def _add_of_resource(span: Span, wire: WireSpan) -> None:
-    environment = next((e for name in _ENVIRONMENT if (e := wire.resource.get(name))), None)
+    environment = next((e for name in _ENVIRONMENT if (e := text_of(wire.resource.get(name)))), None)
     if environment and "environment" not in span.labels:
-        span.labels["environment"] = str(environment)
+        span.labels["environment"] = environment
     if service := wire.resource.get("service.name"):
         span.attributes["service_name"] = service
 
