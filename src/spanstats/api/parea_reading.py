@@ -24,13 +24,14 @@ from ..domain.keys import TenantId
 from ..domain.span import normal_status
 from ..domain.values import MICRO, clean
 from ..errors import InvalidInput, NotFound
-from ..filters.compile import Condition, compile_predicate
+from ..filters.compile import compile_predicate
 from ..filters.root_fields import ROOTS
 from ..reading import whole_traces
 from ..reading.log_pages import spans_around
 from ..reading.of_project import of_project
 from ..stats.traces import stats_document
 from ..store.session import Kind, Transaction
+from ..store.sql_types import SqlCondition
 from .answers import JSON
 from .parea_shared import ROUTER, errors
 from .resources import caller, resources, tenant_database
@@ -78,7 +79,7 @@ async def get_trace_logs(request: Request, query: QueryParams) -> Response:
     return await tools.streams.begin(_page(request, where, query), tools.limits.stream_s)
 
 
-async def _page(request: Request, where: Sequence[Condition], query: QueryParams) -> AsyncGenerator[bytes, None]:
+async def _page(request: Request, where: Sequence[SqlCondition], query: QueryParams) -> AsyncGenerator[bytes, None]:
     """The page as one document; count and logs are of one snapshot."""
     offset, size = (query.page - 1) * query.page_size, query.page_size
     async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
@@ -106,14 +107,14 @@ async def get_trace_log(request: Request, trace_id: str) -> Response:
     return Response(trees.encode_tree(*node_of_log, experiment_ids), media_type=JSON)
 
 
-async def _experiment_forest(request: Request, where: Sequence[Condition]) -> AsyncGenerator[str, None]:
+async def _experiment_forest(request: Request, where: Sequence[SqlCondition]) -> AsyncGenerator[str, None]:
     async with tenant_database(request).transaction(Kind.SNAPSHOT) as tx:
         async for fragment in _forest(tx, caller(request).tenant_id, where):
             yield fragment
 
 
 async def _forest(
-    tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], **page: Any
+    tx: Transaction, tenant_id: TenantId, where: Sequence[SqlCondition], **page: Any
 ) -> AsyncGenerator[str, None]:
     """The trees of these traces, some at a time, joined by commas."""
     async for members in whole_traces.whole_traces(tx, where, **page):
@@ -121,7 +122,7 @@ async def _forest(
         yield ",".join(trees.encode_trees(trees.forest(spans), ids) for spans in members)
 
 
-async def _condition(request: Request, filters: TraceLogFilters | None) -> list[Condition]:
+async def _condition(request: Request, filters: TraceLogFilters | None) -> list[SqlCondition]:
     """The body's one condition. Raises `InvalidInput` where it is malformed, 400 where it does not fit its field."""
     tree = read_filter(filters.model_dump(include=FILTER_KEYS) if filters else {})
     if tree is None:

@@ -17,8 +17,9 @@ from ..errors import NotFound, OutOfScope
 from ..filters.trace_fields import TRACES
 from ..reading.log_pages import find_log, page_of_logs
 from ..reading.logs import Log, logs_where
-from ..reading.traces import Order, order_by
+from ..reading.traces import order_by
 from ..stats.histogram import histogram
+from ..store.sql_types import SqlOrder
 from .answers import json_answer
 from .failures import within
 from .openapi import body
@@ -98,7 +99,7 @@ async def list_logs(
     return json_answer(listed(request, logs.count, paging, [log_object(log, preview) for log in logs.logs], filters))
 
 
-def order_of(sort_by: str | None) -> Order:
+def order_of(sort_by: str | None) -> SqlOrder:
     """The order of traces that a query names, newest first without one. Raises `InvalidInput`."""
     return order_by(*read_sort(sort_by, SORTS, "-start_time"))
 

@@ -14,10 +14,11 @@ from ..dialects.respan.schema import ErrorAnswer
 from ..domain.span import Span
 from ..domain.times import moment
 from ..errors import invalid
-from ..filters.compile import Condition, compile_predicate
+from ..filters.compile import compile_predicate
 from ..filters.fields import FieldTable
 from ..filters.predicate import Bound
 from ..stats.sums import Window
+from ..store.sql_types import SqlCondition
 from .decoding import beside
 from .failures import within
 from .openapi import DESCRIPTIONS
@@ -118,7 +119,7 @@ async def filter_body(request: Request) -> Any:
 
 async def condition_of(
     request: Request, body: Any, table: FieldTable, field_names: Mapping[str, str]
-) -> Condition | None:
+) -> SqlCondition | None:
     """The filters of a body as a condition on rows of the table, `None` where it has none. Raises `InvalidInput`."""
     bound = await predicate_of(request, body, table, field_names)
     return None if bound is None else compile_predicate(bound, caller(request).tenant_id)

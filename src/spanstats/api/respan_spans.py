@@ -13,9 +13,10 @@ from ..dialects.respan.spans import SORTS, listed_span, span_object, span_summar
 from ..domain.span import Span
 from ..errors import NotFound
 from ..filters.span_fields import SPANS
-from ..reading.spans import Condition, find_span, order_by, page_of_spans, started_within
+from ..reading.spans import find_span, order_by, page_of_spans, started_within
 from ..stats.spans import summarize_spans
 from ..stats.sums import Window
+from ..store.sql_types import SqlCondition
 from .answers import json_answer
 from .failures import within
 from .openapi import body
@@ -98,7 +99,7 @@ async def summarize(
     return span_summary(await summarize_spans(tenant_database(request), caller(request).tenant_id, where))
 
 
-async def _where(request: Request, filters: Any, window: Window) -> list[Condition]:
+async def _where(request: Request, filters: Any, window: Window) -> list[SqlCondition]:
     """What the spans that are asked for have in common, but for the tenant; a query may name values of any field."""
     of_query = {"filters": filters_of_query(request.query_params.multi_items())}
     conditions = [await condition_of(request, body_, SPANS, SPAN_FIELD_NAMES) for body_ in (filters, of_query)]

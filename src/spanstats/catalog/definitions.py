@@ -1,10 +1,9 @@
 """Experiments as clients define them with an id of their choice: created or adopted, changed, listed, deleted."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.expression import literal
 
@@ -14,14 +13,13 @@ from ..errors import Conflict, NotFound
 from ..filters.experiment_fields import NAME, STATUS
 from ..store.repeating import repeated
 from ..store.session import Database, Kind
+from ..store.sql_types import SqlOrder
 from ..store.tables import experiments
 from .experiments import is_the_one
 
 _c = experiments.c
 DEFINED = "defined"
 """The member of `definition` that the functions here write."""
-
-Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ async def delete(database: Database, tenant_id: TenantId, experiment_id: str) ->
         await tx.connection.execute(update(experiments).where(_c.key == key).values(deleted_at=func.now()))
 
 
-def order_by(name: str, descending: bool) -> Order:
+def order_by(name: str, descending: bool) -> SqlOrder:
     """Experiments by this field of theirs, nulls last, and by their creation where it is the same."""
     own: dict[str, ColumnElement[Any]] = {"name": NAME, "status": STATUS}
     column = own[name] if name in own else experiments.c[name]
@@ -126,7 +124,7 @@ async def page(
     database: Database,
     tenant_id: TenantId,
     condition: ColumnElement[bool] | None,
-    order: Order,
+    order: SqlOrder,
     limit: int,
     offset: int,
 ) -> tuple[int, list[Defined]]:

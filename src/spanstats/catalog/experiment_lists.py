@@ -11,12 +11,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..domain.keys import TenantId
 from ..domain.values import clean, is_clean
 from ..store.session import Database, Kind
+from ..store.sql_types import SqlCondition
 from ..store.tables import experiments, projects
 from .experiments import Experiment
 
 PAGE = 100
 
-Condition = ColumnElement[bool]
 _c = experiments.c
 _COLUMNS = [_c[name] for name in Experiment.__dataclass_fields__]
 _ZERO = literal(0)
@@ -53,8 +53,8 @@ async def pages(
         statement = newest_first.where(tuple_(_c.created_at, _c.key) < tuple_(*last))
 
 
-def _conditions(tenant_id: TenantId, search: Search) -> list[Condition]:
-    conditions: list[Condition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
+def _conditions(tenant_id: TenantId, search: Search) -> list[SqlCondition]:
+    conditions: list[SqlCondition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
     if search.project_name is not None:
         project = select(projects.c.id).where(
             projects.c.tenant_id == tenant_id, projects.c.name == clean(search.project_name)
@@ -70,11 +70,11 @@ def _conditions(tenant_id: TenantId, search: Search) -> list[Condition]:
     return conditions
 
 
-def _contains(text: ColumnElement[Any], part: str) -> Condition:
+def _contains(text: ColumnElement[Any], part: str) -> SqlCondition:
     return func.strpos(text, clean(part)) > _ZERO
 
 
-def _has(key: str, value: Any) -> Condition:
+def _has(key: str, value: Any) -> SqlCondition:
     as_text = _c.metadata.op("->>")(clean(key))
     if value is None:
         return as_text.is_(None)

@@ -2,7 +2,7 @@
 
 A filter only narrows: what is compiled is one condition, to be ANDed to the tenant and experiment conditions that the
 caller adds outside. It reads further rows only of the same tenant and trace, and only inside EXISTS. It cannot fail
-here; only a regular expression can be refused by the database (`operators.py`).
+here; only a regular expression can be refused by the database (`patterns.py`).
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from ..domain.keys import TenantId
+from ..store.sql_types import SqlCondition
 from ..store.tables import digest_in, every_span, scores, span_payloads, traces
 from . import scores_sql
 from .containment import contains_equal
@@ -50,7 +51,6 @@ from .predicate import Bound, Test
 
 _ONE: ColumnElement[int] = literal_column("1")
 _NOTHING: ColumnElement[int] = literal_column("0")
-Condition = ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class _Rows:
 
 def compile_predicate(
     predicate: Bound, tenant_id: TenantId, *, uniform: bool = False, by_index: bool = True
-) -> Condition:
+) -> SqlCondition:
     """The condition over a row of the table that the predicate was bound to: `traces`, or `spans` joined to
     `span_payloads`. True, or else false or null.
 
@@ -74,14 +74,14 @@ def compile_predicate(
     return _node(predicate, _Rows(literal(tenant_id, Integer()), uniform, by_index))
 
 
-def _node(predicate: Bound, rows: _Rows) -> Condition:
+def _node(predicate: Bound, rows: _Rows) -> SqlCondition:
     if isinstance(predicate, Test):
         return _test(predicate, rows)
     members = map(partial(_node, rows=rows), predicate.members)
     return and_(true(), *members) if predicate.connector == "AND" else or_(false(), *members)
 
 
-def _test(test: Test, rows: _Rows) -> Condition:
+def _test(test: Test, rows: _Rows) -> SqlCondition:
     """The test, and beside it the inclusive condition that an index answers."""
     demanded = [_demand(demand, rows) for demand in demands(test)]
     exact = demanded[0] if len(demanded) == 1 else and_(*demanded)
@@ -89,7 +89,7 @@ def _test(test: Test, rows: _Rows) -> Condition:
     return exact if inclusive is None else and_(exact, inclusive)
 
 
-def inclusive_condition(test: Test) -> Condition | None:
+def inclusive_condition(test: Test) -> SqlCondition | None:
     """A condition that an index answers: it holds wherever the test does, and perhaps elsewhere. Else `None`."""
     field = test.field
     if not isinstance(field, MemberField) or not field.is_indexed:
@@ -99,7 +99,7 @@ def inclusive_condition(test: Test) -> Condition | None:
     return contains_equal(field.container, field.key, test.operands)
 
 
-def _demand(demand: Demand, rows: _Rows) -> Condition:
+def _demand(demand: Demand, rows: _Rows) -> SqlCondition:
     some = _some(demand, rows)
     if demand.holds:
         return some
@@ -108,7 +108,7 @@ def _demand(demand: Demand, rows: _Rows) -> Condition:
     return ~some if never_null else some.is_not(true())
 
 
-def _some(demand: Demand, rows: _Rows) -> Condition:
+def _some(demand: Demand, rows: _Rows) -> SqlCondition:
     """Some value of the field passes the positive test; false or null where it has none."""
     field, operator, operands = demand.field, demand.operator, demand.operands
     match field:
@@ -131,7 +131,7 @@ def _some(demand: Demand, rows: _Rows) -> Condition:
             assert_never(unreachable)
 
 
-def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
+def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> SqlCondition:
     """The test of one value."""
     if isinstance(value, Mixed) and value.document is not None and operator.name is Operator.EQUALS:
         return equals_json(value.document, operands)
@@ -142,7 +142,7 @@ def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...], row
     return passes
 
 
-def _uniform(field: UniformField, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
+def _uniform(field: UniformField, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> SqlCondition:
     of_all = operator.build(field.of_trace, operands, FIELD_TYPES[field.type].sql)
     if rows.uniform:
         return of_all
@@ -150,15 +150,15 @@ def _uniform(field: UniformField, operator: OperatorSpec, operands: tuple[Any, .
     return or_(of_all, and_(field.differs, _any_span(field.table, field.value, passes, rows, rarely=True)))
 
 
-def _any_span(table: Table, value: Value, passes: Condition, rows: _Rows, rarely: bool = False) -> Condition:
+def _any_span(table: Table, value: Value, passes: SqlCondition, rows: _Rows, rarely: bool = False) -> SqlCondition:
     return _exists(_sources(value, table), *_of_trace(table, rows), passes, rarely=rarely)
 
 
-def _of_trace(table: Table, rows: _Rows) -> tuple[Condition, Condition]:
+def _of_trace(table: Table, rows: _Rows) -> tuple[SqlCondition, SqlCondition]:
     return table.c.tenant_id == rows.tenant, table.c.trace_id == traces.c.trace_id
 
 
-def _trace_scores(field: TraceScores, operator: OperatorSpec, operands: tuple[Any, ...]) -> Condition:
+def _trace_scores(field: TraceScores, operator: OperatorSpec, operands: tuple[Any, ...]) -> SqlCondition:
     if operator.reads is Reads.PRESENCE:
         return scores_sql.trace_has(field.keys)
     type_, each = FIELD_TYPES[FieldType.SCORE].sql, scores_sql.OF_TRACE
@@ -170,7 +170,7 @@ def _trace_scores(field: TraceScores, operator: OperatorSpec, operands: tuple[An
     return or_(operator.build(first, operands, type_), and_(has_more, some))
 
 
-def _span_scores(field: SpanScores, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> Condition:
+def _span_scores(field: SpanScores, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> SqlCondition:
     c = scores.c
     of_span = (c.tenant_id == rows.tenant, c.trace_id == every_span.c.trace_id, c.span_id == every_span.c.span_id)
     # A text score has no number, but it is there.
@@ -183,7 +183,7 @@ def _sources(value: Value, *tables: Table) -> tuple[FromClause, ...]:
     return (*tables, value.rows) if isinstance(value, Members) else tables
 
 
-def _exists(sources: tuple[FromClause, ...], *conditions: Condition, rarely: bool = False) -> Exists:
+def _exists(sources: tuple[FromClause, ...], *conditions: SqlCondition, rarely: bool = False) -> Exists:
     """A row of the sources for which all conditions hold. Other tables belong to the row outside.
 
     Where it is `rarely` asked, an offset keeps PostgreSQL from reading all spans beforehand to answer for a few rows.

@@ -8,8 +8,9 @@ from typing import Any, assert_never
 from sqlalchemy import ColumnElement, and_, or_, true
 
 from ..domain.keys import TenantId
+from ..store.sql_types import SqlCondition
 from ..store.tables import MEASURED, traces
-from .compile import Condition, compile_predicate, inclusive_condition
+from .compile import compile_predicate, inclusive_condition
 from .field_types import FIELD_TYPES
 from .fields import MemberField, RowField, SpanField, SpanScores, TraceScores, UniformField, compared
 from .operators import OPERATORS, Operator, Reads
@@ -25,8 +26,8 @@ class Filter:
 
     predicate: Bound
     tenant_id: TenantId
-    disjuncts: list[Condition]
-    inclusive: tuple[Condition, ...] = ()
+    disjuncts: list[SqlCondition]
+    inclusive: tuple[SqlCondition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class _Compiling:
     tenant_id: TenantId
     by_index: bool
 
-    def exact(self, predicate: Bound) -> Condition:
+    def exact(self, predicate: Bound) -> SqlCondition:
         """Over traces for which no uniform field differs."""
         return compile_predicate(predicate, self.tenant_id, uniform=True, by_index=self.by_index)
 
@@ -44,7 +45,7 @@ def compile_filter(predicate: Bound, tenant_id: TenantId) -> Filter:
     return Filter(predicate, tenant_id, compile_disjuncts(predicate, tenant_id), tuple(_inclusive(predicate)))
 
 
-def _inclusive(predicate: Bound) -> Iterator[Condition]:
+def _inclusive(predicate: Bound) -> Iterator[SqlCondition]:
     for test in _conjuncts(predicate):
         if isinstance(test, Test) and (condition := inclusive_condition(test)) is not None:
             yield condition
@@ -56,7 +57,7 @@ def _conjuncts(predicate: Bound) -> tuple[Bound, ...]:
     return predicate.members if isinstance(predicate, Junction) and is_and else (predicate,)
 
 
-def compile_disjuncts(predicate: Bound, tenant_id: TenantId, *, by_index: bool = True) -> list[Condition]:
+def compile_disjuncts(predicate: Bound, tenant_id: TenantId, *, by_index: bool = True) -> list[SqlCondition]:
     """Conditions over `traces` of which one holds for a row exactly where the predicate does, and never two.
 
     The first is about traces whose own columns decide; a second one, if it is needed, about traces whose spans differ.
@@ -70,7 +71,7 @@ def compile_disjuncts(predicate: Bound, tenant_id: TenantId, *, by_index: bool =
     return [uniform, and_(or_(*differ), compile_predicate(predicate, tenant_id, by_index=by_index))]
 
 
-def _for_one_key(predicate: Bound, compiling: _Compiling) -> Condition:
+def _for_one_key(predicate: Bound, compiling: _Compiling) -> SqlCondition:
     """At most one comparison is left for the index to look up; the others are made on the rows that it finds.
 
     One comparison spares the rows for which it does not hold, and costs nothing where it does. A second one makes
@@ -103,7 +104,7 @@ def _fitness(member: Bound) -> _Fitness:
 _KEYS = frozenset(next(i for i in traces.indexes if i.name == MEASURED).columns) - {traces.c.start_time}
 
 
-def _by_key(test: Test, compiling: _Compiling) -> list[Condition]:
+def _by_key(test: Test, compiling: _Compiling) -> list[SqlCondition]:
     """The test; of several values their range is looked up, as each would be with a scan of its own."""
     exact, column = compiling.exact(test), _column(test)
     if test.operator.name is not Operator.EQUALS or len(test.operands) == 1 or column is None:
@@ -112,7 +113,7 @@ def _by_key(test: Test, compiling: _Compiling) -> list[Condition]:
     return [OPERATORS[Operator.BETWEEN].build(column, ends, FIELD_TYPES[test.field.type].sql), _not_looked_up(exact)]
 
 
-def _beside_key(member: Bound, compiling: _Compiling) -> Condition:
+def _beside_key(member: Bound, compiling: _Compiling) -> SqlCondition:
     """A bound of the start, and what another index answers, may be looked up besides."""
     condition = compiling.exact(member)
     return condition if _may_be_looked_up(member, compiling) else _not_looked_up(condition)
@@ -138,6 +139,6 @@ def _column(test: Test) -> ColumnElement[Any] | None:
             assert_never(unreachable)
 
 
-def _not_looked_up(condition: Condition) -> Condition:
+def _not_looked_up(condition: SqlCondition) -> SqlCondition:
     """The same condition in a form that no index has."""
     return condition.is_(true())

@@ -2,17 +2,18 @@
 
 from sqlalchemy import case, func, select
 
+from ..store.sql_types import SqlValue
 from ..store.tables import experiments, projects
 from .field_types import FieldType
-from .fields import Column, FieldTable, Plain, RowField
+from .fields import FieldTable, Plain, RowField
 from .json_sql import constant, json_member
 from .score_fields import no_scores
 
 _COLUMNS = experiments.c
 
-NAME: Column = func.coalesce(_COLUMNS.name, _COLUMNS.id)
+NAME: SqlValue = func.coalesce(_COLUMNS.name, _COLUMNS.id)
 """An experiment that was never named has its id as name."""
-STATUS: Column = func.coalesce(
+STATUS: SqlValue = func.coalesce(
     _COLUMNS.status, case((_COLUMNS.created, constant("pending")), else_=constant("running")), type_=_COLUMNS.name.type
 )
 _OF_PROJECT = (
@@ -21,13 +22,13 @@ _OF_PROJECT = (
     .correlate(experiments)
     .scalar_subquery()
 )
-BASELINE: Column = func.coalesce(
+BASELINE: SqlValue = func.coalesce(
     func.nullif(_COLUMNS.baseline, _COLUMNS.id), func.nullif(_OF_PROJECT, _COLUMNS.id), type_=_COLUMNS.id.type
 )
 """What a comparison is with that names no base: its own baseline, else that of its project; no run is its own."""
 
 
-def _field(type_: FieldType, value: Column) -> RowField:
+def _field(type_: FieldType, value: SqlValue) -> RowField:
     return RowField(value=Plain(type_, value))
 
 

@@ -12,9 +12,8 @@ from typing import Any, ClassVar, TypeAlias
 from sqlalchemy import Column as StoredColumn
 from sqlalchemy import ColumnElement, FromClause, Table
 
+from ..store.sql_types import SqlValue
 from .field_types import FieldType
-
-Column = ColumnElement[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Plain:
     """One value of one type."""
 
     type: FieldType
-    column: Column
+    column: SqlValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +32,9 @@ class Mixed:
     """
 
     type: ClassVar[FieldType] = FieldType.VALUE
-    column: Column
-    number: Column
-    document: Column | None = None
+    column: SqlValue
+    number: SqlValue
+    document: SqlValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Members:
     """The members of a JSON list, as texts: `column` of each of the `rows`."""
 
     type: ClassVar[FieldType] = FieldType.TEXT
-    column: Column
+    column: SqlValue
     rows: FromClause
 
 
@@ -104,7 +103,7 @@ class UniformField(_Valued):
     """
 
     table: Table
-    of_trace: Column
+    of_trace: SqlValue
     differs: ColumnElement[bool]
 
 
@@ -141,7 +140,7 @@ class FieldTable:
     keyed: Mapping[str, Callable[[str], Field]] = field(default_factory=dict)
 
 
-def compared(value: Value, as_number: bool) -> tuple[FieldType, Column]:
+def compared(value: Value, as_number: bool) -> tuple[FieldType, SqlValue]:
     """What an operator compares, and its type: an operator that reads numbers orders any JSON value by its number."""
     if as_number and isinstance(value, Mixed):
         return FieldType.NUMBER, value.number

@@ -17,6 +17,7 @@ from sqlalchemy import any_ as any_element
 from sqlalchemy.types import TypeEngine
 
 from ..errors import invalid
+from ..store.sql_types import SqlValue
 from .field_types import ALL, ORDERED, TEXTUAL, FieldType, Fit
 
 
@@ -66,9 +67,8 @@ class Reads(Enum):
 
 _ZERO: ColumnElement[int] = literal_column("0")
 _NO_TEXT: ColumnElement[str] = literal_column("''", Text())
-Column = ColumnElement[Any]
-Build = Callable[[Column, tuple[Any, ...], TypeEngine[Any]], ColumnElement[bool]]
-"""Column, operands and their type to a condition that is false or null where the column is null."""
+Build = Callable[[SqlValue, tuple[Any, ...], TypeEngine[Any]], ColumnElement[bool]]
+"""SqlValue, operands and their type to a condition that is false or null where the column is null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +92,12 @@ class OperatorSpec:
     is_pattern: bool = False
 
 
-def _bound(value: Any, type_: TypeEngine[Any]) -> Column:
+def _bound(value: Any, type_: TypeEngine[Any]) -> SqlValue:
     """A parameter; a bound that no bigint can hold is a numeric."""
     return literal(value, Numeric() if isinstance(value, Decimal) else type_)
 
 
-def _one_of(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _one_of(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     if not operands:
         return false()
     if len(operands) == 1:
@@ -109,40 +109,40 @@ def _compared(compare: Callable[[Any, Any], Any]) -> Build:
     return lambda column, operands, type_: compare(column, _bound(operands[0], type_))
 
 
-def _between(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _between(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     low, high = operands
     return (column >= _bound(low, type_)) & (column <= _bound(high, type_))
 
 
-def _without_case(text: Column) -> Column:
+def _without_case(text: SqlValue) -> SqlValue:
     """Created by the first migration over one Unicode collation: the server's locale has no say."""
     return func.lower_unicode(text, type_=Text())
 
 
-def _contains(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _contains(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     return func.strpos(_without_case(column), _without_case(literal(operands[0], type_)), type_=Integer()) > _ZERO
 
 
-def _starts(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _starts(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     return func.starts_with(column, literal(operands[0], type_))
 
 
-def _ends(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _ends(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     end = operands[0]
     return func.right(column, literal(len(end), Integer()), type_=Text()) == literal(end, type_)
 
 
-def _same_text(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _same_text(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     return _without_case(column) == _without_case(literal(operands[0], type_))
 
 
-def _like(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _like(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     # A backslash is an ordinary character here, and one at the end would be an error of the database.
     pattern = operands[0].replace("\\", "\\\\")
     return _without_case(column).like(_without_case(literal(pattern, type_)))
 
 
-def _matches(column: Column, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _matches(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     return column.op("~", is_comparison=True)(collate(literal(operands[0], type_), "C"))
 
 
@@ -160,11 +160,11 @@ def _check_pattern(pattern: str) -> None:
         raise invalid(r"must have no back-reference such as \1", "value", code="regex")
 
 
-def _present(column: Column, _operands: tuple[Any, ...], _type: TypeEngine[Any]) -> ColumnElement[bool]:
+def _present(column: SqlValue, _operands: tuple[Any, ...], _type: TypeEngine[Any]) -> ColumnElement[bool]:
     return column.is_not(None)
 
 
-def _filled(column: Column, _operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
+def _filled(column: SqlValue, _operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
     return column != _NO_TEXT if isinstance(type_, Text) else column.is_not(None)
 
 

@@ -1,8 +1,8 @@
-"""Regular expressions in filters: what is refused before the database sees one, and what the database refuses.
+"""Regular expressions in filters: what the database refuses. What is refused before it sees one: `operators.py`.
 
 They are PostgreSQL's, under the collation "C": letters and their case are those of ASCII on every server.
 PostgreSQL runs them as automata, in time that grows with the text. Only a back-reference makes it search, for which no
-bound is known, so there are none here. What takes long all the same ends with the statement timeout.
+bound is known, so it is refused. What takes long all the same ends with the statement timeout.
 """
 
 from ..errors import InvalidInput, Location, Unavailable, invalid

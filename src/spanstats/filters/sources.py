@@ -10,9 +10,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Exists, FromClause, Table, and_, cast, exists, literal_column, null, true
 from sqlalchemy.sql import visitors
 
+from ..store.sql_types import SqlCondition
 from ..store.tables import every_span, has_digest, packed_payloads, span_payloads
-
-Condition = ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +19,10 @@ class SpanRows:
     """Some of the spans for which conditions hold: all rows of `source` that meet `where`."""
 
     source: FromClause
-    where: list[Condition]
+    where: list[SqlCondition]
 
 
-def _same(table: Table, *names: str) -> Condition:
+def _same(table: Table, *names: str) -> SqlCondition:
     return and_(*(every_span.c[name] == table.c[name] for name in names))
 
 
@@ -39,7 +38,7 @@ _OF_PACKED = {
 }
 
 
-def spans_matching(where: Sequence[Condition]) -> list[SpanRows]:
+def spans_matching(where: Sequence[SqlCondition]) -> list[SpanRows]:
     """The spans for which conditions over `spans` and `span_payloads` hold; none is in two of the parts."""
     columns = (e for condition in where for e in visitors.iterate(condition) if isinstance(e, Column))
     if not any(column.table is span_payloads for column in columns):
@@ -48,7 +47,7 @@ def spans_matching(where: Sequence[Condition]) -> list[SpanRows]:
     return [SpanRows(_WITH_PAYLOADS, list(where)), SpanRows(_PACKED, [_IS_PACKED, *of_packed])]
 
 
-def asked_of_many(conditions: Sequence[Condition]) -> list[Condition]:
+def asked_of_many(conditions: Sequence[SqlCondition]) -> list[SqlCondition]:
     """The same conditions over traces, for a statement that gives no single rows, such as a count.
 
     PostgreSQL takes 200 for the number of traces that the union of spans has, however many they are, and looks up each
@@ -67,7 +66,7 @@ def asked_of_many(conditions: Sequence[Condition]) -> list[Condition]:
     ]
 
 
-def _reads_spans(condition: Condition) -> bool:
+def _reads_spans(condition: SqlCondition) -> bool:
     return any(isinstance(e, Column) and e.table is every_span for e in visitors.iterate(condition))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, UnaryExpression, and_, literal, or_, tuple_
 
-Column = ColumnElement[Any]
+from ..store.sql_types import SqlValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Behind:
 class Sorting:
     """Rows by a column, those without a value last, ties by keys. `is_indexed` columns have no nulls, and an index."""
 
-    column: Column
-    keys: tuple[Column, ...]
+    column: SqlValue
+    keys: tuple[SqlValue, ...]
     descending: bool
     is_indexed: bool = False
 
@@ -41,7 +41,7 @@ class Sorting:
         follows = self._beyond((self.column,), (row.value,))
         return or_(follows, and_(self.column == row.value, key_follows), self.column.is_(None))
 
-    def _beyond(self, columns: tuple[Column, ...], values: tuple[Any, ...]) -> ColumnElement[bool]:
+    def _beyond(self, columns: tuple[SqlValue, ...], values: tuple[Any, ...]) -> ColumnElement[bool]:
         both = tuple_(*columns)
         bounds = tuple_(*(literal(value, c.type) for c, value in zip(columns, values, strict=True)))
         return both < bounds if self.descending else both > bounds

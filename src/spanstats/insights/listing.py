@@ -12,6 +12,7 @@ from ..filters.experiment_fields import NAME, STATUS
 from ..stats.evaluators import Evaluator, evaluators_of
 from ..stats.rolled_up_many import rolled_up_by_experiment
 from ..store.session import Database
+from ..store.sql_types import SqlCondition
 from ..store.tables import ByBytes, experiments, projects
 from .keyset import Behind, Sorting
 from .measured import measure, nothing
@@ -30,7 +31,6 @@ SORTS: Mapping[str, ColumnElement[str] | ColumnElement[int]] = {
     "status": STATUS,
 }
 
-Condition = ColumnElement[bool]
 _c = experiments.c
 
 
@@ -132,8 +132,8 @@ async def _computed(
     return [await measure(state, columns, experiment.key, question) for experiment in listed]
 
 
-def _conditions(tenant_id: TenantId, search: Search) -> list[Condition]:
-    conditions: list[Condition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
+def _conditions(tenant_id: TenantId, search: Search) -> list[SqlCondition]:
+    conditions: list[SqlCondition] = [_c.tenant_id == tenant_id, _c.deleted_at.is_(None)]
     if search.text:
         part = func.lower(literal(clean(search.text), ByBytes))
         names = (func.lower(func.coalesce(column, "")) for column in (_c.name, _c.run_name, _c.id))

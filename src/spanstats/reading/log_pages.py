@@ -7,8 +7,9 @@ from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..domain.values import is_clean
 from ..store.session import Database, Kind
-from .logs import Condition, Log, complete, find_row
-from .traces import Order, page_of_traces, spans_with_content
+from ..store.sql_types import SqlCondition, SqlOrder
+from .logs import Log, complete, find_row
+from .traces import page_of_traces, spans_with_content
 from .whole_traces import experiment_ids, find_kept, span_of_log, trace_of
 
 
@@ -21,7 +22,7 @@ class LogPage:
 
 
 async def page_of_logs(
-    database: Database, where: Sequence[Condition], order: Order, limit: int, offset: int, *, whole: bool = False
+    database: Database, where: Sequence[SqlCondition], order: SqlOrder, limit: int, offset: int, *, whole: bool = False
 ) -> LogPage:
     """The traces for which all conditions hold, as logs; `whole` with all their spans.
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from ..domain.keys import ExperimentKey, SpanKey, TraceKey
 from ..domain.merge import counting
@@ -12,11 +12,10 @@ from ..domain.span import Score, Span
 from ..store.by_key import TRACE_KEYS, rows_of_tenant, spans_of_tenant
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, columns, scores_of_traces, spans_by_key
+from ..store.sql_types import SqlCondition
 from ..store.tables import traces
 from .sizes import check_spans, check_traces
 from .traces import spans_with_content
-
-Condition = ColumnElement[bool]
 
 # The root, else the earliest span.
 _IDS = "tenant_id, trace_id, root_span_id"
@@ -40,11 +39,11 @@ class Log:
 
 
 def logs_where(
-    experiment_key: ExperimentKey, start_us: int | None, end_us: int | None, condition: Condition | None
-) -> list[Condition]:
+    experiment_key: ExperimentKey, start_us: int | None, end_us: int | None, condition: SqlCondition | None
+) -> list[SqlCondition]:
     """What the traces of an experiment in a window (microseconds, end exclusive) that match a filter have in common."""
     c = traces.c
-    where: list[Condition] = [c.experiment_key == experiment_key]
+    where: list[SqlCondition] = [c.experiment_key == experiment_key]
     where += [] if start_us is None else [c.start_time >= start_us]
     where += [] if end_us is None else [c.start_time < end_us]
     return where if condition is None else [*where, condition]

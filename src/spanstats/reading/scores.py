@@ -1,10 +1,9 @@
 """Standalone scores, with the names of their evaluators."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from ..domain.keys import TenantId
 from ..domain.span import Score
@@ -12,6 +11,7 @@ from ..domain.standalone import StandaloneScore
 from ..domain.values import is_clean
 from ..store.by_key import has_id
 from ..store.session import Database, Kind
+from ..store.sql_types import SqlOrder
 from ..store.tables import evaluators, every_span_with, scores
 
 _NAMES = "coalesce({s}.evaluator_id, e.id) AS evaluator_id, coalesce({s}.slug, e.slug) AS slug"
@@ -88,9 +88,6 @@ def _stored(row: Any) -> StandaloneScore:
     )
 
 
-Condition = ColumnElement[bool]
-Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
-
 _JOINED = scores.outerjoin(
     evaluators, and_(evaluators.c.tenant_id == scores.c.tenant_id, evaluators.c.key == scores.c.evaluator_key)
 )
@@ -103,7 +100,7 @@ _LISTED = (
 )
 
 
-def order_by(name: str, descending: bool) -> Order:
+def order_by(name: str, descending: bool) -> SqlOrder:
     """Standalone scores by this column, nulls last, then by id."""
     column = scores.c[name]
     return (column.desc() if descending else column.asc()).nulls_last(), scores.c.id
@@ -113,7 +110,7 @@ async def page_of_scores(
     database: Database,
     tenant_id: TenantId,
     condition: ColumnElement[bool] | None,
-    order: Order,
+    order: SqlOrder,
     limit: int,
     offset: int,
 ) -> tuple[int, list[StandaloneScore]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, UnaryExpression, func, select, union_all
+from sqlalchemy import Column, Select, func, select, union_all
 from sqlalchemy.sql import visitors
 
 from ..domain.keys import SpanKey, TenantId
@@ -15,11 +15,9 @@ from ..filters.sources import adapted, spans_matching
 from ..store.by_key import spans_of_tenant
 from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
+from ..store.sql_types import SqlCondition, SqlOrder
 from ..store.tables import every_span
 from .sizes import check_spans
-
-Condition = ColumnElement[bool]
-Order = Sequence[UnaryExpression[object] | ColumnElement[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ ORDER BY s.start_time DESC, s.trace_id DESC LIMIT 1
 """
 
 
-def order_by(name: str, descending: bool) -> Order:
+def order_by(name: str, descending: bool) -> SqlOrder:
     """Spans by this column of theirs, nulls last, and by their ids where it is the same."""
     column, ties = every_span.c[name], (every_span.c.trace_id, every_span.c.span_id)
     # The start is never null, and only without the clause is its index walked.
@@ -45,7 +43,7 @@ def order_by(name: str, descending: bool) -> Order:
     return (first if name == "start_time" else first.nulls_last(), *(t.desc() if descending else t.asc() for t in ties))
 
 
-def started_within(start_us: int | None, end_us: int | None) -> list[Condition]:
+def started_within(start_us: int | None, end_us: int | None) -> list[SqlCondition]:
     """Spans that start in a window (microseconds, end exclusive)."""
     where = [] if start_us is None else [every_span.c.start_time >= start_us]
     return where if end_us is None else [*where, every_span.c.start_time < end_us]
@@ -86,7 +84,7 @@ async def whole_spans(driver: Driver, keys: Sequence[SpanKey]) -> list[Span]:
 
 
 async def page_of_spans(
-    database: Database, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
+    database: Database, tenant_id: TenantId, where: Sequence[SqlCondition], order: SqlOrder, limit: int, offset: int
 ) -> SpanPage:
     """A page of the tenant's spans that match the conditions, which may look at their payloads too, in one snapshot.
 
@@ -99,7 +97,7 @@ async def page_of_spans(
         return SpanPage(count, await whole_spans(tx.driver, keys))
 
 
-async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition]) -> int:
+async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[SqlCondition]) -> int:
     counts = [
         select(func.count()).select_from(rows.source).where(*rows.where).scalar_subquery()
         for rows in spans_matching([every_span.c.tenant_id == tenant_id, *where])
@@ -108,7 +106,7 @@ async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[Condition
 
 
 async def _keys(
-    tx: Transaction, tenant_id: TenantId, where: Sequence[Condition], order: Order, limit: int, offset: int
+    tx: Transaction, tenant_id: TenantId, where: Sequence[SqlCondition], order: SqlOrder, limit: int, offset: int
 ) -> list[SpanKey]:
     ordering = {e.name for each in order for e in visitors.iterate(each) if isinstance(e, Column)}
     columns = [every_span.c[name] for name in ["tenant_id", *sorted(ordering | {"trace_id", "span_id"})]]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, func, select, true
+from sqlalchemy import func, select, true
 
 from ..domain.keys import TraceKey
 from ..domain.merge import with_all_scores
@@ -12,10 +12,8 @@ from ..domain.span import Span
 from ..filters.sources import asked_of_many
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, scores_of_traces, spans_of_traces
+from ..store.sql_types import SqlCondition, SqlOrder
 from ..store.tables import traces
-
-Condition = ColumnElement[bool]
-Order = Sequence[UnaryExpression[Any] | ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Page:
     rows: list[Any]
 
 
-def order_by(name: str, descending: bool) -> Order:
+def order_by(name: str, descending: bool) -> SqlOrder:
     """Traces by this column of theirs, nulls last, and by their ids where it is the same."""
     column, trace_id = traces.c[name], traces.c.trace_id
     # Times are never null, and only without the clause is their index walked.
@@ -35,12 +33,14 @@ def order_by(name: str, descending: bool) -> Order:
     return (first.nulls_last() if last else first), (trace_id.desc() if descending else trace_id.asc())
 
 
-def newest_first() -> Order:
+def newest_first() -> SqlOrder:
     """By start, the latest first; equal starts by trace id, so that pages neither repeat nor skip."""
     return traces.c.start_time.desc(), traces.c.trace_id.desc()
 
 
-async def page_of_traces(tx: Transaction, where: Sequence[Condition], order: Order, limit: int, offset: int) -> Page:
+async def page_of_traces(
+    tx: Transaction, where: Sequence[SqlCondition], order: SqlOrder, limit: int, offset: int
+) -> Page:
     """The traces for which all conditions hold (the tenant's among them, which the caller gives).
 
     Count and rows are of one snapshot only in a transaction that keeps one (`Kind.SNAPSHOT`).

@@ -3,18 +3,18 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, select, tuple_
+from sqlalchemy import and_, exists, func, literal, select, tuple_
 
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
 from ..filters.sources import asked_of_many
 from ..store.session import Transaction
+from ..store.sql_types import SqlCondition
 from ..store.tables import every_span, experiments, has_span_id, traces
 from .logs import first_spans
 from .sizes import light_parts
 from .traces import spans_with_content
 
-Condition = ColumnElement[bool]
 _c = traces.c
 
 EXPERIMENT_IDS = """
@@ -29,26 +29,26 @@ SPANS_AT_A_TIME = 500
 """What is decoded at once keeps all other requests of the process waiting."""
 
 
-def of_experiment(experiment_key: ExperimentKey) -> list[Condition]:
+def of_experiment(experiment_key: ExperimentKey) -> list[SqlCondition]:
     """Traces of an experiment that have a root."""
     return [_c.experiment_key == experiment_key, _c.has_root]
 
 
-def kept_of_tenant(tenant_id: TenantId) -> list[Condition]:
+def kept_of_tenant(tenant_id: TenantId) -> list[SqlCondition]:
     """Traces of a tenant that have a root and are of no deleted experiment."""
     return [_c.tenant_id == tenant_id, _c.has_root, is_kept()]
 
 
-def of_status(status: str) -> Condition:
+def of_status(status: str) -> SqlCondition:
     return _c.status == status
 
 
-def started_since(start_us: int) -> Condition:
+def started_since(start_us: int) -> SqlCondition:
     """Traces that start at this time (microseconds) or later."""
     return _c.start_time >= start_us
 
 
-async def count(tx: Transaction, where: Sequence[Condition]) -> int:
+async def count(tx: Transaction, where: Sequence[SqlCondition]) -> int:
     """How many traces meet all conditions."""
     counted = select(func.count()).select_from(traces).where(*asked_of_many(where))
     n_traces: int = (await tx.connection.execute(counted)).scalar_one()
@@ -57,7 +57,7 @@ async def count(tx: Transaction, where: Sequence[Condition]) -> int:
 
 async def whole_traces(
     tx: Transaction,
-    where: Sequence[Condition],
+    where: Sequence[SqlCondition],
     *,
     newest_first: bool = False,
     offset: int = 0,
@@ -75,7 +75,7 @@ async def whole_traces(
 
 
 async def _keys(
-    tx: Transaction, where: Sequence[Condition], newest_first: bool, offset: int, limit: int | None
+    tx: Transaction, where: Sequence[SqlCondition], newest_first: bool, offset: int, limit: int | None
 ) -> AsyncIterator[list[tuple[TraceKey, int]]]:
     """Keys of traces and how many spans they have. Later pages start behind the last trace of the one before."""
     cursor = tuple_(_c.start_time, _c.trace_id)
@@ -108,17 +108,17 @@ def _batches(keys: Iterable[tuple[TraceKey, int]]) -> Iterable[list[TraceKey]]:
         yield batch
 
 
-def is_kept() -> Condition:
+def is_kept() -> SqlCondition:
     """The trace's experiment, if it has one, is not deleted: traces of a deleted one are about to be erased."""
     e = experiments.c
     return ~exists().where(e.key == _c.experiment_key, e.deleted_at.is_not(None)).correlate(traces)
 
 
 def kept_where(
-    tenant_id: TenantId, start_us: int | None, end_us: int | None, conditions: Iterable[Condition | None]
-) -> list[Condition]:
+    tenant_id: TenantId, start_us: int | None, end_us: int | None, conditions: Iterable[SqlCondition | None]
+) -> list[SqlCondition]:
     """What the traces of a tenant in a window (microseconds, end exclusive) that match filters have in common."""
-    where: list[Condition] = [_c.tenant_id == tenant_id, is_kept()]
+    where: list[SqlCondition] = [_c.tenant_id == tenant_id, is_kept()]
     where += [] if start_us is None else [_c.start_time >= start_us]
     where += [] if end_us is None else [_c.start_time < end_us]
     return where + [condition for condition in conditions if condition is not None]
