@@ -165,9 +165,9 @@ async def test_a_span_of_a_long_trace_writes_no_more_than_one_of_a_short_trace(
     sizes: list[int] = []
     write, write_blocks = changes.write, score_blocks.write
 
-    async def counted(driver: Any, changed: Any, traces: Any = (), before: Any = ()) -> None:
+    async def counted(driver: Any, changed: Any, traces: Any = (), before: Any = (), **options: Any) -> None:
         sizes.append(sum(len(to_json(row)) for row in traces))
-        await write(driver, changed, traces, before)
+        await write(driver, changed, traces, before, **options)
 
     async def counted_blocks(driver: Any, blocks: Any, replaced: Any) -> None:
         sizes.append(sum(len(packed) + len(entry) for of_trace in blocks.values() for _, packed, entry in of_trace))

@@ -15,7 +15,7 @@ from spanstats.ingest import trace_rows
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.tools import Tools
-from spanstats.store.session import Database
+from spanstats.store.session import Database, Kind
 
 from .worlds import (
     START,
@@ -97,6 +97,18 @@ async def test_an_identical_repeat_changes_no_row_and_marks_nothing(engine: Asyn
         await rows(engine, "SELECT xmin::text FROM spans"),
     ) == before
     assert await rows(engine, "SELECT * FROM rollup_marks") == marks
+
+
+async def test_rows_whose_trace_was_taken_away_by_hand_are_replaced(engine: AsyncEngine) -> None:
+    score = Score(key="quality", value=1.0)
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [parea("r", parent_id="r", prompt_tokens=3, scores=[score])])
+        async with Database(engine).transaction(Kind.WRITE) as tx:
+            await tx.driver.execute("DELETE FROM traces")
+        await writer.submit(TENANT, [Span(trace_id="r", span_id="r", start_us=START, end_us=START, prompt_tokens=4)])
+    assert (await stored_traces(engine))["r"]["prompt_tokens"] == 4
+    spans = await rows(engine, "SELECT span_id, prompt_tokens FROM spans")
+    assert spans == [{"span_id": "r", "prompt_tokens": 4}]
 
 
 async def test_a_repeat_updates_field_by_field_and_replaces_its_scores(engine: AsyncEngine) -> None:

@@ -69,6 +69,8 @@ class Batch:
     scores: list[tuple[TenantId, StandaloneScore]] = field(default_factory=list)
     logs: set[LogKey] = field(default_factory=set)
     """Logs of the standalone scores, those of this batch and pending ones."""
+    may_be_stored: bool = False
+    """Whether rows of these spans may be there though no trace has them: they are replaced then."""
 
     @property
     def global_ids(self) -> list[GlobalSpanKey]:
@@ -84,9 +86,9 @@ class Batch:
         return {NamedExperiment(*pair) for pair in distinct}
 
 
-def collect(writes: Iterable[Write]) -> Batch:
+def collect(writes: Iterable[Write], *, may_be_stored: bool = False) -> Batch:
     """The writes as one batch; a later span of the same identity updates the earlier one."""
-    batch = Batch()
+    batch = Batch(may_be_stored=may_be_stored)
     for write in writes:
         for span in write.spans:
             key = span_key(write.tenant_id, span)

@@ -11,7 +11,7 @@ from ..store.session import Driver
 from ..store.spans import columns
 from . import rows
 from .rows import TraceRow
-from .write_statements import LOCK_OR_INSERT_TRACES, WRITE_SPANS_AND_TRACES
+from .write_statements import LOCK_OR_INSERT_TRACES, write_statement
 
 Changed = list[tuple[TenantId, Span]]
 """(tenant id, span)"""
@@ -59,17 +59,25 @@ async def upsert_overrides(driver: Driver, overrides: dict[SpanKey, dict[str, An
 
 
 async def write(
-    driver: Driver, changed: Changed, traces: Sequence[TraceRow] = (), before: Collection[tuple[int | None, int]] = ()
+    driver: Driver,
+    changed: Changed,
+    traces: Sequence[TraceRow] = (),
+    before: Collection[tuple[int | None, int]] = (),
+    *,
+    are_new: bool = False,
 ) -> None:
     """Insert or replace spans with their payloads and own scores, and update these traces.
 
     Invalidates the minutes in which the traces start, and the minutes before the change: (experiment key, start).
+    `are_new` says that none of the spans is stored; one that is raises `asyncpg.UniqueViolationError`.
     """
     if not (changed or traces or before):
         return
     tenants, spans = columns(changed) if changed else ([], [])
-    starts = columns(before) if before else ([], [])
-    await driver.execute(WRITE_SPANS_AND_TRACES, rows.to_json(spans), tenants, rows.to_json(traces), *starts)
+    of_traces = (rows.to_json(traces), *(columns(before) if before else ([], []))) if traces or before else ()
+    have_scores = any(span.scores for span in spans)
+    statement = write_statement(are_new=are_new, have_scores=have_scores, have_traces=bool(of_traces))
+    await driver.execute(statement, rows.to_json(spans), tenants, *of_traces)
 
 
 async def move_spans(driver: Driver, moved: Sequence[tuple[SpanKey, str]]) -> None:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Sequence
 
+import asyncpg
+
 from ..store.fences import look_to_write
 from ..store.repeating import repeated
 from ..store.session import Database, Kind
@@ -21,13 +23,20 @@ class GroupWriter:
         self._tools = tools
         self._may_move = may_move
 
-    @repeated
     async def write(self, writes: Sequence[Write]) -> Outcomes:
         """Write all of it, or nothing.
 
         Raises `InvalidInput` where the store refuses one of the writes, `Unavailable` where the database is away.
         """
-        batch = collect(writes)
+        try:
+            return await self._write(writes, may_be_stored=False)
+        except asyncpg.UniqueViolationError:
+            # Nothing here leaves rows of spans without their trace; a hand in the database may have.
+            return await self._write(writes, may_be_stored=True)
+
+    @repeated
+    async def _write(self, writes: Sequence[Write], *, may_be_stored: bool) -> Outcomes:
+        batch = collect(writes, may_be_stored=may_be_stored)
         async with self._database.transaction(Kind.INGEST, self._first_statements(writes, batch)) as tx:
             written = await write_batch(tx.driver, batch, self._tools, time.time_ns() // 1000)
         self._tools.evaluators.keep(written.evaluators)

@@ -24,6 +24,8 @@ class Merged:
 
     changed: Changed = field(default_factory=list)
     """The spans that are new or changed."""
+    are_new: bool = True
+    """Whether all of these are new."""
     rescored: list[SpanKey] = field(default_factory=list)
     """Stored spans whose own scores are replaced."""
     moved: list[tuple[SpanKey, str]] = field(default_factory=list)
@@ -97,6 +99,7 @@ def _add_repeat(merged: Merged, stored: Stored, incoming: Incoming, before: Span
     if after.trace_id != before.trace_id:
         merged.moved.append((incoming.stored_key, after.trace_id))
     merged.changed.append((incoming.tenant_id, after))
+    merged.are_new = False
 
 
 def _apply(stored: Stored, changed: Changed, moved: Iterable[tuple[SpanKey, str]]) -> None:

@@ -47,7 +47,8 @@ class Written:
 async def write_batch(driver: Driver, batch: Batch, tools: Tools, now_us: int) -> Written:
     """Store the batch within the open transaction, which began with `first_lock`.
 
-    Raises `InvalidInput` where a trace would leave its limits.
+    Raises `InvalidInput` where a trace would leave its limits, `asyncpg.UniqueViolationError` where rows of a span are
+    stored without its trace: see `Batch.may_be_stored`.
     """
     resolved = await resolve(driver, batch, tools.price, now_us)
     locked = await lock(driver, batch, resolved, tools)
@@ -71,14 +72,15 @@ async def _write(
     """Write the merged spans, their scores, and the traces that they change."""
     await _write_merged(driver, stored, merged)
     scored, changed, outcomes = merged.changed, merged.changed, standalone.Outcomes()
+    are_new = merged.are_new and not batch.may_be_stored
     if locked.pending or batch.scores:
         # Their spans are stored before they are.
-        await changes.write(driver, changed)
+        await changes.write(driver, changed, are_new=are_new)
         scores = await standalone.write_scores(driver, locked.pending, batch.scores, stored.spans)
         await load_scores(driver, stored, {score.trace for score in locked.pending})
         stored.to_fold |= scores.traces
         scored, changed, outcomes = scored + standalone.as_spans(locked.pending), [], scores.outcomes
-    await _write_traces(driver, stored, changed, experiments, tools)
+    await _write_traces(driver, stored, changed, experiments, tools, are_new=are_new)
     return Written(await tools.evaluators.upsert(driver, scored), outcomes)
 
 
@@ -92,19 +94,25 @@ async def _write_merged(driver: Driver, stored: Stored, merged: Merged) -> None:
 
 
 async def _write_traces(
-    driver: Driver, stored: Stored, changed: changes.Changed, experiments: set[ExperimentKey], tools: Tools
+    driver: Driver,
+    stored: Stored,
+    changed: changes.Changed,
+    experiments: set[ExperimentKey],
+    tools: Tools,
+    *,
+    are_new: bool,
 ) -> None:
     """Write the spans, fold the changed traces again, and invalidate their minutes, before and now."""
     folds, traces = await _fold_traces(driver, stored, tools)
     deleted = await _lock_new_experiments(driver, stored, traces, experiments)
     if deleted:
         # Their other spans are read again, from the store.
-        await changes.write(driver, changed)
+        await changes.write(driver, changed, are_new=are_new)
         changed = []
         traces |= await _fold_without(driver, stored, deleted, tools)
     before = [(trace.experiment_key, trace.start_us) for key, trace in stored.before.items() if key in folds]
     rows = {key: trace.row for key, trace in traces.items()}
-    await changes.write(driver, changed, list(rows.values()), before)
+    await changes.write(driver, changed, list(rows.values()), before, are_new=are_new)
     blocks = {key: trace.blocks for key, trace in traces.items() if trace.blocks}
     await score_blocks.write(driver, blocks, {key for key, trace in traces.items() if trace.has_new_blocks})
     await report_moved(driver, stored.before, rows)
