@@ -43,7 +43,7 @@ class Direct:
         self._by_path = _by_path(by_shape)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._find(scope)
+        route = self._match(scope)
         if route is None:
             await self._app(scope, receive, send)
             return
@@ -57,8 +57,8 @@ class Direct:
         else:
             await response(scope, receive, send)
 
-    def _find(self, scope: Scope) -> KeyedRoute | None:
-        """The direct route of this request, noted in the scope as the router does it. Lifespans have no method."""
+    def _match(self, scope: Scope) -> KeyedRoute | None:
+        """The direct route of this request, also put into the scope, as the router does. Lifespans have no method."""
         # As it was sent: an id that decodes to a word of a path is none.
         route = self._by_path.get((scope.get("method", ""), scope.get("raw_path") or b""))
         if route is not None:

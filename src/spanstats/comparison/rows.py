@@ -88,7 +88,7 @@ class _Matched:
 async def pages_of_rows(
     columns: Columns, database: Database, tenant_id: TenantId, options: RowsOptions, evaluators: EvaluatorKeys
 ) -> AsyncGenerator[Rows, None]:
-    """Pages of rows of one snapshot, the first one behind `wanted.after`; there is at least one.
+    """Pages of rows of one snapshot, the first one behind `options.after`; there is at least one.
 
     Raises `NotFound`, `InvalidInput`, `TooLarge`, `Unavailable`.
     """

@@ -44,7 +44,7 @@ class Waiting:
 
 
 class Queue:
-    """The waiting writes, and the taken writes that are not yet `forgotten`. Both count against the limits."""
+    """The waiting writes, and the writes that were taken, until `forget`. Both count against the limits."""
 
     def __init__(self, limits: QueueLimits) -> None:
         self._limits = limits

@@ -105,8 +105,8 @@ def read_sums(row: Mapping[str, Any]) -> Sums:
     return {name: None if value is None else int(value) for name, value in values.items()}, scores
 
 
-def are_known(scores: Mapping[str, ScoreSums]) -> bool:
-    """Whether it is how many traces they are of: rollups that an earlier version of the program wrote lack it."""
+def have_trace_counts(scores: Mapping[str, ScoreSums]) -> bool:
+    """Whether all have the number of their traces: rollups that an earlier version of the program wrote lack it."""
     return all(sums.n_traces is not None for sums in scores.values())
 
 

@@ -22,7 +22,7 @@ from .evaluators import Evaluator, evaluators_of
 from .from_columns import RunningSums
 from .matching import ALL, Disjuncts, rows_of, within
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
-from .rolled_up import are_known, count_scored_traces, read_sums, rolled_up, rolled_up_by_name
+from .rolled_up import count_scored_traces, have_trace_counts, read_sums, rolled_up, rolled_up_by_name
 from .scored import MOST_SCORES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
 
@@ -60,7 +60,7 @@ async def summarize(
     """
     if matching is None and is_clean(experiment_id):
         summary = await _from_rollups(database, tenant_id, experiment_id, window)
-        if are_known(summary.scores):
+        if have_trace_counts(summary.scores):
             return summary
     async with database.transaction(Kind.SNAPSHOT) as tx:
         return await summarize_in(tx, columns, tenant_id, experiment_id, window, matching)
@@ -91,7 +91,7 @@ async def summarize_in(
 async def _whole(tx: Transaction, key: ExperimentKey, window: Window) -> Sums:
     """Without a filter, from rollups; what these do not know yet is counted in the traces."""
     sums, scores = await rolled_up(tx.driver, key, window)
-    if not are_known(scores):
+    if not have_trace_counts(scores):
         counts = await count_scored_traces(tx.driver, key, window)
         for name, score in scores.items():
             score.n_traces = counts.get(name, 0)

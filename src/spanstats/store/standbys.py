@@ -77,31 +77,31 @@ class HotStandbys:
         Raises `StandbyLost` where the standby fails once the transaction has begun.
         """
         then = f"; {first}" if first is not None else ""
-        opened = await self._opened(lambda source: kind.beginning(timeouts, source, on_standby=True) + then)
-        if opened is None:
+        begun = await self._begin(lambda source: kind.beginning(timeouts, source, on_standby=True) + then)
+        if begun is None:
             async with self._primary.with_timeouts(timeouts).transaction(kind, first) as tx:
                 yield tx
             return
-        standby, position, connection, driver = opened
+        standby, position, connection, driver = begun
         try:
             with translated():
                 async with committing(Transaction(connection, driver, timeouts, position.now)) as tx:
                     yield tx
         except Unavailable as error:
-            raise self._judged(standby, error) from error
+            raise self._blame(standby, error) from error
 
     async def row(self, statement: str, *values: Any) -> Any:
         """The first row of the statement, from a standby, else from the primary."""
-        opened = await self._opened()
-        if opened is not None:
-            standby, _, connection, driver = opened
+        begun = await self._begin()
+        if begun is not None:
+            standby, _, connection, driver = begun
             try:
                 with translated():
                     row = await driver.fetchrow(statement, *values)
             except Unavailable as error:
                 await discard(connection, driver)
-                if not isinstance(judged := self._judged(standby, error), StandbyLost):
-                    raise judged from error
+                if not isinstance(blamed := self._blame(standby, error), StandbyLost):
+                    raise blamed from error
             except BaseException:
                 await discard(connection, driver)
                 raise
@@ -125,16 +125,16 @@ class HotStandbys:
         for standby in self._standbys:
             await standby.engine.dispose()
 
-    async def _opened(
+    async def _begin(
         self, beginning: Callable[[Source], str] | None = None
     ) -> tuple[Standby, Position, AsyncConnection, Driver] | None:
-        """A connection to a standby that has all that is written by now, if there is one."""
-        for standby in self._fit():
+        """Begin on a standby that has all that is written by now: on the first of them that can, if any can."""
+        for standby in self._in_turn():
             position = await self._positions.current()
             if position is None:
                 break
             try:
-                connection, driver = await self._caught_up(standby, position, beginning)
+                connection, driver = await self._connect(standby, position, beginning)
             except TenantMoved:
                 raise
             except Unavailable as error:
@@ -145,7 +145,7 @@ class HotStandbys:
         READS_OF_PRIMARY.inc()
         return None
 
-    def _fit(self) -> Iterator[Standby]:
+    def _in_turn(self) -> Iterator[Standby]:
         """The standbys that are not left out, each first in its turn."""
         self._turn += 1
         for i in range(len(self._standbys)):
@@ -153,10 +153,13 @@ class HotStandbys:
             if standby.left_out is None and not standby.is_busy():
                 yield standby
 
-    async def _caught_up(
+    async def _connect(
         self, standby: Standby, position: Position, beginning: Callable[[Source], str] | None = None
     ) -> tuple[AsyncConnection, Driver]:
-        """Raises `Unavailable` where the standby is away, late, or none of this primary."""
+        """A connection to the standby once it has replayed the WAL up to the position, with a transaction begun.
+
+        Raises `Unavailable` where the standby is away, late, or none of this primary.
+        """
         ask = partial(wait_until_replayed, position, time.monotonic() + self._wait_s, beginning)
         with translated():
             # A silent standby is given up a little later than a late one.
@@ -173,7 +176,7 @@ class HotStandbys:
         if position is None or standby.is_busy():
             return
         try:
-            connection, _ = await self._caught_up(standby, position)
+            connection, _ = await self._connect(standby, position)
         except Unavailable as error:
             self._leave_out(standby, error)
             if isinstance(error, FollowsAnother):
@@ -185,8 +188,11 @@ class HotStandbys:
             standby.left_out = None
             log.info("standby %d is read from", standby.number)
 
-    def _judged(self, standby: Standby, error: Unavailable) -> Unavailable:
-        """What the failure of a read on this standby is: the standby's, which is left out from now on, or its own."""
+    def _blame(self, standby: Standby, error: Unavailable) -> Unavailable:
+        """Leave the standby out if the failure of a read is the standby's.
+
+        The error that the read raises: `StandbyLost` if the primary can be asked the same.
+        """
         code = sqlstate(error.__cause__) if error.__cause__ is not None else None
         if error.__cause__ is None or code == _STATEMENT_TIMEOUT:
             return error

@@ -2,10 +2,10 @@
 
 from ...domain.span import Span
 from ..document import SENT_AS_TEXT, from_value, parsed
-from .sorting import Sorted
+from .classify import Classified
 
 
-def add_content(span: Span, by: Sorted) -> None:
+def add_content(span: Span, by: Classified) -> None:
     """Change the input and the output to what was sent, and note what cannot be seen of them."""
     if "input" in by.span or "output" in by.span:
         _add_plain_content(span, by)
@@ -13,7 +13,7 @@ def add_content(span: Span, by: Sorted) -> None:
     _add_messages(span, by)
 
 
-def _add_plain_content(span: Span, by: Sorted) -> None:
+def _add_plain_content(span: Span, by: Classified) -> None:
     """OpenInference says by a media type that its text is no JSON, even where it looks like it."""
     for field, attribute in (("input", "input_mime_type"), ("output", "output_mime_type")):
         media_type = span.attributes.get(attribute)
@@ -24,7 +24,7 @@ def _add_plain_content(span: Span, by: Sorted) -> None:
             setattr(span, field, from_value(value))
 
 
-def _note_texts(span: Span, by: Sorted) -> None:
+def _note_texts(span: Span, by: Classified) -> None:
     """Text that is JSON is kept as that; lists of spans answer it as the text that it was sent as."""
     documents = ("input", span.input), ("output", span.output)
     texts = [
@@ -36,7 +36,7 @@ def _note_texts(span: Span, by: Sorted) -> None:
         span.attributes[SENT_AS_TEXT] = texts
 
 
-def _add_messages(span: Span, by: Sorted) -> None:
+def _add_messages(span: Span, by: Classified) -> None:
     """Numbered messages are the content where no other came, else an attribute where they say something else."""
     for field, messages in by.messages.items():
         listed = messages.listed()

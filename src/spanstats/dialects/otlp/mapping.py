@@ -15,10 +15,10 @@ from ..respan.evaluator import add_evaluator_scores
 from ..respan.metadata import add_from_metadata
 from ..respan.outcome import http_status
 from .attributes import EXPERIMENT
+from .classify import Classified
 from .content import add_content
-from .metadata import add_attributes, metadata_in
+from .metadata import add_attributes, take_metadata
 from .numbers import add_first_token, add_numbers
-from .sorting import Sorted
 from .wire import WireSpan
 
 _ERROR = 2
@@ -56,7 +56,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
 
 def to_span(wire: WireSpan) -> Span:
     """The span, with ids as hex and times cut to microseconds. Raises `InvalidInput` for numbers out of range."""
-    by = Sorted(wire.attributes)
+    by = Classified(wire.attributes)
     span = Span(
         trace_id=wire.trace_id,
         span_id=wire.span_id,
@@ -67,7 +67,7 @@ def to_span(wire: WireSpan) -> Span:
         start_us=_time(wire.start_ns, "startTimeUnixNano"),
         end_us=_time(wire.end_ns, "endTimeUnixNano"),
         borrow=int(bool(wire.start_ns and wire.end_ns) and wire.end_ns % 1000 < wire.start_ns % 1000),
-        metadata=metadata_in(by),
+        metadata=take_metadata(by),
         labels={label: text for label, (value, _) in by.label.items() if (text := text_of(value))},
         attributes={name: value for name, (value, _) in by.attribute.items()},
         **{field: _READERS[field](value, name) for field, (value, name) in by.span.items()},
@@ -101,7 +101,7 @@ def _add_of_resource(span: Span, wire: WireSpan) -> None:
 _ENVIRONMENT = ("deployment.environment.name", "deployment.environment")
 
 
-def _experiment(by: Sorted, wire: WireSpan) -> Any:
+def _experiment(by: Classified, wire: WireSpan) -> Any:
     """The attribute of the span, else that of its sender."""
     if "experiment_id" in by.experiment:
         return by.experiment["experiment_id"][0]
@@ -110,7 +110,7 @@ def _experiment(by: Sorted, wire: WireSpan) -> Any:
     return next((e for name in EXPERIMENT["experiment_id"] if (e := wire.resource.get(name))), None)
 
 
-def _add_evaluations(span: Span, wire: WireSpan, by: Sorted) -> None:
+def _add_evaluations(span: Span, wire: WireSpan, by: Classified) -> None:
     """Raises `InvalidInput` above 100 scores."""
     scores = [s for e in wire.events if is_evaluation(e.name) and (s := of_event(e.name, e.attributes)) is not None]
     scores += of_attributes(by.rest, span.name)

@@ -7,13 +7,16 @@ from ...errors import InvalidInput
 from ..json_body import as_object_or_none
 from ..normalize import cut_large, metadata_of, text_of
 from .attributes import REQUEST_MODELS
-from .sorting import Sorted
+from .classify import Classified
 
 _PROMPT_FIELDS = ("prompt_id", "prompt_name", "prompt_version_number")
 
 
-def metadata_in(by: Sorted) -> dict[str, Any] | None:
-    """The metadata, `None` without any. Raises `InvalidInput` where it is too large."""
+def take_metadata(by: Classified) -> dict[str, Any] | None:
+    """The metadata, `None` without any; names for which it has no room go to `rest`.
+
+    Raises `InvalidInput` where it is too large.
+    """
     if "metadata" in by.object:
         value = by.object["metadata"][0]
         objects = as_object_or_none(value)
@@ -28,7 +31,7 @@ def metadata_in(by: Sorted) -> dict[str, Any] | None:
         return metadata_of(by.metadata, "metadata")
 
 
-def add_attributes(span: Span, by: Sorted) -> None:
+def add_attributes(span: Span, by: Classified) -> None:
     """Keep what no field holds: objects, what a prompt names, the model that was requested, all other attributes."""
     attributes = span.attributes
     for name in ("prompt", "properties") if by.object else ():

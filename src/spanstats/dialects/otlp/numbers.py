@@ -4,11 +4,11 @@ from ...domain.span import Span
 from ..names.blocks import FieldValues, read_blocks
 from ..names.reading import NUMBERS, merged, read_first_token, read_usage
 from ..names.usage import FIRST_TOKEN_EVENTS
-from .sorting import Sorted
+from .classify import Classified
 from .wire import WireSpan
 
 
-def add_numbers(span: Span, by: Sorted) -> None:
+def add_numbers(span: Span, by: Classified) -> None:
     """Tokens, costs and what a price follows from: by their own names, else out of a block."""
     values: FieldValues = {f: (value, NUMBERS[name]) for f, (value, name) in by.number.items() if f != "ttft_us"}
     if by.block:
@@ -23,7 +23,7 @@ def add_numbers(span: Span, by: Sorted) -> None:
         span.attributes.setdefault("service_tier", values["service_tier"][0])
 
 
-def add_first_token(span: Span, by: Sorted, wire: WireSpan) -> None:
+def add_first_token(span: Span, by: Classified, wire: WireSpan) -> None:
     """As sent, else the first event that reports it."""
     if "ttft_us" in by.number:
         value, name = by.number["ttft_us"]

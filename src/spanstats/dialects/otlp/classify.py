@@ -1,4 +1,4 @@
-"""The attributes of a span, sorted by what they are."""
+"""Classify the attributes of a span by what they mean: fields, numbers, messages, metadata, and all others."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -38,7 +38,7 @@ def _target(attribute: str) -> _Target:
     return _Target("rest", "", 0, name)
 
 
-class Sorted:
+class Classified:
     """Values by field, each with the name that it came under; `metadata` and `rest` by their own names.
 
     Of several names of one field the one of the lowest rank wins, in any order. A loser with another value is
@@ -75,6 +75,9 @@ class Sorted:
         self.plain: dict[str, Any] = {}
         """Names without a namespace that no table has: metadata too."""
         self.rest: dict[str, Any] = {}
+        self._classify(attributes)
+
+    def _classify(self, attributes: dict[str, Any]) -> None:
         ranks: dict[str, int] = {}
         for attribute, value in attributes.items():
             if value is None or value == "":
