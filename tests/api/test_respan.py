@@ -180,6 +180,24 @@ async def test_filters_narrow_in_every_shape(client: httpx.AsyncClient, filters:
     assert await count(client, {"filters": filters, "is_exporting": False}) == expected
 
 
+async def test_the_conditions_of_a_body_are_joined_as_either_name_says(client: httpx.AsyncClient) -> None:
+    await ingest(client, flat("a"), flat("b", status="error"), flat("c", status="error", cost=1))
+    filters = {"status": "success", "total_cost": {"gte": 1}}
+    for name in ("operator", "connector"):
+        assert await count(client, {"filters": filters, name: "OR"}) == 2
+        assert await count(client, {"filters": filters, name: "AND"}) == 0
+
+
+async def test_a_list_reads_its_page_from_the_query_alone(client: httpx.AsyncClient) -> None:
+    await ingest(client, flat("a"), flat("b"), flat("c"))
+    for path in ("/api/v2/experiments/e/logs/list/", "/api/traces/list/", "/api/request-logs/list/"):
+        for body in ({"page": 2}, {"page_size": 1}, {"sort_by": "-cost"}, {"start_time": "2026-01-01"}):
+            answer = await client.post(path, json=body)
+            assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["body", *body]), path
+        both = await client.post(path, json={"page": 2, "page_size": "", "sort_by": None}, params={"page": "2"})
+        assert (both.status_code, both.json()["results"]) == (200, []), path
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [
@@ -187,6 +205,10 @@ async def test_filters_narrow_in_every_shape(client: httpx.AsyncClient, filters:
         ({"filters": [{"field": "status", "operator": "overlap", "value": "x"}]}, ["body", "filters", 0, "operator"]),
         ({"filters": [{"field": "cost", "operator": ">", "value": "much"}]}, ["body", "filters", 0, "value"]),
         ({"filters": "all"}, ["body", "filters"]),
+        ({"filters": [DONE], "operator": "AND", "connector": "OR"}, ["body", "filters"]),
+        ({"connector": "OR", "filter_params": {"status": "error"}}, ["body", "filter_params"]),
+        ({"filters": [DONE], "start_time": "2026-01-01"}, ["body", "start_time"]),
+        ({"end_time": 5}, ["body", "end_time"]),
         ([], ["body"]),
     ],
 )

@@ -16,7 +16,7 @@ from ..insights.questions import Question
 from .answers import json_answer
 from .csv_answer import csv_answer, wants_csv
 from .resources import caller, tenant_database
-from .respan_shared import filter_body, predicate_of
+from .respan_shared import optional_body, predicate_of
 
 Measures = Annotated[
     str | None,
@@ -55,7 +55,7 @@ SKIP = "skip_preparing"
 
 async def options_of(request: Request, allowed: Sequence[str], *, filters: bool = True) -> Options:
     """What the query and, by POST, the body say. Raises `InvalidInput`, also for names that mean nothing here."""
-    body = await filter_body(request)
+    body = await optional_body(request)
     return read_options(request.query_params.multi_items(), body, allowed, filters=filters and request.method == "POST")
 
 

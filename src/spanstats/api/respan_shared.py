@@ -105,6 +105,21 @@ def _decode_stored(raw: bytes) -> json_repair.Decoded[object]:
 async def filter_body(request: Request) -> Any:
     """The body of a list or summary, `None` where it is empty.
 
+    Raises `InvalidInput`, also where it has what is read from the query, such as the window: left out, it would not
+    narrow, and the sums would pass for those of the window.
+    """
+    body = await optional_body(request)
+    if isinstance(body, dict):
+        names = [field.alias for field in request.scope["route"].dependant.query_params]
+        misplaced = [n for n in names if body.get(n) not in (None, "") and str(body[n]) != request.query_params.get(n)]
+        if misplaced:
+            raise invalid("is read from the query of the address", "body", misplaced[0], code="misplaced")
+    return body
+
+
+async def optional_body(request: Request) -> Any:
+    """The body of a request that need not have one, `None` where it is empty.
+
     Raises `InvalidInput`, also for a GET that has one: its filters would be left out, and the sums pass for filtered.
     """
     raw = await request.body()

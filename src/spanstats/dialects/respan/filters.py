@@ -41,11 +41,13 @@ def read_filters(
         return None
     if not isinstance(body, dict):
         raise invalid("must be an object", "body", code="dict_type")
-    connector = read_connector(body.get("operator"), ("body", "operator"))
+    if body.get("filter_params") is not None:
+        raise invalid("belongs below filters", "body", "filter_params", code="misplaced")
+    connectors = [read_connector(body.get(name), ("body", name)) for name in ("operator", "connector")]
     filters = body.get("filters")
     if filters is None or filters == {} or filters == []:
         return None
-    return _Reader(field_names, limits).level(filters, [connector], _ROOT, 0)
+    return _Reader(field_names, limits).level(filters, connectors, _ROOT, 0)
 
 
 @dataclass(slots=True)

@@ -84,6 +84,8 @@ def filters_schema(*examples: Any) -> dict[str, Any]:
                 "anyOf": [{"type": "object"}, {"type": "array", "items": _ITEM}, {"type": "null"}],
             },
             "operator": {**_CONNECTOR, "description": "How the conditions are joined"},
+            "connector": {**_CONNECTOR, "description": "Another name of `operator`"},
+            "filter_params": {"type": "null", "description": "Belongs below `filters`"},
             "is_exporting": {"description": "Has no effect"},
         },
         "examples": [{"filters": example} for example in examples],
