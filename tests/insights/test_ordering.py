@@ -12,7 +12,7 @@ from spanstats.columnar.coding import Keys
 from spanstats.columnar.group_sums import GroupSums
 from spanstats.columnar.groups import Groups
 from spanstats.columnar.selection import Selection
-from spanstats.insights.grouped import GroupedFigures, MeasureSums
+from spanstats.insights.group_figures import GroupedFigures, MeasureSums
 from spanstats.insights.measures import OPERATIONAL, MeasureSpec
 from spanstats.insights.ordering import COUNT, KEY, Order, in_order
 

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from spanstats.columnar.reader import Columns
 from spanstats.dialects.insights.answers import figures_of, totals_object
 from spanstats.filters.predicate import EVERYTHING
+from spanstats.insights.from_rollups import FigureSet
 from spanstats.insights.granularity import buckets, time_zone
-from spanstats.insights.measured import measure
 from spanstats.insights.measures import measure_specs, parse_name
+from spanstats.insights.measuring import measure
 from spanstats.insights.questions import Question
-from spanstats.insights.rolled import FigureSet
 from spanstats.insights.series import points_of
 from spanstats.insights.snapshot import Snapshot, snapshot
 from spanstats.store.session import Database

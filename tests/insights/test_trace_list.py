@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.times import iso
-from spanstats.insights import narrowed
+from spanstats.insights import narrowing
 from spanstats.insights.trace_list import _AT_ONCE
 
 from .conftest import StoreOnce
@@ -59,7 +59,7 @@ async def test_rows_are_the_same_where_columns_tell_which_come_first(
     ]
     before = [(await ask(client, PATH, **body))["traces"] for body in bodies]
     client = (await store_once(61, 120, warmed=True)).client
-    monkeypatch.setattr(narrowed, "LARGE", 0)
+    monkeypatch.setattr(narrowing, "LARGE", 0)
     assert [(await ask(client, PATH, **body))["traces"] for body in bodies] == before
 
 
@@ -72,7 +72,7 @@ async def test_pages_that_begin_behind_a_row_hold_each_trace_once(
 ) -> None:
     client, _, rows = await store_once(61, 120, warmed=has_columns)
     if has_columns:
-        monkeypatch.setattr(narrowed, "LARGE", 0)
+        monkeypatch.setattr(narrowing, "LARGE", 0)
     whole = await ask(client, PATH, sort_by=sort_by, limit=200)
     assert whole["next_cursor"] is None
     paged: list[dict[str, Any]] = []

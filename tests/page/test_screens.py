@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from spanstats.errors import Unavailable
-from spanstats.insights import described, listing, preparing
+from spanstats.insights import experiment_figures, listing, preparing
 from spanstats.insights.trace_tree import find_trace_tree
 
 from . import world
@@ -272,7 +272,7 @@ async def test_while_figures_are_prepared_the_page_says_how_much_is_left(
     async def half_done(_driver: object, experiments: list[int]) -> dict[int, preparing.Preparing]:
         return {key: preparing.Preparing(40_000 if i == 0 else 0, 50_000) for i, key in enumerate(experiments)}
 
-    for module in (listing, described):
+    for module in (listing, experiment_figures):
         monkeypatch.setattr(module, "find_preparing", half_done)
     runs = parsed((await filled.browser.get("/ui/")).text)
     rows = ["".join(row.itertext()) for row in runs.find(".//form[@data-compare]").iter("tr")][1:]
@@ -284,7 +284,7 @@ async def test_while_figures_are_prepared_the_page_says_how_much_is_left(
     async def columns_alone(_driver: object, experiments: list[int]) -> dict[int, preparing.Preparing]:
         return {key: preparing.Preparing(0, 50_000) for key in experiments}
 
-    monkeypatch.setattr(described, "find_preparing", columns_alone)
+    monkeypatch.setattr(experiment_figures, "find_preparing", columns_alone)
     run = parsed((await filled.browser.get("/ui/run?id=base")).text)
     assert "50\u202f000 minutes" in "".join(run.itertext())
     assert run.find(".//dl") is not None

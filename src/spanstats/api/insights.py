@@ -10,7 +10,7 @@ from ..dialects.insights.cursor import read_cursor
 from ..dialects.insights.experiment import described_object, described_table, listed_object, listed_table
 from ..dialects.insights.experiment_schema import EXPERIMENT_ANSWER, EXPERIMENT_REQUEST, LIST_ANSWER, LIST_REQUEST
 from ..dialects.insights.options import Options
-from ..insights.described import describe
+from ..insights.experiment_figures import describe
 from ..insights.listing import MAX_PAGE, SORTS, Page, Search, list_experiments
 from .insights_shared import (
     FIGURES,

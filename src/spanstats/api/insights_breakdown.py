@@ -12,8 +12,8 @@ from ..dialects.insights.breakdown_schema import BREAKDOWN_ANSWER, BREAKDOWN_REQ
 from ..dialects.insights.options import Options
 from ..insights.breakdown import BreakdownOptions, break_down
 from ..insights.dimensions import SPAN, UNITS, Dimension, check_measures, evaluator_of
+from ..insights.from_rollups import default_measures
 from ..insights.questions import Question
-from ..insights.rolled import default_measures
 from .insights_shared import FIGURES, WINDOW, Measures, Missing, answered, options_of, question_of
 from .openapi import body
 from .resources import caller, resources, tenant_database

@@ -31,8 +31,8 @@ from ..ingest.evaluators import Evaluators
 from ..ingest.pricing import Prices
 from ..ingest.tools import Tools
 from ..insights.breakdown import BreakdownOptions, break_down
-from ..insights.described import describe
 from ..insights.dimensions import MODEL, SPAN, Dimension
+from ..insights.experiment_figures import describe
 from ..insights.measures import measure_specs, parse_name
 from ..insights.ordering import Order
 from ..insights.questions import Question

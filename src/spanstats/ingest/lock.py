@@ -11,7 +11,7 @@ from ..store.session import Driver
 from ..threads import beside_if_many
 from . import changes
 from .batch import Batch
-from .pending import PendingScore, lock_pending
+from .pending import PendingScore, insert_and_lock_pending
 from .resolve import Incoming, Resolved
 from .rows import TraceRow
 from .tools import Tools
@@ -39,7 +39,7 @@ async def lock(driver: Driver, batch: Batch, resolved: Resolved, tools: Tools) -
     inserted, any_pending = await _lock_traces(driver, spans, tools) if spans else (set(), False)
     if not (any_pending or batch.scores):
         return Locked(spans, inserted)
-    return Locked(spans, inserted, await lock_pending(driver, batch.scores, resolved.traces_by_log()))
+    return Locked(spans, inserted, await insert_and_lock_pending(driver, batch.scores, resolved.traces_by_log()))
 
 
 def _by_trace(incoming: list[Incoming], others: Collection[TraceKey]) -> dict[TraceKey, list[Span]]:

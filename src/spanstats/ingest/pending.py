@@ -76,7 +76,7 @@ async def find_logs(driver: Driver, logs: Collection[LogKey]) -> dict[LogKey, Tr
     }
 
 
-async def lock_pending(
+async def insert_and_lock_pending(
     driver: Driver, new: Collection[tuple[TenantId, StandaloneScore]], traces: Mapping[LogKey, TraceKey]
 ) -> list[PendingScore]:
     """Insert the new scores as pending; lock all pending scores of these logs, whose traces are known."""

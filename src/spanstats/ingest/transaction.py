@@ -23,7 +23,7 @@ from .experiments import lock_experiments
 from .identities import lock_of_global_ids
 from .lock import Locked, lock
 from .merging import Merged, merge_batch
-from .moves import report_moved
+from .moved_traces import report_moved
 from .resolve import resolve
 from .stored import Stored, fold_trace, load, load_scores, load_whole
 from .tools import Tools

@@ -16,12 +16,12 @@ from ..domain.keys import ExperimentKey, TenantId
 from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
 from .dimensions import MODEL, SPAN, Dimension
-from .grouped import GroupedFigures, completed, grouped, needs_rows
-from .measured import measured_whole
+from .from_rollups import FigureSet
+from .group_figures import GroupedFigures, completed, figures_by_group, needs_rows
 from .measures import MeasureSpec
+from .measuring import measured_whole
 from .ordering import Order, in_order
 from .questions import Question
-from .rolled import FigureSet
 from .selecting import measures_in, needs_of_groups, select
 from .snapshot import Experiment, Snapshot, snapshot
 from .spans import dimension_of_spans, select_spans
@@ -124,7 +124,7 @@ def columns_of(dimensions: Sequence[Dimension]) -> list[ColumnDimension]:
 def groups_of(grouping: Grouping, question: Question, options: BreakdownOptions) -> Groups:
     """The groups of the selected rows."""
     selection, measures, fill = grouping.selection, grouping.measures, question.fill_scores
-    figures = grouping.summed or grouped(group(selection, grouping.dimensions), measures, fill_scores=fill)
+    figures = grouping.summed or figures_by_group(group(selection, grouping.dimensions), measures, fill_scores=fill)
     listed, others = in_order(figures, options.order, options.limit)
     keys = zip(*figures.groups.keys_of(listed), strict=True)
     groups = [

@@ -15,7 +15,7 @@ from ..domain.keys import TenantId
 from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
 from .edges import LOG, Binning, edges_of
-from .grouped import column_measure
+from .group_figures import column_measure
 from .measures import Measure, MeasureSpec
 from .questions import Question
 from .selecting import select

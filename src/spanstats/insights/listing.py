@@ -14,11 +14,11 @@ from ..stats.rolled_up_many import rolled_up_by_experiment
 from ..store.session import Database
 from ..store.sql_types import SqlCondition
 from ..store.tables import ByBytes, experiments, projects
+from .from_rollups import FigureSet, are_rolled_up, figures_in_rollups, hold_all
 from .keyset import Behind, Sorting
-from .measured import measure, nothing
+from .measuring import measure, no_figures
 from .preparing import find_preparing
 from .questions import Question
-from .rolled import FigureSet, are_rolled_up, figures_in_rollups, hold_all
 from .snapshot import COLUMNS, Experiment, Snapshot, snapshot
 
 MAX_PAGE = 100
@@ -117,7 +117,7 @@ async def _figures(
     lacking = {key for key, one in preparing.items() if one.lacks_sums}
     ready = [e for e in listed if e.key not in lacking]
     computed = dict(zip((e.key for e in ready), await _computed(state, columns, ready, question), strict=True))
-    return [replace(computed.get(e.key) or nothing([]), preparing=preparing.get(e.key)) for e in listed]
+    return [replace(computed.get(e.key) or no_figures([]), preparing=preparing.get(e.key)) for e in listed]
 
 
 async def _computed(

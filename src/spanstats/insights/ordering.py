@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..columnar.chunk import Mask
 from ..columnar.groups import Groups
 from .figures import answer
-from .grouped import GroupedFigures, completed
+from .group_figures import GroupedFigures, completed
 from .measures import MeasureSpec
 
 COUNT, KEY = "count", "key"

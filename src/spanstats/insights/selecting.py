@@ -15,10 +15,10 @@ from ..columnar.reader import Columns
 from ..columnar.selection import Selection, evaluators_in
 from ..domain.keys import ExperimentKey
 from ..filters.disjuncts import compile_filter
-from .grouped import column_measure
+from .from_rollups import default_measures
+from .group_figures import column_measure
 from .measures import MeasureSpec
 from .questions import Question
-from .rolled import default_measures
 from .snapshot import Snapshot
 
 

@@ -17,11 +17,11 @@ from ..stats.rolled_up_many import rolled_up_by_bucket
 from ..stats.rollups import MINUTE
 from ..stats.sums import Sums, Window
 from ..store.session import Database
+from .from_rollups import FigureSet, are_rolled_up, default_measures, figures_in_rollups, hold_all
 from .granularity import Buckets, buckets
-from .grouped import completed, grouped
+from .group_figures import completed, figures_by_group
 from .measures import MeasureSpec
 from .questions import Question
-from .rolled import FigureSet, are_rolled_up, default_measures, figures_in_rollups, hold_all
 from .selecting import measures_in, needs_of_groups, select
 from .snapshot import Experiment, Snapshot, snapshot
 
@@ -145,7 +145,7 @@ def _rolled_points(sums_by_bucket: Mapping[int, Sums], question: Question) -> Ma
 
 def _selected_points(selection: Selection, question: Question, by_start: ByStart) -> Mapping[int, FigureSet]:
     groups = group(selection, [by_start])
-    figures = grouped(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
+    figures = figures_by_group(groups, measures_in(selection, question.measures), fill_scores=question.fill_scores)
     index: dict[object, int] = {start: index for index, start in enumerate(by_start.edges)}
     (keys,) = groups.keys_of(range(len(groups)))
     starts = dict(enumerate(keys))

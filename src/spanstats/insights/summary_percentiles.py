@@ -10,8 +10,8 @@ from ..filters.disjuncts import compile_filter
 from ..stats.summary import Summary, summarize_in
 from ..store.session import Database
 from .figures import answer
-from .measured import measure
 from .measures import MAX_PERCENTILES, OPERATIONAL, MeasureSpec, percentile
+from .measuring import measure
 from .questions import Question
 from .snapshot import snapshot
 

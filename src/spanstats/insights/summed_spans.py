@@ -13,7 +13,7 @@ from ..columnar.selection import Selection
 from ..columnar.span_sums import SUMMED, SpanTotals, Value, added
 from ..domain.keys import ExperimentKey
 from .dimensions import OF_SPANS, Dimension
-from .grouped import GroupedFigures, MeasureSums
+from .group_figures import GroupedFigures, MeasureSums
 from .measures import ERROR, MeasureSpec
 from .questions import Question
 from .snapshot import Snapshot

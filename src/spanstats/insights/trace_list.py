@@ -16,7 +16,7 @@ from ..stats.rolled_up import rolled_up
 from ..store.session import Database
 from ..store.tables import traces
 from .keyset import Behind, Sorting
-from .narrowed import COLUMN_OF_SORT, starts_of_rows
+from .narrowing import COLUMN_OF_SORT, starts_of_rows
 from .questions import ALWAYS, Question
 from .snapshot import Experiment, Snapshot, snapshot
 

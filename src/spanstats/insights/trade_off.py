@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from .figures import Figures
+from .from_rollups import FigureSet
 from .measures import SCORES, MeasureSpec
-from .rolled import FigureSet
 
 Mean: TypeAlias = Fraction | None
 Point: TypeAlias = tuple[Mean, Mean]

@@ -5,11 +5,11 @@ from typing import Any, TypeAlias
 
 from ...domain.times import iso
 from ...insights.figures import Figures, OfScores, answer
+from ...insights.from_rollups import FigureSet
 from ...insights.measures import MeasureSpec
 from ...insights.percentiles import METHOD
 from ...insights.preparing import Preparing
 from ...insights.questions import Question
-from ...insights.rolled import FigureSet
 from ...insights.snapshot import Experiment
 from ...stats.evaluators import Evaluator
 from .schema import TOTALS

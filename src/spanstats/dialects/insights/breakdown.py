@@ -5,8 +5,8 @@ from typing import Any
 
 from ...insights.breakdown import Breakdown, BreakdownOptions, Group
 from ...insights.figures import answer
+from ...insights.from_rollups import FigureSet
 from ...insights.questions import Question
-from ...insights.rolled import FigureSet
 from .answers import Json, cells, describe_measure, experiment_object, figure_columns, figures_of, of_snapshot
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]

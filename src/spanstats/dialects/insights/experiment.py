@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...insights.described import Described
+from ...insights.experiment_figures import ExperimentFigures
+from ...insights.from_rollups import FigureSet
 from ...insights.listing import Listed, Page
 from ...insights.measures import MeasureSpec
 from ...insights.questions import Question
-from ...insights.rolled import FigureSet
 from ...insights.snapshot import Experiment
 from ...insights.trade_off import experiments_by_score, unbeaten_by_score
 from .answers import (
@@ -31,7 +31,7 @@ _MEASURE_COLUMNS = ("measure", "unit", "count", "missing", "trace_count", "text_
 _EXTREMES = ("min", "max")
 
 
-def described_object(described: Described, question: Question) -> Json:
+def described_object(described: ExperimentFigures, question: Question) -> Json:
     """One experiment with its figures."""
     specs = [spec for spec, _ in described.measured.figures]
     return {
@@ -42,7 +42,7 @@ def described_object(described: Described, question: Question) -> Json:
     }
 
 
-def described_table(described: Described, question: Question) -> Table:
+def described_table(described: ExperimentFigures, question: Question) -> Table:
     """A row for each measure."""
     percentiles = dict.fromkeys(name for spec, _ in described.measured.figures for name in spec.percentiles)
     columns = [*_MEASURE_COLUMNS, *_EXTREMES, *percentiles]

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...domain.times import iso
 from ...insights.granularity import AUTO, GRANULARITIES
-from ...insights.measured import nothing
+from ...insights.measuring import no_figures
 from ...insights.questions import Question
 from ...insights.series import Series
 from .answers import Json, cells, describe_measure, experiment_object, figure_columns, figures_of, of_snapshot
@@ -45,7 +45,7 @@ def _points(series: Series, question: Question, fill: str) -> Iterator[Json]:
         if measured is None and fill == "none":
             continue
         zeros = fill == "zero" or measured is None
-        measured = measured or nothing(series.measures)
+        measured = measured or no_figures(series.measures)
         start, end = series.buckets.edges[number : number + 2]
         yield {
             "start": iso(start),

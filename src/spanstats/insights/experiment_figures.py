@@ -7,15 +7,15 @@ from ..columnar.reader import Columns
 from ..domain.keys import TenantId
 from ..stats.evaluators import Evaluator, evaluators_of
 from ..store.session import Database
-from .measured import measure, nothing
+from .from_rollups import FigureSet
+from .measuring import measure, no_figures
 from .preparing import find_preparing
 from .questions import Question
-from .rolled import FigureSet
 from .snapshot import Experiment, snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ExperimentFigures:
     """An experiment, its figures at a time (microseconds since 1970), and what its evaluators are called, by key."""
 
     experiment: Experiment
@@ -30,7 +30,7 @@ async def describe(
     tenant_id: TenantId,
     experiment_id: str,
     question: Question,
-) -> Described:
+) -> ExperimentFigures:
     """The figures of the experiment, all of one snapshot. Raises `NotFound`, `Unavailable`."""
     async with snapshot(database, tenant_id) as state:
         experiment = await state.experiment(experiment_id)
@@ -38,7 +38,7 @@ async def describe(
         if question.skips_preparing:
             preparing = (await find_preparing(state.tx.driver, [experiment.key])).get(experiment.key)
         is_skipped = preparing is not None and preparing.lacks_sums
-        measured = nothing([]) if is_skipped else await measure(state, columns, experiment.key, question)
+        measured = no_figures([]) if is_skipped else await measure(state, columns, experiment.key, question)
         keys = {key for spec, _ in measured.figures for key in spec.measure.keys}
         evaluators = await evaluators_of(state.tx, tenant_id, sorted(keys))
-    return Described(experiment, state.as_of, replace(measured, preparing=preparing), evaluators)
+    return ExperimentFigures(experiment, state.as_of, replace(measured, preparing=preparing), evaluators)

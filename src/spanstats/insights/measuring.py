@@ -13,10 +13,10 @@ from ..columnar.selection import Selection
 from ..domain.keys import ExperimentKey
 from ..stats.rolled_up_many import rolled_up_by_experiment
 from .figures import Figures, OfScores
-from .grouped import completed, grouped
+from .from_rollups import FigureSet, are_rolled_up, figures_in_rollups, has_cost, hold_all
+from .group_figures import completed, figures_by_group
 from .measures import MeasureSpec
 from .questions import Question
-from .rolled import FigureSet, are_rolled_up, figures_in_rollups, has_cost, hold_all
 from .selecting import measures_in, select
 from .snapshot import Snapshot
 
@@ -37,9 +37,9 @@ async def measure(state: Snapshot, columns: Columns, experiment_key: ExperimentK
 
 def measured_whole(selection: Selection, measures: Sequence[MeasureSpec], question: Question) -> FigureSet:
     """All figures of all selected rows together."""
-    whole = grouped(group(selection, []), measures, fill_scores=question.fill_scores)
+    whole = figures_by_group(group(selection, []), measures, fill_scores=question.fill_scores)
     if not len(whole.groups):
-        return nothing(measures)
+        return no_figures(measures)
     (figures,) = completed(whole, [0], intervals=question.intervals)
     if not all(name in view.chunk.columns for view in selection.views for name in (HAS_ROOT, WITHOUT_KEY)):
         # Single spans have neither.
@@ -48,7 +48,7 @@ def measured_whole(selection: Selection, measures: Sequence[MeasureSpec], questi
     return replace(figures, without_root=figures.traces - with_root, without_key=without_key)
 
 
-def nothing(measures: Sequence[MeasureSpec]) -> FigureSet:
+def no_figures(measures: Sequence[MeasureSpec]) -> FigureSet:
     """The figures of no traces at all."""
     empty = [(spec, Figures(of_scores=OfScores() if spec.measure.is_score else None)) for spec in measures]
     return FigureSet(0, 0, 0 if has_cost(measures) else None, empty, 0, 0)

@@ -16,8 +16,8 @@ from ..columnar.measures import Measure as ColumnMeasure
 from ..columnar.measures import NumberOf, ScoresOf
 from ..columnar.partial_costs import COST_COLUMNS
 from .figures import Figures, OfScores, wanted_ranks
+from .from_rollups import FigureSet, has_cost
 from .measures import ERROR, Measure, MeasureSpec
-from .rolled import FigureSet, has_cost
 
 
 def column_measure(measure: Measure) -> ColumnMeasure:
@@ -89,7 +89,7 @@ class GroupedFigures:
         return FigureSet(traces, failed, partial, figures)
 
 
-def grouped(groups: Groups, measures: Sequence[MeasureSpec], *, fill_scores: bool = False) -> GroupedFigures:
+def figures_by_group(groups: Groups, measures: Sequence[MeasureSpec], *, fill_scores: bool = False) -> GroupedFigures:
     """The counts and sums of all groups."""
     sums_by_measure = []
     for spec in measures:
