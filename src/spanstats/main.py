@@ -1,4 +1,4 @@
-"""The composition root: settings become an application, its lifespan makes the tools that all requests share."""
+"""The composition root: settings become an application, its lifespan makes the resources that all requests share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator

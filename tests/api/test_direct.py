@@ -9,7 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from spanstats.api.answers import json_answer
 from spanstats.api.paths import TolerantRoute
-from spanstats.api.routing import KeyedRoute, StatsRead, with_texts
+from spanstats.api.route_classes import StatsRead
+from spanstats.api.routing import KeyedRoute, with_texts
 
 from .served import application
 

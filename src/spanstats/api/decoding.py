@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from fastapi import Request
 
 from ..dialects.json_limits import LONG
-from .resources import resources
+from .resources import resources_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,4 +34,4 @@ async def beside_above(
     """As `beside`, where a body is long above this length in bytes."""
     if len(body) <= length:
         return read(body, *args, **options)
-    return await resources(request).decoding.run(partial(read, body, *args, **options), len(body))
+    return await resources_of(request).decoding.run(partial(read, body, *args, **options), len(body))

@@ -15,7 +15,7 @@ from ..stats.maintenance import InvalidMinutes, count_invalid_minutes
 from ..store import schema
 from .answers import json_answer
 from .paths import TolerantRoute
-from .resources import Resources, resources
+from .resources import Resources, resources_of
 from .shards import Shard, Shards
 
 router = APIRouter(route_class=TolerantRoute)
@@ -34,10 +34,10 @@ async def healthz() -> dict[str, str]:
     responses={503: {"description": "Not ready"}},
 )
 async def readyz(request: Request) -> Response:
-    tools = resources(request)
-    if not await schema.is_ready(tools.database):
+    resources = resources_of(request)
+    if not await schema.is_ready(resources.database):
         raise Unavailable("the schema of the database is not the one that this version is written for")
-    return json_answer({"status": "ready", **_standbys(tools.shards), **await _others(tools.shards)})
+    return json_answer({"status": "ready", **_standbys(resources.shards), **await _others(resources.shards)})
 
 
 def _standbys(shards: Shards) -> dict[str, Any]:
@@ -88,15 +88,15 @@ async def parea_health() -> dict[str, str]:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 404: {"description": "Turned off"}},
 )
 async def metrics(request: Request) -> Response:
-    tools = resources(request)
-    if not tools.limits.metrics:
+    resources = resources_of(request)
+    if not resources.limits.metrics:
         raise NotFound("Not Found")
-    content = await asyncio.to_thread(exposition, await _sampled(tools))
+    content = await asyncio.to_thread(exposition, await _sampled(resources))
     return Response(content, media_type=MEDIA_TYPE)
 
 
-async def _sampled(tools: Resources) -> list[Sample]:
-    shards = list(tools.shards)
+async def _sampled(resources: Resources) -> list[Sample]:
+    shards = list(resources.shards)
     waiting = dict(zip((shard.name for shard in shards), await asyncio.gather(*map(_waiting, shards)), strict=True))
     samples: list[Sample] = [(*_UP, {}, 0.0 if waiting.get(FIRST) is None else 1.0)]
     if len(shards) > 1:

@@ -26,9 +26,9 @@ from .insights_shared import (
     question_of,
 )
 from .openapi import body
-from .resources import caller, resources, tenant_database
+from .resources import caller, resources_of, tenant_database
 from .respan_shared import sorting
-from .routing import StatsRead
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
@@ -63,10 +63,10 @@ async def measure_experiment(
     intervals: Intervals = None,
     skip_preparing: SkipPreparing = None,
 ) -> Response:
-    tools, options = resources(request), await options_of(request, _EXPERIMENT_NAMES)
+    resources, options = resources_of(request), await options_of(request, _EXPERIMENT_NAMES)
     question = await question_of(request, options)
     described = await describe(
-        tenant_database(request), tools.columns, caller(request).tenant_id, experiment_id, question
+        tenant_database(request), resources.columns, caller(request).tenant_id, experiment_id, question
     )
     return await answered(
         request,
@@ -129,7 +129,7 @@ async def list_experiments_figures(
 ) -> Response:
     options = await options_of(request, _list_names(request))
     searched, chosen_page, question = _search(options), _page(options), await question_of(request, options)
-    database, columns = tenant_database(request), resources(request).columns
+    database, columns = tenant_database(request), resources_of(request).columns
     listed = await list_experiments(database, columns, caller(request).tenant_id, searched, chosen_page, question)
     content = partial(listed_object, listed, question, chosen_page, with_pareto=options.flag("pareto"))
     return await answered(request, content, partial(listed_table, listed, question), "experiments")

@@ -16,8 +16,8 @@ from ..insights.from_rollups import default_measures
 from ..insights.questions import Question
 from .insights_shared import FIGURES, WINDOW, Measures, Missing, answered, options_of, question_of
 from .openapi import body
-from .resources import caller, resources, tenant_database
-from .routing import StatsRead
+from .resources import caller, resources_of, tenant_database
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
@@ -76,7 +76,7 @@ async def break_experiment_down(
     missing: Missing = None,
 ) -> Response:
     question, breakdown_options = await _read(request)
-    database, columns = tenant_database(request), resources(request).columns
+    database, columns = tenant_database(request), resources_of(request).columns
     breakdown = await break_down(
         database, columns, caller(request).tenant_id, experiment_id, question, breakdown_options
     )

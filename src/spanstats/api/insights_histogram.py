@@ -18,8 +18,8 @@ from ..insights.measures import MeasureSpec
 from ..insights.questions import Question
 from .insights_shared import WINDOW, answered, matching_of, measure_of, options_of
 from .openapi import body
-from .resources import caller, resources, tenant_database
-from .routing import StatsRead
+from .resources import caller, resources_of, tenant_database
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
@@ -118,10 +118,10 @@ async def _question(request: Request, options: Options) -> Question:
 
 
 async def _answer(request: Request, arms: Sequence[Arm], spec: MeasureSpec, binning: Binning) -> Response:
-    tools = resources(request)
+    resources = resources_of(request)
     arms = [replace(arm, question=replace(arm.question, measures=[spec])) for arm in arms]
     tenant_id = caller(request).tenant_id
-    distributions = await distribution(tenant_database(request), tools.columns, tenant_id, arms, spec, binning)
+    distributions = await distribution(tenant_database(request), resources.columns, tenant_id, arms, spec, binning)
     question = arms[0].question if len(arms) == 1 else Question()
     return await answered(
         request,

@@ -8,7 +8,7 @@ from ..dialects.insights.known_keys import KEYS_ANSWER, known_keys_object, known
 from ..insights.known_keys import NEWEST_TRACES, find_known_keys
 from .insights_shared import answered, options_of
 from .resources import caller, tenant_database
-from .routing import StatsRead
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER
 
 read = APIRouter(route_class=StatsRead, **ROUTER)

@@ -12,8 +12,8 @@ from ..insights.series import Axis, series
 from .failures import within
 from .insights_shared import FIGURES, WINDOW, Intervals, Measures, Missing, answered, options_of, question_of
 from .openapi import body
-from .resources import caller, resources, tenant_database
-from .routing import StatsRead
+from .resources import caller, resources_of, tenant_database
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
@@ -67,7 +67,7 @@ async def measure_over_time(
 ) -> Response:
     options = await options_of(request, _NAMES)
     fill, axis, question = options.one_of("fill", FILLS, "null"), _axis(options), await question_of(request, options)
-    database, columns = tenant_database(request), resources(request).columns
+    database, columns = tenant_database(request), resources_of(request).columns
     with within(options.where.get("granularity", "query")):
         points = await series(database, columns, caller(request).tenant_id, experiment_id, question, axis)
     return await answered(

@@ -12,7 +12,7 @@ from ..reading.tree import MAX_DEPTH
 from .answers import json_answer
 from .insights_shared import options_of
 from .resources import caller, tenant_database
-from .routing import StatsRead
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER
 
 read = APIRouter(route_class=StatsRead, **ROUTER)

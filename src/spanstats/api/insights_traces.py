@@ -19,8 +19,8 @@ from .answers import json_answer
 from .csv_answer import CSV, csv_headers, csv_text, wants_csv
 from .insights_shared import WINDOW, Cursor, matching_of, options_of
 from .openapi import body
-from .resources import caller, resources, tenant_database
-from .routing import StatsRead
+from .resources import caller, resources_of, tenant_database
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, Time
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
@@ -77,16 +77,16 @@ async def list_trace_rows(
     start_time: Time = None,
     end_time: Time = None,
 ) -> Response:
-    tools, options = resources(request), await options_of(request, _NAMES)
+    resources, options = resources_of(request), await options_of(request, _NAMES)
     list_options = await _list_options(request, options)
     question = Question(options.window(), await matching_of(request, options))
     tenant_id, as_csv = caller(request).tenant_id, wants_csv(request)
     if as_csv and not {"limit", "offset", "cursor"} & {*options.values}:
         pages = each_page(tenant_database(request), tenant_id, experiment_id, question, list_options)
         headers = csv_headers(f"{experiment_id} traces")
-        return await tools.streams.begin(_lines(pages), tools.limits.stream_s, CSV, headers)
+        return await resources.streams.begin(_lines(pages), resources.limits.stream_s, CSV, headers)
     traces = await list_traces(
-        tenant_database(request), tools.columns, tenant_id, experiment_id, question, list_options
+        tenant_database(request), resources.columns, tenant_id, experiment_id, question, list_options
     )
     if as_csv:
         keys = sorted({key for row in traces.rows for key in row.score_keys or ()})

@@ -11,8 +11,8 @@ from .body import is_announced
 from .decoding import beside
 from .failures import within
 from .observation import note_batch
-from .resources import caller, resources, tenant_committer
-from .routing import RespanWrite
+from .resources import caller, resources_of, tenant_committer
+from .route_classes import RespanWrite
 
 write = APIRouter(route_class=RespanWrite, dependencies=[Security(HTTPBearer(auto_error=False))])
 
@@ -58,13 +58,13 @@ _EXPORT: dict[str, Any] = {
 @write.post("/api/v2/traces", summary="Export traces", **_EXPORT)
 @write.post("/api/v1/traces", summary="Export traces, at OpenTelemetry's usual path", **_EXPORT)
 async def export_traces(request: Request) -> Response:
-    tools, raw = resources(request), await request.body()
+    resources, raw = resources_of(request), await request.body()
     protobuf = answers.is_protobuf(request.headers.get("content-type", ""))
     if not raw and not is_announced(request):
         raise HTTPException(411, "The request has no body: an export without spans says Content-Length: 0")
     read = protobuf_encoding.read_protobuf if protobuf else json_encoding.read_json
     with within("body"):
-        batch = await beside(request, read, raw, max_spans=tools.limits.spans)
+        batch = await beside(request, read, raw, max_spans=resources.limits.spans)
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(raw))
     note_batch("otlp", batch)
     content = answers.encode_success(len(batch.rejected), answers.message_of(batch), protobuf)

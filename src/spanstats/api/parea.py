@@ -19,8 +19,8 @@ from .decoding import beside
 from .failures import within
 from .openapi import body
 from .parea_shared import DESCRIPTIONS, ROUTER, errors
-from .resources import caller, resources, tenant_committer, tenant_database
-from .routing import PareaWrite
+from .resources import caller, resources_of, tenant_committer, tenant_database
+from .route_classes import PareaWrite
 
 write = APIRouter(route_class=PareaWrite, **ROUTER)
 
@@ -35,7 +35,7 @@ async def log_trace(request: Request) -> Response:
     raw = await request.body()
     with within("body"):
         span = await beside(request, logs.read_log, raw)
-        check_scores(span.scores, resources(request).limits.scores)
+        check_scores(span.scores, resources_of(request).limits.scores)
     await tenant_committer(request).submit(caller(request).tenant_id, [span], len(raw))
     ingested("parea", 1)
     return null_answer()
@@ -51,7 +51,7 @@ async def update_trace(request: Request) -> Response:
     raw = await request.body()
     with within("body"):
         span_id, fields = await beside(request, patches.read_patch, raw)
-        check_scores(fields.get("scores"), resources(request).limits.scores)
+        check_scores(fields.get("scores"), resources_of(request).limits.scores)
     await tenant_committer(request).override(caller(request).tenant_id, span_id, fields, len(raw))
     return null_answer()
 

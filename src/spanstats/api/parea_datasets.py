@@ -19,7 +19,7 @@ from .answers import json_answer
 from .failures import within
 from .parea_shared import ROUTER, errors
 from .resources import caller, tenant_database
-from .routing import PareaRead, PareaWrite
+from .route_classes import PareaRead, PareaWrite
 
 read = APIRouter(route_class=PareaRead, **ROUTER)
 write = APIRouter(route_class=PareaWrite, **ROUTER)

@@ -23,8 +23,8 @@ from ..stats import traces
 from ..stats.roots import summaries_of_roots
 from ..stats.traces import stats_document
 from .parea_shared import ROUTER, errors
-from .resources import caller, resources, tenant_database
-from .routing import PareaRead, PareaWrite
+from .resources import caller, resources_of, tenant_database
+from .route_classes import PareaRead, PareaWrite
 
 read = APIRouter(route_class=PareaRead, **ROUTER)
 write = APIRouter(route_class=PareaWrite, **ROUTER)
@@ -89,10 +89,10 @@ async def get_experiment_stats_api(request: Request, experiment_uuid: str) -> Re
 
 
 async def _stats(request: Request, experiment_id: str) -> Response:
-    tools = resources(request)
-    seconds = tools.limits.stream_s
+    resources = resources_of(request)
+    seconds = resources.limits.stream_s
     pages = traces.entry_pages(tenant_database(request), caller(request).tenant_id, experiment_id, seconds)
-    return await tools.streams.begin(traces.stats_document(pages, '{"parent_trace_stats":[', "]}"), seconds)
+    return await resources.streams.begin(traces.stats_document(pages, '{"parent_trace_stats":[', "]}"), seconds)
 
 
 @read.post(
@@ -104,7 +104,7 @@ async def _stats(request: Request, experiment_id: str) -> Response:
 async def list_experiments(
     request: Request, filters: Annotated[ListExperimentsRequest | None, Body()] = None
 ) -> Response:
-    tools, body = resources(request), filters or ListExperimentsRequest()
+    resources, body = resources_of(request), filters or ListExperimentsRequest()
     search = Search(
         body.project_name,
         body.experiment_name_filter,
@@ -113,7 +113,7 @@ async def list_experiments(
         tuple(body.experiment_uuids or ()),
     )
     pages = _listed(request, search)
-    return await tools.streams.begin(stats_document(pages, "[", "]"), tools.limits.stream_s)
+    return await resources.streams.begin(stats_document(pages, "[", "]"), resources.limits.stream_s)
 
 
 async def _listed(request: Request, search: Search) -> AsyncGenerator[str, None]:

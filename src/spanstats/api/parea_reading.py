@@ -34,8 +34,8 @@ from ..store.session import Kind, Transaction
 from ..store.sql_types import SqlCondition
 from .answers import JSON
 from .parea_shared import ROUTER, errors
-from .resources import caller, resources, tenant_database
-from .routing import PareaRead
+from .resources import caller, resources_of, tenant_database
+from .route_classes import PareaRead
 
 read = APIRouter(route_class=PareaRead, **ROUTER)
 
@@ -49,12 +49,12 @@ read = APIRouter(route_class=PareaRead, **ROUTER)
 async def get_experiment_trace_logs(
     request: Request, experiment_uuid: str, filters: Annotated[TraceLogFilters | None, Body()] = None
 ) -> Response:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    resources, tenant_id = resources_of(request), caller(request).tenant_id
     condition = await _condition(request, filters)
     experiment = await experiments.get(tenant_database(request), tenant_id, experiment_uuid)
     where = [*whole_traces.of_experiment(experiment.key), *condition]
     forest = _experiment_forest(request, where)
-    return await tools.streams.begin(stats_document(forest, "[", "]"), tools.limits.stream_s)
+    return await resources.streams.begin(stats_document(forest, "[", "]"), resources.limits.stream_s)
 
 
 @read.post(
@@ -64,7 +64,7 @@ async def get_experiment_trace_logs(
     responses=errors(400, 401, 403, 503),
 )
 async def get_trace_logs(request: Request, query: QueryParams) -> Response:
-    tools, tenant_id = resources(request), caller(request).tenant_id
+    resources, tenant_id = resources_of(request), caller(request).tenant_id
     condition = await _condition(request, query)
     project = await projects.find(tenant_database(request), tenant_id, query.project_name)
     where = [
@@ -76,7 +76,7 @@ async def get_trace_logs(request: Request, query: QueryParams) -> Response:
         where.append(whole_traces.of_status(clean(normal_status(query.status) or "")))
     if (seconds := TIME_RANGES_S[query.time_range or "na"]) is not None:
         where.append(whole_traces.started_since(int((time.time() - seconds) * MICRO)))
-    return await tools.streams.begin(_page(request, where, query), tools.limits.stream_s)
+    return await resources.streams.begin(_page(request, where, query), resources.limits.stream_s)
 
 
 async def _page(request: Request, where: Sequence[SqlCondition], query: QueryParams) -> AsyncGenerator[bytes, None]:
@@ -127,7 +127,7 @@ async def _condition(request: Request, filters: TraceLogFilters | None) -> list[
     tree = read_filter(filters.model_dump(include=FILTER_KEYS) if filters else {})
     if tree is None:
         return []
-    tenant_id, limits = caller(request).tenant_id, resources(request).limits.filters
+    tenant_id, limits = caller(request).tenant_id, resources_of(request).limits.filters
     try:
         bound = await bind_filter(tenant_database(request), tenant_id, tree, ROOTS, limits)
     except InvalidInput as error:

@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The service's own tools, shared by all requests of a worker."""
+    """What all requests of a worker share."""
 
     database: Database
     """The first: it holds the keys, and knows where each tenant lives."""
@@ -63,8 +63,8 @@ class State(TypedDict):
     resources: Resources
 
 
-def resources(request: Request) -> Resources:
-    """The tools of the application that serves this request."""
+def resources_of(request: Request) -> Resources:
+    """The resources of the application that serves this request."""
     return cast(Resources, request.scope["state"]["resources"])
 
 
@@ -75,7 +75,7 @@ def tenant_database(request: Request) -> Database:
 
 def tenant_committer(request: Request) -> Committer:
     """What commits to that database."""
-    return resources(request).shards.of(caller(request).shard).committer
+    return resources_of(request).shards.of(caller(request).shard).committer
 
 
 def caller(request: Request) -> Caller:

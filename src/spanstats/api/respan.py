@@ -20,9 +20,9 @@ from .decoding import beside
 from .failures import within
 from .observation import note_batch
 from .openapi import body
-from .resources import caller, resources, tenant_committer, tenant_database
+from .resources import caller, resources_of, tenant_committer, tenant_database
 from .respan_shared import ROUTER, Time, errors, filter_body, predicate_of, window_of
-from .routing import RespanRead, RespanWrite
+from .route_classes import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)
@@ -54,9 +54,9 @@ _INGEST: dict[str, Any] = {
 @write.post("/api/openai/v1/traces/ingest", **_INGEST)
 @write.post("/api/integrations/v1/traces/ingest", **_INGEST)
 async def ingest_spans(request: Request) -> Response:
-    tools, raw = resources(request), await request.body()
+    resources, raw = resources_of(request), await request.body()
     with within("body"):
-        batch = await beside(request, flat.read_batch, raw, max_spans=tools.limits.spans)
+        batch = await beside(request, flat.read_batch, raw, max_spans=resources.limits.spans)
         if batch.rejected and not batch.spans:
             raise InvalidInput([problem.under(index) for index, problem in batch.rejected])
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(raw))
@@ -131,7 +131,7 @@ async def filter_experiment_summary(
 async def _summary(
     request: Request, experiment_id: str, window: Window, percentiles: str | None, filters: Any
 ) -> Response:
-    columns, tenant_id = resources(request).columns, caller(request).tenant_id
+    columns, tenant_id = resources_of(request).columns, caller(request).tenant_id
     database = tenant_database(request)
     bound = await predicate_of(request, filters, TRACES, LOG_FIELD_NAMES)
     if not percentiles:

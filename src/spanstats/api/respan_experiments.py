@@ -38,7 +38,7 @@ from .respan_shared import (
     sent_object,
     sorting,
 )
-from .routing import RespanErase, RespanRead, RespanWrite
+from .route_classes import RespanErase, RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)

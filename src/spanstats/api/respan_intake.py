@@ -15,9 +15,9 @@ from .decoding import beside
 from .failures import within
 from .observation import note_batch
 from .openapi import body
-from .resources import caller, resources, tenant_committer, tenant_database
+from .resources import caller, resources_of, tenant_committer, tenant_database
 from .respan_shared import ROUTER, errors, sent_span
-from .routing import RespanWrite
+from .route_classes import RespanWrite
 
 write = APIRouter(route_class=RespanWrite, **ROUTER)
 
@@ -61,7 +61,7 @@ async def create_span(request: Request) -> SpanCreated:
 async def bulk_create_spans(request: Request) -> BulkCreated:
     raw = await request.body()
     with within("body"):
-        batch = await beside(request, read_bulk, raw, max_spans=resources(request).limits.bulk_spans)
+        batch = await beside(request, read_bulk, raw, max_spans=resources_of(request).limits.bulk_spans)
     await tenant_committer(request).submit(caller(request).tenant_id, batch.spans, len(await request.body()))
     note_batch("respan", batch)
     return bulk_answer(batch)

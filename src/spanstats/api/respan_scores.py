@@ -39,7 +39,7 @@ from .respan_shared import (
     sent_object,
     sorting,
 )
-from .routing import RespanRead, RespanWrite
+from .route_classes import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)

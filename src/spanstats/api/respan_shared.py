@@ -22,7 +22,7 @@ from ..store.sql_types import SqlCondition
 from .decoding import beside
 from .failures import within
 from .openapi import DESCRIPTIONS
-from .resources import caller, resources, tenant_committer, tenant_database
+from .resources import caller, resources_of, tenant_committer, tenant_database
 
 _DESCRIPTIONS = DESCRIPTIONS | {400: "The request is wrong; `detail` says what is wrong with it"}
 
@@ -80,7 +80,7 @@ def window_of(start_time: str | None, end_time: str | None) -> Window:
 def paging_of(request: Request, page: str | None, page_size: str | None) -> Paging:
     """The page that a query names. Raises `InvalidInput`."""
     with within("query"):
-        return read_paging(page, page_size, resources(request).limits.page_size)
+        return read_paging(page, page_size, resources_of(request).limits.page_size)
 
 
 async def sent_object(request: Request, *, required: bool = False) -> dict[str, Any]:
@@ -142,11 +142,13 @@ async def condition_of(
 
 async def predicate_of(request: Request, body: Any, table: FieldTable, field_names: Mapping[str, str]) -> Bound | None:
     """The filters of a body, bound to the fields of the table, `None` where it has none. Raises `InvalidInput`."""
-    tools = resources(request)
-    filters = read_filters(body, field_names, tools.limits.filters)
+    resources = resources_of(request)
+    filters = read_filters(body, field_names, resources.limits.filters)
     if filters is None:
         return None
-    return await bind_filter(tenant_database(request), caller(request).tenant_id, filters, table, tools.limits.filters)
+    return await bind_filter(
+        tenant_database(request), caller(request).tenant_id, filters, table, resources.limits.filters
+    )
 
 
 async def store_override(request: Request, span: Span, fields: dict[str, Any]) -> None:

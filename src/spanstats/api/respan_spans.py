@@ -36,7 +36,7 @@ from .respan_shared import (
     store_override,
     window_of,
 )
-from .routing import RespanRead, RespanWrite
+from .route_classes import RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)

@@ -34,7 +34,7 @@ from .respan_shared import (
     window_of,
 )
 from .respan_unsupported import UNSUPPORTED_ANSWER
-from .routing import RespanErase, RespanRead, RespanWrite
+from .route_classes import RespanErase, RespanRead, RespanWrite
 
 read = APIRouter(route_class=RespanRead, **ROUTER)
 write = APIRouter(route_class=RespanWrite, **ROUTER)

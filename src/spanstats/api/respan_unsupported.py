@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from ..dialects.respan.schema import ErrorAnswer
 from ..errors import OutOfScope
 from .respan_shared import ROUTER, errors
-from .routing import RespanAny, RespanWrite
+from .route_classes import RespanAny, RespanWrite
 
 write = APIRouter(route_class=RespanWrite, **ROUTER)
 anyone, of_any_word = (APIRouter(route_class=RespanAny, include_in_schema=False, **ROUTER) for _ in range(2))

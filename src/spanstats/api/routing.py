@@ -1,5 +1,4 @@
-"""The order in which every keyed route checks a request: route, key, permission, rate, size, decoding,
-content.
+"""The order in which every keyed route checks a request: route, key, permission, rate, size, decoding, content.
 
 FastAPI decodes a declared body before it runs dependencies, so the key and the body are checked here, around it.
 """
@@ -18,12 +17,12 @@ from ..dialects import json_body, json_limits
 from ..dialects.otlp import answers as otlp_answers
 from ..errors import Unauthenticated
 from ..store.outages import StandbyLost, TenantMoved
-from .authentication import PAREA_HEADERS, RESPAN_HEADERS, Caller, Permission, presented_key
+from .authentication import Caller, Permission, presented_key
 from .body import read_body
 from .decoding import beside
 from .failures import within
 from .paths import TolerantRoute
-from .resources import resources
+from .resources import resources_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -49,37 +48,40 @@ class KeyedRoute(TolerantRoute):
         decodes = self.body_field is not None
 
         async def checked(request: Request) -> Response:
-            tools = resources(request)
+            resources = resources_of(request)
             key = presented_key(request.headers, self.key_headers)
-            caller = await self._place(request, key)
-            tools.rates.take(caller.tenant_id)
+            caller = await self._identify(request, key)
+            resources.rates.take(caller.tenant_id)
             with within("body"):
-                body = await read_body(request, tools.limits.body_bytes, tools.limits.body_wait_s)
+                body = await read_body(request, resources.limits.body_bytes, resources.limits.body_wait_s)
                 request._body = body
-                _check_depth(request, body, tools.limits.json_depth)
+                _check_depth(request, body, resources.limits.json_depth)
                 if decodes and body.strip():
                     request._json = await beside(request, json_body.decode, body)
             try:
                 return await handle(request)
             except StandbyLost:
-                request.scope["state"]["database"] = tools.shards.database_of(caller)
+                request.scope["state"]["database"] = resources.shards.database_of(caller)
                 return await handle(request)
             except TenantMoved:
-                tools.keys.forget(key)
-                await self._place(request, key)
+                resources.keys.forget(key)
+                await self._identify(request, key)
                 return await handle(request)
 
         return checked
 
-    async def _place(self, request: Request, key: str) -> Caller:
-        """Note who asks, and where all that is theirs lives. Raises `Unauthenticated`, `Forbidden`, `Unavailable`."""
-        tools, state = resources(request), request.scope["state"]
-        caller = await tools.keys.find(key)
+    async def _identify(self, request: Request, key: str) -> Caller:
+        """Put into the request who asks, and where all that is theirs lives.
+
+        Raises `Unauthenticated`, `Forbidden`, `Unavailable`.
+        """
+        resources, state = resources_of(request), request.scope["state"]
+        caller = await resources.keys.find(key)
         if caller is None:
             raise Unauthenticated("This API key is not valid")
         self.permission.check(caller)
         state["caller"] = caller
-        state["database"] = tools.shards.database_of(caller, reads_only=self.permission is Permission.READ)
+        state["database"] = resources.shards.database_of(caller, reads_only=self.permission is Permission.READ)
         return caller
 
     def _is_direct(self) -> bool:
@@ -127,59 +129,3 @@ def _check_depth(request: Request, body: bytes, limit: int) -> None:
     """Decoders have a limit of their own; only a lower one is looked at here."""
     if limit < json_limits.MAX_DEPTH and not otlp_answers.is_protobuf(request.headers.get("content-type", "")):
         json_limits.check_depth(body, limit)
-
-
-class PareaRead(KeyedRoute):
-    """Parea's routes that read."""
-
-    key_headers = PAREA_HEADERS
-    permission = Permission.READ
-
-
-class PareaWrite(KeyedRoute):
-    """Parea's routes that store."""
-
-    key_headers = PAREA_HEADERS
-    permission = Permission.WRITE
-
-
-class RespanRead(KeyedRoute):
-    """Respan's routes that read."""
-
-    key_headers = RESPAN_HEADERS
-    permission = Permission.READ
-
-
-class RespanWrite(KeyedRoute):
-    """Respan's routes that store, and those of OpenTelemetry."""
-
-    key_headers = RESPAN_HEADERS
-    permission = Permission.WRITE
-
-
-class RespanErase(KeyedRoute):
-    """Respan's routes that erase."""
-
-    key_headers = RESPAN_HEADERS
-    permission = Permission.ERASE
-
-
-class StatsRead(KeyedRoute):
-    """Our own statistics, under `/api/stats/v1`: keys as on Respan's paths."""
-
-    key_headers = RESPAN_HEADERS
-    permission = Permission.READ
-
-
-class StatsWrite(KeyedRoute):
-    """Where these statistics are sent."""
-
-    key_headers = RESPAN_HEADERS
-    permission = Permission.WRITE
-
-
-class RespanAny(KeyedRoute):
-    """Respan's routes that any API key may ask, which answer 501."""
-
-    key_headers = RESPAN_HEADERS
-    permission = Permission.ANY

@@ -14,7 +14,7 @@ from .answers import json_answer
 from .failures import within
 from .openapi import body as body_of
 from .resources import caller, tenant_database
-from .routing import StatsWrite
+from .route_classes import StatsWrite
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, sent_object
 
 write = APIRouter(route_class=StatsWrite, **ROUTER)

@@ -18,8 +18,8 @@ from ..errors import invalid
 from .failures import within
 from .insights_shared import answered
 from .openapi import body as body_of
-from .resources import caller, resources, tenant_database
-from .routing import StatsRead
+from .resources import caller, resources_of, tenant_database
+from .route_classes import StatsRead
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, filter_of, sent_object
 
 read = APIRouter(route_class=StatsRead, **ROUTER)
@@ -80,7 +80,7 @@ async def compare_with_baseline(
 async def request_of(request: Request, arms: list[SentArm], options: dict[str, Any]) -> Comparing:
     """The comparison that was asked for, its filters bound. Raises `InvalidInput`."""
     base, *candidates = [await _bound(request, arm) for arm in arms]
-    return Comparing(base, tuple(candidates), most_traces=resources(request).limits.compared_traces, **options)
+    return Comparing(base, tuple(candidates), most_traces=resources_of(request).limits.compared_traces, **options)
 
 
 async def _bound(request: Request, arm: SentArm) -> Arm:
@@ -95,9 +95,9 @@ async def evaluators_of(request: Request, comparing: Comparing) -> EvaluatorKeys
 
 
 async def _answer(request: Request, comparing: Comparing) -> Response:
-    tools, keys = resources(request), await evaluators_of(request, comparing)
+    resources, keys = resources_of(request), await evaluators_of(request, comparing)
     tenant_id = caller(request).tenant_id
-    compared = await comparison.compare(tools.columns, tenant_database(request), tenant_id, comparing, keys)
+    compared = await comparison.compare(resources.columns, tenant_database(request), tenant_id, comparing, keys)
     return await answered(
         request,
         lambda: comparison_answer(compared),

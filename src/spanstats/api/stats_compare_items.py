@@ -20,8 +20,8 @@ from .answers import json_answer
 from .csv_answer import CSV, csv_fragments, csv_headers, wants_csv
 from .failures import within
 from .openapi import body as body_of
-from .resources import caller, resources, tenant_database
-from .routing import StatsRead
+from .resources import caller, resources_of, tenant_database
+from .route_classes import StatsRead
 from .stats_compare import evaluators_of, request_of
 from .stats_shared import PREFIX, READ_ERRORS, ROUTER, sent_object
 
@@ -56,11 +56,11 @@ async def list_compared_items(request: Request) -> Response:
     rows_options = RowsOptions(
         comparing, of_rows.show, of_rows.order, MOST_ROWS if is_table else of_rows.limit, of_rows.after
     )
-    tools, keys = resources(request), await evaluators_of(request, comparing)
-    pages = pages_of_rows(tools.columns, tenant_database(request), caller(request).tenant_id, rows_options, keys)
+    resources, keys = resources_of(request), await evaluators_of(request, comparing)
+    pages = pages_of_rows(resources.columns, tenant_database(request), caller(request).tenant_id, rows_options, keys)
     if is_table:
         fragments = csv_fragments(COLUMNS, _tables(pages, of_rows.preview))
-        return await tools.streams.begin(fragments, tools.limits.stream_s, CSV, csv_headers("compared items"))
+        return await resources.streams.begin(fragments, resources.limits.stream_s, CSV, csv_headers("compared items"))
     async with aclosing(pages):
         rows = await anext(pages)
     return await asyncio.to_thread(lambda: json_answer(rows_answer(rows, of_rows.preview)))

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ...api.resources import resources
+from ...api.resources import resources_of
 from ...errors import TooMany
 from ..attempts import Attempts
 from ..headers import PAGE_HEADERS
@@ -62,7 +62,7 @@ async def _is_valid(request: Request, address: str, key: str) -> bool:
     _attempts.begin(address, key)
     counts = False
     try:
-        counts = not key or await resources(request).keys.find(key) is None
+        counts = not key or await resources_of(request).keys.find(key) is None
     finally:
         if not counts:
             _attempts.forget(address, key)
