@@ -6,12 +6,13 @@ from typing import BinaryIO
 
 import msgspec
 
+from .catalog.restoring import restore_experiment
 from .dialects.parea.stats import stats_entry
 from .domain.archive import FORMAT, VERSION, End, Header, Line, Trace
 from .domain.keys import TenantId
 from .errors import invalid
 from .ingest.evaluators import Evaluators
-from .ingest.restore import restore_experiment, restore_traces
+from .ingest.restore import restore_traces
 from .ingest.tools import Tools
 from .reading.archive import lines
 from .store.session import Database

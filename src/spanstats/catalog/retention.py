@@ -52,8 +52,6 @@ DELETE FROM patches p WHERE trace_id = '' AND changed_at < $1 AND ($2::int IS NU
 """
 _FORGET_SCORES = "DELETE FROM early_scores WHERE created_at < $1 AND ($2::int IS NULL OR tenant_id = $2)"
 
-# One process at a time; the lock goes with its connection, however that ends.
-
 
 async def count_older(database: Database, before_us: int, tenant_id: TenantId | None = None) -> int:
     """How many traces began before this time, of one tenant or of all. Raises `Unavailable`."""

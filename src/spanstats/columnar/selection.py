@@ -39,13 +39,13 @@ class ChunkView:
 
     def of(self, column: Array) -> Array:
         """The values of a column in these rows."""
-        return column if self.rows is None else column[self._wanted(self.rows)]
+        return column if self.rows is None else column[self._indexes(self.rows)]
 
     def numbers(self, numbers: Numbers) -> Numbers:
         """The column of these rows alone."""
         if self.rows is None:
             return numbers
-        return _taken(numbers, self._wanted(self.rows), self.n)
+        return _taken(numbers, self._indexes(self.rows), self.n)
 
     def scores(self, scores: Scores) -> Scores:
         """The scores of these rows alone; `rows` stay numbers of rows of the whole chunk."""
@@ -58,7 +58,7 @@ class ChunkView:
             rows = scores.rows[indexes]
         return Scores(_taken(scores.values, indexes, len(rows)), _taken(scores.kinds, indexes, len(rows)), rows)
 
-    def _wanted(self, rows: Mask) -> Array:
+    def _indexes(self, rows: Mask) -> Array:
         return rows if self.row_numbers is None else self.row_numbers
 
 
@@ -69,7 +69,7 @@ def view_of(chunk: Chunk, rows: Mask) -> ChunkView:
 
 
 def _taken(numbers: Numbers, indexes: Array, n: int) -> Numbers:
-    """The `n` rows that are wanted."""
+    """The column of these `n` rows."""
     valid = None if numbers.valid is None else numbers.valid[indexes]
     if numbers.codes.strides == (0,):
         return Numbers(numbers.low, numbers.step, np.broadcast_to(np.uint8(0), n), valid)
