@@ -1,4 +1,4 @@
-"""The hint for equality of metadata: it holds wherever the texts are equal, whatever was stored and asked."""
+"""The hints for equality of metadata: they hold wherever the texts are equal, whatever was stored and texts."""
 
 import json
 from functools import partial
@@ -8,11 +8,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Text, cast, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.values import clean
 from spanstats.filters.containment import contains_equal
+from spanstats.filters.json_sql import jsonb_as_text
+from spanstats.filters.json_values import encoded, equals_json, shapes
 from spanstats.store.session import Database, Kind
 from spanstats.store.tables import traces
 
@@ -66,6 +69,26 @@ async def test_what_equals_is_contained(engine: AsyncEngine, by_index: bool) -> 
                 hinted += 1
                 assert equal <= set((await tx.connection.execute(select(traces.c.trace_id).where(hint))).scalars())
         assert hinted >= len(shown) - 6
+
+
+async def test_what_equals_is_compared(engine: AsyncEngine) -> None:
+    """The patterns that spare a comparison leave out nothing that is equal."""
+    stored = [*map(json.dumps, VALUES), "1.10", "1E5", "-0", "0.000", "-2.50", '["1.0", 7]', "100", '"50%_\\\\"']
+    texts = [*ODD, "1", "1.1", "1.100", "1E5", "100000", "-2.5", "-0.0", "7", "1e2", "100.00", "10", "50%_\\", "50%%%"]
+    each = func.unnest(cast(stored, ARRAY(Text))).column_valued("value")
+    members = select(cast(each, JSONB).label("member")).cte()
+    n_equal = 0
+    async with Database(engine).transaction(Kind.READ) as tx:
+        for text in texts:
+            as_text = jsonb_as_text(members.c.member)
+            documents = [cast(literal(encoded(shape), Text()), JSONB) for shape in shapes(text)]
+            shaped = or_(*map(members.c.member.contains, documents))
+            equal = select(cast(members.c.member, Text)).where(or_(as_text == text, shaped))
+            compared = select(cast(members.c.member, Text)).where(equals_json(members.c.member, as_text, (text,)))
+            expected = sorted((await tx.connection.execute(equal)).scalars())
+            assert sorted((await tx.connection.execute(compared)).scalars()) == expected, text
+            n_equal += len(expected)
+    assert n_equal > len(texts)
 
 
 @given(st.text(), st.lists(st.text() | st.from_regex(r"-?[0-9]+(\.[0-9]+)?", fullmatch=True), max_size=3))

@@ -25,7 +25,26 @@ from spanstats.store.tables import every_span, packed_payloads, span_payloads
 )
 def test_payloads_are_joined_only_for_fields_that_stand_there(field: str, joined: bool) -> None:
     tree = read_filters({"filters": {field: {"operator": "", "value": ["1"]}}}, SPAN_FIELD_NAMES)
-    first, *packed = spans_matching([compile_predicate(bind(tree, SPANS), TenantId(1)), every_span.c.tenant_id == 1])
+    first, *packed = spans_matching(TenantId(1), [compile_predicate(bind(tree, SPANS), TenantId(1))]).parts
     assert first.source.is_derived_from(every_span)
     assert first.source.is_derived_from(span_payloads) is joined
     assert [rows.source.is_derived_from(packed_payloads) for rows in packed] == [True] * joined
+
+
+@pytest.mark.parametrize(
+    ("fields", "alone"),
+    [
+        (["metadata__k"], True),
+        (["metadata__k", "note"], True),
+        (["metadata__k", "model"], False),
+        (["metadata__k", "span_unique_id"], False),
+        (["metadata__k", "scores__q"], False),
+        (["model"], False),
+    ],
+)
+def test_keys_are_read_from_payloads_alone_where_no_condition_is_over_spans(fields: list[str], alone: bool) -> None:
+    filters = {field: {"operator": "", "value": ["1"]} for field in fields}
+    tree = read_filters({"filters": filters}, SPAN_FIELD_NAMES)
+    matching = spans_matching(TenantId(1), [compile_predicate(bind(tree, SPANS), TenantId(1))])
+    assert (matching.keys[0].source is span_payloads) is alone
+    assert matching.keys[1:] == matching.parts[1:]

@@ -134,7 +134,7 @@ def _some(demand: Demand, rows: _Rows) -> SqlCondition:
 def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...], rows: _Rows) -> SqlCondition:
     """The test of one value."""
     if isinstance(value, Mixed) and value.document is not None and operator.name is Operator.EQUALS:
-        return equals_json(value.document, operands)
+        return equals_json(value.document, value.column, operands)
     type_, column = compared(value, operator.reads is Reads.NUMBER)
     passes = operator.build(column, operands, FIELD_TYPES[type_].sql)
     if column is every_span.c.span_id and operator.name is Operator.EQUALS:

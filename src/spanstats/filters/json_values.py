@@ -5,15 +5,16 @@ text "1.0" and the number. A value of any type also equals its JSON text.
 """
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ARRAY, Column, ColumnElement, Text, cast, false, func, literal, or_
+from sqlalchemy import ARRAY, Column, ColumnElement, Text, and_, cast, false, func, literal, or_
 from sqlalchemy import any_ as any_element
 from sqlalchemy.dialects.postgresql import JSONB
 
-from .json_sql import jsonb_as_text, parameter
+from .json_sql import parameter
 
 Shape: TypeAlias = str | msgspec.Raw
 
@@ -24,15 +25,39 @@ _LITERALS = frozenset({"true", "false"})
 _MOST_STEPS = 64
 
 
-def equals_json(value: ColumnElement[Any], texts: tuple[str, ...]) -> ColumnElement[bool]:
-    """The jsonb value, or an element of it, equals one of the texts; null where there is no value."""
+def equals_json(value: ColumnElement[Any], as_text: ColumnElement[Any], texts: tuple[str, ...]) -> ColumnElement[bool]:
+    """The jsonb value, or an element of it, equals one of the texts; false or null where there is no value.
+
+    `as_text` is what `json_sql.jsonb_as_text` makes of it.
+    """
     if not texts:
         return false()
     documents = [encoded(shape) for text in texts for shape in shapes(text)]
     one_of = any_element(cast(literal(documents, ARRAY(Text)), ARRAY(JSONB)))
     # A list contains what one of its elements is, a scalar what it is itself; jsonb compares numbers by value.
     contains = value.op("@>", is_comparison=True)(one_of)
-    return or_(jsonb_as_text(value) == any_element(literal(list(texts), ARRAY(Text))), contains)
+    return and_(_may_equal(as_text, texts), or_(as_text == _one_of(texts), contains))
+
+
+def _may_equal(as_text: ColumnElement[Any], texts: tuple[str, ...]) -> ColumnElement[bool]:
+    """Holds wherever one of the texts is equal, and spares most other values a comparison that takes longer.
+
+    PostgreSQL takes `LIKE` for rare. Behind `coalesce` it estimates as many rows as without it.
+    """
+    numbers = [number for text in texts if (number := _as_number(text)) is not None]
+    patterns = ["[%", *(re.sub(r"([\\%_])", r"\\\1", text) for text in texts), *(f"{_digits(n)}%" for n in numbers)]
+    return func.coalesce(as_text.collate("C").like(_one_of(patterns)), false())
+
+
+def _digits(number: Decimal) -> str:
+    """What the text of every equal number of jsonb begins with, which keeps zeros at the end of fractions."""
+    digits = format(number, "f") if number else "0"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _one_of(texts: Iterable[str]) -> ColumnElement[Any]:
+    one_of: ColumnElement[Any] = any_element(literal(list(texts), ARRAY(Text)))
+    return one_of
 
 
 def shapes(text: str) -> list[Shape]:
@@ -40,9 +65,13 @@ def shapes(text: str) -> list[Shape]:
     shapes_: list[Shape] = [text]
     if text in _LITERALS:
         shapes_.append(msgspec.Raw(text.encode()))
-    elif len(text) <= _MOST_DIGITS and _NUMBER.fullmatch(text):
-        shapes_.append(msgspec.Raw(format(Decimal(text), "f").encode()))
+    elif (number := _as_number(text)) is not None:
+        shapes_.append(msgspec.Raw(format(number, "f").encode()))
     return shapes_
+
+
+def _as_number(text: str) -> Decimal | None:
+    return Decimal(text) if len(text) <= _MOST_DIGITS and _NUMBER.fullmatch(text) else None
 
 
 def encoded(document: object) -> str:

@@ -10,16 +10,35 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Exists, FromClause, Table, and_, cast, exists, literal_column, null, true
 from sqlalchemy.sql import visitors
 
+from ..domain.keys import TenantId
 from ..store.sql_types import SqlCondition
 from ..store.tables import every_span, has_digest, packed_payloads, span_payloads
 
 
 @dataclass(frozen=True, slots=True)
 class SpanRows:
-    """Some of the spans for which conditions hold: all rows of `source` that meet `where`."""
+    """Some of the spans for which conditions hold: all rows of `source` that meet `where`. `keys` has their keys."""
 
     source: FromClause
     where: list[SqlCondition]
+    keys: Table = every_span
+
+
+@dataclass(frozen=True, slots=True)
+class SpansMatching:
+    """The spans for which conditions over `spans` and `span_payloads` hold; none is in two of `parts`.
+
+    `payloads` are the payloads of the first part, where no condition looks at the spans themselves: every payload is of
+    a span, so what reads keys alone need not read spans.
+    """
+
+    parts: list[SpanRows]
+    payloads: SpanRows | None = None
+
+    @property
+    def keys(self) -> list[SpanRows]:
+        """The same for what reads keys alone."""
+        return self.parts if self.payloads is None else [self.payloads, *self.parts[1:]]
 
 
 def _same(table: Table, *names: str) -> SqlCondition:
@@ -38,13 +57,16 @@ _OF_PACKED = {
 }
 
 
-def spans_matching(where: Sequence[SqlCondition]) -> list[SpanRows]:
-    """The spans for which conditions over `spans` and `span_payloads` hold; none is in two of the parts."""
-    columns = (e for condition in where for e in visitors.iterate(condition) if isinstance(e, Column))
-    if not any(column.table is span_payloads for column in columns):
-        return [SpanRows(every_span, list(where))]
+def spans_matching(tenant_id: TenantId, where: Sequence[SqlCondition]) -> SpansMatching:
+    """The tenant's spans for which the conditions hold."""
+    of_tenant = every_span.c.tenant_id == tenant_id
+    tables = {e.table for condition in where for e in visitors.iterate(condition) if isinstance(e, Column)}
+    if span_payloads not in tables:
+        return SpansMatching([SpanRows(every_span, [of_tenant, *where])])
     of_packed = [adapted(condition, _OF_PACKED) for condition in where]
-    return [SpanRows(_WITH_PAYLOADS, list(where)), SpanRows(_PACKED, [_IS_PACKED, *of_packed])]
+    parts = SpanRows(_WITH_PAYLOADS, [of_tenant, *where]), SpanRows(_PACKED, [_IS_PACKED, of_tenant, *of_packed])
+    payloads = SpanRows(span_payloads, [span_payloads.c.tenant_id == tenant_id, *where], span_payloads)
+    return SpansMatching([*parts], None if every_span in tables else payloads)
 
 
 def asked_of_many(conditions: Sequence[SqlCondition]) -> list[SqlCondition]:

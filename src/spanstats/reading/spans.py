@@ -4,20 +4,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Select, func, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ScalarSelect,
+    Select,
+    Text,
+    any_,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.sql import visitors
 
 from ..domain.keys import SpanKey, TenantId
 from ..domain.merge import with_all_scores
 from ..domain.span import Span
 from ..domain.values import is_clean
-from ..filters.sources import adapted, spans_matching
+from ..filters.sources import SpanRows, SpansMatching, adapted, spans_matching
 from ..store.by_key import spans_of_tenant
 from ..store.session import Database, Driver, Kind, Transaction
 from ..store.spans import add_content, scores_of_spans, spans_by_key
 from ..store.sql_types import SqlCondition, SqlOrder
 from ..store.tables import every_span
 from .sizes import check_spans
+
+_FEW = 200
+"""A page of this many spans or fewer is found by their traces, not among all spans once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +105,44 @@ async def page_of_spans(
 
     Raises `TooLarge` and `Unavailable`.
     """
+    matching = spans_matching(tenant_id, where)
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        count = await _count(tx, tenant_id, where)
-        keys = await _keys(tx, tenant_id, where, order, limit, offset)
+        count, trace_ids = await _count(tx, matching)
+        if trace_ids is not None:
+            matching = spans_matching(tenant_id, [*where, _of_traces(trace_ids)])
+        keys = await _keys(tx, matching.parts, order, limit, offset) if offset < count else []
         await tx.find_by_key()
         return SpanPage(count, await whole_spans(tx.driver, keys))
 
 
-async def _count(tx: Transaction, tenant_id: TenantId, where: Sequence[SqlCondition]) -> int:
-    counts = [
-        select(func.count()).select_from(rows.source).where(*rows.where).scalar_subquery()
-        for rows in spans_matching([every_span.c.tenant_id == tenant_id, *where])
-    ]
-    return sum((await tx.connection.execute(select(*counts))).one())
+def _of_traces(trace_ids: Sequence[str]) -> SqlCondition:
+    return every_span.c.trace_id == any_(literal(trace_ids, ARRAY(Text)))
 
 
-async def _keys(
-    tx: Transaction, tenant_id: TenantId, where: Sequence[SqlCondition], order: SqlOrder, limit: int, offset: int
-) -> list[SpanKey]:
+async def _count(tx: Transaction, matching: SpansMatching) -> tuple[int, list[str] | None]:
+    """How many spans match. Where they are few and found by their payloads, also the traces that they are of."""
+    payloads = matching.payloads
+    if payloads is None:
+        return sum((await tx.connection.execute(select(*map(_counted, matching.parts)))).one()), None
+    numbered = select(payloads.keys.c.trace_id, func.row_number().over().label("n")).where(*payloads.where).subquery()
+    first = func.array_agg(numbered.c.trace_id).filter(numbered.c.n <= literal_column(str(_FEW)))
+    others = map(_counted, matching.parts[1:])
+    statement = select(func.count(), first, *others).select_from(numbered)
+    n_payloads, trace_ids, *n_others = (await tx.connection.execute(statement)).one()
+    are_all = 0 < n_payloads <= _FEW and not any(n_others)
+    return n_payloads + sum(n_others), list(trace_ids) if are_all else None
+
+
+def _counted(rows: SpanRows) -> ScalarSelect[int]:
+    return select(func.count()).select_from(rows.source).where(*rows.where).scalar_subquery()
+
+
+async def _keys(tx: Transaction, parts: Sequence[SpanRows], order: SqlOrder, limit: int, offset: int) -> list[SpanKey]:
     ordering = {e.name for each in order for e in visitors.iterate(each) if isinstance(e, Column)}
     columns = [every_span.c[name] for name in ["tenant_id", *sorted(ordering | {"trace_id", "span_id"})]]
     first, *others = [
         select(*columns).select_from(rows.source).where(*rows.where).order_by(*order).limit(limit + offset)
-        for rows in spans_matching([every_span.c.tenant_id == tenant_id, *where])
+        for rows in parts
     ]
     statement: Select[Any] = first.limit(limit).offset(offset)
     if others:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Join,
     Numeric,
     SmallInteger,
     Text,
@@ -62,7 +63,7 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
 
     Raises `Unavailable`.
     """
-    sources = spans_matching([_s.tenant_id == tenant_id, *where])
+    matching = spans_matching(tenant_id, where)
     columns: list[ColumnElement[Any]] = [
         func.count().label("n"),
         func.count().filter(_s.status == "error").label("n_errors"),
@@ -72,9 +73,9 @@ async def summarize_spans(database: Database, tenant_id: TenantId, where: list[C
             value = _AGGREGATED[aggregate.how](_MEASURED[aggregate.measure])
             columns.append(value.label(aggregate.name))
     async with database.transaction(Kind.SNAPSHOT) as tx:
-        statements = [select(*columns).select_from(rows.source).where(*rows.where) for rows in sources]
+        statements = [select(*columns).select_from(rows.source).where(*rows.where) for rows in matching.parts]
         each = [(await tx.connection.execute(statement)).one()._mapping for statement in statements]
-        by_key = await _scores(tx, sources)
+        by_key = await _scores(tx, matching.keys)
         evaluators: dict[str, Evaluator] = await evaluators_of(tx, tenant_id, list(by_key))
     return Summary({name: _sum([sums[name] for sums in each]) for name in each[0]}, by_key, evaluators)
 
@@ -84,10 +85,9 @@ def _sum(values: Sequence[Any]) -> int | None:
     return sum(numbers) if numbers else None
 
 
-async def _scores(tx: Transaction, sources: Sequence[SpanRows]) -> dict[str, ScoreSums]:
+async def _scores(tx: Transaction, parts: Sequence[SpanRows]) -> dict[str, ScoreSums]:
     """By evaluator key."""
     c = scores.c
-    same_span = and_(c.tenant_id == _s.tenant_id, c.trace_id == _s.trace_id, c.span_id == _s.span_id)
     # As text a double is what was sent, and so are its billionths.
     exact = func.round(cast(cast(c.value, Text), Numeric) * literal_column(str(NANO)))
     in_range = func.abs(c.value) <= literal_column(str(MAX_SCORE))
@@ -100,7 +100,7 @@ async def _scores(tx: Transaction, sources: Sequence[SpanRows]) -> dict[str, Sco
     names = c.evaluator_key.label("name")
     of_source = select(names, value.label("v"), cast(kind, SmallInteger).label("k"), is_first.label("is_first"))
     flat = union_all(
-        *(of_source.select_from(p.source.join(scores, same_span)).where(*p.where, scores_sql.COUNTS) for p in sources)
+        *(of_source.select_from(_with_scores(p)).where(*p.where, scores_sql.COUNTS) for p in parts)
     ).subquery()
     columns: list[Any] = [literal_column(a.sql).label(a.name) for a in ROLLED_UP_SCORES]
     statement = select(flat.c.name, *columns).group_by(flat.c.name).order_by(flat.c.name)
@@ -109,3 +109,8 @@ async def _scores(tx: Transaction, sources: Sequence[SpanRows]) -> dict[str, Sco
         row.name: ScoreSums(**{a.name: int(v) for a in ROLLED_UP_SCORES if (v := row._mapping[a.name]) is not None})
         for row in rows
     }
+
+
+def _with_scores(rows: SpanRows) -> Join:
+    c, s = scores.c, rows.keys.c
+    return rows.source.join(scores, and_(c.tenant_id == s.tenant_id, c.trace_id == s.trace_id, c.span_id == s.span_id))
