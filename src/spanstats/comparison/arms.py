@@ -9,6 +9,7 @@ from ..domain.window import Window
 from ..errors import NotFound
 from ..filters.disjuncts import Filter
 from ..stats.matching import ALL, Disjuncts, within
+from ..stats.scored import N_SCORES
 from ..store.session import Transaction
 
 
@@ -46,13 +47,10 @@ class ResolvedArm:
 
 
 # `created` alone is not enough: Respan's clients define an experiment and may send nothing more of it.
-_FIND = """
+_FIND = f"""
 SELECT e.id, e.key, e.project_id,
     e.finished_at IS NULL AND lower(e.status) IN ('running', 'in_progress', 'pending', 'queued') AS running,
-    CASE WHEN EXISTS (SELECT 1 FROM evaluators WHERE tenant_id = $1) THEN (
-        SELECT least(greatest(max(cardinality(score_keys)), 1), 16)
-        FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
-    ) ELSE 0 END AS n_scores
+    {N_SCORES} AS n_scores
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = ANY($2::text[]) AND e.deleted_at IS NULL
 """
 

@@ -17,7 +17,7 @@ from ..store.tables import traces
 from .arm_traces import NO_TARGET, ArmTraces, LazyValues, Plan, Values
 from .arms import ResolvedArm
 from .exact import Whole
-from .measures import MEASURED_COLUMNS, OTHER_COLUMNS, Measure, Scores
+from .measures import COLUMNS_OF_TRACES, Measure, Scores
 from .pairing import has_comparison_key, text_of
 
 _NONE = NO_TARGET
@@ -43,7 +43,7 @@ def _columns(plan: Plan) -> list[ColumnElement[Any]]:
         has_comparison_key().label("with_comparison_key"),
         traces.c.has_root,
         traces.c.target_key,
-        *(traces.c[name] for name in (*MEASURED_COLUMNS, *OTHER_COLUMNS)),
+        *(traces.c[name] for name in COLUMNS_OF_TRACES),
     ]
     if plan.cluster_by is not None:
         columns.append(text_of(plan.cluster_by).label("cluster"))

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..columnar.format import FAILED
-from ..domain.values import MICRO, NANO, PICO
+from ..domain.values import NANO
+from ..stats.measures import MEASURES
+from ..stats.named_measures import LLM_CALL_COUNT, NAMED, SPAN_COUNT, NamedMeasure
 
 SCORES = "scores."
 """What names of scores begin with; the evaluator's id, slug or name follows."""
@@ -51,23 +53,33 @@ class Scores:
 Measure = Number | Scores
 
 _SQL = {FAILED: "(status = 'error')::int"}
+_MORE_IS_BETTER = ("tps",)
+
+
+def _summed(measure: NamedMeasure, *, nullable: bool) -> Number:
+    return Number(
+        measure.name,
+        measure.column,
+        measure.per_unit,
+        measure.unit,
+        nullable=nullable,
+        higher_is_better=measure.name in _MORE_IS_BETTER,
+        summed=measure.column,
+    )
+
+
+_NULLABLE = {measure.column: measure.nullable for measure in MEASURES}
 OPERATIONAL = (
-    Number("cost", "cost_pd", PICO, "USD", nullable=True, summed="cost_pd"),
-    Number("latency", "latency_us", MICRO, "s", nullable=True, summed="latency_us"),
-    Number("ttft", "ttft_us", MICRO, "s", nullable=True, summed="ttft_us"),
-    Number("tps", "tps", 1000, "tokens/s", nullable=True, higher_is_better=True, summed="tps"),
-    Number("prompt_tokens", "prompt_tokens", unit="tokens", summed="prompt_tokens"),
-    Number("completion_tokens", "completion_tokens", unit="tokens", summed="completion_tokens"),
-    Number("total_tokens", "total_tokens", unit="tokens", summed="total_tokens"),
+    *(_summed(m, nullable=_NULLABLE[m.column]) for m in NAMED.values() if m.column in _NULLABLE),
     Number("error", FAILED, boolean=True, summed="n_errors"),
 )
 """What is compared where a request names no measures, beside all scores."""
 
 NUMBERS: Mapping[str, Number] = {
     number.name: number
-    for number in (*OPERATIONAL, Number("span_count", "n_spans"), Number("llm_call_count", "n_llm_calls"))
+    for number in (*OPERATIONAL, *(Number(name, NAMED[name].column) for name in (SPAN_COUNT, LLM_CALL_COUNT)))
 }
 """By name."""
 
-MEASURED_COLUMNS = ("cost_pd", "latency_us", "ttft_us", "tps", "prompt_tokens", "completion_tokens", "total_tokens")
-OTHER_COLUMNS = ("status", "n_spans", "n_llm_calls")
+COLUMNS_OF_TRACES = ("status", *(measure.column for measure in NAMED.values()))
+"""What the numbers are made of."""

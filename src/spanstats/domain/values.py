@@ -10,11 +10,13 @@ from functools import lru_cache
 
 from ..errors import invalid
 
+MILLI = 1_000
+
 MICRO = 1_000_000
 
-PICO = 1_000_000_000_000
-
 NANO = 1_000_000_000
+
+PICO = 1_000_000_000_000
 
 MAX_COST_PD = 100_000 * PICO
 

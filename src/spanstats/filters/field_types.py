@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from ..domain.span import normal_status
 from ..domain.times import moment
-from ..domain.values import MICRO, NANO, PICO, is_clean, number, round_units
+from ..domain.values import MICRO, MILLI, NANO, PICO, is_clean, number, round_units
 from ..errors import invalid
 
 
@@ -155,7 +155,7 @@ FIELD_TYPES: dict[FieldType, FieldTypeSpec] = {
     FieldType.INTEGER: FieldTypeSpec(_whole(1), BigInteger(), "a number, also as text"),
     FieldType.MONEY: FieldTypeSpec(_whole(PICO), BigInteger(), "US dollars, exact to 1e-12"),
     FieldType.DURATION: FieldTypeSpec(_whole(MICRO), BigInteger(), "seconds, exact to the microsecond"),
-    FieldType.RATE: FieldTypeSpec(_whole(1000), BigInteger(), "a number per second, exact to a thousandth"),
+    FieldType.RATE: FieldTypeSpec(_whole(MILLI), BigInteger(), "a number per second, exact to a thousandth"),
     FieldType.SCORE: FieldTypeSpec(_score, BigInteger(), "a number, rounded to a billionth"),
     FieldType.REAL: FieldTypeSpec(_real, Double(), "a number, compared as a double"),
     FieldType.NUMBER: FieldTypeSpec(_number, Numeric(), "a number, compared exactly"),

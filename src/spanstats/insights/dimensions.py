@@ -10,10 +10,11 @@ from ..columnar.dimensions import Dimension as ColumnDimension
 from ..columnar.format import member_column
 from ..columnar.predicate import START as START_TIME
 from ..domain.times import iso, since_epoch
-from ..domain.values import MICRO, NANO, PICO
+from ..domain.values import NANO
 from ..errors import invalid
 from ..filters.trace_fields import TRACE_LABELS
-from .measures import MILLI, SCORES, MeasureSpec
+from ..stats.named_measures import NAMED
+from .measures import SCORES, MeasureSpec
 
 MAX_DIMENSIONS = 2
 
@@ -55,7 +56,7 @@ NUMBERS = {
 }
 """Dimensions that are whole numbers of the trace, by column."""
 
-_PER_UNIT = {"cost_pd": PICO, "latency_us": MICRO, "ttft_us": MICRO, "tps": MILLI}
+_PER_UNIT = {measure.column: measure.per_unit for measure in NAMED.values()}
 """How many of the stored unit of a column make one of the answered unit."""
 
 TIMES = {"start_time": "start_time", "timestamp": "start_time", "end_time": "end_time"}

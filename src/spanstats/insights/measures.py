@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ..domain.values import MICRO, NANO, PICO
+from ..domain.values import NANO
 from ..errors import InvalidInput, Problem, invalid
-
-MILLI = 1_000
+from ..stats.named_measures import LLM_CALL_COUNT, NAMED, SPAN_COUNT
 
 MAX_MEASURES = 20
 MAX_PERCENTILES = 10
@@ -39,19 +38,12 @@ class Measure:
 
 
 ERROR = "error"
+_TRACE_ONLY = (SPAN_COUNT, LLM_CALL_COUNT)
 
 OPERATIONAL = {
     measure.name: measure
     for measure in (
-        Measure("cost", "USD", PICO, "cost_pd"),
-        Measure("latency", "s", MICRO, "latency_us"),
-        Measure("ttft", "s", MICRO, "ttft_us"),
-        Measure("tps", "tokens/s", MILLI, "tps"),
-        Measure("prompt_tokens", "tokens", 1, "prompt_tokens"),
-        Measure("completion_tokens", "tokens", 1, "completion_tokens"),
-        Measure("total_tokens", "tokens", 1, "total_tokens"),
-        Measure("span_count", "spans", 1, "n_spans", trace_only=True),
-        Measure("llm_call_count", "calls", 1, "n_llm_calls", trace_only=True),
+        *(Measure(m.name, m.unit, m.per_unit, m.column, trace_only=m.name in _TRACE_ONLY) for m in NAMED.values()),
         Measure(ERROR, None, 1, ERROR),
     )
 }

@@ -8,6 +8,7 @@ from ..columnar.arms import Arm
 from ..columnar.first_rows import Position, needs_of, starts_of_first
 from ..columnar.reader import Columns
 from ..filters.disjuncts import compile_filter
+from ..stats.named_measures import NAMED
 from ..store.tables import traces
 from .questions import Question
 from .snapshot import Experiment, Snapshot
@@ -19,17 +20,8 @@ MOST_ROWS = 1_000
 
 _IN_COLUMNS = "SELECT coalesce(sum(n), 0) FROM column_chunks WHERE experiment_key = $1"
 
-COLUMN_OF_SORT: Mapping[str, str] = {
-    "latency": "latency_us",
-    "cost": "cost_pd",
-    "ttft": "ttft_us",
-    "tps": "tps",
-    "prompt_tokens": "prompt_tokens",
-    "completion_tokens": "completion_tokens",
-    "total_tokens": "total_tokens",
-    "span_count": "n_spans",
-    "llm_call_count": "n_llm_calls",
-    "error_count": "n_errors",
+COLUMN_OF_SORT: Mapping[str, str] = {name: measure.column for name, measure in NAMED.items()} | {
+    "error_count": "n_errors"
 }
 
 

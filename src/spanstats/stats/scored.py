@@ -16,7 +16,14 @@ from .measures import ANSWERED, MEASURES
 from .rollups import JOINED_ANSWERED, SCORES_KEPT
 from .score_measures import FIRSTS_OF_LONG, IS_FIRST, SCORE_AGGREGATES, SCORE_COLUMNS
 
-MOST_SCORES = 16
+_MOST_SCORES = 16
+
+N_SCORES = f"""CASE WHEN EXISTS (SELECT 1 FROM evaluators WHERE tenant_id = $1) THEN (
+    SELECT least(greatest(max(cardinality(score_keys)), 1), {_MOST_SCORES})
+    FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
+) ELSE 0 END"""
+"""SQL over `experiments e` of the tenant $1: how many scores most traces of the experiment have at most, by some of
+them; 0 where the tenant has no evaluators."""
 
 _GROUP = ("score_keys", "score_kinds")
 _READ = ("status", *(m.column for m in MEASURES))

@@ -23,7 +23,7 @@ from .from_columns import RunningSums
 from .matching import ALL, Disjuncts, rows_of, within
 from .measures import ANSWERED, COST_PARTIAL, IS_COST_PARTIAL, MEASURES
 from .rolled_up import count_scored_traces, have_trace_counts, read_sums, rolled_up, rolled_up_by_name
-from .scored import MOST_SCORES, each_scored_statement, scored_statement
+from .scored import N_SCORES, each_scored_statement, scored_statement
 from .sums import ScoreSums, Sums, Window
 
 
@@ -169,10 +169,7 @@ def sums_statement(disjuncts: Disjuncts) -> Select[Any]:
 
 _NOT_FOUND = "Experiment not found"
 _FIND = f"""
-SELECT e.key, CASE WHEN EXISTS (SELECT 1 FROM evaluators WHERE tenant_id = $1) THEN (
-    SELECT least(greatest(max(cardinality(score_keys)), 1), {MOST_SCORES})
-    FROM (SELECT score_keys FROM traces WHERE experiment_key = e.key LIMIT 100) first_ones
-) ELSE 0 END AS n_scores,
+SELECT e.key, {N_SCORES} AS n_scores,
 EXISTS (SELECT 1 FROM traces WHERE experiment_key = e.key AND {IS_COST_PARTIAL}) AS has_partial_costs
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...domain.span import Span
 from ...domain.times import iso
-from ...domain.values import MICRO, NANO, PICO
-from ...insights.measures import MILLI, SCORES
+from ...domain.values import MICRO, MILLI, NANO, PICO
+from ...insights.measures import SCORES
 from ...insights.questions import Question
 from ...insights.trace_list import SORTS, TraceList
 from ..respan.logs import content

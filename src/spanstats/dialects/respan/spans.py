@@ -4,7 +4,7 @@ from typing import Any
 
 from ...domain.measures import tps_thousandths
 from ...domain.span import Span
-from ...domain.values import PICO
+from ...domain.values import MILLI, PICO
 from ...stats.summary import Summary
 from ..document import SENT_AS_TEXT, parsed
 from .filter_names import SPAN_FIELD_NAMES, with_other_names
@@ -100,7 +100,7 @@ def span_summary(summary: Summary) -> SpanSummary:
 
 def _tokens_per_second(span: Span) -> float | None:
     thousandths = tps_thousandths(span.completion_tokens or 0, span.latency_us)
-    return None if thousandths is None else thousandths / 1000
+    return None if thousandths is None else thousandths / MILLI
 
 
 def _messages(input_: Any, output: Any) -> dict[str, Any]:

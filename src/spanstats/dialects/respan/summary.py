@@ -9,13 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...domain.values import MICRO, PICO
+from ...domain.values import MICRO, MILLI, PICO
 from ...insights.percentiles import METHOD
 from ...stats.measures import COST_PARTIAL
 from ...stats.summary import Summary
 from .score_summary import SCORE_EXAMPLE, ScoreSummary, score_summaries
 
-_MILLI = 1000
 _COUNTED = {"cost": "cost_pd", "latency": "latency_us", "tps": "tps", "ttft": "ttft_us"}
 """Measures that a trace may lack: their name here, and that of their sum."""
 
@@ -101,7 +100,7 @@ def summary_answer(
         total_prompt_tokens=summary.total("prompt_tokens"),
         total_completion_tokens=summary.total("completion_tokens"),
         avg_latency=_mean(summary, "latency_us", MICRO),
-        avg_tps=_mean(summary, "tps", _MILLI),
+        avg_tps=_mean(summary, "tps", MILLI),
         avg_ttft=_mean(summary, "ttft_us", MICRO),
         scores=score_summaries(summary),
         error_count=summary.total("n_errors"),
