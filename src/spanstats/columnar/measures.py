@@ -46,7 +46,7 @@ def needs_of(measure: Measure) -> Needs:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredRows:
     """Values of one column in some rows of a chunk: `numbers[i]` is of the row `rows[i]` of the whole chunk."""
 
     view: ChunkView
@@ -64,18 +64,18 @@ class Measured:
         return valid_of(self.numbers)
 
 
-def each_column(selection: Selection, measure: Measure) -> Iterator[Measured]:
+def each_column(selection: Selection, measure: Measure) -> Iterator[MeasuredRows]:
     """The values of the measure, column by column, without rows that have none."""
     for view in selection.each():
         if isinstance(measure, NumberOf):
-            yield Measured(view, view.numbers(view.chunk.numbers(measure.column)), None)
+            yield MeasuredRows(view, view.numbers(view.chunk.numbers(measure.column)), None)
             continue
         for key in sorted(measure.keys):
             scores = view.chunk.scores(key)
             if scores is not None:
                 of_view = view.scores(scores)
                 # With a score in each row, they are those of the rows of the view.
-                yield Measured(view, of_view.values, None if scores.rows is None else of_view.rows)
+                yield MeasuredRows(view, of_view.values, None if scores.rows is None else of_view.rows)
 
 
 def values(selection: Selection, measure: Measure) -> list[Numbers]:

@@ -4,8 +4,9 @@ A trace that was stored before a change of the rules keeps its numbers until the
 have global ids, and get the response id that is stored among their attributes. Nothing is merged or priced again.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..domain.keys import TenantId, TraceKey
 from ..errors import NotFound
@@ -39,14 +40,14 @@ _AFTER = """
 SELECT trace_id, n_spans FROM traces
 WHERE tenant_id = $1 AND trace_id > $2 AND ($3::bigint IS NULL OR experiment_key = $3) ORDER BY trace_id LIMIT $4
 """
-_KNOW = """
+_SET_USAGE_ONCE = """
 UPDATE spans s SET usage_once = true, response_id = coalesce(s.response_id, left(p.attributes->>'response_id', 255))
 FROM span_payloads p
 WHERE s.tenant_id = $1 AND s.trace_id = ANY ($2::text[]) AND s.usage_once IS NULL AND NOT s.by_span_id
     AND s.trace_id ~ '^[0-9a-f]{32}$' AND s.span_id ~ '^[0-9a-f]{16}$'
     AND p.tenant_id = s.tenant_id AND p.trace_id = s.trace_id AND p.span_id = s.span_id
 """
-_HAVE_UNKNOWN = f"""
+_LACK_USAGE_ONCE = f"""
 SELECT DISTINCT trace_id FROM {every_span_with("usage_once", "by_span_id")} s
 WHERE tenant_id = $1 AND trace_id = ANY ($2::text[]) AND usage_once IS NULL AND NOT by_span_id
 """
@@ -103,28 +104,44 @@ def _first(traces: list[tuple[str, int]]) -> list[str]:
 
 async def recount_traces(driver: Driver, tenant_id: TenantId, ids: list[str], tools: Tools) -> int:
     """Count these traces, within the open transaction; how many of them have other numbers than before."""
-    rows = await driver.fetch(_NEXT, tenant_id, ids)
-    unknown = [row["trace_id"] for row in await driver.fetch(_HAVE_UNKNOWN, tenant_id, ids)]
-    if unknown:
-        of_unknown = [TraceKey(tenant_id, trace_id) for trace_id in unknown]
-        await unpack_spans(driver, of_unknown)
-        await unpack_traces(driver, of_unknown)
-        await driver.execute(_KNOW, tenant_id, unknown)
-    before = {TraceKey(tenant_id, row["trace_id"]): row for row in rows}
-    stored = Stored(
-        {key: TraceBefore(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in before.items()}
-    )
-    await load_whole(driver, stored, before.keys())
-    stored.to_fold |= before.keys()
+    before = {TraceKey(tenant_id, row["trace_id"]): row for row in await driver.fetch(_NEXT, tenant_id, ids)}
+    await _set_usage_once(driver, tenant_id, ids)
+    stored = await _load(driver, before)
     recounted = count_again(stored)
     await unpack_spans(driver, {key.trace for key in recounted})
     await changes.update_uncounted(driver, recounted)
-    changed: dict[TraceKey, TraceRow] = {}
+    changed = _changed_rows(stored, before, tools)
+    starts = [(before[key]["experiment_key"], before[key]["start_us"]) for key in changed]
+    await changes.write(driver, [], list(changed.values()), starts)
+    return len(changed)
+
+
+async def _set_usage_once(driver: Driver, tenant_id: TenantId, ids: list[str]) -> None:
+    """Store of spans that came over OpenTelemetry before the rules that their usage counts once, and response ids."""
+    traces = [row["trace_id"] for row in await driver.fetch(_LACK_USAGE_ONCE, tenant_id, ids)]
+    if traces:
+        keys = [TraceKey(tenant_id, trace_id) for trace_id in traces]
+        await unpack_spans(driver, keys)
+        await unpack_traces(driver, keys)
+        await driver.execute(_SET_USAGE_ONCE, tenant_id, traces)
+
+
+async def _load(driver: Driver, rows: Mapping[TraceKey, Any]) -> Stored:
+    before = {
+        key: TraceBefore(row["experiment_key"], row["start_us"], row["scored"], None) for key, row in rows.items()
+    }
+    stored = Stored(before)
+    await load_whole(driver, stored, before.keys())
+    stored.to_fold |= before.keys()
+    return stored
+
+
+def _changed_rows(stored: Stored, before: Mapping[TraceKey, Any], tools: Tools) -> dict[TraceKey, TraceRow]:
+    """The rows of traces that have other numbers than before."""
+    changed = {}
     for key, old in before.items():
         state = fold_trace(stored, key)
         row = row_of_fold(key, state, tools) if state.n_spans else None
         if row is not None and any(getattr(row, name) != old[name] for name in (*_SUMS, "start_us", "end_us")):
             changed[key] = row
-    starts = [(before[key]["experiment_key"], before[key]["start_us"]) for key in changed]
-    await changes.write(driver, [], list(changed.values()), starts)
-    return len(changed)
+    return changed
