@@ -75,10 +75,10 @@ _ROUTERS = (
 __all__ = ["NotReady", "create_app", "tracing_of"]
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, is_checked: bool = False) -> FastAPI:
     """The application; without settings those of the environment hold. Raises `SettingsError`, `StartError`.
 
-    Starting it raises `NotReady` or `Unavailable` where the database is not fit to serve.
+    Starting it raises `NotReady` or `Unavailable` where the database is not fit to serve, unless this `is_checked`.
     """
     settings = settings or load()
     tracing = tracing_of(settings)
@@ -86,7 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="spanstats",
         version=version("spanstats"),
         description="Statistics of LLM experiments, in the dialects of Parea and Respan.",
-        lifespan=_lifespan(settings, tracing),
+        lifespan=_lifespan(settings, tracing, is_checked=is_checked),
         redirect_slashes=False,
         # Ours, which needs no other machine, is among the page's routes.
         docs_url=None,
@@ -139,11 +139,13 @@ def tracing_of(settings: Settings) -> Tracing:
     return tracing
 
 
-def _lifespan(settings: Settings, tracing: Tracing) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+def _lifespan(
+    settings: Settings, tracing: Tracing, *, is_checked: bool
+) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         try:
-            async with opened_shards(settings, tracing) as shards:
+            async with opened_shards(settings, tracing, is_checked=is_checked) as shards:
                 directory = shards.first.database
                 lookup = KeyCache(partial(keys.find, directory))
                 rates = Rates(settings.requests_per_second)

@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from . import database, logs, stopping
 from .allocator import keep_freed_memory
@@ -31,6 +30,7 @@ from .settings import PREFIX, Settings, load, misspelt
 from .sharding import migrate_shards
 from .store.account import EmbeddedServerError
 from .store.embedded import EmbeddedServer
+from .supervising import Workers
 from .welcome import welcome
 
 logger = logging.getLogger(__name__)
@@ -90,14 +90,18 @@ def _started(settings: Settings, opened: ExitStack) -> socket.socket:
 
 
 def application() -> FastAPI:
-    """The application of one worker, which drains and ends when its parent is gone."""
+    """The application of one worker, which drains and ends when its parent is gone.
+
+    The parent has seen that the database is fit to serve. A worker that replaces one that died, even in an outage,
+    answers as the others do: a start that fails ends the service.
+    """
     settings = load()
     logs.configure(settings.log_level, settings.log_format)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     keep_freed_memory()
-    app = create_app(settings)
+    app = create_app(settings, is_checked=True)
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY)
     return app
@@ -128,7 +132,7 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
         return
-    workers = Multiprocess(config, sockets=[listener])
+    workers = Workers(config, sockets=[listener])
     workers.run()
     if any(worker.exitcode == STARTUP_FAILURE for worker in workers.processes):
         sys.exit(STARTUP_FAILURE)

@@ -48,17 +48,18 @@ Work: TypeAlias = Callable[[Database], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
-async def opened_shards(settings: Settings, tracing: Tracing) -> AsyncIterator[Shards]:
+async def opened_shards(settings: Settings, tracing: Tracing, *, is_checked: bool = False) -> AsyncIterator[Shards]:
     """All shards of the settings; what is queued is written before they are closed.
 
-    The first must be fit to serve, the others may be away. Raises `NotReady`, `Unavailable`.
+    The first must be fit to serve, which is looked at unless it `is_checked`; the others may be away. Raises
+    `NotReady`, `Unavailable`.
     """
     if settings.database_url is None:
         raise NotReady("SPANSTATS_DATABASE_URL is not set: `spanstats serve` starts the embedded server and sets it")
     async with AsyncExitStack() as opened:
         direct = settings.database_direct_url or settings.database_url
         opening = _Opening(settings, tracing, opened)
-        first = await opening.first(settings.database_url, direct)
+        first = await opening.first(settings.database_url, direct, is_checked=is_checked)
         others = [await opening.other(shard.name, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
         await opened.enter_async_context(meanwhile(report_pools([shard.database.engine for shard in shards])))
@@ -75,10 +76,10 @@ class _Opening:
     tracing: Tracing
     opened: AsyncExitStack
 
-    async def first(self, url: SecretStr, direct: SecretStr) -> Shard:
+    async def first(self, url: SecretStr, direct: SecretStr, *, is_checked: bool) -> Shard:
         """The first shard, with its background work. Raises `NotReady` where its schema is another version's."""
         database, background = self._databases(url, direct)
-        if not await schema.is_current(database):
+        if not is_checked and not await schema.is_current(database):
             raise NotReady("The schema of the database is not that of this version: run `spanstats migrate`")
         shard = await self._shard(FIRST, database)
         for work in _background_work(self.settings):
