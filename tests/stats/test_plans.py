@@ -23,7 +23,7 @@ from spanstats.domain.keys import ExperimentKey, TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
 from spanstats.filters.disjuncts import compile_disjuncts, compile_filter
-from spanstats.filters.sources import asked_of_many
+from spanstats.filters.many_traces import asked_of_many
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest import changes, identities, pending, reading, relatives, write_statements
 from spanstats.reading import logs, sizes, whole_traces

@@ -192,16 +192,16 @@ class _Moving:
 
     async def _from_source(self, copy: Callable[[Driver, Driver], Awaitable[T]]) -> T:
         """Copy from one snapshot of the old shard, in one transaction of the new one, where background work goes on."""
-        return await repeated(self._copied)(copy)
+        return await repeated(self._copy_once)(copy)
 
-    async def _copied(self, copy: Callable[[Driver, Driver], Awaitable[T]]) -> T:
+    async def _copy_once(self, copy: Callable[[Driver, Driver], Awaitable[T]]) -> T:
         async with self._source.transaction(Kind.SNAPSHOT) as old, self._target.transaction(Kind.WRITE) as new:
             return await copy(old.driver, new.driver)
 
     async def _clean_up(self) -> None:
         async with self._source.transaction(Kind.READ) as tx:
             before = {row["id"] for row in await tx.driver.fetch(_OPEN_TRANSACTIONS)}
-        await self._ended(before)
+        await self._wait_for(before)
         await self._change_triggers(move_log.stop_logging(self._tenant_id))
         async for _ in tenants.erase_all(self._source, self._tenant_id):
             pass
@@ -211,7 +211,7 @@ class _Moving:
             await tx.driver.execute(_END_CURSOR, self._tenant_id)
         await self._mover.end()
 
-    async def _ended(self, transactions: set[str]) -> None:
+    async def _wait_for(self, transactions: set[str]) -> None:
         """Wait for transactions that may still read, statement by statement, what is about to be erased."""
         deadline = time.monotonic() + _WAIT_S
         while transactions and time.monotonic() < deadline:

@@ -1,18 +1,15 @@
-"""What rows are read for conditions over spans: those of payloads only where a condition looks at them.
-
-And how conditions over traces look for spans in a statement that asks them of many traces.
-"""
+"""What rows are read for conditions over spans: those of payloads only where a condition looks at them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Exists, FromClause, Table, and_, cast, exists, literal_column, null, true
+from sqlalchemy import Column, ColumnElement, FromClause, Table, and_, cast, exists, literal_column, null
 from sqlalchemy.sql import visitors
 
 from ..domain.keys import TenantId
 from ..store.sql_types import SqlCondition
-from ..store.tables import every_span, has_digest, packed_payloads, span_payloads
+from ..store.tables import every_span, packed_payloads, span_payloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +64,6 @@ def spans_matching(tenant_id: TenantId, where: Sequence[SqlCondition]) -> SpansM
     parts = SpanRows(_WITH_PAYLOADS, [of_tenant, *where]), SpanRows(_PACKED, [_IS_PACKED, of_tenant, *of_packed])
     payloads = SpanRows(span_payloads, [span_payloads.c.tenant_id == tenant_id, *where], span_payloads)
     return SpansMatching([*parts], None if every_span in tables else payloads)
-
-
-def asked_of_many(conditions: Sequence[SqlCondition]) -> list[SqlCondition]:
-    """The same conditions over traces, for a statement that gives no single rows, such as a count.
-
-    PostgreSQL takes 200 for the number of traces that the union of spans has, however many they are, and looks up each
-    of them. Behind `IS TRUE` it reads the spans once, or looks up each trace's, by what it knows of the traces. What is
-    found by the id of a span is few.
-    """
-
-    def replaced(element: Any, **_: Any) -> ColumnElement[Any] | None:
-        if not isinstance(element, Exists) or not _reads_spans(element) or has_digest(element):
-            return None
-        return element.is_(true())
-
-    return [
-        visitors.replacement_traverse(condition, {}, replaced) if _reads_spans(condition) else condition
-        for condition in conditions
-    ]
-
-
-def _reads_spans(condition: SqlCondition) -> bool:
-    return any(isinstance(e, Column) and e.table is every_span for e in visitors.iterate(condition))
 
 
 def adapted(expression: Any, columns: Mapping[Any, ColumnElement[Any]]) -> Any:

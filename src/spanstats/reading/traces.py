@@ -9,7 +9,7 @@ from sqlalchemy import func, select, true
 from ..domain.keys import TraceKey
 from ..domain.merge import with_all_scores
 from ..domain.span import Span
-from ..filters.sources import asked_of_many
+from ..filters.many_traces import asked_of_many
 from ..store.session import Driver, Transaction
 from ..store.spans import add_content, scores_of_traces, spans_of_traces
 from ..store.sql_types import SqlCondition, SqlOrder

@@ -7,7 +7,7 @@ from sqlalchemy import and_, exists, func, literal, select, tuple_
 
 from ..domain.keys import ExperimentKey, SpanKey, TenantId, TraceKey
 from ..domain.span import Span
-from ..filters.sources import asked_of_many
+from ..filters.many_traces import asked_of_many
 from ..store.session import Transaction
 from ..store.sql_types import SqlCondition
 from ..store.tables import every_span, experiments, has_span_id, traces
