@@ -42,7 +42,7 @@ INTRODUCTION = """
 
 A filter only narrows the result, and no part of it is ever ignored. A field or operator that is not listed here is an
 error that names it (400, in Parea's dialect 422). A value that cannot be read as the type of its field is an error too.
-So is a window, a page or an order in the body of a summary or list of Respan, which are read from the query.
+So is a window in the body of a summary or list of Respan, as it is read from the query.
 
 - One connector joins the conditions of one level: `AND`, unless the filter names another. To use both `AND` and `OR`,
   nest a bundle of conditions.

@@ -188,13 +188,15 @@ async def test_the_conditions_of_a_body_are_joined_as_either_name_says(client: h
         assert await count(client, {"filters": filters, name: "AND"}) == 0
 
 
-async def test_a_list_reads_its_page_from_the_query_alone(client: httpx.AsyncClient) -> None:
+async def test_a_list_reads_its_window_and_page_from_the_query_alone(client: httpx.AsyncClient) -> None:
     await ingest(client, flat("a"), flat("b"), flat("c"))
     for path in ("/api/v2/experiments/e/logs/list/", "/api/traces/list/", "/api/request-logs/list/"):
-        for body in ({"page": 2}, {"page_size": 1}, {"sort_by": "-cost"}, {"start_time": "2026-01-01"}):
+        answer = await client.post(path, json={"start_time": "2026-01-01"})
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["body", "start_time"]), path
+        for body in ({"page": 2}, {"page_size": 1}, {"sort_by": "-cost"}, {"start_time": "", "end_time": None}):
             answer = await client.post(path, json=body)
-            assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (400, ["body", *body]), path
-        both = await client.post(path, json={"page": 2, "page_size": "", "sort_by": None}, params={"page": "2"})
+            assert (answer.status_code, len(answer.json()["results"])) == (200, 3), path
+        both = await client.post(path, json={"page": 1}, params={"page": "2"})
         assert (both.status_code, both.json()["results"]) == (200, []), path
 
 

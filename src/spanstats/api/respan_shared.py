@@ -102,15 +102,18 @@ def _decode_stored(raw: bytes) -> json_repair.Decoded[object]:
     return json_repair.decode_stored(object, raw)
 
 
+_NARROWING = frozenset({"start_time", "end_time", "environment", "log_type"})
+
+
 async def filter_body(request: Request) -> Any:
     """The body of a list or summary, `None` where it is empty.
 
-    Raises `InvalidInput`, also where it has what is read from the query, such as the window: left out, it would not
-    narrow, and the sums would pass for those of the window.
+    Raises `InvalidInput`, also where it has what the query narrows by, such as the window: left out, it would not
+    narrow, and the sums would pass for those of the window. A page or an order is left out, as the vendor does.
     """
     body = await optional_body(request)
     if isinstance(body, dict):
-        names = [field.alias for field in request.scope["route"].dependant.query_params]
+        names = [f.alias for f in request.scope["route"].dependant.query_params if f.alias in _NARROWING]
         misplaced = [n for n in names if body.get(n) not in (None, "") and str(body[n]) != request.query_params.get(n)]
         if misplaced:
             raise invalid("is read from the query of the address", "body", misplaced[0], code="misplaced")
