@@ -65,6 +65,26 @@ def test_one_shard_comes_to_harm_and_only_its_tenants_notice(
         assert service.stop() == 0
 
 
+def test_a_silent_shard_does_not_hold_up_those_who_ask_how_the_service_is(
+    start: Start, database_url: str, second: Server
+) -> None:
+    run_sql(second.url, "CREATE SCHEMA silent")
+    with proxy_to(second.url) as proxy:
+        shards = f"silent={proxy.url}?schema=silent"
+        variables = {**QUICK, "SPANSTATS_READ_TIMEOUT_S": "20", "SPANSTATS_POOL_TIMEOUT_S": "20"}
+        service = start(**variables, SPANSTATS_DATABASE_URL=database_url, SPANSTATS_SHARDS=shards)
+        service.wait_for("/readyz", 200)
+        assert shards_of(service) == {"silent": "ready"}
+        proxy.stall()
+        assert shards_of(service, within_s=10) == {"silent": "away"}
+        metrics = httpx.get(f"http://127.0.0.1:{service.port}/metrics", timeout=10).text
+        assert 'spanstats_shard_up{shard="silent"} 0.0' in metrics
+        assert 'spanstats_shard_up{shard="first"} 1.0' in metrics
+        proxy.flow()
+        assert shards_of(service) == {"silent": "ready"}
+        assert service.stop() == 0
+
+
 def test_a_service_starts_without_a_shard_and_takes_it_in_when_it_comes(
     start: Start, environment: dict[str, str], database_url: str, second: Server
 ) -> None:
@@ -86,8 +106,8 @@ def test_a_service_starts_without_a_shard_and_takes_it_in_when_it_comes(
     assert service.stop() == 0
 
 
-def shards_of(service: Service) -> dict[str, str]:
-    answer = httpx.get(f"http://127.0.0.1:{service.port}/readyz", timeout=30)
+def shards_of(service: Service, within_s: float = 30) -> dict[str, str]:
+    answer = httpx.get(f"http://127.0.0.1:{service.port}/readyz", timeout=within_s)
     assert answer.status_code == 200
     return dict(answer.json()["shards"])
 

@@ -20,6 +20,9 @@ from .shards import Shard, Shards
 
 router = APIRouter(route_class=TolerantRoute)
 
+# Probes and scrapes give up after some seconds; a shard that is silent must not take the whole service away from them.
+_PATIENCE_S = 2.0
+
 
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", description="The process is alive; no database is asked.")
@@ -62,9 +65,11 @@ async def _others(shards: Shards) -> dict[str, Any]:
 
 
 async def _is_ready(shard: Shard) -> bool:
+    """Whether the shard has just answered that it is ready; not where it answers nothing for a while."""
     try:
-        return shard.not_ready is None and await schema.is_ready(shard.database)
-    except Unavailable:
+        async with asyncio.timeout(_PATIENCE_S):
+            return shard.not_ready is None and await schema.is_ready(shard.database)
+    except (Unavailable, TimeoutError):
         return False
 
 
@@ -121,8 +126,9 @@ _OF_COLUMNS = (
 
 
 async def _waiting(shard: Shard) -> InvalidMinutes | None:
-    """How many minutes of the shard's caches wait for a refresh; `None` where the shard is away."""
+    """How many minutes of the shard's caches wait for a refresh; `None` where the shard is away, or silent."""
     try:
-        return None if shard.not_ready is not None else await count_invalid_minutes(shard.database)
-    except Unavailable:
+        async with asyncio.timeout(_PATIENCE_S):
+            return None if shard.not_ready is not None else await count_invalid_minutes(shard.database)
+    except (Unavailable, TimeoutError):
         return None
