@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from . import database
 from .catalog import placement
 from .catalog.keys import Placing
+from .catalog.moves import shards_of_move
 from .domain.keys import TenantId
 from .domain.shards import FIRST
 from .errors import Conflict, StartError, Unavailable
@@ -54,6 +55,11 @@ class Databases:
         home = await placement.home_of(self.first, name)
         shard = await self._checked(home.shard)
         return (shard if len(self.by_name) == 1 else shard.of_tenant(home.tenant_id)), home.tenant_id
+
+    async def of_move(self, tenant: str, target: str) -> dict[str, Database]:
+        """Those between which this tenant moves, by name. Raises `NotFound`, `StartError`, `Unavailable`."""
+        self._named(target)
+        return {name: await self._checked(name) for name in await shards_of_move(self.first, tenant, target)}
 
     async def all(self) -> dict[str, Database]:
         """Those of all shards, by name. Raises `StartError` where one of them cannot be used."""

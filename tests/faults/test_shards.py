@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import run_sql
 from tests.servers import Server, initialise, servers
-from tests.services import NO_TLS, PATIENCE_S, Service, Start, run
+from tests.services import NO_TLS, PATIENCE_S, Service, Start, free_port, run
 
 from .proxy import proxy_to
 from .test_database_away import LOG, QUICK
@@ -104,6 +104,23 @@ def test_a_service_starts_without_a_shard_and_takes_it_in_when_it_comes(
     assert shards_of(service) == {"three": "ready"}
     assert post(service, created.stdout.strip()).status_code == 200
     assert service.stop() == 0
+
+
+def test_a_tenant_is_moved_while_a_shard_that_has_nothing_to_do_with_it_is_away(
+    environment: dict[str, str], database_url: str, second: Server
+) -> None:
+    run_sql(second.url, "CREATE SCHEMA four")
+    here = f"four={second.url}?schema=four"
+    variables = environment | {"SPANSTATS_DATABASE_URL": database_url, "SPANSTATS_SHARDS": here}
+    assert run(variables, "migrate").returncode == 0
+    assert run(variables, "keys", "create", "k", "--tenant", "t", "--shard", "four").returncode == 0
+    variables["SPANSTATS_SHARDS"] = f"{here} away=postgresql://127.0.0.1:{free_port()}/none"
+    moved = run(variables, "tenants", "move", "t", "first")
+    assert (moved.returncode, "lives in shard first" in moved.stdout) == (0, True), moved.stderr
+    away = run(variables, "tenants", "move", "t", "away")
+    assert (away.returncode, "shard away: " in away.stderr) == (1, True)
+    none = run(variables, "tenants", "move", "t", "none")
+    assert (none.returncode, "there are first, four, away" in none.stderr) == (1, True)
 
 
 def shards_of(service: Service, within_s: float = 30) -> dict[str, str]:

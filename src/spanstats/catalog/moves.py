@@ -16,6 +16,7 @@ from ..errors import Conflict, NotFound
 from ..store.fences import LOCK_OUT
 from ..store.outages import translated
 from ..store.session import Database, Kind
+from .placement import home_of
 
 Fence: TypeAlias = Literal["closed", "gone"]
 Phase: TypeAlias = Literal["copying", "arrived"]
@@ -100,6 +101,13 @@ async def moves_under_way(directory: Database) -> list[Move]:
     """All moves that have begun and not ended. Raises `Unavailable`."""
     async with directory.transaction(Kind.READ) as tx:
         return await _moves(tx.driver)
+
+
+async def shards_of_move(directory: Database, tenant: str, target: str) -> set[str]:
+    """The shards that a move of this tenant to this one needs, or the move that has begun. Raises `NotFound`."""
+    home = await home_of(directory, tenant)
+    begun = [move for move in await moves_under_way(directory) if move.tenant_id == home.tenant_id]
+    return {home.shard, target}.union(*({move.source, move.target} for move in begun))
 
 
 async def _moves(driver: Any) -> list[Move]:

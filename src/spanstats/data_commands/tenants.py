@@ -20,7 +20,8 @@ def move_tenant(name: str, shard: Annotated[str, typer.Argument(help="Where the 
     """Move a tenant to another shard beside its running work; stopped, it goes on when called again."""
 
     async def work(databases: Databases) -> int:
-        return await show_progress("Copying", None, moving.move(await databases.all(), databases.first, name, shard))
+        shards = await databases.of_move(name, shard)
+        return await show_progress("Copying", None, moving.move(shards, databases.first, name, shard))
 
     print(f"Tenant {name} lives in shard {shard}; {on_databases(work)} traces were copied.")
 
