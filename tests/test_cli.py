@@ -248,3 +248,9 @@ def test_what_erases_for_good_asks_for_clear_words(environment: dict[str, str], 
     assert_one_line(run(environment, "prune", "--older-than", "90"), "--older-than")
     assert_one_line(run(environment, "export", "e", "--tenant", "nobody"), "no tenant nobody")
     assert_one_line(run(environment, "import", "no-such-file"), "no-such-file")
+
+
+def test_an_argument_that_is_not_utf_8_is_told_in_one_line(environment: dict[str, str], database_url: str) -> None:
+    environment["SPANSTATS_DATABASE_URL"] = database_url
+    for arguments in (["tenants", "delete", "\udcff", "--yes"], ["export", "e", "--tenant", "\udcff"]):
+        assert_one_line(run(environment, *arguments), "not UTF-8")

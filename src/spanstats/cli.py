@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from . import data_commands, database
 from .catalog import keys
+from .domain.values import is_clean
 from .errors import SpanstatsError, StartError
 from .gate import command as gate
 from .migrating import migrate as migrate_to_newest
@@ -36,6 +37,11 @@ def main() -> None:
         _fail(error.lines)
     except (StartError, SpanstatsError) as error:
         _fail([str(error)])
+    except Exception:
+        # The database's driver refuses them, and a name of a file may be any bytes.
+        if all(map(is_clean, sys.argv)):
+            raise
+        _fail(["an argument is not UTF-8"])
 
 
 def _fail(lines: list[str]) -> None:
