@@ -221,6 +221,15 @@ async def test_what_is_wrong_is_named(client: httpx.AsyncClient, change: dict[st
     assert answer.json()["detail"][0]["loc"] == location
 
 
+@pytest.mark.parametrize("margin", [-1, 1e19, "2e20 %"])
+async def test_a_margin_out_of_range_is_told_its_range(client: httpx.AsyncClient, margin: float | str) -> None:
+    await two_runs(client, 2)
+    body = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}], "margins": {"cost": margin}}
+    answer = await client.post(PATH, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "body.margins.cost: must be from 0 to 10^18"
+
+
 async def test_an_unknown_experiment_is_named(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
     await two_runs(client, 2)
     body = {"base": {"experiment_id": "a"}, "candidates": [{"experiment_id": "b"}, {"experiment_id": "gone"}]}

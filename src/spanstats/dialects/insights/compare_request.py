@@ -117,7 +117,7 @@ def read_margin(margin: object, *at: str) -> Margin:
     plain = margin.strip().removesuffix("%") if isinstance(margin, str) else margin
     size = Fraction(_at(tuple(path), lambda: number(plain, name)))
     if size < 0 or size > 10**18:
-        raise invalid("must be 0 or more", *at, code="out_of_range")
+        raise invalid("must be from 0 to 10^18", *at, code="out_of_range")
     return Margin(size / 100 if of_base else size, of_base)
 
 
