@@ -14,6 +14,7 @@ from spanstats.filters.compile import compile_predicate
 from spanstats.filters.fields import SpanField, UniformField
 from spanstats.filters.operators import OPERATORS, Operator
 from spanstats.filters.predicate import EVERYTHING, Bound, Condition, Group, Junction, Test
+from spanstats.filters.root_fields import ROOTS
 from spanstats.filters.span_fields import SPANS
 from spanstats.filters.trace_fields import TRACES
 from spanstats.store.tables import every_span, span_payloads, traces
@@ -108,3 +109,13 @@ def test_a_filter_is_compiled_from_covered_columns_without_the_tenant_of_the_row
     text, _ = sql_of(bind(Group("AND", conditions, ()), TRACES))
     used = set(re.findall(r"traces\.(\w+)", text))
     assert used == {"status", "model", "many_models", "cost_pd", "latency_us", "trace_id"}
+
+
+def test_a_root_is_looked_up_by_key_and_its_metadata_by_the_index_of_its_trace() -> None:
+    equals = Condition("metadata", Operator.EQUALS, ("a",), (), "k")
+    text, _ = sql_of(bind(Group("AND", (equals,), ()), ROOTS))
+    for table, span_id in (("span_payloads", "span_id"), ("packed_payloads", "root_id")):
+        of_trace = rf"{table}.tenant_id = \$\d+::INTEGER AND {table}.trace_id = traces.trace_id"
+        assert re.search(rf"FROM {table} WHERE {of_trace} AND {table}.{span_id} = traces.root_span_id", text)
+    assert text.startswith("coalesce((SELECT ")
+    assert text.count("traces.metadata @> ") == 2

@@ -7,8 +7,10 @@ from spanstats.dialects.respan.filters import read_filters
 from spanstats.domain.keys import TenantId
 from spanstats.filters.bind import bind
 from spanstats.filters.compile import compile_predicate
+from spanstats.filters.many_traces import asked_of_many
 from spanstats.filters.sources import spans_matching
 from spanstats.filters.span_fields import SPANS
+from spanstats.filters.trace_fields import TRACES
 from spanstats.store.tables import every_span, packed_payloads, span_payloads
 
 
@@ -48,3 +50,22 @@ def test_keys_are_read_from_payloads_alone_where_no_condition_is_over_spans(fiel
     matching = spans_matching(TenantId(1), [compile_predicate(bind(tree, SPANS), TenantId(1))])
     assert (matching.keys[0].source is span_payloads) is alone
     assert matching.keys[1:] == matching.parts[1:]
+
+
+@pytest.mark.parametrize(
+    ("field", "operator", "n_exists"),
+    [
+        ("span_name", "", 1),
+        ("span_name", "not", 1),
+        ("model", "", 1),
+        ("model", "not", 1),
+        ("name", "", 0),
+        ("metadata__k", "", 0),
+    ],
+)
+def test_traces_are_counted_by_all_spans_at_once_however_a_condition_is_made(
+    field: str, operator: str, n_exists: int
+) -> None:
+    tree = read_filters({"filters": {field: {"operator": operator, "value": ["a"]}, "status": ["x"]}})
+    (condition,) = asked_of_many([compile_predicate(bind(tree, TRACES), TenantId(1))])
+    assert str(condition).count(") IS true") == n_exists

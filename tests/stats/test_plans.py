@@ -166,6 +166,14 @@ async def test_a_rare_value_of_metadata_is_looked_up_and_a_common_one_is_not(
         assert (await plan_of(tx, arm) is not None) == by_columns
 
 
+async def test_of_few_traces_invalid_minutes_are_not_read(filled: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await refresh_columns(filled)
+    for few, is_read in ((ROWS, False), (1, True)):
+        monkeypatch.setattr(plan, "FEW_TRACES", few)
+        tables = {n.get("Relation Name") for n in await _from_columns(filled)}
+        assert ("column_invalidations" in tables) is is_read
+
+
 class _Explained:
     """A driver that keeps the plan of each statement that it runs."""
 

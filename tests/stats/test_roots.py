@@ -2,12 +2,15 @@
 
 import random
 from fractions import Fraction
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from spanstats.domain.keys import ExperimentKey
 from spanstats.domain.span import Score, Span
+from spanstats.stats import roots
 from spanstats.stats.maintenance import invalidate_everything, refresh_once
 from spanstats.stats.roots import summaries_of_roots
 from spanstats.store.session import Database
@@ -69,3 +72,20 @@ async def test_sums_are_those_of_the_traces_with_a_root(engine: AsyncEngine, see
             scores = summary.scores.get("q")
             assert (scores.n if scores else 0) == len(values)
             assert (scores.total if scores else 0) == sum(round(v * 10**9) for v in values if v is not None)
+
+
+async def test_sums_of_rollups_are_planned_once_and_those_of_traces_for_their_values(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store(engine, world(1))
+    await invalidate_everything(Database(engine))
+    modes: dict[str, set[str]] = {"rolled_up": set(), "directly": set()}
+
+    async def watched(name: str, original: Any, source: Any, *values: Any) -> Any:
+        modes[name].add(await getattr(source, "driver", source).fetchval("SHOW plan_cache_mode"))
+        return await original(source, *values)
+
+    for name in modes:
+        monkeypatch.setattr(roots, name, partial(watched, name, getattr(roots, name)))
+    await summaries_of_roots(Database(engine), TENANT, EXPERIMENTS)
+    assert modes == {"rolled_up": {"force_generic_plan"}, "directly": {"force_custom_plan"}}

@@ -12,7 +12,7 @@ from ..store.session import Transaction
 from ..store.tables import traces
 from .arms import Arm
 from .predicate import EVERY_TRACE, Predicate, resolve
-from .snapshot import ColumnSnapshot, read_snapshot
+from .snapshot import ColumnSnapshot, read_chunks, with_invalid
 
 FEW_TRACES = 5_000
 """This many traces are read in less time than it takes to find out what is stored of them."""
@@ -41,9 +41,12 @@ async def plan_of(tx: Transaction, arm: Arm) -> FromColumns | None:
     predicate = EVERY_TRACE if arm.matching is None else resolve(arm.matching.predicate, arm.matching.tenant_id)
     if predicate is None:
         return None
-    snapshot = await read_snapshot(tx.driver, arm.experiment_key, arm.window)
-    n = sum(chunk.n for chunk in snapshot.chunks)
-    if n < FEW_TRACES or len(snapshot.invalid) > MANY_MINUTES:
+    chunks = await read_chunks(tx.driver, arm.experiment_key, arm.window)
+    n = sum(chunk.n for chunk in chunks)
+    if n < FEW_TRACES:
+        return None
+    snapshot = await with_invalid(tx.driver, arm.experiment_key, arm.window, chunks)
+    if len(snapshot.invalid) > MANY_MINUTES:
         return None
     for inclusive in () if arm.matching is None else arm.matching.inclusive:
         if await tx.expected_rows(select(traces.c.trace_id).where(inclusive)) * _ROWS_WHILE_ONE_IS_LOOKED_UP < n:

@@ -45,15 +45,30 @@ class ColumnSnapshot:
 
 async def read_snapshot(driver: Driver, experiment_key: ExperimentKey, window: Window) -> ColumnSnapshot:
     """The chunks and invalid minutes in the snapshot of the transaction."""
-    start = 0 if window.start_us is None else window.start_us
-    end = MAX_TIME_US + MINUTE_US if window.end_us is None else window.end_us
-    bounds = start, max(start, end)
-    chunks = [
+    return await with_invalid(driver, experiment_key, window, await read_chunks(driver, experiment_key, window))
+
+
+async def read_chunks(driver: Driver, experiment_key: ExperimentKey, window: Window) -> list[StoredChunk]:
+    """The chunks alone."""
+    return [
         StoredChunk(row["id"], (row["start_time"], row["end_time"]), row["n"], row["format"])
-        for row in await driver.fetch(_CHUNKS, experiment_key, *bounds)
+        for row in await driver.fetch(_CHUNKS, experiment_key, *_bounds(window))
     ]
+
+
+async def with_invalid(
+    driver: Driver, experiment_key: ExperimentKey, window: Window, chunks: Sequence[StoredChunk]
+) -> ColumnSnapshot:
+    """These chunks, read before in the same transaction, with the invalid minutes."""
+    bounds = _bounds(window)
     minutes = [row["minute"] for row in await driver.fetch(_INVALID, experiment_key, *bounds)]
     return ColumnSnapshot(bounds, chunks, minutes)
+
+
+def _bounds(window: Window) -> Segment:
+    start = 0 if window.start_us is None else window.start_us
+    end = MAX_TIME_US + MINUTE_US if window.end_us is None else window.end_us
+    return start, max(start, end)
 
 
 def ranges_to_read(snapshot: ColumnSnapshot, not_served: Sequence[Segment]) -> list[Segment]:

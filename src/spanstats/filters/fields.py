@@ -90,10 +90,16 @@ class MemberField(_Valued):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanField(_Valued):
-    """A value of spans of the trace that is filtered. `table` holds the value."""
+    """A value of spans of the trace that is filtered. `table` holds the value.
+
+    A value of a root's payload is `packed` where the payload is packed. If `in_trace`, the trace has that member
+    with the same value wherever the root has it.
+    """
 
     table: Table
     quantifier: Quantifier
+    packed: Value | None = None
+    in_trace: MemberField | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

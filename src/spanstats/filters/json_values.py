@@ -25,10 +25,12 @@ _LITERALS = frozenset({"true", "false"})
 _MOST_STEPS = 64
 
 
-def equals_json(value: ColumnElement[Any], as_text: ColumnElement[Any], texts: tuple[str, ...]) -> ColumnElement[bool]:
+def equals_json(
+    value: ColumnElement[Any], as_text: ColumnElement[Any], texts: tuple[str, ...], *, narrowed: bool = False
+) -> ColumnElement[bool]:
     """The jsonb value, or an element of it, equals one of the texts; false or null where there is no value.
 
-    `as_text` is what `json_sql.jsonb_as_text` makes of it.
+    `as_text` is what `json_sql.jsonb_as_text` makes of it. Where the rows are `narrowed`, most values are equal.
     """
     if not texts:
         return false()
@@ -36,7 +38,8 @@ def equals_json(value: ColumnElement[Any], as_text: ColumnElement[Any], texts: t
     one_of = any_element(cast(literal(documents, ARRAY(Text)), ARRAY(JSONB)))
     # A list contains what one of its elements is, a scalar what it is itself; jsonb compares numbers by value.
     contains = value.op("@>", is_comparison=True)(one_of)
-    return and_(_may_equal(as_text, texts), or_(as_text == _one_of(texts), contains))
+    equals = or_(as_text == _one_of(texts), contains)
+    return equals if narrowed else and_(_may_equal(as_text, texts), equals)
 
 
 def _may_equal(as_text: ColumnElement[Any], texts: tuple[str, ...]) -> ColumnElement[bool]:

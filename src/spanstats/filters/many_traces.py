@@ -3,8 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Exists, true
+from sqlalchemy import (
+    BinaryExpression,
+    BooleanClauseList,
+    ClauseElement,
+    Column,
+    ColumnElement,
+    Exists,
+    UnaryExpression,
+    true,
+)
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.sql.operators import is_, is_not
 
 from ..store.sql_types import SqlCondition
 from ..store.tables import every_span, has_digest
@@ -29,5 +40,11 @@ def asked_of_many(conditions: Sequence[SqlCondition]) -> list[SqlCondition]:
     ]
 
 
-def _reads_spans(condition: SqlCondition) -> bool:
-    return any(isinstance(e, Column) and e.table is every_span for e in visitors.iterate(condition))
+def _reads_spans(condition: ClauseElement) -> bool:
+    """Conditions over traces read spans only inside EXISTS, and what else they are made of takes long to visit."""
+    if isinstance(condition, Exists):
+        return any(isinstance(e, Column) and e.table is every_span for e in visitors.iterate(condition))
+    is_outside = isinstance(condition, BooleanClauseList | Grouping | UnaryExpression) or (
+        isinstance(condition, BinaryExpression) and condition.operator in (is_, is_not)
+    )
+    return is_outside and any(map(_reads_spans, condition.get_children()))

@@ -4,10 +4,11 @@ from dataclasses import fields, replace
 
 from sqlalchemy import ClauseElement, Text, literal_column, select
 
-from ..store.tables import every_span, experiments, root_payloads, span_payloads
+from ..store.tables import every_span, experiments, packed_payloads, span_payloads
 from .field_types import FieldType
 from .fields import (
     FieldTable,
+    MemberField,
     Mixed,
     Plain,
     Quantifier,
@@ -16,40 +17,53 @@ from .fields import (
     Value,
 )
 from .json_sql import json_member, json_number, parameter
-from .sources import adapted
+from .sources import OF_PACKED, adapted
 from .span_fields import SPAN_VALUES, metadata_value
-from .trace_fields import trace_column
+from .trace_fields import trace_column, trace_metadata
 
 
 def _of_root(name: str) -> SpanField:
     has = SPAN_VALUES[name]
     if has.table is not span_payloads:
         return SpanField(value=has.value, table=has.table, quantifier=Quantifier.ROOT_SPAN)
-    return SpanField(value=_of_root_payload(has.value), table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
+    return _of_payload(has.value, _if_packed(has.value))
 
 
-def _of_root_payload(value: Value) -> Value:
-    """The same value, read from the columns of the same names."""
+def _of_payload(value: Value, packed: Value, in_trace: MemberField | None = None) -> SpanField:
+    root = Quantifier.ROOT_SPAN
+    return SpanField(value=value, packed=packed, table=span_payloads, quantifier=root, in_trace=in_trace)
+
+
+_PACKED = OF_PACKED | {
+    span_payloads.c[name]: packed_payloads.c[f"root_{name}"] for name in ("input", "output", "target", "attributes")
+}
+
+
+def _if_packed(value: Value) -> Value:
+    """The same value of a root's packed payload."""
     parts = {f.name: getattr(value, f.name) for f in fields(value)}
-    of_root = {column: root_payloads.c[column.name] for column in span_payloads.c}
-    return replace(value, **{name: adapted(p, of_root) for name, p in parts.items() if isinstance(p, ClauseElement)})
+    return replace(value, **{name: adapted(p, _PACKED) for name, p in parts.items() if isinstance(p, ClauseElement)})
 
 
 def _document(name: str) -> SpanField:
     """A JSON document as text; texts without their quotes."""
-    document = root_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
-    return SpanField(value=Plain(FieldType.TEXT, document), table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
+    document = span_payloads.c[name].op("#>>", return_type=Text())(literal_column("'{}'"))
+    value = Plain(FieldType.TEXT, document)
+    return _of_payload(value, _if_packed(value))
 
 
 def _root_metadata(key: str) -> SpanField:
-    value = metadata_value(root_payloads.c.metadata, key)
-    return SpanField(value=value, table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
+    value, packed = (metadata_value(table.c.metadata, key) for table in (span_payloads, packed_payloads))
+    return _of_payload(value, packed, in_trace=trace_metadata(key))
 
 
 def _root_input(key: str) -> SpanField:
-    column, name = root_payloads.c.input, parameter(key)
-    value = Mixed(json_member(column, name), json_number(column, name))
-    return SpanField(value=value, table=root_payloads, quantifier=Quantifier.ROOT_SPAN)
+    name = parameter(key)
+    value, packed = (
+        Mixed(json_member(column, name), json_number(column, name))
+        for column in (span_payloads.c.input, packed_payloads.c.root_input)
+    )
+    return _of_payload(value, packed)
 
 
 _EXPERIMENT_ID = (

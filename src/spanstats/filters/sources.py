@@ -46,12 +46,12 @@ _SAME_SPAN = _same(span_payloads, "tenant_id", "trace_id", "span_id")
 _WITH_PAYLOADS = every_span.join(span_payloads, _SAME_SPAN)
 _PACKED = every_span.join(packed_payloads, _same(packed_payloads, "tenant_id", "trace_id"))
 _IS_PACKED = ~exists(literal_column("1")).where(_SAME_SPAN).correlate(every_span)
-# Of packed payloads what can be asked is the same for all spans of a trace, or null.
-_OF_PACKED = {
+OF_PACKED = {
     column: packed_payloads.c[column.name] if column.name in packed_payloads.c else cast(null(), column.type)
     for column in span_payloads.c
     if column.name not in every_span.c
 }
+"""What packed payloads have for each column of payloads: the same for all spans of a trace, or null."""
 
 
 def spans_matching(tenant_id: TenantId, where: Sequence[SqlCondition]) -> SpansMatching:
@@ -60,7 +60,7 @@ def spans_matching(tenant_id: TenantId, where: Sequence[SqlCondition]) -> SpansM
     tables = {e.table for condition in where for e in visitors.iterate(condition) if isinstance(e, Column)}
     if span_payloads not in tables:
         return SpansMatching([SpanRows(every_span, [of_tenant, *where])])
-    of_packed = [adapted(condition, _OF_PACKED) for condition in where]
+    of_packed = [adapted(condition, OF_PACKED) for condition in where]
     parts = SpanRows(_WITH_PAYLOADS, [of_tenant, *where]), SpanRows(_PACKED, [_IS_PACKED, of_tenant, *of_packed])
     payloads = SpanRows(span_payloads, [span_payloads.c.tenant_id == tenant_id, *where], span_payloads)
     return SpansMatching([*parts], None if every_span in tables else payloads)

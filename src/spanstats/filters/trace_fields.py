@@ -37,7 +37,8 @@ def _any_span(name: str) -> Field:
     return SpanField(value=has.value, table=has.table, quantifier=Quantifier.ANY_SPAN)
 
 
-def _metadata(key: str) -> MemberField:
+def trace_metadata(key: str) -> MemberField:
+    """The value at a key of a trace's metadata: the root's if the root has the key, else that of another span."""
     value = metadata_value(_COLUMNS.metadata, key)
     return MemberField(
         value=value, container=_COLUMNS.metadata, key=key, null_mode=NullMode.NEGATION_FAILS, is_indexed=True
@@ -101,7 +102,7 @@ TRACES = FieldTable(
         **{name: _label(name) for name in TRACE_LABELS},
         **{name: _any_span(name) for name in _OF_ANY_SPAN},
     },
-    keyed={"metadata": _metadata},
+    keyed={"metadata": trace_metadata},
     scores=TraceScores,
 )
 """Filters over rows of `traces`, as the logs of an experiment are filtered."""

@@ -1,8 +1,7 @@
-"""The unions of what is in two tables because packed traces have tables of their own.
+"""The union of the two tables that spans are in because packed traces have tables of their own.
 
-Spans are in `packed_spans` or in `spans`; payloads of roots are in `packed_payloads` or in `span_payloads`. PostgreSQL
-plans such a union as one table with two parts, each with its own indexes. It is no view: a view has to be created again
-with every column that is added.
+Spans are in `packed_spans` or in `spans`. PostgreSQL plans the union as one table with two parts, each with its own
+indexes. It is no view: a view has to be created again with every column that is added.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from .span_tables import USUAL, packed_payloads, span_payloads, spans
+from .span_tables import USUAL, spans
 
 _NAMES = [column.name for column in spans.columns]
 _KEY = ("tenant_id", "trace_id", "span_id")
@@ -33,26 +32,15 @@ def every_span_with(*names: str) -> str:
     return f"(SELECT {', '.join(needed)} FROM {spans.name} UNION ALL SELECT {as_in_spans(needed)} FROM packed_spans)"
 
 
-_PAYLOAD = ", ".join(column.name for column in span_payloads.columns)
-# Without a condition, which would keep PostgreSQL from looking up single rows: where the root has none, its id is null.
-_ROOT_PAYLOAD = f"""
-(SELECT {_PAYLOAD} FROM {span_payloads.name}
-UNION ALL SELECT tenant_id, trace_id, root_id, root_input, root_output, root_target, NULL::text COLLATE "C", metadata,
-    labels, root_attributes FROM {packed_payloads.name})
-"""
-
-
 class _Union(Table):
     """A table by its name where columns are named, the union where rows are read."""
 
     inherit_cache = True
 
 
-def _like(table: Table, name: str) -> Table:
-    return _Union(name, MetaData(), *(Column(c.name, c.type, nullable=c.nullable) for c in table.columns))
-
-
-every_span = _like(spans, "every_span")
+every_span: Table = _Union(
+    "every_span", MetaData(), *(Column(c.name, c.type, nullable=c.nullable) for c in spans.columns)
+)
 """As a table to select from, with the columns of `spans`."""
 
 
@@ -75,15 +63,12 @@ def has_digest(condition: ColumnElement[Any]) -> bool:
 
 _DIGEST: ColumnElement[int] = func.hashtextextended(every_span.c.span_id, cast(every_span.c.tenant_id, BigInteger()))
 
-root_payloads = _like(span_payloads, "root_payloads")
-"""The payloads of spans that have a row of their own, and of all roots, with the columns of `span_payloads`."""
-
 
 @compiles(_Union)
 def _union_sql(table: _Union, compiler: SQLCompiler, *, asfrom: bool = False, **_: Any) -> str:
     if not asfrom:
         return table.name
-    return f"{_ROOT_PAYLOAD if table is root_payloads else every_span_with(*_named(compiler))} AS {table.name}"
+    return f"{every_span_with(*_named(compiler))} AS {table.name}"
 
 
 def _named(compiler: SQLCompiler) -> list[str]:
