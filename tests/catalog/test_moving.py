@@ -22,7 +22,7 @@ from spanstats.domain.keys import TenantId, TraceKey
 from spanstats.domain.score_blocks import BLOCKS_FROM
 from spanstats.domain.span import Score, Span
 from spanstats.domain.standalone import StandaloneScore
-from spanstats.errors import Conflict, NotFound
+from spanstats.errors import Conflict, NotFound, Unavailable
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.tools import Tools
@@ -182,7 +182,11 @@ async def everything(shard: Database, tenant_id: TenantId) -> dict[str, list[str
 
 
 async def moved(world: World, target: str) -> int:
-    return sum([count async for count in move(world.shards, world.shards["first"], "t", target)])
+    return await all_of(move(world.shards, world.shards["first"], "t", target))
+
+
+async def all_of(steps: AsyncIterator[int]) -> int:
+    return sum([count async for count in steps])
 
 
 def test_every_table_is_moved_or_known_to_hold_nothing_that_moves() -> None:
@@ -441,6 +445,24 @@ async def test_a_tenant_that_writes_too_fast_stays_and_is_written_to(
     assert await world.home() == "first"
     assert await world.write("after", 3)
     await world.check()
+    monkeypatch.undo()
+    await moved(world, "two")
+    await world.check()
+
+
+@pytest.mark.one_version("how long writes are refused is our choice")
+async def test_a_new_shard_that_goes_silent_does_not_keep_the_tenant_from_writing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spanstats.catalog.moving._MOST_CLOSED_S", 0.5)
+    steps = move(world.shards, world.shards["first"], "t", "two")
+    await anext(steps)
+    async with world.shards["two"].transaction(Kind.WRITE) as tx:
+        await tx.driver.execute("LOCK TABLE tenant_fences IN SHARE MODE")
+        with pytest.raises(Unavailable, match="call again"):
+            await all_of(steps)
+        assert await world.home() == "first"
+        assert await world.write("after", 3)
     monkeypatch.undo()
     await moved(world, "two")
     await world.check()

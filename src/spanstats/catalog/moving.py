@@ -43,6 +43,8 @@ _TRIES_TO_CLOSE = 20
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 _LOCK_TRIES = 60
 _WAIT_S = 600
+# Many times what the rest takes: a new shard that has gone silent must not keep the tenant from writing.
+_MOST_CLOSED_S = 20
 
 _CURSOR = "SELECT cursor FROM tenant_moves WHERE tenant_id = $1"
 _PUT_CURSOR = """
@@ -181,9 +183,13 @@ class _Moving:
                 return
 
     async def _copy_the_rest(self) -> None:
-        """All that is logged still, in one snapshot: nothing of the tenant is written now."""
-        await self._from_source(self._rest)
-        await set_fence(self._target, self._tenant_id, "closed")
+        """All that is logged still, in one snapshot: nothing of the tenant is written now. Raises `Unavailable`."""
+        try:
+            async with asyncio.timeout(_MOST_CLOSED_S):
+                await self._from_source(self._rest)
+                await set_fence(self._target, self._tenant_id, "closed")
+        except TimeoutError:
+            raise Unavailable("the last changes took too long to copy: the tenant is written to, call again") from None
 
     async def _rest(self, old: Driver, new: Driver) -> None:
         after = 0
