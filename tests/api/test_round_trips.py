@@ -30,7 +30,7 @@ ROUND_TRIPS: list[tuple[str, str, Any, int]] = [
     ("POST", "/v1/traces", EXPORT, 6),
     ("GET", "/api/parea/v1/experiment/e/stats", None, 4),
     ("GET", SUMMARY, None, 1),
-    ("POST", SUMMARY, FILTERED, 7),
+    ("POST", SUMMARY, FILTERED, 6),
     ("GET", PAGE, None, 6),
     ("GET", f"{PAGE}/breakdown?group_by=model&measures=cost.sum", None, 8),
     ("GET", f"{PAGE}/traces", None, 6),
