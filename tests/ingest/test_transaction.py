@@ -11,7 +11,7 @@ from spanstats.dialects.parea.stats import stats_entry
 from spanstats.domain.keys import TenantId
 from spanstats.domain.span import Filled, Score, Span
 from spanstats.errors import InvalidInput
-from spanstats.ingest import trace_rows
+from spanstats.ingest import changes, trace_rows
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.tools import Tools
@@ -97,6 +97,39 @@ async def test_an_identical_repeat_changes_no_row_and_marks_nothing(engine: Asyn
         await rows(engine, "SELECT xmin::text FROM spans"),
     ) == before
     assert await rows(engine, "SELECT * FROM rollup_marks") == marks
+
+
+async def test_only_what_is_stored_is_looked_for_conflicts_and_no_write_is_tried_twice(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags: list[tuple[bool, bool, bool]] = []
+    of_flags = changes.write_statement
+
+    def noted(*, are_new: bool, have_scores: bool, have_traces: bool) -> str:
+        flags.append((are_new, have_scores, have_traces))
+        return of_flags(are_new=are_new, have_scores=have_scores, have_traces=have_traces)
+
+    monkeypatch.setattr(changes, "write_statement", noted)
+    scores = [Score(key="quality", value=1.0)]
+    async with committer(engine) as writer:
+        await writer.submit(TENANT, [parea("r", parent_id="r"), parea("c1", parent_id="r", scores=scores)])
+        await writer.submit(TENANT, [parea("c2", parent_id="r")])
+        await writer.submit(TENANT, [parea("c2", parent_id="r", model="later")])
+        await writer.submit(TENANT, [parea("c3", parent_id="r"), parea("c1", parent_id="r", model="later")])
+        await writer.submit(TENANT, [parea("c2", root="other")])
+    assert flags == [
+        (True, True, False),
+        (True, False, True),
+        (False, False, True),
+        (False, True, True),
+        (False, False, True),
+    ]
+    assert {r["span_id"]: r["trace_id"] for r in await rows(engine, "SELECT * FROM spans")} == {
+        "r": "r",
+        "c1": "r",
+        "c2": "other",
+        "c3": "r",
+    }
 
 
 async def test_rows_whose_trace_was_taken_away_by_hand_are_replaced(engine: AsyncEngine) -> None:
