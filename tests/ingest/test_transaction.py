@@ -15,6 +15,7 @@ from spanstats.ingest import changes, trace_rows
 from spanstats.ingest.commits import Committer
 from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.tools import Tools
+from spanstats.ingest.write_statements import write_statement
 from spanstats.store.session import Database, Kind
 
 from .worlds import (
@@ -103,11 +104,10 @@ async def test_only_what_is_stored_is_looked_for_conflicts_and_no_write_is_tried
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags: list[tuple[bool, bool, bool]] = []
-    of_flags = changes.write_statement
 
     def noted(*, are_new: bool, have_scores: bool, have_traces: bool) -> str:
         flags.append((are_new, have_scores, have_traces))
-        return of_flags(are_new=are_new, have_scores=have_scores, have_traces=have_traces)
+        return write_statement(are_new=are_new, have_scores=have_scores, have_traces=have_traces)
 
     monkeypatch.setattr(changes, "write_statement", noted)
     scores = [Score(key="quality", value=1.0)]
