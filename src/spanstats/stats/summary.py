@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Boolean, Select, func, literal_column, select
 
 from ..columnar.arms import Arm
-from ..columnar.plan import plan_of
+from ..columnar.plan import N_STORED, plan_of
 from ..columnar.reader import Columns, time_limit
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
@@ -83,8 +83,8 @@ async def summarize_in(
         if matching is None:
             sums, scores = await _whole(tx, key, window)
         else:
-            arm, n_scores, has_partial_costs = Arm(key, window, matching), row["n_scores"], row["has_partial_costs"]
-            sums, scores = await filtered(columns, tx, arm, n_scores=n_scores, has_partial_costs=has_partial_costs)
+            known = {name: row[name] for name in ("n_scores", "has_partial_costs", "n_stored")}
+            sums, scores = await filtered(columns, tx, Arm(key, window, matching), **known)
     return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
@@ -116,14 +116,21 @@ async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: 
 
 
 async def filtered(
-    columns: Columns, tx: Transaction, arm: Arm, *, n_scores: int = 1, has_partial_costs: bool = True
+    columns: Columns,
+    tx: Transaction,
+    arm: Arm,
+    *,
+    n_scores: int = 1,
+    has_partial_costs: bool = True,
+    n_stored: int | None = None,
 ) -> Sums:
     """The sums of the traces of the arm, how many of their costs are partial, and the sums of their scores unless
     `n_scores` is 0: from columns where that is faster.
 
-    `n_scores` is how many scores most of the traces have at most, `has_partial_costs` whether some may be partial.
+    `n_scores` is how many scores most of the traces have at most, `has_partial_costs` whether some may be partial, and
+    `n_stored` how many of the experiment's traces are in columns, where that is known.
     """
-    plan = await plan_of(tx, arm)
+    plan = await plan_of(tx, arm, n_stored)
     if plan is None:
         disjuncts = ALL if arm.matching is None else arm.matching.disjuncts
         return await directly(
@@ -169,7 +176,7 @@ def sums_statement(disjuncts: Disjuncts) -> Select[Any]:
 
 _NOT_FOUND = "Experiment not found"
 _FIND = f"""
-SELECT e.key, {N_SCORES} AS n_scores,
+SELECT e.key, {N_SCORES} AS n_scores, {N_STORED} AS n_stored,
 EXISTS (SELECT 1 FROM traces WHERE experiment_key = e.key AND {IS_COST_PARTIAL}) AS has_partial_costs
 FROM experiments e WHERE e.tenant_id = $1 AND e.id = $2 AND e.deleted_at IS NULL
 """
