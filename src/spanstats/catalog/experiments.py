@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, update
 
 from ..domain.keys import ExperimentKey, TenantId
 from ..domain.values import is_clean
@@ -34,15 +34,18 @@ class Experiment:
 COLUMNS = [experiments.c[name] for name in Experiment.__dataclass_fields__]
 """The columns of an `Experiment`, in its order."""
 
+_FIND = f"""
+SELECT {", ".join(Experiment.__dataclass_fields__)} FROM experiments
+WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL
+"""
+
 
 async def find(database: Database, tenant_id: TenantId, experiment_id: str) -> Experiment | None:
     """The tenant's experiment of this id, created or only named by a span. Raises `Unavailable`."""
     if not is_clean(experiment_id):
         return None
-    statement = select(*COLUMNS).where(is_the_one(tenant_id, experiment_id))
-    async with database.transaction(Kind.READ) as tx:
-        row = (await tx.connection.execute(statement)).one_or_none()
-    return Experiment(**row._mapping) if row else None
+    row = await database.row(_FIND, tenant_id, experiment_id)
+    return None if row is None else Experiment(*row)
 
 
 async def get(database: Database, tenant_id: TenantId, experiment_id: str) -> Experiment:

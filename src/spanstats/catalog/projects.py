@@ -24,6 +24,9 @@ class Project:
     was_created: bool
 
 
+_FIND = "SELECT id, name, created_at FROM projects WHERE tenant_id = $1 AND name = $2"
+
+
 @repeated
 async def get_or_create(database: Database, tenant_id: TenantId, name: str) -> Project:
     """The tenant's project of this name; of several callers at once exactly one learns that it created the project.
@@ -44,12 +47,10 @@ async def find(database: Database, tenant_id: TenantId, name: str) -> Project | 
     """The tenant's project of this name, if there is one. Raises `Unavailable`."""
     if not is_clean(name):
         return None
-    columns = projects.c.id, projects.c.name, projects.c.created_at
-    statement = select(*columns).where(projects.c.tenant_id == tenant_id, projects.c.name == name)
-    async with database.transaction(Kind.READ) as tx:
-        row = (await tx.connection.execute(statement)).one_or_none()
-    return _project(row, was_created=False) if row else None
+    row = await database.row(_FIND, tenant_id, name)
+    return None if row is None else _project(row, was_created=False)
 
 
-def _project(row: Any, was_created: bool) -> Project:
-    return Project(row.id, row.name, row.created_at, was_created)
+def _project(row: Any, *, was_created: bool) -> Project:
+    project_id, name, created_us = row
+    return Project(project_id, name, created_us, was_created)
