@@ -48,6 +48,7 @@ from .fields import (
     compared,
 )
 from .json_values import equals_json
+from .many_traces import AnySpan
 from .negation import Demand, demands
 from .operators import Operator, OperatorSpec, Reads
 from .predicate import Bound, Test
@@ -121,7 +122,8 @@ def _some(demand: Demand, rows: _Rows) -> SqlCondition:
             passes = _passes(field.value, operator, operands, rows)
             return passes if not isinstance(field.value, Members) else _exists(_sources(field.value), passes)
         case SpanField(quantifier=Quantifier.ANY_SPAN):
-            return _any_span(field.table, field.value, _passes(field.value, operator, operands, rows), rows)
+            passes = _passes(field.value, operator, operands, rows)
+            return _any_span(field.table, field.value, passes, rows, by_id=_is_by_id(field.value, operator))
         case SpanField(packed=Plain() | Mixed() | Members() as packed):
             # To look up the second only where there is no first takes less time than their union.
             own = _of_root(span_payloads, span_payloads.c.span_id, field.value, demand, rows)
@@ -148,9 +150,13 @@ def _passes(value: Value, operator: OperatorSpec, operands: tuple[Any, ...], row
         return equals_json(value.document, value.column, operands, narrowed=rows.narrowed)
     type_, column = compared(value, operator.reads is Reads.NUMBER)
     passes = operator.build(column, operands, FIELD_TYPES[type_].sql)
-    if column is every_span.c.span_id and operator.name is Operator.EQUALS:
-        return and_(passes, digest_in(operands, rows.tenant))
-    return passes
+    return and_(passes, digest_in(operands, rows.tenant)) if _is_by_id(value, operator) else passes
+
+
+def _is_by_id(value: Value, operator: OperatorSpec) -> bool:
+    """Whether an index of their ids leads to the spans with this value."""
+    is_id = isinstance(value, Plain) and value.column is every_span.c.span_id
+    return is_id and operator.name is Operator.EQUALS
 
 
 def _of_root(table: Table, span_id: SqlValue, value: Value, demand: Demand, rows: _Rows) -> ScalarSelect[bool]:
@@ -169,8 +175,8 @@ def _uniform(field: UniformField, operator: OperatorSpec, operands: tuple[Any, .
     return or_(of_all, and_(field.differs, _any_span(field.table, field.value, passes, rows, rarely=True)))
 
 
-def _any_span(table: Table, value: Value, passes: SqlCondition, rows: _Rows, rarely: bool = False) -> SqlCondition:
-    return _exists(_sources(value, table), *_of_trace(table, rows), passes, rarely=rarely)
+def _any_span(table: Table, value: Value, passes: SqlCondition, rows: _Rows, **how: bool) -> SqlCondition:
+    return _exists(_sources(value, table), *_of_trace(table, rows), passes, **how)
 
 
 def _of_trace(table: Table, rows: _Rows) -> tuple[SqlCondition, SqlCondition]:
@@ -202,11 +208,14 @@ def _sources(value: Value, *tables: Table) -> tuple[FromClause, ...]:
     return (*tables, value.rows) if isinstance(value, Members) else tables
 
 
-def _exists(sources: tuple[FromClause, ...], *conditions: SqlCondition, rarely: bool = False) -> Exists:
-    """A row of the sources for which all conditions hold. Other tables belong to the row outside.
+def _exists(
+    sources: tuple[FromClause, ...], *conditions: SqlCondition, rarely: bool = False, by_id: bool = False
+) -> Exists:
+    """A row of the sources for which all conditions hold, perhaps a span `by_id`. Others belong to the row outside.
 
     Where it is `rarely` asked, an offset keeps PostgreSQL from reading all spans beforehand to answer for a few rows.
     """
     outside = {traces, every_span, span_payloads, packed_payloads} - set(sources)
     selected = select(_ONE).select_from(*sources).where(*conditions).correlate(*outside)
-    return (selected.offset(_NOTHING) if rarely else selected).exists()
+    rows = selected.offset(_NOTHING) if rarely else selected
+    return AnySpan(rows, by_id) if every_span in sources else rows.exists()

@@ -6,7 +6,7 @@ is found by (tenant_id, trace_id).
 
 from .catalog_tables import api_keys, datasets, evaluators, experiments, projects, tenants, test_cases
 from .columns import ByBytes, Time, metadata, optional, required, written_at
-from .every_span import as_in_spans, digest_in, every_span, every_span_with, has_digest, has_span_id
+from .every_span import as_in_spans, digest_in, every_span, every_span_with, has_span_id
 from .shard_tables import move_log, packing, primary_lives, shards, tenant_fences, tenant_moves
 from .span_tables import (
     USUAL,
@@ -35,7 +35,6 @@ __all__ = [
     "every_span",
     "every_span_with",
     "experiments",
-    "has_digest",
     "has_span_id",
     "metadata",
     "move_log",

@@ -56,11 +56,6 @@ def digest_in(span_ids: Sequence[str], tenant_id: ColumnElement[int]) -> ColumnE
     return _DIGEST.in_([func.hashtextextended(literal(span_id, Text()), tenant) for span_id in span_ids])
 
 
-def has_digest(condition: ColumnElement[Any]) -> bool:
-    """Whether `digest_in` is a part of it."""
-    return any(e is _DIGEST for e in visitors.iterate(condition))
-
-
 _DIGEST: ColumnElement[int] = func.hashtextextended(every_span.c.span_id, cast(every_span.c.tenant_id, BigInteger()))
 
 
