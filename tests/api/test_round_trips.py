@@ -30,15 +30,16 @@ ROUND_TRIPS: list[tuple[str, str, Any, int]] = [
     ("POST", "/v1/traces", EXPORT, 6),
     ("GET", "/api/parea/v1/experiment/e/stats", None, 4),
     ("GET", SUMMARY, None, 1),
-    ("POST", SUMMARY, FILTERED, 6),
+    ("POST", SUMMARY, FILTERED, 5),
+    ("GET", "/api/v2/experiments/e/logs/list/", None, 10),
+    ("POST", "/api/parea/v1/get_trace_logs", {"project_name": "default"}, 4),
     ("GET", PAGE, None, 6),
     ("GET", f"{PAGE}/breakdown?group_by=model&measures=cost.sum", None, 8),
     ("GET", f"{PAGE}/traces", None, 6),
     ("GET", "/api/request-logs/list/", None, 9),
-    ("GET", "/api/traces/r/", None, 10),
+    ("GET", "/api/traces/r/", None, 9),
 ]
-"""How often the database answers, once statements are prepared. Before there were shards these were as many, but for
-one in the last two: from there on statements are planned once."""
+"""How often the database answers, once statements are prepared."""
 
 
 class Wire:

@@ -91,5 +91,5 @@ def _numbered(arm: ResolvedArm, pair_by: PairBy, keys: Collection[bytes]) -> Sub
 
 async def _with_content(tx: Transaction, rows: Sequence[Any], contents: int) -> list[Trial]:
     keys = [TraceKey(row.tenant_id, row.trace_id) for row in rows]
-    firsts = await first_spans(tx.driver, keys[:contents])
+    firsts = await first_spans(tx.driver, dict.fromkeys(keys[:contents]))
     return [Trial(row, firsts.get(key)) for row, key in zip(rows, keys, strict=True)]

@@ -109,7 +109,7 @@ async def list_traces(
         rows = list((await state.tx.connection.execute(statement)).all())
         shown, has_more = rows[: options.limit], len(rows) > options.limit
         keys = [TraceKey(tenant_id, row.trace_id) for row in shown] if options.with_content else []
-        firsts = await first_spans(state.tx.driver, keys)
+        firsts = await first_spans(state.tx.driver, dict.fromkeys(keys))
     last = options.position_of(shown[-1]) if has_more else None
     return TraceList(experiment, state.as_of, shown, last, {key.trace_id: span for key, span in firsts.items()})
 

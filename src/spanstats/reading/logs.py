@@ -1,6 +1,6 @@
 """Traces as logs of an experiment: pages of them, each with the content of its first span and with its scores."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,7 +67,7 @@ async def complete(tx: Transaction, rows: Sequence[Any], *, whole: bool) -> list
     keys = [TraceKey(row.tenant_id, row.trace_id) for row in rows]
     if whole:
         await check_traces(driver, keys)
-    firsts = await first_spans(driver, keys)
+    firsts = await first_spans(driver, {key: row.root_span_id for row, key in zip(rows, keys, strict=True)})
     spans = await spans_with_content(driver, keys) if whole else {}
     scores = await _scores(driver, [key for row, key in zip(rows, keys, strict=True) if row.score_keys is not None])
     return [
@@ -77,10 +77,15 @@ async def complete(tx: Transaction, rows: Sequence[Any], *, whole: bool) -> list
     ]
 
 
-async def first_spans(driver: Driver, keys: Collection[TraceKey]) -> dict[TraceKey, Span]:
-    """The root, else the earliest span of these traces, with its content. Raises `TooLarge`."""
-    rows = await driver.fetch(FIRST_SPANS, *columns(keys)) if keys else []
-    span_keys = [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in rows if r["span_id"] is not None]
+async def first_spans(driver: Driver, roots: Mapping[TraceKey, str | None]) -> dict[TraceKey, Span]:
+    """The root, else the earliest span of these traces, with its content; `roots` are their ids, as far as known.
+
+    Raises `TooLarge`.
+    """
+    span_keys = [SpanKey(*key, root) for key, root in roots.items() if root is not None]
+    unknown = [key for key, root in roots.items() if root is None]
+    rows = await driver.fetch(FIRST_SPANS, *columns(unknown)) if unknown else []
+    span_keys += [SpanKey(r["tenant_id"], r["trace_id"], r["span_id"]) for r in rows if r["span_id"] is not None]
     await check_spans(driver, span_keys)
     stored = await spans_by_key(driver, span_keys)
     await add_content(driver, stored, stored.keys())

@@ -153,7 +153,7 @@ async def span_of_log(tx: Transaction, tenant_id: TenantId, log_id: str) -> Span
     key = await trace_of(tx, tenant_id, log_id)
     if key is None:
         return None
-    first = (await first_spans(tx.driver, [key])).get(key)
+    first = (await first_spans(tx.driver, {key: None})).get(key)
     if first is None or first.by_span_id:
         return None
     s = every_span.c
