@@ -83,8 +83,8 @@ async def summarize_in(
         if matching is None:
             sums, scores = await _whole(tx, key, window)
         else:
-            known = {name: row[name] for name in ("n_scores", "has_partial_costs", "n_stored")}
-            sums, scores = await filtered(columns, tx, Arm(key, window, matching), **known)
+            sizes = {name: row[name] for name in ("n_scores", "has_partial_costs", "n_stored")}
+            sums, scores = await filtered(columns, tx, Arm(key, window, matching), **sizes)
     return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
