@@ -16,7 +16,7 @@ from .errors import Unavailable
 from .metrics import POOL_IN_USE, POOL_SIZE
 from .store import schema
 from .store.background import meanwhile
-from .store.session import Database, Engine
+from .store.session import Database
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +67,9 @@ async def why_not_ready(shard: Shard, directory: Database) -> str | None:
     return None
 
 
-async def report_pools(engines: Sequence[Engine], every_s: float = 1.0) -> None:
+async def report_pools(databases: Sequence[Database], every_s: float = 1.0) -> None:
     """Run for ever: count connections, and those in use, for `/metrics`."""
     while True:
-        pools = [cast(QueuePool, engine.pool) for engine in engines]
-        POOL_SIZE.set(sum(pool.size() for pool in pools))
-        POOL_IN_USE.set(sum(pool.checkedout() for pool in pools))
+        POOL_SIZE.set(sum(cast(QueuePool, database.engine.pool).size() for database in databases))
+        POOL_IN_USE.set(sum(database.in_use for database in databases))
         await asyncio.sleep(every_s)

@@ -27,7 +27,7 @@ from .shard_watch import keep_tenants_writable, report_pools, serve_once_ready, 
 from .stats.maintenance import keep_rollups_fresh
 from .store import schema
 from .store.background import meanwhile
-from .store.session import BY_KEY, Database, Engine, Timeouts, create_engine
+from .store.session import BY_KEY, Database, Engine, KeptConnections, Timeouts, create_engine
 from .store.standbys import HotStandbys
 from .tracing import Tracing
 
@@ -62,7 +62,7 @@ async def opened_shards(settings: Settings, tracing: Tracing, *, is_checked: boo
         first = await opening.first(settings.database_url, direct, is_checked=is_checked)
         others = [await opening.other(shard.name, shard.url, first.database) for shard in settings.shards]
         shards = [first, *others]
-        await opened.enter_async_context(meanwhile(report_pools([shard.database.engine for shard in shards])))
+        await opened.enter_async_context(meanwhile(report_pools([shard.database for shard in shards])))
         if others:
             await opened.enter_async_context(meanwhile(keep_tenants_writable(shards)))
         yield Shards({shard.name: shard for shard in shards})
@@ -99,9 +99,8 @@ class _Opening:
         """For requests, and for work in the background."""
         settings = self.settings
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
-        database = Database(
-            _engine(settings, url, settings.pool_size, _patience_s(settings)), timeouts, ingest_engine=self._ingest(url)
-        )
+        engine = _engine(settings, url, settings.pool_size, _patience_s(settings))
+        database = Database(engine, timeouts, ingest_engine=self._ingest(url), kept=KeptConnections())
         self.opened.push_async_callback(database.dispose)
         background = Database(_engine(settings, direct, _TASKS, _BACKGROUND_S), timeouts)
         self.opened.push_async_callback(background.dispose)

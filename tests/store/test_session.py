@@ -13,7 +13,7 @@ from tests.conftest import run_sql
 from spanstats.domain.keys import TenantId
 from spanstats.errors import Unavailable
 from spanstats.store.outages import sqlstate
-from spanstats.store.session import BY_KEY, Database, Kind, Timeouts, create_engine
+from spanstats.store.session import BY_KEY, Database, KeptConnections, Kind, Timeouts, create_engine
 from spanstats.store.session import kept as kept_module
 
 pytestmark = pytest.mark.anyio
@@ -196,6 +196,35 @@ async def test_connections_that_are_kept_go_back_to_the_pool_which_ends_the_old_
         await asyncio.sleep(1.1)
     assert len(pids) == 3
     await database.dispose()
+
+
+async def test_connections_of_requests_are_kept_but_not_from_those_that_wait_for_the_pool(database_url: str) -> None:
+    engine = create_engine(database_url, pool_size=2, pool_timeout_s=0.5)
+    database = Database(engine, kept=KeptConnections())
+    ends = [asyncio.Event(), asyncio.Event()]
+
+    async def pid(end: asyncio.Event) -> int:
+        async with database.of_tenant(TenantId(1)).transaction(Kind.READ) as tx:
+            backend = int(await tx.driver.fetchval("SELECT pg_backend_pid()"))
+            await end.wait()
+            return backend
+
+    tasks = [asyncio.create_task(pid(end)) for end in (ends[0], ends[0], ends[1], ends[1])]
+    while lent(engine) < 2:
+        await asyncio.sleep(0.01)
+    assert database.in_use == 2
+    # Both are given back at once, while two others wait and nothing else is going to be given back.
+    ends[0].set()
+    first = {await task for task in tasks[:2]}
+    await asyncio.sleep(0.6)
+    assert database.in_use == 2
+    ends[1].set()
+    assert {await task for task in tasks[2:]} == first
+    # From here on nobody waits.
+    assert await database.row("SELECT pg_backend_pid()") == await database.row("SELECT pg_backend_pid()")
+    assert (lent(engine), database.in_use) == (2, 0)
+    await database.dispose()
+    assert lent(engine) == 0
 
 
 async def test_a_statement_over_its_time_is_an_outage_not_a_fault(engine: AsyncEngine) -> None:

@@ -1,8 +1,20 @@
 """Connections and transactions: the part of the store that the rest of the service uses."""
 
 from .database import Database, Standbys
+from .kept import KeptConnections
 from .kinds import BY_KEY, Kind, Timeouts
 from .pool import Driver, Engine, create_engine
 from .transaction import Transaction
 
-__all__ = ["BY_KEY", "Database", "Driver", "Engine", "Kind", "Standbys", "Timeouts", "Transaction", "create_engine"]
+__all__ = [
+    "BY_KEY",
+    "Database",
+    "Driver",
+    "Engine",
+    "KeptConnections",
+    "Kind",
+    "Standbys",
+    "Timeouts",
+    "Transaction",
+    "create_engine",
+]

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+
+from sqlalchemy import QueuePool
 
 from ...domain.keys import TenantId
 from ..fences import look_to_read, look_to_write
@@ -47,8 +49,9 @@ class Database:
     """Whose requests these are, where the tenant may be moved away meanwhile."""
     ingest_engine: Engine | None = None
     """Connections for `Kind.INGEST` alone, whose sessions have its settings; without, they are set each time."""
-    _kept: KeptConnections = field(default_factory=KeptConnections)
-    """Connections of `ingest_engine`."""
+    kept: KeptConnections | None = None
+    """Connections of `engine` that are kept between two uses, of a database that requests share."""
+    _kept_of_ingest: KeptConnections = field(default_factory=KeptConnections)
 
     def of_tenant(self, tenant_id: TenantId) -> "Database":
         """The same for requests of one tenant, which may be moved to another shard meanwhile (`fences.py`)."""
@@ -72,8 +75,8 @@ class Database:
         if self.standbys is not None and kind.reads_only:
             return self.standbys.transaction(kind, self.timeouts, first)
         if self.ingest_engine is not None and kind is Kind.INGEST:
-            return transaction_on(self.ingest_engine, kind, self.timeouts, first, self._kept)
-        return transaction_on(self.engine, kind, self.timeouts, first)
+            return transaction_on(self.ingest_engine, kind, self.timeouts, first, self._kept_of_ingest)
+        return transaction_on(self.engine, kind, self.timeouts, first, self.kept)
 
     async def row(self, statement: str, *values: Any) -> Any:
         """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
@@ -86,13 +89,24 @@ class Database:
         if self.standbys is not None:
             return await self.standbys.row(statement, *values)
         with translated():
-            connection, _, row = await first_answer(self.engine, lambda driver: _only_row(driver, statement, values))
-            await connection.close()
+            take = None if self.kept is None else self.kept.take
+            connection, driver, row = await first_answer(
+                self.engine, lambda driver: _only_row(driver, statement, values), take
+            )
+            await (connection.close() if self.kept is None else self.kept.give_back(connection, driver))
             return row
+
+    @property
+    def in_use(self) -> int:
+        """How many connections of `engine` are in use."""
+        lent = cast(QueuePool, self.engine.pool).checkedout()
+        return lent - (0 if self.kept is None else self.kept.n_free)
 
     async def dispose(self) -> None:
         """Close the connections."""
-        await self._kept.release()
+        for kept in (self.kept, self._kept_of_ingest):
+            if kept is not None:
+                await kept.release()
         await self.engine.dispose()
         if self.ingest_engine is not None:
             await self.ingest_engine.dispose()

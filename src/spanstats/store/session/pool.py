@@ -4,6 +4,7 @@ The engine runs in autocommit; transactions are begun by hand (`transaction.py`)
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -26,8 +27,13 @@ Driver: TypeAlias = Any
 Engine = AsyncEngine
 """A pool of connections to one database."""
 
-Free: TypeAlias = Callable[[], Awaitable[tuple[AsyncConnection, Driver] | None]]
-"""Gives a connection that was taken from the pool before and is free, if there is one."""
+Lent: TypeAlias = tuple[AsyncConnection, Driver]
+"""A connection that the pool has lent, and the driver's."""
+
+AskPool: TypeAlias = Callable[[], Awaitable[Lent]]
+
+Take: TypeAlias = Callable[[AskPool], Awaitable[Lent]]
+"""Gives a connection that the pool lent before and that is free; where there is none, the pool is asked."""
 
 # asyncpg counts microseconds from 2000.
 _PG_EPOCH_US = 946_684_800_000_000
@@ -106,15 +112,16 @@ async def _use_microseconds(driver: Driver) -> None:
 
 
 async def first_answer(
-    engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]], free: Free | None = None
+    engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]], take: Take | None = None
 ) -> tuple[AsyncConnection, Driver, Any]:
-    """A connection that has answered, and its answer: one of `free`, else one of the pool.
+    """A connection that has answered, and its answer: one that `take` gives, else one of the pool.
 
     After a restart of the server every pooled connection is dead: dead ones are closed until one is alive or new.
     Closed too are those made before another connection found that the server is no longer the primary.
     """
+    ask_pool = partial(_connect, engine)
     while True:
-        connection, driver = (free and await free()) or await _connect(engine)
+        connection, driver = await (ask_pool() if take is None else take(ask_pool))
         if not driver.is_trusted():
             await discard(connection, driver)
             continue
@@ -131,7 +138,7 @@ async def first_answer(
             return connection, driver, answer
 
 
-async def _connect(engine: AsyncEngine) -> tuple[AsyncConnection, Driver]:
+async def _connect(engine: AsyncEngine) -> Lent:
     """Every failure to connect is an outage: a wrong password or a vanished database too."""
     try:
         connection = await engine.connect()
