@@ -1,7 +1,6 @@
 """One evaluator's scores in Respan's summary."""
 
 import math
-from fractions import Fraction
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -53,7 +52,7 @@ class ScoreSummary(BaseModel):
 
 
 def score_summaries(summary: Summary) -> dict[str, ScoreSummary]:
-    """By evaluator key, from exact sums, which become floats here."""
+    """By evaluator key, from exact sums, which become floats here: a quotient of whole numbers is rounded once."""
     count = summary.total("n")
     return {
         key: _score(sums, summary.evaluators.get(key) or Evaluator(name=key), count)
@@ -69,7 +68,7 @@ def _score(sums: ScoreSums, evaluator: Evaluator, traces: int) -> ScoreSummary:
         evaluator_slug=evaluator.slug,
         evaluator_name=evaluator.name,
         score_value_type=evaluator.value_type,
-        avg_score=float(Fraction(averaged.total, averaged.n * NANO)) if averaged.n else None,
+        avg_score=averaged.total / (averaged.n * NANO) if averaged.n else None,
         avg_score_count=averaged.n or None,
         true_count=sums.n_true if booleans else None,
         false_count=sums.n_false if booleans else None,
@@ -102,5 +101,5 @@ def _deviation(sums: ScoreSums) -> float | None:
     """Of the sample. The numerator is exact, so that it is never negative."""
     if sums.n < 2:
         return None
-    squared = Fraction(sums.n * sums.squares - sums.total * sums.total, sums.n * (sums.n - 1) * NANO * NANO)
-    return math.sqrt(squared)
+    squared = sums.n * sums.squares - sums.total * sums.total
+    return math.sqrt(squared / (sums.n * (sums.n - 1) * NANO * NANO))

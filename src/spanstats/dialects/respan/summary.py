@@ -118,5 +118,5 @@ def summary_answer(
 
 
 def _mean(summary: Summary, name: str, unit: int) -> float:
-    mean = summary.mean(name)
-    return 0.0 if mean is None else float(mean / unit)
+    count = summary.total(f"n_{name}")
+    return summary.total(name) / (count * unit) if count else 0.0
