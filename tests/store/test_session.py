@@ -183,6 +183,31 @@ async def test_a_connection_whose_rollback_fails_is_not_kept(database_url: str, 
     await database.dispose()
 
 
+async def test_a_task_that_is_cancelled_while_it_rolls_back_ends(engine: AsyncEngine) -> None:
+    rolls_back, pids = asyncio.Event(), []
+
+    async def never(_statement: str) -> None:
+        rolls_back.set()
+        await asyncio.Event().wait()
+
+    async def go_on_after_errors() -> None:
+        while True:
+            with suppress(KeyError):
+                async with Database(engine).transaction(Kind.WRITE) as tx:
+                    pids.append(tx.driver.get_server_pid())
+                    tx.driver.execute = never
+                    raise KeyError("x")
+
+    task = asyncio.create_task(go_on_after_errors())
+    await rolls_back.wait()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=10)
+    assert done
+    assert task.cancelled()
+    async with Database(engine).transaction(Kind.READ) as tx:
+        assert tx.driver.get_server_pid() not in pids
+
+
 async def test_connections_that_are_kept_go_back_to_the_pool_which_ends_the_old_ones(
     database_url: str, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

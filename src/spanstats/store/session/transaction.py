@@ -149,7 +149,10 @@ async def committing(tx: Transaction, kept: KeptConnections | None = None) -> As
 
 
 async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseException) -> None:
-    """Roll back; a connection that cannot do even that, or leads to the wrong server, never returns to the pool."""
+    """Roll back; a connection that cannot do even that, or leads to the wrong server, never returns to the pool.
+
+    Raises `CancelledError` where the task is cancelled meanwhile: whoever would handle the error must not go on.
+    """
     if driver.is_closed() or must_reconnect(error):
         driver.source.distrust(driver)
         await discard(connection, driver)
@@ -159,6 +162,8 @@ async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseExcep
     rollback.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         await asyncio.wait_for(asyncio.shield(rollback), 2)
-    except BaseException:
+    except BaseException as failure:
         driver.terminate()
         await connection.invalidate()
+        if isinstance(failure, asyncio.CancelledError):
+            raise
