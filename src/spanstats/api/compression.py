@@ -44,12 +44,15 @@ def _is_small(message: Message) -> bool:
     return not message.get("more_body", False) and len(message.get("body", b"")) < MINIMUM_BYTES
 
 
+async def _keep_sender(scope: Scope, _receive: Receive, send: Send) -> None:
+    scope["compressing"] = send
+
+
+_MIDDLEWARE = GZipMiddleware(_keep_sender, MINIMUM_BYTES, _LEVEL)
+
+
 async def _compressing(scope: Scope, receive: Receive, send: Send) -> Send:
     """What the middleware would give an application to send with."""
-    senders = [send]
-
-    async def keep(_scope: Scope, _receive: Receive, wrapped: Send) -> None:
-        senders.append(wrapped)
-
-    await GZipMiddleware(keep, MINIMUM_BYTES, _LEVEL)(scope, receive, send)
-    return senders[-1]
+    await _MIDDLEWARE(scope, receive, send)
+    sender: Send = scope.pop("compressing")
+    return sender
