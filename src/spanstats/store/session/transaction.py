@@ -151,7 +151,7 @@ async def committing(tx: Transaction, kept: KeptConnections | None = None) -> As
 async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseException) -> None:
     """Roll back; a connection that cannot do even that, or leads to the wrong server, never returns to the pool.
 
-    Raises `CancelledError` where the task is cancelled meanwhile: whoever would handle the error must not go on.
+    Raises `CancelledError` where the task is cancelled meanwhile: what would handle the error must not go on.
     """
     if driver.is_closed() or must_reconnect(error):
         driver.source.distrust(driver)
