@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -70,6 +71,21 @@ def test_what_was_committed_is_there_after_the_server_was_killed(server: Embedde
         pass
     server.start()
     assert run_sql(server.url(), "SELECT answer FROM kept")[0]["answer"] == 42
+
+
+def test_a_socket_that_a_child_of_a_killed_server_still_holds_is_no_server(
+    server: EmbeddedServer, directory: Path
+) -> None:
+    os.kill(postmaster(directory), signal.SIGKILL)
+    while server.alive():
+        pass
+    path = directory / "postgres" / cluster.SOCKET_NAME
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(str(path))
+        held.listen()
+        server.start()
+        assert run_sql(server.url(), "SELECT 1 AS one")[0]["one"] == 1
 
 
 @pytest.mark.usefixtures("prepared")

@@ -40,6 +40,7 @@ class EmbeddedServer:
         self._settings = settings or {}
         self._patience_s = patience_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed: int | None = None
         self._users: IO[bytes] | None = None
         self._claim: IO[bytes] | None = None
         self._socket_directory: Path | None = None
@@ -112,8 +113,18 @@ class EmbeddedServer:
     def _data(self) -> Path:
         return self.directory / "postgres"
 
-    def _answering(self) -> bool:
+    def _postmaster(self) -> Postmaster | None:
+        """What the lock file names, unless it is a server of ours that was killed.
+
+        A child that this had just begun may hold its socket for a moment, and does not answer.
+        """
         state = Postmaster.of(self._data)
+        if state is not None and self._process is not None and state.pid == self._process.pid:
+            self._killed = None if is_postmaster(state.pid, self._data) else state.pid
+        return None if state is None or state.pid == self._killed else state
+
+    def _answering(self) -> bool:
+        state = self._postmaster()
         if state is None or not state.ready or not state.listening():
             return False
         self._socket_directory = state.socket_directory
@@ -121,7 +132,7 @@ class EmbeddedServer:
 
     def _start_process(self, deadline: float) -> None:
         """Start the server once and wait; returns where another try, or another look, may help."""
-        state = Postmaster.of(self._data)
+        state = self._postmaster()
         if (state is None or not state.listening()) and self._ended():
             owner = account()
             data = cluster.prepare(self.directory, owner, self._settings)
