@@ -4,9 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import cast
-
-from sqlalchemy import QueuePool
 
 from .api.shards import Shard
 from .catalog import placement
@@ -70,6 +67,6 @@ async def why_not_ready(shard: Shard, directory: Database) -> str | None:
 async def report_pools(databases: Sequence[Database], every_s: float = 1.0) -> None:
     """Run for ever: count connections, and those in use, for `/metrics`."""
     while True:
-        POOL_SIZE.set(sum(cast(QueuePool, database.engine.pool).size() for database in databases))
-        POOL_IN_USE.set(sum(database.in_use for database in databases))
+        POOL_SIZE.set(sum(database.connections.size for database in databases))
+        POOL_IN_USE.set(sum(database.connections.n_in_use for database in databases))
         await asyncio.sleep(every_s)

@@ -100,16 +100,16 @@ class _Opening:
         settings = self.settings
         timeouts = Timeouts(settings.read_timeout_s, settings.write_timeout_s)
         engine = _engine(settings, url, settings.pool_size, _patience_s(settings))
-        database = Database(engine, timeouts, ingest_engine=self._ingest(url), kept=KeptConnections())
+        database = Database(engine, timeouts, for_ingest=self._for_ingest(url), kept=KeptConnections(engine))
         self.opened.push_async_callback(database.dispose)
         background = Database(_engine(settings, direct, _TASKS, _BACKGROUND_S), timeouts)
         self.opened.push_async_callback(background.dispose)
         return database, background
 
-    def _ingest(self, url: SecretStr) -> Engine:
+    def _for_ingest(self, url: SecretStr) -> KeptConnections:
         settings = self.settings
         patience_s, timeout_s = _patience_s(settings), settings.write_timeout_s
-        return _engine(settings, url, TRANSACTIONS_AT_ONCE, patience_s, timeout_s, of_session=BY_KEY)
+        return KeptConnections(_engine(settings, url, TRANSACTIONS_AT_ONCE, patience_s, timeout_s, of_session=BY_KEY))
 
     async def _shard(self, name: str, database: Database) -> Shard:
         reading = replace(database, standbys=await self._standbys(name, database))

@@ -13,8 +13,7 @@ from tests.conftest import run_sql
 from spanstats.domain.keys import TenantId
 from spanstats.errors import Unavailable
 from spanstats.store.outages import sqlstate
-from spanstats.store.session import BY_KEY, Database, KeptConnections, Kind, Timeouts, create_engine
-from spanstats.store.session import kept as kept_module
+from spanstats.store.session import BY_KEY, Database, KeptConnections, Kind, Timeouts, connections, create_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -123,7 +122,7 @@ async def test_a_session_that_is_set_for_ingest_need_not_be_set_again(
 ) -> None:
     timeouts = Timeouts(write_s=2)
     of_ingest = create_engine(database_url, pool_size=2, statement_timeout_s=2, settings=BY_KEY)
-    with_own = Database(engine, timeouts, ingest_engine=of_ingest)
+    with_own = Database(engine, timeouts, for_ingest=KeptConnections(of_ingest))
     assert await _settings(with_own, kind) == await _settings(Database(engine, timeouts), kind)
     async with Database(of_ingest, timeouts).transaction(Kind.READ) as tx:
         source = tx.driver.source
@@ -138,7 +137,7 @@ async def test_a_connection_for_ingest_is_kept_for_the_next_use_until_it_is_lost
     database_url: str, engine: AsyncEngine
 ) -> None:
     of_ingest = create_engine(database_url, pool_size=1, settings=BY_KEY)
-    database = Database(engine, ingest_engine=of_ingest)
+    database = Database(engine, for_ingest=KeptConnections(of_ingest))
 
     async def pid() -> int:
         async with database.of_tenant(TenantId(1)).with_timeouts(Timeouts()).transaction(Kind.INGEST) as tx:
@@ -164,7 +163,7 @@ async def test_a_connection_for_ingest_is_kept_for_the_next_use_until_it_is_lost
 
 async def test_a_connection_whose_rollback_fails_is_not_kept(database_url: str, engine: AsyncEngine) -> None:
     of_ingest = create_engine(database_url, pool_size=1, settings=BY_KEY)
-    database = Database(engine, ingest_engine=of_ingest)
+    database = Database(engine, for_ingest=KeptConnections(of_ingest))
 
     async def refuse(statement: str) -> None:
         raise TimeoutError(statement)
@@ -211,9 +210,9 @@ async def test_a_task_that_is_cancelled_while_it_rolls_back_ends(engine: AsyncEn
 async def test_connections_that_are_kept_go_back_to_the_pool_which_ends_the_old_ones(
     database_url: str, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_module, "_KEPT_S", -1)
+    monkeypatch.setattr(connections, "_KEPT_S", -1)
     of_ingest = create_engine(database_url, pool_size=1, connection_life_s=1, settings=BY_KEY)
-    database = Database(engine, ingest_engine=of_ingest)
+    database = Database(engine, for_ingest=KeptConnections(of_ingest))
     pids = set()
     for _ in range(3):
         async with database.transaction(Kind.INGEST) as tx:
@@ -225,7 +224,7 @@ async def test_connections_that_are_kept_go_back_to_the_pool_which_ends_the_old_
 
 async def test_connections_of_requests_are_kept_but_not_from_those_that_wait_for_the_pool(database_url: str) -> None:
     engine = create_engine(database_url, pool_size=2, pool_timeout_s=0.5)
-    database = Database(engine, kept=KeptConnections())
+    database = Database(engine, kept=KeptConnections(engine))
     ends = [asyncio.Event(), asyncio.Event()]
 
     async def pid(end: asyncio.Event) -> int:
@@ -237,17 +236,17 @@ async def test_connections_of_requests_are_kept_but_not_from_those_that_wait_for
     tasks = [asyncio.create_task(pid(end)) for end in (ends[0], ends[0], ends[1], ends[1])]
     while lent(engine) < 2:
         await asyncio.sleep(0.01)
-    assert database.in_use == 2
+    assert database.connections.n_in_use == 2
     # Both are given back at once, while two others wait and nothing else is going to be given back.
     ends[0].set()
     first = {await task for task in tasks[:2]}
     await asyncio.sleep(0.6)
-    assert database.in_use == 2
+    assert database.connections.n_in_use == 2
     ends[1].set()
     assert {await task for task in tasks[2:]} == first
     # From here on nobody waits.
     assert await database.row("SELECT pg_backend_pid()") == await database.row("SELECT pg_backend_pid()")
-    assert (lent(engine), database.in_use) == (2, 0)
+    assert (lent(engine), database.connections.n_in_use) == (2, 0)
     await database.dispose()
     assert lent(engine) == 0
 

@@ -13,9 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import Unavailable
@@ -24,7 +23,7 @@ from .fences import FENCED
 from .outages import StandbyLost, TenantMoved, sqlstate, translated
 from .positions import FollowsAnother, Position, Positions, wait_until_replayed
 from .session import Database, Driver, Engine, Kind, Timeouts, Transaction
-from .session.pool import discard, first_answer
+from .session.connections import Connections, discard, first_answer
 from .session.transaction import committing
 from .source import Source
 
@@ -40,13 +39,12 @@ class Standby:
     """One address of standbys; `left_out` says why nothing is read there at present."""
 
     number: int
-    engine: Engine
+    connections: Connections
     left_out: str | None = "it was not asked yet"
 
     def is_busy(self) -> bool:
         """Whether all its connections are in use."""
-        pool = cast(QueuePool, self.engine.pool)
-        return pool.checkedout() >= pool.size()
+        return self.connections.n_in_use >= self.connections.size
 
 
 class HotStandbys:
@@ -56,7 +54,7 @@ class HotStandbys:
         """`engines` by the numbers that logs and metrics call them by."""
         self._primary = primary
         self._positions = Positions(primary)
-        self._standbys = [Standby(number, engine) for number, engine in engines.items()]
+        self._standbys = [Standby(number, Connections(engine)) for number, engine in engines.items()]
         self._wait_s = wait_s
         self._turn = 0
 
@@ -85,7 +83,8 @@ class HotStandbys:
         standby, position, connection, driver = begun
         try:
             with translated():
-                async with committing(Transaction(connection, driver, timeouts, position.now)) as tx:
+                tx = Transaction(connection, driver, timeouts, position.now)
+                async with committing(tx, standby.connections):
                     yield tx
         except Unavailable as error:
             raise self._blame(standby, error) from error
@@ -106,7 +105,7 @@ class HotStandbys:
                 await discard(connection, driver)
                 raise
             else:
-                await connection.close()
+                await standby.connections.give_back(connection, driver)
                 return row
         return await self._primary.row(statement, *values)
 
@@ -123,7 +122,7 @@ class HotStandbys:
     async def dispose(self) -> None:
         """Close all connections."""
         for standby in self._standbys:
-            await standby.engine.dispose()
+            await standby.connections.dispose()
 
     async def _begin(
         self, beginning: Callable[[Source], str] | None = None
@@ -165,7 +164,7 @@ class HotStandbys:
             # A silent standby is given up a little later than a late one.
             try:
                 async with asyncio.timeout(self._wait_s * 1.5):
-                    connection, driver, behind = await first_answer(standby.engine, ask)
+                    connection, driver, behind = await first_answer(standby.connections, ask)
             except FENCED:
                 raise TenantMoved from None
         STANDBY_LAG.labels(str(standby.number)).set(behind)
@@ -176,13 +175,13 @@ class HotStandbys:
         if position is None or standby.is_busy():
             return
         try:
-            connection, _ = await self._connect(standby, position)
+            lent = await self._connect(standby, position)
         except Unavailable as error:
             self._leave_out(standby, error)
             if isinstance(error, FollowsAnother):
                 self._positions.forget_life()
             return
-        await connection.close()
+        await standby.connections.give_back(*lent)
         STANDBY_UP.labels(str(standby.number)).set(1)
         if standby.left_out is not None:
             standby.left_out = None

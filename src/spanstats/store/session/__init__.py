@@ -1,7 +1,7 @@
 """Connections and transactions: the part of the store that the rest of the service uses."""
 
+from .connections import KeptConnections
 from .database import Database, Standbys
-from .kept import KeptConnections
 from .kinds import BY_KEY, Kind, Timeouts
 from .pool import Driver, Engine, create_engine
 from .transaction import Transaction

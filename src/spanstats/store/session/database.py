@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
-
-from sqlalchemy import QueuePool
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from ...domain.keys import TenantId
 from ..fences import look_to_read, look_to_write
 from ..outages import translated
-from .kept import KeptConnections
+from .connections import Connections, KeptConnections, first_answer
 from .kinds import Kind, Timeouts
-from .pool import Driver, Engine, first_answer
+from .pool import Driver, Engine
 from .transaction import Transaction, transaction_on
 
 
@@ -47,11 +45,15 @@ class Database:
     standbys: Standbys | None = None
     tenant_id: TenantId | None = None
     """Whose requests these are, where the tenant may be moved away meanwhile."""
-    ingest_engine: Engine | None = None
+    for_ingest: Connections | None = None
     """Connections for `Kind.INGEST` alone, whose sessions have its settings; without, they are set each time."""
     kept: KeptConnections | None = None
-    """Connections of `engine` that are kept between two uses, of a database that requests share."""
-    _kept_of_ingest: KeptConnections = field(default_factory=KeptConnections)
+    """The connections of `engine` where requests share them; without, its pool is asked for one before each use."""
+
+    @property
+    def connections(self) -> Connections:
+        """The connections of `engine`."""
+        return Connections(self.engine) if self.kept is None else self.kept
 
     def of_tenant(self, tenant_id: TenantId) -> "Database":
         """The same for requests of one tenant, which may be moved to another shard meanwhile (`fences.py`)."""
@@ -74,9 +76,9 @@ class Database:
             first = look if first is None else f"{look}; {first}"
         if self.standbys is not None and kind.reads_only:
             return self.standbys.transaction(kind, self.timeouts, first)
-        if self.ingest_engine is not None and kind is Kind.INGEST:
-            return transaction_on(self.ingest_engine, kind, self.timeouts, first, self._kept_of_ingest)
-        return transaction_on(self.engine, kind, self.timeouts, first, self.kept)
+        if self.for_ingest is not None and kind is Kind.INGEST:
+            return transaction_on(self.for_ingest, kind, self.timeouts, first)
+        return transaction_on(self.connections, kind, self.timeouts, first)
 
     async def row(self, statement: str, *values: Any) -> Any:
         """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
@@ -88,28 +90,19 @@ class Database:
                 return await tx.driver.fetchrow(statement, *values)
         if self.standbys is not None:
             return await self.standbys.row(statement, *values)
+        connections = self.connections
         with translated():
-            take = None if self.kept is None else self.kept.take
             connection, driver, row = await first_answer(
-                self.engine, lambda driver: _only_row(driver, statement, values), take
+                connections, lambda driver: _only_row(driver, statement, values)
             )
-            await (connection.close() if self.kept is None else self.kept.give_back(connection, driver))
+            await connections.give_back(connection, driver)
             return row
-
-    @property
-    def in_use(self) -> int:
-        """How many connections of `engine` are in use."""
-        lent = cast(QueuePool, self.engine.pool).checkedout()
-        return lent - (0 if self.kept is None else self.kept.n_free)
 
     async def dispose(self) -> None:
         """Close the connections."""
-        for kept in (self.kept, self._kept_of_ingest):
-            if kept is not None:
-                await kept.release()
-        await self.engine.dispose()
-        if self.ingest_engine is not None:
-            await self.ingest_engine.dispose()
+        await self.connections.dispose()
+        if self.for_ingest is not None:
+            await self.for_ingest.dispose()
 
 
 async def _only_row(driver: Driver, statement: str, values: Sequence[Any]) -> Any:

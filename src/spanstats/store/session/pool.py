@@ -1,39 +1,25 @@
-"""Pools of connections: how a connection is made, and how one that answers is found. Times are whole microseconds.
+"""Pools of connections: how a connection is made. Times are whole microseconds.
 
 The engine runs in autocommit; transactions are begun by hand (`transaction.py`).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-import asyncpg
 import msgspec
 from sqlalchemy import URL, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ...errors import Unavailable
 from ..address_texts import DRIVER
 from ..addresses import parse
 from ..connecting import creator
-from ..outages import must_reconnect, unavailable_because
 from ..source import Source
-from ..tls import TlsError
 
 Driver: TypeAlias = Any
 """asyncpg's connection (it ships no types), used directly by named statements. Times are microseconds since 1970."""
 
 Engine = AsyncEngine
 """A pool of connections to one database."""
-
-Lent: TypeAlias = tuple[AsyncConnection, Driver]
-"""A connection that the pool has lent, and the driver's."""
-
-AskPool: TypeAlias = Callable[[], Awaitable[Lent]]
-
-Take: TypeAlias = Callable[[AskPool], Awaitable[Lent]]
-"""Gives a connection that the pool lent before and that is free; where there is none, the pool is asked."""
 
 # asyncpg counts microseconds from 2000.
 _PG_EPOCH_US = 946_684_800_000_000
@@ -109,46 +95,3 @@ async def _use_microseconds(driver: Driver) -> None:
         encoder=lambda us: (us - _PG_EPOCH_US,),
         decoder=lambda t: t[0] + _PG_EPOCH_US,
     )
-
-
-async def first_answer(
-    engine: AsyncEngine, ask: Callable[[Driver], Awaitable[Any]], take: Take | None = None
-) -> tuple[AsyncConnection, Driver, Any]:
-    """A connection that has answered, and its answer: one that `take` gives, else one of the pool.
-
-    After a restart of the server every pooled connection is dead: dead ones are closed until one is alive or new.
-    Closed too are those made before another connection found that the server is no longer the primary.
-    """
-    ask_pool = partial(_connect, engine)
-    while True:
-        connection, driver = await (ask_pool() if take is None else take(ask_pool))
-        if not driver.is_trusted():
-            await discard(connection, driver)
-            continue
-        try:
-            answer = await ask(driver)
-        except BaseException as error:
-            was_dead = driver.is_closed()
-            if was_dead or must_reconnect(error):
-                driver.source.distrust(driver)
-            await discard(connection, driver)
-            if not was_dead or not isinstance(error, Exception):
-                raise
-        else:
-            return connection, driver, answer
-
-
-async def _connect(engine: AsyncEngine) -> Lent:
-    """Every failure to connect is an outage: a wrong password or a vanished database too."""
-    try:
-        connection = await engine.connect()
-        return connection, (await connection.get_raw_connection()).driver_connection
-    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, TlsError) as error:
-        raise Unavailable(unavailable_because(error) or "the database refuses this service") from error
-
-
-async def discard(connection: AsyncConnection, driver: Driver) -> None:
-    """Close a connection that shall not return to the pool."""
-    driver.terminate()
-    await connection.invalidate()
-    await connection.close()

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ...errors import SpanstatsError, Unavailable
 from ..fences import FENCED
 from ..outages import TenantMoved, must_reconnect, translated
-from .kept import KeptConnections
+from .connections import Connections, discard, first_answer
 from .kinds import BY_KEY, Kind, Timeouts
-from .pool import Driver, Engine, discard, first_answer
+from .pool import Driver
 
 _FIND_BY_KEY = "; ".join(
     f"SET LOCAL {name} = {value}" for name, value in {**BY_KEY, "plan_cache_mode": "force_generic_plan"}.items()
@@ -107,9 +107,9 @@ class Transaction:
 
 @asynccontextmanager
 async def transaction_on(
-    engine: Engine, kind: Kind, timeouts: Timeouts, first: str | None, kept: KeptConnections | None = None
+    connections: Connections, kind: Kind, timeouts: Timeouts, first: str | None
 ) -> AsyncIterator[Transaction]:
-    """A transaction of its own, begun with `first` in the same round trip. Its connection is one of `kept`, if given.
+    """A transaction of its own on one of these connections, begun with `first` in the same round trip.
 
     Raises `Unavailable` and `TenantMoved` as `Database.transaction` says.
     """
@@ -120,18 +120,18 @@ async def transaction_on(
 
     with translated():
         try:
-            connection, driver, _ = await first_answer(engine, begin, None if kept is None else kept.take)
+            connection, driver, _ = await first_answer(connections, begin)
         except FENCED:
             raise TenantMoved from None
-        async with committing(Transaction(connection, driver, timeouts), kept) as tx:
+        async with committing(Transaction(connection, driver, timeouts), connections) as tx:
             yield tx
 
 
 @asynccontextmanager
-async def committing(tx: Transaction, kept: KeptConnections | None = None) -> AsyncIterator[Transaction]:
+async def committing(tx: Transaction, connections: Connections) -> AsyncIterator[Transaction]:
     """Commits a transaction whose BEGIN was answered, or rolls it back on an error; gives its connection back.
 
-    It goes to `kept`, if given, else to its pool.
+    Raises `Unavailable` where the connection breaks.
     """
     try:
         try:
@@ -145,7 +145,7 @@ async def committing(tx: Transaction, kept: KeptConnections | None = None) -> As
                 raise Unavailable("the database is away") from error
             raise
     finally:
-        await (tx.connection.close() if kept is None else kept.give_back(tx.connection, tx.driver))
+        await connections.give_back(tx.connection, tx.driver)
 
 
 async def _abandon(connection: AsyncConnection, driver: Driver, error: BaseException) -> None:
