@@ -1,4 +1,4 @@
-"""Operators as rows of data: what each takes, which types of fields it applies to, and the SQL it becomes.
+"""Operators as rows of data: what each takes, which types of fields it applies to, and what builds its SQL.
 
 Every test is built positive and never holds for null; a negation is another row that names what it negates. So the
 rules about null, and about fields with many values, are decided once (`negation.py`) and not in every operator.
@@ -8,17 +8,25 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Numeric, Text, collate, false, func, literal, literal_column
-from sqlalchemy import any_ as any_element
-from sqlalchemy.types import TypeEngine
-
 from ..errors import invalid
-from ..store.sql_types import SqlValue
 from .field_types import ALL, ORDERED, TEXTUAL, FieldType, Fit
+from .operator_sql import (
+    Build,
+    between,
+    contains,
+    ends_with,
+    is_filled,
+    is_like,
+    is_present,
+    is_same_text,
+    matches,
+    one_of,
+    ordered,
+    starts_with,
+)
 
 
 class Operator(StrEnum):
@@ -65,12 +73,6 @@ class Reads(Enum):
     PRESENCE = "presence"
 
 
-_ZERO: ColumnElement[int] = literal_column("0")
-_NO_TEXT: ColumnElement[str] = literal_column("''", Text())
-Build = Callable[[SqlValue, tuple[Any, ...], TypeEngine[Any]], ColumnElement[bool]]
-"""SqlValue, operands and their type to a condition that is false or null where the column is null."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSpec:
     """One operator. `fits` says, operand by operand, where a literal between two units of a field goes.
@@ -92,60 +94,6 @@ class OperatorSpec:
     is_pattern: bool = False
 
 
-def _bound(value: Any, type_: TypeEngine[Any]) -> SqlValue:
-    """A parameter; a bound that no bigint can hold is a numeric."""
-    return literal(value, Numeric() if isinstance(value, Decimal) else type_)
-
-
-def _one_of(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    if not operands:
-        return false()
-    if len(operands) == 1:
-        return column == _bound(operands[0], type_)
-    return column == any_element(literal(list(operands), ARRAY(type_)))
-
-
-def _compared(compare: Callable[[Any, Any], Any]) -> Build:
-    return lambda column, operands, type_: compare(column, _bound(operands[0], type_))
-
-
-def _between(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    low, high = operands
-    return (column >= _bound(low, type_)) & (column <= _bound(high, type_))
-
-
-def _without_case(text: SqlValue) -> SqlValue:
-    """Created by the first migration over one Unicode collation: the server's locale has no say."""
-    return func.lower_unicode(text, type_=Text())
-
-
-def _contains(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    return func.strpos(_without_case(column), _without_case(literal(operands[0], type_)), type_=Integer()) > _ZERO
-
-
-def _starts(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    return func.starts_with(column, literal(operands[0], type_))
-
-
-def _ends(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    end = operands[0]
-    return func.right(column, literal(len(end), Integer()), type_=Text()) == literal(end, type_)
-
-
-def _same_text(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    return _without_case(column) == _without_case(literal(operands[0], type_))
-
-
-def _like(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    # A backslash is an ordinary character here, and one at the end would be an error of the database.
-    pattern = operands[0].replace("\\", "\\\\")
-    return _without_case(column).like(_without_case(literal(pattern, type_)))
-
-
-def _matches(column: SqlValue, operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    return column.op("~", is_comparison=True)(collate(literal(operands[0], type_), "C"))
-
-
 _MOST_CHARACTERS = 1_000
 _BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
 
@@ -160,16 +108,8 @@ def _check_pattern(pattern: str) -> None:
         raise invalid(r"must have no back-reference such as \1", "value", code="regex")
 
 
-def _present(column: SqlValue, _operands: tuple[Any, ...], _type: TypeEngine[Any]) -> ColumnElement[bool]:
-    return column.is_not(None)
-
-
-def _filled(column: SqlValue, _operands: tuple[Any, ...], type_: TypeEngine[Any]) -> ColumnElement[bool]:
-    return column != _NO_TEXT if isinstance(type_, Text) else column.is_not(None)
-
-
 def _ordering(name: Operator, doc: str, compare: Callable[[Any, Any], Any], fit: Fit) -> OperatorSpec:
-    return OperatorSpec(name=name, doc=doc, build=_compared(compare), types=ORDERED, reads=Reads.NUMBER, fits=(fit,))
+    return OperatorSpec(name=name, doc=doc, build=ordered(compare), types=ORDERED, reads=Reads.NUMBER, fits=(fit,))
 
 
 def _textual(name: Operator, doc: str, build: Build) -> OperatorSpec:
@@ -177,7 +117,7 @@ def _textual(name: Operator, doc: str, build: Build) -> OperatorSpec:
 
 
 _POSITIVE = (
-    OperatorSpec(name=Operator.EQUALS, doc="is one of the values", build=_one_of, arity=Arity.MANY),
+    OperatorSpec(name=Operator.EQUALS, doc="is one of the values", build=one_of, arity=Arity.MANY),
     # x > 1.5 is x > 1 and x >= 1.5 is x >= 2 where x is whole.
     _ordering(Operator.GT, "is greater", operator.gt, Fit.FLOOR),
     _ordering(Operator.GTE, "is greater or equal", operator.ge, Fit.CEILING),
@@ -186,21 +126,21 @@ _POSITIVE = (
     OperatorSpec(
         name=Operator.BETWEEN,
         doc="is between two values, both included",
-        build=_between,
+        build=between,
         arity=Arity.TWO,
         types=ORDERED,
         reads=Reads.NUMBER,
         fits=(Fit.CEILING, Fit.FLOOR),
     ),
-    _textual(Operator.CONTAINS, "contains the text, ignoring case; no wildcards", _contains),
-    _textual(Operator.STARTSWITH, "starts with the text; case matters; no wildcards", _starts),
-    _textual(Operator.ENDSWITH, "ends with the text; case matters; no wildcards", _ends),
-    _textual(Operator.IEXACT, "is the text, ignoring case", _same_text),
-    _textual(Operator.ILIKE, "matches a pattern of `%` and `_`, ignoring case", _like),
+    _textual(Operator.CONTAINS, "contains the text, ignoring case; no wildcards", contains),
+    _textual(Operator.STARTSWITH, "starts with the text; case matters; no wildcards", starts_with),
+    _textual(Operator.ENDSWITH, "ends with the text; case matters; no wildcards", ends_with),
+    _textual(Operator.IEXACT, "is the text, ignoring case", is_same_text),
+    _textual(Operator.ILIKE, "matches a pattern of `%` and `_`, ignoring case", is_like),
     OperatorSpec(
         name=Operator.REGEX,
         doc="matches a regular expression anywhere; case matters",
-        build=_matches,
+        build=matches,
         types=TEXTUAL,
         check=_check_pattern,
         is_pattern=True,
@@ -208,11 +148,11 @@ _POSITIVE = (
     OperatorSpec(
         name=Operator.NOT_EMPTY,
         doc="has a value that is not the empty text",
-        build=_filled,
+        build=is_filled,
         arity=Arity.NONE,
         reads=Reads.PRESENCE,
     ),
-    OperatorSpec(name=Operator.EXISTS, doc="has a value", build=_present, arity=Arity.NONE, reads=Reads.PRESENCE),
+    OperatorSpec(name=Operator.EXISTS, doc="has a value", build=is_present, arity=Arity.NONE, reads=Reads.PRESENCE),
 )
 
 _BY_NAME = {spec.name: spec for spec in _POSITIVE}
