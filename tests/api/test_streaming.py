@@ -106,6 +106,50 @@ async def test_nothing_more_is_read_for_a_client_that_is_gone() -> None:
     assert not connection.is_complete
 
 
+async def test_a_client_that_leaves_does_not_hold_what_is_being_read() -> None:
+    reads, closed, left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def never_read() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"["
+            reads.set()
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async def leave() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    streams, connection = Streams(1, 0.1), Connection()
+    task = asyncio.create_task((await streams.begin(never_read(), 60))(SCOPE, leave, connection.send))
+    await reads.wait()
+    left.set()
+    await asyncio.wait_for(task, 10)
+    assert closed.is_set()
+    assert not connection.is_complete
+    # The next one finds room.
+    await sent(streams, Source(b"[", b"]"), Connection())
+
+
+async def test_an_answer_may_end_as_its_client_leaves() -> None:
+    loop, faults, left = asyncio.get_running_loop(), list[object](), asyncio.Event()
+    loop.set_exception_handler(lambda _loop, context: faults.append(context))
+
+    async def leave() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message.get("more_body") is False:
+            left.set()
+            await asyncio.sleep(0)
+
+    await (await Streams(1, 0.1).begin(Source(b"[", b"]").read(), 5))(SCOPE, leave, send)
+    await asyncio.sleep(0.01)
+    assert faults == []
+
+
 async def sent(streams: Streams, source: Source, connection: Connection, seconds: float = 5) -> None:
     await (await streams.begin(source.read(), seconds))(SCOPE, receive, connection.send)
 
