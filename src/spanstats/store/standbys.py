@@ -23,7 +23,7 @@ from .fences import FENCED
 from .outages import StandbyLost, TenantMoved, sqlstate, translated
 from .positions import FollowsAnother, Position, Positions, wait_until_replayed
 from .session import Database, Driver, Engine, Kind, Timeouts, Transaction
-from .session.connections import Connections, discard, first_answer
+from .session.connections import Connections, KeptConnections, discard, first_answer
 from .session.transaction import committing
 from .source import Source
 
@@ -54,7 +54,7 @@ class HotStandbys:
         """`engines` by the numbers that logs and metrics call them by."""
         self._primary = primary
         self._positions = Positions(primary)
-        self._standbys = [Standby(number, Connections(engine)) for number, engine in engines.items()]
+        self._standbys = [Standby(number, KeptConnections(engine)) for number, engine in engines.items()]
         self._wait_s = wait_s
         self._turn = 0
 
