@@ -89,35 +89,25 @@ Percents = Annotated[
 
 _GET: dict[str, Any] = {
     **_SUMMARY,
+    "name": "get_experiment_summary",
     "summary": "Summarize an experiment",
     "description": f"Totals and means over the experiment's traces in the window. {_WINDOW}",
 }
-
-
-@read.get(_PATH, **_GET)
-@read.get(_OTHER_PATH, **_GET)
-async def get_experiment_summary(
-    request: Request,
-    experiment_id: str,
-    start_time: Time = None,
-    end_time: Time = None,
-    percentiles: Percents = None,
-) -> Response:
-    window = window_of(start_time, end_time)
-    return await _summary(request, experiment_id, window, percentiles, await filter_body(request))
-
-
 _FILTER: dict[str, Any] = {
     **_SUMMARY,
+    "name": "filter_experiment_summary",
     "summary": "Summarize the traces that match filters",
     "description": f"Totals and means over the experiment's traces in the window that match the filters. {_WINDOW}",
     "openapi_extra": body(FILTERS_SCHEMA, required=False),
 }
 
 
+# Under two names, which the description of the API shows as `operationId`.
+@read.get(_PATH, **_GET)
+@read.get(_OTHER_PATH, **_GET)
 @read.post(_PATH, **_FILTER)
 @read.post(_OTHER_PATH, **_FILTER)
-async def filter_experiment_summary(
+async def summarize_experiment(
     request: Request,
     experiment_id: str,
     start_time: Time = None,
