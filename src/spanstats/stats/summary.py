@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -38,11 +37,6 @@ class Summary:
     def total(self, name: str) -> int:
         """The sum or count, 0 where nothing was summed."""
         return self.sums[name] or 0
-
-    def mean(self, name: str) -> Fraction | None:
-        """The mean over the traces that have the value, `None` where none has."""
-        count = self.total(f"n_{name}")
-        return Fraction(self.total(name), count) if count else None
 
 
 async def summarize(

@@ -11,7 +11,7 @@ from .filter_names import SPAN_FIELD_NAMES, with_other_names
 from .intake import figures
 from .logs import scores_object
 from .span_schema import SpanSummary
-from .summary import summary_answer
+from .summary import mean, summary_answer
 
 SORTS = with_other_names(
     {
@@ -89,12 +89,11 @@ def listed_span(span: Span) -> dict[str, Any]:
 def span_summary(summary: Summary) -> SpanSummary:
     """The answer for exact sums over spans."""
     answer = summary_answer(summary)
-    cost = summary.mean("cost_pd")
     return SpanSummary(
         **dict(answer),
         total_requests=answer.total_count,
         average_latency=answer.avg_latency,
-        average_cost=0.0 if cost is None else float(cost / PICO),
+        average_cost=mean(summary, "cost_pd", PICO),
     )
 
 

@@ -99,9 +99,9 @@ def summary_answer(
         total_tokens=summary.total("total_tokens"),
         total_prompt_tokens=summary.total("prompt_tokens"),
         total_completion_tokens=summary.total("completion_tokens"),
-        avg_latency=_mean(summary, "latency_us", MICRO),
-        avg_tps=_mean(summary, "tps", MILLI),
-        avg_ttft=_mean(summary, "ttft_us", MICRO),
+        avg_latency=mean(summary, "latency_us", MICRO),
+        avg_tps=mean(summary, "tps", MILLI),
+        avg_ttft=mean(summary, "ttft_us", MICRO),
         scores=score_summaries(summary),
         error_count=summary.total("n_errors"),
         cost_count=counts["cost"],
@@ -117,6 +117,7 @@ def summary_answer(
     )
 
 
-def _mean(summary: Summary, name: str, unit: int) -> float:
+def mean(summary: Summary, name: str, unit: int) -> float:
+    """The mean of a measure, 0 where nothing has a value of it; `unit` of what is stored is 1 in the answer."""
     count = summary.total(f"n_{name}")
     return summary.total(name) / (count * unit) if count else 0.0
