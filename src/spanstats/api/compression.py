@@ -24,7 +24,7 @@ class Compression:
         onward: Send | None = None
 
         async def choosing(message: Message) -> None:
-            """Holds the head until the first part of the body shows whether the answer is small."""
+            """Holds the head until the first fragment of the body shows whether the answer is small."""
             nonlocal head, onward
             if onward is not None:
                 await onward(message)
@@ -45,9 +45,11 @@ def _is_small(message: Message) -> bool:
 
 
 async def _keep_sender(scope: Scope, _receive: Receive, send: Send) -> None:
+    """What the middleware takes for its application: it leaves there what it was given to send with."""
     scope["compressing"] = send
 
 
+# One for all answers, as it holds nothing of any.
 _MIDDLEWARE = GZipMiddleware(_keep_sender, MINIMUM_BYTES, _LEVEL)
 
 

@@ -211,9 +211,10 @@ def _sources(value: Value, *tables: Table) -> tuple[FromClause, ...]:
 def _exists(
     sources: tuple[FromClause, ...], *conditions: SqlCondition, rarely: bool = False, by_id: bool = False
 ) -> Exists:
-    """A row of the sources for which all conditions hold, perhaps a span `by_id`. Others belong to the row outside.
+    """A row of the sources for which all conditions hold. Other tables belong to the row outside.
 
-    Where it is `rarely` asked, an offset keeps PostgreSQL from reading all spans beforehand to answer for a few rows.
+    `by_id`: among the sources are spans, to which an index of ids leads. Where it is `rarely` asked, an offset keeps
+    PostgreSQL from reading all spans beforehand to answer for a few rows.
     """
     outside = {traces, every_span, span_payloads, packed_payloads} - set(sources)
     selected = select(_ONE).select_from(*sources).where(*conditions).correlate(*outside)

@@ -23,6 +23,7 @@ from ..store.sql_types import SqlCondition
 class AnySpan(Exists):
     """Whether a trace has any span for which conditions hold."""
 
+    # `by_id` is looked at before the SQL is compiled, and changes nothing of it.
     inherit_cache = True
 
     def __init__(self, spans: Select[Any], by_id: bool) -> None:
@@ -48,7 +49,7 @@ def _behind_is_true(element: Any, **_: Any) -> ColumnElement[Any] | None:
 
 
 def _has_any_span(condition: ClauseElement) -> bool:
-    """What conditions are otherwise made of takes long to visit."""
+    """Whether an `AnySpan` is part of it: in AND, OR, NOT or IS, as what conditions compare takes long to visit."""
     if isinstance(condition, Exists):
         return isinstance(condition, AnySpan)
     is_outside = isinstance(condition, BooleanClauseList | Grouping | UnaryExpression) or (

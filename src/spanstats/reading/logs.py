@@ -78,9 +78,9 @@ async def complete(tx: Transaction, rows: Sequence[Any], *, whole: bool) -> list
 
 
 async def first_spans(driver: Driver, roots: Mapping[TraceKey, str | None]) -> dict[TraceKey, Span]:
-    """The root, else the earliest span of these traces, with its content; `roots` are their ids, as far as known.
+    """The root, else the earliest span of these traces, with its content.
 
-    Raises `TooLarge`.
+    `roots` are the ids of their roots; `None` where a trace has none or where it is not known. Raises `TooLarge`.
     """
     span_keys = [SpanKey(*key, root) for key, root in roots.items() if root is not None]
     unknown = [key for key, root in roots.items() if root is None]

@@ -72,8 +72,14 @@ class Transaction:
         return int(plan["Plan"]["Plan Rows"])
 
     async def rows(self, statement: Select[Any]) -> AsyncIterator[Mapping[str, Any]]:
-        """The rows of such a statement, one held at a time."""
+        """The rows of a statement that is not likely to come again, one held at a time."""
         async for row in self.rows_of_text(*self._compiled(statement)):
+            yield row
+
+    async def rows_of_text(self, sql: str, values: Sequence[Any]) -> AsyncIterator[Mapping[str, Any]]:
+        """The same of a statement with `$1`, `$2` and so on for the values."""
+        prepared = await self.driver.prepare(sql, name="")
+        async for row in prepared.cursor(*values, prefetch=1):
             yield row
 
     async def cursor(self, sql: str, *values: Any) -> Any:
@@ -82,12 +88,6 @@ class Transaction:
         if self.driver.source.address.is_pooled:
             return await (await self.driver.prepare(sql, name="")).cursor(*values)
         return await self.driver.cursor(sql, *values)
-
-    async def rows_of_text(self, sql: str, values: Sequence[Any]) -> AsyncIterator[Mapping[str, Any]]:
-        """The same of a statement with `$1`, `$2` and so on for the values."""
-        prepared = await self.driver.prepare(sql, name="")
-        async for row in prepared.cursor(*values, prefetch=1):
-            yield row
 
     def condition(self, table: Table, condition: ColumnElement[bool]) -> tuple[str, list[Any]]:
         """The SQL of a condition over rows of the table, with `$1`, `$2` and so on for these values."""
