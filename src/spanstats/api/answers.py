@@ -49,6 +49,8 @@ class Stream(Response):
         media_type: str = JSON,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        """`first` and `rest` are the fragments. `ended` is called at the end of any answer, whole or cut."""
+        # As `Response` does, which would also render a body.
         self.status_code = 200
         self.media_type = media_type
         self.background = None
@@ -74,20 +76,21 @@ class Stream(Response):
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send(_part(self._first))
+        await send(_message(self._first))
         async for fragment in self._rest:
-            await send(_part(fragment))
-        await send(_part(b"", more=False))
+            await send(_message(fragment))
+        await send(_message(b"", more=False))
 
 
 def _expire(limit: asyncio.Timeout) -> None:
+    """End what has this limit now."""
     # An answer that has ended meanwhile has no limit any more.
     with suppress(RuntimeError):
         limit.reschedule(0)
 
 
-def _part(body: bytes, *, more: bool = True) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": more}
+def _message(fragment: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": fragment, "more_body": more}
 
 
 async def _until_gone(receive: Receive) -> None:
