@@ -127,6 +127,11 @@ def test_a_model_that_the_package_knows_costs_the_same_here(model: str, provider
         ("gpt-4o", "Langchain"),
         ("gpt-4o", "aws.bedrock"),
         (" GPT-4o ", "az.ai.openai"),
+        ("openai:gpt-4o", None),
+        ("openai:/gpt-4o", "mlflow"),
+        ("openai-responses:gpt-4o", "Langchain"),
+        ("gateway/openai:gpt-4o", None),
+        ("azure_openai:gpt-4o", None),
     ],
 )
 def test_names_that_other_tools_write_stand_for_the_same_model(model: str, provider: str | None) -> None:
@@ -166,6 +171,20 @@ def test_models_of_one_vendor_alone_need_no_provider(model: str, provider: str) 
 )
 def test_what_is_unknown_costs_null_and_not_zero(fields: dict[str, Any]) -> None:
     assert cost(**fields) is None
+
+
+@pytest.mark.parametrize(
+    "model", ["deepseek/deepseek-r1:free", "google/gemini-2.0-flash-exp:free", "nobody/knows:Free"]
+)
+@pytest.mark.parametrize("provider", [None, "openrouter", "openai"])
+def test_what_openrouter_calls_free_costs_nothing(model: str, provider: str | None) -> None:
+    assert cost(model=model, provider=provider, prompt_tokens=1000, completion_tokens=100) == 0
+    assert cost(model=model, provider=provider, prompt_tokens=5, prompt_price_pd=10**12) == 5 * 10**6
+    assert cost(model=model, provider=provider) is None
+
+
+def test_another_model_than_the_one_that_was_fine_tuned_has_no_price() -> None:
+    assert cost(model="ft:nobody-knows:gpt-4o", prompt_tokens=5) is None
 
 
 def test_no_tokens_at_all_cost_nothing_where_the_model_is_known() -> None:
@@ -254,7 +273,16 @@ def test_a_provider_is_known_however_it_is_spelled(provider: str, model: str) ->
 
 
 @pytest.mark.parametrize(
-    ("model", "provider"), [("ollama/llama3", None), ("llama3", "ollama.chat"), ("hosted_vllm/gpt-4o", "openai")]
+    ("model", "provider"),
+    [
+        ("ollama/llama3", None),
+        ("llama3", "ollama.chat"),
+        ("hosted_vllm/gpt-4o", "openai"),
+        ("ollama:gpt-4o", None),
+        ("deepseek-r1:8b", None),
+        ("deepseek-r1:1.5b", None),
+        ("deepseek-r1:latest", "openai"),
+    ],
 )
 def test_models_on_the_users_own_machine_have_no_price_however_they_are_named(model: str, provider: str | None) -> None:
     assert cost(model=model, provider=provider, prompt_tokens=5) is None

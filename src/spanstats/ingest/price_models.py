@@ -13,6 +13,9 @@ SELF_HOSTED = frozenset(
     {"ollama", "ollama_chat", "vllm", "hosted_vllm", "lmstudio", "lm_studio", "llama.cpp", "llamacpp", "llamafile"}
 )
 
+# Ollama's tags, which it alone puts after a model: `deepseek-r1:8b`, `mistral:latest`.
+_OLLAMA_TAG = re.compile(r"[^:]:(?:latest$|e?\d+(?:x\d+)?(?:\.\d+)?[bm](?:-|$))")
+
 # Providers as conventions and SDKs spell them, where the table does not know the spelling. Of a spelling with a dot,
 # such as `xai.chat`, what comes before it is tried too.
 PROVIDERS = {
@@ -39,6 +42,9 @@ _VENDORS = (
     (re.compile(r"sonar(?:-|$)|pplx-"), "perplexity"),
 )
 
+# What comes before a slash or a colon may name a provider; fine-tuned models (`ft:`) are other models.
+_PREFIX = re.compile(r"(?!ft:)([^/:]*)[/:]+(?=.)")
+
 # Bedrock's names: perhaps a region, the vendor, a dot, the model.
 _BEDROCK = re.compile(
     r"(?:^|[./:])(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshotai?|nvidia|openai|qwen"
@@ -55,7 +61,8 @@ class Models:
     def find(self, provider: str | None, model: str) -> ModelInfo | None:
         """The first of the ways to read the two names that the table knows."""
         name = model.strip().lower()
-        if not SELF_HOSTED.isdisjoint([*_spellings(provider), *name.split("/")[:-1]]):
+        homes = [*_spellings(provider), *re.split("[/:]", name)[:-1]]
+        if not SELF_HOSTED.isdisjoint(homes) or _OLLAMA_TAG.search(name):
             return None
         undated = _DATE.sub("", name)
         for spelling in (name, undated) if undated != name else (name,):
@@ -66,14 +73,14 @@ class Models:
 
     def _homes(self, provider: str | None, name: str) -> Iterator[tuple[Provider | None, str]]:
         """Where a model may be listed, and under which name: at Bedrock if it has such a name, at its provider, at the
-        one that its name suggests, and, for names like `openai/gpt-4o`, at the one before the slash."""
+        one that its name suggests, and, for names like `openai/gpt-4o` and `openai:gpt-4o`, at the one before."""
         if _BEDROCK.search(name):
             yield find_provider_by_id(self._providers, "aws"), name
         for spelling in _spellings(provider):
             yield find_provider_by_id(self._providers, spelling), name
         yield self._suggested(name), name
-        while "/" in name:
-            prefix, _, name = name.partition("/")
+        while (separator := _PREFIX.match(name)) is not None:
+            prefix, name = separator[1], name[separator.end() :]
             for spelling in _spellings(prefix):
                 yield find_provider_by_id(self._providers, spelling), name
             yield self._suggested(name), name

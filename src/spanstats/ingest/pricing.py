@@ -16,6 +16,9 @@ from ..domain.values import MAX_COST_PD
 from .price_models import Models
 from .rates import MILLION, Rates, read_rates
 
+_FREE = ":free"
+"""Ends the names of the models that OpenRouter does not charge for."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,6 +56,8 @@ class Prices:
             return None
         if span.prompt_price_pd is not None or span.completion_price_pd is not None:
             cost = _by_unit_prices(span)
+        elif span.model is not None and span.model.strip().lower().endswith(_FREE):
+            cost = 0
         elif (rates := self._rates(span)) is not None:
             cost = rates.cost_pd(span)
         else:
