@@ -99,6 +99,24 @@ def test_a_zero_counts_where_nothing_was_known_and_never_erases() -> None:
     assert merge(make(latency_us=5), make(latency_us=0)).latency_us == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("cached_beside_input", {"cache_read_tokens": 5}),
+        ("cached_beside_input", {"cache_write_tokens": 5}),
+        ("reasoning_beside_output", {"attributes": {"reasoning_tokens": 5}}),
+        ("audio_beside", {"attributes": {"input_audio_tokens": 5}}),
+        ("audio_beside", {"attributes": {"output_audio_tokens": 5}}),
+    ],
+)
+def test_how_counts_were_meant_holds_until_they_are_sent_again(name: str, counts: dict[str, Any]) -> None:
+    details = {**counts.get("attributes", {}), name: True}
+    beside, inside = make(**{**counts, "attributes": details}), make(**counts)
+    assert name not in merge(beside, inside).attributes
+    assert merge(inside, beside).attributes[name] is True
+    assert merge(beside, make(prompt_tokens=5)).attributes[name] is True
+
+
 def test_a_span_that_names_its_trace_moves_and_one_that_does_not_stays() -> None:
     concluded = make(trace_id="own", filled=Filled.TRACE)
     with_trace = make(trace_id="root")

@@ -62,8 +62,25 @@ def merge(earlier: Span, later: Span) -> Span:
             continue
         setattr(result, field, value)
     result.labels = {**result.labels, **new.labels}
-    result.attributes = {**result.attributes, **new.attributes}
+    result.attributes = {**_without_outdated(result.attributes, new), **new.attributes}
     return result
+
+
+def _without_outdated(attributes: dict[str, Any], later: Span) -> dict[str, Any]:
+    """Without what says how counts were meant that the later span sends again: it says that itself, or it is not so."""
+    if _HOW_COUNTED.isdisjoint(attributes):
+        return attributes
+    details, outdated = later.attributes, set()
+    if later.cache_read_tokens or later.cache_write_tokens:
+        outdated.add("cached_beside_input")
+    if details.get("reasoning_tokens"):
+        outdated.add("reasoning_beside_output")
+    if details.get("input_audio_tokens") or details.get("output_audio_tokens"):
+        outdated.add("audio_beside")
+    return {name: value for name, value in attributes.items() if name not in outdated}
+
+
+_HOW_COUNTED = frozenset({"cached_beside_input", "reasoning_beside_output", "audio_beside"})
 
 
 def _merged_borrow(earlier: Span, later: Span) -> int:
