@@ -95,6 +95,14 @@ def test_reasoning_beside_the_output_is_priced_as_output_and_tokens_are_answered
         assert Prices().price(span) == 100 * 300_000 + 70 * 2_500_000
 
 
+def test_usage_and_metadata_may_be_the_json_text_of_an_object() -> None:
+    span = read(
+        usage='{"prompt_tokens": 100, "completion_tokens": 20}', metadata='{"experiment_id": "e", "a": "\\u0000"}'
+    )
+    assert (span.prompt_tokens, span.completion_tokens, span.experiment_id) == (100, 20, "e")
+    assert read(usage="many", metadata="[1]").metadata is None
+
+
 def test_the_tier_of_a_call_is_kept() -> None:
     assert read(usage={"service_tier": "flex"}).attributes == {"service_tier": "flex"}
     assert read(service_tier="batch").attributes == {"service_tier": "batch"}

@@ -9,6 +9,7 @@ from ...domain.values import MAX_COST_PD, PICO, identifier, scaled
 from ...errors import invalid
 from ..batch import MAX_SPANS, Batch, check_count, read_each
 from ..document import from_value
+from ..json_body import as_object_or_none
 from ..json_escapes import Escapes
 from ..json_items import reason_of
 from ..json_limits import MAX_DEPTH
@@ -57,7 +58,9 @@ def read_flat(item: object, *, clean: bool = False, ingested: bool = False) -> S
         _add_content(span, flat)
     add_from_metadata(span, flat.get("experiment_id"))
     add_evaluator_scores(span)
-    return shorten(span) if clean else storable(shorten(span))
+    # JSON text inside of a text has escapes of its own.
+    is_clean = clean and not isinstance(flat.get("metadata"), str)
+    return shorten(span) if is_clean else storable(shorten(span))
 
 
 def _span(flat: dict[str, Any], *, ingested: bool) -> Span:
@@ -74,7 +77,7 @@ def _span(flat: dict[str, Any], *, ingested: bool) -> Span:
         provider=text_of(flat.get("provider_id")) or text_of(flat.get("provider")),
         prompt_price_pd=_unit_price(flat, "prompt_unit_price"),
         completion_price_pd=_unit_price(flat, "completion_unit_price"),
-        metadata=metadata_of(flat.get("metadata"), "metadata"),
+        metadata=metadata_of(as_object_or_none(flat.get("metadata")), "metadata"),
         labels=_labels(flat, _object(flat.get("customer_params"))),
         attributes=_attributes(flat),
         **_texts(flat),
@@ -112,7 +115,7 @@ def _add_times(span: Span, flat: dict[str, Any]) -> None:
 def _add_usage(span: Span, flat: dict[str, Any]) -> None:
     """Tokens, cost and first token: the span's own keys first, then its `usage` block; never added together."""
     numbers = own_numbers(flat)
-    if isinstance(block := flat.get("usage"), dict):
+    if (block := as_object_or_none(flat.get("usage"))) is not None:
         numbers = merged([numbers, read_block(block)])
     if not numbers:
         return
