@@ -38,8 +38,9 @@ CACHED = {
 
 CACHED_TEXT = """
 The name of the cached tokens decides whether the number of input tokens includes them (*inside*) or not (*beside*). If
-there are more cached tokens than input tokens, they are beside the input under any name. Only the price depends on
-this: answers have the tokens as the client sent them.
+there are more cached tokens than input tokens, they are beside the input under any name. If the span has an input of
+its own and a block of usage has another, and the two differ by exactly the cached tokens of the block, this decides.
+Only the price depends on this: answers have the tokens as the client sent them.
 """
 
 TITLES = {
@@ -83,7 +84,7 @@ def document() -> str:
         f"{_codes(sorted(LLM_KINDS))}. The usage of a span of another kind is a sum over the calls below it.",
         _table(("attribute", "sent by"), [(f"`{row.name}`", row.source) for row in kinds.KIND]),
         _table(("word, in any case", "kind"), [(f"`{word}`", f"`{kind}`") for word, kind in kinds.KINDS.items()]),
-        _table(("name of a span without a kind", "kind"), [(f"`{n}`", f"`{k}`") for n, k in kinds.SPAN_NAMES.items()]),
+        _table(("name of a span without a kind", "kind"), _names_of_spans()),
         "## Scores",
         f"An event whose name begins with `{evaluations.EVENT_PREFIX}` is a score of its span. So are these names in a "
         "span.",
@@ -98,6 +99,11 @@ def document() -> str:
         + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _names_of_spans() -> Iterable[tuple[str, str]]:
+    beginnings = {f"{beginning}...": kind for beginning, kind in kinds.SPAN_NAME_BEGINNINGS.items()}
+    return [(f"`{name}`", f"`{kind}`") for name, kind in (kinds.SPAN_NAMES | beginnings).items()]
 
 
 def _fields() -> Iterable[tuple[str, tuple[str, ...]]]:

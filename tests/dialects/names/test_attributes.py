@@ -7,7 +7,7 @@ import pytest
 
 from spanstats.dialects.names.block_names import USAGE_ATTRIBUTES
 from spanstats.dialects.names.evaluations import FIELDS, NUMBERED
-from spanstats.dialects.names.kinds import KIND, KINDS, SPAN_NAMES, UNKNOWN_KINDS
+from spanstats.dialects.names.kinds import KIND, KINDS, SPAN_NAME_BEGINNINGS, SPAN_NAMES, UNKNOWN_KINDS
 from spanstats.dialects.names.row import Cached, Name
 from spanstats.dialects.names.usage import COSTS, DETAILS, FIRST_TOKEN, FIRST_TOKEN_EVENTS, TOKENS
 from spanstats.domain.span import LLM_KINDS
@@ -119,6 +119,45 @@ def test_a_block_only_fills_what_no_attribute_of_its_own_says() -> None:
     assert span.attributes["cached_beside_input"] is True
 
 
+BLOCK = {
+    "input_tokens": 200,
+    "cache_read_input_tokens": 1500,
+    "cache_creation_input_tokens": 300,
+    "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200},
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "is_beside"),
+    [
+        # Version 6 of the Vercel AI SDK adds the cached tokens up, version 5 does not; the block is Anthropic's own.
+        ({"ai.usage.inputTokens": 2000, "ai.usage.inputTokenDetails.cacheReadTokens": 1500}, False),
+        ({"ai.usage.inputTokens": 2000, "ai.usage.cachedInputTokens": 1500}, False),
+        ({"ai.usage.inputTokens": 200, "ai.usage.cachedInputTokens": 1500}, True),
+        ({"gen_ai.usage.input_tokens": 2000}, False),
+        ({"gen_ai.usage.input_tokens": "2000"}, False),
+        ({"gen_ai.usage.input_tokens": 200}, True),
+    ],
+)
+def test_the_input_of_a_block_proves_whether_cached_tokens_are_in_the_input(
+    own: dict[str, Any], is_beside: bool
+) -> None:
+    for block in (BLOCK, {k: v for k, v in BLOCK.items() if k != "cache_creation_input_tokens"}):
+        span = read(
+            {"model": "claude-sonnet-4-5", **own, "ai.response.providerMetadata": {"anthropic": {"usage": block}}}
+        )
+        assert span.attributes.get("cached_beside_input", False) is is_beside
+        assert tokens_by_price(span)[:4] == (200, 1500, 100, 200)
+
+
+def test_the_input_of_a_block_proves_that_cached_tokens_are_beside_another_input() -> None:
+    block = {"prompt_tokens": 2000, "prompt_tokens_details": {"cached_tokens": 1500}}
+    span = read({"gen_ai.usage.input_tokens": 500, "usage": block})
+    assert tokens_by_price(span)[:2] == (500, 1500)
+    assert tokens_by_price(read({"gen_ai.usage.input_tokens": 2000, "usage": block}))[:2] == (500, 1500)
+    assert tokens_by_price(read({"gen_ai.usage.input_tokens": 1900, "usage": block}))[:2] == (400, 1500)
+
+
 @pytest.mark.parametrize(
     ("block", "tokens", "kinds"),
     [
@@ -188,6 +227,21 @@ def test_costs_of_langfuse_come_as_one_object() -> None:
     assert read({name: '{"input": 0.25, "output": 0.5, "total": 0.8}'}).cost_pd == 800_000_000_000
 
 
+def test_langfuse_costs_of_other_kinds_count_where_no_total_came() -> None:
+    name = "langfuse.observation.cost_details"
+    costs = {"input": 0.25, "input_cached_tokens": 0.125, "output": 0.5}
+    assert read({name: json.dumps(costs)}).cost_pd == 875_000_000_000
+    assert read({name: json.dumps(costs | {"total": None})}).cost_pd == 875_000_000_000
+    assert read({name: json.dumps(costs | {"currency": "USD"})}).cost_pd == 750_000_000_000
+    assert read({name: "{}"}).cost_pd is None
+
+
+@pytest.mark.parametrize(("costs", "total_pd"), [({}, 750), ({"total_cost": 0.8}, 800)])
+def test_costs_of_langsmith_are_in_its_usage(costs: dict[str, float], total_pd: int) -> None:
+    usage = {"input_tokens": 100, "output_tokens": 20, "input_cost": 0.25, "output_cost": 0.5, **costs}
+    assert read({"langsmith.usage_metadata": json.dumps(usage)}).cost_pd == total_pd * 10**9
+
+
 @pytest.mark.parametrize("row", KIND, ids=str)
 def test_every_attribute_of_the_kind_is_read_and_an_unknown_kind_says_nothing(row: Name) -> None:
     for word, kind in KINDS.items():
@@ -203,6 +257,13 @@ def test_the_name_of_an_agents_run_is_its_kind_where_no_attribute_says_one(name:
     assert read(name=name).kind == kind
     assert read({"gen_ai.operation.name": "chat"}, name=name).kind == "chat"
     assert kind not in LLM_KINDS
+
+
+@pytest.mark.parametrize(("beginning", "kind"), SPAN_NAME_BEGINNINGS.items())
+def test_a_name_that_begins_with_an_operation_is_of_its_kind(beginning: str, kind: str) -> None:
+    assert read({"model": "gpt-4o"}, name=f"{beginning}helper").kind == kind
+    assert read({"gen_ai.operation.name": "chat"}, name=f"{beginning}helper").kind == "chat"
+    assert read(name=beginning.strip() + "_helper").kind is None
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,13 @@ USAGE: Table = {
         Name("output_reasoning", _LANGFUSE_LANGCHAIN, is_beside=True),
     ),
     "service_tier": (Name("service_tier", "OpenAI, Anthropic", "text"),),
-    "cost_pd": (Name("cost", "OpenRouter", "USD"), Name("response_cost", "litellm", "USD")),
+    "cost_pd": (
+        Name("cost", "OpenRouter", "USD"),
+        Name("response_cost", "litellm", "USD"),
+        Name("total_cost", "LangSmith", "USD"),
+    ),
+    "input_cost": (Name("input_cost", "LangSmith", "USD"),),
+    "output_cost": (Name("output_cost", "LangSmith", "USD"),),
 }
 
 COST_BLOCK: Table = {
@@ -142,8 +148,9 @@ USAGE_ATTRIBUTES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ),
     ("hidden_params", ("",), "litellm"),
 )
+KINDS_OF_COST = "langfuse.observation.cost_details"
 COST_ATTRIBUTES: tuple[tuple[str, str], ...] = (
-    ("langfuse.observation.cost_details", _LANGFUSE),
+    (KINDS_OF_COST, _LANGFUSE),
     ("mlflow.llm.cost", "MLflow"),
     ("cost_breakdown", "litellm"),
 )

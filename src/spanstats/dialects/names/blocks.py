@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ...domain.values import number
 from ..json_body import as_object_or_none as as_object
 from ..numbers import is_unknown
-from .block_names import COST_ATTRIBUTES, COST_BLOCK, USAGE, USAGE_ATTRIBUTES
+from .block_names import COST_ATTRIBUTES, COST_BLOCK, KINDS_OF_COST, USAGE, USAGE_ATTRIBUTES
 from .row import Name, Table
 
 FieldValues = dict[str, tuple[Any, Name]]
@@ -34,8 +35,16 @@ def read_blocks(attributes: Mapping[str, tuple[Any, str]]) -> list[FieldValues]:
             blocks += [read_block(value) for value in inner]
     for name, _ in COST_ATTRIBUTES:
         if name in attributes and (block := as_object(attributes[name][0])) is not None:
-            blocks.append(read_block(block, COST_BLOCK))
+            blocks.append(read_block(_with_total(block) if name == KINDS_OF_COST else block, COST_BLOCK))
     return blocks
+
+
+def _with_total(costs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Langfuse has a cost for each kind of usage (`input_cached_tokens`, ...); without a total they add up to it."""
+    by_kind = {name: value for name, value in costs.items() if not is_unknown(value)}
+    if "total" in by_kind or not by_kind or not {value.__class__ for value in by_kind.values()} <= {int, float}:
+        return costs
+    return {**by_kind, "total": sum(number(value, f"{KINDS_OF_COST}.{name}") for name, value in by_kind.items())}
 
 
 def inside(value: Any, path: str) -> Any:

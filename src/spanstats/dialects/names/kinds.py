@@ -107,8 +107,20 @@ SPAN_NAMES: dict[str, str] = {
     "ai.streamText": "agent",
 }
 
+# The conventions name a span after its operation, whether or not an attribute says that too: `invoke_agent helper`.
+SPAN_NAME_BEGINNINGS: dict[str, str] = {
+    f"{name} ": KINDS[name] for name in ("invoke_agent", "create_agent", "invoke_workflow", "execute_tool")
+}
+_BEGINNINGS = tuple(SPAN_NAME_BEGINNINGS)
+
 
 def kind_of(value: Any, span_name: str) -> str | None:
     """Our kind for what an attribute says, else for the name of the span; `None` where neither says one."""
     kind = (text_of(value) or "").strip('"').lower()
-    return KINDS.get(kind, kind) or SPAN_NAMES.get(span_name)
+    return KINDS.get(kind, kind) or SPAN_NAMES.get(span_name) or _kind_of_operation(span_name)
+
+
+def _kind_of_operation(span_name: str) -> str | None:
+    if not span_name.startswith(_BEGINNINGS):
+        return None
+    return next(kind for beginning, kind in SPAN_NAME_BEGINNINGS.items() if span_name.startswith(beginning))

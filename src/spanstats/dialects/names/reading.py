@@ -1,8 +1,9 @@
 """From the values that were found under the tables' names to the numbers of a span."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ...errors import InvalidInput
 from ..numbers import (
     first_token_milliseconds,
     first_token_seconds,
@@ -147,6 +148,39 @@ def merged(by_block: Iterable[FieldValues]) -> FieldValues:
     """For each field the first of several findings."""
     result: FieldValues = {}
     for values in by_block:
-        for field, entry in values.items():
+        added = values
+        if result and not _CACHED.isdisjoint(values) and (cached := _proved(result, values)) is not None:
+            result = _as_proved(result, cached, _BY_SPELLING)
+            added = _as_proved(values, cached, frozenset(Cached))
+        for field, entry in added.items():
             result.setdefault(field, entry)
     return result
+
+
+_CACHED = frozenset({"cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"})
+_BY_SPELLING = frozenset({Cached.AS_VENDOR, Cached.AS_INPUT})
+
+
+def _proved(result: FieldValues, block: FieldValues) -> Cached | None:
+    """Whether the input that won includes the cached tokens of a block, where the input of the block proves it."""
+    counts = {field: _count(block, field) for field in _CACHED}
+    written = max(counts["cache_write_tokens"], counts["cache_write_5m_tokens"] + counts["cache_write_1h_tokens"])
+    cached, inputs = counts["cache_read_tokens"] + written, [_count(v, "prompt_tokens") for v in (result, block)]
+    if not cached or not all(inputs):
+        return None
+    return {cached: Cached.INSIDE, -cached: Cached.BESIDE}.get(inputs[0] - inputs[1])
+
+
+def _count(values: FieldValues, field: str) -> int:
+    """The tokens of a field; 0 where they are not known, or cannot be used."""
+    try:
+        return known_tokens(values[field][0], field) or 0 if field in values else 0
+    except InvalidInput:
+        return 0
+
+
+def _as_proved(values: FieldValues, cached: Cached, changed: Container[Cached]) -> FieldValues:
+    return {
+        field: (value, row._replace(cached=cached) if field in _CACHED and row.cached in changed else row)
+        for field, (value, row) in values.items()
+    }
