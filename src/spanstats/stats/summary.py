@@ -145,10 +145,9 @@ async def directly(
     n_scores: int = 1,
     has_partial_costs: bool = True,
 ) -> Sums:
-    """The same from the traces themselves.
+    """The same from the traces themselves; `n_scores` and `has_partial_costs` as in `filtered`.
 
-    `n_scores` is how many scores most of the traces have at most: more cost more time. Partial costs are only counted
-    where there may be some.
+    A trace with more scores than `n_scores` costs a second statement.
     """
     disjuncts = within(experiment_key, window, disjuncts)
     if n_scores:
