@@ -25,7 +25,8 @@ SPAN = st.builds(
     kind=st.sampled_from([None, "chat", "chat", "generation", "agent", "agent", "task", "tool"]),
     model=st.sampled_from([None, "m"]),
     prompt_tokens=TOKENS,
-    completion_tokens=st.sampled_from([None, 5]),
+    completion_tokens=st.sampled_from([None, 5, 5, 12]),
+    total_tokens=st.sampled_from([None, None, 12, 22]),
     cache_read_tokens=st.sampled_from([None, None, 10]),
     cost_pd=st.sampled_from([None, None, 0, 7]),
     filled=st.sampled_from([0, Filled.COST]),
@@ -64,7 +65,7 @@ def shown(spans: list[Span], flags_by_span: dict[str, dict[str, bool]]) -> dict[
     for span_id, flags_ in flags_by_span.items():
         span = by_id[span_id]
         has = {
-            "tokens": bool(span.prompt_tokens or span.completion_tokens),
+            "tokens": bool(span.prompt_tokens or span.completion_tokens or span.total_tokens),
             "cost": span.cost_pd is not None,
             "call": span.is_llm_call,
         }
@@ -261,6 +262,30 @@ def test_a_call_inside_a_call_is_another_where_its_cached_tokens_do_not_explain_
         inner.span_id, inner.parent_id = "i", "u"
         count_usage([outer, inner])
         assert [s.uncounted & Uncounted.TOKENS for s in (outer, inner)] == [0, 0]
+
+
+def test_a_call_inside_a_call_is_one_where_only_one_of_them_has_reasoning_in_the_output() -> None:
+    for first, second in (((20, 220), (120, None)), ((120, 220), (20, 220)), ((20, 220), (20, 220))):
+        outer, inner = (
+            span(
+                name,
+                parent,
+                kind="chat",
+                model="m",
+                prompt_tokens=100,
+                completion_tokens=completion,
+                total_tokens=total,
+            )
+            for name, parent, (completion, total) in (("a", None, first), ("b", "a", second))
+        )
+        count_usage([outer, inner])
+        assert [bool(s.uncounted & Uncounted.TOKENS) for s in (outer, inner)] == [True, False]
+
+
+def test_a_total_alone_counts_around_a_call_without_tokens() -> None:
+    spans = [span("a", kind="chat", total_tokens=120), span("b", "a", kind="chat")]
+    count_usage(spans)
+    assert [s.uncounted for s in spans] == [0, 0]
 
 
 def test_calls_side_by_side_both_count_where_they_differ() -> None:

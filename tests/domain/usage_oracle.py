@@ -91,9 +91,7 @@ class Rules:
         return inside
 
     def may_use_the_same(self, one: Span, other: Span) -> bool:
-        if (one.completion_tokens or 0) != (other.completion_tokens or 0):
-            return False
-        return bool(self.inputs(one) & self.inputs(other))
+        return bool(self.readings(one) & self.readings(other))
 
     def is_sum(self, span: Span) -> bool:
         """An aggregate with tokens that are below, or a call that an inner one tells of."""
@@ -145,15 +143,20 @@ class Rules:
         if not self._may_be_beside(span) or span.response_id or self.is_sum(span):
             return False
         others = [s for s in self.spans if self._may_be_beside(s) and s.response_id and s.parent_id == span.parent_id]
+        others = [s for s in others if (s.completion_tokens or 0) == (span.completion_tokens or 0)]
         return any(self.may_use_the_same(s, span) and (self._holds(s, span) or self._holds(span, s)) for s in others)
 
     def _may_be_beside(self, span: Span) -> bool:
         has_parent = span.parent_id not in (None, span.span_id) and span.trace_id != span.span_id
         return bool(span.usage_once and has_parent and is_call(span) and has_tokens(span))
 
-    def inputs(self, span: Span) -> set[int]:
-        prompt = span.prompt_tokens or 0
-        return {prompt, prompt + (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)}
+    def readings(self, span: Span) -> set[tuple[int, int]]:
+        """(input, output): cached tokens in the input or beside it, reasoning in the output or only in the total."""
+        prompt, output, total = span.prompt_tokens or 0, span.completion_tokens or 0, span.total_tokens or 0
+        if prompt == output == 0:
+            output = total
+        cached = (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)
+        return {(prompt, output), (prompt + cached, output), (prompt, max(output, total - prompt))}
 
     def _holds(self, outer: Span, inner: Span) -> bool:
         """Within its time, but for a hundredth of a second."""

@@ -43,11 +43,15 @@ class UsedTokens(NamedTuple):
     prompt: int
     completion: int
     cached: int
+    beyond_input: int
+    """What the total has besides the input: the output with the reasoning that the output may leave out."""
 
     @property
     def readings(self) -> set[tuple[int, int]]:
-        """(input, output), with the cached tokens in the input as it was sent, or next to it."""
-        return {(self.prompt, self.completion), (self.prompt + self.cached, self.completion)}
+        """(input, output), with the cached tokens in the input as it was sent, or next to it, and the output as it was
+        sent, or by the total."""
+        prompt, completion, cached, beyond_input = self
+        return {(prompt, completion), (prompt + cached, completion), (prompt, beyond_input)}
 
     def may_equal(self, other: "UsedTokens") -> bool:
         """Whether they are equal in one reading of each."""
@@ -61,7 +65,11 @@ class UsedTokens(NamedTuple):
 def used(span: Span) -> UsedTokens:
     """The tokens of a span."""
     cached = (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)
-    return UsedTokens(span.prompt_tokens or 0, span.completion_tokens or 0, cached)
+    prompt, completion, total = span.prompt_tokens or 0, span.completion_tokens or 0, span.total_tokens or 0
+    if not (prompt or completion):
+        # A total alone equals no call without tokens.
+        completion = total
+    return UsedTokens(prompt, completion, cached, max(completion, total - prompt))
 
 
 def sibling_class(span: Span) -> tuple[str, int] | None:

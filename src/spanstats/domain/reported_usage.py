@@ -26,10 +26,11 @@ class Call(msgspec.Struct, array_like=True):
     end_us: int | None
     filled: int
     cached: int = 0
+    beyond_input: int = 0
 
     @property
     def used(self) -> UsedTokens:
-        return UsedTokens(*self.usage, self.cached)
+        return UsedTokens(*self.usage, self.cached, max(self.usage[1], self.beyond_input))
 
 
 class Descendants(msgspec.Struct, array_like=True):
@@ -129,6 +130,6 @@ def with_span(span: Span, descendants: Descendants) -> Descendants:
 
 def call_of(span: Span) -> Call:
     """The span, which is a call, as it is compared."""
-    prompt, completion, cached = used(span)
+    prompt, completion, cached, beyond_input = used(span)
     times = span.start_us, span.end_us
-    return Call(span.span_id, (prompt, completion), span.response_id, *times, span.filled, cached)
+    return Call(span.span_id, (prompt, completion), span.response_id, *times, span.filled, cached, beyond_input)
