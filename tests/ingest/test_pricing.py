@@ -187,6 +187,13 @@ def test_another_model_than_the_one_that_was_fine_tuned_has_no_price() -> None:
     assert cost(model="ft:nobody-knows:gpt-4o", prompt_tokens=5) is None
 
 
+def test_the_total_of_an_embedding_is_its_input() -> None:
+    model = "text-embedding-3-small"
+    assert cost(kind="embedding", model=model, total_tokens=77) == cost(model=model, prompt_tokens=77) == 1_540_000
+    assert cost(kind="chat", model="gpt-4o", total_tokens=77) is None
+    assert cost(kind="embedding", model=model, total_tokens=0) is None
+
+
 def test_no_tokens_at_all_cost_nothing_where_the_model_is_known() -> None:
     assert cost(model="gpt-4o", prompt_tokens=0, completion_tokens=0) == 0
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from genai_prices.types import ModelInfo, ModelPrice
 
 from ..domain.measures import divide_half_even
@@ -53,7 +54,10 @@ class Prices:
         Unit prices of the span come before the table; where it has one of the two, the other counts 0.
         """
         if span.prompt_tokens is None and span.completion_tokens is None:
-            return None
+            if span.kind != "embedding" or not span.total_tokens:
+                return None
+            # An embedding has no output, and some clients send its total alone.
+            span = msgspec.structs.replace(span, prompt_tokens=span.total_tokens)
         if span.prompt_price_pd is not None or span.completion_price_pd is not None:
             cost = _by_unit_prices(span)
         elif span.model is not None and span.model.strip().lower().endswith(_FREE):
