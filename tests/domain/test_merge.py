@@ -184,6 +184,8 @@ def test_a_patch_replaces_exactly_what_it_names_null_included() -> None:
         ({"prompt_tokens": 0}, 0),
         ({"prompt_tokens": None, "completion_tokens": 3}, 7),
         ({"cost_pd": 1}, 1),
+        ({"attributes": {"cache_hit": True}}, 0),
+        ({"attributes": {"cache_hit": False}}, 57),
     ],
 )
 def test_a_cost_of_zero_for_tokens_of_a_priced_model_is_no_cost_in_pareas_dialect(

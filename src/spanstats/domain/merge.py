@@ -159,7 +159,12 @@ def settle(span: Span, price: Price) -> Span:
 
 
 def _is_no_cost(span: Span) -> bool:
-    """Parea's SDKs send a cost of 0 for every model that is newer than the table they came with."""
+    """Parea's SDKs send a cost of 0 for every model that is newer than the table they came with.
+
+    An answer that came from a cache was not bought.
+    """
+    if span.attributes.get("cache_hit") is True:
+        return False
     return span.by_span_id and span.cost_pd == 0 and bool(span.prompt_tokens or span.completion_tokens)
 
 
