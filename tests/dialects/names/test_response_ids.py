@@ -50,3 +50,11 @@ def test_an_object_that_only_happens_to_have_an_id_is_no_answer(output: Any) -> 
 
 def test_the_output_of_what_is_no_call_is_no_answer() -> None:
     assert read({"openinference.span.kind": "CHAIN", "output.value": json.dumps(CHAT)}).response_id is None
+
+
+@pytest.mark.parametrize("word", ["None", "null", "undefined", "N/A", "unknown", " "])
+def test_a_word_for_no_id_is_none(word: str) -> None:
+    answer = {"id": "chatcmpl-1", "model": "gpt-4o", "choices": []}
+    assert response_id(None, **{"gen_ai.response.id": word}) is None
+    assert response_id(answer, **{"gen_ai.response.id": word}) == "chatcmpl-1"
+    assert response_id({**answer, "id": word}) is None

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ...domain.values import is_clean
+from ..numbers import is_unknown
 
 # Attributes that hold an answer as JSON text: OpenInference, Langfuse, MLflow, LangSmith.
 ANSWERS = frozenset({"output.value", "langfuse.observation.output", "mlflow.spanOutputs", "gen_ai.completion"})
@@ -45,8 +46,15 @@ def response_id_in(output: str | None) -> str | None:
     return _usable(_at(answer.generations, 0, 0, "message", "kwargs", "response_metadata", "id"))
 
 
+def is_no_id(text: str) -> bool:
+    """Whether a text says that no id is known: calls that have it in common are not one call."""
+    return is_unknown(text) or text.strip().lower() == "unknown"
+
+
 def _usable(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= _MAX_CHARACTERS and is_clean(value) else None
+    if not isinstance(value, str) or len(value) > _MAX_CHARACTERS or is_no_id(value):
+        return None
+    return value if is_clean(value) else None
 
 
 def _at(value: Any, *path: str | int) -> Any:

@@ -9,7 +9,7 @@ from ...errors import invalid
 from ..document import from_text, from_value
 from ..names.evaluations import is_evaluation, of_attributes, of_event
 from ..names.kinds import kind_of
-from ..names.response_ids import ANSWERS, response_id_in
+from ..names.response_ids import ANSWERS, is_no_id, response_id_in
 from ..normalize import check_scores, shorten, text_of
 from ..respan.evaluator import add_evaluator_scores
 from ..respan.metadata import add_from_metadata
@@ -32,6 +32,11 @@ def _text(value: Any, name: str) -> str | None:
     return text_of(value)
 
 
+def _response_id(value: Any, name: str) -> str | None:
+    text = _text(value, name)
+    return None if text is None or is_no_id(text) else text
+
+
 def _document(value: Any, _name: str) -> str | None:
     return from_text(value) if isinstance(value, str) else from_value(value)
 
@@ -43,7 +48,7 @@ def _status_code(value: Any, _name: str) -> int | None:
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "name": _text,
     "workflow_name": _text,
-    "response_id": _text,
+    "response_id": _response_id,
     "model": _text,
     "provider": _text,
     "error": _text,
