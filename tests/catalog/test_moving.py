@@ -28,7 +28,7 @@ from spanstats.ingest.evaluators import Evaluators
 from spanstats.ingest.tools import Tools
 from spanstats.stats.maintenance import mismatches, refresh_rollups
 from spanstats.store.outages import TenantMoved
-from spanstats.store.session import Database, Kind, create_engine
+from spanstats.store.session import Database, KeptConnections, Kind, create_engine
 from spanstats.store.session.transaction import transaction_on
 from spanstats.store.tables import metadata
 
@@ -237,6 +237,27 @@ async def test_only_one_process_moves_a_tenant_and_to_one_shard(world: World) ->
     with pytest.raises(Conflict, match="to shard two"):
         await moved(world, "first")
     await moved(world, "two")
+
+
+@pytest.mark.one_version("the connections are ours")
+async def test_a_mover_is_lent_connections_that_are_kept_for_requests(world: World, database_url: str) -> None:
+    connections = KeptConnections(create_engine(database_url, pool_size=1, pool_timeout_s=0.5))
+    directory = Database(connections.engine, kept=connections)
+    try:
+        # From here on it is free, and not in the pool.
+        assert await directory.row("SELECT 1")
+        for _ in range(2):
+            async with moves.mover_of(directory, world.tenant_id) as mover:
+                assert mover is not None
+                assert await mover.move() is None
+        with pytest.raises(KeyError):
+            async with moves.mover_of(directory, world.tenant_id):
+                raise KeyError("x")
+        assert connections.n_in_use == 0
+        async with moves.mover_of(world.shards["first"], world.tenant_id) as mover:
+            assert mover is not None
+    finally:
+        await directory.dispose()
 
 
 class Killed(BaseException):

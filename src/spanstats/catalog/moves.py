@@ -9,13 +9,15 @@ any service lets writes of the tenant go on.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from ..domain.keys import TenantId
 from ..errors import Conflict, NotFound
 from ..store.fences import LOCK_OUT
 from ..store.outages import translated
-from ..store.session import Database, Kind
+from ..store.session import Database, Driver, Kind
+from ..store.session.connections import discard, first_answer
 from .placement import home_of
 
 Fence: TypeAlias = Literal["closed", "gone"]
@@ -86,15 +88,22 @@ async def mover_of(directory: Database, tenant_id: TenantId) -> AsyncIterator[Mo
 
     Raises `Unavailable`.
     """
+    connections = directory.connections
     with translated():
-        async with directory.engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            is_ours = await driver.fetchval(_TRY_LOCK, tenant_id)
-            try:
-                yield Mover(driver, tenant_id) if is_ours else None
-            finally:
-                if is_ours and not driver.is_closed():
-                    await driver.fetchval(_UNLOCK, tenant_id)
+        connection, driver, is_ours = await first_answer(connections, partial(_try_lock, tenant_id))
+        try:
+            yield Mover(driver, tenant_id) if is_ours else None
+            if is_ours:
+                await driver.fetchval(_UNLOCK, tenant_id)
+        except BaseException:
+            # The lock ends with the connection.
+            await discard(connection, driver)
+            raise
+        await connections.give_back(connection, driver)
+
+
+async def _try_lock(tenant_id: TenantId, driver: Driver) -> bool:
+    return bool(await driver.fetchval(_TRY_LOCK, tenant_id))
 
 
 async def moves_under_way(directory: Database) -> list[Move]:
