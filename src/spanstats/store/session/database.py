@@ -81,9 +81,11 @@ class Database:
         return transaction_on(self.connections, kind, self.timeouts, first)
 
     async def row(self, statement: str, *values: Any) -> Any:
-        """The first row of a statement that is a snapshot of its own, in one round trip; `None` where there is no row.
+        """The first row of a statement that is a snapshot of its own; `None` where there is no row.
 
-        Raises `Unavailable` as `transaction` does.
+        It takes one round trip, unless the tenant may be moved: then the statement is in a transaction.
+
+        Raises `Unavailable` and `TenantMoved` as `transaction` does.
         """
         if self.tenant_id is not None:
             async with self.transaction(Kind.SNAPSHOT) as tx:
