@@ -40,6 +40,9 @@ def test_a_workflows_result_stands_under_output_and_the_slug_is_in_the_spans_nam
         (False, "boolean", 0.0, None, "boolean"),
         (1, "text", 1.0, None, "numerical"),
         ("x", "numerical", None, "x", "text"),
+        ("0.5", "numerical", 0.5, None, "numerical"),
+        ("50", "percentage", 50.0, None, "percentage"),
+        ("0.5", None, None, "0.5", "text"),
         (1, "unheard of", 1.0, None, "numerical"),
         (10**400, "numerical", None, str(10**400), "json"),
     ],
@@ -49,6 +52,13 @@ def test_a_score_has_a_number_or_text_and_the_type_that_fits(
 ) -> None:
     [score] = scores({"e": {"primary_score": primary, "score_value_type": named_type}}) or []
     assert (score.value, score.text, score.value_type) == (value, text, value_type)
+
+
+def test_a_result_that_names_no_evaluator_is_named_after_its_span() -> None:
+    read = scores({"primary_score": 0.5}, name="judge")
+    assert read == [Score("judge", 0.5, name="judge", source="evaluator")]
+    assert [s.key for s in scores({"primary_score": 1, "evaluator_name": "Quality"}, name="judge") or []] == ["Quality"]
+    assert scores({"primary_score": 0.5}) is None
 
 
 def test_a_span_has_at_most_a_hundred_scores() -> None:

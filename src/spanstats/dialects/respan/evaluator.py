@@ -8,7 +8,8 @@ import math
 from typing import Any
 
 from ...domain.span import SCORE_TYPES, Score, Span
-from ...domain.values import clean, cut, is_clean
+from ...domain.values import clean, cut, is_clean, number
+from ...errors import InvalidInput
 from ..document import from_text, parsed
 from ..json_body import encode
 from ..normalize import check_scores, text_of
@@ -30,7 +31,7 @@ def add_evaluator_scores(span: Span) -> None:
     output = parsed(span.output)
     if isinstance(output, str):
         output = parsed(from_text(output))
-    scores = [score for part, key in _results(output, slug) if (score := _score(part, key)) is not None]
+    scores = [score for part, key in _results(output, slug) if (score := _score(part, key, span.name)) is not None]
     check_scores(scores, field="output")
     span.scores = scores or span.scores
 
@@ -47,11 +48,14 @@ def _results(output: Any, slug: str | None) -> list[tuple[dict[str, Any], str | 
     return [(part, key) for key, part in output.items() if isinstance(part, dict) and "primary_score" in part]
 
 
-def _score(result: dict[str, Any], slug: str | None) -> Score | None:
+def _score(result: dict[str, Any], slug: str | None, span_name: str | None) -> Score | None:
+    """A result that names no evaluator is named after its span."""
     slug = text_of(result.get("evaluator_slug")) or slug
     evaluator_id, name = text_of(result.get("evaluator_id")), text_of(result.get("evaluator_name"))
+    if not (evaluator_id or slug or name):
+        name = span_name
     key = cut(evaluator_id or slug or name, MAX_KEY_BYTES)
-    value = result.get("primary_score")
+    value = _number_of_text(result.get("primary_score"), result.get("score_value_type"))
     if key is None or not is_clean(key) or value is None:
         return None
     numeric = _is_number(value)
@@ -67,6 +71,16 @@ def _score(result: dict[str, Any], slug: str | None) -> Score | None:
         name=cut(name, MAX_KEY_BYTES),
         source="evaluator",
     )
+
+
+def _number_of_text(value: Any, value_type: Any) -> Any:
+    """The number in a text where the type says that it is one, else the value."""
+    if not isinstance(value, str) or value_type not in ("numerical", "percentage"):
+        return value
+    try:
+        return float(number(value, "primary_score"))
+    except (InvalidInput, OverflowError):
+        return value
 
 
 def _is_number(value: Any) -> bool:
