@@ -95,6 +95,13 @@ def test_reasoning_beside_the_output_is_priced_as_output_and_tokens_are_answered
         assert Prices().price(span) == 100 * 300_000 + 70 * 2_500_000
 
 
+@pytest.mark.parametrize(("tokens", "count"), [("{}_tokens_details", "token_count"), ("{}TokensDetails", "tokenCount")])
+def test_gemini_lists_its_tokens_by_modality(tokens: str, count: str) -> None:
+    parts = [{"modality": "TEXT", count: 40}, {"modality": "AUDIO", count: 60}, "odd", {}]
+    span = read(usage={tokens.format("prompt"): parts, tokens.format("candidates"): parts[1:]})
+    assert (span.attributes["input_audio_tokens"], span.attributes["output_audio_tokens"]) == (60, 60)
+
+
 def test_usage_and_metadata_may_be_the_json_text_of_an_object() -> None:
     span = read(
         usage='{"prompt_tokens": 100, "completion_tokens": 20}', metadata='{"experiment_id": "e", "a": "\\u0000"}'

@@ -14,6 +14,7 @@ _INVOKE = "Bedrock InvokeModel"
 _LANGCHAIN = "LangChain"
 _LANGCHAIN_JS = "LangChain.js"
 _VERCEL = "Vercel AI SDK"
+_COHERE = "Cohere"
 _GEMINI = "Gemini, Vertex AI"
 _LANGFUSE = "Langfuse"
 _LANGFUSE_LANGCHAIN = "Langfuse (LangChain's callbacks)"
@@ -30,6 +31,8 @@ USAGE: Table = {
         Name("inputTokenCount", _INVOKE),
         Name("input_token_count", "watsonx"),
         Name("input", _LANGFUSE),
+        Name("billed_units.input_tokens", _COHERE),
+        Name("tokens.input_tokens", _COHERE),
     ),
     "completion_tokens": (
         Name("completion_tokens", _OPENAI),
@@ -41,6 +44,8 @@ USAGE: Table = {
         Name("outputTokenCount", _INVOKE),
         Name("generated_token_count", "watsonx"),
         Name("output", _LANGFUSE),
+        Name("billed_units.output_tokens", _COHERE),
+        Name("tokens.output_tokens", _COHERE),
     ),
     "total_tokens": (
         Name("total_tokens", "OpenAI, LangChain"),
@@ -99,6 +104,8 @@ USAGE: Table = {
         Name("input_token_details.audio_tokens", "OpenAI Realtime"),
         Name("input_token_details.audio", _LANGCHAIN),
         Name("input_audio", _LANGFUSE_LANGCHAIN, is_beside=True),
+        Name("prompt_tokens_details.AUDIO", _GEMINI),
+        Name("promptTokensDetails.AUDIO", _GEMINI),
     ),
     "output_audio_tokens": (
         Name("completion_tokens_details.audio_tokens", _OPENAI),
@@ -106,6 +113,8 @@ USAGE: Table = {
         Name("output_token_details.audio_tokens", "OpenAI Realtime"),
         Name("output_token_details.audio", _LANGCHAIN),
         Name("output_audio", _LANGFUSE_LANGCHAIN, is_beside=True),
+        Name("candidates_tokens_details.AUDIO", _GEMINI),
+        Name("candidatesTokensDetails.AUDIO", _GEMINI),
     ),
     "reasoning_tokens": (
         Name("completion_tokens_details.reasoning_tokens", _OPENAI),

@@ -1,6 +1,6 @@
 """Reading a block of usage (`block_names.py`): of its fields the first name that has a known value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...domain.values import number
@@ -60,6 +60,8 @@ def _flattened(block: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in block.items():
         if isinstance(value, dict):
             flat.update((f"{key}.{inner}", v) for inner, v in value.items())
+        elif isinstance(value, list):
+            flat.update((f"{key}.{modality}", count) for modality, count in _modalities(value))
         else:
             flat[key] = value
     for whole, prefixes in _TAKEN_OUT.items():
@@ -67,6 +69,13 @@ def _flattened(block: Mapping[str, Any]) -> dict[str, Any]:
         if counts and flat.get(whole, 0).__class__ is int:
             flat[whole] = flat.get(whole, 0) + sum(counts)
     return flat
+
+
+def _modalities(items: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Gemini lists what its tokens are: `[{"modality": "AUDIO", "tokenCount": 60}]`."""
+    for item in items:
+        if isinstance(item, dict) and isinstance(modality := item.get("modality"), str):
+            yield modality.upper(), item.get("tokenCount", item.get("token_count"))
 
 
 _TAKEN_OUT = {"input": ("input_modality_", "cached_modality_"), "output": ("output_modality_",)}
