@@ -23,7 +23,7 @@ from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.stats.matching import ALL, rows_of, within
 from spanstats.stats.scored import scored_statement
-from spanstats.stats.summary import filtered, sums_statement
+from spanstats.stats.summary import Estimates, filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store.cache_tables import CACHES, column_data
 from spanstats.store.session import Database, Kind, Transaction, create_engine
@@ -189,7 +189,7 @@ async def _from_columns(tx: Transaction, arm: Arm, n_scores: int) -> tuple[float
     times = []
     for _ in range(4):
         began = time.perf_counter()
-        await filtered(columns, tx, arm, n_scores=n_scores)
+        await filtered(columns, tx, arm, Estimates(n_scores))
         times.append(time.perf_counter() - began)
     return times[0], statistics.median(times[1:])
 

@@ -25,7 +25,7 @@ from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
 from spanstats.ingest.commits import Committer
 from spanstats.stats import rollups, summary
-from spanstats.stats.summary import directly
+from spanstats.stats.summary import Estimates, directly
 from spanstats.stats.sums import Sums, Window
 from spanstats.store.cache_tables import LOCK
 from spanstats.store.session import Database, Kind, Transaction
@@ -93,7 +93,7 @@ async def filtered(
     columns: Columns | None = None,
 ) -> Sums:
     return await summary.filtered(
-        columns or Columns(), tx, Arm(ExperimentKey(key), window, matching), n_scores=n_scores
+        columns or Columns(), tx, Arm(ExperimentKey(key), window, matching), Estimates(n_scores)
     )
 
 
@@ -113,7 +113,7 @@ async def equal(tx: Transaction, columns: Columns, rng: random.Random, window: W
     key, matching = rng.randrange(1, len(EXPERIMENTS) + 1), compiled(rng.choice(FILTERS))
     from_columns = await filtered(tx, key, window, matching, n_scores=rng.choice([0, 1, 4]), columns=columns)
     from_traces = await directly(
-        tx, ExperimentKey(key), window, matching.disjuncts, n_scores=4 if from_columns[1] else 0
+        tx, ExperimentKey(key), window, matching.disjuncts, Estimates(4 if from_columns[1] else 0)
     )
     return from_columns[0] == from_traces[0] and (from_columns[1] in ({}, from_traces[1]))
 
@@ -244,7 +244,7 @@ async def test_columns_alone_give_what_the_traces_give(filled: AsyncEngine, filt
         for key in range(1, len(EXPERIMENTS) + 1):
             for window in (Window(), *(random_window(rng) for _ in range(2))):
                 answers = [await filtered(tx, key, window, matching, n_scores=n) for n in (1, 3, 16)]
-                assert answers == [await directly(tx, ExperimentKey(key), window, matching.disjuncts, n_scores=3)] * 3
+                assert answers == [await directly(tx, ExperimentKey(key), window, matching.disjuncts, Estimates(3))] * 3
                 assert (await filtered(tx, key, window, matching, n_scores=0))[0] == answers[0][0]
                 total += answers[0][0]["n"] or 0
     assert total > 10
@@ -304,7 +304,7 @@ async def test_scores_of_all_sorts_are_summed_from_columns(engine: AsyncEngine) 
         for filters in ({}, FILTERS[1], {"duration": {"operator": "lt", "value": [0.0001]}}):
             matching = compiled(filters)
             sums = await filtered(tx, 1, Window(), matching, n_scores=6)
-            assert sums == await directly(tx, ExperimentKey(1), Window(), matching.disjuncts, n_scores=6)
+            assert sums == await directly(tx, ExperimentKey(1), Window(), matching.disjuncts, Estimates(6))
             assert len(sums[1]) == 6
 
 

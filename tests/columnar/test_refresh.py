@@ -24,7 +24,7 @@ from spanstats.filters.trace_fields import TRACES
 from spanstats.stats import summary
 from spanstats.stats.maintenance import COLUMNS, invalidate_everything, mismatches, refresh_rollups
 from spanstats.stats.rollups import DAY, MINUTE
-from spanstats.stats.summary import directly
+from spanstats.stats.summary import Estimates, directly
 from spanstats.stats.sums import Sums, Window
 from spanstats.store.background import turn
 from spanstats.store.cache_tables import LOCK
@@ -46,7 +46,7 @@ def always_from_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def filtered(tx: Transaction, key: int, window: Window, matching: Filter, *, n_scores: int = 1) -> Sums:
-    return await summary.filtered(Columns(), tx, Arm(ExperimentKey(key), window, matching), n_scores=n_scores)
+    return await summary.filtered(Columns(), tx, Arm(ExperimentKey(key), window, matching), Estimates(n_scores))
 
 
 def span(n: int, minute: int, **values: Any) -> Span:
@@ -230,7 +230,7 @@ async def test_columns_grow_with_the_scores_and_not_with_their_names(engine: Asy
     assert max(row["size"] for row in sizes) < 100
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         assert await filtered(tx, 1, Window(), EVERY, n_scores=2) == await directly(
-            tx, ExperimentKey(1), Window(), n_scores=2
+            tx, ExperimentKey(1), Window(), estimates=Estimates(2)
         )
 
 

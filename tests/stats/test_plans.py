@@ -31,7 +31,7 @@ from spanstats.reading import spans as reading_spans
 from spanstats.stats import from_columns, ranges, rolled_up, traces
 from spanstats.stats.maintenance import refresh_rollups
 from spanstats.stats.matching import within
-from spanstats.stats.summary import filtered, sums_statement
+from spanstats.stats.summary import Estimates, filtered, sums_statement
 from spanstats.stats.sums import Window
 from spanstats.store import erase, packed_payloads, spans
 from spanstats.store.session import Database, Driver, Kind, Transaction
@@ -215,7 +215,7 @@ async def _from_columns(engine: AsyncEngine, field: str = "status", *values: obj
     async with Database(engine).transaction(Kind.SNAPSHOT) as tx:
         driver = _Explained(tx.driver)
         explained = Transaction(tx.connection, driver, tx.timeouts)
-        await filtered(Columns(), explained, Arm(ExperimentKey(1), Window(), matching), n_scores=0)
+        await filtered(Columns(), explained, Arm(ExperimentKey(1), Window(), matching), Estimates(n_scores=0))
     return driver.plans
 
 

@@ -13,7 +13,7 @@ from spanstats.filters.bind import bind
 from spanstats.filters.disjuncts import Filter, compile_filter
 from spanstats.filters.predicate import EVERYTHING
 from spanstats.filters.trace_fields import TRACES
-from spanstats.stats.summary import directly, summarize
+from spanstats.stats.summary import Estimates, directly, summarize
 from spanstats.stats.sums import Window
 from spanstats.store.session import Database, Kind
 from spanstats.store.tables import traces
@@ -37,9 +37,11 @@ async def test_sums_are_the_same_with_scores_and_without(engine: AsyncEngine) ->
                 and_(traces.c.status == "error", traces.c.many_models),
                 and_(traces.c.status == "error", ~traces.c.many_models),
             ]
-            scored, *others = [await directly(tx, ExperimentKey(key), window, parts, n_scores=n) for n in (2, 1, 3, 16)]
+            scored, *others = [
+                await directly(tx, ExperimentKey(key), window, parts, Estimates(n)) for n in (2, 1, 3, 16)
+            ]
             assert others == [scored] * 3
-            plain = await directly(tx, ExperimentKey(key), window, parts, n_scores=0)
+            plain = await directly(tx, ExperimentKey(key), window, parts, Estimates(n_scores=0))
             matching = [
                 r
                 for r in rows

@@ -12,7 +12,7 @@ from ..stats.matching import rows_of
 from ..stats.measures import MEASURES
 from ..stats.rolled_up import rolled_up
 from ..stats.rolled_up_many import rolled_up_by_experiment
-from ..stats.summary import filtered
+from ..stats.summary import Estimates, filtered
 from ..stats.sums import ScoreSums, Sums
 from ..store.session import Transaction
 from ..store.tables import traces
@@ -106,7 +106,7 @@ async def rolled_up_squares(tx: Transaction, arms: Sequence[ResolvedArm]) -> lis
 async def _sums(columns: Columns, tx: Transaction, arm: ResolvedArm) -> Sums:
     if arm.is_whole:
         return await rolled_up(tx.driver, arm.key, arm.definition.window)
-    return await filtered(columns, tx, column_arm(arm), n_scores=arm.n_scores)
+    return await filtered(columns, tx, column_arm(arm), Estimates(n_scores=arm.n_scores))
 
 
 def column_arm(arm: ResolvedArm) -> ColumnArm:

@@ -39,6 +39,21 @@ class Summary:
         return self.sums[name] or 0
 
 
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What an experiment's traces are like, as far as it is known before they are read."""
+
+    n_scores: int = 1
+    """How many scores most of them have at most; 0 where none has any."""
+    has_partial_costs: bool = True
+    """Whether some costs may be partial."""
+    n_stored: int | None = None
+    """How many of them are in columns."""
+
+
+_NO_ESTIMATES = Estimates()
+
+
 async def summarize(
     columns: Columns,
     database: Database,
@@ -77,8 +92,8 @@ async def summarize_in(
         if matching is None:
             sums, scores = await _whole(tx, key, window)
         else:
-            sizes = {name: row[name] for name in ("n_scores", "has_partial_costs", "n_stored")}
-            sums, scores = await filtered(columns, tx, Arm(key, window, matching), **sizes)
+            estimates = Estimates(row["n_scores"], row["has_partial_costs"], row["n_stored"])
+            sums, scores = await filtered(columns, tx, Arm(key, window, matching), estimates)
     return Summary(sums, scores, await evaluators_of(tx, tenant_id, list(scores)))
 
 
@@ -109,28 +124,14 @@ async def _from_rollups(database: Database, tenant_id: TenantId, experiment_id: 
     return Summary(sums, scores, evaluators)
 
 
-async def filtered(
-    columns: Columns,
-    tx: Transaction,
-    arm: Arm,
-    *,
-    n_scores: int = 1,
-    has_partial_costs: bool = True,
-    n_stored: int | None = None,
-) -> Sums:
-    """The sums of the traces of the arm, how many of their costs are partial, and the sums of their scores unless
-    `n_scores` is 0: from columns where that is faster.
-
-    `n_scores` is how many scores most of the traces have at most, `has_partial_costs` whether some may be partial, and
-    `n_stored` how many of the experiment's traces are in columns, where that is known.
-    """
-    plan = await plan_of(tx, arm, n_stored)
+async def filtered(columns: Columns, tx: Transaction, arm: Arm, estimates: Estimates = _NO_ESTIMATES) -> Sums:
+    """The sums of the traces of the arm, how many of their costs are partial, and the sums of their scores unless there
+    are none: from columns where that is faster."""
+    plan = await plan_of(tx, arm, estimates.n_stored)
     if plan is None:
         disjuncts = ALL if arm.matching is None else arm.matching.disjuncts
-        return await directly(
-            tx, arm.experiment_key, arm.window, disjuncts, n_scores=n_scores, has_partial_costs=has_partial_costs
-        )
-    sums = RunningSums(scores=n_scores > 0)
+        return await directly(tx, arm.experiment_key, arm.window, disjuncts, estimates)
+    sums = RunningSums(scores=estimates.n_scores > 0)
     async for selection in columns.batches(tx, arm, sums.needs, plan, time_limit(tx.timeouts)):
         await columns.run(partial(sums.add, selection))
     return sums.result()
@@ -141,15 +142,10 @@ async def directly(
     experiment_key: ExperimentKey,
     window: Window,
     disjuncts: Disjuncts = ALL,
-    *,
-    n_scores: int = 1,
-    has_partial_costs: bool = True,
+    estimates: Estimates = _NO_ESTIMATES,
 ) -> Sums:
-    """The same from the traces themselves; `n_scores` and `has_partial_costs` as in `filtered`.
-
-    A trace with more scores than `n_scores` costs a second statement.
-    """
-    disjuncts = within(experiment_key, window, disjuncts)
+    """The same from the traces themselves. A trace with more scores than estimated costs a second statement."""
+    disjuncts, n_scores = within(experiment_key, window, disjuncts), estimates.n_scores
     if n_scores:
         row = dict((await tx.connection.execute(scored_statement(disjuncts, n_scores))).one()._mapping)
         if row.pop("longest") > n_scores:
@@ -157,7 +153,7 @@ async def directly(
     else:
         row = dict((await tx.connection.execute(sums_statement(disjuncts))).one()._mapping)
     sums, scores = read_sums(row)
-    return sums | {COST_PARTIAL: await _cost_partial(tx, disjuncts) if has_partial_costs else 0}, scores
+    return sums | {COST_PARTIAL: await _cost_partial(tx, disjuncts) if estimates.has_partial_costs else 0}, scores
 
 
 def sums_statement(disjuncts: Disjuncts) -> Select[Any]:
