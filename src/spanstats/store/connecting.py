@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -58,6 +59,7 @@ async def _connect_to(source: Source, host: Host, arguments: Mapping[str, Any]) 
         connection.terminate()
         raise
     connection.generation = source.generation
+    connection.expires_at = monotonic() + source.connection_life_s
     return connection
 
 

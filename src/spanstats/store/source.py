@@ -35,6 +35,7 @@ class Source:
     connect_timeout_s: float = 10
     answer_timeout_s: float | None = None
     is_standby: bool = False
+    connection_life_s: float = inf
     generation: int = 0
     incarnation: Incarnation | None = None
     distrusted_at: float = -inf
@@ -111,11 +112,13 @@ def _search_path(schema: str | None) -> dict[str, str]:
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
-    """The driver's connection, which knows how old it is in generations of its source."""
+    """The driver's connection, which knows how old it is: in seconds, and in generations of its source."""
 
     source: Source
     generation: int = 0
+    expires_at: float = inf
 
-    def is_trusted(self) -> bool:
-        """Whether it was made since its source last found that an older one may lead to another server."""
-        return self.generation == self.source.generation
+    def is_usable(self) -> bool:
+        """Whether it is not too old, and was made since its source last found that an older one may lead to another
+        server."""
+        return self.generation == self.source.generation and monotonic() < self.expires_at

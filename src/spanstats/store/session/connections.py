@@ -1,7 +1,6 @@
 """The connections of a pool: where one is taken from before its use, and where it goes after it."""
 
 from collections.abc import Awaitable, Callable
-from time import monotonic
 from typing import Any, TypeAlias, cast
 
 import asyncpg
@@ -16,9 +15,6 @@ from .pool import Driver, Engine
 
 Lent: TypeAlias = tuple[AsyncConnection, Driver]
 """A connection that the pool has lent, and the driver's."""
-
-_KEPT_S = 60
-"""All that are free go back to their pool before the next use after this time. The pool replaces the old ones."""
 
 
 class Connections:
@@ -38,7 +34,7 @@ class Connections:
         return cast(QueuePool, self.engine.pool).checkedout()
 
     async def take(self) -> Lent:
-        """A connection, which may be dead by now.
+        """A connection, which may be dead or too old by now.
 
         Raises `Unavailable`: every failure to connect is an outage, a wrong password or a vanished database too.
         """
@@ -63,7 +59,6 @@ class KeptConnections(Connections):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._free: list[Lent] = []
-        self._until = monotonic() + _KEPT_S
         self._n_asking = 0
 
     @property
@@ -72,13 +67,10 @@ class KeptConnections(Connections):
         return super().n_in_use - len(self._free)
 
     async def take(self) -> Lent:
-        """The connection that was used last, which may be dead by now; one of the pool where none is free.
+        """The connection that was used last, which may be dead or too old by now; one of the pool where none is free.
 
         Raises `Unavailable`.
         """
-        if monotonic() > self._until:
-            self._until = monotonic() + _KEPT_S
-            await self._release()
         if self._free:
             return self._free.pop()
         self._n_asking += 1
@@ -99,14 +91,10 @@ class KeptConnections(Connections):
 
     async def dispose(self) -> None:
         """Close all of them."""
-        await self._release()
-        await super().dispose()
-
-    async def _release(self) -> None:
-        """Give all that are free back to their pool."""
         while self._free:
             connection, _ = self._free.pop()
             await connection.close()
+        await super().dispose()
 
 
 async def first_answer(
@@ -115,13 +103,13 @@ async def first_answer(
     """A connection that has answered, and its answer. The caller gives the connection back.
 
     After a restart of the server every pooled connection is dead: dead ones are closed until one is alive or new.
-    Closed too are those made before another connection found that the server is no longer the primary.
+    Closed too are those made before another connection found that the server is no longer the primary, and old ones.
 
     Raises `Unavailable` where no connection can be had; other failures of `ask` pass unchanged.
     """
     while True:
         connection, driver = await connections.take()
-        if not driver.is_trusted():
+        if not driver.is_usable():
             await discard(connection, driver)
             continue
         try:

@@ -56,7 +56,7 @@ def create_engine(
     network has gone silent. No connection is used for longer than `connection_life_s`.
     """
     of_session = {**_SETTINGS, "statement_timeout": str(int(statement_timeout_s * 1000)), **(settings or {})}
-    source = Source(parse(url), of_session, connect_timeout_s, answer_timeout_s, to_standby)
+    source = Source(parse(url), of_session, connect_timeout_s, answer_timeout_s, to_standby, connection_life_s)
     engine = _pool(source, pool_size, pool_timeout_s, connection_life_s)
 
     @event.listens_for(engine.sync_engine, "connect")
