@@ -25,6 +25,7 @@ SPAN = st.builds(
     span_id=st.just(""),
     received_us=st.integers(0, 9),
     parent_id=st.none() | st.sampled_from(["s0", "s1", "far"]),
+    parent_is_remote=st.sampled_from([None, None, True]),
     name=TEXT,
     kind=st.none() | st.sampled_from(["chat", "task"]),
     model=TEXT,
@@ -81,6 +82,7 @@ def known_end(span: Span) -> int:
 
 def defined(spans: list[Span]) -> dict[str, Any]:
     roots = [s for s in spans if s.parent_id in (None, s.span_id) or s.span_id == s.trace_id]
+    roots = roots or [s for s in spans if s.parent_is_remote]
     root = min(roots, key=lambda s: (s.start_us, s.span_id)) if roots else None
     start, end = min(s.start_us or 0 for s in spans), max(s.end_us or 0 for s in spans)
     costs = [s.cost_pd for s in spans if s.cost_pd is not None]
@@ -129,6 +131,15 @@ def defined(spans: list[Span]) -> dict[str, Any]:
 
 def as_dict(trace: Trace) -> dict[str, Any]:
     return {f: getattr(trace, f) for f in Trace.__struct_fields__ if f != "trace_id"}
+
+
+def test_a_span_below_another_process_is_the_root_only_where_no_other_is() -> None:
+    fields: dict[str, Any] = {"trace_id": "t", "received_us": 0, "end_us": 9}
+    top = settle(Span(span_id="top", start_us=2, **fields), lambda _: None)
+    skewed = settle(Span(span_id="a", parent_id="top", parent_is_remote=True, start_us=1, **fields), lambda _: None)
+    for spans in ([top, skewed], [skewed, top]):
+        assert finish("t", fold(spans)).root_span_id == "top"
+    assert finish("t", fold([skewed])).root_span_id == "a"
 
 
 def test_what_the_root_says_goes_before_what_earlier_spans_say() -> None:

@@ -24,6 +24,13 @@ class Root(msgspec.Struct, array_like=True):
     target_key: int | None = None
     filled: int = 0
     """`Filled` bits: what of this was not sent."""
+    is_below_another: bool = False
+    """Its parent is a span of another process."""
+
+    @property
+    def order(self) -> tuple[bool, int, str]:
+        """As `Span.root_order`."""
+        return self.is_below_another, self.start_us, self.span_id
 
     @property
     def is_timed(self) -> bool:
@@ -53,6 +60,7 @@ def root_of(span: Span) -> Root:
         span.input_key,
         span.target_key,
         _filled(span),
+        span.root_order[0],
     )
 
 

@@ -49,8 +49,8 @@ def blocks_of(spans: Iterable[SpanScores]) -> list[ScoreBlock]:
 def added_scores(fold: TraceFold, spans: Sequence[Span]) -> list[SpanScores] | None:
     """What new spans add to the blocks of this fold, in order. `None` where another root's scores come first then."""
     added = sorted((scores_of(span) for span in spans if span.scores), key=order_of)
-    first = min((_order(span) for span in spans if span.is_root), default=None)
-    is_other_root = first is not None and (fold.root is None or first < (fold.root.start_us, fold.root.span_id))
+    first = min((span.root_order for span in spans if span.is_root), default=None)
+    is_other_root = first is not None and (fold.root is None or first < fold.root.order)
     return None if is_other_root and (added or fold.scores) else added
 
 

@@ -144,6 +144,12 @@ class Span(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.parent_id == self.span_id or self.trace_id == self.span_id
 
     @property
+    def root_order(self) -> tuple[bool, int, str]:
+        """The order of roots, the trace's first. One below another process comes last: the clocks may differ."""
+        is_top = self.parent_id is None or self.span_id in (self.parent_id, self.trace_id)
+        return not is_top, self.start_us or 0, self.span_id
+
+    @property
     def is_usage_counted(self) -> bool:
         """Whether its tokens, and its call of a model, enter the trace's sums."""
         return not self.uncounted & (Uncounted.TOKENS | Uncounted.CALL)

@@ -76,7 +76,7 @@ class TraceFold(msgspec.Struct):
         if span.model is not None and not self.many_models:
             self._add_model(span.model)
         self._add_firsts(span)
-        if span.is_root and (self.root is None or order_of(span) < (self.root.start_us, self.root.span_id)):
+        if span.is_root and (self.root is None or span.root_order < self.root.order):
             self.root = root_of(span)
         if span.scores:
             self.n_scored += 1

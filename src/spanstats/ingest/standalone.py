@@ -97,7 +97,7 @@ def _span_of(spans: Mapping[TraceKey, Mapping[str, Span]], pending: PendingScore
         return log_id
     if log_id != pending.trace.trace_id or not of_trace:
         return None
-    first = min(of_trace.values(), key=lambda s: (not s.is_root, s.start_us or 0, s.span_id))
+    first = min(of_trace.values(), key=lambda s: (not s.is_root, s.root_order))
     return first.span_id
 
 

@@ -29,12 +29,12 @@ def by_start(span: Span) -> tuple[int, str]:
 def tree(spans: Iterable[Span], sort: Sort = by_start, max_depth: int = MAX_DEPTH) -> list[Node]:
     """The tops of the trace's tree, each list in the order of `sort`, no deeper than `max_depth`.
 
-    With a root (of several the earliest) it is the only top, and spans without a parent in the trace are its children.
+    With a root it is the only top, and spans without a parent in the trace are its children.
     Without a root every span that has no parent in the trace is a top.
     """
     ordered = sorted(spans, key=sort)
     ids = {span.span_id for span in ordered}
-    root = min((s for s in ordered if s.is_root), key=by_start, default=None)
+    root = min((s for s in ordered if s.is_root), key=lambda s: s.root_order, default=None)
     children: dict[str, list[Span]] = {}
     orphans: list[Span] = []
     for span in ordered:
