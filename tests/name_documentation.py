@@ -22,8 +22,9 @@ Names that begin with `keywordsai.` are read as names that begin with `respan.`.
 
 - If a span has several names of one value, the first name in its table with a known value wins. Values are never added
   together, because instrumentations send the same number under two names.
-- NaN, null, an empty text, and a time to the first token of 0 mean "not known", and the span is stored. If another
-  value is not a number, or is out of range, the span is refused, and the error names the attribute.
+- NaN, null, an empty text, a time to the first token of 0, and a total of 0 beside other tokens mean "not known", and
+  the span is stored. If another value is not a number, or is out of range, the span is refused, and the error names
+  the attribute.
 - A name without a dot that is in no table is metadata. So is a name with one of the prefixes of metadata. Every other
   name is stored as an attribute of its span. A value of more than 256 KiB is cut, and the attribute `cut` lists its
   name.

@@ -95,6 +95,13 @@ def test_reasoning_beside_the_output_is_priced_as_output_and_tokens_are_answered
         assert Prices().price(span) == 100 * 300_000 + 70 * 2_500_000
 
 
+def test_a_total_of_zero_beside_tokens_is_not_known() -> None:
+    for tokens in ({"prompt_tokens": 100}, {"completion_tokens": 100}):
+        assert read(**tokens, total_tokens=0).total_tokens is None
+        assert read(usage={**tokens, "total_tokens": 0}).total_tokens is None
+    assert read(prompt_tokens=0, total_tokens=0).total_tokens == 0
+
+
 @pytest.mark.parametrize(("tokens", "count"), [("{}_tokens_details", "token_count"), ("{}TokensDetails", "tokenCount")])
 def test_gemini_lists_its_tokens_by_modality(tokens: str, count: str) -> None:
     parts = [{"modality": "TEXT", count: 40}, {"modality": "AUDIO", count: 60}, "odd", {}]

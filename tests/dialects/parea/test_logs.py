@@ -45,6 +45,12 @@ def test_the_recorded_run_adds_up_to_the_expected_stats() -> None:
         assert entry == expected_entry
 
 
+def test_a_total_of_zero_beside_tokens_is_not_known() -> None:
+    assert read(input_tokens=100, total_tokens=0).total_tokens is None
+    assert read(output_tokens=100, total_tokens=0).total_tokens is None
+    assert read(input_tokens=0, total_tokens=0).total_tokens == 0
+
+
 def test_a_recorded_log_is_kept_whole() -> None:
     body = next(r["body"] for r in load("parea/python_sdk_run.json") if r["seq"] == 31)
     span = read_log(json.dumps(body).encode())
@@ -144,9 +150,9 @@ def test_a_number_that_is_not_known_never_costs_the_log(unknown: str | None) -> 
 
 
 def test_numbers_are_exact_and_whole_ones_may_be_floats() -> None:
-    span = read(cost=0.0000975, latency=0.03498, input_tokens=11.0, output_tokens="7", total_tokens=0)
+    span = read(cost=0.0000975, latency=0.03498, input_tokens=11.0, output_tokens="7", total_tokens=19)
     assert (span.cost_pd, span.latency_us) == (97_500_000, 34_980)
-    assert (span.prompt_tokens, span.completion_tokens, span.total_tokens) == (11, 7, 0)
+    assert (span.prompt_tokens, span.completion_tokens, span.total_tokens) == (11, 7, 19)
     assert read(cost=100_000, latency=366 * 86_400).cost_pd == 10**17
     assert read().cost_pd is None
 

@@ -70,6 +70,9 @@ def read_usage(values: FieldValues, model: str | None, provider: str | None) -> 
         for field, (value, row) in values.items()
         if field in _COUNTED and (count := known_tokens(value, row.name)) is not None
     }
+    if counts.get("total_tokens") == 0 and (counts.get("prompt_tokens") or counts.get("completion_tokens")):
+        # It was never added up.
+        del counts["total_tokens"]
     if counts.keys() <= _PLAIN and "cost_pd" not in values and _PARTS_OF_COST.isdisjoint(values):
         return Usage(counts, {})
     written = counts.pop("cache_write_5m_tokens", 0) + counts.get("cache_write_1h_tokens", 0)

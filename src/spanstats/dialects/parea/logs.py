@@ -110,6 +110,9 @@ def _add_numbers(span: Span, log: TraceLog) -> None:
     span.prompt_tokens = known_tokens(log.input_tokens, "input_tokens")
     span.completion_tokens = known_tokens(log.output_tokens, "output_tokens")
     span.total_tokens = known_tokens(log.total_tokens, "total_tokens")
+    if span.total_tokens == 0 and (span.prompt_tokens or span.completion_tokens):
+        # It was never added up.
+        span.total_tokens = None
     span.cost_pd = known_dollars(log.cost, "cost")
 
 
