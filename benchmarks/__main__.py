@@ -8,7 +8,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from . import answers, comparison, ingest, insights, packed, pages, versions
+from . import answers, budgets, comparison, ingest, insights, packed, pages, versions
 from .report import Report
 from .server import serving
 
@@ -23,7 +23,7 @@ def main(
     roots: Sizes = "1000,10000,100000",
     traces: Sizes = "10000,100000,1000000",
     short: Annotated[bool, typer.Option(help="A tenth of everything, in a minute or two.")] = False,
-    only: Annotated[str, typer.Option(help="ingest, answers, insights, comparison or pages")] = "",
+    only: Annotated[str, typer.Option(help="ingest, budgets, answers, insights, comparison or pages")] = "",
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path(__file__).parent / "results.md",
 ) -> None:
     """Measure the service against floors in the same run."""
@@ -38,6 +38,9 @@ def main(
             uvloop.run(ingest.measure(service, report, scale))
         if only in ("", "answers"):
             uvloop.run(answers.measure(service, report, console, *sizes))
+    if only in ("", "budgets"):
+        with serving() as service:
+            uvloop.run(budgets.measure_budgets(service, report, console))
     if only in ("", "insights"):
         with serving() as service:
             uvloop.run(insights.measure(service, report, console, sizes[1][-1:]))

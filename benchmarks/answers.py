@@ -38,7 +38,9 @@ _STORED = """
 SELECT sum(n), pg_total_relation_size('column_chunks') + pg_total_relation_size('column_data') FROM column_chunks
 """
 _WINDOW = "start_time=2026-05-02T03:04:05.5Z&end_time=2026-05-29T01:02:03.25Z"
-_ROWS = "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM traces WHERE experiment_key = $1"
+ROWS_SCANNED = (
+    "SELECT count(*), sum(cost_pd), sum(latency_us), sum(length(entry)) FROM traces WHERE experiment_key = $1"
+)
 
 _FILTERED_AT_MOST = 1_000_000
 # Scores of a seeded trace.
@@ -118,7 +120,7 @@ async def _stats(service: Service, report: Report, connection: asyncpg.Connectio
     report.add(f"memory of the worker after stats of {n:,} roots", service.rss_mib(), "MiB")
 
 
-async def _timed(connection: asyncpg.Connection, key: int, sql: str = _ROWS) -> float:
+async def _timed(connection: asyncpg.Connection, key: int, sql: str = ROWS_SCANNED) -> float:
     """Median milliseconds of the statement."""
     times = []
     for _ in range(5):

@@ -45,9 +45,9 @@ def works(traces: int) -> list[Work]:
         Work("flat JSON span, 100 a request", _flat, 8, 8_000),
         Work("OTLP protobuf span of agents, 80 a request", _agents_protobuf, 8, 6_400),
         Work("OTLP JSON span of agents, 8 a request", _agents_json, 16, 1_600),
-        Work(f"stats of {STATS_OF} roots", lambda _: [_stats()] * 300, 1, 300, writes=False),
-        Work("summary", lambda _: [ask(f"seeded-{traces}")] * 300, 1, 300, writes=False),
-        Work(f"summary of {traces:,} traces by model", lambda _: [_by_model(traces)] * 40, 1, 40, writes=False),
+        Work(f"stats of {STATS_OF} roots", lambda _: [stats()] * 300, 1, 300, writes=False),
+        Work("summary", lambda _: [summary(traces)] * 300, 1, 300, writes=False),
+        Work(f"summary of {traces:,} traces by model", lambda _: [by_model(traces)] * 40, 1, 40, writes=False),
     ]
 
 
@@ -71,9 +71,16 @@ def _agents_json(turn: int) -> list[Request]:
     return [Request.make("POST", "/api/v2/traces", KEY, body) for body in made]
 
 
-def _stats() -> Request:
+def stats() -> Request:
+    """Stats of the small experiment."""
     return Request.make("GET", f"/api/parea/v1/experiment/seeded-{STATS_OF}/stats", KEY)
 
 
-def _by_model(traces: int) -> Request:
+def summary(traces: int) -> Request:
+    """The unfiltered summary of the experiment with so many traces."""
+    return ask(f"seeded-{traces}")
+
+
+def by_model(traces: int) -> Request:
+    """The summary of those of its traces that used one of two models."""
     return ask(f"seeded-{traces}", body={"filters": FILTERS["model"]})
