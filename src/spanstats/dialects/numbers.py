@@ -31,6 +31,11 @@ def known_tokens(value: Any, field: str) -> int | None:
     return None if is_unknown(value) else tokens(value, field)
 
 
+def is_no_total(total: int | None, *tokens: int | None) -> bool:
+    """Whether a total is 0 beside tokens: they were never added up."""
+    return total == 0 and any(tokens)
+
+
 def known_dollars(value: Any, field: str) -> int | None:
     """Dollars as picodollars."""
     return None if is_unknown(value) else picodollars(value, field)

@@ -7,6 +7,7 @@ from ...errors import InvalidInput
 from ..numbers import (
     first_token_milliseconds,
     first_token_seconds,
+    is_no_total,
     is_unknown,
     known_dollars,
     known_time,
@@ -70,8 +71,7 @@ def read_usage(values: FieldValues, model: str | None, provider: str | None) -> 
         for field, (value, row) in values.items()
         if field in _COUNTED and (count := known_tokens(value, row.name)) is not None
     }
-    if counts.get("total_tokens") == 0 and (counts.get("prompt_tokens") or counts.get("completion_tokens")):
-        # It was never added up.
+    if is_no_total(*(counts.get(name) for name in ("total_tokens", "prompt_tokens", "completion_tokens"))):
         del counts["total_tokens"]
     if counts.keys() <= _PLAIN and "cost_pd" not in values and _PARTS_OF_COST.isdisjoint(values):
         return Usage(counts, {})

@@ -12,7 +12,7 @@ from ..document import from_raw
 from ..json_limits import MAX_DEPTH
 from ..json_repair import decode_stored
 from ..normalize import metadata_of, shorten, without_empty
-from ..numbers import first_token_seconds, known_dollars, known_seconds, known_tokens
+from ..numbers import first_token_seconds, is_no_total, known_dollars, known_seconds, known_tokens
 from ..storable import storable
 from .fields import ATTRIBUTES, LABELS, carried_configuration
 from .scores import long_names, read_scores
@@ -109,10 +109,8 @@ def _add_numbers(span: Span, log: TraceLog) -> None:
     span.ttft_us = first_token_seconds(log.time_to_first_token, "time_to_first_token")
     span.prompt_tokens = known_tokens(log.input_tokens, "input_tokens")
     span.completion_tokens = known_tokens(log.output_tokens, "output_tokens")
-    span.total_tokens = known_tokens(log.total_tokens, "total_tokens")
-    if span.total_tokens == 0 and (span.prompt_tokens or span.completion_tokens):
-        # It was never added up.
-        span.total_tokens = None
+    total = known_tokens(log.total_tokens, "total_tokens")
+    span.total_tokens = None if is_no_total(total, span.prompt_tokens, span.completion_tokens) else total
     span.cost_pd = known_dollars(log.cost, "cost")
 
 
